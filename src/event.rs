@@ -1,0 +1,372 @@
+//! The seven kinds of event, as decoded from any source.
+//!
+//! Invariants: an [`Event`] never holds a raw secret (decoders replace it
+//! before one is built); every closed set of words is an enum whose order is
+//! the order of the vocabulary.
+
+use std::borrow::Cow;
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use crate::time::Timestamp;
+
+/// Declares an enum of fixed words with `ALL`, `as_str` and `parse`.
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum $name { $($(#[$vmeta])* $variant),+ }
+
+        impl $name {
+            /// Every value, in order.
+            pub const ALL: &'static [$name] = &[$($name::$variant),+];
+
+            /// The word used in events, records and labels.
+            pub const fn as_str(self) -> &'static str {
+                match self { $($name::$variant => $word),+ }
+            }
+
+            /// The value that `word` names; words are case-sensitive.
+            pub fn parse(word: &str) -> Option<$name> {
+                match word { $($word => Some($name::$variant),)+ _ => None }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+    };
+}
+pub(crate) use words;
+
+words! {
+    /// What happened; the order breaks ties between events of the same time.
+    Kind {
+        /// A detector saw the credential in a place where it must not be.
+        LeakDetected = "leak.detected",
+        /// The AI gave its advice.
+        TriageCompleted = "triage.completed",
+        /// A person looked at the case.
+        ReviewOpened = "review.opened",
+        /// Somebody, or something, decided.
+        DecisionMade = "decision.made",
+        /// The credential stopped working.
+        CredentialContained = "credential.contained",
+        /// An attacker was seen using the credential.
+        CredentialAbused = "credential.abused",
+        /// What would have been right is now known.
+        TruthEstablished = "truth.established",
+    }
+}
+
+words! {
+    /// The kind of AI-augmented process.
+    Workflow {
+        /// A secret found in a public or shared place.
+        SecretExposure = "secret_exposure",
+        /// A burst of service-account activity.
+        ActivityTriage = "activity_triage",
+        /// A secret policy drafted by the AI.
+        PolicyChange = "policy_change",
+        /// Suspicious use of an API.
+        SocClassification = "soc_classification",
+        /// Removals of rights, clustered by the AI.
+        EntitlementReview = "entitlement_review",
+    }
+}
+
+words! {
+    /// How bad the source says it is.
+    Severity {
+        /// Low.
+        Low = "low",
+        /// Medium.
+        Medium = "medium",
+        /// High.
+        High = "high",
+        /// Critical.
+        Critical = "critical",
+    }
+}
+
+words! {
+    /// What to do with the credential: recommended by the AI or decided.
+    Action {
+        /// Make it useless for good.
+        Revoke = "revoke",
+        /// Replace it by a new one.
+        Rotate = "rotate",
+        /// Make it useless for now.
+        Quarantine = "quarantine",
+        /// Not a leak that matters: close.
+        Dismiss = "dismiss",
+        /// Leave it and watch: close.
+        Monitor = "monitor",
+        /// Hand it to somebody else.
+        Escalate = "escalate",
+    }
+}
+
+impl Action {
+    /// Whether a human decision for it ends the window without containment.
+    pub const fn closes(self) -> bool {
+        matches!(self, Action::Dismiss | Action::Monitor)
+    }
+
+    /// Whether it takes the credential out of use: what an AI must not do
+    /// before a human decided.
+    pub const fn takes_effect(self) -> bool {
+        matches!(self, Action::Revoke | Action::Rotate | Action::Quarantine)
+    }
+}
+
+words! {
+    /// The reviewer's stated answer to the AI's advice.
+    Verdict {
+        /// As recommended.
+        Approve = "approve",
+        /// Changed.
+        Modify = "modify",
+        /// Refused.
+        Reject = "reject",
+        /// Handed on, neither agreed nor disagreed.
+        Escalate = "escalate",
+    }
+}
+
+words! {
+    /// Who acted.
+    Actor {
+        /// A person.
+        Human = "human",
+        /// The AI of the workflow.
+        Ai = "ai",
+        /// Plain automation, such as a provider's quarantine.
+        Automation = "automation",
+    }
+}
+
+words! {
+    /// How the credential was contained.
+    Method {
+        /// Made useless for good.
+        Revoked = "revoked",
+        /// Replaced.
+        Rotated = "rotated",
+        /// Made useless for now.
+        Quarantined = "quarantined",
+        /// Ran out by itself.
+        Expired = "expired",
+    }
+}
+
+words! {
+    /// How well the time of exposure is known.
+    ExposedAtQuality {
+        /// The moment it became public.
+        Exact = "exact",
+        /// The time of the commit that holds it: publication may be later.
+        Commit = "commit",
+    }
+}
+
+words! {
+    /// Where the text of an AI output came from.
+    Provenance {
+        /// The model.
+        Model = "model",
+        /// A stand-in because the model failed: no advice.
+        Fallback = "fallback",
+    }
+}
+
+/// One event about one credential.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event<'a> {
+    /// Unique per event; the key by which repeats are recognised.
+    pub id: Cow<'a, str>,
+    /// When it happened, by the source's clock.
+    pub time: Timestamp,
+    /// The credential's non-secret name.
+    pub credential_id: Cow<'a, str>,
+    /// The process that the event belongs to.
+    pub workflow: Workflow,
+    /// The system that reported it.
+    pub source: Option<Cow<'a, str>>,
+    /// How bad the source says it is.
+    pub severity: Option<Severity>,
+    /// Who answers for the credential.
+    pub owner: Option<Cow<'a, str>>,
+    /// What happened, with the fields of that kind.
+    pub body: Body<'a>,
+}
+
+/// The fields that depend on the kind of event.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Body<'a> {
+    /// `leak.detected`
+    LeakDetected(LeakDetected<'a>),
+    /// `triage.completed`
+    TriageCompleted(TriageCompleted<'a>),
+    /// `review.opened`
+    ReviewOpened {
+        /// The person who looked.
+        reviewer: Cow<'a, str>,
+    },
+    /// `decision.made`
+    DecisionMade(DecisionMade<'a>),
+    /// `credential.contained`
+    CredentialContained {
+        /// How.
+        method: Method,
+        /// By whom.
+        actor_kind: Actor,
+    },
+    /// `credential.abused`
+    CredentialAbused,
+    /// `truth.established`
+    TruthEstablished {
+        /// What would have been right.
+        correct_action: Action,
+        /// Whether the case was planted with a deliberately wrong AI output.
+        seeded: bool,
+    },
+}
+
+/// The fields of `leak.detected`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LeakDetected<'a> {
+    /// When the credential became public.
+    pub exposed_at: Option<Timestamp>,
+    /// How well that is known.
+    pub exposed_at_quality: Option<ExposedAtQuality>,
+    /// The kind of place: `github`, `npm`, `pypi`, `pastebin`, `s3`, `internal`, …
+    pub location: Option<Cow<'a, str>>,
+    /// Who issued the credential.
+    pub provider: Option<Cow<'a, str>>,
+}
+
+/// The fields of `triage.completed`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TriageCompleted<'a> {
+    /// What the AI advises.
+    pub recommendation: Action,
+    /// Which model spoke.
+    pub model: Option<Cow<'a, str>>,
+    /// The AI's own confidence, from 0 to 1.
+    pub confidence: Option<f64>,
+    /// Words in the summary shown to the reviewer.
+    pub summary_words: Option<u32>,
+    /// Model or stand-in.
+    pub provenance: Option<Provenance>,
+    /// Who asked for the change that is judged.
+    pub requested_by: Option<Cow<'a, str>>,
+}
+
+/// The fields of `decision.made`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DecisionMade<'a> {
+    /// Who decided.
+    pub reviewer: Cow<'a, str>,
+    /// What was decided.
+    pub action: Action,
+    /// Human, unless said otherwise.
+    pub actor_kind: Actor,
+    /// The stated answer to the advice.
+    pub verdict: Option<Verdict>,
+    /// Words in the reasons given.
+    pub rationale_words: Option<u32>,
+    /// A digest of the reasons, to recognise repeated texts.
+    pub rationale_digest: Option<Cow<'a, str>>,
+    /// Names a group of cases decided together.
+    pub batch_id: Option<Cow<'a, str>>,
+    /// How many cases the group has.
+    pub batch_size: Option<u32>,
+    /// The source's own check of the reviewer's authority.
+    pub authorized: Option<bool>,
+}
+
+impl Event<'_> {
+    /// Which of the seven it is.
+    pub const fn kind(&self) -> Kind {
+        match self.body {
+            Body::LeakDetected(_) => Kind::LeakDetected,
+            Body::TriageCompleted(_) => Kind::TriageCompleted,
+            Body::ReviewOpened { .. } => Kind::ReviewOpened,
+            Body::DecisionMade(_) => Kind::DecisionMade,
+            Body::CredentialContained { .. } => Kind::CredentialContained,
+            Body::CredentialAbused => Kind::CredentialAbused,
+            Body::TruthEstablished { .. } => Kind::TruthEstablished,
+        }
+    }
+}
+
+/// The native JSON form: one flat object, absent fields left out.
+impl Serialize for Event<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("type", &self.kind())?;
+        map.serialize_entry("id", &self.id)?;
+        map.serialize_entry("time", &self.time)?;
+        map.serialize_entry("credential_id", &self.credential_id)?;
+        map.serialize_entry("workflow", &self.workflow)?;
+        some(&mut map, "source", &self.source)?;
+        some(&mut map, "severity", &self.severity)?;
+        some(&mut map, "owner", &self.owner)?;
+        match &self.body {
+            Body::LeakDetected(leak) => {
+                some(&mut map, "exposed_at", &leak.exposed_at)?;
+                some(&mut map, "exposed_at_quality", &leak.exposed_at_quality)?;
+                some(&mut map, "location", &leak.location)?;
+                some(&mut map, "provider", &leak.provider)?;
+            }
+            Body::TriageCompleted(triage) => {
+                map.serialize_entry("recommendation", &triage.recommendation)?;
+                some(&mut map, "model", &triage.model)?;
+                some(&mut map, "confidence", &triage.confidence)?;
+                some(&mut map, "summary_words", &triage.summary_words)?;
+                some(&mut map, "provenance", &triage.provenance)?;
+                some(&mut map, "requested_by", &triage.requested_by)?;
+            }
+            Body::ReviewOpened { reviewer } => map.serialize_entry("reviewer", reviewer)?,
+            Body::DecisionMade(decision) => {
+                map.serialize_entry("reviewer", &decision.reviewer)?;
+                map.serialize_entry("action", &decision.action)?;
+                map.serialize_entry("actor_kind", &decision.actor_kind)?;
+                some(&mut map, "verdict", &decision.verdict)?;
+                some(&mut map, "rationale_words", &decision.rationale_words)?;
+                some(&mut map, "rationale_digest", &decision.rationale_digest)?;
+                some(&mut map, "batch_id", &decision.batch_id)?;
+                some(&mut map, "batch_size", &decision.batch_size)?;
+                some(&mut map, "authorized", &decision.authorized)?;
+            }
+            Body::CredentialContained { method, actor_kind } => {
+                map.serialize_entry("method", method)?;
+                map.serialize_entry("actor_kind", actor_kind)?;
+            }
+            Body::CredentialAbused => {}
+            Body::TruthEstablished { correct_action, seeded } => {
+                map.serialize_entry("correct_action", correct_action)?;
+                map.serialize_entry("seeded", seeded)?;
+            }
+        }
+        map.end()
+    }
+}
+
+fn some<M: SerializeMap, T: Serialize>(
+    map: &mut M,
+    key: &'static str,
+    value: &Option<T>,
+) -> Result<(), M::Error> {
+    value.as_ref().map_or(Ok(()), |value| map.serialize_entry(key, value))
+}

@@ -1,0 +1,67 @@
+//! Bytes of one record → events, for every source. Pure: no I/O, no clock.
+//!
+//! Invariants: no raw secret leaves a decoder, neither in an [`Event`](crate::event::Event) nor in a
+//! [`Rejection`]; a [`Rejection`] never quotes input, it names fields and kinds
+//! of value; a record yields all of its events or none.
+
+mod identity;
+mod rejection;
+
+pub use identity::{Identity, KeyTooShort};
+pub use rejection::{RejectReason, Rejection};
+
+use crate::config::Limits;
+use crate::event::words;
+use crate::time::Timestamp;
+
+words! {
+    /// The formats a record can have.
+    Format {
+        /// Recognise each record by itself.
+        Auto = "auto",
+        /// One flat JSON object, the project's own.
+        Native = "native",
+        /// CloudEvents 1.0, structured, around any of the others.
+        CloudEvents = "cloudevents",
+        /// GitHub `secret_scanning_alert` webhooks.
+        Github = "github",
+        /// gitleaks v8 findings.
+        Gitleaks = "gitleaks",
+        /// TruffleHog v3 findings.
+        Trufflehog = "trufflehog",
+        /// AWS Health `RISK` events and GuardDuty findings from EventBridge.
+        Eventbridge = "eventbridge",
+    }
+}
+
+words! {
+    /// Why a well-formed record of a known source holds nothing to measure.
+    SkipReason {
+        /// A kind of notification that none of the seven events stands for.
+        NotMeasured = "not_measured",
+        /// Marked by its source as a sample.
+        Sample = "sample",
+        /// A change made by the source itself, not by a person.
+        NotHuman = "not_human",
+    }
+}
+
+/// What a record came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decoded {
+    /// At least one event was appended.
+    Events,
+    /// Nothing to measure in it, and nothing wrong with it.
+    Skipped(SkipReason),
+}
+
+/// What a decoder needs beside the record.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'c> {
+    /// Turns raw secrets into names.
+    pub identity: &'c Identity,
+    /// The detection time of records that have none of their own.
+    pub detected_at: Option<Timestamp>,
+    /// What is too large.
+    pub limits: Limits,
+}

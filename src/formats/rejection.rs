@@ -1,0 +1,66 @@
+//! Why a record was refused, told without quoting it.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::event::words;
+
+words! {
+    /// Why a record was refused: a metric label, so the set is closed.
+    RejectReason {
+        /// Not JSON.
+        InvalidJson = "invalid_json",
+        /// JSON that stops before its end.
+        Truncated = "truncated",
+        /// Not UTF-8.
+        InvalidUtf8 = "invalid_utf8",
+        /// Nested deeper than allowed.
+        TooDeep = "too_deep",
+        /// More bytes than allowed.
+        TooLarge = "too_large",
+        /// A text, or the number of events, longer than allowed.
+        TooLong = "too_long",
+        /// The same field twice.
+        DuplicateField = "duplicate_field",
+        /// A required field is absent, null or empty.
+        MissingField = "missing_field",
+        /// A field holds a value of another type.
+        WrongType = "wrong_type",
+        /// A field holds a value outside its set or range.
+        InvalidValue = "invalid_value",
+        /// A time without offset, outside 2000 to 2100, or not a time.
+        InvalidTime = "invalid_time",
+        /// A `type` that is none of the seven.
+        UnknownType = "unknown_type",
+        /// No known source sends records like this.
+        Unrecognised = "unrecognised",
+        /// The source gives no time of detection and none was given for it.
+        NoDetectionTime = "no_detection_time",
+        /// The file or stream could not be read, or not to its end.
+        Unreadable = "unreadable",
+    }
+}
+
+/// A refused record: the reason, and what exactly was wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// The class of fault.
+    pub reason: RejectReason,
+    /// The fault in words, without any of the record's own content.
+    pub detail: Cow<'static, str>,
+}
+
+impl Rejection {
+    /// A rejection with its explanation. `detail` must not quote input.
+    pub fn new(reason: RejectReason, detail: impl Into<Cow<'static, str>>) -> Rejection {
+        Rejection { reason, detail: detail.into() }
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.reason, self.detail)
+    }
+}
+
+impl std::error::Error for Rejection {}

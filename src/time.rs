@@ -1,0 +1,252 @@
+//! Points and lengths of time as integer milliseconds.
+//!
+//! Invariants: nothing here reads a clock; a [`Timestamp`] that came from input
+//! lies in the years 2000 to 2100; no operation clamps or wraps silently.
+
+use std::fmt;
+
+use jiff::fmt::temporal::DateTimePrinter;
+
+/// A point in time: milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(i64);
+
+/// A signed length of time in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Span(i64);
+
+/// Why a text or a number is not an acceptable time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeError {
+    /// The text does not have the form that was asked for.
+    Malformed,
+    /// Date and time are there, the offset from UTC is not.
+    NoOffset,
+    /// The time lies outside the years 2000 to 2100.
+    OutOfRange,
+}
+
+impl fmt::Display for TimeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TimeError::Malformed => "not an RFC 3339 date and time",
+            TimeError::NoOffset => "a time without an offset from UTC",
+            TimeError::OutOfRange => "a time outside the years 2000 to 2100",
+        })
+    }
+}
+
+impl std::error::Error for TimeError {}
+
+impl Timestamp {
+    /// The earliest acceptable time, 2000-01-01T00:00:00Z.
+    pub const MIN: Timestamp = Timestamp(946_684_800_000);
+    /// The latest acceptable time, the last millisecond of the year 2100.
+    pub const MAX: Timestamp = Timestamp(4_133_980_799_999);
+
+    /// A time from milliseconds since the epoch, without a check of its range.
+    pub const fn from_millis(ms: i64) -> Timestamp {
+        Timestamp(ms)
+    }
+
+    /// A time from milliseconds since the epoch.
+    ///
+    /// # Errors
+    /// [`TimeError::OutOfRange`] outside the years 2000 to 2100.
+    pub fn from_millis_checked(ms: i64) -> Result<Timestamp, TimeError> {
+        let t = Timestamp(ms);
+        if (Timestamp::MIN..=Timestamp::MAX).contains(&t) {
+            Ok(t)
+        } else {
+            Err(TimeError::OutOfRange)
+        }
+    }
+
+    /// Milliseconds since the epoch.
+    pub const fn as_millis(self) -> i64 {
+        self.0
+    }
+
+    /// Reads an RFC 3339 date and time with an offset; digits beyond the
+    /// millisecond are cut off.
+    ///
+    /// # Errors
+    /// See [`TimeError`].
+    pub fn parse_rfc3339(text: &str) -> Result<Timestamp, TimeError> {
+        rfc3339(text.as_bytes())
+    }
+
+    /// `self + span`; `None` past the ends of `i64`.
+    pub fn checked_add(self, span: Span) -> Option<Timestamp> {
+        self.0.checked_add(span.0).map(Timestamp)
+    }
+
+    /// `self - earlier`, negative when `earlier` is in fact later. Both within
+    /// the acceptable years, the difference cannot overflow.
+    pub const fn since(self, earlier: Timestamp) -> Span {
+        Span(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl std::ops::Add<Span> for Timestamp {
+    type Output = Timestamp;
+    fn add(self, span: Span) -> Timestamp {
+        Timestamp(self.0.saturating_add(span.0))
+    }
+}
+
+/// RFC 3339 in UTC with exactly three decimals: `2026-01-02T03:04:05.678Z`.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
+        let time = jiff::Timestamp::from_millisecond(self.0).map_err(|_| fmt::Error)?;
+        PRINTER.print_timestamp(&time, jiff::fmt::StdFmtWrite(f)).map_err(|_| fmt::Error)
+    }
+}
+
+impl serde::Serialize for Timestamp {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Span {
+    /// No time at all.
+    pub const ZERO: Span = Span(0);
+
+    /// A span of `ms` milliseconds.
+    pub const fn from_millis(ms: i64) -> Span {
+        Span(ms)
+    }
+
+    /// A span of `s` seconds.
+    pub const fn from_secs(s: i64) -> Span {
+        Span(s * 1000)
+    }
+
+    /// A span of `min` minutes.
+    pub const fn from_mins(min: i64) -> Span {
+        Span(min * 60_000)
+    }
+
+    /// The length in milliseconds.
+    pub const fn as_millis(self) -> i64 {
+        self.0
+    }
+
+    /// The length in minutes.
+    pub fn as_mins_f64(self) -> f64 {
+        self.0 as f64 / 60_000.0
+    }
+
+    /// The span itself unless it is negative.
+    pub fn non_negative(self) -> Option<Span> {
+        (self.0 >= 0).then_some(self)
+    }
+}
+
+impl std::ops::Add for Span {
+    type Output = Span;
+    fn add(self, other: Span) -> Span {
+        Span(self.0.saturating_add(other.0))
+    }
+}
+
+impl serde::Serialize for Span {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i64(self.0)
+    }
+}
+
+fn rfc3339(text: &[u8]) -> Result<Timestamp, TimeError> {
+    // RFC 3339 is narrower than what the library reads (RFC 9557, ISO 8601):
+    // the fixed positions are checked first, so that the same text is accepted
+    // here and by any other RFC 3339 reader.
+    let shape = |at: usize, want: &[u8]| text.get(at).is_some_and(|b| want.contains(b));
+    let digits = |range: std::ops::Range<usize>| {
+        text.get(range).is_some_and(|s| s.iter().all(u8::is_ascii_digit))
+    };
+    let dated = digits(0..4) && shape(4, b"-") && digits(5..7) && shape(7, b"-") && digits(8..10);
+    let timed = shape(10, b"Tt ") && digits(11..13) && shape(13, b":") && digits(14..16);
+    if !(dated && timed && shape(16, b":") && digits(17..19)) {
+        return Err(TimeError::Malformed);
+    }
+    let mut end = 19;
+    if shape(end, b".") {
+        let decimals = text[20..].iter().take_while(|b| b.is_ascii_digit()).count();
+        if decimals == 0 {
+            return Err(TimeError::Malformed);
+        }
+        end = 20 + decimals.min(9);
+        if decimals > 9 {
+            // Finer than a nanosecond: legal, and cut off like the rest.
+            let mut short = text[..end].to_vec();
+            short.extend_from_slice(&text[20 + decimals..]);
+            return rfc3339(&short);
+        }
+    }
+    match text.get(end) {
+        None => return Err(TimeError::NoOffset),
+        Some(b'Z' | b'z') if text.len() == end + 1 => {}
+        Some(b'+' | b'-')
+            if text.len() == end + 6
+                && digits(end + 1..end + 3)
+                && text[end + 3] == b':'
+                && digits(end + 4..end + 6) => {}
+        Some(_) => return Err(TimeError::Malformed),
+    }
+    const PARSER: jiff::fmt::temporal::DateTimeParser = jiff::fmt::temporal::DateTimeParser::new();
+    let time = PARSER.parse_timestamp(text).map_err(|_| TimeError::Malformed)?;
+    // Towards the past, also before 1970: a millisecond is never rounded up.
+    let ms = time.as_nanosecond().div_euclid(1_000_000);
+    Timestamp::from_millis_checked(i64::try_from(ms).map_err(|_| TimeError::OutOfRange)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_rfc_3339_allows_and_nothing_else() {
+        let at = |text: &str| Timestamp::parse_rfc3339(text).map(Timestamp::as_millis);
+        assert_eq!(at("2026-01-02T03:04:05Z"), Ok(1_767_323_045_000));
+        assert_eq!(at("2026-01-02T03:04:05.6789Z"), Ok(1_767_323_045_678));
+        assert_eq!(at("2026-01-02T04:04:05.678123456789+01:00"), Ok(1_767_323_045_678));
+        assert_eq!(at("2026-01-01t22:34:05-04:30"), Ok(1_767_323_045_000));
+        assert_eq!(at("2026-01-02T03:04:05"), Err(TimeError::NoOffset));
+        assert_eq!(at("2026-01-02T03:04:05.5"), Err(TimeError::NoOffset));
+        for bad in [
+            "",
+            "2026-01-02",
+            "2026-1-2T03:04:05Z",
+            "2026-13-02T03:04:05Z",
+            "2026-01-02T03:04Z",
+            "2026-01-02T03:04:05+01",
+            "2026-01-02T03:04:05.Z",
+            "2026-01-02T03:04:05Z[UTC]",
+            "2026-01-02T03:04:05Zz",
+            "2026-02-30T00:00:00Z",
+            "20260102T030405Z",
+            "１",
+        ] {
+            assert_eq!(at(bad), Err(TimeError::Malformed), "{bad:?}");
+        }
+        assert_eq!(at("0001-01-01T00:00:00Z"), Err(TimeError::OutOfRange));
+        assert_eq!(at("1999-12-31T23:59:59.999Z"), Err(TimeError::OutOfRange));
+        assert_eq!(at("2101-01-01T00:00:00Z"), Err(TimeError::OutOfRange));
+        assert_eq!(at("2100-12-31T23:59:59.999Z"), Ok(Timestamp::MAX.as_millis()));
+        assert_eq!(at("2000-01-01T00:00:00Z"), Ok(Timestamp::MIN.as_millis()));
+    }
+
+    #[test]
+    fn prints_what_it_reads() {
+        for ms in [946_684_800_000, 1_767_323_045_678, 4_133_980_799_999] {
+            let t = Timestamp::from_millis(ms);
+            assert_eq!(Timestamp::parse_rfc3339(&t.to_string()), Ok(t));
+        }
+        assert_eq!(
+            Timestamp::from_millis(1_767_323_045_000).to_string(),
+            "2026-01-02T03:04:05.000Z"
+        );
+    }
+}
