@@ -1,0 +1,149 @@
+//! Which alerts a window calls for, as a function of the window and the time.
+//!
+//! Invariants: no state; an alert is a stretch of time, so that the same code
+//! tells what fires now, what will fire next and what fired in the past.
+
+use super::windows::{State, Window};
+use crate::config::Profile;
+use crate::event::words;
+use crate::time::Timestamp;
+
+words! {
+    /// The alerts whose subject is one window.
+    Alert {
+        /// Undecided and uncontained for two thirds of the attacker's fastest time.
+        ReviewDueSoon = "ReviewDueSoon",
+        /// … for the attacker's fastest time.
+        ReviewOverdue = "ReviewOverdue",
+        /// … for the attacker's mean time.
+        AttackerLikelyPresent = "AttackerLikelyPresent",
+        /// Decided to act, and not contained within the profile's limit.
+        ContainmentOverdue = "ContainmentOverdue",
+        /// The AI acted before a person had decided.
+        AiActedFirst = "AiActedFirst",
+        /// A decision shows signs of not having been a review.
+        HollowApproval = "HollowApproval",
+        /// A deliberately wrong recommendation was let through.
+        SeededCaseMissed = "SeededCaseMissed",
+    }
+}
+
+words! {
+    /// How urgent an alert is.
+    Urgency {
+        /// Worth knowing.
+        Warning = "warning",
+        /// Somebody has to act now.
+        Page = "page",
+        /// The control has failed.
+        Critical = "critical",
+    }
+}
+
+words! {
+    /// A change of an alert.
+    Transition {
+        /// It holds from now on.
+        Firing = "firing",
+        /// It no longer holds.
+        Resolved = "resolved",
+    }
+}
+
+impl Alert {
+    /// How urgent it is.
+    pub const fn urgency(self) -> Urgency {
+        match self {
+            Alert::ReviewDueSoon
+            | Alert::ContainmentOverdue
+            | Alert::HollowApproval
+            | Alert::SeededCaseMissed => Urgency::Warning,
+            Alert::ReviewOverdue => Urgency::Page,
+            Alert::AttackerLikelyPresent | Alert::AiActedFirst => Urgency::Critical,
+        }
+    }
+
+    /// The alert's bit in a set.
+    pub(super) const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+/// A stretch of time for which an alert holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Episode {
+    /// Which alert.
+    pub alert: Alert,
+    /// From when.
+    pub from: Timestamp,
+    /// Until when; `None` while nothing has ended it.
+    pub until: Option<Timestamp>,
+}
+
+/// Every alert that the window itself calls for, with its stretch of time.
+///
+/// What depends on other windows of the reviewer (a hollow approval) is not
+/// among them.
+pub fn episodes(window: &Window<'_>, profile: &Profile) -> impl Iterator<Item = Episode> + use<> {
+    let start = window.start();
+    let decided = window.decided_at();
+    // The first thing that anybody did about the exposure ends the race.
+    let answered = match (decided, window.contained_at) {
+        (Some(decided), Some(contained)) => Some(decided.min(contained)),
+        (decided, contained) => decided.or(contained),
+    };
+    let waiting = [
+        (Alert::ReviewDueSoon, profile.review_due_soon),
+        (Alert::ReviewOverdue, profile.review_overdue),
+        (Alert::AttackerLikelyPresent, profile.attacker_likely),
+    ]
+    // An exposure older than its detection is overdue from its detection on, not before.
+    .map(|(alert, age)| Some((alert, (start + age).max(window.detected_at), answered)));
+    let contained_or_dismissed = match (window.contained_at, window.dismissed_at) {
+        (Some(contained), Some(dismissed)) => Some(contained.min(dismissed)),
+        (contained, dismissed) => contained.or(dismissed),
+    };
+    let containment = decided.map(|decided| {
+        (Alert::ContainmentOverdue, decided + profile.containment_limit, contained_or_dismissed)
+    });
+    // Over when a person has taken the case: the act is done, the boundary held again.
+    let ai = window.ai_acted_first_at.map(|acted| {
+        let acted = acted.max(window.detected_at);
+        (Alert::AiActedFirst, acted, decided.map(|decided| decided.max(acted)))
+    });
+    let missed = window.seeded_case_caught() == Some(false);
+    let seeded = window.truth.filter(|_| missed).map(|truth| {
+        (Alert::SeededCaseMissed, truth.established_at.max(window.detected_at), None)
+    });
+    waiting
+        .into_iter()
+        .chain([containment, ai, seeded])
+        .flatten()
+        .map(|(alert, from, until)| Episode { alert, from, until })
+        // Ended before it began: it never held. The AI's act did happen, however short.
+        .filter(|e| e.alert == Alert::AiActedFirst || e.until.is_none_or(|until| until > e.from))
+}
+
+/// The set of alerts that hold at `now`.
+pub(super) fn firing(window: &Window<'_>, profile: &Profile, now: Timestamp) -> u8 {
+    episodes(window, profile)
+        .filter(|episode| episode.from <= now && episode.until.is_none_or(|until| until > now))
+        .fold(0, |set, episode| set | episode.alert.bit())
+}
+
+/// The next time after `now` at which that set changes by itself.
+pub(super) fn next_change(
+    window: &Window<'_>,
+    profile: &Profile,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    // A closed window has nothing ahead of it but its settling.
+    if window.state() == State::Closed {
+        return None;
+    }
+    episodes(window, profile)
+        .flat_map(|episode| [Some(episode.from), episode.until])
+        .flatten()
+        .filter(|at| *at > now)
+        .min()
+}

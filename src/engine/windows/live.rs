@@ -1,0 +1,184 @@
+//! Windows as time passes: revisions, alerts, settling, giving up.
+//!
+//! Invariants: everything said is derived from the events and the time alone;
+//! what was said before is remembered only to say it once.
+
+use super::fold::{self, Fate};
+use super::state::{self, Held, Published, begin};
+use super::window::{ExposureId, Window};
+use super::{Head, Scratch, Windows, order, rules};
+use crate::engine::alerts::{self, Alert, Transition};
+use crate::engine::Output;
+use crate::time::Timestamp;
+
+impl Windows {
+    /// The next time at which [`Windows::advance`] has something to do; the
+    /// time of the last call when events came in since.
+    pub fn next_deadline(&mut self) -> Option<Timestamp> {
+        let entries = &self.entries;
+        let timer = self.timers.next(|at| entries[at as usize].due);
+        if self.dirty.is_empty() { timer } else { self.now.or(Some(Timestamp::MIN)) }
+    }
+
+    /// Brings everything up to `now` and says what changed. Time does not go
+    /// back: an earlier `now` than before counts as the latest one given.
+    pub fn advance(&mut self, now: Timestamp, say: &mut dyn FnMut(Output<'_>)) {
+        let now = self.now.map_or(now, |before| before.max(now));
+        self.now = Some(now);
+        let mut due = std::mem::take(&mut self.dirty);
+        let entries = &self.entries;
+        self.timers.take_due(now, |at| entries[at as usize].due, &mut due);
+        for at in due.drain(..) {
+            self.refresh(at, now, say);
+        }
+        self.dirty = due;
+    }
+
+    fn refresh(&mut self, at: u32, now: Timestamp, say: &mut dyn FnMut(Output<'_>)) {
+        let entry = &mut self.entries[at as usize];
+        entry.dirty = false;
+        let held = std::mem::take(&mut entry.bytes);
+        let Some(state) = Held::read(&held) else { return };
+        let Scratch { heads, fates, .. } = &mut self.scratch;
+        let repeats = order::ordered(state.log, heads);
+        let mut windows = Vec::new();
+        let rules = rules(&self.config, state.settled_at);
+        fold::fold(state.key, state.log, heads, rules, fates, |_, window| windows.push(*window));
+
+        let mut kept = Kept { settled_at: state.settled_at, published: Vec::new(), due: None };
+        let mut gone = 0;
+        for (number, window) in windows.iter().enumerate() {
+            let number = number as u32;
+            let before = state.published().find(|said| said.detected_at == window.detected_at);
+            let settles_at = self.config.settle.zip(window.closed_at).map(|(settle, closed)| closed + settle);
+            let is_final = settles_at.is_some_and(|at| at <= now);
+            let fingerprint = fingerprint(number, state.log, heads, fates);
+            if is_final || before.is_none_or(|said| said.fingerprint != fingerprint) {
+                say(Output::Window { window, is_final });
+            }
+            let profile = self.config.profiles.get(window.key.workflow);
+            let firing = if is_final { 0 } else { alerts::firing(window, profile, now) };
+            let fired = before.map_or(0, |said| said.firing);
+            say_alerts(window.exposure_id(), Some(window), fired, firing, say);
+            if is_final {
+                kept.settled_at = window.closed_at;
+                gone = number + 1;
+                if self.config.keep_settled {
+                    let mut aside = Vec::new();
+                    begin(&mut aside, state.key, None, &[]);
+                    let own = heads.iter().zip(fates.iter()).filter(|(_, fate)| **fate == Fate::Window(number));
+                    state::append(&mut aside, state.key, state.log, own.map(|(head, _)| head));
+                    self.settled.push(aside.into_boxed_slice());
+                }
+            } else {
+                kept.published.push(Published { detected_at: window.detected_at, fingerprint, firing });
+                kept.wait_for(settles_at);
+                kept.wait_for(alerts::next_change(window, profile, now));
+            }
+        }
+        for said in state.published() {
+            if !windows.iter().any(|window| window.detected_at == said.detected_at) {
+                let exposure = ExposureId { key: state.key, detected_at: said.detected_at };
+                say_alerts(exposure, None, said.firing, 0, say);
+                say(Output::Retracted { exposure });
+            }
+        }
+        self.counts.repeats(repeats);
+
+        // What stays: events of windows that are not final, and strays that may
+        // still find a detection.
+        let mut stays = Vec::with_capacity(heads.len());
+        for (head, fate) in heads.iter().zip(fates.iter()) {
+            let given_up_at = head.time + self.config.orphan_timeout;
+            match fate {
+                Fate::Window(number) if *number < gone => {}
+                Fate::Window(_) => stays.push(*head),
+                Fate::Orphan | Fate::Late if given_up_at > now => {
+                    stays.push(*head);
+                    kept.wait_for(Some(given_up_at));
+                }
+                Fate::Orphan => {
+                    self.counts.orphan += u64::from(head.weight);
+                    say(Output::Orphan { key: state.key, id: head.id(state.log), kind: head.kind });
+                }
+                Fate::Late => {
+                    self.counts.accepted -= u64::from(head.weight);
+                    self.counts.late += u64::from(head.weight);
+                    say(Output::Late { key: state.key, id: head.id(state.log), kind: head.kind });
+                }
+            }
+        }
+        self.keep(at, &held, &stays, kept, now);
+    }
+
+    fn keep(&mut self, at: u32, held: &[u8], stays: &[Head], mut kept: Kept, now: Timestamp) {
+        let Some(state) = Held::read(held) else { return };
+        if stays.is_empty() {
+            // Remembered for a while, so that a straggler is known as late.
+            let forgotten_at = kept.settled_at.map(|settled| settled + self.config.orphan_timeout);
+            kept.wait_for(forgotten_at.filter(|at| *at > now));
+        }
+        let bytes = &mut self.scratch.bytes;
+        bytes.clear();
+        begin(bytes, state.key, kept.settled_at, &kept.published);
+        let events = state::append(bytes, state.key, state.log, stays.iter());
+        let entry = &mut self.entries[at as usize];
+        entry.bytes = bytes.as_slice().to_vec();
+        entry.events = events;
+        let due = kept.due;
+        if due.is_none() && stays.is_empty() {
+            self.remove(at);
+            return;
+        }
+        if entry.due != due {
+            entry.due = due;
+            if let Some(due) = due {
+                self.timers.set(at, due);
+            }
+        }
+    }
+}
+
+/// What a refreshed credential carries on.
+struct Kept {
+    settled_at: Option<Timestamp>,
+    published: Vec<Published>,
+    due: Option<Timestamp>,
+}
+
+impl Kept {
+    fn wait_for(&mut self, due: Option<Timestamp>) {
+        self.due = match (self.due, due) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+    }
+}
+
+fn say_alerts(
+    exposure: ExposureId<'_>,
+    window: Option<&Window<'_>>,
+    before: u8,
+    after: u8,
+    say: &mut dyn FnMut(Output<'_>),
+) {
+    for alert in Alert::ALL.iter().copied() {
+        let transition = match (before & alert.bit() != 0, after & alert.bit() != 0) {
+            (false, true) => Transition::Firing,
+            (true, false) => Transition::Resolved,
+            _ => continue,
+        };
+        say(Output::Alert { exposure, window, alert, transition });
+    }
+}
+
+/// A digest of the events of a window, stable from run to run.
+fn fingerprint(number: u32, log: &[u8], heads: &[Head], fates: &[Fate]) -> u32 {
+    let own = heads.iter().zip(fates).filter(|(_, fate)| **fate == Fate::Window(number));
+    own.fold(0, |sum: u32, (head, _)| sum.wrapping_add(fnv1a(head.bytes(log))))
+}
+
+/// FNV-1a, 32 bits: published, tiny, and good enough to tell two revisions apart.
+fn fnv1a(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
+}

@@ -1,0 +1,280 @@
+//! Stage 1: events to exposure windows, keyed by workflow and credential.
+//!
+//! Invariants: the windows are a function of the set of events, whatever their
+//! order and however often each came; what is held of a credential is one run
+//! of bytes with its events, and windows are derived from it when they are
+//! asked for, never kept beside it; every event that comes in is counted once.
+
+mod fold;
+mod live;
+mod log;
+mod order;
+mod read;
+mod repeats;
+mod state;
+mod timers;
+mod window;
+
+use std::hash::BuildHasher;
+
+use foldhash::quality::RandomState;
+use hashbrown::HashTable;
+
+pub use self::log::Key;
+pub use self::read::Unplaced;
+pub use self::window::{
+    Advice, Clock, Decision, ExposureId, Stage, State, Truth, Window,
+};
+
+use self::fold::{Fate, Rules};
+use self::log::Head;
+use self::state::{Held, Published, begin};
+use self::timers::Timers;
+use super::Receipt;
+use crate::config::EngineConfig;
+use crate::event::{Event, Kind};
+use crate::time::Timestamp;
+
+/// What came in and where it went; each event counts in one of the first four.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Distinct events held or used.
+    pub accepted: u64,
+    /// Repeats of an id of the same credential.
+    pub duplicate: u64,
+    /// Events for a window that was final already.
+    pub late: u64,
+    /// Events refused because a bound of the engine was reached.
+    pub refused: u64,
+    /// Accepted events that found no window and are no longer waited for.
+    pub orphan: u64,
+}
+
+/// The windows of all credentials.
+#[derive(Debug)]
+pub struct Windows {
+    config: EngineConfig,
+    entries: Vec<Entry>,
+    free: Vec<u32>,
+    index: HashTable<u32>,
+    hasher: RandomState,
+    timers: Timers,
+    dirty: Vec<u32>,
+    undetected: Undetected,
+    settled: Vec<Box<[u8]>>,
+    counts: Counts,
+    now: Option<Timestamp>,
+    scratch: Scratch,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    /// See [`state`]; empty when the place is free.
+    bytes: Vec<u8>,
+    /// Events in `bytes`.
+    events: u32,
+    dirty: bool,
+    detected: bool,
+    due: Option<Timestamp>,
+}
+
+/// Credentials without a detection, oldest arrival first; some have got one since.
+#[derive(Debug, Default)]
+struct Undetected {
+    queue: std::collections::VecDeque<u32>,
+    live: usize,
+}
+
+#[derive(Debug, Default)]
+struct Scratch {
+    heads: Vec<Head>,
+    fates: Vec<Fate>,
+    bytes: Vec<u8>,
+}
+
+/// The most bytes the texts of one event may have together: the limits of the
+/// decoders add up to less.
+const EVENT_BYTES_MAX: usize = 32 << 10;
+
+impl Windows {
+    /// No windows yet.
+    pub fn new(config: EngineConfig) -> Windows {
+        Windows {
+            config,
+            entries: Vec::new(),
+            free: Vec::new(),
+            index: HashTable::new(),
+            // Seeded anew each run: nobody can choose names that collide.
+            hasher: RandomState::default(),
+            timers: Timers::default(),
+            dirty: Vec::new(),
+            undetected: Undetected::default(),
+            settled: Vec::new(),
+            counts: Counts::default(),
+            now: None,
+            scratch: Scratch::default(),
+        }
+    }
+
+    /// What came in so far. Repeats are found when windows are derived:
+    /// after [`Windows::advance`] or [`Windows::for_each`] the counts are exact.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Credentials held.
+    pub fn credentials(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Takes in one event.
+    pub fn handle(&mut self, event: &Event<'_>) -> Receipt {
+        if log::texts(event) > EVENT_BYTES_MAX {
+            self.counts.refused += 1;
+            return Receipt::Refused;
+        }
+        let detection = event.kind() == Kind::LeakDetected;
+        let key = Key { workflow: event.workflow, credential_id: &event.credential_id };
+        let hash = self.hasher.hash_one(key);
+        let entries = &self.entries;
+        let found = self.index.find(hash, |at| state::has_key(&entries[*at as usize].bytes, key));
+        let at = match found {
+            Some(at) => *at,
+            None if self.index.len() >= self.config.credentials => {
+                self.counts.refused += 1;
+                return Receipt::Refused;
+            }
+            None => self.insert(key, hash, detection),
+        };
+        let entry = &mut self.entries[at as usize];
+        if state::settled_at(&entry.bytes).is_some_and(|settled| event.time <= settled) {
+            self.counts.late += 1;
+            return Receipt::Late;
+        }
+        log::push(&mut entry.bytes, event, 1);
+        entry.events += 1;
+        self.counts.accepted += 1;
+        if !std::mem::replace(&mut entry.dirty, true) {
+            self.dirty.push(at);
+        }
+        if detection && !std::mem::replace(&mut entry.detected, true) {
+            self.undetected.live -= 1;
+        }
+        // Each doubling, so that the cost of looking is shared by many events.
+        if entry.events >= self.config.events_per_window && entry.events.is_power_of_two() {
+            self.shorten(at);
+        }
+        Receipt::Held
+    }
+
+    fn insert(&mut self, key: Key<'_>, hash: u64, detected: bool) -> u32 {
+        if !detected {
+            self.make_room_for_undetected();
+        }
+        let mut bytes = Vec::with_capacity(key.credential_id.len() + 6);
+        begin(&mut bytes, key, None, &[]);
+        let entry = Entry { bytes, detected, ..Entry::default() };
+        let at = match self.free.pop() {
+            Some(at) => {
+                self.entries[at as usize] = entry;
+                at
+            }
+            None => {
+                self.entries.push(entry);
+                // The bound on credentials is far below 2^32.
+                (self.entries.len() - 1) as u32
+            }
+        };
+        let (entries, hasher) = (&self.entries, &self.hasher);
+        self.index.insert_unique(hash, at, |at| key_hash(hasher, &entries[*at as usize].bytes));
+        if !detected {
+            self.undetected.queue.push_back(at);
+            self.undetected.live += 1;
+        }
+        at
+    }
+
+    fn remove(&mut self, at: u32) {
+        let entry = std::mem::take(&mut self.entries[at as usize]);
+        let hash = key_hash(&self.hasher, &entry.bytes);
+        if let Ok(found) = self.index.find_entry(hash, |other| *other == at) {
+            found.remove();
+            self.free.push(at);
+        }
+        if !entry.detected {
+            self.undetected.live -= 1;
+        }
+    }
+
+    /// Gives up the longest waiting credential without a detection when there
+    /// are too many: its events are orphans now instead of later.
+    fn make_room_for_undetected(&mut self) {
+        while self.undetected.live >= self.config.undetected_credentials.max(1) {
+            let Some(oldest) = self.undetected.queue.pop_front() else { return };
+            let entry = &self.entries[oldest as usize];
+            if entry.bytes.is_empty() || entry.detected {
+                continue;
+            }
+            if let Some(state) = Held::read(&entry.bytes) {
+                let repeats = order::ordered(state.log, &mut self.scratch.heads);
+                self.counts.repeats(repeats);
+                self.counts.orphan += weight(&self.scratch.heads);
+            }
+            self.remove(oldest);
+        }
+        if self.undetected.queue.len() > 2 * self.undetected.live + 1024 {
+            let entries = &self.entries;
+            self.undetected.queue.retain(|at| {
+                let entry = &entries[*at as usize];
+                !entry.bytes.is_empty() && !entry.detected
+            });
+        }
+    }
+
+    fn shorten(&mut self, at: u32) {
+        let Scratch { heads, fates, bytes } = &mut self.scratch;
+        let entry = &mut self.entries[at as usize];
+        let Some(state) = Held::read(&entry.bytes) else { return };
+        let repeats = order::ordered(state.log, heads);
+        let rules = rules(&self.config, state.settled_at);
+        fold::fold(state.key, state.log, heads, rules, fates, |_, _| {});
+        let limit = self.config.events_per_window as usize;
+        let short = repeats::shorten(state.key, state.log, heads, fates, limit / 2);
+        let published: Vec<Published> = state.published().collect();
+        bytes.clear();
+        begin(bytes, state.key, state.settled_at, &published);
+        match short {
+            Some((log, forgotten)) => {
+                self.counts.orphan += forgotten;
+                bytes.extend_from_slice(&log);
+                log::heads(&log, heads);
+            }
+            None => {
+                state::append(bytes, state.key, state.log, heads.iter());
+            }
+        }
+        entry.events = heads.len() as u32;
+        entry.bytes = bytes.as_slice().to_vec();
+        self.counts.repeats(repeats);
+    }
+}
+
+impl Counts {
+    /// Moves `repeats` events that turned out not to be distinct.
+    fn repeats(&mut self, repeats: u64) {
+        self.accepted -= repeats;
+        self.duplicate += repeats;
+    }
+}
+
+fn rules(config: &EngineConfig, settled_at: Option<Timestamp>) -> Rules {
+    Rules { skew_tolerance: config.skew_tolerance, settled_at }
+}
+
+fn weight(heads: &[Head]) -> u64 {
+    heads.iter().map(|head| u64::from(head.weight)).sum()
+}
+
+fn key_hash(hasher: &RandomState, bytes: &[u8]) -> u64 {
+    state::read_key(bytes).map_or(0, |(key, _)| hasher.hash_one(key))
+}

@@ -1,0 +1,65 @@
+//! Order and uniqueness: a log as it arrived → its events sorted and distinct.
+//!
+//! Invariants: the order is total (time, kind, id, content), so the result does
+//! not depend on arrival; no weight is lost when a repeat is dropped.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use super::log::{self, Head};
+
+/// Up to this many events, comparing all pairs beats building a set.
+const PAIRWISE_MAX: usize = 24;
+
+/// Lists the events of `log` in order and without repeats of an id; returns
+/// how many repeats were dropped.
+pub(super) fn ordered(log: &[u8], heads: &mut Vec<Head>) -> u64 {
+    log::heads(log, heads);
+    let before = |a: &Head, b: &Head| {
+        (a.time, a.kind)
+            .cmp(&(b.time, b.kind))
+            .then_with(|| a.id(log).cmp(b.id(log)))
+            .then_with(|| a.bytes(log).cmp(b.bytes(log)))
+    };
+    if !heads.is_sorted_by(|a, b| before(a, b).is_le()) {
+        heads.sort_unstable_by(before);
+    }
+    if heads.len() <= PAIRWISE_MAX { drop_repeats_pairwise(log, heads) } else { drop_repeats(log, heads) }
+}
+
+fn drop_repeats_pairwise(log: &[u8], heads: &mut Vec<Head>) -> u64 {
+    let mut dropped = 0;
+    let mut at = 1;
+    while at < heads.len() {
+        let id = heads[at].id(log);
+        match heads[..at].iter().position(|first| first.id(log) == id) {
+            Some(first) => {
+                let repeat = heads.remove(at);
+                heads[first].absorb(repeat);
+                dropped += 1;
+            }
+            None => at += 1,
+        }
+    }
+    dropped
+}
+
+fn drop_repeats(log: &[u8], heads: &mut Vec<Head>) -> u64 {
+    let mut first_of = HashMap::with_capacity(heads.len());
+    let mut kept = Vec::with_capacity(heads.len());
+    for head in heads.iter() {
+        match first_of.entry(head.id(log)) {
+            Entry::Occupied(first) => {
+                let first: &mut Head = &mut kept[*first.get()];
+                first.absorb(*head);
+            }
+            Entry::Vacant(free) => {
+                free.insert(kept.len());
+                kept.push(*head);
+            }
+        }
+    }
+    let dropped = heads.len() - kept.len();
+    *heads = kept;
+    dropped as u64
+}

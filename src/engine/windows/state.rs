@@ -1,0 +1,134 @@
+//! All that is held of one credential, as one run of bytes.
+//!
+//! Invariants: self-contained (no pointer, no table beside it), so that the
+//! same bytes can be kept in memory, in a changelog or aside; reading never
+//! panics. Layout: `workflow, length u16, credential_id, settled_at?, published
+//! windows, events`.
+
+use super::log::{Head, Key};
+use crate::event::Workflow;
+use crate::time::Timestamp;
+
+/// Bytes of one published window in the table.
+const PUBLISHED_BYTES: usize = 11;
+
+/// What was last said of a window that is not settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Published {
+    /// Names the window within its credential.
+    pub(super) detected_at: Timestamp,
+    /// Digest of the events it was made of.
+    pub(super) fingerprint: u32,
+    /// The alerts that fire for it, one bit each.
+    pub(super) firing: u8,
+}
+
+/// A read view of the bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Held<'s> {
+    pub(super) key: Key<'s>,
+    /// The closing of the last window that is final and gone.
+    pub(super) settled_at: Option<Timestamp>,
+    published: &'s [u8],
+    /// The events, as arrived or as last ordered.
+    pub(super) log: &'s [u8],
+}
+
+impl<'s> Held<'s> {
+    /// Reads `bytes`; `None` when they are not a state.
+    pub(super) fn read(bytes: &'s [u8]) -> Option<Held<'s>> {
+        let (key, rest) = read_key(bytes)?;
+        let (settled_at, rest) = match rest.split_first()? {
+            (0, rest) => (None, rest),
+            (_, rest) => {
+                let (time, rest) = rest.split_at_checked(6)?;
+                (Some(read_time(time)), rest)
+            }
+        };
+        let (count, rest) = rest.split_at_checked(2)?;
+        let count = usize::from(u16::from_le_bytes([count[0], count[1]]));
+        let (published, log) = rest.split_at_checked(count * PUBLISHED_BYTES)?;
+        Some(Held { key, settled_at, published, log })
+    }
+
+    /// The windows said of so far, oldest first.
+    pub(super) fn published(&self) -> impl Iterator<Item = Published> + use<'s> {
+        self.published.chunks_exact(PUBLISHED_BYTES).map(|entry| Published {
+            detected_at: read_time(&entry[..6]),
+            fingerprint: u32::from_le_bytes([entry[6], entry[7], entry[8], entry[9]]),
+            firing: entry[10],
+        })
+    }
+}
+
+/// The key at the head of a state.
+pub(super) fn read_key(bytes: &[u8]) -> Option<(Key<'_>, &[u8])> {
+    let (head, rest) = bytes.split_at_checked(3)?;
+    let length = usize::from(u16::from_le_bytes([head[1], head[2]]));
+    let (name, rest) = rest.split_at_checked(length)?;
+    let workflow = *Workflow::ALL.get(usize::from(head[0]))?;
+    Some((Key { workflow, credential_id: std::str::from_utf8(name).ok()? }, rest))
+}
+
+/// The closing of the last settled window, without reading the rest.
+pub(super) fn settled_at(bytes: &[u8]) -> Option<Timestamp> {
+    let length = usize::from(u16::from_le_bytes([*bytes.get(1)?, *bytes.get(2)?]));
+    let rest = bytes.get(3 + length..)?;
+    if *rest.first()? == 0 { None } else { rest.get(1..7).map(read_time) }
+}
+
+/// Whether the state in `bytes` is the one of `key`, by its bytes alone.
+pub(super) fn has_key(bytes: &[u8], key: Key<'_>) -> bool {
+    let name = key.credential_id.as_bytes();
+    bytes.first() == Some(&(key.workflow as u8))
+        && bytes.get(1..3) == Some(&(name.len() as u16).to_le_bytes()[..])
+        && bytes.get(3..3 + name.len()) == Some(name)
+}
+
+/// Starts a state: everything but the events.
+pub(super) fn begin(
+    bytes: &mut Vec<u8>,
+    key: Key<'_>,
+    settled_at: Option<Timestamp>,
+    published: &[Published],
+) {
+    bytes.push(key.workflow as u8);
+    // The engine refuses longer names before they get here.
+    bytes.extend_from_slice(&(key.credential_id.len() as u16).to_le_bytes());
+    bytes.extend_from_slice(key.credential_id.as_bytes());
+    match settled_at {
+        None => bytes.push(0),
+        Some(time) => {
+            bytes.push(1);
+            bytes.extend_from_slice(&time.as_millis().to_le_bytes()[..6]);
+        }
+    }
+    let count = published.len().min(usize::from(u16::MAX));
+    bytes.extend_from_slice(&(count as u16).to_le_bytes());
+    for window in &published[..count] {
+        bytes.extend_from_slice(&window.detected_at.as_millis().to_le_bytes()[..6]);
+        bytes.extend_from_slice(&window.fingerprint.to_le_bytes());
+        bytes.push(window.firing);
+    }
+}
+
+/// Appends the events of `heads`, read from `log`.
+pub(super) fn append<'h>(
+    bytes: &mut Vec<u8>,
+    key: Key<'_>,
+    log: &[u8],
+    heads: impl Iterator<Item = &'h Head>,
+) -> u32 {
+    let mut count = 0;
+    for head in heads {
+        head.copy(log, key, bytes);
+        count += 1;
+    }
+    count
+}
+
+fn read_time(bytes: &[u8]) -> Timestamp {
+    let mut ms = [0; 8];
+    ms[..6].copy_from_slice(&bytes[..6]);
+    Timestamp::from_millis(i64::from_le_bytes(ms))
+}
