@@ -112,9 +112,10 @@ pub fn episodes(window: &Window<'_>, profile: &Profile) -> impl Iterator<Item = 
         (Alert::AiActedFirst, acted, decided.map(|decided| decided.max(acted)))
     });
     let missed = window.seeded_case_caught() == Some(false);
-    let seeded = window.truth.filter(|_| missed).map(|truth| {
-        (Alert::SeededCaseMissed, truth.established_at.max(window.detected_at), None)
-    });
+    let seeded = window
+        .truth
+        .filter(|_| missed)
+        .map(|truth| (Alert::SeededCaseMissed, truth.established_at.max(window.detected_at), None));
     waiting
         .into_iter()
         .chain([containment, ai, seeded])

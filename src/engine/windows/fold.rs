@@ -51,7 +51,8 @@ pub(super) fn fold<'l>(
         let Some(event) = head.event(log, key) else { continue };
         match &event.body {
             Body::LeakDetected(_) => {
-                if let Some(open) = latest.as_mut().filter(|open| open.takes_detection(event.time)) {
+                if let Some(open) = latest.as_mut().filter(|open| open.takes_detection(event.time))
+                {
                     open.apply(&event, *head, log, &heads[..at], fates);
                     fates[at] = Fate::Window(open.number);
                     continue;
@@ -145,7 +146,14 @@ impl<'l> Open<'l> {
         self.window.closed_at.is_none_or(|closed| time <= closed)
     }
 
-    fn apply(&mut self, event: &Event<'l>, head: Head, log: &'l [u8], before: &[Head], fates: &[Fate]) {
+    fn apply(
+        &mut self,
+        event: &Event<'l>,
+        head: Head,
+        log: &'l [u8],
+        before: &[Head],
+        fates: &[Fate],
+    ) {
         let weight = u64::from(head.weight);
         let window = &mut self.window;
         window.events += weight;
@@ -183,7 +191,8 @@ impl<'l> Open<'l> {
                 }
             }
             Body::CredentialAbused => {
-                window.abused_at = Some(window.abused_at.map_or(event.time, |at| at.min(event.time)));
+                window.abused_at =
+                    Some(window.abused_at.map_or(event.time, |at| at.min(event.time)));
             }
             Body::TruthEstablished { correct_action, seeded } => {
                 window.truth = Some(Truth {
@@ -228,7 +237,8 @@ fn detected(window: &mut Window<'_>, leak: &LeakDetected<'_>, weight: u64) {
         if known.is_none_or(|known| exposed < known) {
             window.exposed_at = Some(exposed);
             window.exposed_at_quality = leak.exposed_at_quality;
-        } else if known == Some(exposed) && leak.exposed_at_quality == Some(ExposedAtQuality::Exact) {
+        } else if known == Some(exposed) && leak.exposed_at_quality == Some(ExposedAtQuality::Exact)
+        {
             // The same moment from a better source.
             window.exposed_at_quality = leak.exposed_at_quality;
         }

@@ -7,8 +7,8 @@ use super::fold::{self, Fate};
 use super::state::{self, Held, Published, begin};
 use super::window::{ExposureId, Window};
 use super::{Head, Scratch, Windows, order, rules};
-use crate::engine::alerts::{self, Alert, Transition};
 use crate::engine::Output;
+use crate::engine::alerts::{self, Alert, Transition};
 use crate::time::Timestamp;
 
 impl Windows {
@@ -50,7 +50,8 @@ impl Windows {
         for (number, window) in windows.iter().enumerate() {
             let number = number as u32;
             let before = state.published().find(|said| said.detected_at == window.detected_at);
-            let settles_at = self.config.settle.zip(window.closed_at).map(|(settle, closed)| closed + settle);
+            let settles_at =
+                self.config.settle.zip(window.closed_at).map(|(settle, closed)| closed + settle);
             let is_final = settles_at.is_some_and(|at| at <= now);
             let fingerprint = fingerprint(number, state.log, heads, fates);
             if is_final || before.is_none_or(|said| said.fingerprint != fingerprint) {
@@ -66,12 +67,19 @@ impl Windows {
                 if self.config.keep_settled {
                     let mut aside = Vec::new();
                     begin(&mut aside, state.key, None, &[]);
-                    let own = heads.iter().zip(fates.iter()).filter(|(_, fate)| **fate == Fate::Window(number));
+                    let own = heads
+                        .iter()
+                        .zip(fates.iter())
+                        .filter(|(_, fate)| **fate == Fate::Window(number));
                     state::append(&mut aside, state.key, state.log, own.map(|(head, _)| head));
                     self.settled.push(aside.into_boxed_slice());
                 }
             } else {
-                kept.published.push(Published { detected_at: window.detected_at, fingerprint, firing });
+                kept.published.push(Published {
+                    detected_at: window.detected_at,
+                    fingerprint,
+                    firing,
+                });
                 kept.wait_for(settles_at);
                 kept.wait_for(alerts::next_change(window, profile, now));
             }

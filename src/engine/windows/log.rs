@@ -28,7 +28,8 @@ pub struct Key<'k> {
 /// Orders by the workflow's word, then the credential's bytes: the ledger's order.
 impl Ord for Key<'_> {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.workflow.as_str(), self.credential_id).cmp(&(other.workflow.as_str(), other.credential_id))
+        (self.workflow.as_str(), self.credential_id)
+            .cmp(&(other.workflow.as_str(), other.credential_id))
     }
 }
 
@@ -111,7 +112,9 @@ pub(super) fn push(log: &mut Vec<u8>, event: &Event<'_>, weight: u32) {
     put_count(log, u64::from(weight));
     put_text(log, &event.id);
     let severity = event.severity.map_or(0, |severity| severity as u8 + 1);
-    log.push(u8::from(event.source.is_some()) | u8::from(event.owner.is_some()) << 1 | severity << 2);
+    log.push(
+        u8::from(event.source.is_some()) | u8::from(event.owner.is_some()) << 1 | severity << 2,
+    );
     put_some(log, event.source.as_deref());
     put_some(log, event.owner.as_deref());
     put_body(log, &event.body);
@@ -305,7 +308,10 @@ impl<'b> Reader<'b> {
                 let flags = self.u8()?;
                 Body::LeakDetected(LeakDetected {
                     exposed_at: if flags & 1 != 0 { Some(self.time()?) } else { None },
-                    exposed_at_quality: word(ExposedAtQuality::ALL, usize::from(flags >> 2).checked_sub(1)),
+                    exposed_at_quality: word(
+                        ExposedAtQuality::ALL,
+                        usize::from(flags >> 2).checked_sub(1),
+                    ),
                     location: if flags & 2 != 0 { Some(self.text()?) } else { None },
                     provider: None,
                 })

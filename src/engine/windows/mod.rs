@@ -22,9 +22,7 @@ use hashbrown::HashTable;
 
 pub use self::log::Key;
 pub use self::read::Unplaced;
-pub use self::window::{
-    Advice, Clock, Decision, ExposureId, Stage, State, Truth, Window,
-};
+pub use self::window::{Advice, Clock, Decision, ExposureId, Stage, State, Truth, Window};
 
 use self::fold::{Fate, Rules};
 use self::log::Head;

@@ -24,7 +24,11 @@ pub(super) fn ordered(log: &[u8], heads: &mut Vec<Head>) -> u64 {
     if !heads.is_sorted_by(|a, b| before(a, b).is_le()) {
         heads.sort_unstable_by(before);
     }
-    if heads.len() <= PAIRWISE_MAX { drop_repeats_pairwise(log, heads) } else { drop_repeats(log, heads) }
+    if heads.len() <= PAIRWISE_MAX {
+        drop_repeats_pairwise(log, heads)
+    } else {
+        drop_repeats(log, heads)
+    }
 }
 
 fn drop_repeats_pairwise(log: &[u8], heads: &mut Vec<Head>) -> u64 {

@@ -150,7 +150,8 @@ fn merge<'l>(first: &mut Event<'l>, middle: Event<'l>) {
             (_, None) => false,
         };
         if earlier {
-            (leak.exposed_at, leak.exposed_at_quality) = (repeat.exposed_at, repeat.exposed_at_quality);
+            (leak.exposed_at, leak.exposed_at_quality) =
+                (repeat.exposed_at, repeat.exposed_at_quality);
         }
     }
 }

@@ -45,7 +45,9 @@ impl Timers {
         due: impl Fn(u32) -> Option<Timestamp>,
         into: &mut Vec<u32>,
     ) {
-        while let Some(mut first) = self.slots.first_entry().filter(|first| *first.key() <= slot(now)) {
+        while let Some(mut first) =
+            self.slots.first_entry().filter(|first| *first.key() <= slot(now))
+        {
             let number = *first.key();
             first.get_mut().retain(|credential| match due(*credential) {
                 Some(at) if slot(at) != number => false,

@@ -273,7 +273,13 @@ pub struct ExposureId<'w> {
 
 impl fmt::Display for ExposureId<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}", self.key.workflow, self.key.credential_id, self.detected_at.as_millis())
+        write!(
+            f,
+            "{}/{}/{}",
+            self.key.workflow,
+            self.key.credential_id,
+            self.detected_at.as_millis()
+        )
     }
 }
 
