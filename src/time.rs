@@ -26,6 +26,32 @@ pub enum TimeError {
     OutOfRange,
 }
 
+/// Why a text is not a span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpanError {
+    /// The text does not begin with a whole number without sign.
+    NoNumber,
+    /// Nothing stands after the number.
+    NoUnit,
+    /// What stands after the number is none of the units.
+    UnknownUnit,
+    /// Longer than the acceptable years.
+    TooLong,
+}
+
+impl fmt::Display for SpanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SpanError::NoNumber => "expected a whole number and a unit, like 90s or 500ms",
+            SpanError::NoUnit => "no unit: one of ms, s, m, h, d must follow the number",
+            SpanError::UnknownUnit => "unknown unit: one of ms, s, m, h, d must follow the number",
+            SpanError::TooLong => "longer than the 101 years from 2000 to 2100",
+        })
+    }
+}
+
+impl std::error::Error for SpanError {}
+
 impl fmt::Display for TimeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -114,6 +140,9 @@ impl Span {
     /// No time at all.
     pub const ZERO: Span = Span(0);
 
+    /// The longest distance between two acceptable times, about 101 years.
+    pub const MAX: Span = Timestamp::MAX.since(Timestamp::MIN);
+
     /// A span of `ms` milliseconds.
     pub const fn from_millis(ms: i64) -> Span {
         Span(ms)
@@ -149,6 +178,32 @@ impl std::ops::Add for Span {
     type Output = Span;
     fn add(self, other: Span) -> Span {
         Span(self.0.saturating_add(other.0))
+    }
+}
+
+/// One whole number and one unit, `ms`, `s`, `m`, `h` or `d` (24 h): `90s`.
+impl std::str::FromStr for Span {
+    type Err = SpanError;
+
+    fn from_str(text: &str) -> Result<Span, SpanError> {
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, unit) = text.split_at(digits);
+        if number.is_empty() {
+            return Err(SpanError::NoNumber);
+        }
+        let unit_ms = match unit {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            "" => return Err(SpanError::NoUnit),
+            _ => return Err(SpanError::UnknownUnit),
+        };
+        // Digits alone: the only fault left is a number beyond i64.
+        let number = number.parse::<i64>().map_err(|_| SpanError::TooLong)?;
+        let span = number.checked_mul(unit_ms).map(Span).ok_or(SpanError::TooLong)?;
+        if span > Span::MAX { Err(SpanError::TooLong) } else { Ok(span) }
     }
 }
 
@@ -236,6 +291,38 @@ mod tests {
         assert_eq!(at("2101-01-01T00:00:00Z"), Err(TimeError::OutOfRange));
         assert_eq!(at("2100-12-31T23:59:59.999Z"), Ok(Timestamp::MAX.as_millis()));
         assert_eq!(at("2000-01-01T00:00:00Z"), Ok(Timestamp::MIN.as_millis()));
+    }
+
+    #[test]
+    fn a_span_is_a_whole_number_and_a_unit() {
+        let ms = |text: &str| text.parse::<Span>().map(Span::as_millis);
+        assert_eq!(ms("0s"), Ok(0));
+        assert_eq!(ms("500ms"), Ok(500));
+        assert_eq!(ms("90s"), Ok(90_000));
+        assert_eq!(ms("4m"), Ok(240_000));
+        assert_eq!(ms("1h"), Ok(3_600_000));
+        assert_eq!(ms("7d"), Ok(604_800_000));
+        for (bad, why) in [
+            ("", SpanError::NoNumber),
+            ("m", SpanError::NoNumber),
+            ("-1m", SpanError::NoNumber),
+            ("+1m", SpanError::NoNumber),
+            (" 1m", SpanError::NoNumber),
+            ("１m", SpanError::NoNumber),
+            ("90", SpanError::NoUnit),
+            ("1.5h", SpanError::UnknownUnit),
+            ("1 h", SpanError::UnknownUnit),
+            ("1M", SpanError::UnknownUnit),
+            ("1h30m", SpanError::UnknownUnit),
+            ("1é", SpanError::UnknownUnit),
+            ("36891d", SpanError::TooLong),
+            ("9223372036854775807d", SpanError::TooLong),
+            ("99999999999999999999ms", SpanError::TooLong),
+        ] {
+            assert_eq!(ms(bad), Err(why), "{bad:?}");
+        }
+        assert_eq!(ms("3187295999999ms"), Ok(Span::MAX.as_millis()));
+        assert_eq!(ms("3187296000000ms"), Err(SpanError::TooLong));
     }
 
     #[test]
