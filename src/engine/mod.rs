@@ -1,0 +1,3 @@
+//! The pure engine: no input or output of its own, no clock.
+
+pub mod attacker;
