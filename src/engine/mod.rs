@@ -1,3 +1,4 @@
 //! The pure engine: no input or output of its own, no clock.
 
 pub mod attacker;
+pub mod survival;
