@@ -6,11 +6,9 @@
 //! below 2,048 ms; `p50 ≤ p90 ≤ p99 ≤ max`, and `max` is exact.
 //!
 //! The buckets are an HdrHistogram's (3 significant digits, milliseconds). Its
-//! own `value_at_quantile` answers with the highest value of the bucket that
-//! holds the asked rank, hence the error is on one side: a quantile is never
-//! flattered. Two things differ here: the rank comes from whole numbers (its
-//! `0.99 · count` can round up to the next rank), and no answer exceeds the
-//! longest duration recorded.
+//! `value_at_quantile(q)` answers with the highest value of the bucket that holds
+//! rank `⌈q · count⌉`, so the error is on one side and a quantile never flatters.
+//! One thing differs here: no answer exceeds the longest duration recorded.
 
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
@@ -35,7 +33,7 @@ pub struct StageHistogram {
 }
 
 impl StageHistogram {
-    /// An empty histogram: 16 KiB, growing with the longest duration to 256 KiB.
+    /// An empty histogram: 16 KiB, growing with the longest duration to 264 KiB.
     #[expect(clippy::expect_used, reason = "fails for more than 5 digits only, and 3 are asked")]
     pub fn new() -> StageHistogram {
         let counts = Histogram::new(SIGNIFICANT_DIGITS).expect("3 digits are at most 5");
@@ -78,17 +76,17 @@ impl StageHistogram {
 
     /// The median; `None` without a duration.
     pub fn p50(&self) -> Option<Span> {
-        self.percentile(50)
+        self.quantile(0.5)
     }
 
     /// The 90th percentile; `None` without a duration.
     pub fn p90(&self) -> Option<Span> {
-        self.percentile(90)
+        self.quantile(0.9)
     }
 
     /// The 99th percentile; `None` without a duration.
     pub fn p99(&self) -> Option<Span> {
-        self.percentile(99)
+        self.quantile(0.99)
     }
 
     /// The longest duration, exactly; `None` without a duration.
@@ -96,20 +94,14 @@ impl StageHistogram {
         self.max
     }
 
-    /// The duration of rank `⌈percent/100 · count⌉`, rounded up to the end of
-    /// its bucket but not beyond the maximum.
-    fn percentile(&self, percent: u32) -> Option<Span> {
-        let rank = (u128::from(self.count()) * u128::from(percent)).div_ceil(100);
-        let mut passed = 0_u128;
-        for bucket in self.counts.iter_recorded() {
-            passed += u128::from(bucket.count_at_value());
-            if passed >= rank {
-                let end = self.counts.highest_equivalent(bucket.value_iterated_to());
-                // Buckets reach little beyond `Span::MAX`: far from i64's end.
-                return i64::try_from(end).ok().map(Span::from_millis).min(self.max);
-            }
-        }
-        None
+    /// The duration of rank `⌈q · count⌉`, rounded up to the end of its bucket
+    /// but not beyond the maximum. In doubles that rank is the exact one for the
+    /// three `q` asked here.
+    fn quantile(&self, q: f64) -> Option<Span> {
+        let max = self.max?;
+        // Buckets reach little beyond `Span::MAX`, far from i64's end.
+        let end = i64::try_from(self.counts.value_at_quantile(q)).map_or(max, Span::from_millis);
+        Some(end.min(max))
     }
 
     /// Writes the counts as one interval of an HdrHistogram log (V2, deflated),

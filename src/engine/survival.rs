@@ -48,9 +48,9 @@ impl Survival {
         Survival::default()
     }
 
-    /// Adds one subject: `observed` if its event happened after `t`, otherwise
-    /// it was still waiting when last seen, at `t`. A negative time is no
-    /// observation; it is counted in [`Survival::refused`].
+    /// Adds one subject, watched for `t`: `observed` if its event then came, else
+    /// it was still waiting when last seen. A negative time is no observation;
+    /// it is counted in [`Survival::refused`].
     pub fn record(&mut self, t: Span, observed: bool) {
         match u64::try_from(t.as_millis()) {
             Ok(ms) => self.keys.push(ms << 1 | u64::from(!observed)),
