@@ -1,5 +1,96 @@
-//! The pure engine: no input or output of its own, no clock.
+//! The pure core: events and time in, windows and alerts out.
+//!
+//! # The contract
+//! No I/O, no threads, no clock, no exporter. The caller owns the world and
+//! drives the engine with two verbs and one question:
+//!
+//! ```text
+//! loop {
+//!     wait for events, or until engine.next_deadline()
+//!     for event in events { engine.handle(&event) }      // cheap: holds the event
+//!     engine.advance(now, &mut |output| publish(output)) // derives, decides, says
+//! }
+//! ```
+//!
+//! * [`Windows::handle`](windows::Windows::handle) takes an event in and says
+//!   whether it was held, late or refused. It says nothing about windows.
+//! * [`Windows::advance`](windows::Windows::advance) takes the time in and says
+//!   all that follows from the events and the time: revisions of windows, alerts
+//!   that begin or end, windows that are final, events given up. Deadlines pass
+//!   here, with or without events. Time never goes back.
+//! * [`Windows::next_deadline`](windows::Windows::next_deadline) is the next
+//!   time at which `advance` has something to do.
+//!
+//! Reading a file is the same engine: all events are handled, nothing settles
+//! until the end of input (unless it is asked to), and
+//! [`Windows::for_each`](windows::Windows::for_each) hands out what came of it.
+//!
+//! What is said depends on the set of events held, never on their order: two
+//! runs that hold the same events say the same of every window.
 
+pub mod alerts;
 pub mod attacker;
 pub mod histogram;
 pub mod survival;
+pub mod windows;
+
+use crate::event::Kind;
+use windows::{ExposureId, Key, Window};
+
+/// What became of an event that was handed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Receipt {
+    /// Held; whether it is a repeat is found out when windows are derived.
+    Held,
+    /// Its window is final already.
+    Late,
+    /// A bound of the engine is reached: too many credentials, or too large.
+    Refused,
+}
+
+/// What the engine says.
+#[derive(Clone, Copy, Debug)]
+pub enum Output<'o> {
+    /// A window is new or has changed, or will not change any more.
+    Window {
+        /// The window.
+        window: &'o Window<'o>,
+        /// Whether this is the last word on it.
+        is_final: bool,
+    },
+    /// A late arrival gave a window another name; this one is void.
+    Retracted {
+        /// The void name.
+        exposure: ExposureId<'o>,
+    },
+    /// An alert begins or ends.
+    Alert {
+        /// Its subject.
+        exposure: ExposureId<'o>,
+        /// The subject's window, unless it was retracted.
+        window: Option<&'o Window<'o>>,
+        /// Which.
+        alert: alerts::Alert,
+        /// Begins or ends.
+        transition: alerts::Transition,
+    },
+    /// An event needed a window, and none came in time.
+    Orphan {
+        /// Workflow and credential.
+        key: Key<'o>,
+        /// The event's id.
+        id: &'o [u8],
+        /// The event's kind.
+        kind: Kind,
+    },
+    /// An event held for a while turns out to belong to a window that is final.
+    Late {
+        /// Workflow and credential.
+        key: Key<'o>,
+        /// The event's id.
+        id: &'o [u8],
+        /// The event's kind.
+        kind: Kind,
+    },
+}
