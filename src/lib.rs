@@ -4,4 +4,7 @@ pub mod config;
 pub mod engine;
 pub mod event;
 pub mod formats;
+pub mod metrics;
+pub mod report;
+pub mod runtime;
 pub mod time;

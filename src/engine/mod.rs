@@ -23,7 +23,7 @@
 //!
 //! Reading a file is the same engine: all events are handled, nothing settles
 //! until the end of input (unless it is asked to), and
-//! [`Windows::for_each`](windows::Windows::for_each) hands out what came of it.
+//! [`Windows::view`](windows::Windows::view) hands out what came of it.
 //!
 //! What is said depends on the set of events held, never on their order: two
 //! runs that hold the same events say the same of every window.
@@ -31,6 +31,8 @@
 pub mod alerts;
 pub mod attacker;
 pub mod histogram;
+pub mod oversight;
+pub mod summary;
 pub mod survival;
 pub mod windows;
 

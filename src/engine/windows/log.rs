@@ -25,11 +25,18 @@ pub struct Key<'k> {
     pub credential_id: &'k str,
 }
 
-/// Orders by the workflow's word, then the credential's bytes: the ledger's order.
+/// Orders as exposure ids do: by the workflow's word, then by the credential's
+/// bytes with the `/` that follows them there.
 impl Ord for Key<'_> {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.workflow.as_str(), self.credential_id)
-            .cmp(&(other.workflow.as_str(), other.credential_id))
+        let name = |key: &Self| key.credential_id.bytes().chain([b'/']);
+        self.workflow.as_str().cmp(other.workflow.as_str()).then_with(|| {
+            let (a, b) = (self.credential_id.as_bytes(), other.credential_id.as_bytes());
+            let shared = a.len().min(b.len());
+            a[..shared].cmp(&b[..shared]).then_with(|| {
+                name(self).skip(shared).cmp(name(other).skip(shared))
+            })
+        })
     }
 }
 

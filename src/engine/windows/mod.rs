@@ -21,7 +21,7 @@ use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 
 pub use self::log::Key;
-pub use self::read::Unplaced;
+pub use self::read::{Unplaced, View};
 pub use self::window::{Advice, Clock, Decision, ExposureId, Stage, State, Truth, Window};
 
 use self::fold::{Fate, Rules};
@@ -115,7 +115,7 @@ impl Windows {
     }
 
     /// What came in so far. Repeats are found when windows are derived:
-    /// after [`Windows::advance`] or [`Windows::for_each`] the counts are exact.
+    /// after [`Windows::advance`] or [`Windows::view`] the counts are exact.
     pub fn counts(&self) -> Counts {
         self.counts
     }

@@ -5,7 +5,6 @@ use super::log::Key;
 use super::state::{self, Held, begin};
 use super::window::Window;
 use super::{Scratch, Windows, order, rules};
-use crate::time::Timestamp;
 
 /// Events that belong to no window when all is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,10 +15,24 @@ pub struct Unplaced {
     pub late: u64,
 }
 
+/// All windows, in the ledger's order.
+#[derive(Debug)]
+pub struct View<'v> {
+    windows: &'v Windows,
+    order: Vec<&'v [u8]>,
+}
+
 impl Windows {
-    /// Puts every credential's events in order and drops repeats, so that the
-    /// counts are exact and [`Windows::for_each`] reads without work done twice.
-    pub fn tidy(&mut self) {
+    /// All windows as they stand, settled ones too if they are kept. Afterwards
+    /// the counts are exact.
+    pub fn view(&mut self) -> View<'_> {
+        self.tidy();
+        View { order: self.in_order(), windows: self }
+    }
+
+    /// Puts every credential's events in order and drops repeats, so that they
+    /// are counted and no reading does it again.
+    fn tidy(&mut self) {
         for entry in &mut self.entries {
             let Scratch { heads, bytes, .. } = &mut self.scratch;
             let Some(state) = Held::read(&entry.bytes) else { continue };
@@ -36,32 +49,6 @@ impl Windows {
         }
     }
 
-    /// Hands out every window, settled ones too if they are kept, ordered by
-    /// workflow, credential and time; call [`Windows::tidy`] first.
-    pub fn for_each(&self, mut each: impl FnMut(&Window<'_>)) -> Unplaced {
-        let mut unplaced = Unplaced::default();
-        let (mut heads, mut fates) = (Vec::new(), Vec::new());
-        for bytes in self.in_order() {
-            let Some(state) = Held::read(bytes) else { continue };
-            order::ordered(state.log, &mut heads);
-            let rules = rules(&self.config, state.settled_at);
-            fold::fold(state.key, state.log, &heads, rules, &mut fates, |_, window| each(window));
-            for (head, fate) in heads.iter().zip(&fates) {
-                match fate {
-                    Fate::Window(_) => {}
-                    Fate::Orphan => unplaced.orphan += u64::from(head.weight),
-                    Fate::Late => unplaced.late += u64::from(head.weight),
-                }
-            }
-        }
-        unplaced
-    }
-
-    /// The latest moment that any event was known to be at, if time has passed.
-    pub fn now(&self) -> Option<Timestamp> {
-        self.now
-    }
-
     fn in_order(&self) -> Vec<&[u8]> {
         // Settled windows come first: they are the older ones of their credential,
         // and the sort keeps that order.
@@ -76,6 +63,34 @@ impl Windows {
     }
 }
 
+impl View<'_> {
+    /// Hands out every window, ordered by `exposure_id`, and says how many
+    /// events belong to none.
+    pub fn for_each(&self, mut each: impl FnMut(&Window<'_>)) -> Unplaced {
+        let mut unplaced = Unplaced::default();
+        let (mut heads, mut fates) = (Vec::new(), Vec::new());
+        for bytes in &self.order {
+            let Some(state) = Held::read(bytes) else { continue };
+            order::ordered(state.log, &mut heads);
+            let rules = rules(&self.windows.config, state.settled_at);
+            fold::fold(state.key, state.log, &heads, rules, &mut fates, |_, window| each(window));
+            for (head, fate) in heads.iter().zip(&fates) {
+                match fate {
+                    Fate::Window(_) => {}
+                    Fate::Orphan => unplaced.orphan += u64::from(head.weight),
+                    Fate::Late => unplaced.late += u64::from(head.weight),
+                }
+            }
+        }
+        unplaced
+    }
+
+    /// What came in and where it went.
+    pub fn counts(&self) -> super::Counts {
+        self.windows.counts
+    }
+}
+
 fn key(bytes: &[u8]) -> Option<Key<'_>> {
     state::read_key(bytes).map(|(key, _)| key)
 }
@@ -85,7 +100,9 @@ fn key(bytes: &[u8]) -> Option<Key<'_>> {
 fn prefix(key: Key<'_>) -> u128 {
     let mut first = [0; 16];
     // The words of the workflows differ in their first two bytes.
-    let text = key.workflow.as_str().bytes().take(2).chain(key.credential_id.bytes());
+    // What follows the name in an exposure's id takes part in the order.
+    let name = key.credential_id.bytes().chain([b'/']);
+    let text = key.workflow.as_str().bytes().take(2).chain(name);
     first.iter_mut().zip(text).for_each(|(to, from)| *to = from);
     u128::from_be_bytes(first)
 }

@@ -1,0 +1,55 @@
+//! Stage 2: was the human review real? Keyed by reviewer.
+//!
+//! Invariants: a judgement cites only what the events say and can be repeated
+//! by hand; it does not depend on the order in which windows are handed in.
+
+mod certificates;
+
+pub use certificates::{Judgement, Reviews};
+
+use crate::event::words;
+
+words! {
+    /// A sign that a decision was not a review.
+    HollowReason {
+        /// Less time than reading takes.
+        ImpossibleReading = "impossible_reading",
+        /// The reviewer never looked at the case.
+        EvidenceUnopened = "evidence_unopened",
+        /// The reviewer had no authority for it.
+        Unauthorized = "unauthorized",
+        /// The reviewer approved an own request.
+        SelfApproval = "self_approval",
+        /// The same reasons again and again.
+        TemplatedRationale = "templated_rationale",
+    }
+}
+
+/// A set of reasons, in their order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HollowReasons(u8);
+
+impl HollowReasons {
+    /// Adds a reason if `holds`.
+    pub const fn insert_if(&mut self, reason: HollowReason, holds: bool) {
+        if holds {
+            self.0 |= 1 << reason as u8;
+        }
+    }
+
+    /// Whether there is none: the review was meaningful.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The reasons, in order.
+    pub fn iter(self) -> impl Iterator<Item = HollowReason> {
+        HollowReason::ALL.iter().copied().filter(move |reason| self.0 & (1 << *reason as u8) != 0)
+    }
+}
+
+impl serde::Serialize for HollowReasons {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}

@@ -1,0 +1,233 @@
+//! Outputs of the engine as Prometheus metrics: the only place that knows both.
+//!
+//! Invariants: base units; every label has a closed set of values, or a bounded
+//! one with an overflow value; credentials, reviewers and places are never labels.
+
+use prometheus::local::LocalHistogram;
+use prometheus::{
+    CounterVec, Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
+    IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+use crate::engine::alerts::{Alert, Transition};
+use crate::engine::attacker::Race;
+use crate::engine::oversight::Judgement;
+use crate::engine::summary::EventCounts;
+use crate::engine::windows::{Stage, State, Window};
+use crate::event::{Kind, Severity, Workflow};
+use crate::formats::RejectReason;
+use crate::time::Timestamp;
+
+/// Upper bounds of the latency buckets in seconds: fine around the attackers'
+/// 540 and 1020, up to four weeks.
+const BUCKETS: [f64; 22] = [
+    1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 240.0, 360.0, 540.0, 780.0, 1020.0, 1800.0, 3600.0, 7200.0,
+    14_400.0, 28_800.0, 57_600.0, 86_400.0, 259_200.0, 604_800.0, 1_209_600.0, 2_419_200.0,
+];
+
+/// All metrics of the project, under one registry.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    events: IntCounterVec,
+    rejected: IntCounterVec,
+    duplicate: IntCounter,
+    late: IntCounter,
+    clock_skew: IntCounter,
+    stage_duration: HistogramVec,
+    reviews: IntCounterVec,
+    open_windows: IntGaugeVec,
+    oldest_open: GaugeVec,
+    attacker_first: CounterVec,
+    verdicts: IntCounterVec,
+    hollow: IntCounterVec,
+    violations: IntCounterVec,
+    seeded: IntCounterVec,
+    alerts: IntCounterVec,
+    as_of: Gauge,
+}
+
+impl Metrics {
+    /// Registers all metrics at zero.
+    ///
+    /// # Errors
+    /// A name that the registry does not accept.
+    pub fn new() -> Result<Metrics, prometheus::Error> {
+        let registry = Registry::new();
+        let counter = |name: &str, help: &str, labels: &[&str]| {
+            let metric = IntCounterVec::new(Opts::new(format!("shutterlag_{name}"), help), labels)?;
+            registry.register(Box::new(metric.clone()))?;
+            Ok::<_, prometheus::Error>(metric)
+        };
+        let plain = |name: &str, help: &str| {
+            let metric = IntCounter::with_opts(Opts::new(format!("shutterlag_{name}"), help))?;
+            registry.register(Box::new(metric.clone()))?;
+            Ok::<_, prometheus::Error>(metric)
+        };
+        let stage_duration = HistogramVec::new(
+            HistogramOpts::new("shutterlag_stage_duration_seconds", "Length of a window's stage")
+                .buckets(BUCKETS.to_vec()),
+            &["stage", "workflow", "severity"],
+        )?;
+        registry.register(Box::new(stage_duration.clone()))?;
+        let open_windows = IntGaugeVec::new(
+            Opts::new("shutterlag_open_windows", "Windows that still wait for something"),
+            &["workflow", "awaiting"],
+        )?;
+        registry.register(Box::new(open_windows.clone()))?;
+        let oldest_open = GaugeVec::new(
+            Opts::new("shutterlag_oldest_open_window_seconds", "Age of the oldest such window"),
+            &["workflow", "awaiting"],
+        )?;
+        registry.register(Box::new(oldest_open.clone()))?;
+        let attacker_first = CounterVec::new(
+            Opts::new(
+                "shutterlag_attacker_first_expected_total",
+                "Expected number of windows in which an attacker came first",
+            ),
+            &["workflow"],
+        )?;
+        registry.register(Box::new(attacker_first.clone()))?;
+        let as_of = Gauge::new("shutterlag_as_of_timestamp_seconds", "The moment these figures are of")?;
+        registry.register(Box::new(as_of.clone()))?;
+        let build = IntGaugeVec::new(Opts::new("shutterlag_build_info", "Version"), &["version"])?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        registry.register(Box::new(build))?;
+        Ok(Metrics {
+            events: counter("events_total", "Events decoded", &["type", "source"])?,
+            rejected: counter("events_rejected_total", "Records refused", &["reason"])?,
+            duplicate: plain("events_duplicate_total", "Repeats of an event")?,
+            late: plain("events_late_total", "Events for windows that were final")?,
+            clock_skew: plain("clock_skew_total", "Contradictions between clocks")?,
+            stage_duration,
+            reviews: counter("reviews_total", "Human decisions", &["workflow", "band", "quality"])?,
+            open_windows,
+            oldest_open,
+            attacker_first,
+            verdicts: counter("verdicts_total", "Human verdicts on advice", &["workflow", "verdict"])?,
+            hollow: counter("hollow_reviews_total", "Signs of hollow reviews", &["reason"])?,
+            violations: counter("boundary_violations_total", "The AI acted alone", &["kind"])?,
+            seeded: counter("seeded_cases_total", "Decided seeded cases", &["result"])?,
+            alerts: counter("alerts_total", "Alerts published", &["alert", "transition"])?,
+            as_of,
+            registry,
+        })
+    }
+
+    /// Takes in one window's figures. To be called once for each window.
+    pub fn observe(
+        &self,
+        stages: &mut StageObservers,
+        window: &Window<'_>,
+        judgement: &Judgement,
+        race: &Race,
+        as_of: Timestamp,
+    ) {
+        let workflow = window.key.workflow.as_str();
+        stages.observe(self, window);
+        if let Some(first) = window.attacker_first(race, as_of) {
+            self.attacker_first.with_label_values(&[workflow]).inc_by(first.probability);
+        }
+        if let Some(decision) = window.decision {
+            let band = window.band().map_or("unknown", |band| band.as_str());
+            let quality = if judgement.reasons.is_empty() { "meaningful" } else { "hollow" };
+            self.reviews.with_label_values(&[workflow, band, quality]).inc();
+            let verdict = decision.verdict.map_or("none", |verdict| verdict.as_str());
+            self.verdicts.with_label_values(&[workflow, verdict]).inc();
+        }
+        for reason in judgement.reasons.iter() {
+            self.hollow.with_label_values(&[reason.as_str()]).inc();
+        }
+        if window.ai_acted_first_at.is_some() {
+            self.violations.with_label_values(&["ai_acted_first"]).inc();
+        }
+        if let Some(caught) = window.seeded_case_caught() {
+            self.seeded.with_label_values(&[if caught { "caught" } else { "missed" }]).inc();
+        }
+        if let Some(awaiting) = awaiting(window) {
+            self.open_windows.with_label_values(&[workflow, awaiting]).inc();
+            let oldest = self.oldest_open.with_label_values(&[workflow, awaiting]);
+            let age_ms = as_of.since(window.start()).as_millis().max(0);
+            oldest.set(oldest.get().max(age_ms as f64 / 1000.0));
+        }
+    }
+
+    /// Takes in one change of an alert.
+    pub fn alert(&self, alert: Alert, transition: Transition) {
+        self.alerts.with_label_values(&[alert.as_str(), transition.as_str()]).inc();
+    }
+
+    /// Takes in events of one kind and source.
+    pub fn events(&self, kind: Kind, source: &str, count: u64) {
+        self.events.with_label_values(&[kind.as_str(), source]).inc_by(count);
+    }
+
+    /// Takes in a refused record.
+    pub fn rejected(&self, reason: RejectReason) {
+        self.rejected.with_label_values(&[reason.as_str()]).inc();
+    }
+
+    /// Takes in the counts of a finished run.
+    pub fn finish(&self, events: &EventCounts, as_of: Timestamp) {
+        self.duplicate.inc_by(events.duplicate);
+        self.late.inc_by(events.late);
+        self.clock_skew.inc_by(events.clock_skew);
+        self.as_of.set(as_of.as_millis() as f64 / 1000.0);
+    }
+
+    /// The text exposition format.
+    ///
+    /// # Errors
+    /// None in practice: the encoder writes to memory.
+    pub fn encode(&self) -> Result<Vec<u8>, prometheus::Error> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(text)
+    }
+}
+
+/// What an unclosed window waits for, as a label.
+fn awaiting(window: &Window<'_>) -> Option<&'static str> {
+    match window.state() {
+        State::Open if window.triaged_at.is_none() => Some("triage"),
+        State::Open | State::Contained => Some("review"),
+        State::Reviewed => Some("containment"),
+        State::Closed => None,
+    }
+}
+
+/// The latency histograms by stage, workflow and severity, found once each.
+#[derive(Default)]
+pub struct StageObservers {
+    histograms: Vec<Option<LocalHistogram>>,
+}
+
+impl StageObservers {
+    /// Severities, and none.
+    const SEVERITIES: usize = Severity::ALL.len() + 1;
+
+    fn observe(&mut self, metrics: &Metrics, window: &Window<'_>) {
+        let workflows = Workflow::ALL.len();
+        self.histograms.resize_with(Stage::ALL.len() * workflows * Self::SEVERITIES, || None);
+        let severity = window.severity.map_or(Severity::ALL.len(), |severity| severity as usize);
+        for stage in Stage::ALL {
+            let Some(duration) = window.duration(*stage) else { continue };
+            let at = (*stage as usize * workflows + window.key.workflow as usize) * Self::SEVERITIES;
+            let histogram = self.histograms[at + severity].get_or_insert_with(|| {
+                let severity = window.severity.map_or("none", |severity| severity.as_str());
+                let labels = [stage.as_str(), window.key.workflow.as_str(), severity];
+                metrics.stage_duration.with_label_values(&labels).local()
+            });
+            // A duration is cut to whole milliseconds and a bucket's bound is
+            // inclusive: the middle of the millisecond keeps 540.000 s out of
+            // the bucket up to 540, as it is not before the fastest attacker.
+            histogram.observe((duration.as_millis() as f64 + 0.5) / 1000.0);
+        }
+    }
+}
+
+impl std::fmt::Debug for StageObservers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StageObservers").finish_non_exhaustive()
+    }
+}

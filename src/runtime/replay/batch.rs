@@ -1,0 +1,141 @@
+//! A chunk and the events decoded from it, which borrow from it.
+
+use std::collections::BTreeMap;
+
+use self_cell::self_cell;
+
+use super::Refused;
+use crate::config::Limits;
+use crate::event::{Event, Kind};
+use crate::formats::{Context, Decoded, Format, Identity, SkipReason, decode, excerpt};
+use crate::runtime::input::{Chunk, Item, Place};
+use crate::time::Timestamp;
+
+/// Sources told apart in counts; the rest is one.
+const SOURCES_MAX: usize = 64;
+
+/// Decodes chunks; shared by all decoding threads.
+#[derive(Debug)]
+pub(super) struct Decoder {
+    pub(super) format: Format,
+    pub(super) identity: Identity,
+    pub(super) detected_at: Option<Timestamp>,
+    pub(super) limits: Limits,
+}
+
+/// What one record, or something that could not be read, came to.
+#[derive(Debug)]
+pub(super) enum Entry {
+    Events { place: Place, count: u32 },
+    Skipped(SkipReason),
+    Refused(Box<Refused>),
+}
+
+/// A decoded chunk: events in order, and what the records came to.
+#[derive(Debug)]
+pub(super) struct Events<'c> {
+    pub(super) events: Vec<Event<'c>>,
+    pub(super) entries: Vec<Entry>,
+    pub(super) sources: SourceCounts,
+}
+
+self_cell! {
+    /// A chunk with its events.
+    pub(super) struct Batch {
+        owner: Chunk,
+        #[covariant]
+        dependent: Events,
+    }
+}
+
+impl Decoder {
+    pub(super) fn decode(&self, chunk: Chunk) -> Batch {
+        Batch::new(chunk, |chunk| self.events(chunk))
+    }
+
+    fn events<'c>(&self, chunk: &'c Chunk) -> Events<'c> {
+        let context =
+            Context { identity: &self.identity, detected_at: self.detected_at, limits: self.limits };
+        let mut events = Vec::with_capacity(chunk.len());
+        let mut entries = Vec::with_capacity(chunk.len());
+        for item in chunk.items() {
+            let (place, record) = match item {
+                Item::Record(place, record) => (place, record),
+                Item::Fault(fault) => {
+                    entries.push(Entry::Refused(Box::new(Refused {
+                        input: fault.input,
+                        line: fault.line,
+                        rejection: fault.rejection.clone(),
+                        excerpt: None,
+                    })));
+                    continue;
+                }
+            };
+            let before = events.len();
+            entries.push(match decode(self.format, record, &context, &mut events) {
+                Ok(Decoded::Events) => {
+                    Entry::Events { place, count: (events.len() - before) as u32 }
+                }
+                Ok(Decoded::Skipped(reason)) => Entry::Skipped(reason),
+                Err(rejection) => Entry::Refused(Box::new(Refused {
+                    input: place.input,
+                    line: Some(place.line),
+                    rejection,
+                    excerpt: Some(excerpt(record)),
+                })),
+            });
+        }
+        let mut sources = SourceCounts::default();
+        for event in &events {
+            sources.add(event.kind(), event.source.as_deref().unwrap_or("none"), 1);
+        }
+        Events { events, entries, sources }
+    }
+}
+
+/// Events by kind and source, for a bounded number of sources.
+#[derive(Clone, Debug, Default)]
+pub struct SourceCounts {
+    sources: Vec<(String, [u64; Kind::ALL.len()])>,
+    other: [u64; Kind::ALL.len()],
+}
+
+impl SourceCounts {
+    fn add(&mut self, kind: Kind, source: &str, count: u64) {
+        // Few sources: a walk over them beats a map.
+        let known = self.sources.iter_mut().find(|(name, _)| name == source);
+        let counts = match known {
+            Some((_, counts)) => counts,
+            None if self.sources.len() < SOURCES_MAX => {
+                self.sources.push((source.to_owned(), Default::default()));
+                let last = self.sources.len() - 1;
+                &mut self.sources[last].1
+            }
+            None => &mut self.other,
+        };
+        counts[kind as usize] += count;
+    }
+
+    pub(super) fn merge(&mut self, other: &SourceCounts) {
+        for (source, counts) in &other.sources {
+            for (kind, count) in Kind::ALL.iter().zip(counts) {
+                if *count > 0 {
+                    self.add(*kind, source, *count);
+                }
+            }
+        }
+        self.other.iter_mut().zip(other.other).for_each(|(to, from)| *to += from);
+    }
+
+    /// Every kind and source with its count, in order; sources beyond the bound
+    /// are `other`.
+    pub fn iter(&self) -> impl Iterator<Item = (Kind, &str, u64)> {
+        let named: BTreeMap<&str, &[u64; Kind::ALL.len()]> =
+            self.sources.iter().map(|(name, counts)| (name.as_str(), counts)).collect();
+        named.into_iter().chain([("other", &self.other)]).flat_map(|(source, counts)| {
+            Kind::ALL.iter().zip(counts).filter(|(_, count)| **count > 0).map(
+                move |(kind, count)| (*kind, source, *count),
+            )
+        })
+    }
+}

@@ -1,0 +1,202 @@
+//! Files and streams through the engine, faster than real time.
+//!
+//! ```text
+//! reader ──chunks──▶ decoders (one thread each) ──batches, in order──▶ engine
+//! ```
+//!
+//! Invariants: the engine sees events in the order of the input, whatever the
+//! number of decoders; memory is bounded by the windows and a few chunks, not
+//! by the length of the input; every record read is counted once.
+
+mod batch;
+mod pipeline;
+
+use crate::config::{EngineConfig, Limits};
+use crate::engine::Receipt;
+use crate::engine::summary::EventCounts;
+use crate::engine::windows::Windows;
+use crate::event::Event;
+use crate::formats::{Format, Identity, RejectReason, Rejection, SkipReason};
+use crate::runtime::input::{Input, Place};
+use crate::time::{Span, Timestamp};
+
+pub use batch::SourceCounts;
+use batch::{Batch, Decoder, Entry};
+
+/// What a replay reads, and how.
+#[derive(Debug)]
+pub struct Options {
+    /// What to read, as one stream in this order.
+    pub inputs: Vec<Input>,
+    /// The format of every record.
+    pub format: Format,
+    /// What is too large.
+    pub limits: Limits,
+    /// Names for raw secrets.
+    pub identity: Identity,
+    /// The detection time of records without one.
+    pub detected_at: Option<Timestamp>,
+    /// Tell the state of this moment: later events are left out.
+    pub as_of: Option<Timestamp>,
+    /// The engine's rules and bounds.
+    pub engine: EngineConfig,
+    /// Threads that decode, at least one.
+    pub decoders: usize,
+}
+
+/// A record or an event that was not used, and where it stood.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// Which input, counted from 0.
+    pub input: u32,
+    /// Which line of it; `None` when it could not be opened.
+    pub line: Option<u64>,
+    /// Why.
+    pub rejection: Rejection,
+    /// The record's shape, without its content.
+    pub excerpt: Option<String>,
+}
+
+/// What a replay came to, before anything is derived from it.
+#[derive(Debug)]
+pub struct Replayed {
+    /// The windows.
+    pub windows: Windows,
+    /// How records and events fared outside the engine.
+    pub events: EventCounts,
+    /// The moment asked for, else the time of the latest event.
+    pub as_of: Option<Timestamp>,
+    /// Events by kind and source.
+    pub sources: SourceCounts,
+    /// Skipped records by reason.
+    pub skipped: Vec<(SkipReason, u64)>,
+    /// Events left out because they are later than `as_of`.
+    pub after_as_of: u64,
+    /// Whether an input could not be read, or not to its end.
+    pub incomplete: bool,
+}
+
+/// Feeds batches to the engine and keeps the books.
+#[derive(Debug)]
+struct Books {
+    replayed: Replayed,
+    asked_as_of: Option<Timestamp>,
+    /// How far time has been brought, when windows settle on the way.
+    advanced_to: Option<Timestamp>,
+}
+
+/// How far time runs ahead of the engine at most before windows settle.
+const ADVANCE_EVERY: Span = Span::from_secs(1);
+
+/// Reads all inputs. `refused` is told of everything that was not used, in the
+/// order of the input; `watch` is given the reader's progress before it starts.
+pub fn run(
+    options: Options,
+    watch: &mut dyn FnMut(std::sync::Arc<crate::runtime::input::Progress>),
+    refused: &mut dyn FnMut(&Refused),
+) -> Replayed {
+    let mut books = Books {
+        replayed: Replayed {
+            windows: Windows::new(options.engine),
+            events: EventCounts::default(),
+            as_of: options.as_of,
+            sources: SourceCounts::default(),
+            skipped: SkipReason::ALL.iter().map(|reason| (*reason, 0)).collect(),
+            after_as_of: 0,
+            incomplete: false,
+        },
+        asked_as_of: options.as_of,
+        advanced_to: None,
+    };
+    let settles = options.engine.settle.is_some();
+    let decoder = Decoder {
+        format: options.format,
+        identity: options.identity,
+        detected_at: options.detected_at,
+        limits: options.limits,
+    };
+    pipeline::run(options.inputs, &decoder, options.decoders.max(1), watch, &mut |batch| {
+        books.take(batch, settles, refused);
+    });
+    books.replayed
+}
+
+impl Books {
+    fn take(&mut self, batch: &Batch, settles: bool, refused: &mut dyn FnMut(&Refused)) {
+        let decoded = batch.borrow_dependent();
+        self.replayed.sources.merge(&decoded.sources);
+        let mut events = decoded.events.iter();
+        for entry in &decoded.entries {
+            match entry {
+                Entry::Events { place, count } => {
+                    for event in events.by_ref().take(*count as usize) {
+                        self.event(event, *place, settles, refused);
+                    }
+                }
+                Entry::Skipped(reason) => {
+                    self.replayed.events.read += 1;
+                    self.replayed.events.skipped += 1;
+                    if let Some((_, count)) = self.replayed.skipped.iter_mut().find(|(r, _)| r == reason) {
+                        *count += 1;
+                    }
+                }
+                Entry::Refused(record) => {
+                    self.replayed.events.read += 1;
+                    self.replayed.events.rejected += 1;
+                    self.replayed.incomplete |= record.rejection.reason == RejectReason::Unreadable;
+                    refused(record);
+                }
+            }
+        }
+    }
+
+    fn event(
+        &mut self,
+        event: &Event<'_>,
+        place: Place,
+        settles: bool,
+        refused: &mut dyn FnMut(&Refused),
+    ) {
+        let replayed = &mut self.replayed;
+        replayed.events.read += 1;
+        match self.asked_as_of {
+            Some(as_of) if event.time > as_of => {
+                replayed.events.skipped += 1;
+                replayed.after_as_of += 1;
+                return;
+            }
+            Some(_) => {}
+            None => replayed.as_of = replayed.as_of.max(Some(event.time)),
+        }
+        let (reason, why) = match replayed.windows.handle(event) {
+            Receipt::Held => {
+                if settles {
+                    self.pass_time(event.time);
+                }
+                return;
+            }
+            Receipt::Late => (RejectReason::Late, "its window was final already"),
+            Receipt::Refused => {
+                replayed.events.rejected += 1;
+                (RejectReason::BeyondBound, "a bound of the engine is reached")
+            }
+        };
+        refused(&Refused {
+            input: place.input,
+            line: Some(place.line),
+            rejection: Rejection::new(reason, why),
+            excerpt: None,
+        });
+    }
+
+    /// Brings the engine up to the latest event, in steps that depend on the
+    /// events alone.
+    fn pass_time(&mut self, time: Timestamp) {
+        let due = self.advanced_to.is_none_or(|to| time >= to + ADVANCE_EVERY);
+        if due {
+            self.advanced_to = Some(time);
+            // Settled windows are kept; alerts are derived at the end.
+            self.replayed.windows.advance(time, &mut |_| {});
+        }
+    }
+}
