@@ -3,4 +3,5 @@
 pub mod config;
 pub mod event;
 pub mod formats;
+pub mod runtime;
 pub mod time;

@@ -1,0 +1,3 @@
+//! What touches the world: files, streams, clocks.
+
+pub mod input;
