@@ -1,5 +1,6 @@
 //! Measures the exposure windows of leaked credentials.
 
+pub mod cli;
 pub mod config;
 pub mod engine;
 pub mod event;

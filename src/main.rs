@@ -1,1 +1,7 @@
-fn main() {}
+//! The `shutterlag` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    shutterlag::cli::main()
+}

@@ -1,4 +1,4 @@
-//! What touches the world around the pure engine.
+//! What touches the world: files, streams, clocks.
 
 pub mod input;
 pub mod replay;

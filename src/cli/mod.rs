@@ -1,0 +1,58 @@
+//! Arguments → one command. Each command has a file.
+
+pub mod replay;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Measures how long leaked credentials wait for a human decision, against the
+/// 9 to 17 minutes that attackers take.
+#[derive(Debug, Parser)]
+#[command(name = "shutterlag", version, about, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Read files of events and tell what became of each leaked credential.
+    Replay(Box<replay::Args>),
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All is well.
+    Fine,
+    /// Something failed; it has been said.
+    Failed,
+    /// `--strict`, and something was refused.
+    Refused,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> ExitCode {
+        ExitCode::from(match outcome {
+            Outcome::Fine => 0,
+            Outcome::Failed => 1,
+            Outcome::Refused => 3,
+        })
+    }
+}
+
+/// Runs the command that the arguments name. A wrong argument ends the process
+/// with status 2, as `clap` does.
+pub fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Replay(args) => replay::run(*args),
+    };
+    match result {
+        Ok(outcome) => outcome.into(),
+        Err(error) => {
+            eprintln!("shutterlag: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! From all windows to everything that is written about them.
+//!
+//! Invariants: the windows are gone through twice, first to judge each decision
+//! among its reviewer's others, then to tell; nothing is held per window but the
+//! judgement; the same windows give the same bytes.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::people::People;
+use super::record::{Circumstances, Record};
+use crate::config::Profiles;
+use crate::engine::alerts::{Alert, Transition, Urgency, episodes};
+use crate::engine::attacker::Race;
+use crate::engine::oversight::{HollowReason, Judgement, Reviews};
+use crate::engine::summary::Tally;
+use crate::engine::windows::{ExposureId, Unplaced, View, Window};
+use crate::event::{Action, Workflow};
+use crate::metrics::{Metrics, StageObservers};
+use crate::time::{Span, Timestamp};
+
+/// The rules by which windows are told.
+#[derive(Debug)]
+pub struct Telling<'t> {
+    /// The attackers' curves.
+    pub race: &'t Race,
+    /// Deadlines and expectations by workflow.
+    pub profiles: &'t Profiles,
+    /// The moment at which it is told.
+    pub as_of: Timestamp,
+    /// How long after closing a window is final; `None`: at once.
+    pub settle: Option<Span>,
+}
+
+/// Where it is written.
+pub struct Ledger<'l> {
+    /// One record per window.
+    pub windows: &'l mut dyn Write,
+    /// Two lines per alert: it begins, it ends.
+    pub alerts: &'l mut dyn Write,
+    /// What a reviewer of the reviews should look at.
+    pub findings: &'l mut dyn Write,
+    /// The metrics.
+    pub metrics: &'l Metrics,
+    /// How reviewers are shown.
+    pub people: &'l mut People,
+}
+
+#[derive(Serialize)]
+struct AlertLine<'a> {
+    alert: Alert,
+    severity: Urgency,
+    state: Transition,
+    at: Timestamp,
+    exposure_id: ExposureId<'a>,
+    workflow: Workflow,
+    credential_id: &'a str,
+}
+
+#[derive(Serialize)]
+struct Finding<'f> {
+    finding: &'static str,
+    at: Timestamp,
+    exposure_id: ExposureId<'f>,
+    workflow: Workflow,
+    reviewer: Option<&'f str>,
+    evidence: Evidence,
+}
+
+#[derive(Default, Serialize)]
+struct Evidence {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attention_ms: Option<Span>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reading_floor_ms: Option<Span>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recommendation: Option<Action>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action: Option<Action>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    correct_action: Option<Action>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decided_at: Option<Timestamp>,
+}
+
+/// Goes through all windows, writes what a ledger is given for, and returns
+/// the figures.
+///
+/// # Errors
+/// What the writers return.
+pub fn conclude(
+    view: &View<'_>,
+    telling: &Telling<'_>,
+    mut ledger: Option<Ledger<'_>>,
+) -> io::Result<(Tally, Unplaced)> {
+    let mut reviews = Reviews::new();
+    view.for_each(|window| reviews.push(window, telling.profiles.get(window.key.workflow)));
+    let mut judgements = reviews.judge().into_iter();
+
+    let mut tally = Tally::new();
+    let mut stages = StageObservers::default();
+    let mut written = Ok(());
+    let unplaced = view.for_each(|window| {
+        let judgement = judgements.next().unwrap_or_default();
+        tally.add(window, &judgement, telling.race, telling.as_of);
+        if let Some(ledger) = ledger.as_mut().filter(|_| written.is_ok()) {
+            ledger.metrics.observe(&mut stages, window, &judgement, telling.race, telling.as_of);
+            written = ledger.write(window, &judgement, telling);
+        }
+    });
+    written.map(|()| (tally, unplaced))
+}
+
+impl Ledger<'_> {
+    fn write(
+        &mut self,
+        window: &Window<'_>,
+        judgement: &Judgement,
+        telling: &Telling<'_>,
+    ) -> io::Result<()> {
+        let is_final = match telling.settle {
+            None => window.closed_at.is_some(),
+            Some(settle) => window.closed_at.is_some_and(|closed| closed + settle <= telling.as_of),
+        };
+        let told = Circumstances { judgement, race: telling.race, as_of: telling.as_of, is_final };
+        line(self.windows, &Record::new(window, told, self.people))?;
+        self.write_alerts(window, judgement, telling)?;
+        self.write_findings(window, judgement)
+    }
+
+    fn write_alerts(
+        &mut self,
+        window: &Window<'_>,
+        judgement: &Judgement,
+        telling: &Telling<'_>,
+    ) -> io::Result<()> {
+        let hollow = window.decided_at().filter(|_| !judgement.reasons.is_empty());
+        let hollow = hollow.map(|decided| (Alert::HollowApproval, decided, None));
+        let own = episodes(window, telling.profiles.get(window.key.workflow))
+            .map(|episode| (episode.alert, episode.from, episode.until));
+        for (alert, from, until) in own.chain(hollow) {
+            let begins = Some((Transition::Firing, from));
+            let ends = until.map(|until| (Transition::Resolved, until));
+            for (state, at) in [begins, ends].into_iter().flatten() {
+                if at > telling.as_of {
+                    continue;
+                }
+                self.metrics.alert(alert, state);
+                line(
+                    self.alerts,
+                    &AlertLine {
+                        alert,
+                        severity: alert.urgency(),
+                        state,
+                        at,
+                        exposure_id: window.exposure_id(),
+                        workflow: window.key.workflow,
+                        credential_id: window.key.credential_id,
+                    },
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_findings(&mut self, window: &Window<'_>, judgement: &Judgement) -> io::Result<()> {
+        let people = &mut *self.people;
+        let reviewer = window.decision.map(|decision| people.show(decision.reviewer));
+        let mut write = |finding, at, evidence| {
+            let workflow = window.key.workflow;
+            let exposure_id = window.exposure_id();
+            line(self.findings, &Finding { finding, at, exposure_id, workflow, reviewer, evidence })
+        };
+        if let Some(decided_at) = window.decided_at() {
+            for reason in judgement.reasons.iter() {
+                let mut evidence = Evidence::default();
+                if reason == HollowReason::ImpossibleReading {
+                    evidence.attention_ms = judgement.attention;
+                    evidence.reading_floor_ms = judgement.floor;
+                }
+                write(reason.as_str(), decided_at, evidence)?;
+            }
+        }
+        if let Some(acted_at) = window.ai_acted_first_at {
+            let evidence = Evidence { decided_at: window.decided_at(), ..Evidence::default() };
+            write("ai_acted_first", acted_at, evidence)?;
+        }
+        if let Some((truth, decision)) =
+            window.truth.zip(window.decision).filter(|_| window.seeded_case_caught() == Some(false))
+        {
+            let evidence = Evidence {
+                recommendation: window.advice.map(|advice| advice.recommendation),
+                action: Some(decision.action),
+                correct_action: Some(truth.correct_action),
+                ..Evidence::default()
+            };
+            write("seeded_case_missed", truth.established_at, evidence)?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes one line of JSON.
+fn line(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, value)?;
+    out.write_all(b"\n")
+}

@@ -1,0 +1,269 @@
+//! The summary for people, on a terminal.
+//!
+//! Invariants: every latency stands beside the number of windows still open;
+//! nothing that came from input reaches the terminal unescaped.
+
+use std::fmt::{self, Write};
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+
+use crate::engine::oversight::HollowReason;
+use crate::engine::summary::{EventCounts, StageFigures, Summary};
+use crate::engine::survival::Estimate;
+use crate::engine::windows::{Stage, State};
+use crate::formats::{RejectReason, SkipReason};
+
+/// Widest bar, in characters.
+const BAR: usize = 28;
+
+/// A refused record as it is shown.
+#[derive(Clone, Debug)]
+pub struct RefusedLine {
+    /// `file:line`, or the file alone.
+    pub place: String,
+    /// Class of fault.
+    pub reason: RejectReason,
+    /// What exactly.
+    pub detail: String,
+}
+
+/// What was not used, for the last part of the summary.
+#[derive(Clone, Debug, Default)]
+pub struct NotUsed {
+    /// The first refusals, in the order of the input.
+    pub first: Vec<RefusedLine>,
+    /// Refusals by reason, most frequent first.
+    pub by_reason: Vec<(RejectReason, u64)>,
+    /// Skipped records by reason.
+    pub skipped: Vec<(SkipReason, u64)>,
+    /// Events later than the moment asked for.
+    pub after_as_of: u64,
+    /// Where all refusals are written, if anywhere.
+    pub written_to: Option<String>,
+}
+
+/// The whole summary as text.
+pub fn summary(summary: &Summary, not_used: &NotUsed) -> String {
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    let _ = write_summary(&mut text, summary, not_used);
+    text
+}
+
+fn write_summary(out: &mut String, summary: &Summary, not_used: &NotUsed) -> fmt::Result {
+    headline(out, summary)?;
+    if summary.windows.total() > 0 {
+        bands(out, summary)?;
+        latencies(out, summary)?;
+        survival(out, summary)?;
+        oversight(out, summary)?;
+    }
+    events(out, &summary.events, not_used)
+}
+
+fn headline(out: &mut String, summary: &Summary) -> fmt::Result {
+    let windows = &summary.windows;
+    let total = windows.total();
+    let Some(as_of) = summary.as_of.filter(|_| total > 0) else {
+        return writeln!(out, "No leak was detected in the input: there is no window to measure.\n");
+    };
+    writeln!(out, "{} as of {as_of}\n", counted(total, "exposure window"))?;
+    match summary.effective_review_rate {
+        Some(rate) => writeln!(
+            out,
+            "  EFFECTIVE REVIEW RATE  {}   decided by a person within 9 minutes, by a real review",
+            percent(rate)
+        )?,
+        None => writeln!(out, "  EFFECTIVE REVIEW RATE  none yet: no window is decided or 9 minutes old")?,
+    }
+    let waiting = windows.get(State::Open) + windows.get(State::Contained);
+    writeln!(out, "  STILL UNDECIDED        {waiting} of {total}")?;
+    writeln!(
+        out,
+        "  ATTACKER CAME FIRST    {:.1} of {total} expected\n",
+        summary.attacker_window.expected_attacker_first
+    )?;
+    let states: Vec<String> =
+        State::ALL.iter().map(|state| format!("{} {state}", windows.get(*state))).collect();
+    writeln!(out, "  {}\n", states.join(" · "))
+}
+
+fn bands(out: &mut String, summary: &Summary) -> fmt::Result {
+    let race = &summary.attacker_window;
+    let total = summary.windows.total();
+    writeln!(out, "Time to review against the attackers' 9 to 17 minutes")?;
+    let rows = [
+        ("ahead", "under 9 min", race.ahead, '█'),
+        ("contested", "9 to 17 min", race.contested, '▓'),
+        ("behind", "17 min and more", race.behind, '▒'),
+        ("unreviewed", "no decision yet", race.unreviewed, '░'),
+        ("unknown", "clocks disagree", race.unknown, '·'),
+    ];
+    for (name, meaning, count, fill) in rows {
+        if count == 0 && name == "unknown" {
+            continue;
+        }
+        let share = count as f64 / total as f64;
+        let cells = (share * BAR as f64).round() as usize;
+        // Never nothing for something.
+        let cells = if count > 0 { cells.max(1) } else { 0 };
+        let bar: String = std::iter::repeat_n(fill, cells).collect();
+        writeln!(out, "  {name:<10}  {meaning:<15}  {bar:<BAR$}  {count:>9}  {:>7}", percent(share))?;
+    }
+    writeln!(out)
+}
+
+fn latencies(out: &mut String, summary: &Summary) -> fmt::Result {
+    let mut table = table(&["Stage", "done", "still open", "p50", "p90", "p99", "longest"]);
+    for stage in Stage::ALL {
+        let StageFigures { count, censored, p50_ms, p90_ms, p99_ms, max_ms } =
+            *summary.stages.get(*stage);
+        table.add_row([
+            stage.as_str().replace('_', " "),
+            count.to_string(),
+            censored.to_string(),
+            span(p50_ms),
+            span(p90_ms),
+            span(p99_ms),
+            span(max_ms),
+        ]);
+    }
+    writeln!(out, "{table}")?;
+    writeln!(out, "  Quantiles are over the windows that are done; the open ones are not in them.\n")
+}
+
+fn survival(out: &mut String, summary: &Summary) -> fmt::Result {
+    let figures = &summary.survival.time_to_review;
+    writeln!(out, "Time to review with the open windows counted in (Kaplan–Meier, 95 % bounds)")?;
+    writeln!(out, "  reviewed within 9 min   {}", estimate(&figures.reviewed_by_fastest))?;
+    writeln!(out, "  reviewed within 17 min  {}", estimate(&figures.reviewed_by_mean))?;
+    match figures.median_ms {
+        Some(_) => writeln!(out, "  median                  {}\n", span(figures.median_ms)),
+        None => writeln!(out, "  median                  not reached: over half are undecided\n"),
+    }
+}
+
+fn oversight(out: &mut String, summary: &Summary) -> fmt::Result {
+    let oversight = &summary.oversight;
+    let reviews = oversight.reviews;
+    writeln!(out, "Was it a review?")?;
+    if reviews == 0 {
+        return writeln!(out, "  No person has decided anything yet.\n");
+    }
+    let share = |count: u64| percent(count as f64 / reviews as f64);
+    let row = |out: &mut String, name: &str, count: u64, note: &str| {
+        writeln!(out, "  {name:<24}{count:>9}  {:>7}  {note}", share(count))
+    };
+    row(out, "meaningful", oversight.meaningful, "no sign to the contrary")?;
+    row(out, "hollow", oversight.hollow, "at least one of:")?;
+    for reason in HollowReason::ALL {
+        let count = oversight.by_reason.get(*reason);
+        if count > 0 {
+            row(out, &format!("  {}", reason.as_str().replace('_', " ")), count, "")?;
+        }
+    }
+    row(out, "agreed with the AI", oversight.agreed, "")?;
+    if oversight.unadvised > 0 {
+        row(out, "decided without advice", oversight.unadvised, "")?;
+    }
+    let seeded = oversight.seeded.caught + oversight.seeded.missed;
+    if seeded > 0 {
+        let caught = oversight.seeded.caught;
+        writeln!(out, "  seeded wrong advice     {caught} caught of {seeded}")?;
+    }
+    if oversight.ai_acted_first > 0 {
+        writeln!(out, "  AI acted first          {}", counted(oversight.ai_acted_first, "window"))?;
+    }
+    writeln!(out)
+}
+
+fn events(out: &mut String, events: &EventCounts, not_used: &NotUsed) -> fmt::Result {
+    let EventCounts { read, accepted, duplicate, rejected, late, skipped, orphan, clock_skew } =
+        *events;
+    writeln!(
+        out,
+        "Events: {read} read = {accepted} accepted + {duplicate} duplicate + {rejected} rejected + \
+         {late} late + {skipped} skipped"
+    )?;
+    writeln!(
+        out,
+        "  of the accepted, {orphan} found no window; clocks disagreed {clock_skew} times"
+    )?;
+    for (reason, count) in not_used.skipped.iter().filter(|(_, count)| *count > 0) {
+        writeln!(out, "  skipped: {count} {}", reason.as_str().replace('_', " "))?;
+    }
+    if not_used.after_as_of > 0 {
+        writeln!(out, "  skipped: {} after the moment asked for", not_used.after_as_of)?;
+    }
+    if not_used.by_reason.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nNot used, by reason")?;
+    for (reason, count) in &not_used.by_reason {
+        writeln!(out, "  {count:>9}  {}", reason.as_str().replace('_', " "))?;
+    }
+    let mut table = table(&["place", "reason", "what is wrong"]);
+    for RefusedLine { place, reason, detail } in &not_used.first {
+        table.add_row([printable(place), reason.as_str().replace('_', " "), printable(detail)]);
+    }
+    writeln!(out, "\n{table}")?;
+    let shown = not_used.first.len() as u64;
+    let all: u64 = not_used.by_reason.iter().map(|(_, count)| count).sum();
+    match &not_used.written_to {
+        Some(file) => writeln!(out, "  All {all} are in {}.", printable(file)),
+        None if all > shown => writeln!(out, "  The first {shown} of {all}; --out DIR writes them all."),
+        None => Ok(()),
+    }
+}
+
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_preset(presets::UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(header);
+    if table.width().is_none() {
+        table.set_width(110);
+    }
+    for column in table.column_iter_mut().skip(1).take(header.len() * usize::from(header.len() > 3)) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+fn estimate(estimate: &Estimate) -> String {
+    match (estimate.estimate, estimate.low.zip(estimate.high)) {
+        (None, _) => "not known".to_owned(),
+        (Some(value), None) => percent(value),
+        (Some(value), Some((low, high))) => {
+            format!("{}  ({} to {})", percent(value), percent(low), percent(high))
+        }
+    }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
+fn counted(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Two leading units: `4 min 10 s`, `3 h 05 min`, `12 d 4 h`.
+fn span(ms: Option<i64>) -> String {
+    let Some(ms) = ms else { return "–".to_owned() };
+    let seconds = ms / 1000;
+    match seconds {
+        0..10 => format!("{}.{} s", seconds, ms % 1000 / 100),
+        10..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        3600..86_400 => format!("{} h {:02} min", seconds / 3600, seconds / 60 % 60),
+        _ => format!("{} d {:02} h", seconds / 86_400, seconds / 3600 % 24),
+    }
+}
+
+/// Control and invisible characters escaped: a file's name may hold any.
+fn printable(text: &str) -> String {
+    let plain = |c: &char| !c.is_control() && !matches!(*c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+    text.chars().map(|c| if plain(&c) { c.to_string() } else { c.escape_unicode().to_string() }).collect()
+}
