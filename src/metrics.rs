@@ -162,9 +162,9 @@ impl Metrics {
         self.events.with_label_values(&[kind.as_str(), source]).inc_by(count);
     }
 
-    /// Takes in a refused record.
-    pub fn rejected(&self, reason: RejectReason) {
-        self.rejected.with_label_values(&[reason.as_str()]).inc();
+    /// Takes in records refused for one reason.
+    pub fn rejected(&self, reason: RejectReason, count: u64) {
+        self.rejected.with_label_values(&[reason.as_str()]).inc_by(count);
     }
 
     /// Takes in the counts of a finished run.

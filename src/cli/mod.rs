@@ -1,5 +1,6 @@
 //! Arguments → one command. Each command has a file.
 
+mod identity;
 pub mod replay;
 
 use std::process::ExitCode;

@@ -263,7 +263,7 @@ fn span(ms: Option<i64>) -> String {
 }
 
 /// Control and invisible characters escaped: a file's name may hold any.
-fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     let plain = |c: &char| !c.is_control() && !matches!(*c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
     text.chars().map(|c| if plain(&c) { c.to_string() } else { c.escape_unicode().to_string() }).collect()
 }

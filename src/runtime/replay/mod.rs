@@ -66,6 +66,8 @@ pub struct Replayed {
     pub events: EventCounts,
     /// The moment asked for, else the time of the latest event.
     pub as_of: Option<Timestamp>,
+    /// The time of the earliest event used.
+    pub from: Option<Timestamp>,
     /// Events by kind and source.
     pub sources: SourceCounts,
     /// Skipped records by reason.
@@ -100,6 +102,7 @@ pub fn run(
             windows: Windows::new(options.engine),
             events: EventCounts::default(),
             as_of: options.as_of,
+            from: None,
             sources: SourceCounts::default(),
             skipped: SkipReason::ALL.iter().map(|reason| (*reason, 0)).collect(),
             after_as_of: 0,
@@ -168,6 +171,7 @@ impl Books {
             Some(_) => {}
             None => replayed.as_of = replayed.as_of.max(Some(event.time)),
         }
+        replayed.from = Some(replayed.from.map_or(event.time, |from| from.min(event.time)));
         let (reason, why) = match replayed.windows.handle(event) {
             Receipt::Held => {
                 if settles {

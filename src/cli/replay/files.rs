@@ -1,0 +1,59 @@
+//! The directory that `--out` names.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// The files of one run.
+#[derive(Debug)]
+pub(super) struct Files {
+    directory: PathBuf,
+}
+
+impl Files {
+    /// Makes the directory if it is not there.
+    pub(super) fn create(directory: &Path) -> io::Result<Files> {
+        fs::create_dir_all(directory).map_err(|error| named(directory, &error))?;
+        Ok(Files { directory: directory.to_owned() })
+    }
+
+    /// Creates `name`, or empties it.
+    pub(super) fn open(&self, name: &str) -> io::Result<Output> {
+        let path = self.directory.join(name);
+        let file = File::create(&path).map_err(|error| named(&path, &error))?;
+        Ok(Output { path, file: BufWriter::with_capacity(1 << 20, file) })
+    }
+
+    /// Where `name` lies, for people.
+    pub(super) fn path(&self, name: &str) -> String {
+        self.directory.join(name).display().to_string()
+    }
+}
+
+/// A file being written, whose errors name it.
+#[derive(Debug)]
+pub(super) struct Output {
+    path: PathBuf,
+    file: BufWriter<File>,
+}
+
+impl Output {
+    /// Writes what is left. Only after this is all of it in the file.
+    pub(super) fn finish(mut self) -> io::Result<()> {
+        self.flush()
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes).map_err(|error| named(&self.path, &error))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush().map_err(|error| named(&self.path, &error))
+    }
+}
+
+fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}

@@ -1,0 +1,302 @@
+//! `shutterlag replay`: files of events → windows, figures and a ledger.
+
+mod bar;
+mod files;
+mod refusals;
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+use self::bar::Bar;
+use self::files::Files;
+use self::refusals::{Refusals, Told};
+use super::Outcome;
+use super::identity::{self, Keyed};
+use crate::config::{EngineConfig, Limits, Profiles};
+use crate::engine::attacker::{CurveSetting, Race};
+use crate::engine::summary::{EventCounts, Summary, Tally};
+use crate::engine::windows::Stage;
+use crate::event::Workflow;
+use crate::formats::{Format, RejectReason};
+use crate::metrics::Metrics;
+use crate::report::terminal::{self, NotUsed};
+use crate::report::{Ledger, People, Telling, conclude};
+use crate::runtime::clock;
+use crate::runtime::input::Input;
+use crate::runtime::replay::{self, Options, Replayed};
+use crate::time::{Span, Timestamp};
+
+/// A latest event this far ahead of the clock is more likely wrong than early.
+const AHEAD_MAX: Span = Span::from_mins(24 * 60);
+
+/// Arguments of `replay`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Files of events, one stream in this order; `-` is standard input. NDJSON,
+    /// JSON objects or arrays; plain, gzip or zstd.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// Format of the records.
+    #[arg(long, default_value = "auto", value_parser = words(Format::ALL.iter().map(|f| f.as_str()), Format::parse))]
+    format: Format,
+
+    /// Tell the state of this moment, RFC 3339; later events are left out
+    /// [default: the time of the latest event].
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse_rfc3339)]
+    as_of: Option<Timestamp>,
+
+    /// Treat a window as final this long after closing, as a live run does; what
+    /// arrives later is late [default: everything settles at the end of input].
+    #[arg(long, value_name = "SPAN")]
+    settle: Option<Span>,
+
+    /// When findings of detectors that give no time (gitleaks, TruffleHog) were made.
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse_rfc3339)]
+    detected_at: Option<Timestamp>,
+
+    /// Attackers' arrival, `[PLACE=]FASTEST,MEAN`, for one place of exposure or
+    /// for all others; repeatable. Example: npm=1m,3m
+    #[arg(long = "attacker", value_name = "CURVE")]
+    attackers: Vec<CurveSetting>,
+
+    /// Count a decision without `review.opened` as hollow in this workflow; repeatable.
+    #[arg(long, value_name = "WORKFLOW", value_parser = words(Workflow::ALL.iter().map(|w| w.as_str()), Workflow::parse))]
+    expect_opening: Vec<Workflow>,
+
+    /// Show reviewers by name instead of by pseudonym.
+    #[arg(long)]
+    reviewer_names: bool,
+
+    /// Write the ledger, alerts, findings, refusals, figures and histograms here.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    /// Print the summary as JSON.
+    #[arg(long)]
+    json: bool,
+
+    /// Exit with status 3 if anything was rejected.
+    #[arg(long)]
+    strict: bool,
+}
+
+fn words<T: Clone + Send + Sync + 'static>(
+    all: impl Iterator<Item = &'static str>,
+    parse: fn(&str) -> Option<T>,
+) -> impl TypedValueParser<Value = T> {
+    let known: Vec<&'static str> = all.collect();
+    PossibleValuesParser::new(known).try_map(move |word| parse(&word).ok_or("not one of the known words"))
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When an output cannot be written or an argument contradicts another. Inputs
+/// that cannot be read are told, and show in the outcome.
+pub fn run(args: Args) -> Result<Outcome, Box<dyn Error>> {
+    let run = Run::new(args)?;
+    let rejected_file = run.files.as_ref().map(|files| files.open("rejected.ndjson")).transpose()?;
+    let names = run.args.files.iter().map(|file| input_name(file)).collect();
+    let mut refusals = Refusals::new(names, rejected_file);
+    let mut bar = Bar::default();
+    let mut replayed =
+        replay::run(run.options(), &mut |progress| bar.watch(progress), &mut |refused| {
+            refusals.add(refused);
+        });
+    bar.finish();
+    let told = refusals.finish()?;
+    let summary = run.conclude(&mut replayed, &told)?;
+    let printed = run.print(&summary, &replayed, &told);
+    run.notices(&replayed, &told);
+    match printed {
+        // Whoever read our output has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        printed => printed?,
+    }
+    Ok(match (run.args.strict && summary.events.rejected > 0, replayed.incomplete) {
+        (true, _) => Outcome::Refused,
+        (false, true) => Outcome::Failed,
+        (false, false) => Outcome::Fine,
+    })
+}
+
+/// What the arguments and the environment ask for.
+struct Run {
+    args: Args,
+    race: Race,
+    profiles: Profiles,
+    keyed: Keyed,
+    files: Option<Files>,
+}
+
+impl Run {
+    fn new(args: Args) -> Result<Run, Box<dyn Error>> {
+        let mut profiles = Profiles::default();
+        for workflow in &args.expect_opening {
+            profiles.get_mut(*workflow).expects_opening = true;
+        }
+        Ok(Run {
+            race: Race::from_settings(args.attackers.clone())?,
+            profiles,
+            keyed: identity::from_environment()?,
+            files: args.out.as_deref().map(Files::create).transpose()?,
+            args,
+        })
+    }
+
+    fn options(&self) -> Options {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Options {
+            inputs: self.args.files.iter().cloned().map(Input::from).collect(),
+            format: self.args.format,
+            limits: Limits::DEFAULT,
+            identity: self.keyed.identity.clone(),
+            detected_at: self.args.detected_at,
+            as_of: self.args.as_of,
+            engine: EngineConfig {
+                settle: self.args.settle,
+                keep_settled: true,
+                profiles: self.profiles,
+                ..EngineConfig::default()
+            },
+            // The engine has a core of its own; reading takes little of one.
+            decoders: cores.saturating_sub(1).max(1),
+        }
+    }
+
+    fn conclude(&self, replayed: &mut Replayed, told: &Told) -> io::Result<Summary> {
+        // Without an event there is no window and no moment matters.
+        let as_of = replayed.as_of.unwrap_or(Timestamp::MIN);
+        if self.args.settle.is_some() {
+            replayed.windows.advance(as_of, &mut |_| {});
+        }
+        let view = replayed.windows.view();
+        let telling =
+            Telling { race: &self.race, profiles: &self.profiles, as_of, settle: self.args.settle };
+        let metrics = Metrics::new().map_err(io::Error::other)?;
+        let (tally, unplaced) = match &self.files {
+            None => conclude(&view, &telling, None)?,
+            Some(files) => {
+                let mut people = if self.args.reviewer_names {
+                    People::Names
+                } else {
+                    People::pseudonyms(self.keyed.identity.clone())
+                };
+                let mut windows = files.open("windows.ndjson")?;
+                let mut alerts = files.open("alerts.ndjson")?;
+                let mut findings = files.open("findings.ndjson")?;
+                let ledger = Ledger {
+                    windows: &mut windows,
+                    alerts: &mut alerts,
+                    findings: &mut findings,
+                    metrics: &metrics,
+                    people: &mut people,
+                };
+                let figures = conclude(&view, &telling, Some(ledger))?;
+                for file in [windows, alerts, findings] {
+                    file.finish()?;
+                }
+                figures
+            }
+        };
+        let counts = view.counts();
+        let events = EventCounts {
+            accepted: counts.accepted - unplaced.late,
+            duplicate: counts.duplicate,
+            late: counts.late + unplaced.late,
+            orphan: counts.orphan + unplaced.orphan,
+            ..replayed.events
+        };
+        let summary = tally.summary(replayed.as_of, events);
+        if let Some(files) = &self.files {
+            write_figures(files, &summary, &tally, &metrics, replayed, told)?;
+        }
+        Ok(summary)
+    }
+
+    fn print(&self, summary: &Summary, replayed: &Replayed, told: &Told) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        if self.args.json {
+            serde_json::to_writer_pretty(&mut stdout, summary)?;
+            stdout.write_all(b"\n")?;
+        } else {
+            let mut by_reason: Vec<_> = told.by_reason.iter().map(|(r, n)| (*r, *n)).collect();
+            by_reason.sort_by_key(|(reason, count)| (std::cmp::Reverse(*count), *reason));
+            let not_used = NotUsed {
+                first: told.first.clone(),
+                by_reason,
+                skipped: replayed.skipped.clone(),
+                after_as_of: replayed.after_as_of,
+                written_to: self.files.as_ref().map(|files| files.path("rejected.ndjson")),
+            };
+            stdout.write_all(terminal::summary(summary, &not_used).as_bytes())?;
+        }
+        stdout.flush()
+    }
+
+    fn notices(&self, replayed: &Replayed, told: &Told) {
+        let named = replayed.sources.iter().any(|(_, source, _)| matches!(source, "gitleaks" | "trufflehog"));
+        let pseudonyms = self.files.is_some() && !self.args.reviewer_names;
+        if self.keyed.random && (named || pseudonyms) {
+            eprintln!(
+                "note: {} is not set. Names made from secrets and reviewers' pseudonyms are under a \
+                 random key: they mean nothing in another run.",
+                identity::VARIABLE
+            );
+        }
+        if self.args.as_of.is_none()
+            && replayed.as_of.is_some_and(|as_of| as_of.since(clock::now()) > AHEAD_MAX)
+        {
+            eprintln!(
+                "note: the latest event lies in the future, and open windows are as old as it makes \
+                 them. Give the moment to tell with --as-of."
+            );
+        }
+        for place in told.first.iter().filter(|place| place.reason == RejectReason::Unreadable) {
+            eprintln!("shutterlag: {}: {}", terminal::printable(&place.place), place.detail);
+        }
+    }
+}
+
+fn write_figures(
+    files: &Files,
+    summary: &Summary,
+    tally: &Tally,
+    metrics: &Metrics,
+    replayed: &Replayed,
+    told: &Told,
+) -> io::Result<()> {
+    let mut file = files.open("summary.json")?;
+    serde_json::to_writer_pretty(&mut file, summary)?;
+    file.write_all(b"\n")?;
+    file.finish()?;
+
+    for (kind, source, count) in replayed.sources.iter() {
+        metrics.events(kind, source, count);
+    }
+    for (reason, count) in &told.by_reason {
+        metrics.rejected(*reason, *count);
+    }
+    let as_of = replayed.as_of.unwrap_or(Timestamp::MIN);
+    metrics.finish(&summary.events, as_of);
+    let mut file = files.open("metrics.prom")?;
+    file.write_all(&metrics.encode().map_err(io::Error::other)?)?;
+    file.finish()?;
+
+    for stage in Stage::ALL {
+        let mut file = files.open(&format!("{stage}.hlog"))?;
+        let from = replayed.from.unwrap_or(as_of).min(as_of);
+        tally.histogram(*stage).write_log(&mut file, stage.as_str(), from, as_of)?;
+        file.finish()?;
+    }
+    Ok(())
+}
+
+/// What to call an input in messages and in `rejected.ndjson`.
+fn input_name(file: &Path) -> String {
+    if file.as_os_str() == "-" { "stdin".to_owned() } else { file.display().to_string() }
+}
