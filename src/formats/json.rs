@@ -20,7 +20,8 @@ pub(super) fn text<'a>(record: &'a [u8], limits: &Limits) -> Result<&'a str, Rej
     }
     // A record with few opening brackets cannot be deep: counting them is
     // cheaper than to tell which of them stand within strings.
-    let opening = memchr::memchr2_iter(b'[', b'{', record).take(limits.depth + 1).count();
+    let opening =
+        memchr::memchr2_iter(b'[', b'{', record).take(limits.depth.saturating_add(1)).count();
     if opening > limits.depth && deeper_than(record, limits.depth) {
         return Err(Rejection::new(
             RejectReason::TooDeep,
