@@ -98,8 +98,12 @@ impl Timestamp {
     ///
     /// # Errors
     /// See [`TimeError`].
+    #[inline]
     pub fn parse_rfc3339(text: &str) -> Result<Timestamp, TimeError> {
-        rfc3339(text.as_bytes())
+        match plain_utc(text.as_bytes()) {
+            Some(time) => Ok(time),
+            None => rfc3339(text.as_bytes()),
+        }
     }
 
     /// `self + span`; `None` past the ends of `i64`.
@@ -213,6 +217,48 @@ impl serde::Serialize for Span {
     }
 }
 
+/// The two forms that nearly every event has, `2026-01-02T03:04:05Z` and
+/// `2026-01-02T03:04:05.678Z`, without the general parser. `None` says nothing:
+/// whatever is not plainly right is left to [`rfc3339`].
+fn plain_utc(text: &[u8]) -> Option<Timestamp> {
+    let (seconds, millis) = match text {
+        [seconds @ .., b'Z'] if seconds.len() == 19 => (seconds, 0),
+        [seconds @ .., b'.', a, b, c, b'Z'] if seconds.len() == 19 => {
+            (seconds, number(&[*a, *b, *c])?)
+        }
+        _ => return None,
+    };
+    let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T', h0, h1, b':', n0, n1, b':', s0, s1] =
+        *seconds
+    else {
+        return None;
+    };
+    let (year, month, day) = (number(&[y0, y1, y2, y3])?, number(&[m0, m1])?, number(&[d0, d1])?);
+    let (hour, minute, second) = (number(&[h0, h1])?, number(&[n0, n1])?, number(&[s0, s1])?);
+    // Days 29 to 31 depend on the month and are rare enough; leap seconds too.
+    let sure = (2000..=2100).contains(&year)
+        && (1..=12).contains(&month)
+        && (1..=28).contains(&day)
+        && hour < 24
+        && minute < 60
+        && second < 60;
+    if !sure {
+        return None;
+    }
+    // Days since 1970-01-01 in the Gregorian calendar; the year is taken to
+    // begin in March, so that the leap day comes last.
+    let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days = 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719_468;
+    Some(Timestamp((((days * 24 + hour) * 60 + minute) * 60 + second) * 1000 + millis))
+}
+
+/// The value of decimal digits.
+fn number(digits: &[u8]) -> Option<i64> {
+    digits.iter().try_fold(0, |value, digit| {
+        digit.is_ascii_digit().then(|| value * 10 + i64::from(digit - b'0'))
+    })
+}
+
 fn rfc3339(text: &[u8]) -> Result<Timestamp, TimeError> {
     // RFC 3339 is narrower than what the library reads (RFC 9557, ISO 8601):
     // the fixed positions are checked first, so that the same text is accepted
@@ -291,6 +337,32 @@ mod tests {
         assert_eq!(at("2101-01-01T00:00:00Z"), Err(TimeError::OutOfRange));
         assert_eq!(at("2100-12-31T23:59:59.999Z"), Ok(Timestamp::MAX.as_millis()));
         assert_eq!(at("2000-01-01T00:00:00Z"), Ok(Timestamp::MIN.as_millis()));
+    }
+
+    proptest::proptest! {
+        /// Wherever the short way gives an answer, the long one gives the same.
+        #[test]
+        fn the_plain_form_means_the_same_both_ways(
+            ms in Timestamp::MIN.0..=Timestamp::MAX.0,
+            at in 0..24_usize,
+            byte in 0x20..0x7f_u8,
+        ) {
+            let printed = Timestamp(ms).to_string();
+            let second = format!("{}Z", &printed[..19]);
+            for text in [printed.as_str(), second.as_str()] {
+                let time = plain_utc(text.as_bytes());
+                proptest::prop_assert!(time.is_none_or(|time| rfc3339(text.as_bytes()) == Ok(time)));
+                let day: u8 = text[8..10].parse().unwrap();
+                proptest::prop_assert_eq!(time.is_some(), day <= 28);
+                let mut changed = text.as_bytes().to_vec();
+                if let Some(old) = changed.get_mut(at) {
+                    *old = byte;
+                }
+                if let Some(time) = plain_utc(&changed) {
+                    proptest::prop_assert_eq!(rfc3339(&changed), Ok(time));
+                }
+            }
+        }
     }
 
     #[test]

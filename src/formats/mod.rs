@@ -1,17 +1,32 @@
 //! Bytes of one record → events, for every source. Pure: no I/O, no clock.
 //!
-//! Invariants: no raw secret leaves a decoder, neither in an [`Event`](crate::event::Event) nor in a
+//! Invariants: no raw secret leaves a decoder, neither in an [`Event`] nor in a
 //! [`Rejection`]; a [`Rejection`] never quotes input, it names fields and kinds
 //! of value; a record yields all of its events or none.
 
+mod auto;
+mod cloudevents;
+mod eventbridge;
+mod excerpt;
+mod field;
+mod github;
+mod gitleaks;
 mod identity;
+mod json;
+mod names;
+mod native;
+mod owned;
 mod rejection;
+mod scan;
+mod trufflehog;
+mod value;
 
+pub use excerpt::excerpt;
 pub use identity::{Identity, KeyTooShort};
 pub use rejection::{RejectReason, Rejection};
 
 use crate::config::Limits;
-use crate::event::words;
+use crate::event::{Event, words};
 use crate::time::Timestamp;
 
 words! {
@@ -43,6 +58,8 @@ words! {
         Sample = "sample",
         /// A change made by the source itself, not by a person.
         NotHuman = "not_human",
+        /// A line of the source's own log within its output.
+        LogLine = "log_line",
     }
 }
 
@@ -64,4 +81,32 @@ pub struct Context<'c> {
     pub detected_at: Option<Timestamp>,
     /// What is too large.
     pub limits: Limits,
+}
+
+/// Decodes one record, which is the bytes of one JSON value, and appends its
+/// events to `out`.
+///
+/// # Errors
+/// A [`Rejection`] that says why without quoting the record; `out` is then as
+/// it was before.
+pub fn decode<'a>(
+    format: Format,
+    record: &'a [u8],
+    context: &Context<'_>,
+    out: &mut Vec<Event<'a>>,
+) -> Result<Decoded, Rejection> {
+    let before = out.len();
+    let decoded = json::text(record, &context.limits).and_then(|json| match format {
+        Format::Auto => auto::decode(json, context, out),
+        Format::Native => native::decode(json, context, out),
+        Format::CloudEvents => cloudevents::decode(json, context, out),
+        Format::Github => github::decode(json, context, out),
+        Format::Gitleaks => gitleaks::decode(json, context, out),
+        Format::Trufflehog => trufflehog::decode(json, context, out),
+        Format::Eventbridge => eventbridge::decode(json, context, out),
+    });
+    if decoded.is_err() {
+        out.truncate(before);
+    }
+    decoded
 }

@@ -1,0 +1,153 @@
+//! CloudEvents 1.0 in structured JSON, around a record of any other format.
+//!
+//! Invariants: an envelope holds one record and never another envelope; what
+//! the record says itself wins over the envelope.
+//!
+//! <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md>
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::field::{invalid, required, too_long, wrong_type};
+use super::native::{Fallback, Flat};
+use super::owned::into_owned;
+use super::value::{Found, Scalar, Slot, Verbatim, object};
+use super::{Context, Decoded, RejectReason, Rejection, auto, json};
+use crate::event::{Event, Kind};
+
+object! {
+    /// The context attributes that matter here, and the payload.
+    Envelope {
+        specversion: Scalar<'a> = "specversion",
+        id: Scalar<'a> = "id",
+        source: Scalar<'a> = "source",
+        kind: Scalar<'a> = "type",
+        time: Scalar<'a> = "time",
+        content_type: Scalar<'a> = "datacontenttype",
+        data: Verbatim<'a> = "data",
+        data_base64: Scalar<'a> = "data_base64",
+    }
+}
+
+/// Decodes one enveloped record.
+pub(super) fn decode<'a>(
+    text: &'a str,
+    context: &Context<'_>,
+    out: &mut Vec<Event<'a>>,
+) -> Result<Decoded, Rejection> {
+    let envelope: Envelope<'a> = json::object(text)?;
+    let limits = &context.limits;
+    let version = envelope.specversion.text("specversion", limits.text_bytes)?;
+    if !required(version, "specversion")?.starts_with("1.") {
+        return Err(invalid("specversion", "version 1.x"));
+    }
+    if let Some(kind) = envelope.content_type.text("datacontenttype", limits.text_bytes)?
+        && !is_json(&kind)
+    {
+        return Err(invalid("datacontenttype", "a JSON media type"));
+    }
+    let kind = required(envelope.kind.unbounded_text("type")?, "type")?;
+    let time = envelope.time.time("time")?;
+    let fallback = Fallback {
+        id: Some(qualified_id(envelope.id, envelope.source, limits.id_bytes)?),
+        time,
+        kind: event_kind(&kind),
+    };
+    // The envelope is made when something is noticed: for a finding without a
+    // time of its own, that is the detection.
+    let context = &Context { detected_at: time.or(context.detected_at), ..*context };
+    match (envelope.data.found(), envelope.data_base64.unbounded_text("data_base64")?) {
+        (Found::Object, None) => {
+            let data = envelope.data.json().unwrap_or_default();
+            decode_data(data, fallback, context, out)
+        }
+        (Found::Absent | Found::Null, Some(data)) => {
+            let data = STANDARD
+                .decode(data.as_bytes())
+                .map_err(|_| invalid("data_base64", "padded standard base64"))?;
+            let data = json::text(&data, limits)?;
+            let mut events = Vec::new();
+            let decoded = decode_data(data, fallback, context, &mut events)?;
+            out.extend(events.into_iter().map(|event| -> Event<'a> { into_owned(event) }));
+            Ok(decoded)
+        }
+        (Found::Absent | Found::Null, None) => Err(super::field::missing("data")),
+        (_, Some(_)) => Err(invalid("data", "either this or `data_base64`, not both")),
+        (found, None) => Err(wrong_type("data", "an object", found)),
+    }
+}
+
+fn decode_data<'a>(
+    data: &'a str,
+    fallback: Fallback<'a>,
+    context: &Context<'_>,
+    out: &mut Vec<Event<'a>>,
+) -> Result<Decoded, Rejection> {
+    let mut flat = Flat::default();
+    json::fill(&mut flat, data)?;
+    if flat.specversion.0 {
+        return Err(Rejection::new(RejectReason::Unrecognised, "a CloudEvent within a CloudEvent"));
+    }
+    auto::decode_bare(data, &mut flat, fallback, context, out)
+}
+
+/// Event ids are unique per source only, so the source comes first. A URI
+/// reference holds no space: the two parts cannot run into each other.
+fn qualified_id<'a>(
+    id: Scalar<'a>,
+    source: Scalar<'a>,
+    bytes_max: usize,
+) -> Result<Cow<'a, str>, Rejection> {
+    let id = required(id.unbounded_text("id")?, "id")?;
+    let source = required(source.unbounded_text("source")?, "source")?;
+    if source.contains(' ') {
+        return Err(invalid("source", "a URI reference"));
+    }
+    let bytes = source.len() + 1 + id.len();
+    if bytes > bytes_max {
+        return Err(too_long("id", bytes, bytes_max));
+    }
+    Ok(Cow::Owned(format!("{source} {id}")))
+}
+
+/// The kind that an envelope's `type` names: one of the seven words, alone or
+/// behind a reverse-DNS prefix as the specification recommends.
+fn event_kind(kind: &str) -> Option<Kind> {
+    Kind::ALL.iter().copied().find(|known| {
+        kind.strip_suffix(known.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    })
+}
+
+/// Whether a media type is JSON: its subtype is `json` or ends in `+json`.
+fn is_json(media_type: &str) -> bool {
+    let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence
+        .split_once('/')
+        .is_some_and(|(_, subtype)| subtype == "json" || subtype.ends_with("+json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_media_types() {
+        for yes in ["application/json", "Application/JSON; charset=utf-8", "text/json", "a/b+json"]
+        {
+            assert!(is_json(yes), "{yes}");
+        }
+        for no in ["text/plain", "json", "application/jsonl", "application/xml;json", ""] {
+            assert!(!is_json(no), "{no}");
+        }
+    }
+
+    #[test]
+    fn kinds_with_and_without_prefix() {
+        assert_eq!(event_kind("leak.detected"), Some(Kind::LeakDetected));
+        assert_eq!(event_kind("org.example.leak.detected"), Some(Kind::LeakDetected));
+        assert_eq!(event_kind("leak.detected.v2"), None);
+        assert_eq!(event_kind("soleak.detected"), None);
+    }
+}

@@ -1,0 +1,135 @@
+//! From hostile bytes to a target of [`value`](super::value): the checks that
+//! come before any field is looked at.
+//!
+//! Invariants: nothing recursive runs before the depth is known to be within
+//! the limit; a fault is told by its class and place, never by the text there.
+
+use serde_json::error::Category;
+
+use super::value::{Found, Slot};
+use super::{RejectReason, Rejection};
+use crate::config::Limits;
+
+/// The record as text, if its size, depth and encoding are acceptable.
+pub(super) fn text<'a>(record: &'a [u8], limits: &Limits) -> Result<&'a str, Rejection> {
+    if record.len() > limits.record_bytes {
+        return Err(Rejection::new(
+            RejectReason::TooLarge,
+            format!("{} bytes, the limit is {}", record.len(), limits.record_bytes),
+        ));
+    }
+    // A record with few opening brackets cannot be deep: counting them is
+    // cheaper than to tell which of them stand within strings.
+    let opening =
+        memchr::memchr2_iter(b'[', b'{', record).take(limits.depth.saturating_add(1)).count();
+    if opening > limits.depth && deeper_than(record, limits.depth) {
+        return Err(Rejection::new(
+            RejectReason::TooDeep,
+            format!("nested deeper than {} levels", limits.depth),
+        ));
+    }
+    std::str::from_utf8(record).map_err(|error| {
+        Rejection::new(
+            RejectReason::InvalidUtf8,
+            format!("not UTF-8 at byte {}", error.valid_up_to()),
+        )
+    })
+}
+
+/// Whether objects and arrays nest deeper than `limit` anywhere in `json`.
+fn deeper_than(json: &[u8], limit: usize) -> bool {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in json {
+        if in_string {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'"' => in_string = false,
+                _ => {}
+            }
+            continue;
+        }
+        match byte {
+            b'"' => in_string = true,
+            b'[' | b'{' => {
+                depth += 1;
+                if depth > limit {
+                    return true;
+                }
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
+}
+
+/// Reads one JSON object into `object`, and expects nothing after it.
+#[inline]
+pub(super) fn fill<'a, T: Slot<'a>>(object: &mut T, json: &'a str) -> Result<(), Rejection> {
+    let mut parser = serde_json::Deserializer::from_str(json);
+    match object.fill(&mut parser).and_then(|()| parser.end()) {
+        Ok(()) if object.found() == Found::Object && object.duplicate().is_none() => Ok(()),
+        Ok(()) => Err(not_one_object(object.found(), object.duplicate())),
+        Err(error) => Err(syntax(&error)),
+    }
+}
+
+/// [`fill`] for targets small or rare enough to be moved.
+pub(super) fn object<'a, T: Slot<'a>>(json: &'a str) -> Result<T, Rejection> {
+    let mut object = T::default();
+    fill(&mut object, json)?;
+    Ok(object)
+}
+
+#[cold]
+fn not_one_object(found: Found, duplicate: Option<&'static str>) -> Rejection {
+    match duplicate {
+        Some(field) => {
+            Rejection::new(RejectReason::DuplicateField, format!("field `{field}` appears twice"))
+        }
+        None => {
+            Rejection::new(RejectReason::WrongType, format!("expected an object, found {found}"))
+        }
+    }
+}
+
+/// The class and place of a fault; the library's message stays behind.
+#[cold]
+fn syntax(error: &serde_json::Error) -> Rejection {
+    let (line, column) = (error.line(), error.column());
+    match error.classify() {
+        Category::Eof => Rejection::new(
+            RejectReason::Truncated,
+            format!("ends too early, at line {line} column {column}"),
+        ),
+        Category::Syntax | Category::Data | Category::Io => Rejection::new(
+            RejectReason::InvalidJson,
+            format!("not JSON at line {line} column {column}"),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depth_counts_brackets_outside_strings_only() {
+        assert!(!deeper_than(br#"["[[[[","\"[[[\\",{}]"#, 2));
+        assert!(deeper_than(br#"["[",{"a":[]}]"#, 2));
+        assert!(!deeper_than(b"[][][]]]]]][]", 1));
+        let limits = Limits { depth: 3, ..Limits::DEFAULT };
+        assert_eq!(text(b"[[[]]]", &limits), Ok("[[[]]]"));
+        assert_eq!(text(b"[[[[]]]]", &limits).unwrap_err().reason, RejectReason::TooDeep);
+        assert!(text(br#"["[[[[[[",[[]]]"#, &limits).is_ok());
+    }
+
+    #[test]
+    fn size_and_encoding_are_checked_first() {
+        let limits = Limits { record_bytes: 4, ..Limits::DEFAULT };
+        assert_eq!(text(b"[\xff]", &limits).unwrap_err().detail, "not UTF-8 at byte 1");
+        assert_eq!(text(b"12345", &limits).unwrap_err().detail, "5 bytes, the limit is 4");
+        assert_eq!(text(b"1234", &limits), Ok("1234"));
+    }
+}

@@ -1,0 +1,129 @@
+//! Names for what sources leave unnamed: credentials known only by their
+//! secret, events without an id, reasons that must be compared but not kept.
+//!
+//! Invariants: everything that may contain a secret goes through the keyed
+//! function; a name depends on content alone, so a redelivery gets the same.
+
+use sha2::{Digest, Sha256};
+
+use super::Identity;
+use super::identity::push_hex;
+use crate::event::Event;
+
+/// The credential that `secret` belongs to.
+///
+/// An AWS access key id is public by design (it travels in every signed
+/// request) and it is what AWS Health and GuardDuty call the credential: it
+/// names itself, so that their events and the scanners' meet in one window.
+pub(super) fn credential(secret: &str, identity: &Identity) -> String {
+    if is_aws_key_id(secret) { secret.to_owned() } else { identity.name(secret.as_bytes()) }
+}
+
+/// Whether `text` has the exact form of an AWS access key id: `AKIA` (long
+/// term) or `ASIA` (temporary) and 16 upper-case letters or digits.
+pub(super) fn is_aws_key_id(text: &str) -> bool {
+    text.len() == 20
+        && (text.starts_with("AKIA") || text.starts_with("ASIA"))
+        && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+}
+
+/// An id for an event whose source gives none: 128 bits, in hex, of SHA-256
+/// over the event's own fields and its place.
+///
+/// `place` tells apart what the fields do not, such as two files that hold the
+/// same credential; it is free text and therefore enters under the key.
+pub(super) fn event_id(event: &Event<'_>, place: &str, identity: &Identity) -> String {
+    let mut hasher = Sha256::new();
+    // Into a hasher, and with string keys only: this cannot fail. Should it
+    // ever, the id still depends on what was written up to then.
+    let _ = serde_json::to_writer(HashWriter(&mut hasher), event);
+    if !place.is_empty() {
+        hasher.update(identity.name(format!("place\0{place}").as_bytes()));
+    }
+    let mut id = String::with_capacity(32);
+    push_hex(&mut id, &hasher.finalize()[..16]);
+    id
+}
+
+/// A digest by which repeated reasons are recognised, whatever their case and
+/// spacing; keyed, because people paste secrets into comments.
+pub(super) fn rationale(text: &str, identity: &Identity) -> String {
+    let mut folded = String::from("rationale");
+    for word in text.split_whitespace() {
+        folded.push('\0');
+        folded.extend(word.chars().flat_map(char::to_lowercase));
+    }
+    identity.name(folded.as_bytes())
+}
+
+/// How many words a text has; `u32::MAX` for more.
+pub(super) fn words(text: &str) -> u32 {
+    u32::try_from(text.split_whitespace().count()).unwrap_or(u32::MAX)
+}
+
+struct HashWriter<'h>(&'h mut Sha256);
+
+impl std::io::Write for HashWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Body, Workflow};
+    use crate::time::Timestamp;
+
+    fn identity() -> Identity {
+        Identity::new(b"a key for tests only").unwrap()
+    }
+
+    #[test]
+    fn an_aws_key_id_names_itself_and_nothing_else_does() {
+        assert_eq!(credential("AKIAIOSFODNN7EXAMPLE", &identity()), "AKIAIOSFODNN7EXAMPLE");
+        for secret in [
+            "AKIAIOSFODNN7EXAMPL",
+            "AKIAIOSFODNN7EXAMPLEE",
+            "AKIAIOSFODNN7EXAMPLe",
+            "ABIAIOSFODNN7EXAMPLE",
+            "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        ] {
+            assert!(credential(secret, &identity()).starts_with("hmac:"), "{secret}");
+        }
+    }
+
+    #[test]
+    fn an_event_id_follows_the_content_and_the_place() {
+        let event = |ms| Event {
+            id: "".into(),
+            time: Timestamp::from_millis(ms),
+            credential_id: "c".into(),
+            workflow: Workflow::SecretExposure,
+            source: None,
+            severity: None,
+            owner: None,
+            body: Body::CredentialAbused,
+        };
+        let id = |ms, place| event_id(&event(ms), place, &identity());
+        assert_eq!(id(1, "a"), id(1, "a"));
+        assert_ne!(id(1, "a"), id(2, "a"));
+        assert_ne!(id(1, "a"), id(1, "b"));
+        assert_ne!(id(1, "a"), id(1, ""));
+        assert_eq!(id(1, "").len(), 32);
+    }
+
+    #[test]
+    fn reasons_are_the_same_across_case_and_spacing() {
+        let digest = |text| rationale(text, &identity());
+        assert_eq!(digest("Looks fine"), digest("  looks\nFINE "));
+        assert_ne!(digest("Looks fine"), digest("Looksfine"));
+        assert_ne!(digest("Looks fine"), identity().name(b"Looks fine"));
+        assert_eq!(words(" one  two\tthree\n"), 3);
+    }
+}

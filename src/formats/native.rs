@@ -1,0 +1,183 @@
+//! The project's own form: one flat object. The path that has to be fast.
+//!
+//! Invariants: one pass over the record, texts borrowed from it; only the
+//! fields of the event's own kind are looked at, all others are ignored,
+//! whatever they hold.
+
+use std::borrow::Cow;
+
+use super::field::required;
+use super::value::{Scalar, Seen, object};
+use super::{Context, Decoded, RejectReason, Rejection, json};
+use crate::config::Limits;
+use crate::event::{
+    Actor, Body, DecisionMade, Event, Kind, LeakDetected, TriageCompleted, Workflow,
+};
+use crate::time::Timestamp;
+
+object! {
+    /// Every field of every kind of event, and what gives a CloudEvent away.
+    Flat {
+        kind: Scalar<'a> = "type",
+        id: Scalar<'a> = "id",
+        time: Scalar<'a> = "time",
+        credential_id: Scalar<'a> = "credential_id",
+        workflow: Scalar<'a> = "workflow",
+        source: Scalar<'a> = "source",
+        severity: Scalar<'a> = "severity",
+        owner: Scalar<'a> = "owner",
+        exposed_at: Scalar<'a> = "exposed_at",
+        exposed_at_quality: Scalar<'a> = "exposed_at_quality",
+        location: Scalar<'a> = "location",
+        provider: Scalar<'a> = "provider",
+        recommendation: Scalar<'a> = "recommendation",
+        model: Scalar<'a> = "model",
+        confidence: Scalar<'a> = "confidence",
+        summary_words: Scalar<'a> = "summary_words",
+        provenance: Scalar<'a> = "provenance",
+        requested_by: Scalar<'a> = "requested_by",
+        reviewer: Scalar<'a> = "reviewer",
+        action: Scalar<'a> = "action",
+        actor_kind: Scalar<'a> = "actor_kind",
+        verdict: Scalar<'a> = "verdict",
+        rationale_words: Scalar<'a> = "rationale_words",
+        rationale_digest: Scalar<'a> = "rationale_digest",
+        batch_id: Scalar<'a> = "batch_id",
+        batch_size: Scalar<'a> = "batch_size",
+        authorized: Scalar<'a> = "authorized",
+        method: Scalar<'a> = "method",
+        correct_action: Scalar<'a> = "correct_action",
+        seeded: Scalar<'a> = "seeded",
+        specversion: Seen = "specversion",
+    }
+}
+
+/// Decodes one native event.
+pub(super) fn decode<'a>(
+    text: &'a str,
+    context: &Context<'_>,
+    out: &mut Vec<Event<'a>>,
+) -> Result<Decoded, Rejection> {
+    let mut flat = Flat::default();
+    json::fill(&mut flat, text)?;
+    out.push(flat.event(Fallback::default(), &context.limits)?);
+    Ok(Decoded::Events)
+}
+
+/// What an envelope says where the event itself is silent.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Fallback<'a> {
+    pub(super) id: Option<Cow<'a, str>>,
+    pub(super) time: Option<Timestamp>,
+    pub(super) kind: Option<Kind>,
+}
+
+impl<'a> Flat<'a> {
+    /// Which of the seven kinds the record says it is, if it is one of them.
+    pub(super) fn known_kind(&self) -> Option<Kind> {
+        match &self.kind {
+            Scalar::Text(word) => Kind::parse(word),
+            _ => None,
+        }
+    }
+
+    /// Whether the record has a `type` of its own.
+    pub(super) fn is_typed(&self) -> bool {
+        !matches!(self.kind, Scalar::Absent | Scalar::Null)
+    }
+
+    /// Whether the record has the field that no other source's has.
+    pub(super) fn looks_native(&self) -> bool {
+        !matches!(self.credential_id, Scalar::Absent)
+    }
+
+    /// The event, or the first fault in it.
+    pub(super) fn event(
+        &mut self,
+        fallback: Fallback<'a>,
+        limits: &Limits,
+    ) -> Result<Event<'a>, Rejection> {
+        let kind = match self.known_kind() {
+            Some(kind) => kind,
+            None => self.stated_kind()?.or(fallback.kind).ok_or_else(missing_kind)?,
+        };
+        let text_bytes = limits.text_bytes;
+        let id = self.id.take().text("id", limits.id_bytes)?.or(fallback.id);
+        let time = self.time.time("time")?.or(fallback.time);
+        let credential_id =
+            self.credential_id.take().text("credential_id", limits.credential_id_bytes)?;
+        let body = match kind {
+            Kind::LeakDetected => Body::LeakDetected(LeakDetected {
+                exposed_at: self.exposed_at.time("exposed_at")?,
+                exposed_at_quality: self.exposed_at_quality.word("exposed_at_quality")?,
+                location: self.location.take().text("location", text_bytes)?,
+                provider: self.provider.take().text("provider", text_bytes)?,
+            }),
+            Kind::TriageCompleted => Body::TriageCompleted(TriageCompleted {
+                recommendation: required(
+                    self.recommendation.word("recommendation")?,
+                    "recommendation",
+                )?,
+                model: self.model.take().text("model", text_bytes)?,
+                confidence: self.confidence.fraction("confidence")?,
+                summary_words: self.summary_words.count("summary_words")?,
+                provenance: self.provenance.word("provenance")?,
+                requested_by: self.requested_by.take().text("requested_by", text_bytes)?,
+            }),
+            Kind::ReviewOpened => Body::ReviewOpened {
+                reviewer: required(self.reviewer.take().text("reviewer", text_bytes)?, "reviewer")?,
+            },
+            Kind::DecisionMade => Body::DecisionMade(DecisionMade {
+                reviewer: required(self.reviewer.take().text("reviewer", text_bytes)?, "reviewer")?,
+                action: required(self.action.word("action")?, "action")?,
+                actor_kind: self.actor_kind.word("actor_kind")?.unwrap_or(Actor::Human),
+                verdict: self.verdict.word("verdict")?,
+                rationale_words: self.rationale_words.count("rationale_words")?,
+                rationale_digest: self
+                    .rationale_digest
+                    .take()
+                    .text("rationale_digest", text_bytes)?,
+                batch_id: self.batch_id.take().text("batch_id", text_bytes)?,
+                batch_size: self.batch_size.count("batch_size")?,
+                authorized: self.authorized.flag("authorized")?,
+            }),
+            Kind::CredentialContained => Body::CredentialContained {
+                method: required(self.method.word("method")?, "method")?,
+                actor_kind: self.actor_kind.word("actor_kind")?.unwrap_or(Actor::Human),
+            },
+            Kind::CredentialAbused => Body::CredentialAbused,
+            Kind::TruthEstablished => Body::TruthEstablished {
+                correct_action: required(
+                    self.correct_action.word("correct_action")?,
+                    "correct_action",
+                )?,
+                seeded: required(self.seeded.flag("seeded")?, "seeded")?,
+            },
+        };
+        Ok(Event {
+            id: required(id, "id")?,
+            time: required(time, "time")?,
+            credential_id: required(credential_id, "credential_id")?,
+            workflow: self.workflow.word("workflow")?.unwrap_or(Workflow::SecretExposure),
+            source: self.source.take().text("source", text_bytes)?,
+            severity: self.severity.word("severity")?,
+            owner: self.owner.take().text("owner", text_bytes)?,
+            body,
+        })
+    }
+
+    /// The kind in `type`, where an unknown word has a reason of its own.
+    fn stated_kind(&self) -> Result<Option<Kind>, Rejection> {
+        self.kind.word("type").map_err(|rejection| match rejection.reason {
+            RejectReason::InvalidValue => {
+                Rejection::new(RejectReason::UnknownType, rejection.detail)
+            }
+            _ => rejection,
+        })
+    }
+}
+
+#[cold]
+fn missing_kind() -> Rejection {
+    super::field::missing("type")
+}
