@@ -8,4 +8,5 @@ pub mod formats;
 pub mod metrics;
 pub mod report;
 pub mod runtime;
+pub mod simulate;
 pub mod time;

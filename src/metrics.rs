@@ -21,8 +21,28 @@ use crate::time::Timestamp;
 /// Upper bounds of the latency buckets in seconds: fine around the attackers'
 /// 540 and 1020, up to four weeks.
 const BUCKETS: [f64; 22] = [
-    1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 240.0, 360.0, 540.0, 780.0, 1020.0, 1800.0, 3600.0, 7200.0,
-    14_400.0, 28_800.0, 57_600.0, 86_400.0, 259_200.0, 604_800.0, 1_209_600.0, 2_419_200.0,
+    1.0,
+    5.0,
+    15.0,
+    30.0,
+    60.0,
+    120.0,
+    240.0,
+    360.0,
+    540.0,
+    780.0,
+    1020.0,
+    1800.0,
+    3600.0,
+    7200.0,
+    14_400.0,
+    28_800.0,
+    57_600.0,
+    86_400.0,
+    259_200.0,
+    604_800.0,
+    1_209_600.0,
+    2_419_200.0,
 ];
 
 /// All metrics of the project, under one registry.
@@ -88,7 +108,8 @@ impl Metrics {
             &["workflow"],
         )?;
         registry.register(Box::new(attacker_first.clone()))?;
-        let as_of = Gauge::new("shutterlag_as_of_timestamp_seconds", "The moment these figures are of")?;
+        let as_of =
+            Gauge::new("shutterlag_as_of_timestamp_seconds", "The moment these figures are of")?;
         registry.register(Box::new(as_of.clone()))?;
         let build = IntGaugeVec::new(Opts::new("shutterlag_build_info", "Version"), &["version"])?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
@@ -104,7 +125,11 @@ impl Metrics {
             open_windows,
             oldest_open,
             attacker_first,
-            verdicts: counter("verdicts_total", "Human verdicts on advice", &["workflow", "verdict"])?,
+            verdicts: counter(
+                "verdicts_total",
+                "Human verdicts on advice",
+                &["workflow", "verdict"],
+            )?,
             hollow: counter("hollow_reviews_total", "Signs of hollow reviews", &["reason"])?,
             violations: counter("boundary_violations_total", "The AI acted alone", &["kind"])?,
             seeded: counter("seeded_cases_total", "Decided seeded cases", &["result"])?,
@@ -212,7 +237,8 @@ impl StageObservers {
         let severity = window.severity.map_or(Severity::ALL.len(), |severity| severity as usize);
         for stage in Stage::ALL {
             let Some(duration) = window.duration(*stage) else { continue };
-            let at = (*stage as usize * workflows + window.key.workflow as usize) * Self::SEVERITIES;
+            let at =
+                (*stage as usize * workflows + window.key.workflow as usize) * Self::SEVERITIES;
             let histogram = self.histograms[at + severity].get_or_insert_with(|| {
                 let severity = window.severity.map_or("none", |severity| severity.as_str());
                 let labels = [stage.as_str(), window.key.workflow.as_str(), severity];

@@ -2,6 +2,7 @@
 
 mod identity;
 pub mod replay;
+pub mod simulate;
 
 use std::process::ExitCode;
 
@@ -20,6 +21,8 @@ pub struct Cli {
 enum Command {
     /// Read files of events and tell what became of each leaked credential.
     Replay(Box<replay::Args>),
+    /// Write the events of a made-up organisation whose truth is known.
+    Simulate(Box<simulate::SimulateArgs>),
 }
 
 /// How a command ended.
@@ -48,6 +51,7 @@ impl From<Outcome> for ExitCode {
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Replay(args) => replay::run(*args),
+        Command::Simulate(args) => simulate::run(&args).map(|_| Outcome::Fine).map_err(Into::into),
     };
     match result {
         Ok(outcome) => outcome.into(),

@@ -38,6 +38,10 @@ words! {
         NoDetectionTime = "no_detection_time",
         /// The file or stream could not be read, or not to its end.
         Unreadable = "unreadable",
+        /// The event's window was final already.
+        Late = "late",
+        /// The engine holds as much as it may.
+        BeyondBound = "beyond_bound",
     }
 }
 

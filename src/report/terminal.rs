@@ -65,7 +65,10 @@ fn headline(out: &mut String, summary: &Summary) -> fmt::Result {
     let windows = &summary.windows;
     let total = windows.total();
     let Some(as_of) = summary.as_of.filter(|_| total > 0) else {
-        return writeln!(out, "No leak was detected in the input: there is no window to measure.\n");
+        return writeln!(
+            out,
+            "No leak was detected in the input: there is no window to measure.\n"
+        );
     };
     writeln!(out, "{} as of {as_of}\n", counted(total, "exposure window"))?;
     match summary.effective_review_rate {
@@ -74,7 +77,10 @@ fn headline(out: &mut String, summary: &Summary) -> fmt::Result {
             "  EFFECTIVE REVIEW RATE  {}   decided by a person within 9 minutes, by a real review",
             percent(rate)
         )?,
-        None => writeln!(out, "  EFFECTIVE REVIEW RATE  none yet: no window is decided or 9 minutes old")?,
+        None => writeln!(
+            out,
+            "  EFFECTIVE REVIEW RATE  none yet: no window is decided or 9 minutes old"
+        )?,
     }
     let waiting = windows.get(State::Open) + windows.get(State::Contained);
     writeln!(out, "  STILL UNDECIDED        {waiting} of {total}")?;
@@ -108,7 +114,11 @@ fn bands(out: &mut String, summary: &Summary) -> fmt::Result {
         // Never nothing for something.
         let cells = if count > 0 { cells.max(1) } else { 0 };
         let bar: String = std::iter::repeat_n(fill, cells).collect();
-        writeln!(out, "  {name:<10}  {meaning:<15}  {bar:<BAR$}  {count:>9}  {:>7}", percent(share))?;
+        writeln!(
+            out,
+            "  {name:<10}  {meaning:<15}  {bar:<BAR$}  {count:>9}  {:>7}",
+            percent(share)
+        )?;
     }
     writeln!(out)
 }
@@ -129,7 +139,10 @@ fn latencies(out: &mut String, summary: &Summary) -> fmt::Result {
         ]);
     }
     writeln!(out, "{table}")?;
-    writeln!(out, "  Quantiles are over the windows that are done; the open ones are not in them.\n")
+    writeln!(
+        out,
+        "  Quantiles are over the windows that are done; the open ones are not in them.\n"
+    )
 }
 
 fn survival(out: &mut String, summary: &Summary) -> fmt::Result {
@@ -211,7 +224,9 @@ fn events(out: &mut String, events: &EventCounts, not_used: &NotUsed) -> fmt::Re
     let all: u64 = not_used.by_reason.iter().map(|(_, count)| count).sum();
     match &not_used.written_to {
         Some(file) => writeln!(out, "  All {all} are in {}.", printable(file)),
-        None if all > shown => writeln!(out, "  The first {shown} of {all}; --out DIR writes them all."),
+        None if all > shown => {
+            writeln!(out, "  The first {shown} of {all}; --out DIR writes them all.")
+        }
         None => Ok(()),
     }
 }
@@ -225,7 +240,8 @@ fn table(header: &[&str]) -> Table {
     if table.width().is_none() {
         table.set_width(110);
     }
-    for column in table.column_iter_mut().skip(1).take(header.len() * usize::from(header.len() > 3)) {
+    for column in table.column_iter_mut().skip(1).take(header.len() * usize::from(header.len() > 3))
+    {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table
@@ -264,6 +280,11 @@ fn span(ms: Option<i64>) -> String {
 
 /// Control and invisible characters escaped: a file's name may hold any.
 pub fn printable(text: &str) -> String {
-    let plain = |c: &char| !c.is_control() && !matches!(*c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
-    text.chars().map(|c| if plain(&c) { c.to_string() } else { c.escape_unicode().to_string() }).collect()
+    let plain = |c: &char| {
+        !c.is_control()
+            && !matches!(*c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
+    text.chars()
+        .map(|c| if plain(&c) { c.to_string() } else { c.escape_unicode().to_string() })
+        .collect()
 }

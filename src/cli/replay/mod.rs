@@ -89,7 +89,8 @@ fn words<T: Clone + Send + Sync + 'static>(
     parse: fn(&str) -> Option<T>,
 ) -> impl TypedValueParser<Value = T> {
     let known: Vec<&'static str> = all.collect();
-    PossibleValuesParser::new(known).try_map(move |word| parse(&word).ok_or("not one of the known words"))
+    PossibleValuesParser::new(known)
+        .try_map(move |word| parse(&word).ok_or("not one of the known words"))
 }
 
 /// Runs the command.
@@ -99,7 +100,8 @@ fn words<T: Clone + Send + Sync + 'static>(
 /// that cannot be read are told, and show in the outcome.
 pub fn run(args: Args) -> Result<Outcome, Box<dyn Error>> {
     let run = Run::new(args)?;
-    let rejected_file = run.files.as_ref().map(|files| files.open("rejected.ndjson")).transpose()?;
+    let rejected_file =
+        run.files.as_ref().map(|files| files.open("rejected.ndjson")).transpose()?;
     let names = run.args.files.iter().map(|file| input_name(file)).collect();
     let mut refusals = Refusals::new(names, rejected_file);
     let mut bar = Bar::default();
@@ -239,7 +241,10 @@ impl Run {
     }
 
     fn notices(&self, replayed: &Replayed, told: &Told) {
-        let named = replayed.sources.iter().any(|(_, source, _)| matches!(source, "gitleaks" | "trufflehog"));
+        let named = replayed
+            .sources
+            .iter()
+            .any(|(_, source, _)| matches!(source, "gitleaks" | "trufflehog"));
         let pseudonyms = self.files.is_some() && !self.args.reviewer_names;
         if self.keyed.random && (named || pseudonyms) {
             eprintln!(

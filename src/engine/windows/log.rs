@@ -33,9 +33,9 @@ impl Ord for Key<'_> {
         self.workflow.as_str().cmp(other.workflow.as_str()).then_with(|| {
             let (a, b) = (self.credential_id.as_bytes(), other.credential_id.as_bytes());
             let shared = a.len().min(b.len());
-            a[..shared].cmp(&b[..shared]).then_with(|| {
-                name(self).skip(shared).cmp(name(other).skip(shared))
-            })
+            a[..shared]
+                .cmp(&b[..shared])
+                .then_with(|| name(self).skip(shared).cmp(name(other).skip(shared)))
         })
     }
 }

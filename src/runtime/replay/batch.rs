@@ -54,8 +54,11 @@ impl Decoder {
     }
 
     fn events<'c>(&self, chunk: &'c Chunk) -> Events<'c> {
-        let context =
-            Context { identity: &self.identity, detected_at: self.detected_at, limits: self.limits };
+        let context = Context {
+            identity: &self.identity,
+            detected_at: self.detected_at,
+            limits: self.limits,
+        };
         let mut events = Vec::with_capacity(chunk.len());
         let mut entries = Vec::with_capacity(chunk.len());
         for item in chunk.items() {
@@ -103,16 +106,12 @@ pub struct SourceCounts {
 impl SourceCounts {
     fn add(&mut self, kind: Kind, source: &str, count: u64) {
         // Few sources: a walk over them beats a map.
-        let known = self.sources.iter_mut().find(|(name, _)| name == source);
-        let counts = match known {
-            Some((_, counts)) => counts,
-            None if self.sources.len() < SOURCES_MAX => {
-                self.sources.push((source.to_owned(), Default::default()));
-                let last = self.sources.len() - 1;
-                &mut self.sources[last].1
-            }
-            None => &mut self.other,
-        };
+        let known = self.sources.iter().position(|(name, _)| name == source);
+        let at = known.unwrap_or(self.sources.len());
+        if known.is_none() && at < SOURCES_MAX {
+            self.sources.push((source.to_owned(), Default::default()));
+        }
+        let counts = self.sources.get_mut(at).map_or(&mut self.other, |(_, counts)| counts);
         counts[kind as usize] += count;
     }
 
@@ -133,9 +132,11 @@ impl SourceCounts {
         let named: BTreeMap<&str, &[u64; Kind::ALL.len()]> =
             self.sources.iter().map(|(name, counts)| (name.as_str(), counts)).collect();
         named.into_iter().chain([("other", &self.other)]).flat_map(|(source, counts)| {
-            Kind::ALL.iter().zip(counts).filter(|(_, count)| **count > 0).map(
-                move |(kind, count)| (*kind, source, *count),
-            )
+            Kind::ALL
+                .iter()
+                .zip(counts)
+                .filter(|(_, count)| **count > 0)
+                .map(move |(kind, count)| (*kind, source, *count))
         })
     }
 }

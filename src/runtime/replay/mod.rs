@@ -139,7 +139,9 @@ impl Books {
                 Entry::Skipped(reason) => {
                     self.replayed.events.read += 1;
                     self.replayed.events.skipped += 1;
-                    if let Some((_, count)) = self.replayed.skipped.iter_mut().find(|(r, _)| r == reason) {
+                    if let Some((_, count)) =
+                        self.replayed.skipped.iter_mut().find(|(r, _)| r == reason)
+                    {
                         *count += 1;
                     }
                 }

@@ -46,7 +46,9 @@ pub(super) fn run(
 
 fn read(inputs: &mut Inputs, feeds: &[Sender<Chunk>], recycled: &Receiver<Chunk>) {
     for feed in feeds.iter().cycle() {
-        let Some(chunk) = inputs.next_chunk(recycled.try_recv().unwrap_or_default()) else { return };
+        let Some(chunk) = inputs.next_chunk(recycled.try_recv().unwrap_or_default()) else {
+            return;
+        };
         if feed.send(chunk).is_err() {
             return;
         }

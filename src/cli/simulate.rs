@@ -1,0 +1,202 @@
+//! `shutterlag simulate`: options in, event lines and their truth out.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use flate2::write::GzEncoder;
+
+use crate::simulate::{Extent, OptionError, Options, Simulation, Summary, WriteError, write};
+use crate::time::Timestamp;
+
+/// Generate the events of an organisation whose every secret is known.
+///
+/// The same options give the same bytes on every machine.
+#[derive(Args, Clone, Debug)]
+#[command(name = "simulate")]
+pub struct SimulateArgs {
+    /// Where every random number comes from
+    #[arg(long, default_value_t = Options::DEFAULT.seed)]
+    pub seed: u64,
+    /// Stop after exactly N event lines; redeliveries count, malformed lines come on top [default: 100000]
+    #[arg(long, value_name = "N", conflicts_with = "days")]
+    pub events: Option<u64>,
+    /// Stop after N days instead
+    #[arg(long, value_name = "N")]
+    pub days: Option<u32>,
+    /// When the organisation begins to be watched
+    #[arg(long, value_name = "RFC3339", value_parser = time, default_value_t = Options::DEFAULT.start)]
+    pub start: Timestamp,
+    /// Where the event lines go; .gz and .zst are compressed, - is standard output
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    pub out: PathBuf,
+    /// Where to write what really happened
+    #[arg(long, value_name = "FILE")]
+    pub truth: Option<PathBuf>,
+    /// How many people review
+    #[arg(long, value_name = "N", default_value_t = Options::DEFAULT.reviewers)]
+    pub reviewers: u32,
+    /// Exposure windows per day, averaged over a week [default: 60 per reviewer]
+    #[arg(long, value_name = "N")]
+    pub windows_per_day: Option<u32>,
+    /// Share of the AI's advice that is right, seeded cases apart
+    #[arg(long, value_name = "0..1", default_value_t = Options::DEFAULT.ai_accuracy)]
+    pub ai_accuracy: f64,
+    /// Share of event lines that are exact redeliveries
+    #[arg(long, value_name = "0..0.5", default_value_t = Options::DEFAULT.duplicates)]
+    pub duplicates: f64,
+    /// Share of events held up on their way, mostly below 10 minutes
+    #[arg(long, value_name = "0..1", default_value_t = Options::DEFAULT.disorder)]
+    pub disorder: f64,
+    /// Share of the held-up events that take 10 minutes to 6 hours
+    #[arg(long, value_name = "0..1", default_value_t = Options::DEFAULT.late)]
+    pub late: f64,
+    /// Share of windows in which one system's clock is wrong by 15 s to 5 min
+    #[arg(long, value_name = "0..1", default_value_t = Options::DEFAULT.skew)]
+    pub skew: f64,
+    /// Share of closed windows whose credential leaks again
+    #[arg(long, value_name = "0..1", default_value_t = Options::DEFAULT.re_leaks)]
+    pub re_leaks: f64,
+    /// Share of windows detected again before they close
+    #[arg(long, value_name = "0..1", default_value_t = Options::DEFAULT.repeats)]
+    pub repeats: f64,
+    /// Share of public exposures quarantined by the provider
+    #[arg(long, value_name = "0..1", default_value_t = Options::DEFAULT.quarantine)]
+    pub quarantine: f64,
+    /// Share of public exposures found by an attacker
+    #[arg(long, value_name = "0..1", default_value_t = Options::DEFAULT.attacked)]
+    pub attacked: f64,
+    /// Share of the attackers' successes that are noticed
+    #[arg(long, value_name = "0..1", default_value_t = Options::DEFAULT.observed)]
+    pub observed: f64,
+    /// Share of windows planted with advice that is wrong on purpose
+    #[arg(long, value_name = "0..1", default_value_t = Options::DEFAULT.seeded)]
+    pub seeded: f64,
+    /// Share of the other windows whose right answer becomes known later
+    #[arg(long, value_name = "0..1", default_value_t = Options::DEFAULT.revealed)]
+    pub revealed: f64,
+    /// Share of windows that nobody ever decides
+    #[arg(long, value_name = "0..1", default_value_t = Options::DEFAULT.undecided)]
+    pub undecided: f64,
+    /// Share of decisions to act that are never carried out
+    #[arg(long, value_name = "0..1", default_value_t = Options::DEFAULT.uncontained)]
+    pub uncontained: f64,
+    /// Share of windows in which the AI acts before any person decided
+    #[arg(long, value_name = "0..1", default_value_t = Options::DEFAULT.ai_first)]
+    pub ai_first: f64,
+    /// Share of all lines that are malformed
+    #[arg(long, value_name = "0..0.5", default_value_t = Options::DEFAULT.garbage)]
+    pub garbage: f64,
+}
+
+fn time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse_rfc3339(text).map_err(|error| error.to_string())
+}
+
+/// Why nothing, or not everything, was generated.
+#[derive(Debug)]
+pub enum SimulateError {
+    /// An option is out of its range: a mistake of usage.
+    Option(OptionError),
+    /// A file cannot be created.
+    Create(PathBuf, io::Error),
+    /// Writing failed.
+    Write(WriteError),
+}
+
+impl fmt::Display for SimulateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SimulateError::Option(error) => error.fmt(f),
+            SimulateError::Create(path, error) => {
+                write!(f, "{} cannot be created: {error}", path.display())
+            }
+            SimulateError::Write(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for SimulateError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            SimulateError::Option(error) => Some(error),
+            SimulateError::Create(_, error) => Some(error),
+            SimulateError::Write(error) => Some(error),
+        }
+    }
+}
+
+impl SimulateArgs {
+    /// The options that these arguments stand for, not yet checked.
+    pub fn options(&self) -> Options {
+        Options {
+            seed: self.seed,
+            extent: match (self.events, self.days) {
+                (_, Some(days)) => Extent::Days(days),
+                (Some(events), None) => Extent::Events(events),
+                (None, None) => Options::DEFAULT.extent,
+            },
+            start: self.start,
+            reviewers: self.reviewers,
+            windows_per_day: self.windows_per_day,
+            ai_accuracy: self.ai_accuracy,
+            duplicates: self.duplicates,
+            disorder: self.disorder,
+            late: self.late,
+            skew: self.skew,
+            re_leaks: self.re_leaks,
+            repeats: self.repeats,
+            quarantine: self.quarantine,
+            attacked: self.attacked,
+            observed: self.observed,
+            seeded: self.seeded,
+            revealed: self.revealed,
+            undecided: self.undecided,
+            uncontained: self.uncontained,
+            ai_first: self.ai_first,
+            garbage: self.garbage,
+        }
+    }
+}
+
+/// Writes the simulation that was asked for. `None` when the reader of standard
+/// output went away before the end, which is no failure.
+///
+/// # Errors
+/// See [`SimulateError`].
+pub fn run(args: &SimulateArgs) -> Result<Option<Summary>, SimulateError> {
+    let simulation = Simulation::new(args.options()).map_err(SimulateError::Option)?;
+    let create = |path: &Path| {
+        File::create(path).map_err(|error| SimulateError::Create(path.to_owned(), error))
+    };
+    let mut truth = args.truth.as_deref().map(create).transpose()?;
+    let truth = truth.as_mut();
+    let done = |result: Result<Summary, WriteError>| result.map_err(SimulateError::Write);
+    let finished = |error| SimulateError::Write(WriteError::Events(error));
+    if args.out == Path::new("-") {
+        return match write(simulation, &mut io::stdout().lock(), truth) {
+            Err(WriteError::Events(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(None),
+            result => done(result).map(Some),
+        };
+    }
+    let mut file = create(&args.out)?;
+    let ending = args.out.extension().and_then(|ending| ending.to_str());
+    let summary = match ending {
+        Some("gz") => {
+            let mut encoder = GzEncoder::new(file, flate2::Compression::fast());
+            let summary = done(write(simulation, &mut encoder, truth))?;
+            encoder.finish().map_err(finished)?;
+            summary
+        }
+        Some("zst") => {
+            let mut encoder = zstd::Encoder::new(file, 1).map_err(finished)?;
+            let summary = done(write(simulation, &mut encoder, truth))?;
+            encoder.finish().and_then(|mut file| file.flush()).map_err(finished)?;
+            summary
+        }
+        _ => done(write(simulation, &mut file, truth))?,
+    };
+    Ok(Some(summary))
+}

@@ -1,0 +1,241 @@
+//! A seeded organisation whose every secret is known.
+//!
+//! Leaks come to light, an AI advises, people of different habits decide, attackers
+//! come or do not, and all of it is told in events that arrive late, twice or under a
+//! wrong clock. What really happened is written beside it, so that whatever
+//! measures the events can be scored.
+//!
+//! Invariants: the output is a function of the [`Options`] alone, byte for byte, on
+//! every machine; no clock is read; what is held in memory depends on the windows in
+//! flight and not on the length of the run.
+//!
+//! One run:
+//!
+//! ```
+//! use shutterlag::simulate::{Extent, Options, Simulation};
+//!
+//! let options = Options { extent: Extent::Events(500), ..Options::DEFAULT };
+//! let events: Vec<_> = Simulation::new(options)?.events().collect();
+//! assert_eq!(events.len(), 500);
+//! # Ok::<(), shutterlag::simulate::OptionError>(())
+//! ```
+
+mod arrivals;
+mod case;
+mod delivery;
+mod dice;
+mod garbage;
+mod options;
+mod organisation;
+mod outcome;
+mod people;
+mod review;
+mod reviewer;
+mod truth;
+mod write;
+
+use std::collections::VecDeque;
+
+use crate::event::{Event, Kind};
+use crate::time::Timestamp;
+
+pub use case::{Skew, System};
+pub use delivery::{Delivered, Way};
+pub use garbage::Fault;
+pub use options::{Extent, OptionError, Options};
+pub use reviewer::{Behaviour, DRIFT_LENGTH, Habits, Tally};
+pub use truth::{
+    Delivered as DeliveredCounts, Generated as GeneratedCounts, ReviewerTruth, Summary, WindowTruth,
+};
+pub use write::{WriteError, write, write_event};
+
+use arrivals::Arrivals;
+use delivery::Delivery;
+use dice::{Dice, Stream};
+use people::People;
+
+/// What a simulation yields, in order of delivery.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// An event reached the reader.
+    Event(Delivered),
+    /// A malformed line reached the reader: its bytes, without the end of line.
+    Garbage(Fault, Vec<u8>),
+    /// The story of a window is settled, though its events may still be on their way.
+    Window(Box<WindowTruth>),
+}
+
+/// Everything that the stories of windows draw on.
+struct World {
+    options: Options,
+    dice: Dice,
+    /// Makes the names of credentials differ from seed to seed.
+    key: u64,
+    next_case: u64,
+    repeats: u64,
+    people: People,
+    arrivals: Arrivals,
+    delivery: Delivery,
+    windows: VecDeque<WindowTruth>,
+}
+
+/// A running simulation: an iterator over its [`Output`].
+pub struct Simulation {
+    world: World,
+    garbage: Dice,
+    ready: VecDeque<Output>,
+    /// The latest time stated by an event delivered so far.
+    stated: Timestamp,
+    last: Timestamp,
+    delivered: truth::Delivered,
+    generated: truth::Generated,
+    over: bool,
+}
+
+impl Simulation {
+    /// An organisation on its first day.
+    ///
+    /// # Errors
+    /// The first option that is out of its range.
+    pub fn new(options: Options) -> Result<Simulation, OptionError> {
+        options.check()?;
+        let seed = options.seed;
+        let world = World {
+            dice: Dice::new(seed, Stream::Cases),
+            key: dice::scramble(seed),
+            next_case: 0,
+            repeats: 0,
+            people: People::new(&options),
+            arrivals: Arrivals::new(seed, options.start, options.windows_per_day()),
+            delivery: Delivery::new(&options),
+            windows: VecDeque::new(),
+            options,
+        };
+        Ok(Simulation {
+            garbage: Dice::new(seed, Stream::Garbage),
+            ready: VecDeque::new(),
+            stated: Timestamp::MIN,
+            last: world.options.start,
+            delivered: truth::Delivered::default(),
+            generated: truth::Generated::default(),
+            over: false,
+            world,
+        })
+    }
+
+    /// The events alone, redeliveries included.
+    pub fn events(self) -> impl Iterator<Item = Event<'static>> {
+        self.filter_map(|output| match output {
+            Output::Event(delivered) => Some(delivered.event),
+            Output::Garbage(..) | Output::Window(_) => None,
+        })
+    }
+
+    /// What was asked for and what has come of it so far.
+    pub fn summary(&self) -> Summary {
+        Summary {
+            record: "parameters",
+            version: env!("CARGO_PKG_VERSION"),
+            options: self.world.options.clone(),
+            ended_at: self.world.options.end().unwrap_or(self.last),
+            delivered: self.delivered.clone(),
+            generated: truth::Generated { repeats: self.world.repeats, ..self.generated.clone() },
+        }
+    }
+
+    /// Everybody who reviews, with what has come of it so far.
+    pub fn reviewers(&self) -> Vec<ReviewerTruth> {
+        self.world.people.all().iter().map(ReviewerTruth::new).collect()
+    }
+
+    /// Events on their way and cases waiting: what memory depends on.
+    pub fn in_flight(&self) -> usize {
+        self.world.delivery.len() + self.world.people.waiting() + self.world.arrivals.waiting()
+    }
+
+    /// Takes the next event, and the rubbish that comes before it.
+    fn deliver(&mut self) {
+        let Some(delivered) = self.world.delivery.pop() else { return };
+        while self.garbage.chance(self.world.options.garbage) {
+            let fault = *self.garbage.pick(Fault::ALL);
+            let line = garbage::line(fault, &delivered.event, &mut self.garbage);
+            self.delivered.count_garbage(fault);
+            self.ready.push_back(Output::Garbage(fault, line));
+        }
+        let kind: Kind = delivered.event.kind();
+        self.delivered.count_event(kind, delivered.way, delivered.event.time < self.stated);
+        self.stated = self.stated.max(delivered.event.time);
+        self.last = delivered.at;
+        self.ready.push_back(Output::Event(delivered));
+    }
+
+    /// Whether as much as was asked for has been delivered, `next` being when
+    /// something happens again.
+    fn complete(&self, next: Timestamp) -> bool {
+        match self.world.options.extent {
+            Extent::Events(events) => self.delivered.events >= events,
+            Extent::Days(_) => self.world.options.end().is_some_and(|end| next >= end),
+        }
+    }
+}
+
+impl Iterator for Simulation {
+    type Item = Output;
+
+    fn next(&mut self) -> Option<Output> {
+        loop {
+            if let Some(window) = self.world.windows.pop_front() {
+                self.generated.count(&window);
+                return Some(Output::Window(Box::new(window)));
+            }
+            if let Some(output) = self.ready.pop_front() {
+                return Some(output);
+            }
+            if self.over {
+                return None;
+            }
+            let story = self.world.next_story_at();
+            let delivery = self.world.delivery.next_at().filter(|at| *at <= story);
+            if self.complete(delivery.unwrap_or(story)) {
+                self.world.leave_undecided();
+                self.over = true;
+            } else if delivery.is_some() {
+                self.deliver();
+            } else {
+                self.world.advance();
+            }
+        }
+    }
+}
+
+impl World {
+    /// When the next window opens or the next batch must be decided. Nothing that
+    /// is still to be told can happen before.
+    fn next_story_at(&self) -> Timestamp {
+        let arrival = self.arrivals.next_at();
+        self.people.batch_due().map_or(arrival, |due| due.min(arrival))
+    }
+
+    fn advance(&mut self) {
+        let arrival = self.arrivals.next_at();
+        if self.people.batch_due().is_some_and(|due| due <= arrival)
+            && let Some((who, batch)) = self.people.take_due()
+        {
+            self.review_batch(who, batch.cases, batch.due);
+        } else {
+            let arrival = self.arrivals.pop();
+            self.begin(arrival);
+        }
+    }
+
+    /// The run is over: cases that still wait in a batch stay undecided. Their
+    /// events could no longer be delivered, their truth is told.
+    fn leave_undecided(&mut self) {
+        while let Some(batch) = self.people.take_any() {
+            for case in batch.cases {
+                let now = batch.due;
+                self.conclude(case, None, now);
+            }
+        }
+    }
+}

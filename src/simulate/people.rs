@@ -1,0 +1,253 @@
+//! Everybody who reviews, their shifts and their queues.
+//!
+//! Invariants: a case goes to one reviewer and is worked on within that reviewer's
+//! shifts, one case after the other; at most [`BATCH_MAX`] cases wait in a batch.
+
+use std::collections::BTreeSet;
+
+use crate::time::{Span, Timestamp};
+
+use super::case::Case;
+use super::dice::{Dice, Stream};
+use super::options::Options;
+use super::reviewer::{Behaviour, Reviewer, Tally};
+
+pub(super) const HOUR_MS: i64 = 3_600_000;
+/// Most cases that are put off to be decided together.
+pub(super) const BATCH_MAX: i64 = 16;
+/// A queue longer than this takes no more cases: they are never decided.
+const BACKLOG_MAX: Span = Span::from_mins(48 * 60);
+const SHIFT_HOURS: usize = 8;
+
+/// Of twelve people, so many behave so; with fewer, the first ones of the list.
+const BEHAVIOURS: [Behaviour; 12] = [
+    Behaviour::Diligent,
+    Behaviour::RubberStamping,
+    Behaviour::Hurried,
+    Behaviour::Drifting,
+    Behaviour::Overloaded,
+    Behaviour::Diligent,
+    Behaviour::Diligent,
+    Behaviour::Diligent,
+    Behaviour::Diligent,
+    Behaviour::Hurried,
+    Behaviour::Diligent,
+    Behaviour::Diligent,
+];
+
+/// First hours of shifts: most work in the day, some watch evenings and nights.
+const SHIFTS: [u8; 10] = [8, 9, 16, 0, 8, 10, 16, 9, 7, 0];
+
+/// The hour within the week, 0 for the first one of Monday (UTC).
+pub(super) fn hour_of_week(time: Timestamp) -> usize {
+    let hours = time.as_millis().div_euclid(HOUR_MS);
+    // 1970-01-01 was a Thursday.
+    (hours + 3 * 24).rem_euclid(7 * 24) as usize
+}
+
+/// Cases put off by one reviewer.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) due: Timestamp,
+    pub(super) size: usize,
+    pub(super) cases: Vec<Case>,
+}
+
+pub(super) struct People {
+    reviewers: Vec<Reviewer>,
+    batches: Vec<Option<Batch>>,
+    /// When put-off cases are due, and whose they are.
+    due: BTreeSet<(Timestamp, usize)>,
+    /// Who is at work in each hour of the week; overloaded people several times,
+    /// because work finds them.
+    roster: Vec<Vec<usize>>,
+}
+
+impl People {
+    pub(super) fn new(options: &Options) -> People {
+        let mut dice = Dice::new(options.seed, Stream::People);
+        let count = options.reviewers as usize;
+        let mut order: Vec<usize> = (0..count).collect();
+        for last in (1..count).rev() {
+            order.swap(last, dice.below(last as u64 + 1) as usize);
+        }
+        let mut reviewers: Vec<Reviewer> = (1..=count).map(|n| newcomer(n, &mut dice)).collect();
+        for (place, &who) in order.iter().enumerate() {
+            let reviewer = &mut reviewers[who];
+            reviewer.behaviour = BEHAVIOURS[place % BEHAVIOURS.len()];
+            reviewer.shift_from = SHIFTS[place % SHIFTS.len()];
+            reviewer.weekends = place % 5 < 2;
+            reviewer.free_at = options.start;
+            if reviewer.behaviour == Behaviour::Drifting {
+                reviewer.change_after = Some(120 + dice.below(180));
+            }
+        }
+        let mut roster = vec![Vec::new(); 7 * 24];
+        for (hour, present) in roster.iter_mut().enumerate() {
+            for (who, reviewer) in reviewers.iter().enumerate() {
+                if works(reviewer, hour) {
+                    let times = if reviewer.behaviour == Behaviour::Overloaded { 3 } else { 1 };
+                    present.extend(std::iter::repeat_n(who, times));
+                }
+            }
+        }
+        let batches = reviewers.iter().map(|_| None).collect();
+        People { reviewers, batches, due: BTreeSet::new(), roster }
+    }
+
+    pub(super) fn get(&self, who: usize) -> &Reviewer {
+        &self.reviewers[who]
+    }
+
+    pub(super) fn get_mut(&mut self, who: usize) -> &mut Reviewer {
+        &mut self.reviewers[who]
+    }
+
+    pub(super) fn all(&self) -> &[Reviewer] {
+        &self.reviewers
+    }
+
+    /// Who takes a case that arrives at `time`. Of two people at work, the one who
+    /// is free sooner; with nobody at work, whoever comes next.
+    pub(super) fn assign(&self, time: Timestamp, dice: &mut Dice) -> usize {
+        let from = hour_of_week(time);
+        let present = (0..self.roster.len())
+            .map(|ahead| &self.roster[(from + ahead) % self.roster.len()])
+            .find(|present| !present.is_empty());
+        let Some(present) = present else {
+            return dice.below(self.reviewers.len() as u64) as usize;
+        };
+        let (first, second) = (*dice.pick(present), *dice.pick(present));
+        let overloaded = self.reviewers[first].behaviour == Behaviour::Overloaded;
+        if overloaded || self.reviewers[first].free_at <= self.reviewers[second].free_at {
+            first
+        } else {
+            second
+        }
+    }
+
+    /// Whether `who` can still take a case at `time`.
+    pub(super) fn accepts(&self, who: usize, time: Timestamp) -> bool {
+        self.reviewers[who].free_at.since(time) <= BACKLOG_MAX
+    }
+
+    /// The first moment from `time` on when `who` is free and at work. Work that
+    /// was begun goes on for an hour past the end of the shift.
+    pub(super) fn available(&self, who: usize, time: Timestamp, dice: &mut Dice) -> Timestamp {
+        let reviewer = &self.reviewers[who];
+        let ready = time.max(reviewer.free_at);
+        let hours = self.roster.len();
+        let hour = hour_of_week(ready);
+        if works(reviewer, hour) || works(reviewer, (hour + hours - 1) % hours) {
+            return ready;
+        }
+        let ahead = (1..hours).find(|ahead| works(reviewer, (hour + ahead) % hours)).unwrap_or(0);
+        let begun = ready.as_millis().div_euclid(HOUR_MS) + ahead as i64;
+        let settling_in = dice.span(Span::ZERO, Span::from_mins(20));
+        (Timestamp::from_millis(begun * HOUR_MS) + settling_in).max(ready)
+    }
+
+    /// How many cases are put off.
+    pub(super) fn waiting(&self) -> usize {
+        self.batches.iter().flatten().map(|batch| batch.cases.len()).sum()
+    }
+
+    /// When the next batch must be decided.
+    pub(super) fn batch_due(&self) -> Option<Timestamp> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    /// Puts a case off; whether the batch is complete.
+    pub(super) fn put_off(
+        &mut self,
+        who: usize,
+        case: Case,
+        now: Timestamp,
+        dice: &mut Dice,
+    ) -> bool {
+        let due = &mut self.due;
+        let batch = self.batches[who].get_or_insert_with(|| {
+            let at = now + dice.span(Span::from_mins(20), Span::from_mins(90));
+            due.insert((at, who));
+            let size = dice.between(4, BATCH_MAX) as usize;
+            Batch { due: at, size, cases: Vec::with_capacity(size) }
+        });
+        batch.cases.push(case);
+        batch.cases.len() >= batch.size
+    }
+
+    /// The batch of `who`, to be decided.
+    pub(super) fn take_batch(&mut self, who: usize) -> Option<Batch> {
+        let batch = self.batches[who].take()?;
+        self.due.remove(&(batch.due, who));
+        Some(batch)
+    }
+
+    /// The batch that is due first, with its reviewer.
+    pub(super) fn take_due(&mut self) -> Option<(usize, Batch)> {
+        let who = self.due.first()?.1;
+        self.take_batch(who).map(|batch| (who, batch))
+    }
+
+    /// Whatever still waits at the end.
+    pub(super) fn take_any(&mut self) -> Option<Batch> {
+        self.take_due().map(|(_, batch)| batch)
+    }
+}
+
+fn newcomer(number: usize, dice: &mut Dice) -> Reviewer {
+    Reviewer {
+        name: format!("reviewer-{number:03}"),
+        behaviour: Behaviour::Diligent,
+        shift_from: 0,
+        weekends: false,
+        free_at: Timestamp::MIN,
+        stock_reasons: (super::case::digest(dice), 1 + dice.below(4) as u32),
+        change_after: None,
+        changed_at: None,
+        tally: Tally::default(),
+    }
+}
+
+/// Whether the hour of the week lies in the reviewer's shifts, none of which
+/// passes midnight.
+fn works(reviewer: &Reviewer, hour_of_week: usize) -> bool {
+    let (day, hour) = (hour_of_week / 24, hour_of_week % 24);
+    let from = usize::from(reviewer.shift_from);
+    (from..from + SHIFT_HOURS).contains(&hour) && (day < 5 || reviewer.weekends)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_week_begins_on_monday() {
+        assert_eq!(hour_of_week(Options::START), 0);
+        assert_eq!(hour_of_week(Timestamp::from_millis(0)), 3 * 24);
+    }
+
+    #[test]
+    fn every_behaviour_is_there_and_nobody_works_at_two_times() {
+        let people = People::new(&Options::DEFAULT);
+        for behaviour in Behaviour::ALL {
+            assert!(people.all().iter().any(|reviewer| reviewer.behaviour == *behaviour));
+        }
+        let mut dice = Dice::new(1, Stream::Cases);
+        for who in 0..people.all().len() {
+            let at = people.available(who, Options::START, &mut dice);
+            assert!(at >= Options::START);
+            assert!(works(people.get(who), hour_of_week(at)));
+        }
+    }
+
+    #[test]
+    fn one_person_gets_everything() {
+        let people = People::new(&Options { reviewers: 1, ..Options::DEFAULT });
+        let mut dice = Dice::new(1, Stream::Cases);
+        for hour in 0..200 {
+            let time = Options::START + Span::from_mins(hour * 60);
+            assert_eq!(people.assign(time, &mut dice), 0);
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! The human step: when somebody looks, how long, and what is decided.
+//!
+//! Invariants: a reviewer's decisions never overlap; whoever opens the evidence does
+//! so before deciding; agreement is drawn from the reviewer's habits and nothing else.
+
+use std::borrow::Cow;
+
+use crate::event::{Action, Actor, Body, DecisionMade, Verdict};
+use crate::time::{Span, Timestamp};
+
+use super::case::{Case, System, digest, push_hex};
+use super::reviewer::{Habits, reading_floor};
+use super::{World, organisation};
+
+/// The first human decision of a window.
+#[derive(Clone, Debug)]
+pub(super) struct Review {
+    pub(super) reviewer: String,
+    /// Counted over the reviewer's decisions, from 1.
+    pub(super) decision_number: u64,
+    pub(super) opened_at: Option<Timestamp>,
+    pub(super) decided_at: Timestamp,
+    pub(super) verdict: Option<Verdict>,
+    pub(super) action: Action,
+    /// Nothing where there was no advice or the case was handed on.
+    pub(super) agreed: Option<bool>,
+    pub(super) batch_id: Option<String>,
+}
+
+/// When a reviewer looked and decided.
+struct Moment {
+    opened_at: Option<Timestamp>,
+    decided_at: Timestamp,
+    batch: Option<(String, u32)>,
+}
+
+/// What a reviewer settled on.
+struct Answer {
+    verdict: Option<Verdict>,
+    action: Action,
+    agreed: Option<bool>,
+}
+
+impl World {
+    /// One case, looked at by itself.
+    pub(super) fn review(&mut self, case: &mut Case, who: usize, habits: Habits) -> Review {
+        let dice = &mut self.dice;
+        let presented_at = case.advice.as_ref().map(|advice| advice.presented_at);
+        let jumps = presented_at.is_some() && dice.chance(habits.jumps);
+        let reaction = if jumps {
+            dice.span(Span::from_millis(300), Span::from_secs(3))
+        } else {
+            let urgency = [2.0, 1.4, 1.0, 0.6][case.severity as usize];
+            let median = Span::from_millis((habits.reaction_ms as f64 * urgency) as i64);
+            Span::from_secs(3) + dice.lognormal_span(median, 0.9)
+        };
+        let unadvised = case.detected_at + Span::from_mins(1);
+        let start = self.people.available(who, presented_at.unwrap_or(unadvised) + reaction, dice);
+        let again_at = self.advise_again(case, start);
+
+        let dice = &mut self.dice;
+        let words = case.advice.as_ref().map_or(0, |advice| advice.summary_words);
+        let opened_at = dice
+            .chance(habits.opens)
+            .then(|| start + dice.span(Span::from_millis(400), Span::from_secs(3)));
+        let (slow, quick) = habits.words_per_minute;
+        let pace = dice.between(i64::from(slow), i64::from(quick) + 1);
+        let reading = if pace == 0 { 0 } else { i64::from(words) * 60_000 / pace + 1 };
+        let (least, most) = habits.judging_ms;
+        let taken = Span::from_millis(reading + dice.between(least, most));
+        let decided_at = opened_at.unwrap_or(start) + taken;
+        let pause = dice.span(Span::from_millis(500), Span::from_secs(15));
+        let reviewer = self.people.get_mut(who);
+        reviewer.free_at = decided_at + pause;
+        reviewer.tally.below_floor += u64::from(taken < reading_floor(words));
+        if let Some(at) = again_at.filter(|at| *at > decided_at) {
+            self.happens_triaged(case, at);
+        }
+        self.decide(case, who, habits, Moment { opened_at, decided_at, batch: None })
+    }
+
+    /// Some advice is given twice. What comes before the reviewer begins is what
+    /// the reviewer reads; what would come in between is left out; what would come
+    /// afterwards is returned.
+    fn advise_again(&mut self, case: &mut Case, start: Timestamp) -> Option<Timestamp> {
+        let advice = case.advice.as_mut()?;
+        if !self.dice.chance(0.05) {
+            return None;
+        }
+        let at = advice.triaged_at + self.dice.span(Span::from_secs(30), Span::from_mins(10));
+        if at >= start {
+            return Some(at);
+        }
+        advice.presented_at = at;
+        advice.summary_words = self.dice.lognormal(110.0, 0.5).clamp(20.0, 900.0) as u32;
+        self.happens_triaged(case, at);
+        None
+    }
+
+    /// Cases put off and then decided within seconds of each other.
+    pub(super) fn review_batch(&mut self, who: usize, cases: Vec<Case>, now: Timestamp) {
+        let advised = cases.iter().filter_map(|case| case.advice.as_ref());
+        let presented = advised.map(|advice| advice.presented_at + Span::from_secs(1));
+        let ready = presented.fold(now, Timestamp::max);
+        let mut cursor = self.people.available(who, ready, &mut self.dice);
+        let mut batch_id = String::from("batch-");
+        push_hex(&mut batch_id, self.dice.bits(), 12);
+        let size = cases.len() as u32;
+        for mut case in cases {
+            let dice = &mut self.dice;
+            let habits = self.people.get(who).habits(dice);
+            let opened_at = dice
+                .chance(habits.opens)
+                .then(|| cursor + dice.span(Span::from_millis(200), Span::from_millis(700)));
+            cursor = cursor + dice.span(Span::from_millis(1_200), Span::from_secs(6));
+            let batch = (size > 1).then(|| (batch_id.clone(), size));
+            let moment = Moment { opened_at, decided_at: cursor, batch };
+            let review = self.decide(&mut case, who, habits, moment);
+            self.conclude(case, Some(review), now);
+        }
+        self.people.get_mut(who).free_at = cursor + Span::from_secs(20);
+    }
+
+    /// Settles the answer, counts it and sends its events.
+    fn decide(&mut self, case: &mut Case, who: usize, habits: Habits, moment: Moment) -> Review {
+        let Moment { opened_at, decided_at, batch } = moment;
+        let answer = self.answer(case, habits);
+        let dice = &mut self.dice;
+        let reviewer = self.people.get_mut(who);
+        let (rationale_digest, rationale_words) = if dice.chance(habits.templated) {
+            reviewer.stock_reasons.clone()
+        } else {
+            (digest(dice), 5 + dice.lognormal(18.0, 0.6) as u32)
+        };
+        let authorized = match dice.below(1_000) {
+            0..12 => Some(false),
+            12..650 => Some(true),
+            _ => None,
+        };
+        let decision_number = reviewer.decides(decided_at);
+        let wrong = case.advice.as_ref().is_some_and(|advice| advice.wrong);
+        let tally = &mut reviewer.tally;
+        if let Some(agreed) = answer.agreed {
+            tally.judged += 1;
+            tally.agreed += u64::from(agreed);
+            tally.wrong_advice += u64::from(wrong);
+            tally.wrong_agreed += u64::from(wrong && agreed);
+            tally.seeded += u64::from(wrong && case.seeded);
+            tally.seeded_missed += u64::from(wrong && case.seeded && agreed);
+        }
+        tally.opened += u64::from(opened_at.is_some());
+        tally.batched += u64::from(batch.is_some());
+        tally.unauthorized += u64::from(authorized == Some(false));
+        tally.self_approved += u64::from(case.requested_by.as_ref() == Some(&reviewer.name));
+        let name = reviewer.name.clone();
+        if let Some(opened_at) = opened_at {
+            let body = Body::ReviewOpened { reviewer: Cow::Owned(name.clone()) };
+            self.happens(case, System::Desk, opened_at, organisation::REVIEW_DESK, body);
+        }
+        let (batch_id, batch_size) = batch.unzip();
+        let body = Body::DecisionMade(DecisionMade {
+            reviewer: Cow::Owned(name.clone()),
+            action: answer.action,
+            actor_kind: Actor::Human,
+            verdict: answer.verdict,
+            rationale_words: Some(rationale_words),
+            rationale_digest: Some(Cow::Owned(rationale_digest)),
+            batch_id: batch_id.clone().map(Cow::Owned),
+            batch_size,
+            authorized,
+        });
+        self.happens(case, System::Desk, decided_at, organisation::REVIEW_DESK, body);
+        Review {
+            reviewer: name,
+            decision_number,
+            opened_at,
+            decided_at,
+            verdict: answer.verdict,
+            action: answer.action,
+            agreed: answer.agreed,
+            batch_id,
+        }
+    }
+
+    fn answer(&mut self, case: &Case, habits: Habits) -> Answer {
+        let dice = &mut self.dice;
+        let Some(advice) = case.advice.as_ref().filter(|advice| !advice.fallback) else {
+            // Without advice people work it out, or hand it on.
+            let action = if dice.chance(0.9) { case.correct } else { Action::Escalate };
+            return Answer { verdict: None, action, agreed: None };
+        };
+        let advised = advice.recommendation;
+        let agrees = if advice.wrong { habits.agrees_when_wrong } else { habits.agrees_when_right };
+        if dice.chance(agrees) {
+            // Some sources give no verdict: the action alone shows the agreement.
+            let verdict = dice.chance(0.95).then_some(Verdict::Approve);
+            return Answer { verdict, action: advised, agreed: Some(true) };
+        }
+        let roll = dice.below(100);
+        if roll < 10 && advised != Action::Escalate {
+            let verdict = Some(Verdict::Escalate);
+            return Answer { verdict, action: Action::Escalate, agreed: None };
+        }
+        let (verdict, action) = if advice.wrong {
+            (if roll < 70 { Verdict::Modify } else { Verdict::Reject }, case.correct)
+        } else if roll < 70 {
+            (Verdict::Modify, alternative(advised))
+        } else {
+            (Verdict::Reject, if advised.closes() { Action::Rotate } else { Action::Dismiss })
+        };
+        Answer { verdict: Some(verdict), action, agreed: Some(false) }
+    }
+
+    /// Whoever takes an escalated case up again.
+    pub(super) fn second_opinion(&mut self, case: &mut Case, at: Timestamp, action: Action) {
+        let who = self.people.assign(at, &mut self.dice);
+        let body = Body::DecisionMade(DecisionMade {
+            reviewer: Cow::Owned(self.people.get(who).name.clone()),
+            action,
+            actor_kind: Actor::Human,
+            verdict: None,
+            rationale_words: Some(8 + self.dice.below(40) as u32),
+            rationale_digest: Some(Cow::Owned(digest(&mut self.dice))),
+            batch_id: None,
+            batch_size: None,
+            authorized: Some(true),
+        });
+        self.happens(case, System::Desk, at, organisation::REVIEW_DESK, body);
+    }
+}
+
+/// Another action of the same effect.
+pub(super) const fn alternative(action: Action) -> Action {
+    match action {
+        Action::Revoke => Action::Rotate,
+        Action::Rotate | Action::Quarantine => Action::Revoke,
+        Action::Dismiss => Action::Monitor,
+        Action::Monitor => Action::Dismiss,
+        Action::Escalate => Action::Quarantine,
+    }
+}
