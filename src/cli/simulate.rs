@@ -11,11 +11,8 @@ use flate2::write::GzEncoder;
 use crate::simulate::{Extent, OptionError, Options, Simulation, Summary, WriteError, write};
 use crate::time::Timestamp;
 
-/// Generate the events of an organisation whose every secret is known.
-///
-/// The same options give the same bytes on every machine.
+/// Generate the events of an organisation whose every secret is known: same options, same bytes
 #[derive(Args, Clone, Debug)]
-#[command(name = "simulate")]
 pub struct SimulateArgs {
     /// Where every random number comes from
     #[arg(long, default_value_t = Options::DEFAULT.seed)]
@@ -100,6 +97,8 @@ fn time(text: &str) -> Result<Timestamp, String> {
 pub enum SimulateError {
     /// An option is out of its range: a mistake of usage.
     Option(OptionError),
+    /// Events and truth were to go to the same file: a mistake of usage.
+    SameFile(PathBuf),
     /// A file cannot be created.
     Create(PathBuf, io::Error),
     /// Writing failed.
@@ -110,6 +109,9 @@ impl fmt::Display for SimulateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SimulateError::Option(error) => error.fmt(f),
+            SimulateError::SameFile(path) => {
+                write!(f, "--out and --truth both name {}", path.display())
+            }
             SimulateError::Create(path, error) => {
                 write!(f, "{} cannot be created: {error}", path.display())
             }
@@ -122,6 +124,7 @@ impl std::error::Error for SimulateError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             SimulateError::Option(error) => Some(error),
+            SimulateError::SameFile(_) => None,
             SimulateError::Create(_, error) => Some(error),
             SimulateError::Write(error) => Some(error),
         }
@@ -168,6 +171,9 @@ impl SimulateArgs {
 /// See [`SimulateError`].
 pub fn run(args: &SimulateArgs) -> Result<Option<Summary>, SimulateError> {
     let simulation = Simulation::new(args.options()).map_err(SimulateError::Option)?;
+    if args.truth.as_ref() == Some(&args.out) {
+        return Err(SimulateError::SameFile(args.out.clone()));
+    }
     let create = |path: &Path| {
         File::create(path).map_err(|error| SimulateError::Create(path.to_owned(), error))
     };
