@@ -206,3 +206,67 @@ pub fn run(args: &SimulateArgs) -> Result<Option<Summary>, SimulateError> {
     };
     Ok(Some(summary))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::io::Read;
+
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        simulate: SimulateArgs,
+    }
+
+    fn arguments(list: &[&str]) -> SimulateArgs {
+        let program = ["shutterlag-simulate"].iter().chain(list);
+        Program::try_parse_from(program).unwrap().simulate
+    }
+
+    #[test]
+    fn no_arguments_are_the_defaults() {
+        assert_eq!(arguments(&[]).options(), Options::DEFAULT);
+        let changed = arguments(&["--days", "2", "--start", "2026-03-01T01:00:00+01:00"]).options();
+        assert_eq!(changed.extent, Extent::Days(2));
+        assert_eq!(changed.start.to_string(), "2026-03-01T00:00:00.000Z");
+        let both = Program::try_parse_from(["x", "--days", "2", "--events", "3"]);
+        assert!(both.is_err());
+        let same = run(&arguments(&["--out", "a.ndjson", "--truth", "a.ndjson"]));
+        assert!(matches!(same, Err(SimulateError::SameFile(_))));
+        let refused = run(&arguments(&["--skew", "2"]));
+        assert!(matches!(refused, Err(SimulateError::Option(error)) if error.option == "skew"));
+    }
+
+    #[test]
+    fn files_hold_the_same_lines_packed_or_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+        for name in ["plain.ndjson", "packed.ndjson.gz", "packed.ndjson.zst"] {
+            let truth = path(&format!("{name}.truth"));
+            let list = ["--events", "3000", "--out", &path(name), "--truth", &truth];
+            let summary = run(&arguments(&list)).unwrap().unwrap();
+            assert_eq!(summary.delivered.events, 3_000);
+        }
+        let bytes = |name: &str| std::fs::read(Path::new(&path(name))).unwrap();
+        let plain = bytes("plain.ndjson");
+        let (mut lines, mut truth) = (Vec::new(), io::Cursor::new(Vec::new()));
+        let options = Options { extent: Extent::Events(3_000), ..Options::DEFAULT };
+        write(Simulation::new(options).unwrap(), &mut lines, Some(&mut truth)).unwrap();
+        let mut unpacked = Vec::new();
+        let packed = bytes("packed.ndjson.gz");
+        flate2::read::GzDecoder::new(&packed[..]).read_to_end(&mut unpacked).unwrap();
+        assert!(unpacked == plain, "gzip");
+        assert!(zstd::decode_all(&bytes("packed.ndjson.zst")[..]).unwrap() == plain, "zstd");
+        assert_eq!(plain, lines);
+        let truths: HashSet<_> = ["plain.ndjson", "packed.ndjson.gz", "packed.ndjson.zst"]
+            .iter()
+            .map(|name| bytes(&format!("{name}.truth")))
+            .collect();
+        assert_eq!(truths.len(), 1);
+        assert_eq!(truths.into_iter().next().unwrap(), truth.into_inner());
+    }
+}
