@@ -11,11 +11,8 @@ use flate2::write::GzEncoder;
 use crate::simulate::{Extent, OptionError, Options, Simulation, Summary, WriteError, write};
 use crate::time::Timestamp;
 
-/// Generate the events of an organisation whose every secret is known.
-///
-/// The same options give the same bytes on every machine.
+/// Generate the events of an organisation whose every secret is known: same options, same bytes
 #[derive(Args, Clone, Debug)]
-#[command(name = "simulate")]
 pub struct SimulateArgs {
     /// Where every random number comes from
     #[arg(long, default_value_t = Options::DEFAULT.seed)]
@@ -100,6 +97,8 @@ fn time(text: &str) -> Result<Timestamp, String> {
 pub enum SimulateError {
     /// An option is out of its range: a mistake of usage.
     Option(OptionError),
+    /// Events and truth were to go to the same file: a mistake of usage.
+    SameFile(PathBuf),
     /// A file cannot be created.
     Create(PathBuf, io::Error),
     /// Writing failed.
@@ -110,6 +109,9 @@ impl fmt::Display for SimulateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SimulateError::Option(error) => error.fmt(f),
+            SimulateError::SameFile(path) => {
+                write!(f, "--out and --truth both name {}", path.display())
+            }
             SimulateError::Create(path, error) => {
                 write!(f, "{} cannot be created: {error}", path.display())
             }
@@ -122,6 +124,7 @@ impl std::error::Error for SimulateError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             SimulateError::Option(error) => Some(error),
+            SimulateError::SameFile(_) => None,
             SimulateError::Create(_, error) => Some(error),
             SimulateError::Write(error) => Some(error),
         }
@@ -168,6 +171,9 @@ impl SimulateArgs {
 /// See [`SimulateError`].
 pub fn run(args: &SimulateArgs) -> Result<Option<Summary>, SimulateError> {
     let simulation = Simulation::new(args.options()).map_err(SimulateError::Option)?;
+    if args.truth.as_ref() == Some(&args.out) {
+        return Err(SimulateError::SameFile(args.out.clone()));
+    }
     let create = |path: &Path| {
         File::create(path).map_err(|error| SimulateError::Create(path.to_owned(), error))
     };
@@ -199,4 +205,68 @@ pub fn run(args: &SimulateArgs) -> Result<Option<Summary>, SimulateError> {
         _ => done(write(simulation, &mut file, truth))?,
     };
     Ok(Some(summary))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::io::Read;
+
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        simulate: SimulateArgs,
+    }
+
+    fn arguments(list: &[&str]) -> SimulateArgs {
+        let program = ["shutterlag-simulate"].iter().chain(list);
+        Program::try_parse_from(program).unwrap().simulate
+    }
+
+    #[test]
+    fn no_arguments_are_the_defaults() {
+        assert_eq!(arguments(&[]).options(), Options::DEFAULT);
+        let changed = arguments(&["--days", "2", "--start", "2026-03-01T01:00:00+01:00"]).options();
+        assert_eq!(changed.extent, Extent::Days(2));
+        assert_eq!(changed.start.to_string(), "2026-03-01T00:00:00.000Z");
+        let both = Program::try_parse_from(["x", "--days", "2", "--events", "3"]);
+        assert!(both.is_err());
+        let same = run(&arguments(&["--out", "a.ndjson", "--truth", "a.ndjson"]));
+        assert!(matches!(same, Err(SimulateError::SameFile(_))));
+        let refused = run(&arguments(&["--skew", "2"]));
+        assert!(matches!(refused, Err(SimulateError::Option(error)) if error.option == "skew"));
+    }
+
+    #[test]
+    fn files_hold_the_same_lines_packed_or_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+        for name in ["plain.ndjson", "packed.ndjson.gz", "packed.ndjson.zst"] {
+            let truth = path(&format!("{name}.truth"));
+            let list = ["--events", "3000", "--out", &path(name), "--truth", &truth];
+            let summary = run(&arguments(&list)).unwrap().unwrap();
+            assert_eq!(summary.delivered.events, 3_000);
+        }
+        let bytes = |name: &str| std::fs::read(Path::new(&path(name))).unwrap();
+        let plain = bytes("plain.ndjson");
+        let (mut lines, mut truth) = (Vec::new(), io::Cursor::new(Vec::new()));
+        let options = Options { extent: Extent::Events(3_000), ..Options::DEFAULT };
+        write(Simulation::new(options).unwrap(), &mut lines, Some(&mut truth)).unwrap();
+        let mut unpacked = Vec::new();
+        let packed = bytes("packed.ndjson.gz");
+        flate2::read::GzDecoder::new(&packed[..]).read_to_end(&mut unpacked).unwrap();
+        assert!(unpacked == plain, "gzip");
+        assert!(zstd::decode_all(&bytes("packed.ndjson.zst")[..]).unwrap() == plain, "zstd");
+        assert_eq!(plain, lines);
+        let truths: HashSet<_> = ["plain.ndjson", "packed.ndjson.gz", "packed.ndjson.zst"]
+            .iter()
+            .map(|name| bytes(&format!("{name}.truth")))
+            .collect();
+        assert_eq!(truths.len(), 1);
+        assert_eq!(truths.into_iter().next().unwrap(), truth.into_inner());
+    }
 }

@@ -177,7 +177,7 @@ impl World {
                     workflow,
                     detector,
                     severity: organisation::pick_severity(detector.public, dice),
-                    owner: *dice.pick(organisation::OWNERS),
+                    owner: dice.pick::<&str>(organisation::OWNERS),
                     after: 0,
                 }
             });

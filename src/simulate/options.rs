@@ -165,12 +165,13 @@ impl Options {
         if self.start.since(Timestamp::MIN) < room || Timestamp::MAX.since(self.start) < room {
             return Err(OptionError { option: "start", must: "lie between mid-2000 and mid-2100" });
         }
-        // Every window has at least one event; a factor of two is for bad luck.
+        // A window that nobody decides has some two events, any other at least three
+        // and a half; the rest is for bad luck.
+        let per_window = 1.5 + 1.5 * (1.0 - self.undecided);
+        let per_day = per_window * f64::from(self.windows_per_day());
         let (option, days) = match self.extent {
             Extent::Days(days) => ("days", u64::from(days)),
-            Extent::Events(events) => {
-                ("events", (events / u64::from(self.windows_per_day())).saturating_mul(2))
-            }
+            Extent::Events(events) => ("events", (events as f64 / per_day) as u64),
         };
         let days = i64::try_from(days).unwrap_or(i64::MAX).min(100_000);
         if Timestamp::MAX.since(self.start) < days_span(days) + room {
@@ -233,6 +234,6 @@ mod tests {
         assert_eq!(refused(|o| o.start = Timestamp::MAX), Err("start"));
         assert_eq!(refused(|o| o.extent = Extent::Days(30_000)), Err("days"));
         assert_eq!(refused(|o| o.extent = Extent::Events(u64::MAX)), Err("events"));
-        assert_eq!(refused(|o| o.extent = Extent::Events(20_000_000)), Ok(()));
+        assert_eq!(refused(|o| o.extent = Extent::Events(100_000_000)), Ok(()));
     }
 }
