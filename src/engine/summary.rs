@@ -266,11 +266,26 @@ impl Tally {
                 self.survival.record(time_to_review, true);
             }
         }
-        self.effective += u64::from(effective(window, judgement));
-        self.add_oversight(window, judgement);
+        self.add_oversight(window);
     }
 
-    fn add_oversight(&mut self, window: &Window<'_>, judgement: &Judgement) {
+    /// Takes in the judgement of a window, whenever it is known.
+    pub fn judged(&mut self, judgement: &Judgement) {
+        if !judgement.reviewed {
+            return;
+        }
+        self.effective += u64::from(judgement.effective());
+        if judgement.reasons.is_empty() {
+            self.oversight.meaningful += 1;
+        } else {
+            self.oversight.hollow += 1;
+        }
+        for reason in judgement.reasons.iter() {
+            self.oversight.by_reason.0[reason as usize] += 1;
+        }
+    }
+
+    fn add_oversight(&mut self, window: &Window<'_>) {
         let oversight = &mut self.oversight;
         oversight.ai_acted_first += u64::from(window.ai_acted_first_at.is_some());
         if window.decision.is_none() {
@@ -278,14 +293,6 @@ impl Tally {
         }
         oversight.reviews += 1;
         oversight.unadvised += u64::from(window.advice.is_none());
-        if judgement.reasons.is_empty() {
-            oversight.meaningful += 1;
-        } else {
-            oversight.hollow += 1;
-        }
-        for reason in judgement.reasons.iter() {
-            oversight.by_reason.0[reason as usize] += 1;
-        }
         match window.agreed() {
             Some(true) => oversight.agreed += 1,
             Some(false) => oversight.disagreed += 1,
@@ -340,11 +347,6 @@ impl Tally {
                 .then(|| self.effective as f64 / self.owed as f64),
         }
     }
-}
-
-/// Reviewed before the fastest attackers, and truly reviewed.
-pub fn effective(window: &Window<'_>, judgement: &Judgement) -> bool {
-    window.band() == Some(Band::Ahead) && judgement.reasons.is_empty()
 }
 
 fn survival_figures(curve: &KaplanMeier) -> SurvivalFigures {

@@ -1,8 +1,9 @@
 //! From all windows to everything that is written about them.
 //!
-//! Invariants: the windows are gone through twice, first to judge each decision
-//! among its reviewer's others, then to tell; nothing is held per window but the
-//! judgement; the same windows give the same bytes.
+//! Invariants: the windows are gone through once for the figures and, if there is
+//! a ledger, once more to write it, because a decision is judged among all of its
+//! reviewer's; nothing is held per window but the judgement; the same windows
+//! give the same bytes.
 
 use std::io::{self, Write};
 
@@ -92,27 +93,40 @@ struct Evidence {
 pub fn conclude(
     view: &View<'_>,
     telling: &Telling<'_>,
-    mut ledger: Option<Ledger<'_>>,
+    ledger: Option<Ledger<'_>>,
 ) -> io::Result<(Tally, Unplaced)> {
     let mut reviews = Reviews::new();
-    view.for_each(|window| reviews.push(window, telling.profiles.get(window.key.workflow)));
-    let mut judgements = reviews.judge().into_iter();
-
     let mut tally = Tally::new();
-    let mut stages = StageObservers::default();
-    let mut written = Ok(());
     let unplaced = view.for_each(|window| {
-        let judgement = judgements.next().unwrap_or_default();
-        tally.add(window, &judgement, telling.race, telling.as_of);
-        if let Some(ledger) = ledger.as_mut().filter(|_| written.is_ok()) {
-            ledger.metrics.observe(&mut stages, window, &judgement, telling.race, telling.as_of);
-            written = ledger.write(window, &judgement, telling);
-        }
+        reviews.push(window, telling.profiles.get(window.key.workflow));
+        tally.add(window, telling.race, telling.as_of);
     });
-    written.map(|()| (tally, unplaced))
+    let judgements = reviews.judge();
+    judgements.iter().for_each(|judgement| tally.judged(judgement));
+    if let Some(ledger) = ledger {
+        ledger.write_all(view, &judgements, telling)?;
+    }
+    Ok((tally, unplaced))
 }
 
 impl Ledger<'_> {
+    fn write_all(
+        mut self,
+        view: &View<'_>,
+        judgements: &[Judgement],
+        telling: &Telling<'_>,
+    ) -> io::Result<()> {
+        let mut judgements = judgements.iter();
+        let mut stages = StageObservers::default();
+        let mut written = Ok(());
+        view.for_each(|window| {
+            let Some(judgement) = judgements.next().filter(|_| written.is_ok()) else { return };
+            self.metrics.observe(&mut stages, window, judgement, telling.race, telling.as_of);
+            written = self.write(window, judgement, telling);
+        });
+        written
+    }
+
     fn write(
         &mut self,
         window: &Window<'_>,

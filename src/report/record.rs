@@ -8,7 +8,6 @@ use serde::Serialize;
 use super::people::People;
 use crate::engine::attacker::{AttackerFirst, Band, Race};
 use crate::engine::oversight::{HollowReasons, Judgement};
-use crate::engine::summary::effective;
 use crate::engine::windows::{Clock, ExposureId, Stage, State, Window};
 use crate::event::{Action, ExposedAtQuality, Severity, Verdict, Workflow};
 use crate::time::{Span, Timestamp};
@@ -129,7 +128,7 @@ impl<'r> Record<'r> {
             agreed: window.agreed(),
             ai_acted_first: window.ai_acted_first_at.is_some(),
             hollow: told.judgement.reasons,
-            effective: effective(window, told.judgement),
+            effective: told.judgement.effective(),
         }
     }
 }

@@ -205,10 +205,10 @@ impl Run {
                 figures
             }
         };
-        let counts = view.counts();
+        let counts = replayed.windows.counts();
         let events = EventCounts {
-            accepted: counts.accepted - unplaced.late,
-            duplicate: counts.duplicate,
+            accepted: counts.accepted - unplaced.late - unplaced.duplicate,
+            duplicate: counts.duplicate + unplaced.duplicate,
             late: counts.late + unplaced.late,
             orphan: counts.orphan + unplaced.orphan,
             ..replayed.events

@@ -10,6 +10,7 @@ use foldhash::{HashMap, HashMapExt};
 
 use super::{HollowReason, HollowReasons};
 use crate::config::Profile;
+use crate::engine::attacker::Band;
 use crate::engine::windows::Window;
 use crate::time::{Span, Timestamp};
 
@@ -32,18 +33,30 @@ struct Review {
     floor: Option<Span>,
     batch: Option<u32>,
     digest: Option<u32>,
+    ahead: bool,
     reasons: HollowReasons,
 }
 
 /// The judgement of one window's decision.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Judgement {
+    /// Whether there is a decision to judge.
+    pub reviewed: bool,
+    /// Whether it came before the fastest attackers.
+    pub ahead: bool,
     /// Why it is hollow; empty for a meaningful review.
     pub reasons: HollowReasons,
     /// The time there was to read, where a floor is known.
     pub attention: Option<Span>,
     /// The time that reading takes at the least.
     pub floor: Option<Span>,
+}
+
+impl Judgement {
+    /// A real review before the fastest attackers: what the headline counts.
+    pub fn effective(&self) -> bool {
+        self.ahead && self.reasons.is_empty()
+    }
 }
 
 /// Collects decisions and judges them per reviewer.
@@ -84,6 +97,7 @@ impl Reviews {
             floor: words.map(|words| Span::from_millis(i64::from(words) * READING_MS_PER_WORD)),
             batch: decision.batch_id.map(|batch| self.number_of(batch)),
             digest: decision.rationale_digest.map(|digest| self.number_of(digest)),
+            ahead: window.band() == Some(Band::Ahead),
             reasons,
         };
         self.reviews.push(review);
@@ -107,7 +121,8 @@ impl Reviews {
                 reasons.insert_if(HollowReason::ImpossibleReading, impossible);
                 if let Some(judgement) = judgements.get_mut(review.number as usize) {
                     let (attention, floor) = reading.unzip();
-                    *judgement = Judgement { reasons, attention, floor };
+                    *judgement =
+                        Judgement { reviewed: true, ahead: review.ahead, reasons, attention, floor };
                 }
             }
         }
@@ -194,6 +209,7 @@ mod tests {
             floor: Some(Span::from_secs(24)),
             batch: None,
             digest: None,
+            ahead: false,
             reasons: HollowReasons::default(),
         }
     }

@@ -82,24 +82,29 @@ impl Head {
 
     /// Appends the event to another log.
     pub(super) fn copy(self, log: &[u8], key: Key<'_>, into: &mut Vec<u8>) {
-        match self.event(log, key).filter(|_| self.reweighted) {
+        match self.named_event(log, key).filter(|_| self.reweighted) {
             Some(event) => push(into, &event, self.weight),
             None => into.extend_from_slice(self.bytes(log)),
         }
     }
 
-    /// Decodes the whole event; `None` when the bytes are not one.
+    /// Decodes the event with its id, to write it again.
+    pub(super) fn named_event<'l>(self, log: &'l [u8], key: Key<'_>) -> Option<Event<'l>> {
+        let id = std::str::from_utf8(self.id(log)).ok()?;
+        self.event(log, key).map(|event| Event { id: Cow::Borrowed(id), ..event })
+    }
+
+    /// Decodes the event but for its names, which a fold does not look at:
+    /// `id` and `credential_id` are empty. `None` when the bytes are not one.
     pub(super) fn event<'l>(self, log: &'l [u8], key: Key<'_>) -> Option<Event<'l>> {
         let mut reader = Reader { bytes: log.get(..self.end as usize)?, at: self.id_end as usize };
-        let id = std::str::from_utf8(self.id(log)).ok()?;
         let common = reader.u8()?;
         let source = (common & 1 != 0).then(|| reader.text()).flatten();
         let owner = (common & 2 != 0).then(|| reader.text()).flatten();
         let severity = word(Severity::ALL, usize::from(common >> 2).checked_sub(1));
         let body = reader.body(self.kind)?;
-        // The credential's name is in the key; an event in a log is read for its content.
         Some(Event {
-            id: Cow::Borrowed(id),
+            id: Cow::Borrowed(""),
             time: self.time,
             credential_id: Cow::Borrowed(""),
             workflow: key.workflow,
@@ -114,6 +119,11 @@ impl Head {
 /// Appends `event`, standing for `weight` events.
 pub(super) fn push(log: &mut Vec<u8>, event: &Event<'_>, weight: u32) {
     let start = log.len();
+    // In small steps: most logs stay short, and there are millions of them.
+    let needed = start + texts(event) + FIXED_BYTES_MAX;
+    if needed > log.capacity() {
+        log.reserve_exact(needed.max(start + start / 4) - start);
+    }
     log.extend_from_slice(&[0, 0, event.kind() as u8]);
     put_time(log, event.time);
     put_count(log, u64::from(weight));
@@ -159,6 +169,11 @@ fn read_head(log: &[u8], start: usize) -> Option<Head> {
         id_end: u32::try_from(id_end).ok()?,
     })
 }
+
+/// What an event takes beside its texts, at the most: length, kind, time, weight,
+/// common flags; the lengths of its six longest texts; a decision's or an
+/// advice's own fields.
+const FIXED_BYTES_MAX: usize = (2 + 1 + 6 + 2 + 1) + 6 + 14;
 
 /// Bytes of all texts of an event together.
 pub(super) fn texts(event: &Event<'_>) -> usize {

@@ -114,8 +114,8 @@ impl Windows {
         }
     }
 
-    /// What came in so far. Repeats are found when windows are derived:
-    /// after [`Windows::advance`] or [`Windows::view`] the counts are exact.
+    /// What came in so far. Repeats are found when windows are derived: after
+    /// [`Windows::advance`] none is left, and a [`View`] says how many it finds.
     pub fn counts(&self) -> Counts {
         self.counts
     }

@@ -2,13 +2,15 @@
 
 use super::fold::{self, Fate};
 use super::log::Key;
-use super::state::{self, Held, begin};
+use super::state::{self, Held};
 use super::window::Window;
-use super::{Scratch, Windows, order, rules};
+use super::{Windows, order, rules};
 
-/// Events that belong to no window when all is read.
+/// Events that turn out to belong to no window when all is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Unplaced {
+    /// Repeats of an id.
+    pub duplicate: u64,
     /// They needed a window and had none.
     pub orphan: u64,
     /// Their window was final.
@@ -23,30 +25,9 @@ pub struct View<'v> {
 }
 
 impl Windows {
-    /// All windows as they stand, settled ones too if they are kept. Afterwards
-    /// the counts are exact.
-    pub fn view(&mut self) -> View<'_> {
-        self.tidy();
+    /// All windows as they stand, settled ones too if they are kept.
+    pub fn view(&self) -> View<'_> {
         View { order: self.in_order(), windows: self }
-    }
-
-    /// Puts every credential's events in order and drops repeats, so that they
-    /// are counted and no reading does it again.
-    fn tidy(&mut self) {
-        for entry in &mut self.entries {
-            let Scratch { heads, bytes, .. } = &mut self.scratch;
-            let Some(state) = Held::read(&entry.bytes) else { continue };
-            let repeats = order::ordered(state.log, heads);
-            if repeats == 0 {
-                continue;
-            }
-            bytes.clear();
-            begin(bytes, state.key, state.settled_at, &state.published().collect::<Vec<_>>());
-            entry.events = state::append(bytes, state.key, state.log, heads.iter());
-            entry.bytes.clear();
-            entry.bytes.extend_from_slice(bytes);
-            self.counts.repeats(repeats);
-        }
     }
 
     fn in_order(&self) -> Vec<&[u8]> {
@@ -71,7 +52,7 @@ impl View<'_> {
         let (mut heads, mut fates) = (Vec::new(), Vec::new());
         for bytes in &self.order {
             let Some(state) = Held::read(bytes) else { continue };
-            order::ordered(state.log, &mut heads);
+            unplaced.duplicate += order::ordered(state.log, &mut heads);
             let rules = rules(&self.windows.config, state.settled_at);
             fold::fold(state.key, state.log, &heads, rules, &mut fates, |_, window| each(window));
             for (head, fate) in heads.iter().zip(&fates) {
@@ -84,11 +65,6 @@ impl View<'_> {
         }
         unplaced
     }
-
-    /// What came in and where it went.
-    pub fn counts(&self) -> super::Counts {
-        self.windows.counts
-    }
 }
 
 fn key(bytes: &[u8]) -> Option<Key<'_>> {
@@ -99,10 +75,14 @@ fn key(bytes: &[u8]) -> Option<Key<'_>> {
 /// look at the state itself.
 fn prefix(key: Key<'_>) -> u128 {
     let mut first = [0; 16];
-    // The words of the workflows differ in their first two bytes.
-    // What follows the name in an exposure's id takes part in the order.
-    let name = key.credential_id.bytes().chain([b'/']);
-    let text = key.workflow.as_str().bytes().take(2).chain(name);
-    first.iter_mut().zip(text).for_each(|(to, from)| *to = from);
+    // The words of the workflows differ in their first two bytes; what follows
+    // a name in an exposure's id takes part in the order.
+    first[..2].copy_from_slice(&key.workflow.as_str().as_bytes()[..2]);
+    let name = key.credential_id.as_bytes();
+    let shown = name.len().min(14);
+    first[2..2 + shown].copy_from_slice(&name[..shown]);
+    if let Some(next) = first.get_mut(2 + shown) {
+        *next = b'/';
+    }
     u128::from_be_bytes(first)
 }

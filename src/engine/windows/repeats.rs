@@ -80,7 +80,7 @@ pub(super) fn shorten(
             }
             continue;
         };
-        let Some(event) = head.event(log, key).filter(|_| old) else {
+        let Some(event) = head.named_event(log, key).filter(|_| old) else {
             head.copy(log, key, &mut short);
             continue;
         };
