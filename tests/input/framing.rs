@@ -111,6 +111,12 @@ fn an_object_around_records_on_lines_of_their_own_is_one_record() {
 }
 
 #[test]
+fn such_an_object_cut_off_is_one_record_too() {
+    let wrapper = "{\"records\":[\n{\"a\":1},\n{\"b\":2},";
+    assert_eq!(read(format!("{wrapper}\n")), [record(1, wrapper)]);
+}
+
+#[test]
 fn an_object_without_indentation_is_one_record() {
     let object = "{\n\"a\": [\n{\n\"b\": 1\n},\n{\n\"c\": {}\n}\n],\n\"d\": 2\n}";
     assert_eq!(read(format!("{object}\n{object}\n")), [record(1, object), record(12, object)]);
