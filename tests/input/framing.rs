@@ -147,6 +147,23 @@ fn a_damaged_element_does_not_cost_the_next() {
 }
 
 #[test]
+fn an_element_cut_where_no_object_can_follow_does_not_cost_the_next() {
+    for cut in ["{", "{\"x\":1,", "{\"x\"", "{\"x\":[1]"] {
+        let found = read(format!("[\n{cut}\n{{\"a\":1}},\n{{\"b\":2}}\n]"));
+        let expected = [record(2, cut), record(3, r#"{"a":1}"#), record(4, r#"{"b":2}"#)];
+        assert_eq!(found, expected, "{cut:?}");
+    }
+}
+
+#[test]
+fn lines_taken_back_from_a_broken_object_keep_their_places() {
+    let found = read("{\"a\":[\n{\"b\":1}\n\n  ,x\n{\"c\":2}\n");
+    let expected =
+        [record(1, "{\"a\":["), record(2, r#"{"b":1}"#), record(4, ",x"), record(5, r#"{"c":2}"#)];
+    assert_eq!(found, expected);
+}
+
+#[test]
 fn an_element_cannot_swallow_the_end_of_its_array() {
     let found = read("[{\"a\":1},{\"b\":2]\n{\"c\":3}\n");
     assert_eq!(found, [record(1, r#"{"a":1}"#), record(1, r#"{"b":2"#), record(2, r#"{"c":3}"#)]);
