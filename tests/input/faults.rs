@@ -56,7 +56,15 @@ fn a_stream_has_no_size() {
 
 #[test]
 fn a_stream_that_breaks_gives_what_came_before() {
-    for (text, records) in [(LINES, 3), ("{\"a\":1}\n{\"b\":{}", 1), ("[{\"a\":1},{\"b\"", 1)] {
+    let cases = [
+        (LINES, 3),
+        ("{\"a\":1}\n{\"b\":{}", 1),
+        ("{\"a\":1}\ngarb", 1),
+        ("[{\"a\":1},{\"b\"", 1),
+        ("[{\"a\":1},", 1),
+        ("{\"cut\":[\n{\"b\":1}\n", 2),
+    ];
+    for (text, records) in cases {
         let mut source = Trickle::of(text, &[3]);
         source.fails = true;
         let mut inputs = Inputs::new(vec![source.input()], Limits::DEFAULT);
@@ -123,4 +131,12 @@ fn a_skippable_frame_may_come_first() {
     let mut packed = vec![0x50, 0x2A, 0x4D, 0x18, 3, 0, 0, 0, 1, 2, 3];
     packed.extend(zstd(LINES.as_bytes()));
     assert_eq!(read(packed), read(LINES));
+}
+
+#[test]
+fn reading_may_move_to_another_thread() {
+    let source = Trickle::of(LINES, &[5]).input();
+    let mut inputs = Inputs::new(vec![source], Limits::DEFAULT);
+    let found = std::thread::spawn(move || drain(&mut inputs)).join().unwrap();
+    assert_eq!(found.len(), 3);
 }

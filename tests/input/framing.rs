@@ -111,6 +111,12 @@ fn an_object_around_records_on_lines_of_their_own_is_one_record() {
 }
 
 #[test]
+fn such_an_object_cut_off_is_one_record_too() {
+    let wrapper = "{\"records\":[\n{\"a\":1},\n{\"b\":2},";
+    assert_eq!(read(format!("{wrapper}\n")), [record(1, wrapper)]);
+}
+
+#[test]
 fn an_object_without_indentation_is_one_record() {
     let object = "{\n\"a\": [\n{\n\"b\": 1\n},\n{\n\"c\": {}\n}\n],\n\"d\": 2\n}";
     assert_eq!(read(format!("{object}\n{object}\n")), [record(1, object), record(12, object)]);
@@ -137,6 +143,23 @@ fn a_damaged_element_does_not_cost_the_next() {
         record(5, "}"),
         record(5, r#"{"e":5}"#),
     ];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn an_element_cut_where_no_object_can_follow_does_not_cost_the_next() {
+    for cut in ["{", "{\"x\":1,", "{\"x\"", "{\"x\":[1]"] {
+        let found = read(format!("[\n{cut}\n{{\"a\":1}},\n{{\"b\":2}}\n]"));
+        let expected = [record(2, cut), record(3, r#"{"a":1}"#), record(4, r#"{"b":2}"#)];
+        assert_eq!(found, expected, "{cut:?}");
+    }
+}
+
+#[test]
+fn lines_taken_back_from_a_broken_object_keep_their_places() {
+    let found = read("{\"a\":[\n{\"b\":1}\n\n  ,x\n{\"c\":2}\n");
+    let expected =
+        [record(1, "{\"a\":["), record(2, r#"{"b":1}"#), record(4, ",x"), record(5, r#"{"c":2}"#)];
     assert_eq!(found, expected);
 }
 

@@ -263,7 +263,7 @@ impl Framer {
     fn line_record(&mut self, bytes: &[u8], then: Then, object: bool, out: &mut Framed) -> Step {
         let newline = self.line_end.find(bytes, self.at);
         let end = newline.unwrap_or(bytes.len());
-        let long = self.record.dropped || self.is_long(end);
+        let long = self.is_over(end);
         if object && (long || newline.is_none() && then == Then::Damage) {
             return self.follow(b'{', false);
         }
@@ -317,11 +317,7 @@ impl Framer {
         }
         match then {
             Then::More => {
-                if self.is_long(self.at) {
-                    self.record.dropped = true;
-                    self.record.begun = None;
-                    self.record.candidate = None;
-                }
+                self.record.dropped = self.is_over(self.at);
                 Step::Starved
             }
             Then::End => {
@@ -330,7 +326,10 @@ impl Framer {
                 self.record.element = false;
                 self.give_up(bytes, out)
             }
-            Then::Damage if self.record.candidate.is_some() => self.give_up(bytes, out),
+            // Its lines were whole; only what comes after them is damaged.
+            Then::Damage if self.record.candidate.is_some() && !self.is_over(self.at) => {
+                self.give_up(bytes, out)
+            }
             Then::Damage => self.go(State::Between { array: false }),
         }
     }
@@ -344,7 +343,7 @@ impl Framer {
     /// line, or the end. What looks like records in it is taken line by line.
     fn give_up(&mut self, bytes: &[u8], out: &mut Framed) -> Step {
         let here = self.at;
-        self.record.dropped |= self.is_long(here);
+        self.record.dropped = self.is_over(here);
         let lines = self.record.candidate.filter(|_| !self.record.dropped);
         self.emit_trimmed(bytes, lines.map_or(here, |mark| mark.at), out);
         if let Some(Mark { mut at, line }) = lines {
@@ -353,7 +352,6 @@ impl Framer {
                 let end = memchr(b'\n', &bytes[at..here]).map_or(here, |offset| at + offset);
                 self.record.start = line::first(bytes, at, end);
                 if self.record.start < end {
-                    self.record.dropped = self.is_long(end);
                     self.emit_trimmed(bytes, end, out);
                 }
                 self.record.line += 1;
@@ -367,11 +365,11 @@ impl Framer {
         if self.record.element { State::Array } else { State::Between { array: false } }
     }
 
-    /// Whether the record is over the limit even without the blanks it may have
-    /// at its end. Told by the whole extent, so that it does not matter how much
-    /// of it is at hand when the question comes up.
-    fn is_long(&self, end: usize) -> bool {
-        end - self.record.start > self.limit + SLACK_BYTES
+    /// Whether the record, reaching to `end`, is over the limit even without the
+    /// blanks it may have at its end. Told by the whole extent, so that it does
+    /// not matter how much of it is at hand when the question comes up.
+    fn is_over(&self, end: usize) -> bool {
+        self.record.dropped || end - self.record.start > self.limit + SLACK_BYTES
     }
 
     fn emit_trimmed(&mut self, bytes: &[u8], end: usize, out: &mut Framed) {

@@ -56,7 +56,7 @@ impl LineEnd {
     /// The end of `bytes[start..end]` without blanks; its first byte is none.
     pub(super) fn trim(&mut self, bytes: &[u8], start: usize, end: usize) -> usize {
         match self.trimmed {
-            Some((known, trimmed)) if known == end && trimmed > start => trimmed,
+            Some((known, trimmed)) if known == end => trimmed,
             _ => {
                 let trimmed = trimmed(bytes, start, end);
                 self.trimmed = Some((end, trimmed));

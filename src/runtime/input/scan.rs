@@ -29,7 +29,8 @@ pub(super) enum Stop {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scan {
     depth: u32,
-    /// Innermost bracket in bit 0; 1 is an object. Void once `deep`.
+    /// Innermost bracket in bit 0; 1 is an object. What is forgotten reads as 0,
+    /// an array, where more is allowed.
     kinds: u128,
     deep: bool,
     in_string: bool,
@@ -158,7 +159,6 @@ impl Scan {
         match self.previous {
             b'{' => first == b'"' || closing,
             b'[' => value || closing,
-            b',' if self.deep => value || closing,
             b',' if self.kinds & 1 == 1 => first == b'"' || closing,
             b',' => value || closing,
             b':' => value,
