@@ -231,13 +231,7 @@ impl Tally {
     }
 
     /// Takes in one window as it stands at `as_of`.
-    pub fn add(
-        &mut self,
-        window: &Window<'_>,
-        judgement: &Judgement,
-        race: &Race,
-        as_of: Timestamp,
-    ) {
+    pub fn add(&mut self, window: &Window<'_>, race: &Race, as_of: Timestamp) {
         self.windows.0[window.state() as usize] += 1;
         self.skew_faults += window.skew_faults();
         for (stage, (histogram, censored)) in Stage::ALL.iter().zip(&mut self.stages) {

@@ -121,8 +121,13 @@ impl Reviews {
                 reasons.insert_if(HollowReason::ImpossibleReading, impossible);
                 if let Some(judgement) = judgements.get_mut(review.number as usize) {
                     let (attention, floor) = reading.unzip();
-                    *judgement =
-                        Judgement { reviewed: true, ahead: review.ahead, reasons, attention, floor };
+                    *judgement = Judgement {
+                        reviewed: true,
+                        ahead: review.ahead,
+                        reasons,
+                        attention,
+                        floor,
+                    };
                 }
             }
         }
