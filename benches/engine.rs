@@ -1,0 +1,219 @@
+//! What one event costs on one core, step by step and all together.
+//!
+//! `cargo bench --bench engine`; figures are in `docs/benchmarks.md`.
+
+#![allow(missing_docs, reason = "criterion's macros make undocumented items")]
+
+mod common;
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use shutterlag::config::{EngineConfig, Limits, Profiles};
+use shutterlag::engine::attacker::Race;
+use shutterlag::engine::windows::Windows;
+use shutterlag::event::{Body, Event, LeakDetected, Workflow};
+use shutterlag::formats::{Context, Format, Identity, decode};
+use shutterlag::metrics::Metrics;
+use shutterlag::report::{Ledger, People, Telling, conclude};
+use shutterlag::time::{Span, Timestamp};
+
+const EVENTS: u64 = 200_000;
+
+fn identity() -> Identity {
+    #[expect(clippy::expect_used, reason = "the key is long enough")]
+    Identity::new(b"a key for benches").expect("16 bytes")
+}
+
+fn decoding(criterion: &mut Criterion) {
+    let identity = identity();
+    let detected_at = Some(Timestamp::from_millis(1_800_000_000_000));
+    let context = Context { identity: &identity, detected_at, limits: Limits::DEFAULT };
+    let mut group = criterion.benchmark_group("decode");
+    let native = common::lines(20_000);
+    group.throughput(Throughput::Elements(native.len() as u64));
+    group.bench_function("native", |bencher| {
+        let mut events = Vec::new();
+        bencher.iter(|| {
+            for line in &native {
+                events.clear();
+                let _ = black_box(decode(Format::Auto, line, &context, &mut events));
+            }
+        });
+    });
+    for (name, records) in [
+        ("cloudevents", include_str!("../tests/fixtures/formats/cloudevents.jsonl")),
+        ("github", include_str!("../tests/fixtures/formats/github.jsonl")),
+        ("gitleaks", include_str!("../tests/fixtures/formats/gitleaks.jsonl")),
+        ("trufflehog", include_str!("../tests/fixtures/formats/trufflehog.jsonl")),
+        ("eventbridge", include_str!("../tests/fixtures/formats/eventbridge.jsonl")),
+    ] {
+        let mut events = Vec::new();
+        let mut good =
+            |record: &&str| decode(Format::Auto, record.as_bytes(), &context, &mut events).is_ok();
+        let records: Vec<&str> = records.lines().filter(&mut good).collect();
+        assert!(!records.is_empty(), "{name}");
+        group.throughput(Throughput::Elements(records.len() as u64));
+        group.bench_function(name, |bencher| {
+            let mut events = Vec::new();
+            bencher.iter(|| {
+                for record in &records {
+                    events.clear();
+                    let _ =
+                        black_box(decode(Format::Auto, record.as_bytes(), &context, &mut events));
+                }
+            });
+        });
+    }
+    group.finish();
+}
+
+fn engine(criterion: &mut Criterion) {
+    let identity = identity();
+    let context = Context { identity: &identity, detected_at: None, limits: Limits::DEFAULT };
+    let lines = common::lines(EVENTS);
+    let events: Vec<Event<'static>> = common::events(EVENTS).collect();
+    let fresh = || Windows::new(EngineConfig::default());
+
+    let mut group = criterion.benchmark_group("engine");
+    group.sample_size(10).throughput(Throughput::Elements(EVENTS));
+    group.bench_function("windows", |bencher| {
+        bencher.iter_batched(
+            fresh,
+            |mut windows| {
+                events.iter().for_each(|event| {
+                    black_box(windows.handle(event));
+                });
+                windows
+            },
+            BatchSize::PerIteration,
+        );
+    });
+    group.bench_function("decode to window", |bencher| {
+        bencher.iter_batched(
+            fresh,
+            |mut windows| {
+                let mut decoded = Vec::new();
+                for line in &lines {
+                    decoded.clear();
+                    let _ = decode(Format::Auto, line, &context, &mut decoded);
+                    decoded.iter().for_each(|event| {
+                        black_box(windows.handle(event));
+                    });
+                }
+                windows
+            },
+            BatchSize::PerIteration,
+        );
+    });
+    group.bench_function("live: windows, timers, revisions", |bencher| {
+        let settle = Some(Span::from_mins(10));
+        bencher.iter_batched(
+            || Windows::new(EngineConfig { settle, ..EngineConfig::default() }),
+            |mut windows| {
+                let mut said = 0_u64;
+                for batch in events.chunks(1000) {
+                    for event in batch {
+                        black_box(windows.handle(event));
+                    }
+                    let latest = batch.iter().map(|event| event.time).max();
+                    windows.advance(latest.unwrap_or_default(), &mut |_| said += 1);
+                }
+                black_box(said);
+                windows
+            },
+            BatchSize::PerIteration,
+        );
+    });
+
+    let mut held = fresh();
+    for event in &events {
+        black_box(held.handle(event));
+    }
+    let (race, profiles) = (Race::default(), Profiles::default());
+    let as_of = events.iter().map(|event| event.time).max().unwrap_or_default();
+    let telling = Telling { race: &race, profiles: &profiles, as_of, settle: None };
+    group.bench_function("figures, per event", |bencher| {
+        bencher.iter(|| {
+            conclude(&held.view(), &telling, None)
+                .map(|(tally, _)| tally.summary(Some(as_of), Default::default()))
+        });
+    });
+    group.bench_function("figures and ledger, per event", |bencher| {
+        bencher.iter(|| {
+            let metrics = Metrics::new().map_err(std::io::Error::other)?;
+            let ledger = Ledger {
+                windows: &mut std::io::sink(),
+                alerts: &mut std::io::sink(),
+                findings: &mut std::io::sink(),
+                metrics: &metrics,
+                people: &mut People::pseudonyms(identity.clone()),
+            };
+            conclude(&held.view(), &telling, Some(ledger)).map(|_| ())
+        });
+    });
+    group.finish();
+}
+
+fn deadlines(criterion: &mut Criterion) {
+    const OPEN: i64 = 200_000;
+    let start = Timestamp::from_millis(1_800_000_000_000);
+    let leak = |number: i64| Event {
+        id: format!("leak-{number}").into(),
+        time: start + Span::from_millis(number),
+        credential_id: format!("cred-{number}").into(),
+        workflow: Workflow::SecretExposure,
+        source: None,
+        severity: None,
+        owner: None,
+        body: Body::LeakDetected(LeakDetected::default()),
+    };
+    let mut group = criterion.benchmark_group("deadlines");
+    group.sample_size(10).measurement_time(Duration::from_secs(8));
+    // Nothing is due: what it costs to find that out, per open window.
+    group.throughput(Throughput::Elements(OPEN as u64));
+    let mut windows =
+        Windows::new(EngineConfig { settle: Some(Span::from_mins(10)), ..EngineConfig::default() });
+    (0..OPEN).for_each(|number| {
+        black_box(windows.handle(&leak(number)));
+    });
+    let mut now = start + Span::from_millis(OPEN);
+    windows.advance(now, &mut |_| {});
+    group.bench_function("next deadline among open windows", |bencher| {
+        bencher.iter(|| black_box(windows.next_deadline()));
+    });
+    group.bench_function("a tick with nothing due", |bencher| {
+        bencher.iter(|| {
+            now = now + Span::from_millis(0);
+            windows.advance(now, &mut |_| {});
+        });
+    });
+    // Three deadlines pass for each window, each is said once.
+    group.throughput(Throughput::Elements(3 * OPEN as u64));
+    group.bench_function("deadlines that pass", |bencher| {
+        bencher.iter_batched(
+            || {
+                let mut windows = Windows::new(EngineConfig::default());
+                (0..OPEN).for_each(|number| {
+                    black_box(windows.handle(&leak(number)));
+                });
+                windows.advance(start + Span::from_millis(OPEN), &mut |_| {});
+                windows
+            },
+            |mut windows| {
+                let mut said = 0_u64;
+                for minute in [6, 9, 17] {
+                    windows.advance(start + Span::from_mins(minute + 4), &mut |_| said += 1);
+                }
+                black_box(said);
+                windows
+            },
+            BatchSize::PerIteration,
+        );
+    });
+    group.finish();
+}
+
+criterion_group!(benches, decoding, engine, deadlines);
+criterion_main!(benches);
