@@ -4,6 +4,8 @@
 //! the same number, its events in native form, why it is skipped, or why it is
 //! rejected. On a difference the actual text is kept beside the build.
 
+#![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
 use std::fmt::Write as _;
 use std::path::Path;
 
