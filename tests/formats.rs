@@ -4,12 +4,16 @@
 //! the same number, its events in native form, why it is skipped, or why it is
 //! rejected. On a difference the actual text is kept beside the build.
 
+#![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
 use std::fmt::Write as _;
 use std::path::Path;
 
 use shutterlag::config::Limits;
 use shutterlag::event::Event;
-use shutterlag::formats::{Context, Decoded, Format, Identity, RejectReason, decode};
+use shutterlag::formats::{
+    Attributes, Context, Decoded, Format, Identity, RejectReason, decode, decode_binary,
+};
 use shutterlag::time::Timestamp;
 
 fn identity() -> Identity {
@@ -257,4 +261,39 @@ fn findings_without_any_time_say_how_to_give_one() {
     let (reason, detail) = rejected(Format::Gitleaks, record, Limits::DEFAULT);
     assert_eq!(reason, RejectReason::NoDetectionTime);
     assert!(detail.contains("--detected-at"), "{detail}");
+}
+
+/// Both modes of a CloudEvent mean the same.
+#[test]
+fn cloudevents_in_binary_mode() {
+    let identity = identity();
+    let context = Context { identity: &identity, detected_at: None, limits: Limits::DEFAULT };
+    let attributes = Attributes {
+        specversion: Some("1.0"),
+        id: Some("e1"),
+        source: Some("/console/reviews"),
+        kind: Some("org.example.review.opened"),
+        time: Some("2026-01-02T03:06:00Z"),
+        content_type: Some("application/json"),
+    };
+    let structured = fixture("cloudevents.jsonl");
+    let structured = structured.lines().next().unwrap();
+    let mut expected = Vec::new();
+    decode(Format::CloudEvents, structured.as_bytes(), &context, &mut expected).unwrap();
+    let record = br#"{"credential_id":"c","reviewer":"reviewer-03"}"#;
+    let mut events = Vec::new();
+    decode_binary(&attributes, record, &context, &mut events).unwrap();
+    assert_eq!(events, expected);
+
+    let reason = |attributes: &Attributes<'static>, record: &'static [u8]| {
+        let mut events = Vec::new();
+        let rejection = decode_binary(attributes, record, &context, &mut events).unwrap_err();
+        assert!(events.is_empty());
+        rejection.to_string()
+    };
+    let without_id = Attributes { id: None, ..attributes };
+    assert_eq!(reason(&without_id, record), "missing_field: field `id` is required");
+    let other = Attributes { content_type: Some("text/plain"), ..attributes };
+    assert!(reason(&other, record).starts_with("invalid_value: field `datacontenttype`"));
+    assert!(reason(&attributes, br#"{"specversion":"1.0"}"#).starts_with("unrecognised"));
 }

@@ -2,6 +2,8 @@
 //! source can put a secret or free text, and looked for in everything that
 //! leaves, as they are, in base64, and as an unsalted digest.
 
+#![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use proptest::prelude::*;
@@ -82,22 +84,21 @@ fn visible(record: &[u8]) -> Vec<(String, String)> {
 }
 
 fn assert_silent(record: &[u8], planted: &[String]) {
+    let forms: Vec<String> = planted.iter().flat_map(|canary| forms(canary)).collect();
     for (place, text) in visible(record) {
-        for canary in planted {
-            for form in forms(canary) {
-                assert!(!text.contains(&form), "{place} shows {form}: {text}");
-            }
+        for form in &forms {
+            assert!(!text.contains(form), "{place} shows {form}: {text}");
         }
     }
 }
 
-/// Plants, checks the record as it is, cut off at every byte, with a fault at
+/// Plants, checks the record as it is, cut off in many places, with a fault at
 /// its end, and within an envelope.
 fn check(template: &str) {
     let (record, planted) = plant(template);
     assert!(!planted.is_empty(), "{template}");
     assert_silent(record.as_bytes(), &planted);
-    for cut in (0..record.len()).step_by(7) {
+    for cut in (0..record.len()).step_by(41) {
         assert_silent(&record.as_bytes()[..cut], &planted);
     }
     assert_silent(format!("{record}{record}").as_bytes(), &planted);

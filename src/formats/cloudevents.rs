@@ -1,4 +1,5 @@
-//! CloudEvents 1.0 in structured JSON, around a record of any other format.
+//! CloudEvents 1.0 around a record of any other format: in structured JSON, or
+//! in binary mode with the attributes beside the record.
 //!
 //! Invariants: an envelope holds one record and never another envelope; what
 //! the record says itself wins over the envelope.
@@ -15,6 +16,7 @@ use super::native::{Fallback, Flat};
 use super::owned::into_owned;
 use super::value::{Found, Scalar, Slot, Verbatim, object};
 use super::{Context, Decoded, RejectReason, Rejection, auto, json};
+use crate::config::Limits;
 use crate::event::{Event, Kind};
 
 object! {
@@ -31,33 +33,57 @@ object! {
     }
 }
 
+/// The attributes of a CloudEvent in binary mode, where the transport carries
+/// them beside the record: on Kafka in the headers `ce_specversion`, `ce_id`,
+/// `ce_source`, `ce_type`, `ce_time` and `content-type`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Attributes<'a> {
+    /// The version of the specification.
+    pub specversion: Option<&'a str>,
+    /// Unique within the source.
+    pub id: Option<&'a str>,
+    /// Where the event comes from, a URI reference.
+    pub source: Option<&'a str>,
+    /// The kind of event.
+    pub kind: Option<&'a str>,
+    /// When it happened, in RFC 3339.
+    pub time: Option<&'a str>,
+    /// The media type of the record.
+    pub content_type: Option<&'a str>,
+}
+
+/// Decodes one record that came with its attributes beside it.
+pub(super) fn decode_binary<'a>(
+    attributes: &Attributes<'a>,
+    text: &'a str,
+    context: &Context<'_>,
+    out: &mut Vec<Event<'a>>,
+) -> Result<Decoded, Rejection> {
+    let scalar = |text: Option<&'a str>| match text {
+        Some(text) => Scalar::Text(Cow::Borrowed(text)),
+        None => Scalar::Absent,
+    };
+    let mut envelope = Envelope {
+        specversion: scalar(attributes.specversion),
+        id: scalar(attributes.id),
+        source: scalar(attributes.source),
+        kind: scalar(attributes.kind),
+        time: scalar(attributes.time),
+        content_type: scalar(attributes.content_type),
+        ..Envelope::default()
+    };
+    let fallback = envelope.fallback(&context.limits)?;
+    decode_data(text, fallback, context, out)
+}
+
 /// Decodes one enveloped record.
 pub(super) fn decode<'a>(
     text: &'a str,
     context: &Context<'_>,
     out: &mut Vec<Event<'a>>,
 ) -> Result<Decoded, Rejection> {
-    let envelope: Envelope<'a> = json::object(text)?;
-    let limits = &context.limits;
-    let version = envelope.specversion.text("specversion", limits.text_bytes)?;
-    if !required(version, "specversion")?.starts_with("1.") {
-        return Err(invalid("specversion", "version 1.x"));
-    }
-    if let Some(kind) = envelope.content_type.text("datacontenttype", limits.text_bytes)?
-        && !is_json(&kind)
-    {
-        return Err(invalid("datacontenttype", "a JSON media type"));
-    }
-    let kind = required(envelope.kind.unbounded_text("type")?, "type")?;
-    let time = envelope.time.time("time")?;
-    let fallback = Fallback {
-        id: Some(qualified_id(envelope.id, envelope.source, limits.id_bytes)?),
-        time,
-        kind: event_kind(&kind),
-    };
-    // The envelope is made when something is noticed: for a finding without a
-    // time of its own, that is the detection.
-    let context = &Context { detected_at: time.or(context.detected_at), ..*context };
+    let mut envelope: Envelope<'a> = json::object(text)?;
+    let fallback = envelope.fallback(&context.limits)?;
     match (envelope.data.found(), envelope.data_base64.unbounded_text("data_base64")?) {
         (Found::Object, None) => {
             let data = envelope.data.json().unwrap_or_default();
@@ -67,7 +93,7 @@ pub(super) fn decode<'a>(
             let data = STANDARD
                 .decode(data.as_bytes())
                 .map_err(|_| invalid("data_base64", "padded standard base64"))?;
-            let data = json::text(&data, limits)?;
+            let data = json::text(&data, &context.limits)?;
             let mut events = Vec::new();
             let decoded = decode_data(data, fallback, context, &mut events)?;
             out.extend(events.into_iter().map(|event| -> Event<'a> { into_owned(event) }));
@@ -79,12 +105,35 @@ pub(super) fn decode<'a>(
     }
 }
 
+impl<'a> Envelope<'a> {
+    /// What the attributes say where the record is silent, once they are valid.
+    fn fallback(&mut self, limits: &Limits) -> Result<Fallback<'a>, Rejection> {
+        let version = self.specversion.take().text("specversion", limits.text_bytes)?;
+        if !required(version, "specversion")?.starts_with("1.") {
+            return Err(invalid("specversion", "version 1.x"));
+        }
+        let content_type = self.content_type.take().text("datacontenttype", limits.text_bytes)?;
+        if content_type.is_some_and(|media_type| !is_json(&media_type)) {
+            return Err(invalid("datacontenttype", "a JSON media type"));
+        }
+        let kind = required(self.kind.take().unbounded_text("type")?, "type")?;
+        Ok(Fallback {
+            id: Some(qualified_id(self.id.take(), self.source.take(), limits.id_bytes)?),
+            time: self.time.time("time")?,
+            kind: event_kind(&kind),
+        })
+    }
+}
+
 fn decode_data<'a>(
     data: &'a str,
     fallback: Fallback<'a>,
     context: &Context<'_>,
     out: &mut Vec<Event<'a>>,
 ) -> Result<Decoded, Rejection> {
+    // The envelope is made when something is noticed: for a finding without a
+    // time of its own, that is the detection.
+    let context = &Context { detected_at: fallback.time.or(context.detected_at), ..*context };
     let mut flat = Flat::default();
     json::fill(&mut flat, data)?;
     if flat.specversion.0 {

@@ -209,7 +209,7 @@ impl<'c> Case<'c> {
         let time = time.or(self.context.detected_at).ok_or_else(|| {
             Rejection::new(
                 RejectReason::NoDetectionTime,
-                "the alert has no time, and no detection time was given for it",
+                "the alert has no time of its own: pass --detected-at",
             )
         })?;
         let provider = secret_type.text("alert.secret_type", self.context.limits.text_bytes)?;

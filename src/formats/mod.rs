@@ -21,6 +21,7 @@ mod scan;
 mod trufflehog;
 mod value;
 
+pub use cloudevents::Attributes;
 pub use excerpt::excerpt;
 pub use identity::{Identity, KeyTooShort};
 pub use rejection::{RejectReason, Rejection};
@@ -105,6 +106,26 @@ pub fn decode<'a>(
         Format::Trufflehog => trufflehog::decode(json, context, out),
         Format::Eventbridge => eventbridge::decode(json, context, out),
     });
+    if decoded.is_err() {
+        out.truncate(before);
+    }
+    decoded
+}
+
+/// Decodes the record of a CloudEvent in binary mode: any format but another
+/// envelope, recognised by itself.
+///
+/// # Errors
+/// As for [`decode`].
+pub fn decode_binary<'a>(
+    attributes: &Attributes<'a>,
+    record: &'a [u8],
+    context: &Context<'_>,
+    out: &mut Vec<Event<'a>>,
+) -> Result<Decoded, Rejection> {
+    let before = out.len();
+    let decoded = json::text(record, &context.limits)
+        .and_then(|json| cloudevents::decode_binary(attributes, json, context, out));
     if decoded.is_err() {
         out.truncate(before);
     }
