@@ -1,14 +1,17 @@
 //! Input for the benches: simulated events as native JSON lines.
 
 use shutterlag::event::Event;
-use shutterlag::simulate::{Extent, Options, Simulation};
+use shutterlag::simulate::{Extent, Options, Simulation, write_event};
 
 /// The lines of `count` simulated events in delivery order, without line ends.
 pub fn lines(count: u64) -> Vec<Vec<u8>> {
     events(count)
         .map(|event| {
             let mut line = Vec::new();
-            event.write_json(&mut line);
+            write_event(&event, &mut line);
+            while line.last() == Some(&b'\n') {
+                line.pop();
+            }
             line
         })
         .collect()

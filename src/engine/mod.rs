@@ -82,7 +82,7 @@ pub enum Output<'o> {
         /// Workflow and credential.
         key: Key<'o>,
         /// The event's id.
-        id: &'o [u8],
+        id: &'o str,
         /// The event's kind.
         kind: Kind,
     },
@@ -91,7 +91,7 @@ pub enum Output<'o> {
         /// Workflow and credential.
         key: Key<'o>,
         /// The event's id.
-        id: &'o [u8],
+        id: &'o str,
         /// The event's kind.
         kind: Kind,
     },

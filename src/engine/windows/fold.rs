@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::log::{Head, Key};
+use super::log::{Head, Key, Log};
 use super::window::{Advice, Decision, Truth, Window};
 use crate::event::{
     Actor, Body, DecisionMade, Event, ExposedAtQuality, LeakDetected, Provenance, TriageCompleted,
@@ -35,8 +35,7 @@ pub(super) struct Rules {
 /// Folds `heads` (sorted, distinct) and hands each window to `each`, oldest
 /// first; `fates` receives one entry per event.
 pub(super) fn fold<'l>(
-    key: Key<'l>,
-    log: &'l [u8],
+    log: Log<'l>,
     heads: &[Head],
     rules: Rules,
     fates: &mut Vec<Fate>,
@@ -48,7 +47,7 @@ pub(super) fn fold<'l>(
     // Events since the last window closed that wait for a detection.
     let mut waiting = 0;
     for (at, head) in heads.iter().enumerate() {
-        let Some(event) = head.event(log, key) else { continue };
+        let Some(event) = head.event(log) else { continue };
         match &event.body {
             Body::LeakDetected(_) => {
                 if let Some(open) = latest.as_mut().filter(|open| open.takes_detection(event.time))
@@ -64,7 +63,7 @@ pub(super) fn fold<'l>(
                     }
                     None => 0,
                 };
-                let mut open = Open { number, window: empty(key, event.time) };
+                let mut open = Open { number, window: empty(log.key, event.time) };
                 open.apply(&event, *head, log, &heads[..at], fates);
                 fates[at] = Fate::Window(number);
                 for early in waiting..at {
@@ -97,8 +96,8 @@ pub(super) fn fold<'l>(
     }
 }
 
-fn adopt<'l>(open: &mut Open<'l>, at: usize, log: &'l [u8], heads: &[Head], fates: &mut [Fate]) {
-    if let Some(event) = heads[at].event(log, open.window.key) {
+fn adopt<'l>(open: &mut Open<'l>, at: usize, log: Log<'l>, heads: &[Head], fates: &mut [Fate]) {
+    if let Some(event) = heads[at].event(log) {
         open.apply(&event, heads[at], log, &heads[..at], fates);
         open.window.adopted += u64::from(heads[at].weight);
         fates[at] = Fate::Window(open.number);
@@ -150,7 +149,7 @@ impl<'l> Open<'l> {
         &mut self,
         event: &Event<'l>,
         head: Head,
-        log: &'l [u8],
+        log: Log<'l>,
         before: &[Head],
         fates: &[Fate],
     ) {
@@ -209,11 +208,11 @@ impl<'l> Open<'l> {
         &self,
         reviewer: &str,
         decided_at: Timestamp,
-        log: &'l [u8],
+        log: Log<'l>,
         before: &[Head],
         fates: &[Fate],
     ) -> Option<Timestamp> {
-        let mine = |head: &Head| match head.event(log, self.window.key)?.body {
+        let mine = |head: &Head| match head.event(log)?.body {
             Body::ReviewOpened { reviewer: who } if who == reviewer => Some(head.time),
             _ => None,
         };

@@ -4,6 +4,7 @@
 //! what was said before is remembered only to say it once.
 
 use super::fold::{self, Fate};
+use super::log::Log;
 use super::state::{self, Held, Published, begin};
 use super::window::{ExposureId, Window};
 use super::{Head, Scratch, Windows, order, rules};
@@ -16,7 +17,7 @@ impl Windows {
     /// time of the last call when events came in since.
     pub fn next_deadline(&mut self) -> Option<Timestamp> {
         let entries = &self.entries;
-        let timer = self.timers.next(|at| entries[at as usize].due);
+        let timer = self.timers.next(|at| entries[at as usize].due());
         if self.dirty.is_empty() { timer } else { self.now.or(Some(Timestamp::MIN)) }
     }
 
@@ -27,7 +28,7 @@ impl Windows {
         self.now = Some(now);
         let mut due = std::mem::take(&mut self.dirty);
         let entries = &self.entries;
-        self.timers.take_due(now, |at| entries[at as usize].due, &mut due);
+        self.timers.take_due(now, |at| entries[at as usize].due(), &mut due);
         for at in due.drain(..) {
             self.refresh(at, now, say);
         }
@@ -38,12 +39,12 @@ impl Windows {
         let entry = &mut self.entries[at as usize];
         entry.dirty = false;
         let held = std::mem::take(&mut entry.bytes);
-        let Some(state) = Held::read(&held) else { return };
+        let Some(state) = Held::read(&held, &self.texts) else { return };
         let Scratch { heads, fates, .. } = &mut self.scratch;
         let repeats = order::ordered(state.log, heads);
         let mut windows = Vec::new();
         let rules = rules(&self.config, state.settled_at);
-        fold::fold(state.key, state.log, heads, rules, fates, |_, window| windows.push(*window));
+        fold::fold(state.log, heads, rules, fates, |_, window| windows.push(*window));
 
         let mut kept = Kept { settled_at: state.settled_at, published: Vec::new(), due: None };
         let mut gone = 0;
@@ -66,12 +67,12 @@ impl Windows {
                 gone = number + 1;
                 if self.config.keep_settled {
                     let mut aside = Vec::new();
-                    begin(&mut aside, state.key, None, &[]);
+                    begin(&mut aside, state.log.key, None, &[]);
                     let own = heads
                         .iter()
                         .zip(fates.iter())
                         .filter(|(_, fate)| **fate == Fate::Window(number));
-                    state::append(&mut aside, state.key, state.log, own.map(|(head, _)| head));
+                    state::append(&mut aside, state.log, own.map(|(head, _)| head));
                     self.settled.push(aside.into_boxed_slice());
                 }
             } else {
@@ -86,7 +87,7 @@ impl Windows {
         }
         for said in state.published() {
             if !windows.iter().any(|window| window.detected_at == said.detected_at) {
-                let exposure = ExposureId { key: state.key, detected_at: said.detected_at };
+                let exposure = ExposureId { key: state.log.key, detected_at: said.detected_at };
                 say_alerts(exposure, None, said.firing, 0, say);
                 say(Output::Retracted { exposure });
             }
@@ -107,12 +108,20 @@ impl Windows {
                 }
                 Fate::Orphan => {
                     self.counts.orphan += u64::from(head.weight);
-                    say(Output::Orphan { key: state.key, id: head.id(state.log), kind: head.kind });
+                    say(Output::Orphan {
+                        key: state.log.key,
+                        id: &head.id(state.log),
+                        kind: head.kind,
+                    });
                 }
                 Fate::Late => {
                     self.counts.accepted -= u64::from(head.weight);
                     self.counts.late += u64::from(head.weight);
-                    say(Output::Late { key: state.key, id: head.id(state.log), kind: head.kind });
+                    say(Output::Late {
+                        key: state.log.key,
+                        id: &head.id(state.log),
+                        kind: head.kind,
+                    });
                 }
             }
         }
@@ -120,7 +129,7 @@ impl Windows {
     }
 
     fn keep(&mut self, at: u32, held: &[u8], stays: &[Head], mut kept: Kept, now: Timestamp) {
-        let Some(state) = Held::read(held) else { return };
+        let Some(state) = Held::read(held, &self.texts) else { return };
         if stays.is_empty() {
             // Remembered for a while, so that a straggler is known as late.
             let forgotten_at = kept.settled_at.map(|settled| settled + self.config.orphan_timeout);
@@ -128,18 +137,18 @@ impl Windows {
         }
         let bytes = &mut self.scratch.bytes;
         bytes.clear();
-        begin(bytes, state.key, kept.settled_at, &kept.published);
-        let events = state::append(bytes, state.key, state.log, stays.iter());
+        begin(bytes, state.log.key, kept.settled_at, &kept.published);
+        let events = state::append(bytes, state.log, stays.iter());
         let entry = &mut self.entries[at as usize];
-        entry.bytes = bytes.as_slice().to_vec();
+        entry.bytes = bytes.as_slice().into();
         entry.events = events;
         let due = kept.due;
         if due.is_none() && stays.is_empty() {
             self.remove(at);
             return;
         }
-        if entry.due != due {
-            entry.due = due;
+        if entry.due() != due {
+            entry.set_due(due);
             if let Some(due) = due {
                 self.timers.set(at, due);
             }
@@ -180,13 +189,18 @@ fn say_alerts(
     }
 }
 
-/// A digest of the events of a window, stable from run to run.
-fn fingerprint(number: u32, log: &[u8], heads: &[Head], fates: &[Fate]) -> u32 {
+/// A digest of which events a window is made of, stable from run to run.
+fn fingerprint(number: u32, log: Log<'_>, heads: &[Head], fates: &[Fate]) -> u32 {
     let own = heads.iter().zip(fates).filter(|(_, fate)| **fate == Fate::Window(number));
-    own.fold(0, |sum: u32, (head, _)| sum.wrapping_add(fnv1a(head.bytes(log))))
+    own.fold(0, |sum: u32, (head, _)| {
+        let time = head.time.as_millis().to_le_bytes();
+        let weight = head.weight.to_le_bytes();
+        let parts = [head.written_id(log), &time, &weight, &[head.kind as u8]];
+        sum.wrapping_add(fnv1a(parts.into_iter().flatten()))
+    })
 }
 
 /// FNV-1a, 32 bits: published, tiny, and good enough to tell two revisions apart.
-fn fnv1a(bytes: &[u8]) -> u32 {
-    bytes.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
+fn fnv1a<'b>(bytes: impl Iterator<Item = &'b u8>) -> u32 {
+    bytes.fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }

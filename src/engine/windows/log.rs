@@ -1,15 +1,16 @@
-//! The bytes in which a credential's events are held: compact, self-contained,
-//! free of pointers.
+//! The bytes in which a credential's events are held.
 //!
 //! Invariants: what is read back equals what was written, except for the fields
-//! that no window uses (`model`, `provider`); equal events have equal bytes;
-//! reading never panics, whatever the bytes (they may come from a changelog).
+//! that no window uses (`model`, `provider`); equal events have equal bytes as
+//! long as the table of texts lives; reading never panics, whatever the bytes.
 //!
 //! One event is `length u16, kind u8, time 6 bytes, weight, id, common, body`;
-//! all integers little-endian, counts and text lengths as LEB128.
+//! all integers little-endian, counts as LEB128. Texts that many events share
+//! are numbers in a table.
 
 use std::borrow::Cow;
 
+use super::texts::Texts;
 use crate::event::{
     Action, Actor, Body, DecisionMade, Event, ExposedAtQuality, Kind, LeakDetected, Method,
     Provenance, Severity, TriageCompleted, Verdict, Workflow,
@@ -46,15 +47,26 @@ impl PartialOrd for Key<'_> {
     }
 }
 
+/// A credential's events as they lie in its state.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Log<'l> {
+    /// Whose they are.
+    pub(super) key: Key<'l>,
+    /// The events, one after the other.
+    pub(super) bytes: &'l [u8],
+    /// What the numbers of texts mean.
+    pub(super) texts: &'l Texts,
+}
+
 /// Where an event lies in a log, and the start of its sort order.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Head {
     pub(super) time: Timestamp,
     pub(super) kind: Kind,
-    /// How many events it stands for: one, unless repeats were folded into it.
-    pub(super) weight: u32,
     /// Whether `weight` differs from what is written.
     reweighted: bool,
+    /// How many events it stands for: one, unless repeats were folded into it.
+    pub(super) weight: u32,
     start: u32,
     end: u32,
     id_start: u32,
@@ -62,14 +74,18 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// The event's bytes, length prefix included.
-    pub(super) fn bytes(self, log: &[u8]) -> &[u8] {
-        log.get(self.start as usize..self.end as usize).unwrap_or_default()
+    /// The event's id as written: equal for equal ids, in no useful order.
+    pub(super) fn written_id(self, log: Log<'_>) -> &[u8] {
+        log.bytes.get(self.id_start as usize..self.id_end as usize).unwrap_or_default()
     }
 
     /// The event's id.
-    pub(super) fn id(self, log: &[u8]) -> &[u8] {
-        log.get(self.id_start as usize..self.id_end as usize).unwrap_or_default()
+    pub(super) fn id(self, log: Log<'_>) -> Cow<'_, str> {
+        if let [PACKED_UUID, packed @ ..] = self.written_id(log) {
+            return Cow::Owned(unpack_uuid(packed));
+        }
+        let mut reader = Reader { log, at: self.id_start as usize };
+        reader.text().unwrap_or_default()
     }
 
     /// Takes over what a dropped repeat of this event stood for besides itself.
@@ -80,100 +96,65 @@ impl Head {
         }
     }
 
-    /// Appends the event to another log.
-    pub(super) fn copy(self, log: &[u8], key: Key<'_>, into: &mut Vec<u8>) {
-        match self.named_event(log, key).filter(|_| self.reweighted) {
-            Some(event) => push(into, &event, self.weight),
-            None => into.extend_from_slice(self.bytes(log)),
+    /// Appends the event to another log of the same credential.
+    pub(super) fn copy(self, log: Log<'_>, into: &mut Vec<u8>) {
+        match self.named_event(log).filter(|_| self.reweighted) {
+            Some(event) => push(into, &event, self.weight, |text| log.texts.number(text)),
+            None => {
+                let written = log.bytes.get(self.start as usize..self.end as usize);
+                into.extend_from_slice(written.unwrap_or_default());
+            }
         }
-    }
-
-    /// Decodes the event with its id, to write it again.
-    pub(super) fn named_event<'l>(self, log: &'l [u8], key: Key<'_>) -> Option<Event<'l>> {
-        let id = std::str::from_utf8(self.id(log)).ok()?;
-        self.event(log, key).map(|event| Event { id: Cow::Borrowed(id), ..event })
     }
 
     /// Decodes the event but for its names, which a fold does not look at:
     /// `id` and `credential_id` are empty. `None` when the bytes are not one.
-    pub(super) fn event<'l>(self, log: &'l [u8], key: Key<'_>) -> Option<Event<'l>> {
-        let mut reader = Reader { bytes: log.get(..self.end as usize)?, at: self.id_end as usize };
+    pub(super) fn event(self, log: Log<'_>) -> Option<Event<'_>> {
+        let mut reader = Reader { log, at: self.id_end as usize };
         let common = reader.u8()?;
-        let source = (common & 1 != 0).then(|| reader.text()).flatten();
-        let owner = (common & 2 != 0).then(|| reader.text()).flatten();
-        let severity = word(Severity::ALL, usize::from(common >> 2).checked_sub(1));
-        let body = reader.body(self.kind)?;
+        let source = if common & 1 != 0 { Some(reader.text()?) } else { None };
+        let owner = if common & 2 != 0 { Some(reader.text()?) } else { None };
         Some(Event {
             id: Cow::Borrowed(""),
             time: self.time,
             credential_id: Cow::Borrowed(""),
-            workflow: key.workflow,
+            workflow: log.key.workflow,
             source,
-            severity,
+            severity: word(Severity::ALL, usize::from(common >> 2).checked_sub(1)),
             owner,
-            body,
+            body: reader.body(self.kind)?,
         })
+    }
+
+    /// Decodes the event with its id.
+    pub(super) fn named_event(self, log: Log<'_>) -> Option<Event<'_>> {
+        self.event(log).map(|event| Event { id: self.id(log), ..event })
     }
 }
 
-/// Appends `event`, standing for `weight` events.
-pub(super) fn push(log: &mut Vec<u8>, event: &Event<'_>, weight: u32) {
+/// Appends `event`, standing for `weight` events; `number` tells which texts
+/// are held elsewhere.
+pub(super) fn push(
+    log: &mut Vec<u8>,
+    event: &Event<'_>,
+    weight: u32,
+    number: impl FnMut(&str) -> Option<u32>,
+) {
     let start = log.len();
-    // In small steps: most logs stay short, and there are millions of them.
-    let needed = start + texts(event) + FIXED_BYTES_MAX;
-    if needed > log.capacity() {
-        log.reserve_exact(needed.max(start + start / 4) - start);
-    }
-    log.extend_from_slice(&[0, 0, event.kind() as u8]);
-    put_time(log, event.time);
-    put_count(log, u64::from(weight));
-    put_text(log, &event.id);
+    let mut writer = Writer { log, number };
+    writer.log.extend_from_slice(&[0, 0, event.kind() as u8]);
+    writer.time(event.time);
+    writer.count(u64::from(weight));
+    writer.id(&event.id);
     let severity = event.severity.map_or(0, |severity| severity as u8 + 1);
-    log.push(
-        u8::from(event.source.is_some()) | u8::from(event.owner.is_some()) << 1 | severity << 2,
-    );
-    put_some(log, event.source.as_deref());
-    put_some(log, event.owner.as_deref());
-    put_body(log, &event.body);
+    let (sourced, owned) = (u8::from(event.source.is_some()), u8::from(event.owner.is_some()));
+    writer.log.push(sourced | owned << 1 | severity << 2);
+    writer.some(event.source.as_deref());
+    writer.some(event.owner.as_deref());
+    writer.body(&event.body);
     let length = u16::try_from(log.len() - start - 2).unwrap_or(u16::MAX);
     log[start..start + 2].copy_from_slice(&length.to_le_bytes());
 }
-
-/// Lists the events of a log, in the order of writing.
-pub(super) fn heads(log: &[u8], into: &mut Vec<Head>) {
-    into.clear();
-    let mut at = 0;
-    while let Some(head) = read_head(log, at) {
-        at = head.end as usize;
-        into.push(head);
-    }
-}
-
-fn read_head(log: &[u8], start: usize) -> Option<Head> {
-    let mut reader = Reader { bytes: log, at: start };
-    let length = u16::from_le_bytes([reader.u8()?, reader.u8()?]);
-    let end = reader.at.checked_add(usize::from(length)).filter(|end| *end <= log.len())?;
-    let kind = word(Kind::ALL, Some(usize::from(reader.u8()?)))?;
-    let time = reader.time()?;
-    let weight = u32::try_from(reader.count()?).ok()?;
-    let id_length = usize::try_from(reader.count()?).ok()?;
-    let id_end = reader.at.checked_add(id_length).filter(|id_end| *id_end <= end)?;
-    Some(Head {
-        time,
-        kind,
-        weight,
-        reweighted: false,
-        start: u32::try_from(start).ok()?,
-        end: u32::try_from(end).ok()?,
-        id_start: u32::try_from(reader.at).ok()?,
-        id_end: u32::try_from(id_end).ok()?,
-    })
-}
-
-/// What an event takes beside its texts, at the most: length, kind, time, weight,
-/// common flags; the lengths of its six longest texts; a decision's or an
-/// advice's own fields.
-const FIXED_BYTES_MAX: usize = (2 + 1 + 6 + 2 + 1) + 6 + 14;
 
 /// Bytes of all texts of an event together.
 pub(super) fn texts(event: &Event<'_>) -> usize {
@@ -190,88 +171,186 @@ pub(super) fn texts(event: &Event<'_>) -> usize {
     event.id.len() + event.credential_id.len() + some(&event.source) + some(&event.owner) + body
 }
 
-fn put_time(log: &mut Vec<u8>, time: Timestamp) {
-    // Six bytes reach the year 10889; the vocabulary ends in 2100.
-    log.extend_from_slice(&time.as_millis().to_le_bytes()[..6]);
-}
-
-fn put_count(log: &mut Vec<u8>, mut count: u64) {
-    while count >= 0x80 {
-        log.push(count as u8 | 0x80);
-        count >>= 7;
-    }
-    log.push(count as u8);
-}
-
-fn put_text(log: &mut Vec<u8>, text: &str) {
-    put_count(log, text.len() as u64);
-    log.extend_from_slice(text.as_bytes());
-}
-
-fn put_some(log: &mut Vec<u8>, text: Option<&str>) {
-    if let Some(text) = text {
-        put_text(log, text);
+/// Lists the events of a log, in the order of writing.
+pub(super) fn heads(log: Log<'_>, into: &mut Vec<Head>) {
+    into.clear();
+    let mut at = 0;
+    while let Some(head) = read_head(log, at) {
+        at = head.end as usize;
+        into.push(head);
     }
 }
 
-fn put_body(log: &mut Vec<u8>, body: &Body<'_>) {
-    match body {
-        Body::LeakDetected(leak) => {
-            let quality = leak.exposed_at_quality.map_or(0, |quality| quality as u8 + 1);
-            let exposed = u8::from(leak.exposed_at.is_some());
-            log.push(exposed | u8::from(leak.location.is_some()) << 1 | quality << 2);
-            if let Some(time) = leak.exposed_at {
-                put_time(log, time);
+fn read_head(log: Log<'_>, start: usize) -> Option<Head> {
+    let mut reader = Reader { log, at: start };
+    let length = u16::from_le_bytes([reader.u8()?, reader.u8()?]);
+    let end = reader.at.checked_add(usize::from(length)).filter(|end| *end <= log.bytes.len())?;
+    let kind = word(Kind::ALL, Some(usize::from(reader.u8()?)))?;
+    let time = reader.time()?;
+    let weight = reader.count_u32()?;
+    let id_start = reader.at;
+    reader.skip_id()?;
+    let id_end = Some(reader.at).filter(|id_end| *id_end <= end)?;
+    Some(Head {
+        time,
+        kind,
+        reweighted: false,
+        weight,
+        start: u32::try_from(start).ok()?,
+        end: u32::try_from(end).ok()?,
+        id_start: u32::try_from(id_start).ok()?,
+        id_end: u32::try_from(id_end).ok()?,
+    })
+}
+
+/// First byte of an id written as the 16 bytes of a UUID instead of as text:
+/// odd, where the length of a text is even.
+const PACKED_UUID: u8 = 1;
+
+/// The bytes of a UUID in its usual form, lower-case with hyphens.
+fn pack_uuid(id: &str) -> Option<[u8; 16]> {
+    let text = id.as_bytes();
+    if text.len() != 36 || [8, 13, 18, 23].iter().any(|at| text[*at] != b'-') {
+        return None;
+    }
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    };
+    let mut packed = [0; 16];
+    let mut digits = text.iter().enumerate().filter(|(at, _)| ![8, 13, 18, 23].contains(at));
+    for byte in &mut packed {
+        *byte = digit(*digits.next()?.1)? << 4 | digit(*digits.next()?.1)?;
+    }
+    Some(packed)
+}
+
+fn unpack_uuid(packed: &[u8]) -> String {
+    let mut id = String::with_capacity(36);
+    for (at, byte) in packed.iter().enumerate() {
+        if [4, 6, 8, 10].contains(&at) {
+            id.push('-');
+        }
+        for digit in [byte >> 4, byte & 15] {
+            id.push(char::from_digit(u32::from(digit), 16).unwrap_or_default());
+        }
+    }
+    id
+}
+
+struct Writer<'w, N> {
+    log: &'w mut Vec<u8>,
+    number: N,
+}
+
+impl<N: FnMut(&str) -> Option<u32>> Writer<'_, N> {
+    fn time(&mut self, time: Timestamp) {
+        // Six bytes reach the year 10889; the vocabulary ends in 2100.
+        self.log.extend_from_slice(&time.as_millis().to_le_bytes()[..6]);
+    }
+
+    fn count(&mut self, mut count: u64) {
+        while count >= 0x80 {
+            self.log.push(count as u8 | 0x80);
+            count >>= 7;
+        }
+        self.log.push(count as u8);
+    }
+
+    /// Even: twice the length of the text that follows. [`PACKED_UUID`]: a UUID.
+    fn id(&mut self, id: &str) {
+        match pack_uuid(id) {
+            Some(packed) => {
+                self.log.push(PACKED_UUID);
+                self.log.extend_from_slice(&packed);
             }
-            put_some(log, leak.location.as_deref());
-        }
-        Body::TriageCompleted(triage) => {
-            let provenance = triage.provenance.map_or(0, |provenance| provenance as u8 + 1);
-            log.push(triage.recommendation as u8 | provenance << 4);
-            log.push(
-                u8::from(triage.confidence.is_some())
-                    | u8::from(triage.summary_words.is_some()) << 1
-                    | u8::from(triage.requested_by.is_some()) << 2,
-            );
-            if let Some(confidence) = triage.confidence {
-                log.extend_from_slice(&confidence.to_le_bytes());
-            }
-            if let Some(words) = triage.summary_words {
-                put_count(log, u64::from(words));
-            }
-            put_some(log, triage.requested_by.as_deref());
-        }
-        Body::ReviewOpened { reviewer } => put_text(log, reviewer),
-        Body::DecisionMade(decision) => put_decision(log, decision),
-        Body::CredentialContained { method, actor_kind } => {
-            log.push(*method as u8 | (*actor_kind as u8) << 4);
-        }
-        Body::CredentialAbused => {}
-        Body::TruthEstablished { correct_action, seeded } => {
-            log.push(*correct_action as u8 | u8::from(*seeded) << 4);
+            None => self.inline(id),
         }
     }
-}
 
-fn put_decision(log: &mut Vec<u8>, decision: &DecisionMade<'_>) {
-    log.push(decision.action as u8 | (decision.actor_kind as u8) << 4);
-    let verdict = decision.verdict.map_or(0, |verdict| verdict as u8 + 1);
-    let authorized = decision.authorized.map_or(0, |authorized| 1 + u8::from(authorized));
-    log.push(verdict | authorized << 4);
-    log.push(
-        u8::from(decision.rationale_words.is_some())
-            | u8::from(decision.rationale_digest.is_some()) << 1
-            | u8::from(decision.batch_id.is_some()) << 2
-            | u8::from(decision.batch_size.is_some()) << 3,
-    );
-    put_text(log, &decision.reviewer);
-    if let Some(words) = decision.rationale_words {
-        put_count(log, u64::from(words));
+    /// Odd: twice the text's number, plus one. Even: twice its length.
+    fn text(&mut self, text: &str) {
+        match (self.number)(text) {
+            Some(number) => self.count(u64::from(number) * 2 + 1),
+            None => self.inline(text),
+        }
     }
-    put_some(log, decision.rationale_digest.as_deref());
-    put_some(log, decision.batch_id.as_deref());
-    if let Some(size) = decision.batch_size {
-        put_count(log, u64::from(size));
+
+    fn inline(&mut self, text: &str) {
+        self.count(text.len() as u64 * 2);
+        self.log.extend_from_slice(text.as_bytes());
+    }
+
+    fn some(&mut self, text: Option<&str>) {
+        if let Some(text) = text {
+            self.text(text);
+        }
+    }
+
+    fn body(&mut self, body: &Body<'_>) {
+        match body {
+            Body::LeakDetected(leak) => {
+                let quality = leak.exposed_at_quality.map_or(0, |quality| quality as u8 + 1);
+                let exposed = u8::from(leak.exposed_at.is_some());
+                self.log.push(exposed | u8::from(leak.location.is_some()) << 1 | quality << 2);
+                if let Some(time) = leak.exposed_at {
+                    self.time(time);
+                }
+                self.some(leak.location.as_deref());
+            }
+            Body::TriageCompleted(triage) => self.triage(triage),
+            Body::ReviewOpened { reviewer } => self.text(reviewer),
+            Body::DecisionMade(decision) => self.decision(decision),
+            Body::CredentialContained { method, actor_kind } => {
+                self.log.push(*method as u8 | (*actor_kind as u8) << 4);
+            }
+            Body::CredentialAbused => {}
+            Body::TruthEstablished { correct_action, seeded } => {
+                self.log.push(*correct_action as u8 | u8::from(*seeded) << 4);
+            }
+        }
+    }
+
+    fn triage(&mut self, triage: &TriageCompleted<'_>) {
+        let provenance = triage.provenance.map_or(0, |provenance| provenance as u8 + 1);
+        self.log.push(triage.recommendation as u8 | provenance << 4);
+        self.log.push(
+            u8::from(triage.confidence.is_some())
+                | u8::from(triage.summary_words.is_some()) << 1
+                | u8::from(triage.requested_by.is_some()) << 2,
+        );
+        if let Some(confidence) = triage.confidence {
+            self.log.extend_from_slice(&confidence.to_le_bytes());
+        }
+        if let Some(words) = triage.summary_words {
+            self.count(u64::from(words));
+        }
+        self.some(triage.requested_by.as_deref());
+    }
+
+    fn decision(&mut self, decision: &DecisionMade<'_>) {
+        self.log.push(decision.action as u8 | (decision.actor_kind as u8) << 4);
+        let verdict = decision.verdict.map_or(0, |verdict| verdict as u8 + 1);
+        let authorized = decision.authorized.map_or(0, |authorized| 1 + u8::from(authorized));
+        self.log.push(verdict | authorized << 4);
+        self.log.push(
+            u8::from(decision.rationale_words.is_some())
+                | u8::from(decision.rationale_digest.is_some()) << 1
+                | u8::from(decision.batch_id.is_some()) << 2
+                | u8::from(decision.batch_size.is_some()) << 3,
+        );
+        self.text(&decision.reviewer);
+        if let Some(words) = decision.rationale_words {
+            self.count(u64::from(words));
+        }
+        // Digests and batches are too many and too short-lived for a table.
+        for text in [&decision.rationale_digest, &decision.batch_id].into_iter().flatten() {
+            self.inline(text);
+        }
+        if let Some(size) = decision.batch_size {
+            self.count(u64::from(size));
+        }
     }
 }
 
@@ -279,22 +358,30 @@ fn word<T: Copy>(all: &[T], index: Option<usize>) -> Option<T> {
     index.and_then(|index| all.get(index).copied())
 }
 
-struct Reader<'b> {
-    bytes: &'b [u8],
+struct Reader<'l> {
+    log: Log<'l>,
     at: usize,
 }
 
-impl<'b> Reader<'b> {
+impl<'l> Reader<'l> {
     fn u8(&mut self) -> Option<u8> {
-        let byte = *self.bytes.get(self.at)?;
+        let byte = *self.log.bytes.get(self.at)?;
         self.at += 1;
         Some(byte)
     }
 
-    fn take(&mut self, length: usize) -> Option<&'b [u8]> {
-        let taken = self.bytes.get(self.at..self.at.checked_add(length)?)?;
+    fn take(&mut self, length: usize) -> Option<&'l [u8]> {
+        let taken = self.log.bytes.get(self.at..self.at.checked_add(length)?)?;
         self.at += length;
         Some(taken)
+    }
+
+    fn skip_id(&mut self) -> Option<()> {
+        let length = match self.count()? {
+            packed if packed == u64::from(PACKED_UUID) => 16,
+            twice => usize::try_from(twice / 2).ok()?,
+        };
+        self.take(length).map(drop)
     }
 
     fn time(&mut self) -> Option<Timestamp> {
@@ -319,12 +406,16 @@ impl<'b> Reader<'b> {
         u32::try_from(self.count()?).ok()
     }
 
-    fn text(&mut self) -> Option<Cow<'b, str>> {
-        let length = usize::try_from(self.count()?).ok()?;
-        std::str::from_utf8(self.take(length)?).ok().map(Cow::Borrowed)
+    fn text(&mut self) -> Option<Cow<'l, str>> {
+        let written = self.count()?;
+        if written % 2 == 1 {
+            return self.log.texts.get(u32::try_from(written / 2).ok()?).map(Cow::Borrowed);
+        }
+        let text = self.take(usize::try_from(written / 2).ok()?)?;
+        std::str::from_utf8(text).ok().map(Cow::Borrowed)
     }
 
-    fn body(&mut self, kind: Kind) -> Option<Body<'b>> {
+    fn body(&mut self, kind: Kind) -> Option<Body<'l>> {
         Some(match kind {
             Kind::LeakDetected => {
                 let flags = self.u8()?;
@@ -359,7 +450,7 @@ impl<'b> Reader<'b> {
         })
     }
 
-    fn triage(&mut self) -> Option<Body<'b>> {
+    fn triage(&mut self) -> Option<Body<'l>> {
         let (packed, flags) = (self.u8()?, self.u8()?);
         Some(Body::TriageCompleted(TriageCompleted {
             recommendation: word(Action::ALL, Some(usize::from(packed & 15)))?,
@@ -375,7 +466,7 @@ impl<'b> Reader<'b> {
         }))
     }
 
-    fn decision(&mut self) -> Option<Body<'b>> {
+    fn decision(&mut self) -> Option<Body<'l>> {
         let (packed, answer, flags) = (self.u8()?, self.u8()?, self.u8()?);
         Some(Body::DecisionMade(DecisionMade {
             reviewer: self.text()?,

@@ -12,6 +12,7 @@ mod order;
 mod read;
 mod repeats;
 mod state;
+mod texts;
 mod timers;
 mod window;
 
@@ -27,6 +28,7 @@ pub use self::window::{Advice, Clock, Decision, ExposureId, Stage, State, Truth,
 use self::fold::{Fate, Rules};
 use self::log::Head;
 use self::state::{Held, Published, begin};
+use self::texts::Texts;
 use self::timers::Timers;
 use super::Receipt;
 use crate::config::EngineConfig;
@@ -57,6 +59,7 @@ pub struct Windows {
     index: HashTable<u32>,
     hasher: RandomState,
     timers: Timers,
+    texts: Texts,
     dirty: Vec<u32>,
     undetected: Undetected,
     settled: Vec<Box<[u8]>>,
@@ -68,12 +71,26 @@ pub struct Windows {
 #[derive(Debug, Default)]
 struct Entry {
     /// See [`state`]; empty when the place is free.
-    bytes: Vec<u8>,
+    bytes: Box<[u8]>,
+    due_ms: i64,
     /// Events in `bytes`.
     events: u32,
+    has_due: bool,
     dirty: bool,
     detected: bool,
-    due: Option<Timestamp>,
+}
+
+impl Entry {
+    /// When something happens to the credential by itself. Kept in two parts
+    /// because an `Option` would cost eight bytes for one bit, four million times.
+    fn due(&self) -> Option<Timestamp> {
+        self.has_due.then(|| Timestamp::from_millis(self.due_ms))
+    }
+
+    fn set_due(&mut self, due: Option<Timestamp>) {
+        self.has_due = due.is_some();
+        self.due_ms = due.unwrap_or_default().as_millis();
+    }
 }
 
 /// Credentials without a detection, oldest arrival first; some have got one since.
@@ -105,6 +122,7 @@ impl Windows {
             // Seeded anew each run: nobody can choose names that collide.
             hasher: RandomState::default(),
             timers: Timers::default(),
+            texts: Texts::new(),
             dirty: Vec::new(),
             undetected: Undetected::default(),
             settled: Vec::new(),
@@ -149,7 +167,14 @@ impl Windows {
             self.counts.late += 1;
             return Receipt::Late;
         }
-        log::push(&mut entry.bytes, event, 1);
+        let Scratch { bytes, .. } = &mut self.scratch;
+        bytes.clear();
+        log::push(bytes, event, 1, |text| self.texts.take_in(text));
+        // Exactly as long as needed: there are millions of these.
+        let mut held = std::mem::take(&mut entry.bytes).into_vec();
+        held.reserve_exact(bytes.len());
+        held.extend_from_slice(bytes);
+        entry.bytes = held.into_boxed_slice();
         entry.events += 1;
         self.counts.accepted += 1;
         if !std::mem::replace(&mut entry.dirty, true) {
@@ -169,9 +194,10 @@ impl Windows {
         if !detected {
             self.make_room_for_undetected();
         }
-        let mut bytes = Vec::with_capacity(key.credential_id.len() + 6);
-        begin(&mut bytes, key, None, &[]);
-        let entry = Entry { bytes, detected, ..Entry::default() };
+        let bytes = &mut self.scratch.bytes;
+        bytes.clear();
+        begin(bytes, key, None, &[]);
+        let entry = Entry { bytes: bytes.as_slice().into(), detected, ..Entry::default() };
         let at = match self.free.pop() {
             Some(at) => {
                 self.entries[at as usize] = entry;
@@ -213,7 +239,7 @@ impl Windows {
             if entry.bytes.is_empty() || entry.detected {
                 continue;
             }
-            if let Some(state) = Held::read(&entry.bytes) {
+            if let Some(state) = Held::read(&entry.bytes, &self.texts) {
                 let repeats = order::ordered(state.log, &mut self.scratch.heads);
                 self.counts.repeats(repeats);
                 self.counts.orphan += weight(&self.scratch.heads);
@@ -232,27 +258,24 @@ impl Windows {
     fn shorten(&mut self, at: u32) {
         let Scratch { heads, fates, bytes } = &mut self.scratch;
         let entry = &mut self.entries[at as usize];
-        let Some(state) = Held::read(&entry.bytes) else { return };
+        let Some(state) = Held::read(&entry.bytes, &self.texts) else { return };
         let repeats = order::ordered(state.log, heads);
         let rules = rules(&self.config, state.settled_at);
-        fold::fold(state.key, state.log, heads, rules, fates, |_, _| {});
+        fold::fold(state.log, heads, rules, fates, |_, _| {});
         let limit = self.config.events_per_window as usize;
-        let short = repeats::shorten(state.key, state.log, heads, fates, limit / 2);
+        let short = repeats::shorten(state.log, heads, fates, limit / 2);
         let published: Vec<Published> = state.published().collect();
         bytes.clear();
-        begin(bytes, state.key, state.settled_at, &published);
+        begin(bytes, state.log.key, state.settled_at, &published);
         match short {
-            Some((log, forgotten)) => {
-                self.counts.orphan += forgotten;
-                bytes.extend_from_slice(&log);
-                log::heads(&log, heads);
+            Some(short) => {
+                self.counts.orphan += short.forgotten;
+                bytes.extend_from_slice(&short.log);
+                entry.events = short.events;
             }
-            None => {
-                state::append(bytes, state.key, state.log, heads.iter());
-            }
+            None => entry.events = state::append(bytes, state.log, heads.iter()),
         }
-        entry.events = heads.len() as u32;
-        entry.bytes = bytes.as_slice().to_vec();
+        entry.bytes = bytes.as_slice().into();
         self.counts.repeats(repeats);
     }
 }

@@ -6,20 +6,20 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::log::{self, Head};
+use super::log::{self, Head, Log};
 
 /// Up to this many events, comparing all pairs beats building a set.
 const PAIRWISE_MAX: usize = 24;
 
 /// Lists the events of `log` in order and without repeats of an id; returns
 /// how many repeats were dropped.
-pub(super) fn ordered(log: &[u8], heads: &mut Vec<Head>) -> u64 {
+pub(super) fn ordered(log: Log<'_>, heads: &mut Vec<Head>) -> u64 {
     log::heads(log, heads);
     let before = |a: &Head, b: &Head| {
         (a.time, a.kind)
             .cmp(&(b.time, b.kind))
-            .then_with(|| a.id(log).cmp(b.id(log)))
-            .then_with(|| a.bytes(log).cmp(b.bytes(log)))
+            .then_with(|| a.id(log).cmp(&b.id(log)))
+            .then_with(|| content(log, *a).cmp(&content(log, *b)))
     };
     if !heads.is_sorted_by(|a, b| before(a, b).is_le()) {
         heads.sort_unstable_by(before);
@@ -31,12 +31,22 @@ pub(super) fn ordered(log: &[u8], heads: &mut Vec<Head>) -> u64 {
     }
 }
 
-fn drop_repeats_pairwise(log: &[u8], heads: &mut Vec<Head>) -> u64 {
+/// Orders events that agree in time, kind and id and in nothing else: by their
+/// content in full, as the numbers of texts depend on arrival.
+fn content(log: Log<'_>, head: Head) -> Vec<u8> {
+    let mut content = Vec::new();
+    if let Some(event) = head.event(log) {
+        log::push(&mut content, &event, head.weight, |_| None);
+    }
+    content
+}
+
+fn drop_repeats_pairwise(log: Log<'_>, heads: &mut Vec<Head>) -> u64 {
     let mut dropped = 0;
     let mut at = 1;
     while at < heads.len() {
-        let id = heads[at].id(log);
-        match heads[..at].iter().position(|first| first.id(log) == id) {
+        let id = heads[at].written_id(log);
+        match heads[..at].iter().position(|first| first.written_id(log) == id) {
             Some(first) => {
                 let repeat = heads.remove(at);
                 heads[first].absorb(repeat);
@@ -48,11 +58,11 @@ fn drop_repeats_pairwise(log: &[u8], heads: &mut Vec<Head>) -> u64 {
     dropped
 }
 
-fn drop_repeats(log: &[u8], heads: &mut Vec<Head>) -> u64 {
+fn drop_repeats(log: Log<'_>, heads: &mut Vec<Head>) -> u64 {
     let mut first_of = HashMap::with_capacity(heads.len());
     let mut kept = Vec::with_capacity(heads.len());
     for head in heads.iter() {
-        match first_of.entry(head.id(log)) {
+        match first_of.entry(head.written_id(log)) {
             Entry::Occupied(first) => {
                 let first: &mut Head = &mut kept[*first.get()];
                 first.absorb(*head);

@@ -34,7 +34,7 @@ impl Windows {
         // Settled windows come first: they are the older ones of their credential,
         // and the sort keeps that order.
         let settled = self.settled.iter().map(|bytes| &**bytes);
-        let held = self.entries.iter().map(|entry| entry.bytes.as_slice());
+        let held = self.entries.iter().map(|entry| &*entry.bytes);
         let mut all: Vec<(u128, &[u8])> = settled
             .chain(held)
             .filter_map(|bytes| Some((prefix(state::read_key(bytes)?.0), bytes)))
@@ -51,10 +51,10 @@ impl View<'_> {
         let mut unplaced = Unplaced::default();
         let (mut heads, mut fates) = (Vec::new(), Vec::new());
         for bytes in &self.order {
-            let Some(state) = Held::read(bytes) else { continue };
+            let Some(state) = Held::read(bytes, &self.windows.texts) else { continue };
             unplaced.duplicate += order::ordered(state.log, &mut heads);
             let rules = rules(&self.windows.config, state.settled_at);
-            fold::fold(state.key, state.log, &heads, rules, &mut fates, |_, window| each(window));
+            fold::fold(state.log, &heads, rules, &mut fates, |_, window| each(window));
             for (head, fate) in heads.iter().zip(&fates) {
                 match fate {
                     Fate::Window(_) => {}

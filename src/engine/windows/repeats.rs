@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use super::fold::Fate;
-use super::log::{self, Head, Key};
+use super::log::{self, Head, Log};
 use crate::event::{Actor, Body, Event, Kind, Provenance};
 
 /// Kinds of repeat told apart in one window; beyond that, all looks are one kind.
@@ -46,16 +46,18 @@ struct Run<'l> {
     last: Option<Head>,
 }
 
-/// The shortened log of a credential whose windows hold more than `limit`
-/// events, and how many forgotten orphans are no longer in it; `None` when
-/// there is nothing to shorten.
-pub(super) fn shorten(
-    key: Key<'_>,
-    log: &[u8],
-    heads: &[Head],
-    fates: &[Fate],
-    limit: usize,
-) -> Option<(Vec<u8>, u64)> {
+/// A shortened log.
+pub(super) struct Short {
+    pub(super) log: Vec<u8>,
+    /// Events in it.
+    pub(super) events: u32,
+    /// Orphans no longer in it.
+    pub(super) forgotten: u64,
+}
+
+/// The log of a credential whose windows hold more than `limit` events,
+/// shortened; `None` when there is nothing to shorten.
+pub(super) fn shorten(log: Log<'_>, heads: &[Head], fates: &[Fate], limit: usize) -> Option<Short> {
     let mut groups: BTreeMap<Option<u32>, Group> = BTreeMap::new();
     for fate in fates {
         groups.entry(window_of(*fate)).or_default().events += 1;
@@ -63,7 +65,8 @@ pub(super) fn shorten(
     if groups.values().all(|group| group.events <= limit) {
         return None;
     }
-    let mut short = Vec::with_capacity(log.len() / 2);
+    let mut short = Vec::with_capacity(log.bytes.len() / 2);
+    let mut events = 0;
     let mut runs: BTreeMap<Class, Run<'_>> = BTreeMap::new();
     let mut forgotten = 0;
     for (head, fate) in heads.iter().zip(fates) {
@@ -76,12 +79,14 @@ pub(super) fn shorten(
             if old {
                 forgotten += u64::from(head.weight);
             } else {
-                head.copy(log, key, &mut short);
+                head.copy(log, &mut short);
+                events += 1;
             }
             continue;
         };
-        let Some(event) = head.named_event(log, key).filter(|_| old) else {
-            head.copy(log, key, &mut short);
+        let Some(event) = head.named_event(log).filter(|_| old) else {
+            head.copy(log, &mut short);
+            events += 1;
             continue;
         };
         let opener = head.kind == Kind::LeakDetected && !std::mem::replace(&mut group.opened, true);
@@ -96,7 +101,7 @@ pub(super) fn shorten(
                 let run = run.into_mut();
                 if let Some(middle) = run.last.replace(*head) {
                     run.weight = run.weight.saturating_add(middle.weight);
-                    if let Some(middle) = middle.event(log, key) {
+                    if let Some(middle) = middle.event(log) {
                         merge(&mut run.first, middle);
                     }
                 }
@@ -104,12 +109,13 @@ pub(super) fn shorten(
         }
     }
     for run in runs.values() {
-        log::push(&mut short, &run.first, run.weight);
+        log::push(&mut short, &run.first, run.weight, |text| log.texts.number(text));
+        events += 1 + u32::from(run.last.is_some());
         if let Some(last) = run.last {
-            last.copy(log, key, &mut short);
+            last.copy(log, &mut short);
         }
     }
-    Some((short, forgotten))
+    Some(Short { log: short, events, forgotten })
 }
 
 fn window_of(fate: Fate) -> Option<u32> {

@@ -1,11 +1,11 @@
 //! All that is held of one credential, as one run of bytes.
 //!
-//! Invariants: self-contained (no pointer, no table beside it), so that the
-//! same bytes can be kept in memory, in a changelog or aside; reading never
-//! panics. Layout: `workflow, length u16, credential_id, settled_at?, published
+//! Invariants: nothing of a credential lies elsewhere but texts that it shares
+//! with others; reading never panics. Layout: `workflow, length u16, credential_id, settled_at?, published
 //! windows, events`.
 
-use super::log::{Head, Key};
+use super::log::{Head, Key, Log};
+use super::texts::Texts;
 use crate::event::Workflow;
 use crate::time::Timestamp;
 
@@ -26,17 +26,16 @@ pub(super) struct Published {
 /// A read view of the bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Held<'s> {
-    pub(super) key: Key<'s>,
     /// The closing of the last window that is final and gone.
     pub(super) settled_at: Option<Timestamp>,
     published: &'s [u8],
     /// The events, as arrived or as last ordered.
-    pub(super) log: &'s [u8],
+    pub(super) log: Log<'s>,
 }
 
 impl<'s> Held<'s> {
     /// Reads `bytes`; `None` when they are not a state.
-    pub(super) fn read(bytes: &'s [u8]) -> Option<Held<'s>> {
+    pub(super) fn read(bytes: &'s [u8], texts: &'s Texts) -> Option<Held<'s>> {
         let (key, rest) = read_key(bytes)?;
         let (settled_at, rest) = match rest.split_first()? {
             (0, rest) => (None, rest),
@@ -47,8 +46,8 @@ impl<'s> Held<'s> {
         };
         let (count, rest) = rest.split_at_checked(2)?;
         let count = usize::from(u16::from_le_bytes([count[0], count[1]]));
-        let (published, log) = rest.split_at_checked(count * PUBLISHED_BYTES)?;
-        Some(Held { key, settled_at, published, log })
+        let (published, bytes) = rest.split_at_checked(count * PUBLISHED_BYTES)?;
+        Some(Held { settled_at, published, log: Log { key, bytes, texts } })
     }
 
     /// The windows said of so far, oldest first.
@@ -115,13 +114,12 @@ pub(super) fn begin(
 /// Appends the events of `heads`, read from `log`.
 pub(super) fn append<'h>(
     bytes: &mut Vec<u8>,
-    key: Key<'_>,
-    log: &[u8],
+    log: Log<'_>,
     heads: impl Iterator<Item = &'h Head>,
 ) -> u32 {
     let mut count = 0;
     for head in heads {
-        head.copy(log, key, bytes);
+        head.copy(log, bytes);
         count += 1;
     }
     count
