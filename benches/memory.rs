@@ -84,9 +84,8 @@ fn main() {
         println!("{:>12}  {:>14}  {:>10}", "open windows", "resident bytes", "per window");
         for count in ["1000000", "4000000"] {
             // A process each: memory given back to an allocator still looks held.
-            let done = std::env::current_exe().and_then(|bench| {
-                std::process::Command::new(bench).arg(count).status()
-            });
+            let done = std::env::current_exe()
+                .and_then(|bench| std::process::Command::new(bench).arg(count).status());
             assert!(done.is_ok_and(|status| status.success()), "{count} windows");
         }
     }

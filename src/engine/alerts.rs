@@ -1,9 +1,11 @@
 //! Which alerts a window calls for, as a function of the window and the time.
 //!
 //! Invariants: no state; an alert is a stretch of time, so that the same code
-//! tells what fires now, what will fire next and what fired in the past.
+//! tells what fires now, what will fire next and what fired in the past. Alerts
+//! that mark a fact (the AI acted first, a seeded case was missed) have no end of
+//! their own; a live run resolves them when the window is final.
 
-use super::windows::{State, Window};
+use super::windows::Window;
 use crate::config::Profile;
 use crate::event::words;
 use crate::time::Timestamp;
@@ -106,11 +108,10 @@ pub fn episodes(window: &Window<'_>, profile: &Profile) -> impl Iterator<Item = 
     let containment = decided.map(|decided| {
         (Alert::ContainmentOverdue, decided + profile.containment_limit, contained_or_dismissed)
     });
-    // Over when a person has taken the case: the act is done, the boundary held again.
-    let ai = window.ai_acted_first_at.map(|acted| {
-        let acted = acted.max(window.detected_at);
-        (Alert::AiActedFirst, acted, decided.map(|decided| decided.max(acted)))
-    });
+    // Facts, not conditions: nothing undoes them.
+    let ai = window
+        .ai_acted_first_at
+        .map(|acted| (Alert::AiActedFirst, acted.max(window.detected_at), None));
     let missed = window.seeded_case_caught() == Some(false);
     let seeded = window
         .truth
@@ -121,8 +122,8 @@ pub fn episodes(window: &Window<'_>, profile: &Profile) -> impl Iterator<Item = 
         .chain([containment, ai, seeded])
         .flatten()
         .map(|(alert, from, until)| Episode { alert, from, until })
-        // Ended before it began: it never held. The AI's act did happen, however short.
-        .filter(|e| e.alert == Alert::AiActedFirst || e.until.is_none_or(|until| until > e.from))
+        // Ended before it began: it never held.
+        .filter(|episode| episode.until.is_none_or(|until| until > episode.from))
 }
 
 /// The set of alerts that hold at `now`.
@@ -138,10 +139,6 @@ pub(super) fn next_change(
     profile: &Profile,
     now: Timestamp,
 ) -> Option<Timestamp> {
-    // A closed window has nothing ahead of it but its settling.
-    if window.state() == State::Closed {
-        return None;
-    }
     episodes(window, profile)
         .flat_map(|episode| [Some(episode.from), episode.until])
         .flatten()

@@ -135,7 +135,7 @@ impl Ledger<'_> {
     ) -> io::Result<()> {
         let is_final = match telling.settle {
             None => window.closed_at.is_some(),
-            Some(settle) => window.closed_at.is_some_and(|closed| closed + settle <= telling.as_of),
+            Some(settle) => window.final_at(settle).is_some_and(|at| at <= telling.as_of),
         };
         let told = Circumstances { judgement, race: telling.race, as_of: telling.as_of, is_final };
         line(self.windows, &Record::new(window, told, self.people))?;

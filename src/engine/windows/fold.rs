@@ -19,7 +19,7 @@ pub(super) enum Fate {
     Window(u32),
     /// Nowhere: it needs a window and there was none.
     Orphan,
-    /// To a window that is final already.
+    /// To a window that is final already, or will be before it happens.
     Late,
 }
 
@@ -30,6 +30,15 @@ pub(super) struct Rules {
     pub(super) skew_tolerance: Span,
     /// The closing of the key's last window that is final and gone.
     pub(super) settled_at: Option<Timestamp>,
+    /// How long after closing a window still takes abuse and truth; `None`: for ever.
+    pub(super) settle: Option<Span>,
+}
+
+impl Rules {
+    /// Whether abuse or truth at `time` comes too late for a window closed at `closed`.
+    fn too_late(&self, closed: Option<Timestamp>, time: Timestamp) -> bool {
+        closed.zip(self.settle).is_some_and(|(closed, settle)| time > closed + settle)
+    }
 }
 
 /// Folds `heads` (sorted, distinct) and hands each window to `each`, oldest
@@ -76,11 +85,16 @@ pub(super) fn fold<'l>(
                 waiting = at + 1;
             }
             Body::CredentialAbused | Body::TruthEstablished { .. } => match &mut latest {
+                Some(open) if rules.too_late(open.window.closed_at, event.time) => {
+                    fates[at] = Fate::Late;
+                }
                 Some(open) => {
                     open.apply(&event, *head, log, &heads[..at], fates);
                     fates[at] = Fate::Window(open.number);
                 }
-                None if rules.settled_at.is_some() => fates[at] = Fate::Late,
+                None if rules.settled_at.is_some_and(|settled| event.time > settled) => {
+                    fates[at] = Fate::Late;
+                }
                 None => {}
             },
             _ => {
@@ -127,6 +141,7 @@ fn empty(key: Key<'_>, detected_at: Timestamp) -> Window<'_> {
         ai_acted_first_at: None,
         detections: 0,
         events: 0,
+        last_event_at: detected_at,
         adopted: 0,
         closed_at: None,
     }
@@ -156,6 +171,7 @@ impl<'l> Open<'l> {
         let weight = u64::from(head.weight);
         let window = &mut self.window;
         window.events += weight;
+        window.last_event_at = window.last_event_at.max(event.time);
         window.source = window.source.or(borrowed(event.source.as_ref()));
         window.owner = borrowed(event.owner.as_ref()).or(window.owner);
         window.severity = window.severity.max(event.severity);

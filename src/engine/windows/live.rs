@@ -51,8 +51,7 @@ impl Windows {
         for (number, window) in windows.iter().enumerate() {
             let number = number as u32;
             let before = state.published().find(|said| said.detected_at == window.detected_at);
-            let settles_at =
-                self.config.settle.zip(window.closed_at).map(|(settle, closed)| closed + settle);
+            let settles_at = self.config.settle.and_then(|settle| window.final_at(settle));
             let is_final = settles_at.is_some_and(|at| at <= now);
             let fingerprint = fingerprint(number, state.log, heads, fates);
             if is_final || before.is_none_or(|said| said.fingerprint != fingerprint) {

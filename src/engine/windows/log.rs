@@ -96,6 +96,12 @@ impl Head {
         }
     }
 
+    /// Takes over all that a folded event stood for.
+    pub(super) fn take_over(&mut self, folded: Head) {
+        self.weight = self.weight.saturating_add(folded.weight);
+        self.reweighted = true;
+    }
+
     /// Appends the event to another log of the same credential.
     pub(super) fn copy(self, log: Log<'_>, into: &mut Vec<u8>) {
         match self.named_event(log).filter(|_| self.reweighted) {

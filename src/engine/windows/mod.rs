@@ -78,6 +78,8 @@ struct Entry {
     has_due: bool,
     dirty: bool,
     detected: bool,
+    /// Whether it stands in the queue of [`Undetected`].
+    queued: bool,
 }
 
 impl Entry {
@@ -93,7 +95,9 @@ impl Entry {
     }
 }
 
-/// Credentials without a detection, oldest arrival first; some have got one since.
+/// Credentials that came without a detection, oldest arrival first; some have
+/// got one since, some are gone. A place in the queue is not used again before
+/// its turn here is over, or it would inherit it.
 #[derive(Debug, Default)]
 struct Undetected {
     queue: std::collections::VecDeque<u32>,
@@ -197,7 +201,9 @@ impl Windows {
         let bytes = &mut self.scratch.bytes;
         bytes.clear();
         begin(bytes, key, None, &[]);
-        let entry = Entry { bytes: bytes.as_slice().into(), detected, ..Entry::default() };
+        let queued = !detected;
+        let bytes = bytes.as_slice().into();
+        let entry = Entry { bytes, detected, queued, ..Entry::default() };
         let at = match self.free.pop() {
             Some(at) => {
                 self.entries[at as usize] = entry;
@@ -211,7 +217,7 @@ impl Windows {
         };
         let (entries, hasher) = (&self.entries, &self.hasher);
         self.index.insert_unique(hash, at, |at| key_hash(hasher, &entries[*at as usize].bytes));
-        if !detected {
+        if queued {
             self.undetected.queue.push_back(at);
             self.undetected.live += 1;
         }
@@ -219,14 +225,18 @@ impl Windows {
     }
 
     fn remove(&mut self, at: u32) {
-        let entry = std::mem::take(&mut self.entries[at as usize]);
+        let entry = &mut self.entries[at as usize];
+        let queued = entry.queued;
+        let entry = std::mem::replace(entry, Entry { queued, ..Entry::default() });
         let hash = key_hash(&self.hasher, &entry.bytes);
         if let Ok(found) = self.index.find_entry(hash, |other| *other == at) {
             found.remove();
-            self.free.push(at);
         }
         if !entry.detected {
             self.undetected.live -= 1;
+        }
+        if !queued {
+            self.free.push(at);
         }
     }
 
@@ -236,22 +246,33 @@ impl Windows {
         while self.undetected.live >= self.config.undetected_credentials.max(1) {
             let Some(oldest) = self.undetected.queue.pop_front() else { return };
             let entry = &self.entries[oldest as usize];
-            if entry.bytes.is_empty() || entry.detected {
-                continue;
+            if !entry.detected && !entry.bytes.is_empty() {
+                if let Some(state) = Held::read(&entry.bytes, &self.texts) {
+                    let repeats = order::ordered(state.log, &mut self.scratch.heads);
+                    self.counts.repeats(repeats);
+                    self.counts.orphan += weight(&self.scratch.heads);
+                }
+                self.remove(oldest);
             }
-            if let Some(state) = Held::read(&entry.bytes, &self.texts) {
-                let repeats = order::ordered(state.log, &mut self.scratch.heads);
-                self.counts.repeats(repeats);
-                self.counts.orphan += weight(&self.scratch.heads);
-            }
-            self.remove(oldest);
+            self.leave_queue(oldest);
         }
         if self.undetected.queue.len() > 2 * self.undetected.live + 1024 {
-            let entries = &self.entries;
-            self.undetected.queue.retain(|at| {
-                let entry = &entries[*at as usize];
-                !entry.bytes.is_empty() && !entry.detected
-            });
+            for at in std::mem::take(&mut self.undetected.queue) {
+                let entry = &self.entries[at as usize];
+                if entry.bytes.is_empty() || entry.detected {
+                    self.leave_queue(at);
+                } else {
+                    self.undetected.queue.push_back(at);
+                }
+            }
+        }
+    }
+
+    fn leave_queue(&mut self, at: u32) {
+        let entry = &mut self.entries[at as usize];
+        entry.queued = false;
+        if entry.bytes.is_empty() {
+            self.free.push(at);
         }
     }
 
@@ -269,7 +290,6 @@ impl Windows {
         begin(bytes, state.log.key, state.settled_at, &published);
         match short {
             Some(short) => {
-                self.counts.orphan += short.forgotten;
                 bytes.extend_from_slice(&short.log);
                 entry.events = short.events;
             }
@@ -289,7 +309,7 @@ impl Counts {
 }
 
 fn rules(config: &EngineConfig, settled_at: Option<Timestamp>) -> Rules {
-    Rules { skew_tolerance: config.skew_tolerance, settled_at }
+    Rules { skew_tolerance: config.skew_tolerance, settled_at, settle: config.settle }
 }
 
 fn weight(heads: &[Head]) -> u64 {

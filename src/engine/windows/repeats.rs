@@ -1,48 +1,49 @@
 //! Folds the repeats of a credential that never stops into counts.
 //!
-//! Invariants: up to the limit nothing is lost; beyond it every count and every
-//! field of a window stays what it was, only the ids of the folded repeats are
-//! forgotten (a second delivery of one counts again) and a window that a later
-//! arrival splits in the middle of them splits at their first.
+//! Invariants: up to the limit nothing is lost; beyond it the events that any
+//! field of the window comes from stay, and every count stays. Forgotten are the
+//! ids of the folded repeats, and where between their first and their last each
+//! one stood.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
 use super::fold::Fate;
-use super::log::{self, Head, Log};
-use crate::event::{Actor, Body, Event, Kind, Provenance};
+use super::log::{Head, Log};
+use crate::event::{Actor, Body, Event, ExposedAtQuality, Kind, Provenance, Severity};
+use crate::time::Timestamp;
 
-/// Kinds of repeat told apart in one window; beyond that, all looks are one kind.
-const CLASSES_MAX: usize = 64;
+/// Reviewers whose looks are told apart in one credential; the looks of further
+/// ones are folded together.
+const LOOKERS_MAX: usize = 4_096;
 
-/// What makes two events of a window stand for each other.
+/// Events that share a window, or the lack of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    /// In this window.
+    Window(u32),
+    /// After so many windows, in none.
+    Gap(u32),
+    /// After a window that is final.
+    Late,
+}
+
+/// What makes two events of a place stand for each other.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Class {
-    window: u32,
+struct Class<'l> {
+    place: Place,
     decided: bool,
-    opener: bool,
     kind: Kind,
     actor: Option<Actor>,
     takes_effect: bool,
     fallback: bool,
-    looker: Option<String>,
+    looker: Option<Cow<'l, str>>,
 }
 
-/// The events that share a window, or that have none.
-#[derive(Default)]
-struct Group {
-    events: usize,
-    seen: usize,
-    opened: bool,
-    decided: bool,
-}
-
-/// Where a class stands: its first event, what was folded into it, and the
-/// last one, which stays itself.
-struct Run<'l> {
-    first: Event<'l>,
-    weight: u32,
+/// A class: its first event, which takes over what the others stood for, and
+/// its last, which stays itself.
+struct Run {
+    first: Head,
     last: Option<Head>,
 }
 
@@ -51,113 +52,137 @@ pub(super) struct Short {
     pub(super) log: Vec<u8>,
     /// Events in it.
     pub(super) events: u32,
-    /// Orphans no longer in it.
-    pub(super) forgotten: u64,
 }
 
-/// The log of a credential whose windows hold more than `limit` events,
+/// The log of a credential that holds more than `limit` events in one place,
 /// shortened; `None` when there is nothing to shorten.
 pub(super) fn shorten(log: Log<'_>, heads: &[Head], fates: &[Fate], limit: usize) -> Option<Short> {
-    let mut groups: BTreeMap<Option<u32>, Group> = BTreeMap::new();
-    for fate in fates {
-        groups.entry(window_of(*fate)).or_default().events += 1;
+    let places = places(fates);
+    let mut groups: BTreeMap<Place, Group> = BTreeMap::new();
+    for (at, (head, place)) in heads.iter().zip(&places).enumerate() {
+        if let Some(event) = head.event(log) {
+            groups.entry(*place).or_default().note(at, &event);
+        }
     }
     if groups.values().all(|group| group.events <= limit) {
         return None;
     }
-    let mut short = Vec::with_capacity(log.bytes.len() / 2);
-    let mut events = 0;
-    let mut runs: BTreeMap<Class, Run<'_>> = BTreeMap::new();
-    let mut forgotten = 0;
-    for (head, fate) in heads.iter().zip(fates) {
-        let window = window_of(*fate);
-        let group = groups.get_mut(&window)?;
+    let mut short = Short { log: Vec::with_capacity(log.bytes.len() / 2), events: 0 };
+    let mut runs: BTreeMap<Class<'_>, Run> = BTreeMap::new();
+    for (at, (head, place)) in heads.iter().zip(&places).enumerate() {
+        let group = groups.get_mut(place)?;
         // The newer half stays whole: a second delivery follows its first.
         let old = group.events > limit && group.seen < group.events - limit / 2;
         group.seen += 1;
-        let Some(number) = window else {
-            if old {
-                forgotten += u64::from(head.weight);
-            } else {
-                head.copy(log, &mut short);
-                events += 1;
-            }
-            continue;
-        };
-        let Some(event) = head.named_event(log).filter(|_| old) else {
-            head.copy(log, &mut short);
-            events += 1;
-            continue;
-        };
-        let opener = head.kind == Kind::LeakDetected && !std::mem::replace(&mut group.opened, true);
-        let decided = group.decided;
-        let class = class(&event, number, decided, opener, runs.len() >= CLASSES_MAX);
+        let Some(event) = head.event(log) else { continue };
+        let class = class(&event, *place, group.decided, runs.len() >= LOOKERS_MAX);
         group.decided |= class.kind == Kind::DecisionMade && class.actor == Some(Actor::Human);
-        match runs.entry(class) {
-            Entry::Vacant(free) => {
-                free.insert(Run { first: event, weight: head.weight, last: None });
-            }
-            Entry::Occupied(run) => {
-                let run = run.into_mut();
+        if !old || group.is_witness(at) {
+            short.keep(log, *head);
+            continue;
+        }
+        match runs.get_mut(&class) {
+            None => drop(runs.insert(class, Run { first: *head, last: None })),
+            Some(run) => {
                 if let Some(middle) = run.last.replace(*head) {
-                    run.weight = run.weight.saturating_add(middle.weight);
-                    if let Some(middle) = middle.event(log) {
-                        merge(&mut run.first, middle);
-                    }
+                    run.first.take_over(middle);
                 }
             }
         }
     }
     for run in runs.values() {
-        log::push(&mut short, &run.first, run.weight, |text| log.texts.number(text));
-        events += 1 + u32::from(run.last.is_some());
+        short.keep(log, run.first);
         if let Some(last) = run.last {
-            last.copy(log, &mut short);
+            short.keep(log, last);
         }
     }
-    Some(Short { log: short, events, forgotten })
+    Some(short)
 }
 
-fn window_of(fate: Fate) -> Option<u32> {
-    match fate {
-        Fate::Window(number) => Some(number),
-        Fate::Orphan | Fate::Late => None,
+impl Short {
+    fn keep(&mut self, log: Log<'_>, head: Head) {
+        head.copy(log, &mut self.log);
+        self.events += 1;
     }
 }
 
-fn class(event: &Event<'_>, window: u32, decided: bool, opener: bool, crowded: bool) -> Class {
+/// A place's events: how many, and which of them the window's fields come from.
+#[derive(Default)]
+struct Group {
+    events: usize,
+    seen: usize,
+    decided: bool,
+    opener: Option<usize>,
+    source: Option<usize>,
+    location: Option<usize>,
+    owner: Option<usize>,
+    severity: Option<(Severity, usize)>,
+    exposed: Option<(Timestamp, bool, usize)>,
+}
+
+impl Group {
+    fn note(&mut self, at: usize, event: &Event<'_>) {
+        self.events += 1;
+        if event.source.is_some() {
+            self.source = self.source.or(Some(at));
+        }
+        if event.owner.is_some() {
+            self.owner = Some(at);
+        }
+        if let Some(severity) = event.severity
+            && self.severity.is_none_or(|(highest, _)| severity > highest)
+        {
+            self.severity = Some((severity, at));
+        }
+        if let Body::LeakDetected(leak) = &event.body {
+            self.opener = self.opener.or(Some(at));
+            if leak.location.is_some() {
+                self.location = self.location.or(Some(at));
+            }
+            if let Some(exposed) = leak.exposed_at {
+                // The earliest; of equal ones an exact one, else the first.
+                let inexact = leak.exposed_at_quality != Some(ExposedAtQuality::Exact);
+                let here = (exposed, inexact, at);
+                self.exposed = Some(self.exposed.map_or(here, |known| known.min(here)));
+            }
+        }
+    }
+
+    fn is_witness(&self, at: usize) -> bool {
+        let severity = self.severity.map(|(_, at)| at);
+        let exposed = self.exposed.map(|(_, _, at)| at);
+        [self.opener, self.source, self.location, self.owner, severity, exposed].contains(&Some(at))
+    }
+}
+
+fn places(fates: &[Fate]) -> Vec<Place> {
+    let mut windows = 0;
+    fates
+        .iter()
+        .map(|fate| match fate {
+            Fate::Window(number) => {
+                windows = windows.max(number + 1);
+                Place::Window(*number)
+            }
+            Fate::Orphan => Place::Gap(windows),
+            Fate::Late => Place::Late,
+        })
+        .collect()
+}
+
+fn class<'l>(event: &Event<'l>, place: Place, decided: bool, crowded: bool) -> Class<'l> {
     let (actor, takes_effect) = match &event.body {
         Body::DecisionMade(decision) => (Some(decision.actor_kind), decision.action.takes_effect()),
         Body::CredentialContained { actor_kind, .. } => (Some(*actor_kind), false),
         _ => (None, false),
     };
     let looker = match &event.body {
-        Body::ReviewOpened { reviewer } if !crowded => Some(reviewer.to_string()),
+        Body::ReviewOpened { reviewer } if !crowded => Some(reviewer.clone()),
         _ => None,
     };
     let fallback = matches!(&event.body, Body::TriageCompleted(triage)
         if triage.provenance == Some(Provenance::Fallback));
     // A person's further decisions are one class: the last of all is the final one.
     let takes_effect = takes_effect && actor != Some(Actor::Human);
-    Class { window, decided, opener, kind: event.kind(), actor, takes_effect, fallback, looker }
-}
-
-/// Lets `first` speak for `middle` as well.
-fn merge<'l>(first: &mut Event<'l>, middle: Event<'l>) {
-    let or = |a: &mut Option<Cow<'l, str>>, b: Option<Cow<'l, str>>| *a = a.take().or(b);
-    or(&mut first.source, middle.source);
-    first.owner = middle.owner.or(first.owner.take());
-    first.severity = first.severity.max(middle.severity);
-    if let (Body::LeakDetected(leak), Body::LeakDetected(repeat)) = (&mut first.body, middle.body) {
-        or(&mut leak.location, repeat.location);
-        let earlier = match (leak.exposed_at, repeat.exposed_at) {
-            (Some(known), Some(exposed)) => exposed < known,
-            (None, Some(_)) => true,
-            (_, None) => false,
-        };
-        if earlier {
-            (leak.exposed_at, leak.exposed_at_quality) =
-                (repeat.exposed_at, repeat.exposed_at_quality);
-        }
-    }
+    Class { place, decided, kind: event.kind(), actor, takes_effect, fallback, looker }
 }

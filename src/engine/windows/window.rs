@@ -147,6 +147,8 @@ pub struct Window<'w> {
     pub detections: u64,
     /// Distinct events the window is made of.
     pub events: u64,
+    /// The latest of them.
+    pub last_event_at: Timestamp,
     /// Events from before the detection that the skew tolerance let in.
     pub adopted: u64,
     /// When it closed.
@@ -154,6 +156,12 @@ pub struct Window<'w> {
 }
 
 impl Window<'_> {
+    /// When nothing can change it any more: the settle time after its closing,
+    /// or after abuse or truth that it took in since.
+    pub fn final_at(&self, settle: Span) -> Option<Timestamp> {
+        self.closed_at.map(|closed| closed.max(self.last_event_at) + settle)
+    }
+
     /// The window's name.
     pub fn exposure_id(&self) -> ExposureId<'_> {
         ExposureId { key: self.key, detected_at: self.detected_at }
