@@ -8,6 +8,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 pub(crate) mod hostile;
+pub(crate) mod live;
+pub(crate) mod made;
 pub(crate) mod record;
 
 use std::collections::{BTreeMap, BTreeSet};
