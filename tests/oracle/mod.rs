@@ -13,6 +13,7 @@ pub(crate) mod made;
 pub(crate) mod record;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use record::{Advice, Decision, Figures, Record};
 use shutterlag::engine::windows::{Clock, State, Truth};
@@ -103,6 +104,8 @@ struct Open {
     events: Vec<Event<'static>>,
     detected_at: Timestamp,
     adopted: u64,
+    decided: bool,
+    contained: bool,
     closed_at: Option<Timestamp>,
 }
 
@@ -120,6 +123,8 @@ fn fold(events: &[&Event<'static>]) -> (Vec<Open>, Vec<Event<'static>>) {
                         detected_at: event.time,
                         events: vec![event],
                         adopted: 0,
+                        decided: false,
+                        contained: false,
                         closed_at: None,
                     };
                     let oldest = window.detected_at.as_millis() - SKEW_TOLERANCE_MS;
@@ -202,14 +207,13 @@ impl Open {
     }
 
     fn take(&mut self, event: Event<'static>) {
-        let time = event.time;
-        self.events.push(event);
-        let decided = self.events.iter().any(|event| human_decision(event).is_some());
-        let contained = self.containments().next().is_some();
-        let dismissed = self.events.iter().any(dismisses);
-        if self.closed_at.is_none() && (decided && contained || dismissed) {
-            self.closed_at = Some(time.max(self.detected_at));
+        self.decided |= human_decision(&event).is_some();
+        self.contained |= matches!(event.body, Body::CredentialContained { .. });
+        let closes = self.decided && self.contained || dismisses(&event);
+        if closes && self.closed_at.is_none() {
+            self.closed_at = Some(event.time.max(self.detected_at));
         }
+        self.events.push(event);
     }
 
     fn containments(&self) -> impl Iterator<Item = &Event<'static>> {
@@ -434,4 +438,18 @@ fn figures(record: &Record) -> Figures {
         agreed,
         seeded_case_caught,
     }
+}
+
+/// The lines in which two things differ when shown, for a message that can be read.
+pub(crate) fn difference(got: &impl fmt::Debug, wanted: &impl fmt::Debug) -> String {
+    let (got, wanted) = (format!("{got:#?}"), format!("{wanted:#?}"));
+    let (got, wanted): (Vec<_>, Vec<_>) = (got.lines().collect(), wanted.lines().collect());
+    let mut text = String::new();
+    for n in 0..got.len().max(wanted.len()) {
+        let (got, wanted) = (got.get(n).unwrap_or(&""), wanted.get(n).unwrap_or(&""));
+        if got != wanted {
+            text += &format!("\n got    {}\n wanted {}", got.trim(), wanted.trim());
+        }
+    }
+    text
 }
