@@ -168,6 +168,17 @@ fn a_decision_that_comes_in_late_ends_what_had_begun() {
     );
 }
 
+// Known to fail: the change is not waited for once the window is closed.
+#[test]
+fn a_decision_dated_ahead_ends_what_had_begun_at_its_date_at_the_latest() {
+    let mut t = Timeline::new();
+    t.push(0, [leak().at(0)]);
+    // By a clock that is a minute fast.
+    t.push(400, [decided(Dismiss).at(460)]);
+    t.live.run(seconds(461));
+    assert!(t.live.firing().is_empty(), "{:?}", t.live.transitions());
+}
+
 #[test]
 fn containment_is_overdue_an_hour_after_the_decision_to_act() {
     let mut t = Timeline::new();

@@ -213,6 +213,7 @@ fn a_decision_read_before_its_detection_is_not_lost_to_the_cap() {
     assert_eq!((decision, got.orphan), (Some(seconds(20)), 0));
 }
 
+// Known to fail: beyond 64 reviewers, whose look it was is forgotten.
 #[test]
 fn of_a_thousand_reviewers_who_looked_the_deciding_one_s_look_is_known() {
     let mut events = vec![leak().at(0)];
@@ -222,12 +223,13 @@ fn of_a_thousand_reviewers_who_looked_the_deciding_one_s_look_is_known() {
     }
     let mut decision = decided(Revoke).at(2000);
     if let Body::DecisionMade(decision) = &mut decision.body {
-        decision.reviewer = "reviewer-0005".into();
+        decision.reviewer = "reviewer-0500".into();
     }
     events.push(decision);
     let wanted = ledger(&events);
-    assert_eq!(wanted.windows[0].decision.as_ref().unwrap().opened_at, Some(seconds(6)));
-    assert_eq!(replay(EngineConfig::default(), &events), wanted);
+    assert_eq!(wanted.windows[0].decision.as_ref().unwrap().opened_at, Some(seconds(501)));
+    let got = replay(EngineConfig::default(), &events);
+    assert!(got == wanted, "{}", difference(&got, &wanted));
 }
 
 #[test]
@@ -339,6 +341,29 @@ fn a_detected_credential_is_not_given_up_for_those_that_are_not() {
         [("detected", 0), ("waiting", 1), ("waiting-longest", 0), ("waiting-too", 1)]
     );
     assert_eq!((ledger.accepted, ledger.orphan), (7, 1));
+}
+
+// Known to fail: the new credential takes the place, and so the turn, of the one that left.
+#[test]
+fn the_longest_waiting_is_given_up_though_others_left_before() {
+    let config = EngineConfig { undetected_credentials: 2, ..EngineConfig::default() };
+    let mut windows = Windows::new(config);
+    let late_s = 24 * 3600;
+    assert_eq!(windows.handle(&triage(Revoke).of("leaves", 0)), Receipt::Held);
+    assert_eq!(windows.handle(&triage(Revoke).of("waiting-longest", 100)), Receipt::Held);
+    windows.advance(seconds(late_s), &mut |_| {});
+    assert_eq!((windows.credentials(), windows.counts().orphan), (1, 1));
+    for name in ["waiting", "waiting-too"] {
+        assert_eq!(windows.handle(&triage(Revoke).of(name, late_s)), Receipt::Held);
+    }
+    for name in ["waiting-longest", "waiting", "waiting-too"] {
+        let s = if name == "waiting-longest" { 110 } else { late_s + 10 };
+        assert_eq!(windows.handle(&leak().of(name, s)), Receipt::Held);
+    }
+    let ledger = read(&mut windows);
+    let adopted: Vec<_> =
+        ledger.windows.iter().map(|w| (w.credential_id.as_str(), w.adopted)).collect();
+    assert_eq!(adopted, [("waiting", 1), ("waiting-longest", 0), ("waiting-too", 1)]);
 }
 
 #[test]

@@ -440,16 +440,16 @@ fn figures(record: &Record) -> Figures {
     }
 }
 
-/// The lines in which two things differ when shown, for a message that can be read.
+/// Where two things differ when shown, for a message that can be read.
 pub(crate) fn difference(got: &impl fmt::Debug, wanted: &impl fmt::Debug) -> String {
     let (got, wanted) = (format!("{got:#?}"), format!("{wanted:#?}"));
     let (got, wanted): (Vec<_>, Vec<_>) = (got.lines().collect(), wanted.lines().collect());
-    let mut text = String::new();
-    for n in 0..got.len().max(wanted.len()) {
-        let (got, wanted) = (got.get(n).unwrap_or(&""), wanted.get(n).unwrap_or(&""));
-        if got != wanted {
-            text += &format!("\n got    {}\n wanted {}", got.trim(), wanted.trim());
-        }
-    }
-    text
+    let same_head = got.iter().zip(&wanted).take_while(|(got, wanted)| got == wanted).count();
+    let (got, wanted) = (&got[same_head..], &wanted[same_head..]);
+    let same = |(got, wanted): &(&&str, &&str)| got == wanted;
+    let same_tail = got.iter().rev().zip(wanted.iter().rev()).take_while(same).count();
+    let trimmed = |lines: &[&str]| {
+        lines[..lines.len() - same_tail].iter().map(|line| line.trim()).collect::<String>()
+    };
+    format!("\n got    {}\n wanted {}", trimmed(got), trimmed(wanted))
 }
