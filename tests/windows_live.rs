@@ -192,7 +192,10 @@ proptest! {
             .filter(|window| window.closed_at.is_some())
             .map(|window| (window.workflow.as_str(), window.credential_id.clone(), window.detected_at))
             .collect();
-        prop_assert_eq!(live.finals(), closed);
+        prop_assert_eq!(live.finals(), closed.clone());
+        // No alert outlives the state that could end it.
+        let firing = live.firing();
+        prop_assert!(firing.iter().all(|(name, _)| !closed.contains(name)), "{:?}", firing);
         let counts = live.windows.counts();
         prop_assert_eq!(
             (counts.accepted + counts.late, counts.duplicate, counts.orphan + counts.late),
