@@ -202,7 +202,7 @@ proptest! {
             (wanted.accepted, wanted.duplicate, wanted.orphan)
         );
         let mut kept: Vec<Record> = Vec::new();
-        let unplaced = live.windows.for_each(|window| kept.push(window.into()));
+        let unplaced = live.windows.view().for_each(|window| kept.push(window.into()));
         prop_assert_eq!(kept, wanted.windows.clone());
         prop_assert_eq!((unplaced.orphan, unplaced.late), (0, 0));
         let open: BTreeSet<_> = wanted
@@ -289,7 +289,7 @@ fn alerts(window: &Record, now: Timestamp) -> Vec<Alert> {
             Alert::ContainmentOverdue,
             uncontained && decided_at.is_some_and(|decided_at| after(decided_at, 60)),
         ),
-        (Alert::AiActedFirst, window.ai_acted_first_at.is_some() && decided_at.is_none()),
+        (Alert::AiActedFirst, window.ai_acted_first_at.is_some()),
         (Alert::SeededCaseMissed, window.figures.seeded_case_caught == Some(false)),
     ]
     .into_iter()

@@ -85,6 +85,8 @@ pub enum Output<'o> {
         id: &'o str,
         /// The event's kind.
         kind: Kind,
+        /// How many it stands for: more than one if repeats were folded into it.
+        events: u64,
     },
     /// An event held for a while turns out to belong to a window that is final.
     Late {
@@ -94,5 +96,7 @@ pub enum Output<'o> {
         id: &'o str,
         /// The event's kind.
         kind: Kind,
+        /// How many it stands for: more than one if repeats were folded into it.
+        events: u64,
     },
 }

@@ -24,8 +24,8 @@ pub(crate) enum Said {
     Final(Box<Record>),
     Retracted(Name),
     Alert(Name, Alert, Transition),
-    Orphan(Workflow, String, String, Kind),
-    Late(Workflow, String, String, Kind),
+    Orphan(Workflow, String, String, Kind, u64),
+    Late(Workflow, String, String, Kind, u64),
 }
 
 /// The engine, what it said and when, and what stands after all that.
@@ -51,7 +51,6 @@ fn name(exposure: ExposureId<'_>) -> Name {
 }
 
 fn said(output: Output<'_>) -> Said {
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     match output {
         Output::Window { window, is_final: false } => Said::Window(Box::new(window.into())),
         Output::Window { window, is_final: true } => Said::Final(Box::new(window.into())),
@@ -62,11 +61,11 @@ fn said(output: Output<'_>) -> Said {
             }
             Said::Alert(name(exposure), alert, transition)
         }
-        Output::Orphan { key, id, kind } => {
-            Said::Orphan(key.workflow, key.credential_id.to_owned(), text(id), kind)
+        Output::Orphan { key, id, kind, events } => {
+            Said::Orphan(key.workflow, key.credential_id.to_owned(), id.to_owned(), kind, events)
         }
-        Output::Late { key, id, kind } => {
-            Said::Late(key.workflow, key.credential_id.to_owned(), text(id), kind)
+        Output::Late { key, id, kind, events } => {
+            Said::Late(key.workflow, key.credential_id.to_owned(), id.to_owned(), kind, events)
         }
     }
 }
@@ -185,11 +184,11 @@ impl Live {
             .collect()
     }
 
-    pub(crate) fn late(&self) -> usize {
-        self.said.iter().filter(|(_, said)| matches!(said, Said::Late(..))).count()
+    pub(crate) fn late(&self) -> u64 {
+        self.said.iter().map(|(_, said)| if let Said::Late(.., n) = said { *n } else { 0 }).sum()
     }
 
-    pub(crate) fn orphans(&self) -> usize {
-        self.said.iter().filter(|(_, said)| matches!(said, Said::Orphan(..))).count()
+    pub(crate) fn orphans(&self) -> u64 {
+        self.said.iter().map(|(_, said)| if let Said::Orphan(.., n) = said { *n } else { 0 }).sum()
     }
 }

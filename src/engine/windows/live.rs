@@ -105,22 +105,17 @@ impl Windows {
                     stays.push(*head);
                     kept.wait_for(Some(given_up_at));
                 }
-                Fate::Orphan => {
-                    self.counts.orphan += u64::from(head.weight);
-                    say(Output::Orphan {
-                        key: state.log.key,
-                        id: &head.id(state.log),
-                        kind: head.kind,
-                    });
-                }
-                Fate::Late => {
-                    self.counts.accepted -= u64::from(head.weight);
-                    self.counts.late += u64::from(head.weight);
-                    say(Output::Late {
-                        key: state.log.key,
-                        id: &head.id(state.log),
-                        kind: head.kind,
-                    });
+                Fate::Orphan | Fate::Late => {
+                    let (key, kind) = (state.log.key, head.kind);
+                    let (id, events) = (&*head.id(state.log), u64::from(head.weight));
+                    if *fate == Fate::Orphan {
+                        self.counts.orphan += events;
+                        say(Output::Orphan { key, id, kind, events });
+                    } else {
+                        self.counts.accepted -= events;
+                        self.counts.late += events;
+                        say(Output::Late { key, id, kind, events });
+                    }
                 }
             }
         }
