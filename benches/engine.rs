@@ -82,9 +82,9 @@ fn engine(criterion: &mut Criterion) {
         bencher.iter_batched(
             fresh,
             |mut windows| {
-                events.iter().for_each(|event| {
-                    black_box(windows.handle(event));
-                });
+                for event in &events {
+                    let _ = black_box(windows.handle(event));
+                }
                 windows
             },
             BatchSize::PerIteration,
@@ -98,9 +98,9 @@ fn engine(criterion: &mut Criterion) {
                 for line in &lines {
                     decoded.clear();
                     let _ = decode(Format::Auto, line, &context, &mut decoded);
-                    decoded.iter().for_each(|event| {
-                        black_box(windows.handle(event));
-                    });
+                    for event in &decoded {
+                        let _ = black_box(windows.handle(event));
+                    }
                 }
                 windows
             },
@@ -115,7 +115,7 @@ fn engine(criterion: &mut Criterion) {
                 let mut said = 0_u64;
                 for batch in events.chunks(1000) {
                     for event in batch {
-                        black_box(windows.handle(event));
+                        let _ = black_box(windows.handle(event));
                     }
                     let latest = batch.iter().map(|event| event.time).max();
                     windows.advance(latest.unwrap_or_default(), &mut |_| said += 1);
@@ -129,7 +129,7 @@ fn engine(criterion: &mut Criterion) {
 
     let mut held = fresh();
     for event in &events {
-        black_box(held.handle(event));
+        let _ = black_box(held.handle(event));
     }
     let (race, profiles) = (Race::default(), Profiles::default());
     let as_of = events.iter().map(|event| event.time).max().unwrap_or_default();
@@ -176,7 +176,7 @@ fn deadlines(criterion: &mut Criterion) {
     let mut windows =
         Windows::new(EngineConfig { settle: Some(Span::from_mins(10)), ..EngineConfig::default() });
     (0..OPEN).for_each(|number| {
-        black_box(windows.handle(&leak(number)));
+        let _ = black_box(windows.handle(&leak(number)));
     });
     let mut now = start + Span::from_millis(OPEN);
     windows.advance(now, &mut |_| {});
@@ -196,7 +196,7 @@ fn deadlines(criterion: &mut Criterion) {
             || {
                 let mut windows = Windows::new(EngineConfig::default());
                 (0..OPEN).for_each(|number| {
-                    black_box(windows.handle(&leak(number)));
+                    let _ = black_box(windows.handle(&leak(number)));
                 });
                 windows.advance(start + Span::from_millis(OPEN), &mut |_| {});
                 windows

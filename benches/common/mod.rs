@@ -4,21 +4,19 @@ use shutterlag::event::Event;
 use shutterlag::simulate::{Extent, Options, Simulation, write_event};
 
 /// The lines of `count` simulated events in delivery order, without line ends.
-pub fn lines(count: u64) -> Vec<Vec<u8>> {
+pub(crate) fn lines(count: u64) -> Vec<Vec<u8>> {
     events(count)
         .map(|event| {
             let mut line = Vec::new();
-            write_event(&event, &mut line);
-            while line.last() == Some(&b'\n') {
-                line.pop();
-            }
+            #[expect(clippy::expect_used, reason = "memory takes all that is written to it")]
+            write_event(&event, &mut line).expect("a write to memory");
             line
         })
         .collect()
 }
 
 /// `count` simulated events in delivery order.
-pub fn events(count: u64) -> impl Iterator<Item = Event<'static>> {
+pub(crate) fn events(count: u64) -> impl Iterator<Item = Event<'static>> {
     let options = Options { extent: Extent::Events(count), ..Options::DEFAULT };
     #[expect(clippy::expect_used, reason = "the default options are valid")]
     Simulation::new(options).expect("default options").events()

@@ -69,7 +69,7 @@ pub(super) fn decode<'a>(
     out: &mut Vec<Event<'a>>,
 ) -> Result<Decoded, Rejection> {
     let mut flat = Flat::default();
-    json::fill(&mut flat, text)?;
+    json::fill_fast(&mut flat, text)?;
     if flat.specversion.0 {
         return cloudevents::decode(text, context, out);
     }

@@ -7,7 +7,7 @@
 use serde_json::error::Category;
 
 use super::value::{Found, Slot};
-use super::{RejectReason, Rejection};
+use super::{RejectReason, Rejection, flat};
 use crate::config::Limits;
 
 /// The record as text, if its size, depth and encoding are acceptable.
@@ -62,6 +62,15 @@ fn deeper_than(json: &[u8], limit: usize) -> bool {
         }
     }
     false
+}
+
+/// [`fill`], sooner done where the record is plain: no escapes, no containers.
+#[inline]
+pub(super) fn fill_fast<'a, T: Slot<'a> + flat::Target<'a>>(
+    object: &mut T,
+    json: &'a str,
+) -> Result<(), Rejection> {
+    if flat::read(json, object) { Ok(()) } else { fill(object, json) }
 }
 
 /// Reads one JSON object into `object`, and expects nothing after it.

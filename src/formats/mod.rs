@@ -9,6 +9,7 @@ mod cloudevents;
 mod eventbridge;
 mod excerpt;
 mod field;
+mod flat;
 mod github;
 mod gitleaks;
 mod identity;

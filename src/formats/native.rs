@@ -59,7 +59,7 @@ pub(super) fn decode<'a>(
     out: &mut Vec<Event<'a>>,
 ) -> Result<Decoded, Rejection> {
     let mut flat = Flat::default();
-    json::fill(&mut flat, text)?;
+    json::fill_fast(&mut flat, text)?;
     out.push(flat.event(Fallback::default(), &context.limits)?);
     Ok(Decoded::Events)
 }

@@ -49,6 +49,12 @@ pub(super) trait Slot<'de>: Default {
     /// What the record holds there.
     fn found(&self) -> Found;
 
+    /// Takes a scalar that was read elsewhere; false when it has a value
+    /// already, or wants more than a scalar.
+    fn set(&mut self, _: Scalar<'de>) -> bool {
+        false
+    }
+
     /// A field given twice within the value.
     fn duplicate(&self) -> Option<&'static str> {
         None
@@ -69,6 +75,7 @@ impl<'de, T: Slot<'de>> DeserializeSeed<'de> for Into<'_, T> {
 
 /// A value that is not a container, borrowed from the record where it can be.
 #[derive(Clone, Default)]
+#[cfg_attr(test, derive(Debug))]
 pub(super) enum Scalar<'a> {
     #[default]
     Absent,
@@ -88,6 +95,15 @@ impl<'de: 'a, 'a> Slot<'de> for Scalar<'a> {
     fn fill<D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error> {
         *self = deserializer.deserialize_any(ScalarVisitor)?;
         Ok(())
+    }
+
+    #[inline]
+    fn set(&mut self, value: Scalar<'de>) -> bool {
+        let free = matches!(self, Scalar::Absent);
+        if free {
+            *self = value;
+        }
+        free
     }
 
     #[inline]
@@ -155,6 +171,7 @@ impl<'de> Visitor<'de> for ScalarVisitor {
 
 /// Whether a field is there at all; its value is never looked at.
 #[derive(Clone, Copy, Default)]
+#[cfg_attr(test, derive(Debug))]
 pub(super) struct Seen(pub(super) bool);
 
 impl<'de> Slot<'de> for Seen {
@@ -171,6 +188,7 @@ impl<'de> Slot<'de> for Seen {
 
 /// A value left as it stands in the record, to be read in a second step.
 #[derive(Clone, Copy, Default)]
+#[cfg_attr(test, derive(Debug))]
 pub(super) struct Verbatim<'a>(Option<&'a RawValue>);
 
 impl<'a> Verbatim<'a> {
@@ -240,6 +258,7 @@ macro_rules! note_scalars {
 }
 
 /// The elements of an array, as many as are worth keeping.
+#[cfg_attr(test, derive(Debug))]
 pub(super) struct List<T> {
     found: Found,
     duplicate: Option<&'static str>,
@@ -317,6 +336,7 @@ macro_rules! object {
     ($(#[$meta:meta])* $name:ident { $($field:ident: $type:ty = $key:literal),+ $(,)? }) => {
         $(#[$meta])*
         #[derive(Default)]
+        #[cfg_attr(test, derive(Debug))]
         pub(in crate::formats) struct $name<'a> {
             found: $crate::formats::value::Found,
             duplicate: Option<&'static str>,
@@ -353,6 +373,19 @@ macro_rules! object {
                 #[inline]
                 fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Key, D::Error> {
                     deserializer.deserialize_identifier(KeyVisitor)
+                }
+            }
+
+            impl<'a> $crate::formats::flat::Target<'a> for $name<'a> {
+                #[inline]
+                fn set_field(
+                    &mut self,
+                    named: &[u8],
+                    given: $crate::formats::value::Scalar<'a>,
+                ) -> bool {
+                    $(const $field: &[u8] = $key.as_bytes();)+
+                    self.found = Found::Object;
+                    match named { $($field => self.$field.set(given),)+ _ => true }
                 }
             }
 

@@ -1,0 +1,266 @@
+//! A fast reader for the plainest of JSON: one object of scalars, no escapes.
+//!
+//! Invariants: whatever this reader accepts, the full JSON parser accepts with
+//! the same result (a property test holds them together); whatever it does not
+//! accept, it leaves to that parser, which alone says what is wrong.
+
+use std::borrow::Cow;
+
+use super::value::Scalar;
+
+/// An object that takes scalars by name.
+pub(super) trait Target<'a>: Default {
+    /// Puts `value` into the field `key`. False when that is not as simple: a
+    /// repeat, or a field that is more than a scalar. Unknown fields are ignored.
+    fn set_field(&mut self, key: &[u8], value: Scalar<'a>) -> bool;
+}
+
+/// Reads `json` into `target`; false, with `target` as new, when it is not plain.
+pub(super) fn read<'a>(json: &'a str, target: &mut impl Target<'a>) -> bool {
+    let plain = (Reader { json, at: 0 }).object(target).is_some();
+    if !plain {
+        *target = Default::default();
+    }
+    plain
+}
+
+struct Reader<'a> {
+    json: &'a str,
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn object(&mut self, target: &mut impl Target<'a>) -> Option<()> {
+        self.token(b'{')?;
+        loop {
+            self.token(b'"')?;
+            let key = self.text_rest()?;
+            self.token(b':')?;
+            let value = self.value()?;
+            if !target.set_field(key.as_bytes(), value) {
+                return None;
+            }
+            match self.skip_blanks()? {
+                b',' => self.at += 1,
+                b'}' => break,
+                _ => return None,
+            }
+        }
+        self.at += 1;
+        self.skip_blanks().is_none().then_some(())
+    }
+
+    fn value(&mut self) -> Option<Scalar<'a>> {
+        match self.skip_blanks()? {
+            b'"' => {
+                self.at += 1;
+                self.text_rest().map(|text| Scalar::Text(Cow::Borrowed(text)))
+            }
+            b'0'..=b'9' => self.number(),
+            b't' => self.word("true", Scalar::Bool(true)),
+            b'f' => self.word("false", Scalar::Bool(false)),
+            b'n' => self.word("null", Scalar::Null),
+            _ => None,
+        }
+    }
+
+    fn byte(&self) -> Option<u8> {
+        self.json.as_bytes().get(self.at).copied()
+    }
+
+    /// The next byte that is not blank, without passing it; `None` at the end.
+    fn skip_blanks(&mut self) -> Option<u8> {
+        while let Some(byte) = self.byte() {
+            if !matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
+                return Some(byte);
+            }
+            self.at += 1;
+        }
+        None
+    }
+
+    fn token(&mut self, want: u8) -> Option<()> {
+        (self.skip_blanks()? == want).then(|| self.at += 1)
+    }
+
+    fn word(&mut self, word: &str, value: Scalar<'a>) -> Option<Scalar<'a>> {
+        let end = self.at + word.len();
+        let found = self.json.as_bytes().get(self.at..end)? == word.as_bytes();
+        self.at = end;
+        found.then_some(value)
+    }
+
+    /// The text up to its closing quote, which is passed; the opening one has been.
+    fn text_rest(&mut self) -> Option<&'a str> {
+        let rest = self.json.get(self.at..)?;
+        let length = plain_length(rest.as_bytes())?;
+        self.at += length + 1;
+        rest.get(..length)
+    }
+
+    /// A whole number, or one with decimals; signs and exponents are not plain.
+    fn number(&mut self) -> Option<Scalar<'a>> {
+        let start = self.at;
+        let whole = self.digits();
+        let number = self.json.get(start..self.at)?;
+        if whole > 18 || (whole > 1 && number.starts_with('0')) {
+            return None;
+        }
+        if self.byte() == Some(b'.') {
+            self.at += 1;
+            if self.digits() == 0 {
+                return None;
+            }
+            let number = self.json.get(start..self.at)?.parse().ok()?;
+            return self.number_ends().then_some(Scalar::Float(number));
+        }
+        let number = number.parse().ok()?;
+        self.number_ends().then_some(Scalar::Unsigned(number))
+    }
+
+    fn digits(&mut self) -> usize {
+        let start = self.at;
+        while self.byte().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.at += 1;
+        }
+        self.at - start
+    }
+
+    fn number_ends(&self) -> bool {
+        matches!(self.byte(), Some(b',' | b'}' | b' ' | b'\t' | b'\n' | b'\r'))
+    }
+}
+
+/// Bytes before the closing quote; `None` if an escape or a control character
+/// comes first, or the end. Eight bytes at a time: in each, the top bit of a
+/// byte of `stop` is set where the byte is a quote, a backslash or below 0x20
+/// (and in some after it, which does not matter: the first is looked for).
+fn plain_length(text: &[u8]) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const TOPS: u64 = 0x8080_8080_8080_8080;
+    let zero_at = |word: u64| word.wrapping_sub(ONES) & !word & TOPS;
+    let chunks = text.chunks_exact(8);
+    let mut length = 0;
+    for chunk in chunks {
+        let word = u64::from_le_bytes(chunk.try_into().ok()?);
+        let quote = zero_at(word ^ (ONES * u64::from(b'"')));
+        let escape = zero_at(word ^ (ONES * u64::from(b'\\')));
+        let control = word.wrapping_sub(ONES * 0x20) & !word & TOPS;
+        let stop = quote | escape | control;
+        if stop != 0 {
+            length += stop.trailing_zeros() as usize / 8;
+            return (text[length] == b'"').then_some(length);
+        }
+        length += 8;
+    }
+    let stop = text[length..].iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))?;
+    (text[length + stop] == b'"').then_some(length + stop)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::formats::json;
+    use crate::formats::native::Flat;
+
+    /// What is in a target, field by field.
+    fn shown(flat: &Flat<'_>) -> String {
+        format!("{flat:?}")
+    }
+
+    fn agree(text: &str) -> bool {
+        let mut fast = Flat::default();
+        let plain = read(text, &mut fast);
+        let mut full = Flat::default();
+        let good = json::fill(&mut full, text).is_ok();
+        if plain {
+            assert!(good, "accepted here only: {text}");
+            assert_eq!(shown(&fast), shown(&full), "{text}");
+        } else {
+            assert_eq!(shown(&fast), shown(&Flat::default()), "not left as new: {text}");
+        }
+        plain
+    }
+
+    #[test]
+    fn plain_objects_are_read() {
+        for text in [
+            r#"{"type":"leak.detected","id":"a","seeded":true,"confidence":0.93}"#,
+            " {\t\"id\" : \"é\u{1f600}\" ,\r\n \"x\": null, \"batch_size\": 12 } ",
+            r#"{"id":"12345678\u00e9"}"#.replace("\\u00e9", "é").as_str(),
+            r#"{"confidence":0.1234567890123456789012345678901}"#,
+        ] {
+            assert!(agree(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_left_alone() {
+        for text in [
+            "",
+            "{",
+            "{}",
+            "{} ",
+            "[]",
+            "null",
+            r#"{"id""#,
+            r#"{"id":}"#,
+            r#"{"id":"a"}x"#,
+            r#"{"id":"a",}"#,
+            r#"{"id":"a\n"}"#,
+            "{\"id\":\"a\nb\"}",
+            r#"{"id":"a","id":"b"}"#,
+            r#"{"specversion":"1.0"}"#,
+            r#"{"id":[]}"#,
+            r#"{"x":{}}"#,
+            r#"{"batch_size":01}"#,
+            r#"{"batch_size":-1}"#,
+            r#"{"confidence":1e3}"#,
+            r#"{"confidence":1.}"#,
+            r#"{"confidence":.5}"#,
+            r#"{"batch_size":12345678901234567890}"#,
+            r#"{"id":truth}"#,
+            r#"{"id":"abcdefghijklmnop\"q"}"#,
+            "{\"id\":\"abcdefghijk\u{1}lmnop\"}",
+        ] {
+            assert!(!agree(text), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_the_full_parser_on_near_json(
+            text in r#"[ \t]{0,2}\{("(id|time|confidence|x|specversion|seeded|batch_size)" ?: ?("[a-zé\\"\x01 ]{0,20}"|[0-9.eE+-]{1,22}|true|fals|null|\{\}|\[1\]) ?,?){0,5}\}?[ x]{0,1}"#
+        ) {
+            agree(&text);
+        }
+
+        #[test]
+        fn agrees_with_the_full_parser_on_objects(
+            entries in proptest::collection::vec(("[a-z_]{1,12}", any::<(u32, f64, String, u8)>()), 0..6)
+        ) {
+            let object: serde_json::Map<String, serde_json::Value> = entries
+                .into_iter()
+                .map(|(key, (whole, float, text, pick))| {
+                    let value = match pick % 4 {
+                        0 => serde_json::json!(whole),
+                        1 => serde_json::json!(float),
+                        2 => serde_json::json!(text),
+                        _ => serde_json::json!(pick > 128),
+                    };
+                    (key, value)
+                })
+                .collect();
+            agree(&serde_json::Value::Object(object).to_string());
+        }
+
+        #[test]
+        fn finds_the_end_of_a_text_as_a_walk_would(text in proptest::collection::vec(any::<u8>(), 0..40)) {
+            let end = text.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
+            let want = end.filter(|end| text[*end] == b'"');
+            prop_assert_eq!(plain_length(&text), want);
+        }
+    }
+}
