@@ -1,6 +1,6 @@
 //! Recognises the format of each record by itself.
 //!
-//! Invariants: a native event is decoded in the same single pass as with its
+//! Invariants: a native event is decoded in the same passes as with its
 //! format given; any other record costs one more pass, over its top-level keys;
 //! recognition looks at which keys there are, never at free text.
 
@@ -69,7 +69,7 @@ pub(super) fn decode<'a>(
     out: &mut Vec<Event<'a>>,
 ) -> Result<Decoded, Rejection> {
     let mut flat = Flat::default();
-    json::fill_fast(&mut flat, text)?;
+    json::fill(&mut flat, text)?;
     if flat.specversion.0 {
         return cloudevents::decode(text, context, out);
     }

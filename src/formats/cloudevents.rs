@@ -94,6 +94,7 @@ pub(super) fn decode<'a>(
                 .decode(data.as_bytes())
                 .map_err(|_| invalid("data_base64", "padded standard base64"))?;
             let data = json::text(&data, &context.limits)?;
+            json::check_depth(data, &context.limits)?;
             let mut events = Vec::new();
             let decoded = decode_data(data, fallback, context, &mut events)?;
             out.extend(events.into_iter().map(|event| -> Event<'a> { into_owned(event) }));

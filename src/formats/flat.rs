@@ -132,29 +132,36 @@ impl<'a> Reader<'a> {
 }
 
 /// Bytes before the closing quote; `None` if an escape or a control character
-/// comes first, or the end. Eight bytes at a time: in each, the top bit of a
-/// byte of `stop` is set where the byte is a quote, a backslash or below 0x20
-/// (and in some after it, which does not matter: the first is looked for).
+/// comes first, or the end. Sixteen bytes at a time, so that for most names and
+/// values the processor guesses right how often it goes round.
 fn plain_length(text: &[u8]) -> Option<usize> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const TOPS: u64 = 0x8080_8080_8080_8080;
-    let zero_at = |word: u64| word.wrapping_sub(ONES) & !word & TOPS;
-    let chunks = text.chunks_exact(8);
+    let (pieces, rest) = text.as_chunks::<16>();
     let mut length = 0;
-    for chunk in chunks {
-        let word = u64::from_le_bytes(chunk.try_into().ok()?);
-        let quote = zero_at(word ^ (ONES * u64::from(b'"')));
-        let escape = zero_at(word ^ (ONES * u64::from(b'\\')));
-        let control = word.wrapping_sub(ONES * 0x20) & !word & TOPS;
-        let stop = quote | escape | control;
-        if stop != 0 {
-            length += stop.trailing_zeros() as usize / 8;
+    for piece in pieces {
+        let word = u128::from_le_bytes(*piece);
+        let (low, high) = (stops(word as u64), stops((word >> 64) as u64));
+        if low | high != 0 {
+            let at = if low == 0 { 64 + high.trailing_zeros() } else { low.trailing_zeros() };
+            length += at as usize / 8;
             return (text[length] == b'"').then_some(length);
         }
-        length += 8;
+        length += 16;
     }
-    let stop = text[length..].iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))?;
-    (text[length + stop] == b'"').then_some(length + stop)
+    length += rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))?;
+    (text[length] == b'"').then_some(length)
+}
+
+/// Marks bytes of `word` that a plain text cannot hold: the top bit is set of
+/// the first byte, in memory order, that is a quote, a backslash or below 0x20
+/// (perhaps of some after it, but of none before).
+fn stops(word: u64) -> u64 {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const TOPS: u64 = ONES << 7;
+    let zero = |word: u64| word.wrapping_sub(ONES) & !word;
+    let quote = zero(word ^ (ONES * b'"' as u64));
+    let escape = zero(word ^ (ONES * b'\\' as u64));
+    let control = word.wrapping_sub(ONES * 0x20) & !word;
+    (quote | escape | control) & TOPS
 }
 
 #[cfg(test)]

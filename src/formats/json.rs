@@ -1,31 +1,21 @@
 //! From hostile bytes to a target of [`value`](super::value): the checks that
 //! come before any field is looked at.
 //!
-//! Invariants: nothing recursive runs before the depth is known to be within
-//! the limit; a fault is told by its class and place, never by the text there.
+//! Invariants: the full parser, which recurses, runs only after the depth is known
+//! to be within the limit; a fault is told by its class and place, never by the text there.
 
 use serde_json::error::Category;
 
 use super::value::{Found, Slot};
-use super::{RejectReason, Rejection, flat};
+use super::{RejectReason, Rejection};
 use crate::config::Limits;
 
-/// The record as text, if its size, depth and encoding are acceptable.
+/// The record as text, if its size and encoding are acceptable.
 pub(super) fn text<'a>(record: &'a [u8], limits: &Limits) -> Result<&'a str, Rejection> {
     if record.len() > limits.record_bytes {
         return Err(Rejection::new(
             RejectReason::TooLarge,
             format!("{} bytes, the limit is {}", record.len(), limits.record_bytes),
-        ));
-    }
-    // A record with few opening brackets cannot be deep: counting them is
-    // cheaper than to tell which of them stand within strings.
-    let opening =
-        memchr::memchr2_iter(b'[', b'{', record).take(limits.depth.saturating_add(1)).count();
-    if opening > limits.depth && deeper_than(record, limits.depth) {
-        return Err(Rejection::new(
-            RejectReason::TooDeep,
-            format!("nested deeper than {} levels", limits.depth),
         ));
     }
     std::str::from_utf8(record).map_err(|error| {
@@ -34,6 +24,23 @@ pub(super) fn text<'a>(record: &'a [u8], limits: &Limits) -> Result<&'a str, Rej
             format!("not UTF-8 at byte {}", error.valid_up_to()),
         )
     })
+}
+
+/// Refuses a record that nests deeper than allowed. To be called before
+/// [`fill`], which leaves that to its caller.
+pub(super) fn check_depth(text: &str, limits: &Limits) -> Result<(), Rejection> {
+    // A record with few opening brackets cannot be deep: counting them is
+    // cheaper than to tell which of them stand within strings.
+    let opening = memchr::memchr2_iter(b'[', b'{', text.as_bytes());
+    if opening.take(limits.depth.saturating_add(1)).count() > limits.depth
+        && deeper_than(text.as_bytes(), limits.depth)
+    {
+        return Err(Rejection::new(
+            RejectReason::TooDeep,
+            format!("nested deeper than {} levels", limits.depth),
+        ));
+    }
+    Ok(())
 }
 
 /// Whether objects and arrays nest deeper than `limit` anywhere in `json`.
@@ -62,15 +69,6 @@ fn deeper_than(json: &[u8], limit: usize) -> bool {
         }
     }
     false
-}
-
-/// [`fill`], sooner done where the record is plain: no escapes, no containers.
-#[inline]
-pub(super) fn fill_fast<'a, T: Slot<'a> + flat::Target<'a>>(
-    object: &mut T,
-    json: &'a str,
-) -> Result<(), Rejection> {
-    if flat::read(json, object) { Ok(()) } else { fill(object, json) }
 }
 
 /// Reads one JSON object into `object`, and expects nothing after it.
@@ -129,9 +127,9 @@ mod tests {
         assert!(deeper_than(br#"["[",{"a":[]}]"#, 2));
         assert!(!deeper_than(b"[][][]]]]]][]", 1));
         let limits = Limits { depth: 3, ..Limits::DEFAULT };
-        assert_eq!(text(b"[[[]]]", &limits), Ok("[[[]]]"));
-        assert_eq!(text(b"[[[[]]]]", &limits).unwrap_err().reason, RejectReason::TooDeep);
-        assert!(text(br#"["[[[[[[",[[]]]"#, &limits).is_ok());
+        assert_eq!(check_depth("[[[]]]", &limits), Ok(()));
+        assert_eq!(check_depth("[[[[]]]]", &limits).unwrap_err().reason, RejectReason::TooDeep);
+        assert!(check_depth(r#"["[[[[[[",[[]]]"#, &limits).is_ok());
     }
 
     #[test]

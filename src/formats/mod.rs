@@ -98,7 +98,13 @@ pub fn decode<'a>(
     out: &mut Vec<Event<'a>>,
 ) -> Result<Decoded, Rejection> {
     let before = out.len();
-    let decoded = json::text(record, &context.limits).and_then(|json| match format {
+    let json = json::text(record, &context.limits)?;
+    if matches!(format, Format::Auto | Format::Native)
+        && let Some(decoded) = native::decode_plain(json, &context.limits, out)
+    {
+        return decoded;
+    }
+    let decoded = json::check_depth(json, &context.limits).and_then(|()| match format {
         Format::Auto => auto::decode(json, context, out),
         Format::Native => native::decode(json, context, out),
         Format::CloudEvents => cloudevents::decode(json, context, out),
@@ -125,8 +131,9 @@ pub fn decode_binary<'a>(
     out: &mut Vec<Event<'a>>,
 ) -> Result<Decoded, Rejection> {
     let before = out.len();
-    let decoded = json::text(record, &context.limits)
-        .and_then(|json| cloudevents::decode_binary(attributes, json, context, out));
+    let json = json::text(record, &context.limits)?;
+    let decoded = json::check_depth(json, &context.limits)
+        .and_then(|()| cloudevents::decode_binary(attributes, json, context, out));
     if decoded.is_err() {
         out.truncate(before);
     }

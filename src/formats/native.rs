@@ -1,6 +1,6 @@
 //! The project's own form: one flat object. The path that has to be fast.
 //!
-//! Invariants: one pass over the record, texts borrowed from it; only the
+//! Invariants: one pass over a plain record, texts borrowed from it; only the
 //! fields of the event's own kind are looked at, all others are ignored,
 //! whatever they hold.
 
@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use super::field::required;
 use super::value::{Scalar, Seen, object};
-use super::{Context, Decoded, RejectReason, Rejection, json};
+use super::{Context, Decoded, RejectReason, Rejection, flat, json};
 use crate::config::Limits;
 use crate::event::{
     Actor, Body, DecisionMade, Event, Kind, LeakDetected, TriageCompleted, Workflow,
@@ -59,9 +59,26 @@ pub(super) fn decode<'a>(
     out: &mut Vec<Event<'a>>,
 ) -> Result<Decoded, Rejection> {
     let mut flat = Flat::default();
-    json::fill_fast(&mut flat, text)?;
+    json::fill(&mut flat, text)?;
     out.push(flat.event(Fallback::default(), &context.limits)?);
     Ok(Decoded::Events)
+}
+
+/// Decodes a native event whose JSON is plain, as nearly all are; `None` when
+/// it is anything else, which the full parser then looks at.
+pub(super) fn decode_plain<'a>(
+    text: &'a str,
+    limits: &Limits,
+    out: &mut Vec<Event<'a>>,
+) -> Option<Result<Decoded, Rejection>> {
+    let mut flat = Flat::default();
+    if !flat::read(text, &mut flat) || flat.known_kind().is_none() {
+        return None;
+    }
+    Some(flat.event(Fallback::default(), limits).map(|event| {
+        out.push(event);
+        Decoded::Events
+    }))
 }
 
 /// What an envelope says where the event itself is silent.
