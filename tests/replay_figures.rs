@@ -1,8 +1,6 @@
 //! Every figure of `replay` follows from the ledger: it is worked out here anew
 //! from the times in `windows.ndjson` and compared.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
-
 mod replay;
 
 use replay::case::{CASES, MINUTE, close, start};
