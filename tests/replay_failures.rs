@@ -70,7 +70,7 @@ fn files_without_permission() {
     let directory = with_good_files();
     let file = directory.path().join("secret.ndjson");
     fs::write(&file, events::detection(3)).unwrap();
-    fs::set_permissions(&file, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
     // Whoever may read everything may read this as well.
     if fs::File::open(&file).is_err() {
         let (_, summary) = assert_unreadable(directory.path(), "secret.ndjson");

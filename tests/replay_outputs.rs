@@ -1,8 +1,6 @@
 //! What `replay` writes is complete, well-formed and agrees with itself: the
 //! files, the summary, the metrics and the histograms tell of the same windows.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
-
 mod replay;
 
 use std::collections::BTreeMap;

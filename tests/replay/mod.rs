@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests are tests")]
 
+pub(crate) mod canary;
 pub(crate) mod case;
 pub(crate) mod dice;
 pub(crate) mod events;
