@@ -15,8 +15,8 @@ const PAGE: &str = include_str!("../examples/README.md");
 /// The page's command with `has` in it, as arguments of the program.
 fn command(has: &str) -> Vec<&'static str> {
     let spans = PAGE.split('`').map(str::trim);
-    let commands = spans.flat_map(str::lines).filter(|line| line.starts_with("shutterlag "));
-    let found = commands.filter(|line| line.contains(has)).next_back().unwrap();
+    let mut commands = spans.flat_map(str::lines).filter(|line| line.starts_with("shutterlag "));
+    let found = commands.rfind(|line| line.contains(has)).unwrap();
     found.split_whitespace().skip(1).collect()
 }
 

@@ -133,6 +133,43 @@ fn order_redelivery_and_packing_change_nothing() {
     }
 }
 
+#[test]
+fn as_of_a_moment_is_as_if_nothing_later_had_been_read() {
+    for seed in [1, 2] {
+        let options =
+            Options { seed, extent: Extent::Events(2_000), skew: 0.05, ..Options::DEFAULT };
+        let (lines, _) = events::simulated(options);
+        let directory = tempfile::tempdir().unwrap();
+        let (all, some) = (directory.path().join("all"), directory.path().join("some"));
+        fs::write(&all, events::ndjson(&lines)).unwrap();
+        // To the millisecond the time of an event: that one still counts.
+        let time = |line: &[u8]| serde_json::from_slice::<Value>(line).unwrap()["time"].clone();
+        let moment = time(&lines[1_200]);
+        let earlier: Vec<_> =
+            lines.iter().filter(|line| ms(&time(line)) <= ms(&moment)).cloned().collect();
+        assert!(earlier.len() > 1_000 && earlier.len() < 1_500);
+        fs::write(&some, events::ndjson(&earlier)).unwrap();
+        let run = |file: &Path, out: &str| {
+            let out = Out(directory.path().join(out));
+            let run = Run::replay().key(KEY).arg("--json").arg("--out").arg(&out.0).arg(file);
+            let summary = run.args(["--as-of", moment.as_str().unwrap()]).go().exits(0).json();
+            (out, summary)
+        };
+        let ((cut, cut_summary), (fewer, fewer_summary)) = (run(&all, "a"), run(&some, "b"));
+        for name in ["windows.ndjson", "alerts.ndjson", "findings.ndjson"] {
+            assert!(cut.bytes(name) == fewer.bytes(name), "seed {seed}: {name}");
+        }
+        let left_out = (lines.len() - earlier.len()) as u64;
+        assert_eq!(number(&cut_summary, "events.skipped"), left_out);
+        assert_eq!(cut_summary["as_of"], moment);
+        let told = |mut summary: Value| {
+            summary["events"].as_object_mut().unwrap().remove("skipped").unwrap();
+            undelivered(summary)
+        };
+        assert_eq!(told(cut_summary), told(fewer_summary), "seed {seed}");
+    }
+}
+
 /// Events that are at most ten minutes late, each delivered once.
 fn nearly_in_order(seed: u64) -> Options {
     Options {
