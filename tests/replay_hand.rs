@@ -25,6 +25,7 @@ mod replay;
 
 use std::path::Path;
 
+use replay::prom::Scrape;
 use replay::{KEY, Out, Run, fields};
 use serde_json::Value;
 
@@ -109,6 +110,28 @@ fn alerts_and_findings_are_as_worked_out() {
         };
         assert_same_lines(&sorted(&out.text(name)), &sorted(&expected));
     }
+}
+
+#[test]
+fn a_review_at_the_bound_is_not_within_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let (out, _) = replayed(directory.path());
+    let scrape = Scrape::parse(&out.text("metrics.prom"));
+    let within = |le: &str| {
+        let labels = [("stage", "time_to_review"), ("le", le)];
+        scrape.sum("shutterlag_stage_duration_seconds_bucket", &labels)
+    };
+    // 540.000 s is contested, 1020.000 s is behind: as in the bands.
+    assert_eq!([within("540"), within("1020"), within("+Inf")], [16.0, 18.0, 19.0]);
+    // Counted from the exposure: cred-04 for advice, cred-16 for a review, cred-02 for containment.
+    let oldest = |awaiting: &str| {
+        let labels = [("awaiting", awaiting)];
+        scrape.sum("shutterlag_oldest_open_window_seconds", &labels)
+    };
+    assert_eq!(
+        [oldest("triage"), oldest("review"), oldest("containment")],
+        [25_800.0, 3_600.0, 36_000.0]
+    );
 }
 
 #[test]
