@@ -111,7 +111,6 @@ fn damaged_compression() {
 }
 
 #[test]
-#[ignore = "only the first ten refusals are searched for unreadable inputs"]
 fn an_unreadable_file_behind_much_rubbish_is_still_told() {
     let directory = with_good_files();
     fs::write(directory.path().join("a.ndjson"), "rubbish\n".repeat(50)).unwrap();
@@ -203,7 +202,6 @@ fn wrong_usage_says_what_would_be_right() {
 }
 
 #[test]
-#[ignore = "these mistakes of usage end with status 1"]
 fn arguments_that_contradict_each_other_are_wrong_usage() {
     let directory = with_good_files();
     for (args, said) in [

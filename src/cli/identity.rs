@@ -1,7 +1,6 @@
 //! The key under which secrets and reviewers get their names.
 
-use std::error::Error;
-
+use super::CliError;
 use crate::formats::Identity;
 
 /// The environment variable that holds the key.
@@ -20,22 +19,18 @@ pub(super) struct Keyed {
 ///
 /// # Errors
 /// A key that is too short or not Unicode, or no source of randomness.
-pub(super) fn from_environment() -> Result<Keyed, Box<dyn Error>> {
-    match std::env::var(VARIABLE) {
-        Ok(key) if !key.is_empty() => {
-            let identity =
-                Identity::new(key.as_bytes()).map_err(|error| format!("{VARIABLE}: {error}"))?;
-            Ok(Keyed { identity, random: false })
-        }
+pub(super) fn from_environment() -> Result<Keyed, CliError> {
+    let failed = |why: &dyn std::fmt::Display| CliError::Failed(format!("{VARIABLE}: {why}"));
+    let (key, random) = match std::env::var(VARIABLE) {
+        Ok(key) if !key.is_empty() => (key.into_bytes(), false),
         // The value itself must not get into the message.
-        Err(std::env::VarError::NotUnicode(_)) => {
-            Err(format!("{VARIABLE}: not valid Unicode").into())
-        }
+        Err(std::env::VarError::NotUnicode(_)) => return Err(failed(&"not valid Unicode")),
         _ => {
-            let mut key = [0; 32];
-            getrandom::fill(&mut key)
-                .map_err(|error| format!("no randomness for a key: {error}"))?;
-            Ok(Keyed { identity: Identity::new(&key)?, random: true })
+            let mut key = vec![0; 32];
+            getrandom::fill(&mut key).map_err(|error| failed(&error))?;
+            (key, true)
         }
-    }
+    };
+    let identity = Identity::new(&key).map_err(|error| failed(&error))?;
+    Ok(Keyed { identity, random })
 }

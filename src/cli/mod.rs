@@ -4,6 +4,8 @@ mod identity;
 pub mod replay;
 pub mod simulate;
 
+use std::fmt;
+use std::io;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -23,6 +25,41 @@ enum Command {
     Replay(Box<replay::Args>),
     /// Write the events of a made-up organisation whose truth is known.
     Simulate(Box<simulate::SimulateArgs>),
+}
+
+/// Why a command could not do its work.
+#[derive(Debug)]
+pub enum CliError {
+    /// The arguments contradict each other or themselves.
+    Usage(String),
+    /// Something outside failed.
+    Failed(String),
+}
+
+impl fmt::Display for CliError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (CliError::Usage(why) | CliError::Failed(why)) = self;
+        f.write_str(why)
+    }
+}
+
+impl std::error::Error for CliError {}
+
+impl From<io::Error> for CliError {
+    fn from(error: io::Error) -> CliError {
+        CliError::Failed(error.to_string())
+    }
+}
+
+impl From<simulate::SimulateError> for CliError {
+    fn from(error: simulate::SimulateError) -> CliError {
+        match error {
+            simulate::SimulateError::Option(_) | simulate::SimulateError::SameFile(_) => {
+                CliError::Usage(error.to_string())
+            }
+            error => CliError::Failed(error.to_string()),
+        }
+    }
 }
 
 /// How a command ended.
@@ -51,13 +88,15 @@ impl From<Outcome> for ExitCode {
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Replay(args) => replay::run(*args),
-        Command::Simulate(args) => simulate::run(&args).map(|_| Outcome::Fine).map_err(Into::into),
+        Command::Simulate(args) => {
+            simulate::run(&args).map(|_| Outcome::Fine).map_err(CliError::from)
+        }
     };
     match result {
         Ok(outcome) => outcome.into(),
         Err(error) => {
             eprintln!("shutterlag: {error}");
-            ExitCode::FAILURE
+            ExitCode::from(if matches!(error, CliError::Usage(_)) { 2 } else { 1 })
         }
     }
 }

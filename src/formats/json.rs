@@ -104,16 +104,17 @@ fn not_one_object(found: Found, duplicate: Option<&'static str>) -> Rejection {
 /// The class and place of a fault; the library's message stays behind.
 #[cold]
 fn syntax(error: &serde_json::Error) -> Rejection {
-    let (line, column) = (error.line(), error.column());
+    let place = match (error.line(), error.column()) {
+        (1, column) => format!("column {column}"),
+        (line, column) => format!("line {line} of the record, column {column}"),
+    };
     match error.classify() {
-        Category::Eof => Rejection::new(
-            RejectReason::Truncated,
-            format!("ends too early, at line {line} column {column}"),
-        ),
-        Category::Syntax | Category::Data | Category::Io => Rejection::new(
-            RejectReason::InvalidJson,
-            format!("not JSON at line {line} column {column}"),
-        ),
+        Category::Eof => {
+            Rejection::new(RejectReason::Truncated, format!("ends too early, at {place}"))
+        }
+        Category::Syntax | Category::Data | Category::Io => {
+            Rejection::new(RejectReason::InvalidJson, format!("not JSON at {place}"))
+        }
     }
 }
 

@@ -165,10 +165,16 @@ fn oversight(out: &mut String, summary: &Summary) -> fmt::Result {
     }
     let share = |count: u64| percent(count as f64 / reviews as f64);
     let row = |out: &mut String, name: &str, count: u64, note: &str| {
-        writeln!(out, "  {name:<24}{count:>9}  {:>7}  {note}", share(count))
+        let line = format!("  {name:<24}{count:>9}  {:>7}  {note}", share(count));
+        writeln!(out, "{}", line.trim_end())
     };
     row(out, "meaningful", oversight.meaningful, "no sign to the contrary")?;
-    row(out, "hollow", oversight.hollow, "at least one of:")?;
+    row(
+        out,
+        "hollow",
+        oversight.hollow,
+        if oversight.hollow > 0 { "at least one of:" } else { "" },
+    )?;
     for reason in HollowReason::ALL {
         let count = oversight.by_reason.get(*reason);
         if count > 0 {

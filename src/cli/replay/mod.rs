@@ -4,7 +4,6 @@ mod bar;
 mod files;
 mod refusals;
 
-use std::error::Error;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -13,8 +12,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use self::bar::Bar;
 use self::files::Files;
 use self::refusals::{Refusals, Told};
-use super::Outcome;
 use super::identity::{self, Keyed};
+use super::{CliError, Outcome};
 use crate::config::{EngineConfig, Limits, Profiles};
 use crate::engine::attacker::{CurveSetting, Race};
 use crate::engine::summary::{EventCounts, Summary, Tally};
@@ -98,7 +97,7 @@ fn words<T: Clone + Send + Sync + 'static>(
 /// # Errors
 /// When an output cannot be written or an argument contradicts another. Inputs
 /// that cannot be read are told, and show in the outcome.
-pub fn run(args: Args) -> Result<Outcome, Box<dyn Error>> {
+pub fn run(args: Args) -> Result<Outcome, CliError> {
     let run = Run::new(args)?;
     let rejected_file =
         run.files.as_ref().map(|files| files.open("rejected.ndjson")).transpose()?;
@@ -110,8 +109,9 @@ pub fn run(args: Args) -> Result<Outcome, Box<dyn Error>> {
             refusals.add(refused);
         });
     bar.finish();
+    replayed.settle_rest(run.args.settle, &mut |refused| refusals.add(refused));
     let told = refusals.finish()?;
-    let summary = run.conclude(&mut replayed, &told)?;
+    let summary = run.conclude(&replayed, &told)?;
     let printed = run.print(&summary, &replayed, &told);
     run.notices(&replayed, &told);
     match printed {
@@ -136,13 +136,17 @@ struct Run {
 }
 
 impl Run {
-    fn new(args: Args) -> Result<Run, Box<dyn Error>> {
+    fn new(args: Args) -> Result<Run, CliError> {
+        if args.files.iter().filter(|file| file.as_os_str() == "-").count() > 1 {
+            return Err(CliError::Usage("standard input can be read only once".to_owned()));
+        }
         let mut profiles = Profiles::default();
         for workflow in &args.expect_opening {
             profiles.get_mut(*workflow).expects_opening = true;
         }
         Ok(Run {
-            race: Race::from_settings(args.attackers.clone())?,
+            race: Race::from_settings(args.attackers.clone())
+                .map_err(|error| CliError::Usage(error.to_string()))?,
             profiles,
             keyed: identity::from_environment()?,
             files: args.out.as_deref().map(Files::create).transpose()?,
@@ -170,12 +174,9 @@ impl Run {
         }
     }
 
-    fn conclude(&self, replayed: &mut Replayed, told: &Told) -> io::Result<Summary> {
+    fn conclude(&self, replayed: &Replayed, told: &Told) -> io::Result<Summary> {
         // Without an event there is no window and no moment matters.
         let as_of = replayed.as_of.unwrap_or(Timestamp::MIN);
-        if self.args.settle.is_some() {
-            replayed.windows.advance(as_of, &mut |_| {});
-        }
         let view = replayed.windows.view();
         let telling =
             Telling { race: &self.race, profiles: &self.profiles, as_of, settle: self.args.settle };
@@ -261,7 +262,7 @@ impl Run {
                  them. Give the moment to tell with --as-of."
             );
         }
-        for place in told.first.iter().filter(|place| place.reason == RejectReason::Unreadable) {
+        for place in &told.unreadable {
             eprintln!("shutterlag: {}: {}", terminal::printable(&place.place), place.detail);
         }
     }
@@ -283,7 +284,8 @@ fn write_figures(
     for (kind, source, count) in replayed.sources.iter() {
         metrics.events(kind, source, count);
     }
-    for (reason, count) in &told.by_reason {
+    // Late events have a metric of their own.
+    for (reason, count) in told.by_reason.iter().filter(|(r, _)| **r != RejectReason::Late) {
         metrics.rejected(*reason, *count);
     }
     let as_of = replayed.as_of.unwrap_or(Timestamp::MIN);

@@ -27,11 +27,13 @@ pub(super) struct Refusals {
 pub(super) struct Told {
     pub(super) first: Vec<RefusedLine>,
     pub(super) by_reason: BTreeMap<RejectReason, u64>,
+    /// Inputs that could not be read, or not to their end: one line each.
+    pub(super) unreadable: Vec<RefusedLine>,
 }
 
 #[derive(Serialize)]
 struct Line<'l> {
-    input: &'l str,
+    input: Option<&'l str>,
     line: Option<u64>,
     reason: RejectReason,
     detail: &'l str,
@@ -44,16 +46,24 @@ impl Refusals {
     }
 
     pub(super) fn add(&mut self, refused: &Refused) {
-        let input = self.names.get(refused.input as usize).map_or("", String::as_str);
+        let input = refused.input.and_then(|input| self.names.get(input as usize));
+        let input = input.map(String::as_str);
         let reason = refused.rejection.reason;
         let detail = refused.rejection.detail.as_ref();
-        *self.told.by_reason.entry(reason).or_default() += 1;
-        if self.told.first.len() < SHOWN_MAX {
-            let place = match refused.line {
-                Some(line) => format!("{input}:{line}"),
-                None => input.to_owned(),
+        *self.told.by_reason.entry(reason).or_default() += refused.events;
+        let unreadable = reason == RejectReason::Unreadable;
+        if unreadable || self.told.first.len() < SHOWN_MAX {
+            let place = match (input, refused.line) {
+                (Some(input), Some(line)) => format!("{input}:{line}"),
+                (input, _) => input.unwrap_or("–").to_owned(),
             };
-            self.told.first.push(RefusedLine { place, reason, detail: detail.to_owned() });
+            let line = RefusedLine { place, reason, detail: detail.to_owned() };
+            if unreadable {
+                self.told.unreadable.push(line.clone());
+            }
+            if self.told.first.len() < SHOWN_MAX {
+                self.told.first.push(line);
+            }
         }
         if let Some(file) = self.file.as_mut().filter(|_| self.failed.is_none()) {
             let excerpt = refused.excerpt.as_deref();

@@ -66,8 +66,9 @@ impl Decoder {
                 Item::Record(place, record) => (place, record),
                 Item::Fault(fault) => {
                     entries.push(Entry::Refused(Box::new(Refused {
-                        input: fault.input,
+                        input: Some(fault.input),
                         line: fault.line,
+                        events: 1,
                         rejection: fault.rejection.clone(),
                         excerpt: None,
                     })));
@@ -81,8 +82,9 @@ impl Decoder {
                 }
                 Ok(Decoded::Skipped(reason)) => Entry::Skipped(reason),
                 Err(rejection) => Entry::Refused(Box::new(Refused {
-                    input: place.input,
+                    input: Some(place.input),
                     line: Some(place.line),
+                    events: 1,
                     rejection,
                     excerpt: Some(excerpt(record)),
                 })),

@@ -12,9 +12,9 @@ mod batch;
 mod pipeline;
 
 use crate::config::{EngineConfig, Limits};
-use crate::engine::Receipt;
 use crate::engine::summary::EventCounts;
 use crate::engine::windows::Windows;
+use crate::engine::{Output, Receipt};
 use crate::event::Event;
 use crate::formats::{Format, Identity, RejectReason, Rejection, SkipReason};
 use crate::runtime::input::{Input, Place};
@@ -47,10 +47,13 @@ pub struct Options {
 /// A record or an event that was not used, and where it stood.
 #[derive(Clone, Debug)]
 pub struct Refused {
-    /// Which input, counted from 0.
-    pub input: u32,
+    /// Which input, counted from 0; `None` for an event that was held for a
+    /// while, as its place was not.
+    pub input: Option<u32>,
     /// Which line of it; `None` when it could not be opened.
     pub line: Option<u64>,
+    /// How many records or events it stands for.
+    pub events: u64,
     /// Why.
     pub rejection: Rejection,
     /// The record's shape, without its content.
@@ -68,6 +71,8 @@ pub struct Replayed {
     pub as_of: Option<Timestamp>,
     /// The time of the earliest event used.
     pub from: Option<Timestamp>,
+    /// How long an event waits for its window.
+    orphan_timeout: Span,
     /// Events by kind and source.
     pub sources: SourceCounts,
     /// Skipped records by reason.
@@ -103,6 +108,7 @@ pub fn run(
             events: EventCounts::default(),
             as_of: options.as_of,
             from: None,
+            orphan_timeout: options.engine.orphan_timeout,
             sources: SourceCounts::default(),
             skipped: SkipReason::ALL.iter().map(|reason| (*reason, 0)).collect(),
             after_as_of: 0,
@@ -177,7 +183,7 @@ impl Books {
         let (reason, why) = match replayed.windows.handle(event) {
             Receipt::Held => {
                 if settles {
-                    self.pass_time(event.time);
+                    self.pass_time(event.time, refused);
                 }
                 return;
             }
@@ -188,8 +194,9 @@ impl Books {
             }
         };
         refused(&Refused {
-            input: place.input,
+            input: Some(place.input),
             line: Some(place.line),
+            events: 1,
             rejection: Rejection::new(reason, why),
             excerpt: None,
         });
@@ -197,12 +204,40 @@ impl Books {
 
     /// Brings the engine up to the latest event, in steps that depend on the
     /// events alone.
-    fn pass_time(&mut self, time: Timestamp) {
+    fn pass_time(&mut self, time: Timestamp, refused: &mut dyn FnMut(&Refused)) {
         let due = self.advanced_to.is_none_or(|to| time >= to + ADVANCE_EVERY);
         if due {
             self.advanced_to = Some(time);
-            // Settled windows are kept; alerts are derived at the end.
-            self.replayed.windows.advance(time, &mut |_| {});
+            self.replayed.advance(time, refused);
         }
+    }
+}
+
+impl Replayed {
+    /// With windows that settle: lets time run until nothing is waited for any
+    /// more, so that what is late is known and told. Windows that settle on the
+    /// way are kept, and whether one was final at `as_of` is seen from it.
+    pub fn settle_rest(&mut self, settle: Option<Span>, refused: &mut dyn FnMut(&Refused)) {
+        if let Some((settle, as_of)) = settle.zip(self.as_of) {
+            self.advance(as_of + settle + settle + self.orphan_timeout, refused);
+        }
+    }
+
+    fn advance(&mut self, now: Timestamp, refused: &mut dyn FnMut(&Refused)) {
+        // Windows are read and alerts derived when all input is in.
+        self.windows.advance(now, &mut |output| {
+            if let Output::Late { kind, events, .. } = output {
+                refused(&Refused {
+                    input: None,
+                    line: None,
+                    events,
+                    rejection: Rejection::new(
+                        RejectReason::Late,
+                        format!("{kind} more than the settle time after its window's closing"),
+                    ),
+                    excerpt: None,
+                });
+            }
+        });
     }
 }
