@@ -119,6 +119,32 @@ pub struct Oversight {
     pub seeded: Seeded,
 }
 
+impl Oversight {
+    fn merge(&mut self, other: &Oversight) {
+        let Oversight {
+            reviews,
+            meaningful,
+            hollow,
+            by_reason,
+            agreed,
+            disagreed,
+            unadvised,
+            ai_acted_first,
+            seeded: Seeded { caught, missed },
+        } = other;
+        self.reviews += reviews;
+        self.meaningful += meaningful;
+        self.hollow += hollow;
+        self.by_reason.0.iter_mut().zip(by_reason.0).for_each(|(to, n)| *to += n);
+        self.agreed += agreed;
+        self.disagreed += disagreed;
+        self.unadvised += unadvised;
+        self.ai_acted_first += ai_acted_first;
+        self.seeded.caught += caught;
+        self.seeded.missed += missed;
+    }
+}
+
 /// Counts by reason, every reason present.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ByReason([u64; HollowReason::ALL.len()]);
@@ -297,6 +323,26 @@ impl Tally {
             Some(false) => oversight.seeded.missed += 1,
             None => {}
         }
+    }
+
+    /// Takes in all that another tally took in.
+    pub fn merge(&mut self, other: &Tally) {
+        let add =
+            |to: &mut [u64], from: &[u64]| to.iter_mut().zip(from).for_each(|(to, n)| *to += n);
+        add(&mut self.windows.0, &other.windows.0);
+        add(&mut self.bands, &other.bands);
+        for ((histogram, censored), (more, further)) in self.stages.iter_mut().zip(&other.stages) {
+            histogram.merge(more);
+            *censored += further;
+        }
+        self.unreviewed += other.unreviewed;
+        self.unknown += other.unknown;
+        self.expected.0 += other.expected.0;
+        self.survival.merge(&other.survival);
+        self.oversight.merge(&other.oversight);
+        self.skew_faults += other.skew_faults;
+        self.effective += other.effective;
+        self.owed += other.owed;
     }
 
     /// The histogram of `stage`.

@@ -16,7 +16,7 @@ use crate::engine::alerts::{Alert, Transition, Urgency, episodes};
 use crate::engine::attacker::Race;
 use crate::engine::oversight::{HollowReason, Judgement, Reviews};
 use crate::engine::summary::Tally;
-use crate::engine::windows::{ExposureId, Unplaced, View, Window};
+use crate::engine::windows::{ExposureId, Part, Unplaced, View, Window};
 use crate::event::{Action, Workflow};
 use crate::metrics::{Metrics, StageObservers};
 use crate::time::{Span, Timestamp};
@@ -95,18 +95,40 @@ pub fn conclude(
     telling: &Telling<'_>,
     ledger: Option<Ledger<'_>>,
 ) -> io::Result<(Tally, Unplaced)> {
-    let mut reviews = Reviews::new();
-    let mut tally = Tally::new();
-    let unplaced = view.for_each(|window| {
-        reviews.push(window, telling.profiles.get(window.key.workflow));
-        tally.add(window, telling.race, telling.as_of);
-    });
+    let (mut tally, reviews, unplaced) = count(view, telling);
     let judgements = reviews.judge();
     judgements.iter().for_each(|judgement| tally.judged(judgement));
     if let Some(ledger) = ledger {
         ledger.write_all(view, &judgements, telling)?;
     }
     Ok((tally, unplaced))
+}
+
+/// Goes through all windows once, on as many threads as there are cores. No
+/// figure depends on where the windows are cut.
+fn count(view: &View<'_>, telling: &Telling<'_>) -> (Tally, Reviews, Unplaced) {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let count = |part: Part<'_>| {
+        let (mut tally, mut reviews) = (Tally::new(), Reviews::new());
+        let unplaced = part.for_each(|window| {
+            reviews.push(window, telling.profiles.get(window.key.workflow));
+            tally.add(window, telling.race, telling.as_of);
+        });
+        (tally, reviews, unplaced)
+    };
+    std::thread::scope(|scope| {
+        let counted: Vec<_> =
+            view.parts(threads).map(|part| scope.spawn(move || count(part))).collect();
+        let mut all = (Tally::new(), Reviews::new(), Unplaced::default());
+        for part in counted {
+            let (tally, reviews, unplaced) =
+                part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            all.0.merge(&tally);
+            all.1.append(reviews);
+            all.2 += unplaced;
+        }
+        all
+    })
 }
 
 impl Ledger<'_> {

@@ -103,6 +103,25 @@ impl Reviews {
         self.reviews.push(review);
     }
 
+    /// Takes in what was collected from the windows that follow these.
+    pub fn append(&mut self, later: Reviews) {
+        let mut numbers = vec![0; later.texts.len()];
+        for (text, number) in later.texts {
+            if let Some(to) = numbers.get_mut(number as usize) {
+                *to = self.number_of(&text);
+            }
+        }
+        let renumber = |number: u32| numbers.get(number as usize).copied().unwrap_or_default();
+        self.reviews.extend(later.reviews.into_iter().map(|review| Review {
+            reviewer: renumber(review.reviewer),
+            number: self.windows + review.number,
+            batch: review.batch.map(renumber),
+            digest: review.digest.map(renumber),
+            ..review
+        }));
+        self.windows += later.windows;
+    }
+
     /// Judges all of them: one judgement per window handed in, in that order;
     /// undecided windows have an empty one.
     pub fn judge(mut self) -> Vec<Judgement> {
@@ -290,6 +309,24 @@ mod tests {
             row.push(same(5 + gap));
             assert_eq!(judge(&row).last().unwrap().is_empty(), !template, "gap {gap}");
         }
+    }
+
+    #[test]
+    fn collecting_in_two_parts_is_collecting_at_once() {
+        let part = |texts: &[&str], reviews: &[Review], windows| Reviews {
+            reviews: reviews.to_vec(),
+            texts: texts.iter().zip(0..).map(|(text, n)| ((*text).to_owned(), n)).collect(),
+            windows,
+        };
+        // "a" is 0 in the first part and 1 in the second; "b" the other way round.
+        let mut first =
+            part(&["a", "b"], &[review(0, 100), Review { reviewer: 1, ..review(2, 50) }], 3);
+        let second =
+            part(&["b", "a"], &[Review { reviewer: 1, ..review(1, 110) }, review(0, 60)], 2);
+        first.append(second);
+        let hollow: Vec<bool> = first.judge().iter().map(|j| !j.reasons.is_empty()).collect();
+        // b decided at 50 and 60, a at 100 and 110: the second of each was too soon.
+        assert_eq!(hollow, [false, false, false, true, true]);
     }
 
     #[test]

@@ -22,7 +22,7 @@ use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 
 pub use self::log::Key;
-pub use self::read::{Unplaced, View};
+pub use self::read::{Part, Unplaced, View};
 pub use self::window::{Advice, Clock, Decision, ExposureId, Stage, State, Truth, Window};
 
 use self::fold::{Fate, Rules};
@@ -56,7 +56,7 @@ pub struct Windows {
     config: EngineConfig,
     entries: Vec<Entry>,
     free: Vec<u32>,
-    index: HashTable<u32>,
+    index: HashTable<Place>,
     hasher: RandomState,
     timers: Timers,
     texts: Texts,
@@ -66,6 +66,25 @@ pub struct Windows {
     counts: Counts,
     now: Option<Timestamp>,
     scratch: Scratch,
+}
+
+/// Where a credential's state is, with half of its hash: the index can grow
+/// without a look at any state, each of which lies somewhere else in memory.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    at: u32,
+    hash: u32,
+}
+
+impl Place {
+    /// A hash of full width that only depends on the half that is kept.
+    fn spread(hash: u32) -> u64 {
+        u64::from(hash) << 32 | u64::from(hash)
+    }
+
+    fn hash(&self) -> u64 {
+        Place::spread(self.hash)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -155,11 +174,13 @@ impl Windows {
         }
         let detection = event.kind() == Kind::LeakDetected;
         let key = Key { workflow: event.workflow, credential_id: &event.credential_id };
-        let hash = self.hasher.hash_one(key);
+        let hash = self.hasher.hash_one(key) as u32;
         let entries = &self.entries;
-        let found = self.index.find(hash, |at| state::has_key(&entries[*at as usize].bytes, key));
+        let found = self.index.find(Place::spread(hash), |place| {
+            place.hash == hash && state::has_key(&entries[place.at as usize].bytes, key)
+        });
         let at = match found {
-            Some(at) => *at,
+            Some(place) => place.at,
             None if self.index.len() >= self.config.credentials => {
                 self.counts.refused += 1;
                 return Receipt::Refused;
@@ -194,7 +215,7 @@ impl Windows {
         Receipt::Held
     }
 
-    fn insert(&mut self, key: Key<'_>, hash: u64, detected: bool) -> u32 {
+    fn insert(&mut self, key: Key<'_>, hash: u32, detected: bool) -> u32 {
         if !detected {
             self.make_room_for_undetected();
         }
@@ -215,8 +236,7 @@ impl Windows {
                 (self.entries.len() - 1) as u32
             }
         };
-        let (entries, hasher) = (&self.entries, &self.hasher);
-        self.index.insert_unique(hash, at, |at| key_hash(hasher, &entries[*at as usize].bytes));
+        self.index.insert_unique(Place::spread(hash), Place { at, hash }, Place::hash);
         if queued {
             self.undetected.queue.push_back(at);
             self.undetected.live += 1;
@@ -228,9 +248,11 @@ impl Windows {
         let entry = &mut self.entries[at as usize];
         let queued = entry.queued;
         let entry = std::mem::replace(entry, Entry { queued, ..Entry::default() });
-        let hash = key_hash(&self.hasher, &entry.bytes);
-        if let Ok(found) = self.index.find_entry(hash, |other| *other == at) {
-            found.remove();
+        if let Some((key, _)) = state::read_key(&entry.bytes) {
+            let hash = Place::spread(self.hasher.hash_one(key) as u32);
+            if let Ok(found) = self.index.find_entry(hash, |place| place.at == at) {
+                found.remove();
+            }
         }
         if !entry.detected {
             self.undetected.live -= 1;
@@ -314,8 +336,4 @@ fn rules(config: &EngineConfig, settled_at: Option<Timestamp>) -> Rules {
 
 fn weight(heads: &[Head]) -> u64 {
     heads.iter().map(|head| u64::from(head.weight)).sum()
-}
-
-fn key_hash(hasher: &RandomState, bytes: &[u8]) -> u64 {
-    state::read_key(bytes).map_or(0, |(key, _)| hasher.hash_one(key))
 }

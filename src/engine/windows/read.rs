@@ -24,6 +24,21 @@ pub struct View<'v> {
     order: Vec<&'v [u8]>,
 }
 
+/// A stretch of a view, for one of several threads.
+#[derive(Clone, Copy, Debug)]
+pub struct Part<'p> {
+    windows: &'p Windows,
+    order: &'p [&'p [u8]],
+}
+
+impl std::ops::AddAssign for Unplaced {
+    fn add_assign(&mut self, other: Unplaced) {
+        self.duplicate += other.duplicate;
+        self.orphan += other.orphan;
+        self.late += other.late;
+    }
+}
+
 impl Windows {
     /// All windows as they stand, settled ones too if they are kept.
     pub fn view(&self) -> View<'_> {
@@ -32,25 +47,41 @@ impl Windows {
 
     fn in_order(&self) -> Vec<&[u8]> {
         // Settled windows come first: they are the older ones of their credential,
-        // and the sort keeps that order.
+        // and the number of each keeps that order.
         let settled = self.settled.iter().map(|bytes| &**bytes);
         let held = self.entries.iter().map(|entry| &*entry.bytes);
-        let mut all: Vec<(u128, &[u8])> = settled
+        let mut all: Vec<(u128, u32, &[u8])> = settled
             .chain(held)
-            .filter_map(|bytes| Some((prefix(state::read_key(bytes)?.0), bytes)))
+            .zip(0..)
+            .filter_map(|(bytes, number)| Some((prefix(state::read_key(bytes)?.0), number, bytes)))
             .collect();
-        all.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| key(a.1).cmp(&key(b.1))));
-        all.into_iter().map(|(_, bytes)| bytes).collect()
+        all.sort_unstable_by(|a, b| {
+            a.0.cmp(&b.0).then_with(|| key(a.2).cmp(&key(b.2))).then(a.1.cmp(&b.1))
+        });
+        all.into_iter().map(|(_, _, bytes)| bytes).collect()
     }
 }
 
 impl View<'_> {
     /// Hands out every window, ordered by `exposure_id`, and says how many
     /// events belong to none.
+    pub fn for_each(&self, each: impl FnMut(&Window<'_>)) -> Unplaced {
+        Part { windows: self.windows, order: &self.order }.for_each(each)
+    }
+
+    /// The view in at most `count` stretches, in order.
+    pub fn parts(&self, count: usize) -> impl Iterator<Item = Part<'_>> {
+        let length = self.order.len().div_ceil(count.max(1)).max(1);
+        self.order.chunks(length).map(|order| Part { windows: self.windows, order })
+    }
+}
+
+impl Part<'_> {
+    /// As [`View::for_each`], for this stretch.
     pub fn for_each(&self, mut each: impl FnMut(&Window<'_>)) -> Unplaced {
         let mut unplaced = Unplaced::default();
         let (mut heads, mut fates) = (Vec::new(), Vec::new());
-        for bytes in &self.order {
+        for bytes in self.order {
             let Some(state) = Held::read(bytes, &self.windows.texts) else { continue };
             unplaced.duplicate += order::ordered(state.log, &mut heads);
             let rules = rules(&self.windows.config, state.settled_at);
