@@ -16,7 +16,7 @@ pub enum People {
     Pseudonyms {
         /// The key.
         identity: Identity,
-        /// Pseudonyms made so far, bounded by [`People::KNOWN_MAX`].
+        /// Pseudonyms made so far, at most 100,000.
         known: HashMap<String, String>,
     },
 }
