@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::process::{Command, Output};
 
 use oracle::hostile::{self, Events, at};
+use oracle::made::{self, At};
 use oracle::summary::{Asked, differences, summary};
 use oracle::{Ledger, ledger, readings};
 use proptest::option;
@@ -42,7 +43,8 @@ const NOTHING_TO_MEASURE: [&str; 2] = [
 
 /// `PROPTEST_CASES` can ask for more.
 fn config() -> ProptestConfig {
-    ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
+    let default = ProptestConfig::default();
+    ProptestConfig { cases: default.cases.max(512), failure_persistence: None, ..default }
 }
 
 fn later(as_of: Option<Timestamp>, ms: i64) -> Option<Timestamp> {
@@ -82,7 +84,7 @@ fn concluded(events: &[Event<'_>], asked: &Asked) -> Value {
     serde_json::to_value(tally.summary(asked.as_of, counted)).unwrap()
 }
 
-/// What was asked for: the moment of the latest event, and some time later.
+/// What was asked for: the moment of the latest event, and one later or earlier.
 fn questions(events: &[Event<'_>], later_ms: i64, opening: &[Workflow]) -> [Asked; 2] {
     let as_of = latest(events);
     let plain = Asked { as_of, ..Asked::default() };
@@ -114,7 +116,7 @@ fn words(words: &'static [&'static str]) -> impl Strategy<Value = Cow<'static, s
 /// Credentials whose order is not that of the names of their windows: `!` stands
 /// before the `/` that ends a credential there, `0` after it.
 fn credential() -> impl Strategy<Value = Cow<'static, str>> {
-    (select(&["a", "a!", "a0", "a/1", "b"][..]), 0..12_u8)
+    (select(&["a", "a!", "a0", "a/b", "b"][..]), 0..12_u8)
         .prop_map(|(name, n)| Cow::Owned(if n == 0 { name.into() } else { format!("{name}{n}") }))
 }
 
@@ -258,7 +260,7 @@ proptest! {
     #[test]
     fn events_that_collide_come_to_the_figures_of_the_oracle(
         events in hostile::events(),
-        later_ms in 0..4_000_000_i64,
+        later_ms in -900_000..4_000_000_i64,
         opening in openings(),
     ) {
         let readings = readings(&events.0);
@@ -272,7 +274,7 @@ proptest! {
     #[test]
     fn reviews_that_collide_come_to_the_figures_of_the_oracle(
         events in leaks(),
-        later_ms in 0..4_000_000_i64,
+        later_ms in -900_000..4_000_000_i64,
         opening in openings(),
     ) {
         let ledgers = [ledger(&events.0)];
@@ -280,6 +282,52 @@ proptest! {
             check(&events.0, &ledgers, &asked)?;
         }
     }
+}
+
+// ---- where the page says otherwise ----
+
+fn advised(words: Option<u32>) -> Body<'static> {
+    let Body::TriageCompleted(triage) = made::triage(Action::Revoke) else { unreachable!() };
+    Body::TriageCompleted(TriageCompleted { summary_words: words, ..triage })
+}
+
+fn decided_in(batch: Option<&'static str>) -> Body<'static> {
+    let Body::DecisionMade(decision) = made::decided(Action::Revoke) else { unreachable!() };
+    Body::DecisionMade(DecisionMade { batch_id: batch.map(Cow::Borrowed), ..decision })
+}
+
+fn impossible_readings(events: &[Event<'_>]) -> Value {
+    let asked = Asked { as_of: latest(events), ..Asked::default() };
+    concluded(events, &asked)["oversight"]["by_reason"]["impossible_reading"].clone()
+}
+
+/// Presented at 0 s and 210 s, decided at 360 s: 360 s for three minutes of text.
+#[test]
+#[ignore = "the engine begins with the first case of known length: 150 s, both hollow"]
+fn a_batch_begins_with_the_earliest_presentation_of_any_of_its_cases() {
+    let events = [
+        made::leak().of("a", 0),
+        advised(None).of("a", 0),
+        decided_in(Some("batch-1")).of("a", 180),
+        made::leak().of("b", 30),
+        advised(Some(900)).of("b", 210),
+        decided_in(Some("batch-1")).of("b", 360),
+    ];
+    assert_eq!(impossible_readings(&events), 0);
+}
+
+/// `…/a/1/…` stands before `…/a/1772…`, so nothing is left of the time for `a`.
+#[test]
+#[ignore = "the engine puts a credential before those that begin with it and a `/`"]
+fn reviews_of_one_moment_are_ordered_by_the_exposure_id_as_it_is_written() {
+    let events = [
+        made::leak().of("a", 0),
+        advised(Some(149)).of("a", 0),
+        decided_in(None).of("a", 90),
+        made::leak().of("a/1", 0),
+        decided_in(None).of("a/1", 90),
+    ];
+    assert_eq!(impossible_readings(&events), 1);
 }
 
 // ---- simulated organisations ----
