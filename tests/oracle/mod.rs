@@ -11,6 +11,7 @@ pub(crate) mod hostile;
 pub(crate) mod live;
 pub(crate) mod made;
 pub(crate) mod record;
+pub(crate) mod summary;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
