@@ -206,7 +206,8 @@ fn events(out: &mut String, events: &EventCounts, not_used: &NotUsed) -> fmt::Re
     )?;
     writeln!(
         out,
-        "  of the accepted, {orphan} found no window; clocks disagreed {clock_skew} times"
+        "  of the accepted, {orphan} found no window (none detected yet, or closed already); clocks \
+         disagreed {clock_skew} times"
     )?;
     for (reason, count) in not_used.skipped.iter().filter(|(_, count)| *count > 0) {
         writeln!(out, "  skipped: {count} {}", reason.as_str().replace('_', " "))?;

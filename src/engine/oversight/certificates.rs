@@ -201,9 +201,10 @@ fn batches(mine: &[Review]) -> BTreeMap<u32, Batch> {
             decided_at: review.decided_at,
         });
         batch.decided_at = review.decided_at;
-        if let Some((floor, presented)) = review.floor.zip(review.presented_at) {
+        let Some(presented) = review.presented_at else { continue };
+        batch.presented_at = Some(batch.presented_at.map_or(presented, |at| at.min(presented)));
+        if let Some(floor) = review.floor {
             batch.floor = Some(batch.floor.unwrap_or_default() + floor);
-            batch.presented_at = Some(batch.presented_at.map_or(presented, |at| at.min(presented)));
         }
     }
     batches
