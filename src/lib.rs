@@ -1,4 +1,4 @@
-//! Measures the exposure windows of leaked credentials.
+#![doc = include_str!("../README.md")]
 
 pub mod cli;
 pub mod config;

@@ -223,8 +223,31 @@ pub struct Summary {
     pub survival: SurvivalOf,
     /// The human step.
     pub oversight: Oversight,
-    /// The headline: effective reviews among the windows that should have one.
-    pub effective_review_rate: Option<f64>,
+    /// The headline: effective reviews among the windows that should have one,
+    /// because they are decided, or undecided and as old as the fastest attacker.
+    pub effective_review_rate: Rate,
+}
+
+/// A share of a count; told as the share alone, `null` of nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rate {
+    /// How many.
+    pub count: u64,
+    /// Of how many.
+    pub of: u64,
+}
+
+impl Rate {
+    /// The share, from 0 to 1.
+    pub fn share(self) -> Option<f64> {
+        (self.of > 0).then(|| self.count as f64 / self.of as f64)
+    }
+}
+
+impl Serialize for Rate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.share().serialize(serializer)
+    }
 }
 
 /// Survival figures by stage; one stage has them.
@@ -246,8 +269,7 @@ pub struct Tally {
     survival: Survival,
     oversight: Oversight,
     skew_faults: u64,
-    effective: u64,
-    owed: u64,
+    effective: Rate,
 }
 
 impl Tally {
@@ -273,16 +295,16 @@ impl Tally {
         match (window.decision, window.duration(Stage::TimeToReview)) {
             (None, _) => {
                 self.unreviewed += 1;
-                self.owed += u64::from(age >= FASTEST_ATTACKER);
+                self.effective.of += u64::from(age >= FASTEST_ATTACKER);
                 self.survival.record(age, false);
             }
             (Some(_), None) => {
                 self.unknown += 1;
-                self.owed += 1;
+                self.effective.of += 1;
             }
             (Some(_), Some(time_to_review)) => {
                 self.bands[Band::of(time_to_review) as usize] += 1;
-                self.owed += 1;
+                self.effective.of += 1;
                 self.survival.record(time_to_review, true);
             }
         }
@@ -294,7 +316,7 @@ impl Tally {
         if !judgement.reviewed {
             return;
         }
-        self.effective += u64::from(judgement.effective());
+        self.effective.count += u64::from(judgement.effective());
         if judgement.reasons.is_empty() {
             self.oversight.meaningful += 1;
         } else {
@@ -341,8 +363,8 @@ impl Tally {
         self.survival.merge(&other.survival);
         self.oversight.merge(&other.oversight);
         self.skew_faults += other.skew_faults;
-        self.effective += other.effective;
-        self.owed += other.owed;
+        self.effective.count += other.effective.count;
+        self.effective.of += other.effective.of;
     }
 
     /// The histogram of `stage`.
@@ -383,8 +405,7 @@ impl Tally {
                 time_to_review: survival_figures(&self.survival.clone().estimate()),
             },
             oversight: self.oversight.clone(),
-            effective_review_rate: (self.owed > 0)
-                .then(|| self.effective as f64 / self.owed as f64),
+            effective_review_rate: self.effective,
         }
     }
 }

@@ -71,11 +71,14 @@ fn headline(out: &mut String, summary: &Summary) -> fmt::Result {
         );
     };
     writeln!(out, "{} as of {as_of}\n", counted(total, "exposure window"))?;
-    match summary.effective_review_rate {
-        Some(rate) => writeln!(
+    let rate = summary.effective_review_rate;
+    match rate.share() {
+        Some(share) => writeln!(
             out,
-            "  EFFECTIVE REVIEW RATE  {}   decided by a person within 9 minutes, by a real review",
-            percent(rate)
+            "  EFFECTIVE REVIEW RATE  {}   {} of {} decided by a person within 9 minutes, by a real review",
+            percent(share),
+            rate.count,
+            rate.of
         )?,
         None => writeln!(
             out,

@@ -1,0 +1,164 @@
+//! Bytes to events. Never panics: a byte that makes no sense ends the reading.
+
+use std::borrow::Cow;
+
+use super::{Head, Log, PACKED_UUID};
+use crate::event::{
+    Action, Actor, Body, DecisionMade, ExposedAtQuality, Kind, LeakDetected, Method, Provenance,
+    TriageCompleted, Verdict,
+};
+use crate::time::Timestamp;
+
+pub(super) fn head(log: Log<'_>, start: usize) -> Option<Head> {
+    let mut reader = Reader { log, at: start };
+    let length = u16::from_le_bytes([reader.u8()?, reader.u8()?]);
+    let end = reader.at.checked_add(usize::from(length)).filter(|end| *end <= log.bytes.len())?;
+    let kind = word(Kind::ALL, Some(usize::from(reader.u8()?)))?;
+    let time = reader.time()?;
+    let weight = reader.count_u32()?;
+    let id_start = reader.at;
+    reader.skip_id()?;
+    let id_end = Some(reader.at).filter(|id_end| *id_end <= end)?;
+    Some(Head {
+        time,
+        kind,
+        reweighted: false,
+        weight,
+        start: u32::try_from(start).ok()?,
+        end: u32::try_from(end).ok()?,
+        id_start: u32::try_from(id_start).ok()?,
+        id_end: u32::try_from(id_end).ok()?,
+    })
+}
+
+pub(super) fn word<T: Copy>(all: &[T], index: Option<usize>) -> Option<T> {
+    index.and_then(|index| all.get(index).copied())
+}
+
+pub(super) struct Reader<'l> {
+    pub(super) log: Log<'l>,
+    pub(super) at: usize,
+}
+
+impl<'l> Reader<'l> {
+    pub(super) fn u8(&mut self) -> Option<u8> {
+        let byte = *self.log.bytes.get(self.at)?;
+        self.at += 1;
+        Some(byte)
+    }
+
+    pub(super) fn take(&mut self, length: usize) -> Option<&'l [u8]> {
+        let taken = self.log.bytes.get(self.at..self.at.checked_add(length)?)?;
+        self.at += length;
+        Some(taken)
+    }
+
+    pub(super) fn skip_id(&mut self) -> Option<()> {
+        let length = match self.count()? {
+            packed if packed == u64::from(PACKED_UUID) => 16,
+            twice => usize::try_from(twice / 2).ok()?,
+        };
+        self.take(length).map(drop)
+    }
+
+    pub(super) fn time(&mut self) -> Option<Timestamp> {
+        let mut ms = [0; 8];
+        ms[..6].copy_from_slice(self.take(6)?);
+        Some(Timestamp::from_millis(i64::from_le_bytes(ms)))
+    }
+
+    pub(super) fn count(&mut self) -> Option<u64> {
+        let mut count = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.u8()?;
+            count |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Some(count);
+            }
+        }
+        None
+    }
+
+    pub(super) fn count_u32(&mut self) -> Option<u32> {
+        u32::try_from(self.count()?).ok()
+    }
+
+    pub(super) fn text(&mut self) -> Option<Cow<'l, str>> {
+        let written = self.count()?;
+        if written % 2 == 1 {
+            return self.log.texts.get(u32::try_from(written / 2).ok()?).map(Cow::Borrowed);
+        }
+        let text = self.take(usize::try_from(written / 2).ok()?)?;
+        std::str::from_utf8(text).ok().map(Cow::Borrowed)
+    }
+
+    pub(super) fn body(&mut self, kind: Kind) -> Option<Body<'l>> {
+        Some(match kind {
+            Kind::LeakDetected => {
+                let flags = self.u8()?;
+                Body::LeakDetected(LeakDetected {
+                    exposed_at: if flags & 1 != 0 { Some(self.time()?) } else { None },
+                    exposed_at_quality: word(
+                        ExposedAtQuality::ALL,
+                        usize::from(flags >> 2).checked_sub(1),
+                    ),
+                    location: if flags & 2 != 0 { Some(self.text()?) } else { None },
+                    provider: None,
+                })
+            }
+            Kind::TriageCompleted => self.triage()?,
+            Kind::ReviewOpened => Body::ReviewOpened { reviewer: self.text()? },
+            Kind::DecisionMade => self.decision()?,
+            Kind::CredentialContained => {
+                let packed = self.u8()?;
+                Body::CredentialContained {
+                    method: word(Method::ALL, Some(usize::from(packed & 15)))?,
+                    actor_kind: word(Actor::ALL, Some(usize::from(packed >> 4)))?,
+                }
+            }
+            Kind::CredentialAbused => Body::CredentialAbused,
+            Kind::TruthEstablished => {
+                let packed = self.u8()?;
+                Body::TruthEstablished {
+                    correct_action: word(Action::ALL, Some(usize::from(packed & 15)))?,
+                    seeded: packed >> 4 != 0,
+                }
+            }
+        })
+    }
+
+    pub(super) fn triage(&mut self) -> Option<Body<'l>> {
+        let (packed, flags) = (self.u8()?, self.u8()?);
+        Some(Body::TriageCompleted(TriageCompleted {
+            recommendation: word(Action::ALL, Some(usize::from(packed & 15)))?,
+            model: None,
+            confidence: if flags & 1 != 0 {
+                Some(f64::from_le_bytes(self.take(8)?.try_into().ok()?))
+            } else {
+                None
+            },
+            summary_words: if flags & 2 != 0 { Some(self.count_u32()?) } else { None },
+            provenance: word(Provenance::ALL, usize::from(packed >> 4).checked_sub(1)),
+            requested_by: if flags & 4 != 0 { Some(self.text()?) } else { None },
+        }))
+    }
+
+    pub(super) fn decision(&mut self) -> Option<Body<'l>> {
+        let (packed, answer, flags) = (self.u8()?, self.u8()?, self.u8()?);
+        Some(Body::DecisionMade(DecisionMade {
+            reviewer: self.text()?,
+            action: word(Action::ALL, Some(usize::from(packed & 15)))?,
+            actor_kind: word(Actor::ALL, Some(usize::from(packed >> 4)))?,
+            verdict: word(Verdict::ALL, usize::from(answer & 15).checked_sub(1)),
+            rationale_words: if flags & 1 != 0 { Some(self.count_u32()?) } else { None },
+            rationale_digest: if flags & 2 != 0 { Some(self.text()?) } else { None },
+            batch_id: if flags & 4 != 0 { Some(self.text()?) } else { None },
+            batch_size: if flags & 8 != 0 { Some(self.count_u32()?) } else { None },
+            authorized: match answer >> 4 {
+                1 => Some(false),
+                2 => Some(true),
+                _ => None,
+            },
+        }))
+    }
+}

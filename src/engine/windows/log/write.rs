@@ -1,0 +1,145 @@
+//! Events to bytes.
+
+use super::PACKED_UUID;
+use super::uuid;
+use crate::event::{Body, DecisionMade, Event, TriageCompleted};
+use crate::time::Timestamp;
+
+/// Appends `event`, standing for `weight` events; `number` tells which texts
+/// are held elsewhere.
+pub(in super::super) fn push(
+    log: &mut Vec<u8>,
+    event: &Event<'_>,
+    weight: u32,
+    number: impl FnMut(&str) -> Option<u32>,
+) {
+    let start = log.len();
+    let mut writer = Writer { log, number };
+    writer.log.extend_from_slice(&[0, 0, event.kind() as u8]);
+    writer.time(event.time);
+    writer.count(u64::from(weight));
+    writer.id(&event.id);
+    let severity = event.severity.map_or(0, |severity| severity as u8 + 1);
+    let (sourced, owned) = (u8::from(event.source.is_some()), u8::from(event.owner.is_some()));
+    writer.log.push(sourced | owned << 1 | severity << 2);
+    writer.some(event.source.as_deref());
+    writer.some(event.owner.as_deref());
+    writer.body(&event.body);
+    let length = u16::try_from(log.len() - start - 2).unwrap_or(u16::MAX);
+    log[start..start + 2].copy_from_slice(&length.to_le_bytes());
+}
+
+struct Writer<'w, N> {
+    log: &'w mut Vec<u8>,
+    number: N,
+}
+
+impl<N: FnMut(&str) -> Option<u32>> Writer<'_, N> {
+    fn time(&mut self, time: Timestamp) {
+        // Six bytes reach the year 10889; the vocabulary ends in 2100.
+        self.log.extend_from_slice(&time.as_millis().to_le_bytes()[..6]);
+    }
+
+    fn count(&mut self, mut count: u64) {
+        while count >= 0x80 {
+            self.log.push(count as u8 | 0x80);
+            count >>= 7;
+        }
+        self.log.push(count as u8);
+    }
+
+    /// Even: twice the length of the text that follows. [`PACKED_UUID`]: a UUID.
+    fn id(&mut self, id: &str) {
+        match uuid::pack(id) {
+            Some(packed) => {
+                self.log.push(PACKED_UUID);
+                self.log.extend_from_slice(&packed);
+            }
+            None => self.inline(id),
+        }
+    }
+
+    /// Odd: twice the text's number, plus one. Even: twice its length.
+    fn text(&mut self, text: &str) {
+        match (self.number)(text) {
+            Some(number) => self.count(u64::from(number) * 2 + 1),
+            None => self.inline(text),
+        }
+    }
+
+    fn inline(&mut self, text: &str) {
+        self.count(text.len() as u64 * 2);
+        self.log.extend_from_slice(text.as_bytes());
+    }
+
+    fn some(&mut self, text: Option<&str>) {
+        if let Some(text) = text {
+            self.text(text);
+        }
+    }
+
+    fn body(&mut self, body: &Body<'_>) {
+        match body {
+            Body::LeakDetected(leak) => {
+                let quality = leak.exposed_at_quality.map_or(0, |quality| quality as u8 + 1);
+                let exposed = u8::from(leak.exposed_at.is_some());
+                self.log.push(exposed | u8::from(leak.location.is_some()) << 1 | quality << 2);
+                if let Some(time) = leak.exposed_at {
+                    self.time(time);
+                }
+                self.some(leak.location.as_deref());
+            }
+            Body::TriageCompleted(triage) => self.triage(triage),
+            Body::ReviewOpened { reviewer } => self.text(reviewer),
+            Body::DecisionMade(decision) => self.decision(decision),
+            Body::CredentialContained { method, actor_kind } => {
+                self.log.push(*method as u8 | (*actor_kind as u8) << 4);
+            }
+            Body::CredentialAbused => {}
+            Body::TruthEstablished { correct_action, seeded } => {
+                self.log.push(*correct_action as u8 | u8::from(*seeded) << 4);
+            }
+        }
+    }
+
+    fn triage(&mut self, triage: &TriageCompleted<'_>) {
+        let provenance = triage.provenance.map_or(0, |provenance| provenance as u8 + 1);
+        self.log.push(triage.recommendation as u8 | provenance << 4);
+        self.log.push(
+            u8::from(triage.confidence.is_some())
+                | u8::from(triage.summary_words.is_some()) << 1
+                | u8::from(triage.requested_by.is_some()) << 2,
+        );
+        if let Some(confidence) = triage.confidence {
+            self.log.extend_from_slice(&confidence.to_le_bytes());
+        }
+        if let Some(words) = triage.summary_words {
+            self.count(u64::from(words));
+        }
+        self.some(triage.requested_by.as_deref());
+    }
+
+    fn decision(&mut self, decision: &DecisionMade<'_>) {
+        self.log.push(decision.action as u8 | (decision.actor_kind as u8) << 4);
+        let verdict = decision.verdict.map_or(0, |verdict| verdict as u8 + 1);
+        let authorized = decision.authorized.map_or(0, |authorized| 1 + u8::from(authorized));
+        self.log.push(verdict | authorized << 4);
+        self.log.push(
+            u8::from(decision.rationale_words.is_some())
+                | u8::from(decision.rationale_digest.is_some()) << 1
+                | u8::from(decision.batch_id.is_some()) << 2
+                | u8::from(decision.batch_size.is_some()) << 3,
+        );
+        self.text(&decision.reviewer);
+        if let Some(words) = decision.rationale_words {
+            self.count(u64::from(words));
+        }
+        // Digests and batches are too many and too short-lived for a table.
+        for text in [&decision.rationale_digest, &decision.batch_id].into_iter().flatten() {
+            self.inline(text);
+        }
+        if let Some(size) = decision.batch_size {
+            self.count(u64::from(size));
+        }
+    }
+}
