@@ -19,6 +19,10 @@ use shutterlag::metrics::Metrics;
 use shutterlag::report::{Ledger, People, Telling, conclude};
 use shutterlag::time::{Span, Timestamp};
 
+// As the binary has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const EVENTS: u64 = 200_000;
 
 fn identity() -> Identity {

@@ -12,6 +12,10 @@ use shutterlag::event::{
 };
 use shutterlag::time::{Span, Timestamp};
 
+// As the binary has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Resident memory of this process in bytes, from the kernel.
 fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -126,22 +126,20 @@ pub fn episodes(window: &Window<'_>, profile: &Profile) -> impl Iterator<Item = 
         .filter(|episode| episode.until.is_none_or(|until| until > episode.from))
 }
 
-/// The set of alerts that hold at `now`.
-pub(super) fn firing(window: &Window<'_>, profile: &Profile, now: Timestamp) -> u8 {
-    episodes(window, profile)
-        .filter(|episode| episode.from <= now && episode.until.is_none_or(|until| until > now))
-        .fold(0, |set, episode| set | episode.alert.bit())
-}
-
-/// The next time after `now` at which that set changes by itself.
-pub(super) fn next_change(
+/// The set of alerts that hold at `now`, and when it next changes by itself.
+pub(super) fn at(
     window: &Window<'_>,
     profile: &Profile,
     now: Timestamp,
-) -> Option<Timestamp> {
-    episodes(window, profile)
-        .flat_map(|episode| [Some(episode.from), episode.until])
-        .flatten()
-        .filter(|at| *at > now)
-        .min()
+) -> (u8, Option<Timestamp>) {
+    let (mut holding, mut next) = (0, None);
+    for Episode { alert, from, until } in episodes(window, profile) {
+        if from <= now && until.is_none_or(|until| until > now) {
+            holding |= alert.bit();
+        }
+        for change in [Some(from), until].into_iter().flatten().filter(|change| *change > now) {
+            next = Some(next.map_or(change, |next: Timestamp| next.min(change)));
+        }
+    }
+    (holding, next)
 }

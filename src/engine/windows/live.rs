@@ -37,7 +37,8 @@ impl Windows {
 
     fn refresh(&mut self, at: u32, now: Timestamp, say: &mut dyn FnMut(Output<'_>)) {
         let entry = &mut self.entries[at as usize];
-        entry.dirty = false;
+        // Without new events the windows are as they were said.
+        let changed = std::mem::take(&mut entry.dirty);
         let held = std::mem::take(&mut entry.bytes);
         let Some(state) = Held::read(&held, &self.texts) else { return };
         let Scratch { heads, fates, .. } = &mut self.scratch;
@@ -53,12 +54,16 @@ impl Windows {
             let before = state.published().find(|said| said.detected_at == window.detected_at);
             let settles_at = self.config.settle.and_then(|settle| window.final_at(settle));
             let is_final = settles_at.is_some_and(|at| at <= now);
-            let fingerprint = fingerprint(number, state.log, heads, fates);
+            let fingerprint = match before.filter(|_| !changed) {
+                Some(said) => said.fingerprint,
+                None => fingerprint(number, state.log, heads, fates),
+            };
             if is_final || before.is_none_or(|said| said.fingerprint != fingerprint) {
                 say(Output::Window { window, is_final });
             }
             let profile = self.config.profiles.get(window.key.workflow);
-            let firing = if is_final { 0 } else { alerts::firing(window, profile, now) };
+            let (holding, next_change) = alerts::at(window, profile, now);
+            let firing = if is_final { 0 } else { holding };
             let fired = before.map_or(0, |said| said.firing);
             say_alerts(window.exposure_id(), Some(window), fired, firing, say);
             if is_final {
@@ -81,7 +86,7 @@ impl Windows {
                     firing,
                 });
                 kept.wait_for(settles_at);
-                kept.wait_for(alerts::next_change(window, profile, now));
+                kept.wait_for(next_change);
             }
         }
         for said in state.published() {
@@ -119,11 +124,18 @@ impl Windows {
                 }
             }
         }
-        self.keep(at, &held, &stays, kept, now);
+        self.keep(at, held, &stays, kept, now);
     }
 
-    fn keep(&mut self, at: u32, held: &[u8], stays: &[Head], mut kept: Kept, now: Timestamp) {
-        let Some(state) = Held::read(held, &self.texts) else { return };
+    fn keep(
+        &mut self,
+        at: u32,
+        mut held: Box<[u8]>,
+        stays: &[Head],
+        mut kept: Kept,
+        now: Timestamp,
+    ) {
+        let Some(state) = Held::read(&held, &self.texts) else { return };
         if stays.is_empty() {
             // Remembered for a while, so that a straggler is known as late.
             let forgotten_at = kept.settled_at.map(|settled| settled + self.config.orphan_timeout);
@@ -134,7 +146,13 @@ impl Windows {
         begin(bytes, state.log.key, kept.settled_at, &kept.published);
         let events = state::append(bytes, state.log, stays.iter());
         let entry = &mut self.entries[at as usize];
-        entry.bytes = bytes.as_slice().into();
+        if held.len() == bytes.len() {
+            // Most often only what fires has changed: no need for other memory.
+            held.copy_from_slice(bytes);
+            entry.bytes = held;
+        } else {
+            entry.bytes = bytes.as_slice().into();
+        }
         entry.events = events;
         let due = kept.due;
         if due.is_none() && stays.is_empty() {
