@@ -72,7 +72,7 @@ pub(super) fn fold<'l>(
                     }
                     None => 0,
                 };
-                let mut open = Open { number, window: empty(log.key, event.time) };
+                let mut open = Open { number, from: waiting, window: empty(log.key, event.time) };
                 open.apply(&event, *head, log, &heads[..at], fates);
                 fates[at] = Fate::Window(number);
                 for early in waiting..at {
@@ -150,6 +150,8 @@ fn empty(key: Key<'_>, detected_at: Timestamp) -> Window<'_> {
 /// The window being built.
 struct Open<'l> {
     number: u32,
+    /// No event before this one is in it.
+    from: usize,
     window: Window<'l>,
 }
 
@@ -232,9 +234,9 @@ impl<'l> Open<'l> {
             Body::ReviewOpened { reviewer: who } if who == reviewer => Some(head.time),
             _ => None,
         };
-        before
+        before[self.from.min(before.len())..]
             .iter()
-            .zip(fates)
+            .zip(&fates[self.from..])
             .rev()
             .filter(|(head, fate)| {
                 head.kind == crate::event::Kind::ReviewOpened

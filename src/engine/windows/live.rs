@@ -51,7 +51,7 @@ impl Windows {
         let mut gone = 0;
         for (number, window) in windows.iter().enumerate() {
             let number = number as u32;
-            let before = state.published().find(|said| said.detected_at == window.detected_at);
+            let before = state.published_of(window.detected_at);
             let settles_at = self.config.settle.and_then(|settle| window.final_at(settle));
             let is_final = settles_at.is_some_and(|at| at <= now);
             let fingerprint = match before.filter(|_| !changed) {
@@ -90,7 +90,9 @@ impl Windows {
             }
         }
         for said in state.published() {
-            if !windows.iter().any(|window| window.detected_at == said.detected_at) {
+            let known =
+                windows.binary_search_by_key(&said.detected_at, |window| window.detected_at);
+            if known.is_err() {
                 let exposure = ExposureId { key: state.log.key, detected_at: said.detected_at };
                 say_alerts(exposure, None, said.firing, 0, say);
                 say(Output::Retracted { exposure });

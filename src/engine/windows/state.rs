@@ -28,7 +28,7 @@ pub(super) struct Published {
 pub(super) struct Held<'s> {
     /// The closing of the last window that is final and gone.
     pub(super) settled_at: Option<Timestamp>,
-    published: &'s [u8],
+    published: &'s [[u8; PUBLISHED_BYTES]],
     /// The events, as arrived or as last ordered.
     pub(super) log: Log<'s>,
 }
@@ -47,16 +47,29 @@ impl<'s> Held<'s> {
         let (count, rest) = rest.split_at_checked(2)?;
         let count = usize::from(u16::from_le_bytes([count[0], count[1]]));
         let (published, bytes) = rest.split_at_checked(count * PUBLISHED_BYTES)?;
+        let (published, _) = published.as_chunks();
         Some(Held { settled_at, published, log: Log { key, bytes, texts } })
     }
 
     /// The windows said of so far, oldest first.
     pub(super) fn published(&self) -> impl Iterator<Item = Published> + use<'s> {
-        self.published.chunks_exact(PUBLISHED_BYTES).map(|entry| Published {
-            detected_at: read_time(&entry[..6]),
-            fingerprint: u32::from_le_bytes([entry[6], entry[7], entry[8], entry[9]]),
-            firing: entry[10],
-        })
+        self.published.iter().map(Published::read)
+    }
+
+    /// What was said of the window that this detection opened.
+    pub(super) fn published_of(&self, detected_at: Timestamp) -> Option<Published> {
+        let found = self.published.binary_search_by_key(&detected_at, |bytes| read_time(bytes));
+        found.ok().map(|at| Published::read(&self.published[at]))
+    }
+}
+
+impl Published {
+    fn read(bytes: &[u8; PUBLISHED_BYTES]) -> Published {
+        Published {
+            detected_at: read_time(bytes),
+            fingerprint: u32::from_le_bytes([bytes[6], bytes[7], bytes[8], bytes[9]]),
+            firing: bytes[10],
+        }
     }
 }
 
