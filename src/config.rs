@@ -105,6 +105,8 @@ pub struct EngineConfig {
     pub undetected_credentials: usize,
     /// Credentials held in all.
     pub credentials: usize,
+    /// Bytes held of one credential, all of its windows together.
+    pub credential_bytes: usize,
     /// Deadlines of each workflow.
     pub profiles: Profiles,
 }
@@ -119,6 +121,7 @@ impl Default for EngineConfig {
             events_per_window: 256,
             undetected_credentials: 1_000_000,
             credentials: 1 << 26,
+            credential_bytes: 64 << 20,
             profiles: Profiles::default(),
         }
     }

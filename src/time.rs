@@ -1,7 +1,7 @@
 //! Points and lengths of time as integer milliseconds.
 //!
 //! Invariants: nothing here reads a clock; a [`Timestamp`] that came from input
-//! lies in the years 2000 to 2100; no operation clamps or wraps silently.
+//! lies in the years 2000 to 2100; no operation wraps; within those years none saturates.
 
 use std::fmt;
 
@@ -293,7 +293,9 @@ fn rfc3339(text: &[u8]) -> Result<Timestamp, TimeError> {
             if text.len() == end + 6
                 && digits(end + 1..end + 3)
                 && text[end + 3] == b':'
-                && digits(end + 4..end + 6) => {}
+                && digits(end + 4..end + 6)
+                && &text[end + 1..end + 3] <= b"23".as_slice()
+                && &text[end + 4..] <= b"59".as_slice() => {}
         Some(_) => return Err(TimeError::Malformed),
     }
     const PARSER: jiff::fmt::temporal::DateTimeParser = jiff::fmt::temporal::DateTimeParser::new();
@@ -323,6 +325,8 @@ mod tests {
             "2026-13-02T03:04:05Z",
             "2026-01-02T03:04Z",
             "2026-01-02T03:04:05+01",
+            "2026-01-02T03:04:05+24:00",
+            "2026-01-02T03:04:05-01:60",
             "2026-01-02T03:04:05.Z",
             "2026-01-02T03:04:05Z[UTC]",
             "2026-01-02T03:04:05Zz",

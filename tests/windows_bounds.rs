@@ -15,7 +15,7 @@ use proptest::sample::select;
 use shutterlag::config::EngineConfig;
 use shutterlag::engine::windows::Windows;
 use shutterlag::engine::{Output, Receipt};
-use shutterlag::event::Action::{self, Revoke, Rotate};
+use shutterlag::event::Action::{self, Dismiss, Revoke, Rotate};
 use shutterlag::event::Actor::{Ai, Human};
 use shutterlag::event::{Body, Event, ExposedAtQuality, Kind, LeakDetected, Workflow};
 use shutterlag::time::Span;
@@ -203,6 +203,21 @@ fn a_decision_read_before_its_detection_is_not_lost_to_the_cap() {
     let got = replay(eight_held(), &events);
     let decision = got.windows[0].decision.as_ref().map(|decision| decision.decided_at);
     assert_eq!((decision, got.orphan), (Some(seconds(20)), 0));
+}
+
+#[test]
+fn a_dismissal_among_many_decisions_is_not_folded_away() {
+    let mut events = vec![leak().at(100)];
+    for n in 0..600 {
+        let action = if n == 2 { Dismiss } else { Revoke };
+        let mut decision = numbered(n, decided(action).at(0));
+        decision.time = decision.time + Span::from_millis(n as i64);
+        events.push(decision);
+    }
+    let got = replay(EngineConfig::default(), &events);
+    let wanted = ledger(&events);
+    assert!(wanted.windows[0].closed_at.is_some());
+    assert!(got == wanted, "{}", difference(&got, &wanted));
 }
 
 #[test]

@@ -5,10 +5,12 @@ pub mod replay;
 pub mod simulate;
 
 use std::fmt;
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::report::terminal::printable;
 
 /// Measures how long leaked credentials wait for a human decision, against the
 /// 9 to 17 minutes that attackers take.
@@ -83,6 +85,12 @@ impl From<Outcome> for ExitCode {
     }
 }
 
+/// Tells the user on standard error. That this cannot be written is no reason to
+/// stop: the exit status tells as well.
+fn tell(message: &str) {
+    let _ = writeln!(io::stderr(), "{}", printable(message));
+}
+
 /// Runs the command that the arguments name. A wrong argument ends the process
 /// with status 2, as `clap` does.
 pub fn main() -> ExitCode {
@@ -95,7 +103,7 @@ pub fn main() -> ExitCode {
     match result {
         Ok(outcome) => outcome.into(),
         Err(error) => {
-            eprintln!("shutterlag: {error}");
+            tell(&format!("shutterlag: {error}"));
             ExitCode::from(if matches!(error, CliError::Usage(_)) { 2 } else { 1 })
         }
     }

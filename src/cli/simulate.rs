@@ -164,6 +164,17 @@ impl SimulateArgs {
     }
 }
 
+/// Whether two paths name one file, which may not be there yet.
+fn same_file(a: &Path, b: &Path) -> bool {
+    let place = |path: &Path| {
+        let here = Path::new(".");
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(here);
+        let there = |folder: PathBuf| path.file_name().map(|name| folder.join(name));
+        path.canonicalize().ok().or_else(|| folder.canonicalize().ok().and_then(there))
+    };
+    a == b || place(a).is_some_and(|a| Some(a) == place(b))
+}
+
 /// Writes the simulation that was asked for. `None` when the reader of standard
 /// output went away before the end, which is no failure.
 ///
@@ -171,7 +182,7 @@ impl SimulateArgs {
 /// See [`SimulateError`].
 pub fn run(args: &SimulateArgs) -> Result<Option<Summary>, SimulateError> {
     let simulation = Simulation::new(args.options()).map_err(SimulateError::Option)?;
-    if args.truth.as_ref() == Some(&args.out) {
+    if args.truth.as_deref().is_some_and(|truth| same_file(truth, &args.out)) {
         return Err(SimulateError::SameFile(args.out.clone()));
     }
     let create = |path: &Path| {

@@ -90,10 +90,7 @@ pub fn episodes(window: &Window<'_>, profile: &Profile) -> impl Iterator<Item = 
     let start = window.start();
     let decided = window.decided_at();
     // The first thing that anybody did about the exposure ends the race.
-    let answered = match (decided, window.contained_at) {
-        (Some(decided), Some(contained)) => Some(decided.min(contained)),
-        (decided, contained) => decided.or(contained),
-    };
+    let answered = [decided, window.contained_at].into_iter().flatten().min();
     let waiting = [
         (Alert::ReviewDueSoon, profile.review_due_soon),
         (Alert::ReviewOverdue, profile.review_overdue),
@@ -101,10 +98,8 @@ pub fn episodes(window: &Window<'_>, profile: &Profile) -> impl Iterator<Item = 
     ]
     // An exposure older than its detection is overdue from its detection on, not before.
     .map(|(alert, age)| Some((alert, (start + age).max(window.detected_at), answered)));
-    let contained_or_dismissed = match (window.contained_at, window.dismissed_at) {
-        (Some(contained), Some(dismissed)) => Some(contained.min(dismissed)),
-        (contained, dismissed) => contained.or(dismissed),
-    };
+    let contained_or_dismissed =
+        [window.contained_at, window.dismissed_at].into_iter().flatten().min();
     let containment = decided.map(|decided| {
         (Alert::ContainmentOverdue, decided + profile.containment_limit, contained_or_dismissed)
     });

@@ -16,7 +16,8 @@
 //!   whether it was held, late or refused. It says nothing about windows.
 //! * [`Windows::advance`](windows::Windows::advance) takes the time in and says
 //!   all that follows from the events and the time: revisions of windows, alerts
-//!   that begin or end, windows that are final, events given up. Deadlines pass
+//!   that begin or end, windows that are final, events whose time is up. (What is
+//!   given up because a bound is reached is counted only.) Deadlines pass
 //!   here, with or without events. Time never goes back.
 //! * [`Windows::next_deadline`](windows::Windows::next_deadline) is the next
 //!   time at which `advance` has something to do.

@@ -85,6 +85,9 @@ pub struct SurvivalFigures {
     pub median_ms: Option<i64>,
     /// Mean wait within the first hour.
     pub rmst_1h_ms: Option<f64>,
+    /// The longest that any window was watched: beyond it the curve is taken to
+    /// stay where it is, and nothing is known.
+    pub observed_up_to_ms: Option<i64>,
 }
 
 /// Decisions on seeded cases with wrong advice.
@@ -113,6 +116,8 @@ pub struct Oversight {
     pub disagreed: u64,
     /// Decided before any advice.
     pub unadvised: u64,
+    /// Decisions by an AI or by automation: counted, no reviews.
+    pub nonhuman_decisions: u64,
     /// Windows in which an AI acted before a person decided.
     pub ai_acted_first: u64,
     /// Seeded cases.
@@ -129,6 +134,7 @@ impl Oversight {
             agreed,
             disagreed,
             unadvised,
+            nonhuman_decisions,
             ai_acted_first,
             seeded: Seeded { caught, missed },
         } = other;
@@ -139,6 +145,7 @@ impl Oversight {
         self.agreed += agreed;
         self.disagreed += disagreed;
         self.unadvised += unadvised;
+        self.nonhuman_decisions += nonhuman_decisions;
         self.ai_acted_first += ai_acted_first;
         self.seeded.caught += caught;
         self.seeded.missed += missed;
@@ -330,6 +337,7 @@ impl Tally {
     fn add_oversight(&mut self, window: &Window<'_>) {
         let oversight = &mut self.oversight;
         oversight.ai_acted_first += u64::from(window.ai_acted_first_at.is_some());
+        oversight.nonhuman_decisions += window.nonhuman_decisions;
         if window.decision.is_none() {
             return;
         }
@@ -416,6 +424,7 @@ fn survival_figures(curve: &KaplanMeier) -> SurvivalFigures {
         reviewed_by_mean: curve.probability_by(MEAN_ATTACKER),
         median_ms: curve.median().map(Span::as_millis),
         rmst_1h_ms: curve.rmst(Span::from_mins(60)),
+        observed_up_to_ms: curve.last_observed().map(Span::as_millis),
     }
 }
 

@@ -172,7 +172,8 @@ impl Ledger<'_> {
         telling: &Telling<'_>,
     ) -> io::Result<()> {
         let hollow = window.decided_at().filter(|_| !judgement.reasons.is_empty());
-        let hollow = hollow.map(|decided| (Alert::HollowApproval, decided, None));
+        let hollow =
+            hollow.map(|decided| (Alert::HollowApproval, decided.max(window.detected_at), None));
         let own = episodes(window, telling.profiles.get(window.key.workflow))
             .map(|episode| (episode.alert, episode.from, episode.until));
         for (alert, from, until) in own.chain(hollow) {

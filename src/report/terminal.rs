@@ -7,11 +7,13 @@ use std::fmt::{self, Write};
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
+use crate::config::{FASTEST_ATTACKER, MEAN_ATTACKER};
 use crate::engine::oversight::HollowReason;
 use crate::engine::summary::{EventCounts, StageFigures, Summary};
 use crate::engine::survival::Estimate;
 use crate::engine::windows::{Stage, State};
 use crate::formats::{RejectReason, SkipReason};
+use crate::time::Span;
 
 /// Widest bar, in characters.
 const BAR: usize = 28;
@@ -151,10 +153,23 @@ fn latencies(out: &mut String, summary: &Summary) -> fmt::Result {
 fn survival(out: &mut String, summary: &Summary) -> fmt::Result {
     let figures = &summary.survival.time_to_review;
     writeln!(out, "Time to review with the open windows counted in (Kaplan–Meier, 95 % bounds)")?;
-    writeln!(out, "  reviewed within 9 min   {}", estimate(&figures.reviewed_by_fastest))?;
-    writeln!(out, "  reviewed within 17 min  {}", estimate(&figures.reviewed_by_mean))?;
+    let watched = figures.observed_up_to_ms.unwrap_or_default();
+    let within = |limit: Span, by: &Estimate| {
+        // A curve that has come down to nobody undecided is known for good.
+        if watched < limit.as_millis() && by.estimate != Some(1.0) {
+            format!("not known: no window was watched for longer than {}", span(Some(watched)))
+        } else {
+            estimate(by)
+        }
+    };
+    let (fastest, mean) = (&figures.reviewed_by_fastest, &figures.reviewed_by_mean);
+    writeln!(out, "  reviewed within 9 min   {}", within(FASTEST_ATTACKER, fastest))?;
+    writeln!(out, "  reviewed within 17 min  {}", within(MEAN_ATTACKER, mean))?;
     match figures.median_ms {
         Some(_) => writeln!(out, "  median                  {}\n", span(figures.median_ms)),
+        None if fastest.estimate.is_none() => {
+            writeln!(out, "  median                  not known\n")
+        }
         None => writeln!(out, "  median                  not reached: over half are undecided\n"),
     }
 }
@@ -192,6 +207,10 @@ fn oversight(out: &mut String, summary: &Summary) -> fmt::Result {
     if seeded > 0 {
         let caught = oversight.seeded.caught;
         writeln!(out, "  seeded wrong advice     {caught} caught of {seeded}")?;
+    }
+    if oversight.nonhuman_decisions > 0 {
+        let decisions = counted(oversight.nonhuman_decisions, "decision");
+        writeln!(out, "  AI or automation        {decisions}, no reviews")?;
     }
     if oversight.ai_acted_first > 0 {
         writeln!(out, "  AI acted first          {}", counted(oversight.ai_acted_first, "window"))?;

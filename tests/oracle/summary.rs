@@ -103,6 +103,8 @@ pub(crate) fn summary(ledger: &Ledger, asked: &Asked) -> Value {
             "agreed": count(&|window| window.figures.agreed == Some(true)),
             "disagreed": count(&|window| window.figures.agreed == Some(false)),
             "unadvised": count(&|window| decided(window) && window.advice.is_none()),
+            "nonhuman_decisions":
+                ledger.windows.iter().map(|window| window.nonhuman_decisions).sum::<u64>(),
             "ai_acted_first": count(&|window| window.ai_acted_first_at.is_some()),
             "seeded": {
                 "caught": count(&|window| window.figures.seeded_case_caught == Some(true)),
@@ -224,6 +226,7 @@ fn survival(windows: &[Record], asked: &Asked) -> Value {
             "reviewed_by_mean": nothing,
             "median_ms": null,
             "rmst_1h_ms": null,
+            "observed_up_to_ms": null,
         });
     }
     let curve = curve(&watched);
@@ -240,6 +243,7 @@ fn survival(windows: &[Record], asked: &Asked) -> Value {
         "reviewed_by_mean": reviewed_by(&curve, MEAN_MS),
         "median_ms": median,
         "rmst_1h_ms": area,
+        "observed_up_to_ms": watched.iter().map(|(at, _)| *at).max(),
     })
 }
 
@@ -340,11 +344,10 @@ fn together(reviews: &[Review<'_>], batch: &String) -> Option<(i64, i64)> {
     let members: Vec<usize> = (0..reviews.len())
         .filter(|at| reviews[*at].decision.batch_id.as_ref() == Some(batch))
         .collect();
-    // The page says "the earliest presented"; the engine leaves out a case of
-    // unknown length here, and so does this: see the test that is ignored.
-    let readable = || members.iter().map(|at| &reviews[*at]).filter(|r| r.floor_ms().is_some());
-    let floors: i64 = readable().filter_map(Review::floor_ms).sum();
-    let presented = readable().filter_map(Review::presented_ms).min()?;
+    let cases = || members.iter().map(|at| &reviews[*at]);
+    // A floor needs advice with words in it; any advice begins the batch.
+    let floors: i64 = cases().filter_map(Review::floor_ms).sum();
+    let presented = cases().filter_map(Review::presented_ms).min()?;
     // What was decided before the first of the batch is outside of it.
     let previous = members[0].checked_sub(1).map(|previous| reviews[previous].decided_ms());
     let last = reviews[*members.last()?].decided_ms();

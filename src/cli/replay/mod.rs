@@ -13,7 +13,7 @@ use self::bar::Bar;
 use self::files::Files;
 use self::refusals::{Refusals, Told};
 use super::identity::{self, Keyed};
-use super::{CliError, Outcome};
+use super::{CliError, Outcome, tell};
 use crate::config::{EngineConfig, Limits, Profiles};
 use crate::engine::attacker::{CurveSetting, Race};
 use crate::engine::summary::{EventCounts, Summary, Tally};
@@ -99,6 +99,10 @@ fn words<T: Clone + Send + Sync + 'static>(
 /// that cannot be read are told, and show in the outcome.
 pub fn run(args: Args) -> Result<Outcome, CliError> {
     let run = Run::new(args)?;
+    if let Some(files) = &run.files {
+        // Written last: while it is not there, the others are not complete.
+        files.remove("summary.json")?;
+    }
     let rejected_file =
         run.files.as_ref().map(|files| files.open("rejected.ndjson")).transpose()?;
     let names = run.args.files.iter().map(|file| input_name(file)).collect();
@@ -148,12 +152,23 @@ impl Run {
         for workflow in &args.expect_opening {
             profiles.get_mut(*workflow).expects_opening = true;
         }
+        let files = args.out.as_deref().map(Files::create).transpose()?;
+        for (files, input) in
+            files.iter().flat_map(|files| args.files.iter().map(move |i| (files, i)))
+        {
+            if let Some(name) = output_names().find(|name| files.would_overwrite(name, input)) {
+                let name = files.path(&name);
+                return Err(CliError::Usage(format!(
+                    "{name} is an input and would be overwritten"
+                )));
+            }
+        }
         Ok(Run {
             race: Race::from_settings(args.attackers.clone())
                 .map_err(|error| CliError::Usage(error.to_string()))?,
             profiles,
             keyed: identity::from_environment()?,
-            files: args.out.as_deref().map(Files::create).transpose()?,
+            files,
             args,
         })
     }
@@ -252,22 +267,22 @@ impl Run {
             .any(|(_, source, _)| matches!(source, "gitleaks" | "trufflehog"));
         let pseudonyms = self.files.is_some() && !self.args.reviewer_names;
         if self.keyed.random && (named || pseudonyms) {
-            eprintln!(
+            tell(&format!(
                 "note: {} is not set. Names made from secrets and reviewers' pseudonyms are under a \
                  random key: they mean nothing in another run.",
                 identity::VARIABLE
-            );
+            ));
         }
         if self.args.as_of.is_none()
             && replayed.as_of.is_some_and(|as_of| as_of.since(clock::now()) > AHEAD_MAX)
         {
-            eprintln!(
+            tell(
                 "note: the latest event lies in the future, and open windows are as old as it makes \
-                 them. Give the moment to tell with --as-of."
+                 them (with --settle, nothing after it is late). Give the moment to tell with --as-of.",
             );
         }
         for place in &told.unreadable {
-            eprintln!("shutterlag: {}: {}", terminal::printable(&place.place), place.detail);
+            tell(&format!("shutterlag: {}: {}", place.place, place.detail));
         }
     }
 }
@@ -280,11 +295,6 @@ fn write_figures(
     replayed: &Replayed,
     told: &Told,
 ) -> io::Result<()> {
-    let mut file = files.open("summary.json")?;
-    serde_json::to_writer_pretty(&mut file, summary)?;
-    file.write_all(b"\n")?;
-    file.finish()?;
-
     for (kind, source, count) in replayed.sources.iter() {
         metrics.events(kind, source, count);
     }
@@ -304,7 +314,17 @@ fn write_figures(
         tally.histogram(*stage).write_log(&mut file, stage.as_str(), from, as_of)?;
         file.finish()?;
     }
-    Ok(())
+    let mut file = files.open("summary.json")?;
+    serde_json::to_writer_pretty(&mut file, summary)?;
+    file.write_all(b"\n")?;
+    file.finish()
+}
+
+/// Every file that `--out` writes.
+fn output_names() -> impl Iterator<Item = String> {
+    let fixed = ["windows", "alerts", "findings", "rejected"].map(|name| format!("{name}.ndjson"));
+    let figures = ["summary.json".to_owned(), "metrics.prom".to_owned()];
+    fixed.into_iter().chain(figures).chain(Stage::ALL.iter().map(|stage| format!("{stage}.hlog")))
 }
 
 /// What to call an input in messages and in `rejected.ndjson`.

@@ -8,7 +8,8 @@ use std::borrow::Cow;
 use super::log::{Head, Key, Log};
 use super::window::{Advice, Decision, Truth, Window};
 use crate::event::{
-    Actor, Body, DecisionMade, Event, ExposedAtQuality, LeakDetected, Provenance, TriageCompleted,
+    Actor, Body, DecisionMade, Event, ExposedAtQuality, Kind, LeakDetected, Provenance,
+    TriageCompleted,
 };
 use crate::time::{Span, Timestamp};
 
@@ -19,7 +20,7 @@ pub(super) enum Fate {
     Window(u32),
     /// Nowhere: it needs a window and there was none.
     Orphan,
-    /// To a window that is final already, or will be before it happens.
+    /// To no window: it happened more than the settle time after the last one closed.
     Late,
 }
 
@@ -188,7 +189,7 @@ impl<'l> Open<'l> {
             Body::DecisionMade(decision) if decision.actor_kind == Actor::Human => {
                 let first = window.decision.is_none();
                 let opened_at = first
-                    .then(|| self.last_opening(&decision.reviewer, event.time, log, before, fates))
+                    .then(|| self.last_opening(&decision.reviewer, log, before, fates))
                     .flatten();
                 decided(&mut self.window, event.time, decision, weight, opened_at);
             }
@@ -208,8 +209,7 @@ impl<'l> Open<'l> {
                 }
             }
             Body::CredentialAbused => {
-                window.abused_at =
-                    Some(window.abused_at.map_or(event.time, |at| at.min(event.time)));
+                window.abused_at = window.abused_at.or(Some(event.time));
             }
             Body::TruthEstablished { correct_action, seeded } => {
                 window.truth = Some(Truth {
@@ -225,7 +225,6 @@ impl<'l> Open<'l> {
     fn last_opening(
         &self,
         reviewer: &str,
-        decided_at: Timestamp,
         log: Log<'l>,
         before: &[Head],
         fates: &[Fate],
@@ -239,9 +238,7 @@ impl<'l> Open<'l> {
             .zip(&fates[self.from..])
             .rev()
             .filter(|(head, fate)| {
-                head.kind == crate::event::Kind::ReviewOpened
-                    && head.time <= decided_at
-                    && **fate == Fate::Window(self.number)
+                head.kind == Kind::ReviewOpened && **fate == Fate::Window(self.number)
             })
             .find_map(|(head, _)| mine(head))
     }

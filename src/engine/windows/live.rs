@@ -47,6 +47,11 @@ impl Windows {
         let rules = rules(&self.config, state.settled_at);
         fold::fold(state.log, heads, rules, fates, |_, window| windows.push(*window));
 
+        let fingerprints = if changed {
+            fingerprints(windows.len(), state.log, heads, fates)
+        } else {
+            vec![0; windows.len()]
+        };
         let mut kept = Kept { settled_at: state.settled_at, published: Vec::new(), due: None };
         let mut gone = 0;
         for (number, window) in windows.iter().enumerate() {
@@ -56,7 +61,7 @@ impl Windows {
             let is_final = settles_at.is_some_and(|at| at <= now);
             let fingerprint = match before.filter(|_| !changed) {
                 Some(said) => said.fingerprint,
-                None => fingerprint(number, state.log, heads, fates),
+                None => fingerprints[number as usize],
             };
             if is_final || before.is_none_or(|said| said.fingerprint != fingerprint) {
                 say(Output::Window { window, is_final });
@@ -69,16 +74,6 @@ impl Windows {
             if is_final {
                 kept.settled_at = window.closed_at;
                 gone = number + 1;
-                if self.config.keep_settled {
-                    let mut aside = Vec::new();
-                    begin(&mut aside, state.log.key, None, &[]);
-                    let own = heads
-                        .iter()
-                        .zip(fates.iter())
-                        .filter(|(_, fate)| **fate == Fate::Window(number));
-                    state::append(&mut aside, state.log, own.map(|(head, _)| head));
-                    self.settled.push(aside.into_boxed_slice());
-                }
             } else {
                 kept.published.push(Published {
                     detected_at: window.detected_at,
@@ -99,6 +94,9 @@ impl Windows {
             }
         }
         self.counts.repeats(repeats);
+        if self.config.keep_settled {
+            keep_aside(&mut self.settled, gone, state.log, heads, fates);
+        }
 
         // What stays: events of windows that are not final, and strays that may
         // still find a detection.
@@ -179,10 +177,7 @@ struct Kept {
 
 impl Kept {
     fn wait_for(&mut self, due: Option<Timestamp>) {
-        self.due = match (self.due, due) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
+        self.due = [self.due, due].into_iter().flatten().min();
     }
 }
 
@@ -203,18 +198,47 @@ fn say_alerts(
     }
 }
 
-/// A digest of which events a window is made of, stable from run to run.
-fn fingerprint(number: u32, log: Log<'_>, heads: &[Head], fates: &[Fate]) -> u32 {
-    let own = heads.iter().zip(fates).filter(|(_, fate)| **fate == Fate::Window(number));
-    own.fold(0, |sum: u32, (head, _)| {
-        let time = head.time.as_millis().to_le_bytes();
-        let weight = head.weight.to_le_bytes();
-        let parts = [head.written_id(log), &time, &weight, &[head.kind as u8]];
-        sum.wrapping_add(fnv1a(parts.into_iter().flatten()))
-    })
+/// Adds the first `gone` windows to `settled`, each with its own events alone.
+fn keep_aside(
+    settled: &mut Vec<Box<[u8]>>,
+    gone: u32,
+    log: Log<'_>,
+    heads: &[Head],
+    fates: &[Fate],
+) {
+    let mut states = vec![Vec::new(); gone as usize];
+    for state in &mut states {
+        begin(state, log.key, None, &[]);
+    }
+    for (head, fate) in heads.iter().zip(fates) {
+        if let Fate::Window(number) = fate
+            && let Some(state) = states.get_mut(*number as usize)
+        {
+            head.copy(log, state);
+        }
+    }
+    settled.extend(states.into_iter().map(Vec::into_boxed_slice));
+}
+
+/// For each window a digest of the events it is made of, the same in any run:
+/// it does not depend on their arrival or on the numbers of texts.
+fn fingerprints(windows: usize, log: Log<'_>, heads: &[Head], fates: &[Fate]) -> Vec<u32> {
+    let mut prints = vec![0_u32; windows];
+    let mut event = Vec::new();
+    for (head, fate) in heads.iter().zip(fates) {
+        if let Fate::Window(number) = fate
+            && let Some(print) = prints.get_mut(*number as usize)
+        {
+            event.clear();
+            event.extend_from_slice(head.written_id(log));
+            order::append_content(log, *head, &mut event);
+            *print = print.wrapping_add(fnv1a(&event));
+        }
+    }
+    prints
 }
 
 /// FNV-1a, 32 bits: published, tiny, and good enough to tell two revisions apart.
-fn fnv1a<'b>(bytes: impl Iterator<Item = &'b u8>) -> u32 {
-    bytes.fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
+fn fnv1a(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }

@@ -188,6 +188,10 @@ impl Windows {
             None => self.insert(key, hash, detection),
         };
         let entry = &mut self.entries[at as usize];
+        if entry.bytes.len() > self.config.credential_bytes {
+            self.counts.refused += 1;
+            return Receipt::Refused;
+        }
         if state::settled_at(&entry.bytes).is_some_and(|settled| event.time <= settled) {
             self.counts.late += 1;
             return Receipt::Late;

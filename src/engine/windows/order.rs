@@ -31,14 +31,19 @@ pub(super) fn ordered(log: Log<'_>, heads: &mut Vec<Head>) -> u64 {
     }
 }
 
-/// Orders events that agree in time, kind and id and in nothing else: by their
-/// content in full, as the numbers of texts depend on arrival.
+/// What an event says but for its id, in bytes that are the same in any run: with
+/// all texts in full, as their numbers depend on arrival.
 fn content(log: Log<'_>, head: Head) -> Vec<u8> {
     let mut content = Vec::new();
-    if let Some(event) = head.event(log) {
-        log::push(&mut content, &event, head.weight, |_| None);
-    }
+    append_content(log, head, &mut content);
     content
+}
+
+/// [`content`], appended to `into`.
+pub(super) fn append_content(log: Log<'_>, head: Head, into: &mut Vec<u8>) {
+    if let Some(event) = head.event(log) {
+        log::push(into, &event, head.weight, |_| None);
+    }
 }
 
 fn drop_repeats_pairwise(log: Log<'_>, heads: &mut Vec<Head>) -> u64 {

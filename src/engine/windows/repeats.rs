@@ -6,7 +6,7 @@
 //! one stood.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::fold::Fate;
 use super::log::{Head, Log};
@@ -69,13 +69,14 @@ pub(super) fn shorten(log: Log<'_>, heads: &[Head], fates: &[Fate], limit: usize
     }
     let mut short = Short { log: Vec::with_capacity(log.bytes.len() / 2), events: 0 };
     let mut runs: BTreeMap<Class<'_>, Run> = BTreeMap::new();
+    let mut lookers: BTreeSet<Cow<'_, str>> = BTreeSet::new();
     for (at, (head, place)) in heads.iter().zip(&places).enumerate() {
         let group = groups.get_mut(place)?;
         // The newer half stays whole: a second delivery follows its first.
         let old = group.events > limit && group.seen < group.events - limit / 2;
         group.seen += 1;
         let Some(event) = head.event(log) else { continue };
-        let class = class(&event, *place, group.decided, runs.len() >= LOOKERS_MAX);
+        let class = class(&event, *place, group.decided, &mut lookers);
         group.decided |= class.kind == Kind::DecisionMade && class.actor == Some(Actor::Human);
         if !old || group.is_witness(at) {
             short.keep(log, *head);
@@ -170,19 +171,31 @@ fn places(fates: &[Fate]) -> Vec<Place> {
         .collect()
 }
 
-fn class<'l>(event: &Event<'l>, place: Place, decided: bool, crowded: bool) -> Class<'l> {
+fn class<'l>(
+    event: &Event<'l>,
+    place: Place,
+    decided: bool,
+    lookers: &mut BTreeSet<Cow<'l, str>>,
+) -> Class<'l> {
     let (actor, takes_effect) = match &event.body {
+        // What a person's decision does to a window is to close it or not.
+        Body::DecisionMade(decision) if decision.actor_kind == Actor::Human => {
+            (Some(Actor::Human), decision.action.closes())
+        }
         Body::DecisionMade(decision) => (Some(decision.actor_kind), decision.action.takes_effect()),
         Body::CredentialContained { actor_kind, .. } => (Some(*actor_kind), false),
         _ => (None, false),
     };
     let looker = match &event.body {
-        Body::ReviewOpened { reviewer } if !crowded => Some(reviewer.clone()),
+        Body::ReviewOpened { reviewer } => {
+            if lookers.len() < LOOKERS_MAX {
+                lookers.insert(reviewer.clone());
+            }
+            lookers.get(reviewer).cloned()
+        }
         _ => None,
     };
     let fallback = matches!(&event.body, Body::TriageCompleted(triage)
         if triage.provenance == Some(Provenance::Fallback));
-    // A person's further decisions are one class: the last of all is the final one.
-    let takes_effect = takes_effect && actor != Some(Actor::Human);
     Class { place, decided, kind: event.kind(), actor, takes_effect, fallback, looker }
 }

@@ -1,7 +1,7 @@
 //! The bytes in which a credential's events are held.
 //!
-//! Invariants: what is read back equals what was written, except for the fields
-//! that no window uses (`model`, `provider`); equal events have equal bytes as
+//! Invariants: what is read back equals what was written, except for `model` and
+//! `provider`, which nothing asks for; equal events have equal bytes as
 //! long as the table of texts lives; reading never panics, whatever the bytes.
 //!
 //! One event is `length u16, kind u8, time 6 bytes, weight, id, common, body`;
