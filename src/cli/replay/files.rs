@@ -23,15 +23,6 @@ impl Files {
         there(&self.directory.join(name)).is_some_and(|output| Some(output) == there(input))
     }
 
-    /// Takes away what an earlier run left under `name`.
-    pub(super) fn remove(&self, name: &str) -> io::Result<()> {
-        let path = self.directory.join(name);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(named(&path, &error)),
-            _ => Ok(()),
-        }
-    }
-
     /// Creates `name`, or empties it.
     pub(super) fn open(&self, name: &str) -> io::Result<Output> {
         let path = self.directory.join(name);

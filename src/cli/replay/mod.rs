@@ -100,8 +100,8 @@ fn words<T: Clone + Send + Sync + 'static>(
 pub fn run(args: Args) -> Result<Outcome, CliError> {
     let run = Run::new(args)?;
     if let Some(files) = &run.files {
-        // Written last: while it is not there, the others are not complete.
-        files.remove("summary.json")?;
+        // Written last: while it is empty, the others are not complete.
+        files.open("summary.json")?.finish()?;
     }
     let rejected_file =
         run.files.as_ref().map(|files| files.open("rejected.ndjson")).transpose()?;
