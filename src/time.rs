@@ -106,11 +106,6 @@ impl Timestamp {
         }
     }
 
-    /// `self + span`; `None` past the ends of `i64`.
-    pub fn checked_add(self, span: Span) -> Option<Timestamp> {
-        self.0.checked_add(span.0).map(Timestamp)
-    }
-
     /// `self - earlier`, negative when `earlier` is in fact later. Both within
     /// the acceptable years, the difference cannot overflow.
     pub const fn since(self, earlier: Timestamp) -> Span {

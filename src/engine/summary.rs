@@ -128,7 +128,7 @@ impl Oversight {
     fn merge(&mut self, other: &Oversight) {
         let Oversight {
             reviews,
-            meaningful,
+            meaningful: _,
             hollow,
             by_reason,
             agreed,
@@ -139,7 +139,6 @@ impl Oversight {
             seeded: Seeded { caught, missed },
         } = other;
         self.reviews += reviews;
-        self.meaningful += meaningful;
         self.hollow += hollow;
         self.by_reason.0.iter_mut().zip(by_reason.0).for_each(|(to, n)| *to += n);
         self.agreed += agreed;
@@ -318,17 +317,14 @@ impl Tally {
         self.add_oversight(window);
     }
 
-    /// Takes in the judgement of a window, whenever it is known.
+    /// Takes in the judgement of a window, whenever it is known. Every window
+    /// that is added needs one.
     pub fn judged(&mut self, judgement: &Judgement) {
         if !judgement.reviewed {
             return;
         }
         self.effective.count += u64::from(judgement.effective());
-        if judgement.reasons.is_empty() {
-            self.oversight.meaningful += 1;
-        } else {
-            self.oversight.hollow += 1;
-        }
+        self.oversight.hollow += u64::from(!judgement.reasons.is_empty());
         for reason in judgement.reasons.iter() {
             self.oversight.by_reason.0[reason as usize] += 1;
         }
@@ -412,7 +408,10 @@ impl Tally {
             survival: SurvivalOf {
                 time_to_review: survival_figures(&self.survival.clone().estimate()),
             },
-            oversight: self.oversight.clone(),
+            oversight: Oversight {
+                meaningful: self.oversight.reviews - self.oversight.hollow,
+                ..self.oversight.clone()
+            },
             effective_review_rate: self.effective,
         }
     }

@@ -144,11 +144,6 @@ impl Step {
 }
 
 impl KaplanMeier {
-    /// How many were observed, events and censorings.
-    pub fn subjects(&self) -> usize {
-        self.keys.len()
-    }
-
     /// The longest time observed, of an event or a censoring. Beyond it every
     /// figure rests on `S` staying where it is.
     pub fn last_observed(&self) -> Option<Span> {

@@ -36,8 +36,8 @@ pub struct NotUsed {
     pub first: Vec<RefusedLine>,
     /// Refusals by reason, most frequent first.
     pub by_reason: Vec<(RejectReason, u64)>,
-    /// Skipped records by reason.
-    pub skipped: Vec<(SkipReason, u64)>,
+    /// Skipped records by reason, in the order of the reasons.
+    pub skipped: [u64; SkipReason::ALL.len()],
     /// Events later than the moment asked for.
     pub after_as_of: u64,
     /// Where all refusals are written, if anywhere.
@@ -231,7 +231,8 @@ fn events(out: &mut String, events: &EventCounts, not_used: &NotUsed) -> fmt::Re
         "  of the accepted, {orphan} found no window (none detected yet, or closed already); clocks \
          disagreed {clock_skew} times"
     )?;
-    for (reason, count) in not_used.skipped.iter().filter(|(_, count)| *count > 0) {
+    let skipped = SkipReason::ALL.iter().zip(not_used.skipped);
+    for (reason, count) in skipped.filter(|(_, count)| *count > 0) {
         writeln!(out, "  skipped: {count} {}", reason.as_str().replace('_', " "))?;
     }
     if not_used.after_as_of > 0 {

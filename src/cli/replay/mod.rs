@@ -251,7 +251,7 @@ impl Run {
             let not_used = NotUsed {
                 first: told.first.clone(),
                 by_reason,
-                skipped: replayed.skipped.clone(),
+                skipped: replayed.skipped,
                 after_as_of: replayed.after_as_of,
                 written_to: self.files.as_ref().map(|files| files.path("rejected.ndjson")),
             };

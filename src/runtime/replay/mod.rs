@@ -75,8 +75,8 @@ pub struct Replayed {
     orphan_timeout: Span,
     /// Events by kind and source.
     pub sources: SourceCounts,
-    /// Skipped records by reason.
-    pub skipped: Vec<(SkipReason, u64)>,
+    /// Skipped records by reason, in the order of the reasons.
+    pub skipped: [u64; SkipReason::ALL.len()],
     /// Events left out because they are later than `as_of`.
     pub after_as_of: u64,
     /// Whether an input could not be read, or not to its end.
@@ -110,7 +110,7 @@ pub fn run(
             from: None,
             orphan_timeout: options.engine.orphan_timeout,
             sources: SourceCounts::default(),
-            skipped: SkipReason::ALL.iter().map(|reason| (*reason, 0)).collect(),
+            skipped: Default::default(),
             after_as_of: 0,
             incomplete: false,
         },
@@ -145,11 +145,7 @@ impl Books {
                 Entry::Skipped(reason) => {
                     self.replayed.events.read += 1;
                     self.replayed.events.skipped += 1;
-                    if let Some((_, count)) =
-                        self.replayed.skipped.iter_mut().find(|(r, _)| r == reason)
-                    {
-                        *count += 1;
-                    }
+                    self.replayed.skipped[*reason as usize] += 1;
                 }
                 Entry::Refused(record) => {
                     self.replayed.events.read += 1;
