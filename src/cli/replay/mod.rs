@@ -5,7 +5,7 @@ mod files;
 mod refusals;
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
@@ -105,7 +105,7 @@ pub fn run(args: Args) -> Result<Outcome, CliError> {
     }
     let rejected_file =
         run.files.as_ref().map(|files| files.open("rejected.ndjson")).transpose()?;
-    let names = run.args.files.iter().map(|file| input_name(file)).collect();
+    let names = run.inputs().iter().map(Input::name).collect();
     let mut refusals = Refusals::new(names, rejected_file);
     let mut bar = Bar::default();
     let mut replayed =
@@ -173,10 +173,14 @@ impl Run {
         })
     }
 
+    fn inputs(&self) -> Vec<Input> {
+        self.args.files.iter().cloned().map(Input::from).collect()
+    }
+
     fn options(&self) -> Options {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Options {
-            inputs: self.args.files.iter().cloned().map(Input::from).collect(),
+            inputs: self.inputs(),
             format: self.args.format,
             limits: Limits::DEFAULT,
             identity: self.keyed.identity.clone(),
@@ -325,9 +329,4 @@ fn output_names() -> impl Iterator<Item = String> {
     let fixed = ["windows", "alerts", "findings", "rejected"].map(|name| format!("{name}.ndjson"));
     let figures = ["summary.json".to_owned(), "metrics.prom".to_owned()];
     fixed.into_iter().chain(figures).chain(Stage::ALL.iter().map(|stage| format!("{stage}.hlog")))
-}
-
-/// What to call an input in messages and in `rejected.ndjson`.
-fn input_name(file: &Path) -> String {
-    if file.as_os_str() == "-" { "stdin".to_owned() } else { file.display().to_string() }
 }

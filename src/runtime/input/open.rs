@@ -24,7 +24,7 @@ pub enum Input {
 
 impl Input {
     /// What to call it to people.
-    pub(super) fn name(&self) -> String {
+    pub fn name(&self) -> String {
         match self {
             Input::Stdin => "stdin".to_owned(),
             Input::Path(path) => path.display().to_string(),
