@@ -1,5 +1,8 @@
 //! Every limit and every default, in one place.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
 use crate::event::Workflow;
 use crate::time::Span;
 
@@ -99,6 +102,8 @@ pub struct EngineConfig {
     pub settle: Option<Span>,
     /// Whether settled windows are kept for a later reading of all windows.
     pub keep_settled: bool,
+    /// Whether changes of state are noted, to be handed out as checkpoints.
+    pub checkpoints: bool,
     /// Events held for one window before the older repeats are folded into counts.
     pub events_per_window: u32,
     /// Credentials held of which no detection has been seen.
@@ -118,6 +123,7 @@ impl Default for EngineConfig {
             orphan_timeout: Span::from_mins(24 * 60),
             settle: None,
             keep_settled: false,
+            checkpoints: false,
             events_per_window: 256,
             undetected_credentials: 1_000_000,
             credentials: 1 << 26,
@@ -126,3 +132,187 @@ impl Default for EngineConfig {
         }
     }
 }
+
+/// The most alternatives that one signal may be tested against.
+pub const ALTERNATIVES_MAX: usize = 4;
+
+/// One signal of a hollow review: what is allowed, and what is looked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SignalConfig {
+    /// The rate that is allowed, between 0 and 1: the null hypothesis is that, given
+    /// all that went before, the chance of the sign is at most this.
+    pub null: f64,
+    /// The rates looked for, each above `null` and below 1.
+    pub alternatives: Vec<f64>,
+    /// Its share in what is combined; the shares of all signals add up to one.
+    pub weight: f64,
+}
+
+/// How the agreement of peers raises the rate that is allowed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PeersConfig {
+    /// Added to the peers' rate.
+    pub margin: f64,
+    /// With fewer acts of peers in a stratum, their rate says nothing.
+    pub acts_min: u64,
+    /// The length of the periods after which the peers' counts are published.
+    pub period: Span,
+}
+
+/// When decisions come faster than a person's own usual rate.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BurstConfig {
+    /// How many times the usual rate is looked for, above 1.
+    pub factor: f64,
+    /// A longer gap is a pause, not work.
+    pub pause: Span,
+    /// Gaps seen before anything is said.
+    pub gaps_min: u32,
+}
+
+/// The second stage: was the human review real?
+#[derive(Clone, Debug, PartialEq)]
+pub struct OversightConfig {
+    /// The promised rate of false discoveries among the reviewers in a report.
+    pub alpha: f64,
+    /// The promised mean number of decisions to a false page, for a reviewer whose
+    /// rates are exactly what is allowed.
+    pub paging_decisions: f64,
+    /// A page ends when its evidence falls below this share of its threshold.
+    pub resolve_share: f64,
+    /// Wrong advice let through, by seeded cases and later truth.
+    pub seeded: SignalConfig,
+    /// Less time than reading takes.
+    pub dwell: SignalConfig,
+    /// Evidence not opened, where its opening is reported.
+    pub context: SignalConfig,
+    /// Agreement with the AI; `null` is the least that is ever allowed.
+    pub agreement: SignalConfig,
+    /// The peers' part in what agreement is allowed.
+    pub peers: PeersConfig,
+    /// Whether only planted cases count as truth: what else becomes known may
+    /// become known because it was let through.
+    pub seeded_only: bool,
+    /// Unusual haste.
+    pub burst: BurstConfig,
+    /// How long after a decision it is judged, so that all that belongs before it is there.
+    pub delay: Span,
+    /// How long decisions of one batch are waited for.
+    pub batch_hold: Span,
+    /// With fewer reviewers, shared surfaces tell no figures by which one could be singled out.
+    pub small_group: u32,
+    /// Further ids of a person, each with the one that counts.
+    pub aliases: BTreeMap<String, String>,
+}
+
+impl Default for OversightConfig {
+    fn default() -> OversightConfig {
+        let signal = |null, alternatives: &[f64], weight| SignalConfig {
+            null,
+            alternatives: alternatives.to_vec(),
+            weight,
+        };
+        OversightConfig {
+            alpha: 0.05,
+            paging_decisions: 1_000.0,
+            resolve_share: 0.001,
+            seeded: signal(0.20, &[0.4, 0.6, 0.8, 0.95], 0.25),
+            dwell: signal(0.10, &[0.2, 0.4, 0.7, 0.95], 0.25),
+            context: signal(0.10, &[0.3, 0.6, 0.9], 0.15),
+            // Agreement says least per decision: the largest share keeps its delay near the others'.
+            agreement: signal(0.90, &[0.95, 0.98, 0.995, 0.999], 0.35),
+            peers: PeersConfig { margin: 0.02, acts_min: 50, period: Span::from_mins(24 * 60) },
+            seeded_only: false,
+            burst: BurstConfig { factor: 4.0, pause: Span::from_mins(30), gaps_min: 50 },
+            delay: Span::from_mins(10),
+            batch_hold: Span::from_mins(60),
+            small_group: 5,
+            aliases: BTreeMap::new(),
+        }
+    }
+}
+
+impl OversightConfig {
+    /// The id that counts for the person with `id`.
+    pub fn canonical<'c>(&'c self, id: &'c str) -> &'c str {
+        self.aliases.get(id).map_or(id, String::as_str)
+    }
+
+    /// Checks every rule on which a promise rests.
+    ///
+    /// # Errors
+    /// The first fault found.
+    pub fn validate(&self) -> Result<(), OversightFault> {
+        let fault = |field, rule| Err(OversightFault { field, rule });
+        let inside = |x: f64| x > 0.0 && x < 1.0;
+        let signals = [
+            ("seeded", &self.seeded),
+            ("dwell", &self.dwell),
+            ("context", &self.context),
+            ("agreement", &self.agreement),
+        ];
+        for (name, signal) in signals {
+            if !inside(signal.null) {
+                return fault(name, "the allowed rate must lie between 0 and 1");
+            }
+            if signal.alternatives.is_empty() || signal.alternatives.len() > ALTERNATIVES_MAX {
+                return fault(name, "one to four alternatives are needed");
+            }
+            if !signal.alternatives.iter().all(|q| inside(*q) && *q > signal.null) {
+                return fault(name, "alternatives must lie between the allowed rate and 1");
+            }
+            if !(0.0..=1.0).contains(&signal.weight) {
+                return fault(name, "a weight must lie between 0 and 1");
+            }
+        }
+        let weights: f64 = signals.iter().map(|(_, signal)| signal.weight).sum();
+        if (weights - 1.0).abs() > 1e-9 {
+            return fault("weights", "the weights of all signals must add up to 1");
+        }
+        if !inside(self.alpha) {
+            return fault("alpha", "must lie between 0 and 1");
+        }
+        if !(self.paging_decisions > 1.0 && self.paging_decisions <= 1e12) {
+            return fault("paging_decisions", "must be more than 1, and no more than 10¹²");
+        }
+        if !inside(self.resolve_share) {
+            return fault("resolve_share", "must lie between 0 and 1");
+        }
+        if !(0.0..1.0).contains(&self.peers.margin) {
+            return fault("peers.margin", "must lie between 0 and 1");
+        }
+        if self.delay < Span::ZERO || self.batch_hold < Span::ZERO {
+            return fault("delay", "a span must not be negative");
+        }
+        if self.peers.period < Span::from_mins(1) || self.peers.period < self.batch_hold {
+            return fault("peers.period", "must be a minute or more, and no less than batch_hold");
+        }
+        if !(self.burst.factor > 1.0 && self.burst.factor.is_finite()) {
+            return fault("burst.factor", "must be more than 1");
+        }
+        if self.burst.pause <= Span::ZERO || self.burst.gaps_min == 0 {
+            return fault("burst", "pause and gaps_min must be more than 0");
+        }
+        if self.aliases.values().any(|to| self.aliases.contains_key(to)) {
+            return fault("aliases", "an alias must name the id that counts, not another alias");
+        }
+        Ok(())
+    }
+}
+
+/// A rule of [`OversightConfig`] that is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OversightFault {
+    /// Which field.
+    pub field: &'static str,
+    /// What must hold.
+    pub rule: &'static str,
+}
+
+impl fmt::Display for OversightFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "oversight: {}: {}", self.field, self.rule)
+    }
+}
+
+impl std::error::Error for OversightFault {}

@@ -44,6 +44,14 @@ macro_rules! words {
                 serializer.serialize_str(self.as_str())
             }
         }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<$name, D::Error> {
+                let word = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+                // What it was is not told: it may be anything.
+                $name::parse(&word).ok_or_else(|| serde::de::Error::custom(concat!("no ", stringify!($name))))
+            }
+        }
     };
 }
 pub(crate) use words;

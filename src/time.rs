@@ -135,6 +135,14 @@ impl serde::Serialize for Timestamp {
     }
 }
 
+/// From the same form, and from any RFC 3339 time with an offset.
+impl<'de> serde::Deserialize<'de> for Timestamp {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        Timestamp::parse_rfc3339(&text).map_err(serde::de::Error::custom)
+    }
+}
+
 impl Span {
     /// No time at all.
     pub const ZERO: Span = Span(0);

@@ -11,7 +11,7 @@ use crate::event::words;
 use crate::time::Timestamp;
 
 words! {
-    /// The alerts whose subject is one window.
+    /// The alerts. The subject of the last is a reviewer, of all others a window.
     Alert {
         /// Undecided and uncontained for two thirds of the attacker's fastest time.
         ReviewDueSoon = "ReviewDueSoon",
@@ -27,6 +27,8 @@ words! {
         HollowApproval = "HollowApproval",
         /// A deliberately wrong recommendation was let through.
         SeededCaseMissed = "SeededCaseMissed",
+        /// The evidence against a reviewer's decisions having been reviews has grown too large.
+        RubberStampSuspected = "RubberStampSuspected",
     }
 }
 
@@ -60,7 +62,7 @@ impl Alert {
             | Alert::ContainmentOverdue
             | Alert::HollowApproval
             | Alert::SeededCaseMissed => Urgency::Warning,
-            Alert::ReviewOverdue => Urgency::Page,
+            Alert::ReviewOverdue | Alert::RubberStampSuspected => Urgency::Page,
             Alert::AttackerLikelyPresent | Alert::AiActedFirst => Urgency::Critical,
         }
     }

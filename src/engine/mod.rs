@@ -22,6 +22,10 @@
 //! * [`Windows::next_deadline`](windows::Windows::next_deadline) is the next
 //!   time at which `advance` has something to do.
 //!
+//! What is held survives the process: [`Windows::checkpoint`](windows::Windows::checkpoint)
+//! hands out each credential that has changed, [`Windows::restore`](windows::Windows::restore)
+//! takes it back.
+//!
 //! Reading a file is the same engine: all events are handled, nothing settles
 //! until the end of input (unless it is asked to), and
 //! [`Windows::view`](windows::Windows::view) hands out what came of it.
@@ -61,6 +65,8 @@ pub enum Output<'o> {
         window: &'o Window<'o>,
         /// Whether this is the last word on it.
         is_final: bool,
+        /// What was not known of it before.
+        reached: windows::Milestones,
     },
     /// A late arrival gave a window another name; this one is void.
     Retracted {

@@ -9,10 +9,10 @@ use serde::ser::{SerializeMap, Serializer};
 
 use super::attacker::{Band, Race};
 use super::histogram::StageHistogram;
-use super::oversight::{HollowReason, Judgement};
+use super::oversight::{Flags, HollowReason, Judgement, List, Person};
 use super::survival::{Estimate, KaplanMeier, Survival};
 use super::windows::{Stage, State, Window};
-use crate::config::{FASTEST_ATTACKER, MEAN_ATTACKER};
+use crate::config::{FASTEST_ATTACKER, MEAN_ATTACKER, OversightConfig};
 use crate::time::{Span, Timestamp};
 
 /// How events fared; `read` is the sum of the next five.
@@ -100,7 +100,7 @@ pub struct Seeded {
 }
 
 /// How the human step was done.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Oversight {
     /// Windows with a human decision.
     pub reviews: u64,
@@ -122,6 +122,39 @@ pub struct Oversight {
     pub ai_acted_first: u64,
     /// Seeded cases.
     pub seeded: Seeded,
+    /// The people who decide.
+    pub reviewers: Reviewers,
+}
+
+/// The people who decide, as a group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Reviewers {
+    /// Reviewers with a decision.
+    pub count: u64,
+    /// The promised rate of false discoveries in each list of `flagged`.
+    pub false_discovery_rate: f64,
+    /// Flagged reviewers by list.
+    pub flagged: Flagged,
+    /// Reviewers whose page is on; `None` in a small group.
+    pub suspected: Option<u64>,
+}
+
+/// Counts by list, every list present; `None` in a group so small that a count
+/// would single somebody out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flagged([Option<u64>; List::ALL.len()]);
+
+impl Flagged {
+    /// How many are on `list`.
+    pub const fn get(&self, list: List) -> Option<u64> {
+        self.0[list as usize]
+    }
+}
+
+impl Serialize for Flagged {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(List::ALL.iter().map(|list| (list, self.get(*list))))
+    }
 }
 
 impl Oversight {
@@ -137,6 +170,8 @@ impl Oversight {
             nonhuman_decisions,
             ai_acted_first,
             seeded: Seeded { caught, missed },
+            // Of all reviews together, when they are judged.
+            reviewers: _,
         } = other;
         self.reviews += reviews;
         self.hollow += hollow;
@@ -328,6 +363,21 @@ impl Tally {
         for reason in judgement.reasons.iter() {
             self.oversight.by_reason.0[reason as usize] += 1;
         }
+    }
+
+    /// Takes in what came of the reviewers, once all reviews are judged.
+    pub fn reviewers(&mut self, people: &[Person], flags: &Flags, config: &OversightConfig) {
+        let told = people.len() as u64 >= u64::from(config.small_group);
+        let count = |list: &List| told.then_some(flags.get(*list).count as u64);
+        let mut flagged = Flagged::default();
+        flagged.0.iter_mut().zip(List::ALL).for_each(|(to, list)| *to = count(list));
+        let firing = people.iter().filter(|person| person.standing.firing.is_some()).count();
+        self.oversight.reviewers = Reviewers {
+            count: people.len() as u64,
+            false_discovery_rate: config.alpha,
+            flagged,
+            suspected: told.then_some(firing as u64),
+        };
     }
 
     fn add_oversight(&mut self, window: &Window<'_>) {

@@ -3,9 +3,33 @@
 //! Invariants: a judgement cites only what the events say and can be repeated
 //! by hand; it does not depend on the order in which windows are handed in.
 
+mod burst;
+mod bytes;
 mod certificates;
+mod combine;
+mod detection;
+mod entry;
+mod evidence;
+mod flags;
+mod peers;
+mod review;
+mod reviewer;
+mod signals;
+mod stage;
+mod whole;
 
-pub use certificates::{Judgement, Reviews};
+pub use burst::Burst;
+pub use certificates::Judgement;
+pub use combine::{Discoveries, e_bh, weighted};
+pub use detection::{Reading, Sight, Trials, normal_quantile, wilson};
+pub use evidence::{Evidence, Factors};
+pub use flags::{Flags, List, by_word};
+pub use peers::{Counts, PeerCounts, Peers, Stratum};
+pub use review::{Advised, Known, READING_MS_PER_WORD, Review};
+pub use reviewer::{PATH_MAX, Point, Reviewer, SignalStanding, Standing, Step, Suspicion};
+pub use signals::{BySignal, Observed, Rules, SIGNALS, Signal};
+pub use stage::{PeersFrom, Receipt, Said, Stage};
+pub use whole::{Overseen, Person, Reviews, Turn, Watched};
 
 use crate::event::words;
 

@@ -5,6 +5,8 @@
 
 use super::fold::{self, Fate};
 use super::log::Log;
+use super::milestones::Milestones;
+use super::standing::Waiting;
 use super::state::{self, Held, Published, begin};
 use super::window::{ExposureId, Window};
 use super::{Head, Scratch, Windows, order, rules};
@@ -16,9 +18,14 @@ impl Windows {
     /// The next time at which [`Windows::advance`] has something to do; the
     /// time of the last call when events came in since.
     pub fn next_deadline(&mut self) -> Option<Timestamp> {
+        if self.dirty.is_empty() { self.next_timer() } else { self.now.or(Some(Timestamp::MIN)) }
+    }
+
+    /// As [`Windows::next_deadline`], for what passes by itself alone: events
+    /// that came in since may be gathered meanwhile.
+    pub fn next_timer(&mut self) -> Option<Timestamp> {
         let entries = &self.entries;
-        let timer = self.timers.next(|at| entries[at as usize].due());
-        if self.dirty.is_empty() { timer } else { self.now.or(Some(Timestamp::MIN)) }
+        self.timers.next(|at| entries[at as usize].due())
     }
 
     /// Brings everything up to `now` and says what changed. Time does not go
@@ -52,6 +59,9 @@ impl Windows {
         } else {
             vec![0; windows.len()]
         };
+        for said in state.published() {
+            self.standings.remove(state.log.key.workflow, said.waiting);
+        }
         let mut kept = Kept { settled_at: state.settled_at, published: Vec::new(), due: None };
         let mut gone = 0;
         for (number, window) in windows.iter().enumerate() {
@@ -63,8 +73,10 @@ impl Windows {
                 Some(said) => said.fingerprint,
                 None => fingerprints[number as usize],
             };
+            let told = before.map_or_else(Milestones::default, |said| said.told);
+            let reached = Milestones::of(window).since(told);
             if is_final || before.is_none_or(|said| said.fingerprint != fingerprint) {
-                say(Output::Window { window, is_final });
+                say(Output::Window { window, is_final, reached });
             }
             let profile = self.config.profiles.get(window.key.workflow);
             let (holding, next_change) = alerts::at(window, profile, now);
@@ -75,10 +87,14 @@ impl Windows {
                 kept.settled_at = window.closed_at;
                 gone = number + 1;
             } else {
+                let waiting = Waiting::of(window);
+                self.standings.add(window.key.workflow, waiting);
                 kept.published.push(Published {
                     detected_at: window.detected_at,
                     fingerprint,
                     firing,
+                    waiting,
+                    told: told.and(reached),
                 });
                 kept.wait_for(settles_at);
                 kept.wait_for(next_change);
@@ -146,6 +162,8 @@ impl Windows {
         begin(bytes, state.log.key, kept.settled_at, &kept.published);
         let events = state::append(bytes, state.log, stays.iter());
         let entry = &mut self.entries[at as usize];
+        let same = *held == **bytes;
+        self.state_bytes = self.state_bytes + bytes.len() as u64 - held.len() as u64;
         if held.len() == bytes.len() {
             // Most often only what fires has changed: no need for other memory.
             held.copy_from_slice(bytes);
@@ -164,6 +182,9 @@ impl Windows {
             if let Some(due) = due {
                 self.timers.set(at, due);
             }
+        }
+        if !same {
+            self.mark_unsaved(at);
         }
     }
 }

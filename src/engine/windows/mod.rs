@@ -5,12 +5,15 @@
 //! of bytes with its events, and windows are derived from it when they are
 //! asked for, never kept beside it; every event that comes in is counted once.
 
+mod checkpoint;
 mod fold;
 mod live;
 mod log;
+mod milestones;
 mod order;
 mod read;
 mod repeats;
+mod standing;
 mod state;
 mod texts;
 mod timers;
@@ -21,10 +24,14 @@ use std::hash::BuildHasher;
 use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 
+pub use self::checkpoint::RestoreError;
 pub use self::log::Key;
+pub use self::milestones::Milestones;
 pub use self::read::{Part, Unplaced, View};
+pub use self::standing::{Awaiting, Standing, Standings};
 pub use self::window::{Advice, Clock, Decision, ExposureId, Stage, State, Truth, Window};
 
+use self::checkpoint::Unsaved;
 use self::fold::{Fate, Rules};
 use self::log::Head;
 use self::state::{Held, Published, begin};
@@ -38,7 +45,7 @@ use crate::time::Timestamp;
 /// What came in and where it went; each event counts in one of the first four.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Distinct events held or used.
+    /// Distinct events held or used, restored ones among them.
     pub accepted: u64,
     /// Repeats of an id of the same credential.
     pub duplicate: u64,
@@ -64,6 +71,9 @@ pub struct Windows {
     undetected: Undetected,
     settled: Vec<Box<[u8]>>,
     counts: Counts,
+    standings: Standings,
+    unsaved: Unsaved,
+    state_bytes: u64,
     now: Option<Timestamp>,
     scratch: Scratch,
 }
@@ -99,6 +109,10 @@ struct Entry {
     detected: bool,
     /// Whether it stands in the queue of [`Undetected`].
     queued: bool,
+    /// Whether it stands in the list of [`Unsaved`].
+    unsaved: bool,
+    /// Whether a checkpoint of it was handed out, which has to be taken back.
+    saved: bool,
 }
 
 impl Entry {
@@ -150,6 +164,9 @@ impl Windows {
             undetected: Undetected::default(),
             settled: Vec::new(),
             counts: Counts::default(),
+            standings: Standings::default(),
+            unsaved: Unsaved::default(),
+            state_bytes: 0,
             now: None,
             scratch: Scratch::default(),
         }
@@ -166,6 +183,16 @@ impl Windows {
         self.index.len()
     }
 
+    /// Bytes held of credentials: their states alone, without what finds them.
+    pub fn state_bytes(&self) -> u64 {
+        self.state_bytes
+    }
+
+    /// The windows that wait for something, as of the last [`Windows::advance`].
+    pub fn standings(&self) -> &Standings {
+        &self.standings
+    }
+
     /// Takes in one event.
     pub fn handle(&mut self, event: &Event<'_>) -> Receipt {
         if log::texts(event) > EVENT_BYTES_MAX {
@@ -174,13 +201,9 @@ impl Windows {
         }
         let detection = event.kind() == Kind::LeakDetected;
         let key = Key { workflow: event.workflow, credential_id: &event.credential_id };
-        let hash = self.hasher.hash_one(key) as u32;
-        let entries = &self.entries;
-        let found = self.index.find(Place::spread(hash), |place| {
-            place.hash == hash && state::has_key(&entries[place.at as usize].bytes, key)
-        });
-        let at = match found {
-            Some(place) => place.at,
+        let hash = self.hash_of(key);
+        let at = match self.find(key, hash) {
+            Some(at) => at,
             None if self.index.len() >= self.config.credentials => {
                 self.counts.refused += 1;
                 return Receipt::Refused;
@@ -204,6 +227,7 @@ impl Windows {
         held.reserve_exact(bytes.len());
         held.extend_from_slice(bytes);
         entry.bytes = held.into_boxed_slice();
+        self.state_bytes += bytes.len() as u64;
         entry.events += 1;
         self.counts.accepted += 1;
         if !std::mem::replace(&mut entry.dirty, true) {
@@ -212,11 +236,26 @@ impl Windows {
         if detection && !std::mem::replace(&mut entry.detected, true) {
             self.undetected.live -= 1;
         }
+        self.mark_unsaved(at);
+        let entry = &self.entries[at as usize];
         // Each doubling, so that the cost of looking is shared by many events.
         if entry.events >= self.config.events_per_window && entry.events.is_power_of_two() {
             self.shorten(at);
         }
         Receipt::Held
+    }
+
+    /// The half of a key's hash that is kept.
+    fn hash_of(&self, key: Key<'_>) -> u32 {
+        self.hasher.hash_one(key) as u32
+    }
+
+    fn find(&self, key: Key<'_>, hash: u32) -> Option<u32> {
+        let entries = &self.entries;
+        let found = self.index.find(Place::spread(hash), |place| {
+            place.hash == hash && state::has_key(&entries[place.at as usize].bytes, key)
+        });
+        found.map(|place| place.at)
     }
 
     fn insert(&mut self, key: Key<'_>, hash: u32, detected: bool) -> u32 {
@@ -227,11 +266,13 @@ impl Windows {
         bytes.clear();
         begin(bytes, key, None, &[]);
         let queued = !detected;
+        self.state_bytes += bytes.len() as u64;
         let bytes = bytes.as_slice().into();
         let entry = Entry { bytes, detected, queued, ..Entry::default() };
         let at = match self.free.pop() {
             Some(at) => {
-                self.entries[at as usize] = entry;
+                let unsaved = self.entries[at as usize].unsaved;
+                self.entries[at as usize] = Entry { unsaved, ..entry };
                 at
             }
             None => {
@@ -250,10 +291,14 @@ impl Windows {
 
     fn remove(&mut self, at: u32) {
         let entry = &mut self.entries[at as usize];
-        let queued = entry.queued;
-        let entry = std::mem::replace(entry, Entry { queued, ..Entry::default() });
+        let (queued, unsaved) = (entry.queued, entry.unsaved);
+        let entry = std::mem::replace(entry, Entry { queued, unsaved, ..Entry::default() });
+        self.state_bytes -= entry.bytes.len() as u64;
+        if entry.saved {
+            self.mark_gone(&entry.bytes);
+        }
         if let Some((key, _)) = state::read_key(&entry.bytes) {
-            let hash = Place::spread(self.hasher.hash_one(key) as u32);
+            let hash = Place::spread(self.hash_of(key));
             if let Ok(found) = self.index.find_entry(hash, |place| place.at == at) {
                 found.remove();
             }
@@ -321,6 +366,7 @@ impl Windows {
             }
             None => entry.events = state::append(bytes, state.log, heads.iter()),
         }
+        self.state_bytes = self.state_bytes + bytes.len() as u64 - entry.bytes.len() as u64;
         entry.bytes = bytes.as_slice().into();
         self.counts.repeats(repeats);
     }

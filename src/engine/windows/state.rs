@@ -5,12 +5,14 @@
 //! windows, events`.
 
 use super::log::{Head, Key, Log};
+use super::milestones::Milestones;
+use super::standing::Waiting;
 use super::texts::Texts;
 use crate::event::Workflow;
 use crate::time::Timestamp;
 
 /// Bytes of one published window in the table.
-const PUBLISHED_BYTES: usize = 11;
+const PUBLISHED_BYTES: usize = 18;
 
 /// What was last said of a window that is not settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +23,10 @@ pub(super) struct Published {
     pub(super) fingerprint: u32,
     /// The alerts that fire for it, one bit each.
     pub(super) firing: u8,
+    /// What it was last known to wait for.
+    pub(super) waiting: Waiting,
+    /// The milestones told.
+    pub(super) told: Milestones,
 }
 
 /// A read view of the bytes.
@@ -69,6 +75,8 @@ impl Published {
             detected_at: read_time(bytes),
             fingerprint: u32::from_le_bytes([bytes[6], bytes[7], bytes[8], bytes[9]]),
             firing: bytes[10],
+            waiting: Waiting::read([bytes[11], bytes[12], bytes[13], bytes[14], bytes[15]]),
+            told: Milestones::from_bits(u16::from_le_bytes([bytes[16], bytes[17]])),
         }
     }
 }
@@ -121,6 +129,8 @@ pub(super) fn begin(
         bytes.extend_from_slice(&window.detected_at.as_millis().to_le_bytes()[..6]);
         bytes.extend_from_slice(&window.fingerprint.to_le_bytes());
         bytes.push(window.firing);
+        bytes.extend_from_slice(&window.waiting.write());
+        bytes.extend_from_slice(&window.told.bits().to_le_bytes());
     }
 }
 

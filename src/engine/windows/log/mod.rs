@@ -170,3 +170,8 @@ pub(super) fn heads(log: Log<'_>, into: &mut Vec<Head>) {
         into.push(head);
     }
 }
+
+/// Whether `heads`, as listed, take up all of the log.
+pub(super) fn is_whole(bytes: &[u8], heads: &[Head]) -> bool {
+    heads.last().map_or(0, |last| last.end as usize) == bytes.len()
+}

@@ -1,0 +1,361 @@
+//! The second stage as a run of its own: reviews and time in, judgements and pages out.
+//!
+//! It keeps the contract of the engine: [`Stage::handle`] takes a review in and says
+//! nothing, [`Stage::advance`] takes the time in and says what follows,
+//! [`Stage::next_deadline`] tells when there is something to do.
+//!
+//! Invariants: a reviewer's decisions are judged in the order of (`decided_at`,
+//! `exposure_id`), each known truth counts once, and both wait for the configured
+//! delay, so what is said does not depend on the order of arrival as long as nothing
+//! arrives later than that; what does is counted and changes nothing; the result is
+//! that of a replay ([`super::Reviews`]) of the same windows.
+//!
+//! Two bounds set it apart from a replay: decisions of one batch are waited for no
+//! longer than `batch_hold` after its first, and of the windows whose truth was
+//! counted the last sixteen of each reviewer are remembered, so a truth that is
+//! corrected after sixteen others counts again.
+
+use std::cmp::Reverse;
+use std::collections::hash_map::Entry as MapEntry;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::sync::Arc;
+
+use foldhash::{HashMap, HashMapExt};
+
+use super::certificates::Judgement;
+use super::entry::{Entry, Kind, Pending, Place, TAUGHT_MAX, digest, fingerprint};
+use super::peers::{PeerCounts, Peers, Tally, period_of};
+use super::review::{Name, Review};
+use super::reviewer::{Standing, Suspicion};
+use super::signals::Rules;
+use crate::engine::alerts::Transition;
+use crate::engine::windows::ExposureId;
+use crate::time::{Span, Timestamp};
+
+/// Where the counts of peers come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeersFrom {
+    /// All reviewers are here: what this stage counts is all there is.
+    Here,
+    /// This stage has some of the reviewers: counts come in by [`Stage::absorb`], its own too.
+    Everywhere,
+}
+
+/// What became of a review that was handed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Receipt {
+    /// Something of it waits to be judged.
+    Held,
+    /// All of it was judged before, or it comes too late to be.
+    Behind,
+}
+
+/// What the stage says.
+#[derive(Debug)]
+pub enum Said<'o> {
+    /// A decision is judged.
+    Judged {
+        /// The decision.
+        review: &'o Review<'o>,
+        /// Its judgement.
+        judgement: &'o Judgement,
+    },
+    /// A reviewer's page begins or ends.
+    Turned {
+        /// Whose.
+        reviewer: &'o str,
+        /// When, by the sources' clocks.
+        at: Timestamp,
+        /// Begins or ends.
+        transition: Transition,
+        /// What it rests on, if it begins.
+        suspicion: Option<&'o Suspicion>,
+        /// The windows of its path.
+        cited: &'o [ExposureId<'o>],
+    },
+    /// The acts of a period are counted, to be published for all stages.
+    Peers(&'o PeerCounts),
+}
+
+/// What waits of a window.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    /// Whose decision it is.
+    reviewer: u32,
+    revision: u64,
+    /// When each kind of step stands, if it is still to be taken.
+    at: [Option<Timestamp>; 2],
+}
+
+/// The reviews of many reviewers.
+#[derive(Debug)]
+pub struct Stage {
+    rules: Rules,
+    from: PeersFrom,
+    entries: Vec<Entry>,
+    index: HashMap<Arc<str>, u32>,
+    waiting: HashMap<Arc<Name>, Waiting>,
+    /// When reviewers are due; an entry that is not the reviewer's own `due` is stale.
+    queue: BinaryHeap<Reverse<(Timestamp, u32)>>,
+    peers: Peers,
+    tally: Tally,
+    behind: u64,
+}
+
+impl Stage {
+    /// No reviews yet.
+    pub fn new(rules: Rules, from: PeersFrom) -> Stage {
+        Stage {
+            rules,
+            from,
+            entries: Vec::new(),
+            index: HashMap::new(),
+            waiting: HashMap::new(),
+            queue: BinaryHeap::new(),
+            peers: Peers::default(),
+            tally: Tally::default(),
+            behind: 0,
+        }
+    }
+
+    /// The rules in force.
+    pub const fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Reviewers known.
+    pub fn reviewers(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Reviews that were judged before, or came too late to be.
+    pub const fn behind(&self) -> u64 {
+        self.behind
+    }
+
+    /// Where every reviewer stands, by name.
+    pub fn standings(&self) -> BTreeMap<&str, Standing> {
+        let entries = self.entries.iter();
+        entries.map(|entry| (&*entry.name, entry.state.standing(&self.rules))).collect()
+    }
+
+    /// Takes in counts that were published.
+    pub fn absorb(&mut self, counts: &PeerCounts) {
+        self.peers.absorb(counts);
+    }
+
+    /// The counts of periods that are not yet published, for a checkpoint.
+    pub fn unpublished(&self) -> Vec<PeerCounts> {
+        self.tally.clone().take_before(i64::MAX)
+    }
+
+    /// Brings back what [`Stage::unpublished`] gave.
+    pub fn count_again(&mut self, counts: &PeerCounts) {
+        self.tally.add(counts);
+    }
+
+    /// Takes in a review, or a further revision of one.
+    pub fn handle(&mut self, review: Review<'_>) -> Receipt {
+        let name = Arc::new(Name::from(review.exposure_id()));
+        match self.waiting.get(&name) {
+            Some(waiting) if waiting.revision > review.revision => {
+                self.behind += 1;
+                return Receipt::Behind;
+            }
+            Some(_) => self.forget(&name),
+            None => {}
+        }
+        let number = self.number_of(&review.reviewer);
+        let Some(entry) = self.entries.get_mut(number as usize) else { return Receipt::Behind };
+        let facts = review.facts(fingerprint);
+        let revision = review.revision;
+        let mut waits = [None; 2];
+        let fresh = |entry: &Entry, place: &Place| entry.done.as_ref() < Some(place);
+        if let Some(lesson) = facts.truth {
+            let place = (lesson.at, Kind::Truth, name.clone());
+            if fresh(entry, &place) && !entry.taught.contains(&digest(&name)) {
+                waits[1] = Some(lesson.at);
+                entry.hold(place, Pending::Truth(lesson));
+            }
+        }
+        let place = (review.decided_at, Kind::Decision, name.clone());
+        if fresh(entry, &place) {
+            waits[0] = Some(review.decided_at);
+            let decision = Pending::Decision(Box::new((review.into_owned(), facts)));
+            entry.hold(place, decision);
+        }
+        if waits == [None; 2] {
+            self.behind += 1;
+            return Receipt::Behind;
+        }
+        self.waiting.insert(name, Waiting { reviewer: number, revision, at: waits });
+        self.schedule(number, None);
+        Receipt::Held
+    }
+
+    /// Takes back what waits of a window: a late arrival gave it another name or
+    /// another reviewer.
+    pub fn retract(&mut self, exposure: ExposureId<'_>) {
+        self.forget(&Name::from(exposure));
+    }
+
+    fn forget(&mut self, name: &Name) {
+        let Some((name, waiting)) = self.waiting.remove_entry(name) else { return };
+        let (number, [decided, learned]) = (waiting.reviewer, waiting.at);
+        if let Some(entry) = self.entries.get_mut(number as usize) {
+            for (at, kind) in [(decided, Kind::Decision), (learned, Kind::Truth)] {
+                let place = at.map(|at| (at, kind, Arc::clone(&name)));
+                if let Some(held) = place.and_then(|place| entry.position(&place).ok()) {
+                    entry.pending.remove(held);
+                }
+            }
+            self.schedule(number, None);
+        }
+    }
+
+    fn number_of(&mut self, reviewer: &str) -> u32 {
+        if let Some(number) = self.index.get(reviewer) {
+            return *number;
+        }
+        let number = self.entries.len() as u32;
+        let name: Arc<str> = reviewer.into();
+        self.entries.push(Entry { name: Arc::clone(&name), ..Entry::default() });
+        self.index.insert(name, number);
+        number
+    }
+
+    /// Sets when the reviewer's next step is due, no earlier than `wait`.
+    fn schedule(&mut self, number: u32, wait: Option<Timestamp>) {
+        let Some(entry) = self.entries.get_mut(number as usize) else { return };
+        let delay = self.rules.config().delay;
+        let first = entry.pending.front().map(|((at, _, _), _)| *at + delay);
+        let due = first.map(|first| wait.map_or(first, |wait| first.max(wait)));
+        if due != entry.due {
+            entry.due = due;
+            self.queue.extend(due.map(|due| Reverse((due, number))));
+        }
+        // The first in the queue is always somebody's own.
+        while let Some(Reverse((due, number))) = self.queue.peek()
+            && self.entries.get(*number as usize).is_none_or(|entry| entry.due != Some(*due))
+        {
+            self.queue.pop();
+        }
+    }
+
+    /// The next time at which [`Stage::advance`] has something to do.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        let step = self.queue.peek().map(|Reverse((due, _))| *due);
+        let publish = self.tally.earliest().map(|period| self.published_at(period));
+        [step, publish].into_iter().flatten().min()
+    }
+
+    /// Judges all that is due at `now`, and says what follows.
+    pub fn advance(&mut self, now: Timestamp, say: &mut dyn FnMut(Said<'_>)) {
+        while let Some(Reverse((due, number))) = self.queue.peek().copied()
+            && due <= now
+        {
+            self.publish(due, say);
+            let wait = self.step(number, now, say);
+            self.schedule(number, wait);
+        }
+        self.publish(now, say);
+    }
+
+    /// When the counts of `period` are complete.
+    fn published_at(&self, period: i64) -> Timestamp {
+        let config = self.rules.config();
+        let length = config.peers.period.as_millis();
+        let end = Timestamp::from_millis(period.saturating_add(1).saturating_mul(length));
+        end + config.delay + config.batch_hold
+    }
+
+    fn publish(&mut self, now: Timestamp, say: &mut dyn FnMut(Said<'_>)) {
+        let config = self.rules.config();
+        let waited = config.delay + config.batch_hold;
+        let complete = now + Span::from_millis(-waited.as_millis());
+        let complete = period_of(complete, config.peers.period);
+        if self.tally.earliest().is_none_or(|earliest| earliest >= complete) {
+            return;
+        }
+        for counts in self.tally.take_before(complete) {
+            if self.from == PeersFrom::Here {
+                self.peers.absorb(&counts);
+            }
+            say(Said::Peers(&counts));
+        }
+    }
+
+    /// Takes the reviewer's next step, or says until when it has to wait.
+    fn step(
+        &mut self,
+        number: u32,
+        now: Timestamp,
+        say: &mut dyn FnMut(Said<'_>),
+    ) -> Option<Timestamp> {
+        let entry = self.entries.get_mut(number as usize)?;
+        let wait = entry.open_batch(now, &self.rules);
+        if wait.is_some() {
+            return wait;
+        }
+        let (place, pending) = entry.pending.pop_front()?;
+        let (at, kind, name) = &place;
+        if let MapEntry::Occupied(mut waiting) = self.waiting.entry(Arc::clone(name)) {
+            let waits = &mut waiting.get_mut().at;
+            waits[*kind as usize] = None;
+            if *waits == [None; 2] {
+                waiting.remove();
+            }
+        }
+        if entry.pending.is_empty() {
+            // Most reviewers have nothing waiting most of the time.
+            entry.pending = VecDeque::new();
+        }
+        let step = match &pending {
+            Pending::Truth(lesson) => {
+                if entry.taught.len() == TAUGHT_MAX {
+                    entry.taught.pop_front();
+                }
+                entry.taught.push_back(digest(name));
+                entry.state.learn(lesson, &self.rules)
+            }
+            Pending::Decision(decision) => {
+                let (review, facts) = &**decision;
+                let (judgement, act, step) = entry.decide(facts, &self.rules, &self.peers);
+                if let Some((agreed, stratum)) = act {
+                    let period = period_of(*at, self.rules.config().peers.period);
+                    self.tally.count(period, stratum, agreed);
+                }
+                say(Said::Judged { review, judgement: &judgement });
+                step
+            }
+        };
+        if let Some(step) = step {
+            entry.tell(Arc::clone(name), &step, say);
+        }
+        entry.done = Some(place);
+        None
+    }
+
+    /// What is held of a reviewer, for a checkpoint; `None` for one not known.
+    pub fn checkpoint(&self, reviewer: &str) -> Option<Vec<u8>> {
+        let entry = self.entries.get(*self.index.get(reviewer)? as usize)?;
+        Some(entry.to_bytes())
+    }
+
+    /// Brings back what [`Stage::checkpoint`] gave. Reviews that waited are not in it:
+    /// they are to be handed in again, and what was judged of them does not count twice.
+    /// Says whether it could be read.
+    #[must_use]
+    pub fn restore(&mut self, bytes: &[u8]) -> bool {
+        let Some(entry) = Entry::read(bytes) else { return false };
+        let number = self.number_of(&entry.name);
+        if let Some(place) = self.entries.get_mut(number as usize) {
+            let pending = std::mem::take(&mut place.pending);
+            let due = place.due;
+            let name = Arc::clone(&place.name);
+            *place = Entry { name, pending, due, ..entry };
+        }
+        true
+    }
+}

@@ -1,0 +1,183 @@
+//! What is held, handed out so that another process can go on from it.
+//!
+//! Invariants: a checkpoint of a credential stands by itself: no text of it lies
+//! elsewhere; restored, it says what the original would have said, and nothing
+//! that was said already; bytes of any other origin are refused, never guessed at.
+
+use std::fmt;
+
+use super::log::{self, Head, Key, Log};
+use super::state::{self, Held};
+use super::texts::Texts;
+use super::{Scratch, Windows};
+use crate::event::Kind;
+
+/// The first byte of every checkpoint; no text starts with it.
+const MAGIC: u8 = 0xE5;
+
+/// The second byte: the version of what follows.
+const VERSION: u8 = 1;
+
+/// Why bytes are not taken for a credential's state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RestoreError {
+    /// Written by a later version than this one reads.
+    Newer {
+        /// The version found.
+        version: u8,
+        /// The latest that can be read.
+        known: u8,
+    },
+    /// Not a checkpoint, or not a whole one.
+    Damaged,
+    /// More credentials than the engine may hold.
+    TooMany,
+}
+
+impl fmt::Display for RestoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RestoreError::Newer { version, known } => {
+                write!(f, "state of version {version}, and this program knows up to {known}")
+            }
+            RestoreError::Damaged => f.write_str("not the state of a credential"),
+            RestoreError::TooMany => f.write_str("more credentials than the configured bound"),
+        }
+    }
+}
+
+impl std::error::Error for RestoreError {}
+
+/// Credentials whose state has changed since it was last handed out.
+#[derive(Debug, Default)]
+pub(super) struct Unsaved {
+    changed: Vec<u32>,
+    /// Keys of those that are gone, as at the head of a state.
+    gone: Vec<Box<[u8]>>,
+}
+
+impl Windows {
+    /// Hands out every credential that has changed since the last call: its key
+    /// and its state, or `None` when it is no longer held. Nothing unless
+    /// [`EngineConfig::checkpoints`](crate::config::EngineConfig::checkpoints) is
+    /// set. A key may come twice, gone and held again: the later word counts.
+    pub fn checkpoint(&mut self, each: &mut dyn FnMut(Key<'_>, Option<&[u8]>)) {
+        for gone in std::mem::take(&mut self.unsaved.gone) {
+            if let Some((key, _)) = state::read_key(&gone) {
+                each(key, None);
+            }
+        }
+        let Scratch { heads, bytes, .. } = &mut self.scratch;
+        for at in self.unsaved.changed.drain(..) {
+            let entry = &mut self.entries[at as usize];
+            entry.unsaved = false;
+            let Some(state) = Held::read(&entry.bytes, &self.texts) else { continue };
+            entry.saved = true;
+            bytes.clear();
+            bytes.extend_from_slice(&[MAGIC, VERSION]);
+            let before_events = entry.bytes.len() - state.log.bytes.len();
+            bytes.extend_from_slice(&entry.bytes[..before_events]);
+            log::heads(state.log, heads);
+            for head in heads.iter() {
+                if let Some(event) = head.named_event(state.log) {
+                    log::push(bytes, &event, head.weight, |_| None);
+                }
+            }
+            each(state.log.key, Some(bytes));
+        }
+    }
+
+    /// Takes back what [`Windows::checkpoint`] handed out, in place of whatever
+    /// is held of the credential. The next [`Windows::advance`] sees to its
+    /// deadlines.
+    ///
+    /// # Errors
+    /// [`RestoreError`]; nothing has changed then.
+    pub fn restore(&mut self, checkpoint: &[u8]) -> Result<(), RestoreError> {
+        let written = match checkpoint {
+            [MAGIC, VERSION, written @ ..] => written,
+            [MAGIC, version, ..] if *version > VERSION => {
+                return Err(RestoreError::Newer { version: *version, known: VERSION });
+            }
+            _ => return Err(RestoreError::Damaged),
+        };
+        let none = Texts::new();
+        let state = Held::read(written, &none).ok_or(RestoreError::Damaged)?;
+        let mut heads = std::mem::take(&mut self.scratch.heads);
+        let mut bytes = std::mem::take(&mut self.scratch.bytes);
+        let restored = self.rebuild(written, state, &mut heads, &mut bytes);
+        self.scratch.heads = heads;
+        self.scratch.bytes = bytes;
+        restored
+    }
+
+    fn rebuild(
+        &mut self,
+        written: &[u8],
+        state: Held<'_>,
+        heads: &mut Vec<Head>,
+        bytes: &mut Vec<u8>,
+    ) -> Result<(), RestoreError> {
+        let Log { key, bytes: log, .. } = state.log;
+        log::heads(state.log, heads);
+        if !log::is_whole(log, heads) {
+            return Err(RestoreError::Damaged);
+        }
+        bytes.clear();
+        bytes.extend_from_slice(&written[..written.len() - log.len()]);
+        for head in heads.iter() {
+            let event = head.named_event(state.log).ok_or(RestoreError::Damaged)?;
+            log::push(bytes, &event, head.weight, |text| self.texts.take_in(text));
+        }
+        self.forget(key);
+        if self.credentials() >= self.config.credentials {
+            return Err(RestoreError::TooMany);
+        }
+        let detected =
+            heads.iter().any(|head| head.kind == Kind::LeakDetected) || state.settled_at.is_some();
+        let hash = self.hash_of(key);
+        let at = self.insert(key, hash, detected);
+        let entry = &mut self.entries[at as usize];
+        self.state_bytes = self.state_bytes + bytes.len() as u64 - entry.bytes.len() as u64;
+        entry.bytes = bytes.as_slice().into();
+        // What is held is few enough to be counted in 32 bits.
+        entry.events = heads.len() as u32;
+        entry.saved = true;
+        // Not marked as changed: nothing has come in since it was said.
+        self.dirty.push(at);
+        self.counts.accepted += heads.iter().map(|head| u64::from(head.weight)).sum::<u64>();
+        for published in state.published() {
+            self.standings.add(key.workflow, published.waiting);
+        }
+        Ok(())
+    }
+
+    /// Gives up whatever is held of a credential, as its checkpoint says that
+    /// it is gone.
+    pub fn forget(&mut self, key: Key<'_>) {
+        let Some(at) = self.find(key, self.hash_of(key)) else { return };
+        if let Some(state) = Held::read(&self.entries[at as usize].bytes, &self.texts) {
+            for published in state.published() {
+                self.standings.remove(key.workflow, published.waiting);
+            }
+        }
+        self.entries[at as usize].saved = false;
+        self.remove(at);
+    }
+
+    /// Notes that the state of a credential is another than was handed out.
+    pub(super) fn mark_unsaved(&mut self, at: u32) {
+        if self.config.checkpoints
+            && !std::mem::replace(&mut self.entries[at as usize].unsaved, true)
+        {
+            self.unsaved.changed.push(at);
+        }
+    }
+
+    /// Notes that a credential is gone.
+    pub(super) fn mark_gone(&mut self, state: &[u8]) {
+        if let Some((_, rest)) = state::read_key(state) {
+            self.unsaved.gone.push(state[..state.len() - rest.len()].into());
+        }
+    }
+}
