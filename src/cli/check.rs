@@ -1,0 +1,117 @@
+//! `shutterlag check`: is this configuration one that a run could start with,
+//! and what does it come to?
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
+
+use super::{CliError, Outcome, tell};
+use crate::formats::Format;
+use crate::report::terminal::printable;
+use crate::runtime::kafka::client;
+use crate::settings::{Effective, Settings};
+
+/// Arguments of `check`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The configuration of `shutterlag run`.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+
+    /// Print topics and configuration as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is printed as JSON.
+#[derive(Debug, Serialize)]
+struct Checked {
+    topics: Vec<Topic>,
+    settings: Effective,
+}
+
+/// A topic and what it is for.
+#[derive(Debug, Serialize)]
+struct Topic {
+    name: String,
+    role: String,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When standard output cannot be written. What is wrong with the configuration
+/// is told, and shows in the outcome.
+pub fn run(args: &Args) -> Result<Outcome, CliError> {
+    let Some(settings) = settings(&args.config) else { return Ok(Outcome::Failed) };
+    let checked = Checked { topics: topics(&settings), settings: settings.effective() };
+    match print(&checked, args) {
+        // Whoever read our output has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        printed => printed?,
+    }
+    Ok(Outcome::Fine)
+}
+
+/// Reads the configuration; `None` when something is wrong with it, which has
+/// been told then.
+pub(super) fn settings(config: &Path) -> Option<Settings> {
+    let settings = match Settings::load(config, std::env::vars_os()) {
+        Ok(settings) => settings,
+        Err(error) => {
+            for fault in &error.faults {
+                tell(&format!("shutterlag: {fault}"));
+            }
+            return None;
+        }
+    };
+    if let Err(why) = client::verify(&settings.kafka) {
+        tell(&format!("shutterlag: {}: {why}", config.display()));
+        return None;
+    }
+    Some(settings)
+}
+
+/// The topics that are read, then those that belong to us.
+fn topics(settings: &Settings) -> Vec<Topic> {
+    let read = settings.sources.iter().map(|source| Topic {
+        name: source.topic.clone(),
+        role: match (source.format, source.prekeyed) {
+            (Format::Auto, false) => "source, formats recognised".to_owned(),
+            (Format::Auto, true) => "source, keyed by credential, formats recognised".to_owned(),
+            (format, false) => format!("source, {format}"),
+            (format, true) => format!("source, keyed by credential, {format}"),
+        },
+    });
+    let own = settings.topics.all().map(|(role, name)| Topic { name, role: role.to_owned() });
+    read.chain(own).collect()
+}
+
+fn print(checked: &Checked, args: &Args) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    if args.json {
+        serde_json::to_writer_pretty(&mut stdout, checked)?;
+        return stdout.write_all(b"\n");
+    }
+    let mut table = Table::new();
+    table
+        .load_preset(presets::UTF8_FULL_CONDENSED)
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .set_header(["Topic", "Role"]);
+    for Topic { name, role } in &checked.topics {
+        table.add_row([name, role]);
+    }
+    let file = printable(&args.config.display().to_string());
+    writeln!(stdout, "# {file} is a valid configuration\n#")?;
+    // Behind `#`, so that the whole is a configuration again.
+    for line in table.to_string().lines() {
+        writeln!(stdout, "# {line}")?;
+    }
+    writeln!(stdout)?;
+    for line in checked.settings.to_toml().map_err(io::Error::other)?.lines() {
+        writeln!(stdout, "{}", printable(line))?;
+    }
+    stdout.flush()
+}
