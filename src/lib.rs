@@ -8,5 +8,6 @@ pub mod formats;
 pub mod metrics;
 pub mod report;
 pub mod runtime;
+pub mod settings;
 pub mod simulate;
 pub mod time;

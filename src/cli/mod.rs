@@ -1,7 +1,10 @@
 //! Arguments → one command. Each command has a file.
 
+pub mod check;
+pub mod explain;
 mod identity;
 pub mod replay;
+pub mod run;
 pub mod simulate;
 
 use std::fmt;
@@ -25,6 +28,12 @@ pub struct Cli {
 enum Command {
     /// Read files of events and tell what became of each leaked credential.
     Replay(Box<replay::Args>),
+    /// Measure live: read topics, hold windows, raise alerts, until told to stop.
+    Run(run::Args),
+    /// Check the configuration of a live run, and print what is in force.
+    Check(check::Args),
+    /// Recompute one finding of a ledger and show the arithmetic.
+    Explain(explain::Args),
     /// Write the events of a made-up organisation whose truth is known.
     Simulate(Box<simulate::SimulateArgs>),
 }
@@ -96,6 +105,9 @@ fn tell(message: &str) {
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Replay(args) => replay::run(*args),
+        Command::Run(args) => run::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Simulate(args) => {
             simulate::run(&args).map(|_| Outcome::Fine).map_err(CliError::from)
         }

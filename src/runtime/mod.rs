@@ -1,5 +1,11 @@
 //! What touches the world: files, streams, clocks.
 
 pub mod clock;
+pub mod health;
+pub mod http;
 pub mod input;
+pub mod kafka;
+pub mod logging;
 pub mod replay;
+pub mod standings;
+pub mod view;

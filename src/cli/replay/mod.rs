@@ -14,13 +14,14 @@ use self::files::Files;
 use self::refusals::{Refusals, Told};
 use super::identity::{self, Keyed};
 use super::{CliError, Outcome, tell};
-use crate::config::{EngineConfig, Limits, Profiles};
+use crate::config::{EngineConfig, Limits, OversightConfig, Profiles};
 use crate::engine::attacker::{CurveSetting, Race};
+use crate::engine::oversight::Rules;
 use crate::engine::summary::{EventCounts, Summary, Tally};
 use crate::engine::windows::Stage;
 use crate::event::Workflow;
 use crate::formats::{Format, RejectReason};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Source};
 use crate::report::terminal::{self, NotUsed};
 use crate::report::{Ledger, People, Telling, conclude};
 use crate::runtime::clock;
@@ -66,6 +67,10 @@ pub struct Args {
     #[arg(long, value_name = "WORKFLOW", value_parser = words(Workflow::ALL.iter().map(|w| w.as_str()), Workflow::parse))]
     expect_opening: Vec<Workflow>,
 
+    /// A further id of a reviewer, `ID=NAME` with the id that counts; repeatable.
+    #[arg(long = "alias", value_name = "ID=NAME", value_parser = alias)]
+    aliases: Vec<(String, String)>,
+
     /// Show reviewers by name instead of by pseudonym.
     #[arg(long)]
     reviewer_names: bool,
@@ -90,6 +95,15 @@ fn words<T: Clone + Send + Sync + 'static>(
     let known: Vec<&'static str> = all.collect();
     PossibleValuesParser::new(known)
         .try_map(move |word| parse(&word).ok_or("not one of the known words"))
+}
+
+fn alias(text: &str) -> Result<(String, String), &'static str> {
+    match text.split_once('=') {
+        Some((id, name)) if !id.is_empty() && !name.is_empty() => {
+            Ok((id.to_owned(), name.to_owned()))
+        }
+        _ => Err("expected ID=NAME"),
+    }
 }
 
 /// Runs the command.
@@ -139,6 +153,7 @@ struct Run {
     args: Args,
     race: Race,
     profiles: Profiles,
+    oversight: Rules,
     keyed: Keyed,
     files: Option<Files>,
 }
@@ -152,6 +167,11 @@ impl Run {
         for workflow in &args.expect_opening {
             profiles.get_mut(*workflow).expects_opening = true;
         }
+        let config = OversightConfig {
+            aliases: args.aliases.iter().cloned().collect(),
+            ..OversightConfig::default()
+        };
+        let oversight = Rules::new(config).map_err(|fault| CliError::Usage(fault.to_string()))?;
         let files = args.out.as_deref().map(Files::create).transpose()?;
         for (files, input) in
             files.iter().flat_map(|files| args.files.iter().map(move |i| (files, i)))
@@ -167,6 +187,7 @@ impl Run {
             race: Race::from_settings(args.attackers.clone())
                 .map_err(|error| CliError::Usage(error.to_string()))?,
             profiles,
+            oversight,
             keyed: identity::from_environment()?,
             files,
             args,
@@ -201,14 +222,19 @@ impl Run {
         // Without an event there is no window and no moment matters.
         let as_of = replayed.as_of.unwrap_or(Timestamp::MIN);
         let view = replayed.windows.view();
-        let telling =
-            Telling { race: &self.race, profiles: &self.profiles, as_of, settle: self.args.settle };
+        let telling = Telling {
+            race: &self.race,
+            profiles: &self.profiles,
+            oversight: &self.oversight,
+            as_of,
+            settle: self.args.settle,
+        };
         let metrics = Metrics::new().map_err(io::Error::other)?;
         let (tally, unplaced) = match &self.files {
             None => conclude(&view, &telling, None)?,
             Some(files) => {
                 let mut people = if self.args.reviewer_names {
-                    People::Names
+                    People::names(self.keyed.identity.clone())
                 } else {
                     People::pseudonyms(self.keyed.identity.clone())
                 };
@@ -268,7 +294,7 @@ impl Run {
         let named = replayed
             .sources
             .iter()
-            .any(|(_, source, _)| matches!(source, "gitleaks" | "trufflehog"));
+            .any(|(_, source, _)| matches!(source, Source::Named("gitleaks" | "trufflehog")));
         let pseudonyms = self.files.is_some() && !self.args.reviewer_names;
         if self.keyed.random && (named || pseudonyms) {
             tell(&format!(
@@ -307,6 +333,7 @@ fn write_figures(
         metrics.rejected(*reason, *count);
     }
     let as_of = replayed.as_of.unwrap_or(Timestamp::MIN);
+    metrics.reviewers(&summary.oversight.reviewers.flagged);
     metrics.finish(&summary.events, as_of);
     let mut file = files.open("metrics.prom")?;
     file.write_all(&metrics.encode().map_err(io::Error::other)?)?;

@@ -1,18 +1,14 @@
 //! A chunk and the events decoded from it, which borrow from it.
 
-use std::collections::BTreeMap;
-
 use self_cell::self_cell;
 
 use super::Refused;
 use crate::config::Limits;
-use crate::event::{Event, Kind};
+use crate::event::Event;
 use crate::formats::{Context, Decoded, Format, Identity, SkipReason, decode, excerpt};
+use crate::metrics::SourceCounts;
 use crate::runtime::input::{Chunk, Item, Place};
 use crate::time::Timestamp;
-
-/// Sources told apart in counts; the rest is one.
-const SOURCES_MAX: usize = 64;
 
 /// Decodes chunks; shared by all decoding threads.
 #[derive(Debug)]
@@ -92,53 +88,8 @@ impl Decoder {
         }
         let mut sources = SourceCounts::default();
         for event in &events {
-            sources.add(event.kind(), event.source.as_deref().unwrap_or("none"), 1);
+            sources.add(event.kind(), event.source.as_deref(), 1);
         }
         Events { events, entries, sources }
-    }
-}
-
-/// Events by kind and source, for a bounded number of sources.
-#[derive(Clone, Debug, Default)]
-pub struct SourceCounts {
-    sources: Vec<(String, [u64; Kind::ALL.len()])>,
-    other: [u64; Kind::ALL.len()],
-}
-
-impl SourceCounts {
-    fn add(&mut self, kind: Kind, source: &str, count: u64) {
-        // Few sources: a walk over them beats a map.
-        let known = self.sources.iter().position(|(name, _)| name == source);
-        let at = known.unwrap_or(self.sources.len());
-        if known.is_none() && at < SOURCES_MAX {
-            self.sources.push((source.to_owned(), Default::default()));
-        }
-        let counts = self.sources.get_mut(at).map_or(&mut self.other, |(_, counts)| counts);
-        counts[kind as usize] += count;
-    }
-
-    pub(super) fn merge(&mut self, other: &SourceCounts) {
-        for (source, counts) in &other.sources {
-            for (kind, count) in Kind::ALL.iter().zip(counts) {
-                if *count > 0 {
-                    self.add(*kind, source, *count);
-                }
-            }
-        }
-        self.other.iter_mut().zip(other.other).for_each(|(to, from)| *to += from);
-    }
-
-    /// Every kind and source with its count, in order; sources beyond the bound
-    /// are `other`.
-    pub fn iter(&self) -> impl Iterator<Item = (Kind, &str, u64)> {
-        let named: BTreeMap<&str, &[u64; Kind::ALL.len()]> =
-            self.sources.iter().map(|(name, counts)| (name.as_str(), counts)).collect();
-        named.into_iter().chain([("other", &self.other)]).flat_map(|(source, counts)| {
-            Kind::ALL
-                .iter()
-                .zip(counts)
-                .filter(|(_, count)| **count > 0)
-                .map(move |(kind, count)| (*kind, source, *count))
-        })
     }
 }

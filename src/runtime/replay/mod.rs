@@ -17,10 +17,10 @@ use crate::engine::windows::Windows;
 use crate::engine::{Output, Receipt};
 use crate::event::Event;
 use crate::formats::{Format, Identity, RejectReason, Rejection, SkipReason};
+use crate::metrics::SourceCounts;
 use crate::runtime::input::{Input, Place};
 use crate::time::{Span, Timestamp};
 
-pub use batch::SourceCounts;
 use batch::{Batch, Decoder, Entry};
 
 /// What a replay reads, and how.

@@ -3,6 +3,15 @@
 //! Invariants: base units; every label has a closed set of values, or a bounded
 //! one with an overflow value; credentials, reviewers and places are never labels.
 
+mod live;
+mod pipeline;
+mod process;
+mod sources;
+
+pub use pipeline::{Pipeline, Stage as PipelineStage, TransactionResult, ViewFigures};
+use sources::SourcesSeen;
+pub use sources::{SOURCES_MAX, Source, SourceCounts};
+
 use prometheus::local::LocalHistogram;
 use prometheus::{
     CounterVec, Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
@@ -11,12 +20,12 @@ use prometheus::{
 
 use crate::engine::alerts::{Alert, Transition};
 use crate::engine::attacker::Race;
-use crate::engine::oversight::Judgement;
-use crate::engine::summary::EventCounts;
-use crate::engine::windows::{Stage, State, Window};
+use crate::engine::oversight::{Judgement, List};
+use crate::engine::summary::{EventCounts, Flagged};
+use crate::engine::windows::{Stage, Window};
 use crate::event::{Kind, Severity, Workflow};
 use crate::formats::RejectReason;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// Upper bounds of the latency buckets in seconds: fine around the attackers'
 /// 540 and 1020, up to four weeks.
@@ -64,6 +73,7 @@ pub struct Metrics {
     violations: IntCounterVec,
     seeded: IntCounterVec,
     alerts: IntCounterVec,
+    flagged: IntGaugeVec,
     as_of: Gauge,
 }
 
@@ -100,6 +110,14 @@ impl Metrics {
             &["workflow", "awaiting"],
         )?;
         registry.register(Box::new(oldest_open.clone()))?;
+        let flagged = IntGaugeVec::new(
+            Opts::new(
+                "shutterlag_reviewers_flagged",
+                "Reviewers flagged, at the promised rate of false discoveries",
+            ),
+            &["signal"],
+        )?;
+        registry.register(Box::new(flagged.clone()))?;
         let attacker_first = CounterVec::new(
             Opts::new(
                 "shutterlag_attacker_first_expected_total",
@@ -134,6 +152,7 @@ impl Metrics {
             violations: counter("boundary_violations_total", "The AI acted alone", &["kind"])?,
             seeded: counter("seeded_cases_total", "Decided seeded cases", &["result"])?,
             alerts: counter("alerts_total", "Alerts published", &["alert", "transition"])?,
+            flagged,
             as_of,
             registry,
         })
@@ -169,7 +188,8 @@ impl Metrics {
         if let Some(caught) = window.seeded_case_caught() {
             self.seeded.with_label_values(&[if caught { "caught" } else { "missed" }]).inc();
         }
-        if let Some(awaiting) = awaiting(window) {
+        if let Some(awaiting) = window.awaiting() {
+            let awaiting = awaiting.as_str();
             self.open_windows.with_label_values(&[workflow, awaiting]).inc();
             let oldest = self.oldest_open.with_label_values(&[workflow, awaiting]);
             let age_ms = as_of.since(window.start()).as_millis().max(0);
@@ -182,9 +202,9 @@ impl Metrics {
         self.alerts.with_label_values(&[alert.as_str(), transition.as_str()]).inc();
     }
 
-    /// Takes in events of one kind and source.
-    pub fn events(&self, kind: Kind, source: &str, count: u64) {
-        self.events.with_label_values(&[kind.as_str(), source]).inc_by(count);
+    /// Takes in events of one kind and source, of a bounded number of sources.
+    pub fn events(&self, kind: Kind, source: Source<'_>, count: u64) {
+        self.events.with_label_values(&[kind.as_str(), &source.label()]).inc_by(count);
     }
 
     /// Takes in records refused for one reason.
@@ -192,11 +212,26 @@ impl Metrics {
         self.rejected.with_label_values(&[reason.as_str()]).inc_by(count);
     }
 
+    /// Takes in how many reviewers are flagged; nothing of a small group.
+    pub fn reviewers(&self, flagged: &Flagged) {
+        for list in List::ALL {
+            if let Some(count) = flagged.get(*list) {
+                let count = i64::try_from(count).unwrap_or(i64::MAX);
+                self.flagged.with_label_values(&[list.as_str()]).set(count);
+            }
+        }
+    }
+
     /// Takes in the counts of a finished run.
     pub fn finish(&self, events: &EventCounts, as_of: Timestamp) {
         self.duplicate.inc_by(events.duplicate);
         self.late.inc_by(events.late);
         self.clock_skew.inc_by(events.clock_skew);
+        self.set_as_of(as_of);
+    }
+
+    /// The moment these figures are of: in a live run, whenever they are asked for.
+    pub fn set_as_of(&self, as_of: Timestamp) {
         self.as_of.set(as_of.as_millis() as f64 / 1000.0);
     }
 
@@ -211,14 +246,11 @@ impl Metrics {
     }
 }
 
-/// What an unclosed window waits for, as a label.
-fn awaiting(window: &Window<'_>) -> Option<&'static str> {
-    match window.state() {
-        State::Open if window.triaged_at.is_none() => Some("triage"),
-        State::Open | State::Contained => Some("review"),
-        State::Reviewed => Some("containment"),
-        State::Closed => None,
-    }
+/// A length in seconds, for a bucket. It is cut to whole milliseconds and a
+/// bucket's bound is inclusive: the middle of the millisecond keeps 540.000 s out
+/// of the bucket up to 540, as it is not before the fastest attacker.
+fn bucketed(length: Span) -> f64 {
+    (length.as_millis() as f64 + 0.5) / 1000.0
 }
 
 /// The latency histograms by stage, workflow and severity, found once each.
@@ -232,23 +264,35 @@ impl StageObservers {
     const SEVERITIES: usize = Severity::ALL.len() + 1;
 
     fn observe(&mut self, metrics: &Metrics, window: &Window<'_>) {
+        for stage in Stage::ALL {
+            if let Some(length) = window.duration(*stage) {
+                self.record(metrics, *stage, window.key.workflow, window.severity, length);
+            }
+        }
+    }
+
+    fn record(
+        &mut self,
+        metrics: &Metrics,
+        stage: Stage,
+        workflow: Workflow,
+        severity: Option<Severity>,
+        length: Span,
+    ) {
         let workflows = Workflow::ALL.len();
         self.histograms.resize_with(Stage::ALL.len() * workflows * Self::SEVERITIES, || None);
-        let severity = window.severity.map_or(Severity::ALL.len(), |severity| severity as usize);
-        for stage in Stage::ALL {
-            let Some(duration) = window.duration(*stage) else { continue };
-            let at =
-                (*stage as usize * workflows + window.key.workflow as usize) * Self::SEVERITIES;
-            let histogram = self.histograms[at + severity].get_or_insert_with(|| {
-                let severity = window.severity.map_or("none", |severity| severity.as_str());
-                let labels = [stage.as_str(), window.key.workflow.as_str(), severity];
-                metrics.stage_duration.with_label_values(&labels).local()
-            });
-            // A duration is cut to whole milliseconds and a bucket's bound is
-            // inclusive: the middle of the millisecond keeps 540.000 s out of
-            // the bucket up to 540, as it is not before the fastest attacker.
-            histogram.observe((duration.as_millis() as f64 + 0.5) / 1000.0);
-        }
+        let of_severity = severity.map_or(Severity::ALL.len(), |severity| severity as usize);
+        let at = (stage as usize * workflows + workflow as usize) * Self::SEVERITIES + of_severity;
+        let histogram = self.histograms[at].get_or_insert_with(|| {
+            let severity = severity.map_or("none", Severity::as_str);
+            let labels = [stage.as_str(), workflow.as_str(), severity];
+            metrics.stage_duration.with_label_values(&labels).local()
+        });
+        histogram.observe(bucketed(length));
+    }
+
+    fn flush(&self) {
+        self.histograms.iter().flatten().for_each(LocalHistogram::flush);
     }
 }
 

@@ -1,0 +1,190 @@
+//! `shutterlag run`: topics in, topics out, until it is told to stop.
+
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::identity::{self, Keyed};
+use super::{CliError, Outcome, check, tell};
+use crate::config::OversightConfig;
+use crate::metrics::{Metrics, Pipeline};
+use crate::runtime::http::{self, Token};
+use crate::runtime::kafka::{self, Shared, Tokens};
+use crate::runtime::view::{self, Bounds, View};
+use crate::runtime::{clock, logging};
+use crate::settings::LogFormat;
+use crate::time::Span;
+
+/// A worker without a sign of progress for this long is stuck: longer than the
+/// slowest step may take before it is given up.
+fn stalled_after(transaction_timeout: Span) -> Span {
+    let thrice = transaction_timeout + transaction_timeout + transaction_timeout;
+    thrice.max(Span::from_secs(90)) + Span::from_secs(30)
+}
+
+/// Arguments of `run`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The configuration; `shutterlag check` tells whether it is one.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// What keeps it from starting, or ended it.
+pub fn run(args: &Args) -> Result<Outcome, CliError> {
+    let Some(settings) = check::settings(&args.config) else { return Ok(Outcome::Failed) };
+    let Keyed { identity, random } = identity::from_environment()?;
+    if random {
+        return Err(CliError::Failed(format!(
+            "{} is not set; a run needs a key that stays the same, or credentials and reviewers \
+             would get other names at each start",
+            identity::VARIABLE
+        )));
+    }
+    let failed = |error: &dyn std::fmt::Display| CliError::Failed(error.to_string());
+    let mut signals = Signals::new()?;
+    let form = match settings.log.format {
+        LogFormat::Pretty => logging::Form::Pretty,
+        LogFormat::Json => logging::Form::Json,
+    };
+    logging::init(form, &settings.log.filter, std::io::stderr().is_terminal())
+        .map_err(|error| failed(&error))?;
+    let tokens = Tokens::new(&settings.kafka.security).map_err(|fault| failed(&fault))?;
+    let checking = {
+        let (settings, tokens) = (settings.clone(), tokens.clone());
+        std::thread::Builder::new()
+            .name("checking".to_owned())
+            .spawn(move || kafka::check(&settings, &tokens))?
+    };
+    // Brokers may take long to answer, and a stop must not wait for them.
+    if signals.wait(|| checking.is_finished()) {
+        tracing::info!("stopped before it had started");
+        return Ok(Outcome::Fine);
+    }
+    match checking.join() {
+        Ok(checked) => checked.map_err(|fault| failed(&fault))?,
+        Err(_) => return Err(failed(&"checking the topics panicked; this is a bug")),
+    }
+    let metrics = Metrics::new().map_err(|error| failed(&error))?;
+    let shutdown_timeout = settings.kafka.shutdown_timeout;
+    let shared = Arc::new(Shared {
+        settings,
+        oversight: OversightConfig::default(),
+        identity,
+        pipeline: Pipeline::register(&metrics, clock::now()).map_err(|error| failed(&error))?,
+        metrics: Arc::new(metrics),
+        health: Arc::default(),
+        standings: Arc::default(),
+        tokens,
+    });
+    let stop = Arc::new(AtomicBool::new(false));
+    let setups = kafka::prepare(&shared, &stop);
+    let server = serve(&shared, &stop)?;
+    let (ended, end) = crossbeam_channel::bounded(1);
+    let workers = {
+        let (shared, stop) = (Arc::clone(&shared), Arc::clone(&stop));
+        move || {
+            let _ = ended.send(kafka::run(&shared, setups, &stop));
+        }
+    };
+    std::thread::Builder::new().name("workers".to_owned()).spawn(workers)?;
+    signals.wait(|| stop.load(Ordering::Acquire));
+    stop.store(true, Ordering::Release);
+    tracing::info!("draining");
+    // From the moment it is asked to end, not longer than it was given.
+    let until = clock::uptime() + shutdown_timeout;
+    let left = until.as_millis() - clock::uptime().as_millis();
+    shared.health.stop();
+    let ended =
+        end.recv_timeout(std::time::Duration::from_millis(u64::try_from(left).unwrap_or(0)));
+    drop(server);
+    match ended {
+        Ok(Ok(())) => {
+            tracing::info!("stopped");
+            Ok(Outcome::Fine)
+        }
+        Ok(Err(fault)) => Err(failed(&fault)),
+        Err(_) => {
+            tell("shutterlag: the workers did not end in time; what was open is not committed");
+            Ok(Outcome::Failed)
+        }
+    }
+}
+
+/// Starts the HTTP server and the view that it shows, where they are wanted.
+fn serve(shared: &Shared, stop: &Arc<AtomicBool>) -> Result<Option<http::Server>, CliError> {
+    let settings = &shared.settings;
+    let Some(listen) = settings.http.listen else { return Ok(None) };
+    let failed = |error: &dyn std::fmt::Display| CliError::Failed(error.to_string());
+    let token = settings.http.token.as_ref().map(|token| Token::new(token.reveal()));
+    let token = token.transpose().map_err(|error| failed(&error))?;
+    let bounds =
+        Bounds { windows_max: settings.http.view_windows_max, closed_kept: Bounds::CLOSED_KEPT };
+    let view = Arc::new(View::new(bounds));
+    let shown = http::Shown {
+        metrics: Arc::clone(&shared.metrics),
+        pipeline: shared.pipeline.clone(),
+        health: Arc::clone(&shared.health),
+        view: Arc::clone(&view),
+        standings: Arc::clone(&shared.standings),
+        race: settings.race.clone(),
+        stalled_after: stalled_after(settings.kafka.transaction_timeout),
+        now: clock::now,
+    };
+    let server = http::Server::start(http::Options::new(listen, token), shown)
+        .map_err(|error| failed(&error))?;
+    tracing::info!(address = %server.address(), "serving HTTP");
+    view::reader::spawn(view::reader::Options {
+        client: kafka::client::base(&settings.kafka),
+        tokens: shared.tokens.clone(),
+        topic: settings.topics.windows(),
+        view,
+        stop: Arc::clone(stop),
+        now: clock::now,
+    })?;
+    Ok(Some(server))
+}
+
+/// What asks the process to end. From the moment it exists, nothing else ends it:
+/// without it a signal kills, or as the first process of a container does nothing.
+struct Signals {
+    runtime: tokio::runtime::Runtime,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Signals> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (terminate, interrupt) = {
+            let _entered = runtime.enter();
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
+        };
+        Ok(Signals { runtime, terminate, interrupt })
+    }
+
+    /// Returns when the process is asked to end, and then `true`, or when `done`.
+    fn wait(&mut self, done: impl Fn() -> bool) -> bool {
+        let Signals { runtime, terminate, interrupt } = self;
+        runtime.block_on(async {
+            let mut look = tokio::time::interval(std::time::Duration::from_millis(50));
+            loop {
+                tokio::select! {
+                    _ = terminate.recv() => return true,
+                    _ = interrupt.recv() => return true,
+                    _ = look.tick() => {
+                        if done() {
+                            return false;
+                        }
+                    }
+                }
+            }
+        })
+    }
+}

@@ -1,0 +1,67 @@
+//! What a live run counts of windows, each thing once, as it becomes known.
+//!
+//! Invariant: a counter moves when a milestone is first reached. What later
+//! events change about it shows in the ledger, not here: counters cannot go back.
+
+use super::{Metrics, StageObservers};
+use crate::engine::windows::{Stage, Standing};
+use crate::event::{Severity, Verdict, Workflow};
+use crate::time::{Span, Timestamp};
+
+impl Metrics {
+    /// The lengths of stages are known.
+    pub fn stages(
+        &self,
+        observers: &mut StageObservers,
+        lengths: impl IntoIterator<Item = (Stage, Workflow, Option<Severity>, Span)>,
+    ) {
+        for (stage, workflow, severity, length) in lengths {
+            observers.record(self, stage, workflow, severity, length);
+        }
+        observers.flush();
+    }
+
+    /// A person has decided.
+    pub fn verdict(&self, workflow: Workflow, verdict: Option<Verdict>) {
+        let verdict = verdict.map_or("none", Verdict::as_str);
+        self.verdicts.with_label_values(&[workflow.as_str(), verdict]).inc();
+    }
+
+    /// The chance that an attacker came first has risen by this much.
+    pub fn attacker_first(&self, workflow: Workflow, probability: f64) {
+        self.attacker_first.with_label_values(&[workflow.as_str()]).inc_by(probability.max(0.0));
+    }
+
+    /// Seeded cases were decided.
+    pub fn seeded_cases(&self, caught: u64, missed: u64) {
+        for (result, count) in [("caught", caught), ("missed", missed)] {
+            if count > 0 {
+                self.seeded.with_label_values(&[result]).inc_by(count);
+            }
+        }
+    }
+
+    /// The AI acted before any person had decided.
+    pub fn ai_acted_first(&self) {
+        self.violations.with_label_values(&["ai_acted_first"]).inc();
+    }
+
+    /// Events that were repeats, that came too late, and contradictions of clocks.
+    pub fn irregular(&self, duplicate: u64, late: u64, clock_skew: u64) {
+        self.duplicate.inc_by(duplicate);
+        self.late.inc_by(late);
+        self.clock_skew.inc_by(clock_skew);
+    }
+
+    /// The windows that wait, in place of what was told before.
+    pub fn standings(&self, standings: &[Standing], now: Timestamp) {
+        for standing in standings {
+            let labels = [standing.workflow.as_str(), standing.awaiting.as_str()];
+            let windows = i64::try_from(standing.windows).unwrap_or(i64::MAX);
+            self.open_windows.with_label_values(&labels).set(windows);
+            let age_ms = standing.oldest_start.map_or(0, |start| now.since(start).as_millis());
+            self.oldest_open.with_label_values(&labels).set(age_ms.max(0) as f64 / 1000.0);
+        }
+        self.as_of.set(now.as_millis() as f64 / 1000.0);
+    }
+}

@@ -1,0 +1,227 @@
+//! What a live run tells of itself: workers, transactions, restores, the view.
+//!
+//! Invariants: only a live run has these, so that a replay's metrics stay a
+//! function of its input; what is told of a partition goes when the partition does.
+
+use std::time::Duration;
+
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+};
+
+use super::{Metrics, Source, SourcesSeen, process};
+use crate::engine::windows::State;
+use crate::event::{Kind, words};
+use crate::time::Timestamp;
+
+/// Upper bounds of a commit's buckets in seconds, from half a millisecond.
+const COMMIT_BUCKETS: [f64; 14] =
+    [0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
+
+/// Upper bounds of a restore's buckets in seconds.
+const RESTORE_BUCKETS: [f64; 10] = [0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0];
+
+words! {
+    /// The stages that workers run.
+    Stage {
+        /// Decodes records and keys them by credential.
+        Intake = "intake",
+        /// Holds the windows.
+        Windows = "windows",
+        /// Judges reviews.
+        Oversight = "oversight",
+    }
+}
+
+words! {
+    /// How a transaction ended.
+    TransactionResult {
+        /// Committed.
+        Committed = "committed",
+        /// Taken back, to be done again.
+        Aborted = "aborted",
+        /// The producer had to be given up with it.
+        Fenced = "fenced",
+    }
+}
+
+/// What the read view holds, for its metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ViewFigures {
+    /// Windows by state, in the order of the states.
+    pub windows: [u64; State::ALL.len()],
+    /// Records behind the ledger's end.
+    pub lag_records: u64,
+    /// Records of open windows that found no room, since the start.
+    pub not_kept: u64,
+    /// Records that are none of ours, since the start.
+    pub foreign: u64,
+}
+
+/// The metrics of a live run. Clones move the same figures.
+#[derive(Clone, Debug)]
+pub struct Pipeline {
+    metrics_events: prometheus::IntCounterVec,
+    sources: std::sync::Arc<SourcesSeen>,
+    lag: IntGaugeVec,
+    commit_duration: HistogramVec,
+    transactions: IntCounterVec,
+    restore_duration: Histogram,
+    restored: IntCounter,
+    state_credentials: IntGaugeVec,
+    state_bytes: IntGaugeVec,
+    dead_letters: IntCounterVec,
+    rebalances: IntCounterVec,
+    view_windows: IntGaugeVec,
+    view_lag: IntGauge,
+    view_not_kept: IntCounter,
+    view_foreign: IntCounter,
+}
+
+impl Pipeline {
+    /// Registers a live run's metrics beside the others, those of the process included.
+    ///
+    /// # Errors
+    /// When they are registered already.
+    pub fn register(
+        metrics: &Metrics,
+        started_at: Timestamp,
+    ) -> Result<Pipeline, prometheus::Error> {
+        let registry = &metrics.registry;
+        process::register(registry, started_at)?;
+        let named = |name: &str, help: &str| Opts::new(format!("shutterlag_{name}"), help);
+        let counter = |name: &str, help: &str, labels: &[&str]| {
+            let metric = IntCounterVec::new(named(name, help), labels)?;
+            registry.register(Box::new(metric.clone()))?;
+            Ok::<_, prometheus::Error>(metric)
+        };
+        let plain = |name: &str, help: &str| {
+            let metric = IntCounter::with_opts(named(name, help))?;
+            registry.register(Box::new(metric.clone()))?;
+            Ok::<_, prometheus::Error>(metric)
+        };
+        let gauge = |name: &str, help: &str, labels: &[&str]| {
+            let metric = IntGaugeVec::new(named(name, help), labels)?;
+            registry.register(Box::new(metric.clone()))?;
+            Ok::<_, prometheus::Error>(metric)
+        };
+        let commit_duration = HistogramVec::new(
+            HistogramOpts::from(named("commit_duration_seconds", "Length of a commit"))
+                .buckets(COMMIT_BUCKETS.to_vec()),
+            &["stage"],
+        )?;
+        registry.register(Box::new(commit_duration.clone()))?;
+        let restore_duration = Histogram::with_opts(
+            HistogramOpts::from(named("restore_duration_seconds", "Length of a restore"))
+                .buckets(RESTORE_BUCKETS.to_vec()),
+        )?;
+        registry.register(Box::new(restore_duration.clone()))?;
+        let view_lag =
+            IntGauge::with_opts(named("view_lag_records", "Records the view has yet to read"))?;
+        registry.register(Box::new(view_lag.clone()))?;
+        Ok(Pipeline {
+            metrics_events: metrics.events.clone(),
+            sources: std::sync::Arc::default(),
+            lag: gauge(
+                "consumer_lag_records",
+                "Records between a worker and the end of its partition",
+                &["topic", "partition"],
+            )?,
+            commit_duration,
+            transactions: counter(
+                "transactions_total",
+                "Transactions by how they ended",
+                &["stage", "result"],
+            )?,
+            restore_duration,
+            restored: plain("restored_credentials_total", "Credentials restored")?,
+            state_credentials: gauge("state_credentials", "Credentials held", &["partition"])?,
+            state_bytes: gauge("state_bytes", "Bytes held of credentials", &["partition"])?,
+            dead_letters: counter("dead_letters_total", "Dead letters written", &["reason"])?,
+            rebalances: counter("rebalances_total", "Changes of assignment", &["stage"])?,
+            view_windows: gauge("view_windows", "Windows in the read view", &["state"])?,
+            view_lag,
+            view_not_kept: plain("view_not_kept_total", "Records the view had no room for")?,
+            view_foreign: plain("view_foreign_total", "Records the view cannot read")?,
+        })
+    }
+
+    /// Takes in events of one kind and source. Counters go on for ever, so of more
+    /// sources than are told apart the first to come keep their names. Takes a
+    /// lock: to be called per batch and source, not per event.
+    pub fn events(&self, kind: Kind, source: Source<'_>, count: u64) {
+        let label = self.sources.bounded(source).label();
+        self.metrics_events.with_label_values(&[kind.as_str(), &label]).inc_by(count);
+    }
+
+    /// How far a worker is from the end of its partition.
+    pub fn lag(&self, topic: &str, partition: i32, records: u64) {
+        let gauge = self.lag.with_label_values(&[topic, &partition.to_string()]);
+        gauge.set(i64::try_from(records).unwrap_or(i64::MAX));
+    }
+
+    /// The partition is no longer this process's.
+    pub fn forget_lag(&self, topic: &str, partition: i32) {
+        // It is not there unless a lag was told: nothing to forget then.
+        drop(self.lag.remove_label_values(&[topic, &partition.to_string()]));
+    }
+
+    /// A transaction ended after this long in its commit or abort; only commits
+    /// count towards the length of commits.
+    pub fn transaction(&self, stage: Stage, result: TransactionResult, took: Duration) {
+        self.transactions.with_label_values(&[stage.as_str(), result.as_str()]).inc();
+        if result == TransactionResult::Committed {
+            let histogram = self.commit_duration.with_label_values(&[stage.as_str()]);
+            histogram.observe(took.as_secs_f64());
+        }
+    }
+
+    /// A partition's state is back.
+    pub fn restored(&self, credentials: u64, took: Duration) {
+        self.restored.inc_by(credentials);
+        self.restore_duration.observe(took.as_secs_f64());
+    }
+
+    /// What is held of a partition.
+    pub fn state(&self, partition: i32, credentials: u64, bytes: u64) {
+        let partition = partition.to_string();
+        for (gauge, value) in [(&self.state_credentials, credentials), (&self.state_bytes, bytes)] {
+            gauge.with_label_values(&[&partition]).set(i64::try_from(value).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// Nothing is held of the partition any more.
+    pub fn forget_state(&self, partition: i32) {
+        let partition = partition.to_string();
+        for gauge in [&self.state_credentials, &self.state_bytes] {
+            // It is not there unless a state was told: nothing to forget then.
+            drop(gauge.remove_label_values(&[&partition]));
+        }
+    }
+
+    /// Dead letters were written; `reason` is one of the program's own words.
+    pub fn dead_letters(&self, reason: &'static str, count: u64) {
+        self.dead_letters.with_label_values(&[reason]).inc_by(count);
+    }
+
+    /// A worker's assignment changed.
+    pub fn rebalanced(&self, stage: Stage) {
+        self.rebalances.with_label_values(&[stage.as_str()]).inc();
+    }
+
+    /// What the view holds now. Its counts since the start only rise.
+    pub fn view(&self, figures: &ViewFigures) {
+        for (state, count) in State::ALL.iter().zip(figures.windows) {
+            let gauge = self.view_windows.with_label_values(&[state.as_str()]);
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+        self.view_lag.set(i64::try_from(figures.lag_records).unwrap_or(i64::MAX));
+        raise(&self.view_not_kept, figures.not_kept);
+        raise(&self.view_foreign, figures.foreign);
+    }
+}
+
+/// Brings a counter up to a count kept elsewhere.
+fn raise(counter: &IntCounter, to: u64) {
+    counter.inc_by(to.saturating_sub(counter.get()));
+}

@@ -1,0 +1,244 @@
+//! How the workers of this process are: what `/healthz` and `/readyz` ask.
+//!
+//! Invariants: a worker only touches its own [`WorkerHealth`], and on its hot path
+//! only atomics; whether it is well is decided by who asks, who brings the time.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+
+use crate::metrics::PipelineStage;
+use crate::time::{Span, Timestamp};
+
+/// All workers of the process.
+#[derive(Debug, Default)]
+pub struct Health {
+    workers: Mutex<BTreeMap<(PipelineStage, u32), Arc<WorkerHealth>>>,
+    stopping: AtomicBool,
+}
+
+/// One worker's own page.
+#[derive(Debug)]
+pub struct WorkerHealth {
+    stage: PipelineStage,
+    number: u32,
+    /// Milliseconds since the epoch.
+    progress_ms: AtomicI64,
+    assigned: AtomicBool,
+    caught_up: AtomicBool,
+    rare: Mutex<Rare>,
+}
+
+/// What changes with assignments and failures only.
+#[derive(Clone, Debug, Default)]
+struct Rare {
+    restoring: BTreeMap<i32, Restoring>,
+    fatal: Option<String>,
+}
+
+/// How far a partition's restore is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Restoring {
+    /// Records read.
+    pub restored: u64,
+    /// Records to read in all, as far as is known.
+    pub expected: u64,
+}
+
+/// What one worker is like now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WorkerReport {
+    /// The stage that it runs.
+    pub stage: PipelineStage,
+    /// Which of the stage's workers, from 0.
+    pub worker: u32,
+    /// Whether it knows its partitions; there may be none for it.
+    pub assigned: bool,
+    /// Partitions whose state is not back yet.
+    pub restoring: BTreeMap<i32, Restoring>,
+    /// Whether it has read to the end of its partitions at least once since they
+    /// were assigned.
+    pub caught_up: bool,
+    /// How long ago it made progress, in milliseconds.
+    pub idle_ms: i64,
+    /// Whether that is too long ago.
+    pub stalled: bool,
+    /// Why it ended, if it did.
+    pub fatal: Option<String>,
+}
+
+impl WorkerReport {
+    /// Whether it works: not ended, and not stuck.
+    pub fn alive(&self) -> bool {
+        self.fatal.is_none() && !self.stalled
+    }
+
+    /// Whether it does its part: works, has its partitions and their state.
+    pub fn ready(&self) -> bool {
+        self.alive() && self.assigned && self.restoring.is_empty()
+    }
+}
+
+impl Health {
+    /// No workers yet.
+    pub fn new() -> Health {
+        Health::default()
+    }
+
+    /// The page of a worker, made if it is not there; it counts as having made
+    /// progress `now`. A worker started again takes its old place with a new page.
+    /// All workers should be entered before any of them starts: who is not
+    /// entered is not waited for.
+    pub fn worker(&self, stage: PipelineStage, number: u32, now: Timestamp) -> Arc<WorkerHealth> {
+        let worker = Arc::new(WorkerHealth {
+            stage,
+            number,
+            progress_ms: AtomicI64::new(now.as_millis()),
+            assigned: AtomicBool::new(false),
+            caught_up: AtomicBool::new(false),
+            rare: Mutex::default(),
+        });
+        lock(&self.workers).insert((stage, number), Arc::clone(&worker));
+        worker
+    }
+
+    /// The process is about to end: it is not ready any more.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the process is about to end.
+    pub fn stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// All workers as they are at `now`, in order. One without progress for longer
+    /// than `stalled_after` is stalled.
+    pub fn report(&self, now: Timestamp, stalled_after: Span) -> Vec<WorkerReport> {
+        let workers: Vec<_> = lock(&self.workers).values().cloned().collect();
+        workers.iter().map(|worker| worker.report(now, stalled_after)).collect()
+    }
+}
+
+impl WorkerHealth {
+    /// It went once round its loop. Cheap.
+    pub fn progressed(&self, now: Timestamp) {
+        self.progress_ms.fetch_max(now.as_millis(), Ordering::Relaxed);
+    }
+
+    /// It was told its partitions, which may be none.
+    pub fn assigned(&self) {
+        self.assigned.store(true, Ordering::Relaxed);
+    }
+
+    /// Its partitions were taken away or changed, and it has yet to catch up.
+    pub fn revoked(&self) {
+        self.assigned.store(false, Ordering::Relaxed);
+        self.caught_up.store(false, Ordering::Relaxed);
+        lock(&self.rare).restoring.clear();
+    }
+
+    /// A partition's state is being read back.
+    pub fn restoring(&self, partition: i32, progress: Restoring) {
+        lock(&self.rare).restoring.insert(partition, progress);
+    }
+
+    /// A partition's state is back, or no longer wanted.
+    pub fn restored(&self, partition: i32) {
+        lock(&self.rare).restoring.remove(&partition);
+    }
+
+    /// Whether it stands at the end of its partitions. Cheap.
+    pub fn caught_up(&self, caught_up: bool) {
+        self.caught_up.store(caught_up, Ordering::Relaxed);
+    }
+
+    /// It ended; `why` is shown to operators and holds no secret.
+    pub fn failed(&self, why: String) {
+        lock(&self.rare).fatal = Some(why);
+    }
+
+    fn report(&self, now: Timestamp, stalled_after: Span) -> WorkerReport {
+        let rare = lock(&self.rare).clone();
+        let progress = Timestamp::from_millis(self.progress_ms.load(Ordering::Relaxed));
+        let idle = now.since(progress);
+        WorkerReport {
+            stage: self.stage,
+            worker: self.number,
+            assigned: self.assigned.load(Ordering::Relaxed),
+            restoring: rare.restoring,
+            caught_up: self.caught_up.load(Ordering::Relaxed),
+            idle_ms: idle.as_millis().max(0),
+            stalled: idle > stalled_after,
+            fatal: rare.fatal,
+        }
+    }
+}
+
+/// A panic elsewhere does not make what it left behind worse than it is.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Span = Span::from_secs(60);
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_millis(1_800_000_000_000 + second * 1000)
+    }
+
+    fn only(health: &Health, now: Timestamp) -> WorkerReport {
+        let [report] = health.report(now, LIMIT).try_into().unwrap();
+        report
+    }
+
+    #[test]
+    fn a_worker_is_ready_when_it_has_its_partitions_and_their_state() {
+        let health = Health::new();
+        let worker = health.worker(PipelineStage::Windows, 0, at(0));
+        assert!(only(&health, at(1)).alive() && !only(&health, at(1)).ready());
+        worker.restoring(3, Restoring { restored: 5, expected: 10 });
+        worker.assigned();
+        let report = only(&health, at(1));
+        assert!(!report.ready());
+        assert_eq!(report.restoring[&3], Restoring { restored: 5, expected: 10 });
+        worker.restored(3);
+        assert!(only(&health, at(1)).ready());
+        worker.revoked();
+        assert!(!only(&health, at(1)).ready());
+    }
+
+    #[test]
+    fn no_progress_for_too_long_is_a_stall_until_there_is_some() {
+        let health = Health::new();
+        let worker = health.worker(PipelineStage::Intake, 0, at(0));
+        worker.assigned();
+        assert!(!only(&health, at(60)).stalled);
+        let stalled = only(&health, at(61));
+        assert!(stalled.stalled && !stalled.alive() && !stalled.ready());
+        worker.progressed(at(61));
+        // A clock that was set back is no lack of progress, nor undoes any.
+        worker.progressed(at(5));
+        assert_eq!((only(&health, at(50)).idle_ms, only(&health, at(62)).idle_ms), (0, 1000));
+    }
+
+    #[test]
+    fn a_worker_that_ended_says_why_until_it_is_started_again() {
+        let health = Health::new();
+        let worker = health.worker(PipelineStage::Windows, 1, at(0));
+        health.worker(PipelineStage::Windows, 0, at(0));
+        worker.failed("the changelog is from a newer version".to_owned());
+        let reports = health.report(at(1), LIMIT);
+        assert_eq!(
+            reports.iter().map(|r| (r.worker, r.alive())).collect::<Vec<_>>(),
+            [(0, true), (1, false)]
+        );
+        health.worker(PipelineStage::Windows, 1, at(2));
+        assert!(health.report(at(3), LIMIT).iter().all(WorkerReport::alive));
+    }
+}

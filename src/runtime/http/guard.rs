@@ -1,0 +1,159 @@
+//! Who may ask: the bearer token, and the host where there is none.
+//!
+//! Invariants: how long a comparison takes says nothing about the token; the token
+//! is in no message and no `Debug`.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+
+use axum::http::{HeaderMap, Uri, header};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+/// What a request must bear. Only a keyed digest is held, under a key of this
+/// process: comparing digests takes the same time whatever was sent.
+#[derive(Clone)]
+pub struct Token {
+    keyed: Hmac<Sha256>,
+    digest: Vec<u8>,
+}
+
+/// Why a token cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenError {
+    /// It is empty, or holds what no header can: anything but visible ASCII.
+    Unsendable,
+    /// The system gives no random bytes.
+    NoRandomness,
+}
+
+impl fmt::Display for TokenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TokenError::Unsendable => "a token must be visible ASCII characters, at least one",
+            TokenError::NoRandomness => "the system gives no random bytes",
+        })
+    }
+}
+
+impl std::error::Error for TokenError {}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token")
+    }
+}
+
+impl Token {
+    /// The token that is `text`.
+    ///
+    /// # Errors
+    /// See [`TokenError`].
+    pub fn new(text: &str) -> Result<Token, TokenError> {
+        if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(TokenError::Unsendable);
+        }
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).map_err(|_| TokenError::NoRandomness)?;
+        let keyed = Hmac::<Sha256>::new_from_slice(&key).map_err(|_| TokenError::NoRandomness)?;
+        let digest = keyed.clone().chain_update(text).finalize().into_bytes().to_vec();
+        Ok(Token { keyed, digest })
+    }
+
+    /// Whether a request bears it: `Authorization: Bearer …`, once.
+    pub(super) fn is_borne(&self, headers: &HeaderMap) -> bool {
+        let mut given = headers.get_all(header::AUTHORIZATION).iter();
+        let (Some(given), None) = (given.next(), given.next()) else { return false };
+        let Some((scheme, token)) =
+            given.to_str().ok().and_then(|given| given.trim().split_once(' '))
+        else {
+            return false;
+        };
+        scheme.eq_ignore_ascii_case("bearer")
+            && self
+                .keyed
+                .clone()
+                .chain_update(token.trim_start())
+                .verify_slice(&self.digest)
+                .is_ok()
+    }
+}
+
+/// Whether a request without a token may be answered: it names this machine by
+/// address or as `localhost`. A page in somebody's browser can have its own name
+/// lead here, and would be allowed to read what it gets; it cannot change the name
+/// that the browser then sends. Who sends no name is no browser.
+pub(super) fn names_an_address(uri: &Uri, headers: &HeaderMap) -> bool {
+    let sent = headers.get_all(header::HOST).iter().map(|host| host.to_str().ok());
+    let named = uri.authority().map(|authority| Some(authority.as_str()));
+    sent.chain(named).all(|host| host.is_some_and(is_address))
+}
+
+fn is_address(host: &str) -> bool {
+    if let Some(rest) = host.strip_prefix('[') {
+        return rest
+            .split_once(']')
+            .is_some_and(|(address, _)| address.parse::<Ipv6Addr>().is_ok());
+    }
+    let name = host.split_once(':').map_or(host, |(name, _)| name);
+    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn borne(token: &Token, values: &[&str]) -> bool {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(header::AUTHORIZATION, value.parse().unwrap());
+        }
+        token.is_borne(&headers)
+    }
+
+    #[test]
+    fn only_the_token_itself_is_the_token() {
+        let token = Token::new("correct-horse").unwrap();
+        assert!(borne(&token, &["Bearer correct-horse"]));
+        assert!(borne(&token, &["bearer  correct-horse "]));
+        for wrong in [
+            "",
+            "Bearer",
+            "Bearer ",
+            "correct-horse",
+            "Basic correct-horse",
+            "Bearer correct-hors",
+            "Bearer correct-horsee",
+            "Bearer Correct-horse",
+            "Bearer correct-horse x",
+        ] {
+            assert!(!borne(&token, &[wrong]), "{wrong:?}");
+        }
+        assert!(!borne(&token, &[]));
+        assert!(!borne(&token, &["Bearer correct-horse", "Bearer correct-horse"]));
+        assert_eq!(format!("{token:?}"), "Token");
+        for bad in ["", "two words", "line\nbreak", "ü"] {
+            assert_eq!(Token::new(bad).err(), Some(TokenError::Unsendable));
+        }
+    }
+
+    #[test]
+    fn a_name_that_others_control_is_no_address() {
+        for own in
+            ["localhost", "LOCALHOST:9464", "127.0.0.1", "127.0.0.1:80", "[::1]:9464", "10.1.2.3:1"]
+        {
+            assert!(is_address(own), "{own}");
+        }
+        for other in [
+            "",
+            "example.org",
+            "localhost.example.org",
+            "127.0.0.1.example.org",
+            "[x]",
+            "[::1",
+            "a:b",
+        ] {
+            assert!(!is_address(other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What stands behind the `?`, and cursors.
+//!
+//! Invariants: a parameter that is not known, or comes twice, is an error, as
+//! leaving it out would give another answer than was asked for; a cursor is a place
+//! and holds no more than the answer it came with.
+
+use axum::extract::Query;
+use axum::http::Uri;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::answer::Problem;
+use crate::runtime::view::Place;
+use crate::time::Timestamp;
+
+/// How many a page has unless told otherwise.
+const LIMIT: usize = 100;
+
+/// How many a page has at most.
+const LIMIT_MAX: usize = 1000;
+
+/// The longest cursor, in bytes: that of the longest name of a window.
+const CURSOR_BYTES_MAX: usize = 4 << 10;
+
+/// The parameters of a request.
+#[derive(Debug)]
+pub(super) struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    /// Those of `uri`, all of which must be `known`.
+    pub(super) fn read(uri: &Uri, known: &[&str]) -> Result<Parameters, Problem> {
+        let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
+            .map_err(|_| Problem::Parameter("the query is not name=value&…".to_owned()))?;
+        for (at, (name, _)) in pairs.iter().enumerate() {
+            if !known.contains(&name.as_str()) {
+                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                let why = format!("unknown parameter; known here: {known}");
+                return Err(Problem::Parameter(why));
+            }
+            if pairs[..at].iter().any(|(before, _)| before == name) {
+                return Err(Problem::Parameter(format!("`{name}` stands there twice")));
+            }
+        }
+        Ok(Parameters(pairs))
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+    }
+
+    /// One of the words of a closed set.
+    pub(super) fn word<T: Copy>(
+        &self,
+        name: &str,
+        parse: fn(&str) -> Option<T>,
+        all: &[T],
+        word: fn(&T) -> &'static str,
+    ) -> Result<Option<T>, Problem> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        parse(value).map(Some).ok_or_else(|| {
+            let words: Vec<_> = all.iter().map(word).collect();
+            Problem::Parameter(format!("`{name}` is one of {}", words.join(", ")))
+        })
+    }
+
+    pub(super) fn limit(&self) -> Result<usize, Problem> {
+        let Some(value) = self.get("limit") else { return Ok(LIMIT) };
+        let number = value.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
+        number.ok_or_else(|| Problem::Parameter(format!("`limit` is from 1 to {LIMIT_MAX}")))
+    }
+
+    /// The text that a cursor stands for.
+    pub(super) fn after(&self) -> Result<Option<String>, Problem> {
+        let Some(cursor) = self.get("after") else { return Ok(None) };
+        let text = Some(cursor)
+            .filter(|cursor| cursor.len() <= CURSOR_BYTES_MAX)
+            .and_then(|cursor| URL_SAFE_NO_PAD.decode(cursor).ok())
+            .and_then(|bytes| String::from_utf8(bytes).ok());
+        text.map(Some).ok_or_else(bad_cursor)
+    }
+
+    /// The place that a cursor stands for.
+    pub(super) fn after_place(&self) -> Result<Option<Place>, Problem> {
+        let Some(text) = self.after()? else { return Ok(None) };
+        let place = text.split_once('/').and_then(|(ms, exposure_id)| {
+            let start = Timestamp::from_millis_checked(ms.parse().ok()?).ok()?;
+            Some(Place { start, exposure_id: exposure_id.into() })
+        });
+        place.map(Some).ok_or_else(bad_cursor)
+    }
+}
+
+fn bad_cursor() -> Problem {
+    Problem::Parameter("`after` is the `next` of an earlier answer, as it stands there".to_owned())
+}
+
+/// The cursor of a text.
+pub(super) fn cursor(text: &str) -> String {
+    URL_SAFE_NO_PAD.encode(text)
+}
+
+/// The cursor of a place.
+pub(super) fn place_cursor(place: &Place) -> String {
+    cursor(&format!("{}/{}", place.start.as_millis(), place.exposure_id))
+}

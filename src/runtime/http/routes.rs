@@ -1,0 +1,279 @@
+//! What is answered where.
+//!
+//! Invariants: an answer that looks at windows is made beside the loop that serves
+//! connections; one that looks at all of them is made one at a time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Request, State};
+use axum::http::{StatusCode, Uri, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use tokio::sync::Semaphore;
+use tracing::{debug, error};
+
+use super::answer::{Problem, SECURITY_HEADERS, json};
+use super::query::{Parameters, cursor, place_cursor};
+use super::{Options, Shown, Token, guard, status};
+use crate::engine::attacker::AttackerFirst;
+use crate::engine::windows::State as WindowState;
+use crate::event::Workflow;
+use crate::report::ledger::LedgerFigures;
+use crate::runtime::view::{Filter, Older, Period, Reviewer, Row, Status};
+use crate::time::{Span, Timestamp};
+
+#[derive(Clone)]
+struct Server {
+    shown: Arc<Shown>,
+    token: Option<Token>,
+    answer_within: Duration,
+    /// Held by whoever looks at all windows.
+    thorough: Arc<Semaphore>,
+}
+
+/// All routes, with what holds for each of them.
+pub(super) fn router(options: &Options, shown: Shown) -> Router {
+    let server = Server {
+        shown: Arc::new(shown),
+        token: options.token.clone(),
+        answer_within: options.answer_within,
+        thorough: Arc::new(Semaphore::new(1)),
+    };
+    Router::new()
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .route("/api/v1/windows", get(windows))
+        .route("/api/v1/windows/{*exposure_id}", get(window))
+        .route("/api/v1/summary", get(summary))
+        .route("/api/v1/reviewers", get(reviewers))
+        .fallback(async || Problem::NotFound("there is nothing at this path"))
+        .method_not_allowed_fallback(async || Problem::Method)
+        .layer(middleware::from_fn_with_state(server.clone(), around))
+        .with_state(server)
+}
+
+/// Around every answer: who may have it, how long it takes, how it is to be handled.
+async fn around(State(server): State<Server>, request: Request, next: Next) -> Response {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let mut response = if let Err(problem) = admitted(&server, &request) {
+        problem.into_response()
+    } else {
+        let answer = tokio::time::timeout(server.answer_within, next.run(request)).await;
+        answer.unwrap_or_else(|_| Problem::Timeout.into_response())
+    };
+    response.headers_mut().extend(SECURITY_HEADERS);
+    debug!(%method, path, status = response.status().as_u16(), "answered");
+    response
+}
+
+fn admitted(server: &Server, request: &Request) -> Result<(), Problem> {
+    if request.uri().path() == "/healthz" {
+        return Ok(());
+    }
+    match &server.token {
+        Some(token) if token.is_borne(request.headers()) => Ok(()),
+        Some(_) => Err(Problem::Unauthorized),
+        None if guard::names_an_address(request.uri(), request.headers()) => Ok(()),
+        None => Err(Problem::Host),
+    }
+}
+
+impl Server {
+    /// Makes an answer beside the loop.
+    async fn beside(
+        &self,
+        make: impl FnOnce(&Shown) -> Response + Send + 'static,
+    ) -> Result<Response, Problem> {
+        let shown = Arc::clone(&self.shown);
+        let made = tokio::task::spawn_blocking(move || make(&shown)).await;
+        made.map_err(|error| {
+            error!("making an HTTP answer failed: {error}");
+            Problem::Internal
+        })
+    }
+
+    /// The same, after all others that look at all windows. Who stops waiting for
+    /// the answer does not let the next one in before it is made.
+    async fn thoroughly(
+        &self,
+        make: impl FnOnce(&Shown) -> Response + Send + 'static,
+    ) -> Result<Response, Problem> {
+        let turn = Arc::clone(&self.thorough).acquire_owned().await;
+        let turn = turn.map_err(|_| Problem::Internal)?;
+        let made = move |shown: &Shown| {
+            let response = make(shown);
+            drop(turn);
+            response
+        };
+        self.beside(made).await
+    }
+}
+
+async fn healthz(State(server): State<Server>) -> Response {
+    let alive = status::alive(&server.shown);
+    json(if alive.healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &alive)
+}
+
+async fn readyz(State(server): State<Server>) -> Response {
+    let ready = status::ready(&server.shown);
+    json(if ready.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &ready)
+}
+
+async fn metrics(State(server): State<Server>) -> Result<Response, Problem> {
+    let exposition = |shown: &Shown| {
+        shown.metrics.standings(&shown.standings.totals(), (shown.now)());
+        shown.pipeline.view(&shown.view.metrics());
+        match shown.metrics.encode() {
+            Ok(text) => {
+                let form = "text/plain; version=0.0.4; charset=utf-8";
+                ([(header::CONTENT_TYPE, form)], text).into_response()
+            }
+            Err(error) => {
+                error!("the metrics cannot be told: {error}");
+                Problem::Internal.into_response()
+            }
+        }
+    };
+    server.beside(exposition).await
+}
+
+/// One window in an answer.
+#[derive(Serialize)]
+struct Shot<'r> {
+    /// How long it has been waiting; null once it is closed.
+    waiting_ms: Option<Span>,
+    /// The attacker's chance as of now, where the record has it of when it was written.
+    attacker_first: Option<AttackerFirst>,
+    record: &'r RawValue,
+}
+
+impl Shot<'_> {
+    fn of<'r>(row: &'r Row, shown: &Shown, now: Timestamp) -> Shot<'r> {
+        let record = row.read();
+        let waits = row.state != WindowState::Closed;
+        Shot {
+            waiting_ms: waits.then(|| now.since(row.start).max(Span::ZERO)),
+            attacker_first: record.and_then(|r| r.window().attacker_first(&shown.race, now)),
+            record: &row.record,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct WindowsAnswer<'r> {
+    as_of: Timestamp,
+    view: Status,
+    windows: Vec<Shot<'r>>,
+    next: Option<String>,
+}
+
+async fn windows(State(server): State<Server>, uri: Uri) -> Result<Response, Problem> {
+    let parameters = Parameters::read(&uri, &["state", "workflow", "limit", "after"])?;
+    let filter = Filter {
+        state: parameters.word("state", WindowState::parse, WindowState::ALL, word_of_state)?,
+        workflow: workflow(&parameters)?,
+    };
+    let (after, limit) = (parameters.after_place()?, parameters.limit()?);
+    let answer = move |shown: &Shown| {
+        let (as_of, view) = ((shown.now)(), shown.view.status());
+        let page = shown.view.page(&filter, after, limit);
+        let windows = page.rows.iter().map(|row| Shot::of(row, shown, as_of)).collect();
+        let next = page.next.as_ref().map(place_cursor);
+        json(StatusCode::OK, &WindowsAnswer { as_of, view, windows, next })
+    };
+    server.beside(answer).await
+}
+
+#[derive(Serialize)]
+struct WindowAnswer<'r> {
+    as_of: Timestamp,
+    view: Status,
+    window: Shot<'r>,
+}
+
+async fn window(
+    State(server): State<Server>,
+    path: Result<Path<String>, PathRejection>,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    let Path(exposure_id) = path.map_err(|_| Problem::Path)?;
+    Parameters::read(&uri, &[])?;
+    let shown = &server.shown;
+    let (as_of, view) = ((shown.now)(), shown.view.status());
+    let missing = "the view has no window of this name: it is not there, not yet read, or closed \
+                   for longer than the view keeps it";
+    let row = shown.view.get(&exposure_id).ok_or(Problem::NotFound(missing))?;
+    let window = Shot::of(&row, shown, as_of);
+    Ok(json(StatusCode::OK, &WindowAnswer { as_of, view, window }))
+}
+
+#[derive(Serialize)]
+struct SummaryAnswer {
+    as_of: Timestamp,
+    view: Status,
+    period: Period,
+    older: Older,
+    figures: LedgerFigures,
+}
+
+async fn summary(State(server): State<Server>, uri: Uri) -> Result<Response, Problem> {
+    let workflow = workflow(&Parameters::read(&uri, &["workflow"])?)?;
+    let answer = move |shown: &Shown| {
+        let (as_of, view) = ((shown.now)(), shown.view.status());
+        let summary = shown.view.summary(&shown.race, workflow, as_of);
+        let (period, older, figures) = (summary.period, summary.older, summary.figures);
+        json(StatusCode::OK, &SummaryAnswer { as_of, view, period, older, figures })
+    };
+    server.thoroughly(answer).await
+}
+
+#[derive(Serialize)]
+struct ReviewersAnswer<'r> {
+    as_of: Timestamp,
+    view: Status,
+    period: Period,
+    not_told_apart: u64,
+    reviewers: Vec<Named<'r>>,
+    next: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Named<'r> {
+    reviewer: &'r str,
+    #[serde(flatten)]
+    figures: &'r Reviewer,
+}
+
+async fn reviewers(State(server): State<Server>, uri: Uri) -> Result<Response, Problem> {
+    let parameters = Parameters::read(&uri, &["workflow", "limit", "after"])?;
+    let workflow = workflow(&parameters)?;
+    let (after, limit) = (parameters.after()?, parameters.limit()?);
+    let answer = move |shown: &Shown| {
+        let (as_of, view) = ((shown.now)(), shown.view.status());
+        let all = shown.view.reviewers(workflow, as_of);
+        let rest = all.reviewers.iter().filter(|(name, _)| after.as_ref() < Some(*name));
+        let mut rest = rest.map(|(name, figures)| Named { reviewer: name, figures });
+        let reviewers: Vec<_> = rest.by_ref().take(limit).collect();
+        let last = reviewers.last().filter(|_| rest.next().is_some());
+        let next = last.map(|last| cursor(last.reviewer));
+        let (period, not_told_apart) = (all.period, all.not_told_apart);
+        let answer = ReviewersAnswer { as_of, view, period, not_told_apart, reviewers, next };
+        json(StatusCode::OK, &answer)
+    };
+    server.thoroughly(answer).await
+}
+
+fn workflow(parameters: &Parameters) -> Result<Option<Workflow>, Problem> {
+    parameters.word("workflow", Workflow::parse, Workflow::ALL, |workflow| workflow.as_str())
+}
+
+fn word_of_state(state: &WindowState) -> &'static str {
+    state.as_str()
+}

@@ -1,0 +1,88 @@
+//! `/healthz` and `/readyz`: should this process be restarted, may it be relied on.
+
+use serde::Serialize;
+
+use super::Shown;
+use crate::metrics::PipelineStage;
+use crate::runtime::health::WorkerReport;
+use crate::runtime::view::Status;
+use crate::time::Timestamp;
+
+/// `/healthz`: anyone may ask, so it says little.
+#[derive(Debug, Serialize)]
+pub(super) struct Alive {
+    pub(super) healthy: bool,
+    failing: Vec<Failing>,
+}
+
+#[derive(Debug, Serialize)]
+struct Failing {
+    stage: PipelineStage,
+    worker: u32,
+    /// It ended; else it makes no progress.
+    ended: bool,
+}
+
+/// `/readyz`
+#[derive(Debug, Serialize)]
+pub(super) struct Ready {
+    pub(super) ready: bool,
+    /// What it waits for, a sentence each.
+    missing: Vec<String>,
+    as_of: Timestamp,
+    workers: Vec<WorkerReport>,
+    view: Status,
+}
+
+pub(super) fn alive(shown: &Shown) -> Alive {
+    let workers = shown.health.report((shown.now)(), shown.stalled_after);
+    let failing: Vec<_> = workers
+        .iter()
+        .filter(|worker| !worker.alive())
+        .map(|worker| Failing {
+            stage: worker.stage,
+            worker: worker.worker,
+            ended: worker.fatal.is_some(),
+        })
+        .collect();
+    Alive { healthy: failing.is_empty(), failing }
+}
+
+pub(super) fn ready(shown: &Shown) -> Ready {
+    let as_of = (shown.now)();
+    let workers = shown.health.report(as_of, shown.stalled_after);
+    let view = shown.view.status();
+    let mut missing = Vec::new();
+    if shown.health.stopping() {
+        missing.push("the process is shutting down".to_owned());
+    }
+    if workers.is_empty() {
+        missing.push("no worker has been started".to_owned());
+    }
+    workers.iter().for_each(|worker| lacks(worker, &mut missing));
+    if !view.caught_up {
+        let trouble = view.trouble.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+        missing.push(format!("the view has not caught up with the ledger{trouble}"));
+    }
+    Ready { ready: missing.is_empty(), missing, as_of, workers, view }
+}
+
+fn lacks(worker: &WorkerReport, missing: &mut Vec<String>) {
+    let name = format!("worker {} of {}", worker.worker, worker.stage);
+    if let Some(why) = &worker.fatal {
+        missing.push(format!("{name} has ended: {why}"));
+        return;
+    }
+    if worker.stalled {
+        missing.push(format!("{name} has made no progress for {} ms", worker.idle_ms));
+    }
+    if !worker.assigned {
+        missing.push(format!("{name} waits for its partitions"));
+    }
+    for (partition, progress) in &worker.restoring {
+        let (restored, expected) = (progress.restored, progress.expected);
+        missing.push(format!(
+            "{name} restores partition {partition}: {restored} of {expected} records"
+        ));
+    }
+}

@@ -1,0 +1,8 @@
+//! What librdkafka has to say, in our log.
+
+/// A line of librdkafka's own log.
+pub(super) use crate::runtime::logging::librdkafka as line;
+/// An error of a client as a whole.
+pub(super) use crate::runtime::logging::librdkafka_error as error;
+/// Whether librdkafka goes on trying by itself.
+pub(super) use crate::runtime::logging::passes_by_itself;

@@ -1,0 +1,214 @@
+//! The token endpoint: one request with the client's credentials (RFC 6749,
+//! section 4.4), one answer.
+//!
+//! Invariants: time and size are bounded; credentials go to the configured
+//! address and nowhere else, so no redirect is followed, and unencrypted they do
+//! not go through a proxy; the address, which may hold anything, is in no message.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig};
+use ureq::{Agent, Proxy};
+
+use super::super::error::Fault;
+use super::super::producer::duration;
+use super::answer::{self, Token};
+use crate::runtime::clock;
+use crate::settings::{Sasl, Secret};
+use crate::time::Span;
+
+/// Bytes of an answer that are read; tokens have one or two thousand.
+const ANSWER_BYTES_MAX: u64 = 256 * 1024;
+
+/// What every message begins with.
+pub(super) const FETCHING: &str = "fetching a token from kafka.security.sasl.token_endpoint_url";
+
+/// Where tokens come from, and who asks for them.
+pub(super) struct Endpoint {
+    agent: Agent,
+    url: String,
+    client_id: String,
+    /// The header's value.
+    authorization: Secret,
+    /// The form.
+    request: String,
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint").field("client_id", &self.client_id).finish_non_exhaustive()
+    }
+}
+
+impl Endpoint {
+    /// The endpoint of a login by OAUTHBEARER. Its certificate is checked against
+    /// the system's authorities and those in `ca_file`.
+    ///
+    /// # Errors
+    /// Certificates that cannot be read, or none at all.
+    pub(super) fn new(
+        sasl: &Sasl,
+        ca_file: Option<&Path>,
+        answer_within: Span,
+    ) -> Result<Endpoint, Fault> {
+        let (Some(url), Some(client_id), Some(secret)) =
+            (&sasl.token_endpoint_url, &sasl.client_id, &sasl.client_secret)
+        else {
+            let needed = "client_id, client_secret and token_endpoint_url";
+            return Err(Fault::Lasting(format!("kafka.security.sasl: OAUTHBEARER needs {needed}")));
+        };
+        // Settings allow it on this machine only.
+        let plain = url.starts_with("http://");
+        let mut config = Agent::config_builder()
+            .https_only(!plain)
+            .http_status_as_error(false)
+            .max_redirects(0)
+            // Requests are too far apart for a connection to be kept.
+            .max_idle_connections(0)
+            .user_agent("shutterlag")
+            .timeout_global(Some(duration(answer_within)));
+        config = if plain {
+            config.proxy(None)
+        } else {
+            let provider = Arc::new(rustls::crypto::ring::default_provider());
+            let tls = TlsConfig::builder()
+                .root_certs(authorities(ca_file)?)
+                .unversioned_rustls_crypto_provider(provider);
+            config.proxy(Proxy::try_from_env()).tls_config(tls.build())
+        };
+        let login = format!("{}:{}", form(client_id), form(secret.reveal()));
+        let mut request = "grant_type=client_credentials".to_owned();
+        if let Some(scope) = &sasl.scope {
+            request += &format!("&scope={}", form(scope));
+        }
+        Ok(Endpoint {
+            agent: config.build().new_agent(),
+            url: url.clone(),
+            client_id: client_id.clone(),
+            authorization: Secret::new(format!("Basic {}", STANDARD.encode(login))),
+            request,
+        })
+    }
+
+    /// Asks for a token.
+    ///
+    /// # Errors
+    /// [`Fault::Passing`] when the endpoint does not answer or is not able to;
+    /// [`Fault::Lasting`] when it refuses, or answers with something else.
+    pub(super) fn fetch(&self) -> Result<Token, Fault> {
+        let mut response = self
+            .agent
+            .post(&self.url)
+            .header("authorization", self.authorization.reveal())
+            .header("accept", "application/json")
+            .content_type("application/x-www-form-urlencoded")
+            .send(&self.request)
+            .map_err(|error| fault(&error))?;
+        let status = response.status().as_u16();
+        let body = response
+            .body_mut()
+            .with_config()
+            .limit(ANSWER_BYTES_MAX)
+            .read_to_vec()
+            .map_err(|error| fault(&error))?;
+        answer::read(status, &body, &self.client_id, clock::now())
+    }
+}
+
+/// Whom to trust about certificates.
+fn authorities(ca_file: Option<&Path>) -> Result<RootCerts, Fault> {
+    let system = rustls_native_certs::load_native_certs();
+    let mut trusted: Vec<Certificate<'static>> =
+        system.certs.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
+    if let Some(file) = ca_file {
+        let pem = std::fs::read(file).map_err(|error| ca_fault(&error.to_string()))?;
+        let before = trusted.len();
+        for item in ureq::tls::parse_pem(&pem) {
+            if let PemItem::Certificate(one) = item.map_err(|_| ca_fault("not PEM"))? {
+                trusted.push(one);
+            }
+        }
+        if trusted.len() == before {
+            return Err(ca_fault("there is no certificate in it"));
+        }
+    }
+    if trusted.is_empty() {
+        return Err(Fault::Lasting(
+            "this system has no certificates of authorities that a token endpoint could be \
+             checked against; install them (ca-certificates), or set kafka.security.ca_file"
+                .to_owned(),
+        ));
+    }
+    Ok(RootCerts::from(trusted))
+}
+
+fn ca_fault(why: &str) -> Fault {
+    Fault::Lasting(format!("kafka.security.ca_file: {why}; give PEM certificates"))
+}
+
+/// Why there was no answer.
+fn fault(error: &ureq::Error) -> Fault {
+    use ureq::Error as E;
+    let (why, advice) = match error {
+        E::Timeout(_) => ("no answer in time".to_owned(), None),
+        E::HostNotFound => ("no such host".to_owned(), None),
+        E::Io(error) => match tls(error) {
+            Some(why) => (why, Some("check kafka.security.ca_file and the endpoint's certificate")),
+            None => (error.to_string(), None),
+        },
+        E::Rustls(error) => {
+            (error.to_string(), Some("check kafka.security.ca_file and the endpoint's certificate"))
+        }
+        E::ConnectionFailed => ("no connection".to_owned(), None),
+        E::ConnectProxyFailed(_) | E::InvalidProxyUrl => {
+            ("the proxy lets nobody through".to_owned(), Some("check HTTPS_PROXY and NO_PROXY"))
+        }
+        E::BodyExceedsLimit(_) => {
+            ("the answer is too long for a token".to_owned(), Some("check the address"))
+        }
+        E::Protocol(_) => ("the answer is not HTTP".to_owned(), Some("check the address")),
+        E::BadUri(_) | E::Http(_) | E::RequireHttpsOnly(_) => {
+            ("that is no address".to_owned(), Some("write https://host/path"))
+        }
+        // What else there is may quote the address.
+        _ => ("failed".to_owned(), None),
+    };
+    match advice {
+        Some(advice) => Fault::Lasting(format!("{FETCHING}: {why}; {advice}")),
+        None => Fault::Passing(format!("{FETCHING}: {why}")),
+    }
+}
+
+/// What TLS has against a connection, which comes as an error of reading.
+fn tls(error: &std::io::Error) -> Option<String> {
+    error.get_ref()?.downcast_ref::<rustls::Error>().map(ToString::to_string)
+}
+
+/// As forms and RFC 6749 (section 2.3.1) write a text. Bytes that need no escape
+/// are left, since not every server undoes what is not necessary.
+fn form(text: &str) -> String {
+    let mut written = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            written.push(char::from(byte));
+        } else {
+            written += &format!("%{byte:02X}");
+        }
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::form;
+
+    #[test]
+    fn text_is_escaped_where_forms_need_it() {
+        assert_eq!(form("Az09-._~"), "Az09-._~");
+        assert_eq!(form("a b+c&d=e:f/é%"), "a%20b%2Bc%26d%3De%3Af%2F%C3%A9%25");
+    }
+}

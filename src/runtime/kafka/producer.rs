@@ -1,0 +1,256 @@
+//! The producer of a worker, and the transaction it is in.
+//!
+//! Invariants: in exactly-once delivery nothing is sent outside a transaction,
+//! and a transaction is committed only with the positions of the worker's inputs
+//! under the group's metadata of that moment, so that whoever lost a partition is
+//! refused; after any failure the producer is thrown away, never used again.
+
+use std::error::Error;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use rdkafka::TopicPartitionList;
+use rdkafka::client::{ClientContext, OAuthToken};
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::consumer::{CommitMode, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{DeliveryResult, Message};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+
+use super::consumer::Member;
+use super::error::Fault;
+use super::oauth::Tokens;
+use super::{logs, raw};
+use crate::runtime::clock;
+use crate::settings::Delivery;
+use crate::time::Span;
+
+/// One record to be sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Outgoing<'o> {
+    pub(super) topic: &'o str,
+    /// `None`: by the key.
+    pub(super) partition: Option<i32>,
+    pub(super) key: &'o [u8],
+    /// `None` is a tombstone.
+    pub(super) value: Option<&'o [u8]>,
+    /// Milliseconds since 1970; `None`: now.
+    pub(super) timestamp_ms: Option<i64>,
+}
+
+/// Notes the first delivery that failed.
+struct Deliveries {
+    tokens: Tokens,
+    failed: Mutex<Option<(Option<RDKafkaErrorCode>, String)>>,
+}
+
+impl Deliveries {
+    fn note(&self, code: Option<RDKafkaErrorCode>, why: String) {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.get_or_insert((code, why));
+    }
+
+    fn check(&self) -> Result<(), Fault> {
+        match &*self.failed.lock().unwrap_or_else(PoisonError::into_inner) {
+            None => Ok(()),
+            Some((code, why)) => Err(Fault::of_code("sending", *code, why)),
+        }
+    }
+}
+
+impl ClientContext for Deliveries {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.tokens.answer()
+    }
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        logs::line(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        logs::error(&error, reason);
+    }
+}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let Err((error, message)) = result {
+            let why = format!("{error} (topic {})", message.topic());
+            self.note(error.rdkafka_error_code(), why);
+        }
+    }
+}
+
+/// The producer.
+pub(super) struct Outbox {
+    producer: BaseProducer<Deliveries>,
+    delivery: Delivery,
+    patience: Span,
+    /// Whether a transaction, or without transactions anything at all, is open.
+    open: bool,
+}
+
+impl Outbox {
+    /// A producer; in exactly-once delivery it fences an earlier one of the same
+    /// transactional id and ends whatever that left open. `patience` bounds
+    /// every step of a transaction.
+    pub(super) fn new(
+        config: &ClientConfig,
+        tokens: &Tokens,
+        delivery: Delivery,
+        patience: Span,
+    ) -> Result<Outbox, Fault> {
+        let failed = |error| Fault::of("starting the producer", &error);
+        let context = Deliveries { tokens: tokens.clone(), failed: Mutex::default() };
+        let producer: BaseProducer<Deliveries> =
+            config.create_with_context(context).map_err(failed)?;
+        tokens.admit(producer.client())?;
+        if delivery == Delivery::ExactlyOnce {
+            // An earlier transaction may have to run out first.
+            producer.init_transactions(duration(patience + patience)).map_err(failed)?;
+        }
+        Ok(Outbox { producer, delivery, patience, open: false })
+    }
+
+    /// Serves the producer, so that it stays logged in while nothing is sent.
+    pub(super) fn serve(&self) {
+        self.producer.poll(Duration::ZERO);
+    }
+
+    /// Whether there is something to commit.
+    pub(super) fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// Makes sure that a transaction is open.
+    pub(super) fn open(&mut self) -> Result<(), Fault> {
+        if !std::mem::replace(&mut self.open, true) && self.delivery == Delivery::ExactlyOnce {
+            self.producer
+                .begin_transaction()
+                .map_err(|error| Fault::of("beginning a transaction", &error))?;
+        }
+        Ok(())
+    }
+
+    /// Sends one record.
+    pub(super) fn send(&mut self, outgoing: Outgoing<'_>) -> Result<(), Fault> {
+        self.open()?;
+        let mut record: BaseRecord<'_, [u8], [u8]> =
+            BaseRecord::to(outgoing.topic).key(outgoing.key);
+        record.partition = outgoing.partition;
+        record.payload = outgoing.value;
+        record.timestamp = outgoing.timestamp_ms;
+        let mut patient_until = None;
+        loop {
+            match self.producer.send(record) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                    let now = clock::uptime();
+                    if now > *patient_until.get_or_insert(now + self.patience) {
+                        return Err(Fault::Passing("the broker takes no more records".to_owned()));
+                    }
+                    self.producer.poll(Duration::from_millis(1));
+                    self.producer.context().check()?;
+                    record = back;
+                }
+                Err((error, _)) => return Err(Fault::of("sending", &error)),
+            }
+        }
+    }
+
+    /// Commits all that was sent, together with the positions of the inputs.
+    pub(super) fn commit(
+        &mut self,
+        member: &Member,
+        positions: &TopicPartitionList,
+    ) -> Result<(), Fault> {
+        self.open()?;
+        self.producer.poll(Duration::ZERO);
+        self.producer.context().check()?;
+        match self.delivery {
+            Delivery::ExactlyOnce => self.commit_transaction(member, positions)?,
+            Delivery::AtLeastOnce => self.commit_separately(member, positions)?,
+        }
+        self.open = false;
+        Ok(())
+    }
+
+    fn commit_transaction(
+        &self,
+        member: &Member,
+        positions: &TopicPartitionList,
+    ) -> Result<(), Fault> {
+        // Taken now: the group may have moved on without a callback. And positions
+        // of somebody without a generation would be taken from anybody.
+        let consumer = member.consumer();
+        let group = consumer
+            .group_metadata()
+            .filter(|_| raw::generation(consumer) >= 0 && !consumer.assignment_lost())
+            .filter(|_| positions.count() > 0)
+            .ok_or_else(|| Fault::Passing("no longer a member of the group".to_owned()))?;
+        self.producer
+            .send_offsets_to_transaction(positions, &group, duration(self.patience))
+            .map_err(|error| Fault::of("committing positions", &error))?;
+        let until = clock::uptime() + self.patience;
+        loop {
+            // In slices, since only polling shows a delivery that failed.
+            let Err(error) = raw::commit_transaction(&self.producer, COMMIT_SLICE_MS) else {
+                return Ok(());
+            };
+            self.producer.poll(Duration::ZERO);
+            self.producer.context().check()?;
+            if !error.retriable || clock::uptime() >= until {
+                return Err(Fault::of_code("committing", Some(error.code), &error));
+            }
+        }
+    }
+
+    fn commit_separately(
+        &self,
+        member: &Member,
+        positions: &TopicPartitionList,
+    ) -> Result<(), Fault> {
+        if member.consumer().assignment_lost() {
+            return Err(Fault::Passing("no longer a member of the group".to_owned()));
+        }
+        let until = clock::uptime() + self.patience;
+        while self.producer.in_flight_count() > 0 {
+            // A failed delivery is the only thing that is ever polled.
+            self.producer.poll(Duration::from_millis(1));
+            self.producer.context().check()?;
+            if clock::uptime() >= until {
+                return Err(Fault::Passing("the broker did not take all records".to_owned()));
+            }
+        }
+        member
+            .consumer()
+            .commit(positions, CommitMode::Sync)
+            .map_err(|error| Fault::of("committing positions", &error))
+    }
+}
+
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        // What is still queued belongs to a transaction that nobody commits: it
+        // must not be sent on while the wrapper's drop waits for it.
+        if self.open {
+            use rdkafka::producer::PurgeConfig;
+            self.producer.purge(PurgeConfig::default().queue().inflight());
+            if self.delivery == Delivery::ExactlyOnce {
+                // So that nobody has to wait until the broker gives it up.
+                let _ = self.producer.abort_transaction(Duration::from_secs(1));
+            }
+        }
+    }
+}
+
+const COMMIT_SLICE_MS: u32 = 500;
+
+pub(super) fn duration(span: Span) -> Duration {
+    Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(0))
+}

@@ -1,0 +1,457 @@
+//! Where a partition is to be read from, and the state it had there.
+//!
+//! Invariants: positions are asked for first and the end of the changelog after
+//! them, so that the state is never older than the position: whatever was
+//! committed with the position was written before it could be answered. The end
+//! is the high watermark, not the last stable offset, which may hide committed
+//! state behind somebody's open transaction. Restoring ends by position, since
+//! the last offsets may be control records that are never seen.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use rdkafka::client::{ClientContext, OAuthToken};
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::KafkaError;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::error::Fault;
+use super::logs;
+use super::oauth::Tokens;
+use super::raw::{Kind, Queue};
+use crate::config::EngineConfig;
+use crate::engine::windows::Windows;
+use crate::runtime::clock;
+use crate::settings::Start;
+use crate::time::{Span, Timestamp};
+
+/// What a worker wants restored.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    /// The partition, of its inputs and of the changelog.
+    pub(super) partition: i32,
+    /// Which of the stage's inputs, by number.
+    pub(super) inputs: Vec<usize>,
+    /// Which assignment of it, so that an answer to an earlier one is known as such.
+    pub(super) turn: u64,
+}
+
+/// A partition that can be gone on with.
+pub(super) struct Restored {
+    pub(super) partition: i32,
+    pub(super) turn: u64,
+    /// Each input that was asked for, and its next offset.
+    pub(super) offsets: Vec<(usize, i64)>,
+    /// The state, if the stage has any.
+    pub(super) windows: Option<Windows>,
+    /// Whether a position is not a committed one.
+    pub(super) new: bool,
+    /// How far its time had come, if that is known: it must not go back.
+    pub(super) time: Option<Timestamp>,
+    /// How long it took, together with what was restored beside it.
+    pub(super) took: Duration,
+}
+
+/// What a stage reads and where its state lies.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    /// A consumer's configuration, with the stage's group and `read_committed`.
+    pub(super) config: ClientConfig,
+    pub(super) tokens: Tokens,
+    pub(super) inputs: Vec<String>,
+    /// The changelog and the engine that its records are for.
+    pub(super) state: Option<(String, EngineConfig)>,
+    pub(super) start: Start,
+    /// How long nothing may happen.
+    pub(super) patience: Span,
+    /// How long an answer may take: short enough that a stop need not wait for a
+    /// broker that is away.
+    pub(super) answer_within: Span,
+}
+
+struct Quiet {
+    tokens: Tokens,
+}
+
+impl ClientContext for Quiet {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.tokens.answer()
+    }
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        logs::line(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        logs::error(&error, reason);
+    }
+}
+
+impl ConsumerContext for Quiet {}
+
+/// A thread that restores while the worker goes on with what it has.
+pub(super) struct Restorer {
+    wanted: Sender<Wanted>,
+    restored: Receiver<Result<Restored, Fault>>,
+    stop: Arc<AtomicBool>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Restorer {
+    /// Starts the thread.
+    pub(super) fn new(plan: Plan) -> Result<Restorer, Fault> {
+        let (wanted_in, wanted) = unbounded();
+        let (restored, restored_out) = unbounded();
+        let stop = Arc::new(AtomicBool::new(false));
+        let reader = Reader::new(plan, Arc::clone(&stop))?;
+        let thread = std::thread::Builder::new()
+            .name("restore".to_owned())
+            .spawn(move || serve(&reader, &wanted, &restored))
+            .map_err(|error| Fault::Passing(format!("starting a thread: {error}")))?;
+        Ok(Restorer { wanted: wanted_in, restored: restored_out, stop, thread: Some(thread) })
+    }
+
+    /// Asks for a partition.
+    pub(super) fn want(&self, wanted: Wanted) {
+        let _ = self.wanted.send(wanted);
+    }
+
+    /// What has been restored since.
+    pub(super) fn next(&self) -> Result<Option<Restored>, Fault> {
+        match self.restored.try_recv() {
+            Ok(restored) => restored.map(Some),
+            Err(crossbeam_channel::TryRecvError::Empty) => Ok(None),
+            Err(crossbeam_channel::TryRecvError::Disconnected) => {
+                Err(Fault::Passing("the restoring thread has ended".to_owned()))
+            }
+        }
+    }
+}
+
+impl Drop for Restorer {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn serve(reader: &Reader, wanted: &Receiver<Wanted>, restored: &Sender<Result<Restored, Fault>>) {
+    while !reader.stop.load(Ordering::Acquire) {
+        let first = match wanted.recv_timeout(Duration::from_millis(200)) {
+            Ok(first) => first,
+            Err(RecvTimeoutError::Timeout) => {
+                // Its own events have to be served, too.
+                reader.serve();
+                continue;
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
+        let batch: Vec<Wanted> = std::iter::once(first).chain(wanted.try_iter()).collect();
+        match reader.restore(&batch) {
+            Ok(all) => all.into_iter().for_each(|one| drop(restored.send(Ok(one)))),
+            Err(fault) => {
+                let _ = restored.send(Err(fault));
+                return;
+            }
+        }
+    }
+}
+
+struct Reader {
+    plan: Plan,
+    committed: Arc<BaseConsumer<Quiet>>,
+    uncommitted: BaseConsumer<Quiet>,
+    queue: Queue<Quiet>,
+    stop: Arc<AtomicBool>,
+}
+
+/// A partition while its changelog is read.
+struct Reading {
+    wanted: Wanted,
+    offsets: Vec<(usize, i64)>,
+    /// Whether no position was ever committed.
+    new: bool,
+    /// Whether one of them was not.
+    unpinned: bool,
+    windows: Windows,
+    /// The latest time of a record.
+    time: Option<Timestamp>,
+    next: i64,
+    end: i64,
+}
+
+impl Reader {
+    fn new(plan: Plan, stop: Arc<AtomicBool>) -> Result<Reader, Fault> {
+        let failed = |error| Fault::of("starting to restore", &error);
+        let mut config = plan.config.clone();
+        // Not a member of the group: it only asks what the group has committed.
+        config.remove("group.instance.id");
+        // The end of what is restored is only seen when an empty fetch comes back.
+        config.set("fetch.wait.max.ms", "10");
+        let tokens = &plan.tokens;
+        let quiet = || Quiet { tokens: tokens.clone() };
+        let committed: BaseConsumer<Quiet> = config.create_with_context(quiet()).map_err(failed)?;
+        config.set("isolation.level", "read_uncommitted");
+        let uncommitted: BaseConsumer<Quiet> =
+            config.create_with_context(quiet()).map_err(failed)?;
+        tokens.admit(committed.client())?;
+        tokens.admit(uncommitted.client())?;
+        let committed = Arc::new(committed);
+        let queue = Queue::new(Arc::clone(&committed))
+            .ok_or_else(|| Fault::Passing("no memory for a queue".to_owned()))?;
+        Ok(Reader { plan, committed, uncommitted, queue, stop })
+    }
+
+    fn serve(&self) {
+        let _ = self.committed.poll(Duration::ZERO);
+        let _ = self.uncommitted.poll(Duration::ZERO);
+    }
+
+    fn restore(&self, wanted: &[Wanted]) -> Result<Vec<Restored>, Fault> {
+        // What follows waits without serving: a token must not be out of date.
+        self.serve();
+        let positions = self.positions(wanted)?;
+        let Some((changelog, engine)) = &self.plan.state else {
+            return Ok(wanted
+                .iter()
+                .zip(positions)
+                .map(|(wanted, Positions { offsets, unpinned, .. })| Restored {
+                    partition: wanted.partition,
+                    turn: wanted.turn,
+                    offsets,
+                    new: unpinned,
+                    windows: None,
+                    time: None,
+                    took: Duration::ZERO,
+                })
+                .collect());
+        };
+        let began = clock::instant();
+        let mut readings = BTreeMap::new();
+        for (wanted, positions) in wanted.iter().zip(positions) {
+            let (low, high) = self.watermarks(changelog, wanted.partition)?;
+            readings.insert(
+                wanted.partition,
+                Reading {
+                    wanted: wanted.clone(),
+                    offsets: positions.offsets,
+                    new: positions.new,
+                    unpinned: positions.unpinned,
+                    windows: Windows::new(*engine),
+                    time: None,
+                    next: low,
+                    end: high,
+                },
+            );
+        }
+        self.read(changelog, &mut readings)?;
+        // Only now: offsets may be those of a transaction that came to nothing.
+        let orphaned = readings.values().find(|it| it.new && it.windows.credentials() > 0);
+        if let Some(Reading { wanted, .. }) = orphaned {
+            return Err(Fault::Lasting(format!(
+                "partition {} of {changelog} holds state, but group {} has no committed \
+                 position to go with it (they expire after offsets.retention.minutes without \
+                 a member); restore the positions, or delete the topic {changelog} to begin anew",
+                wanted.partition,
+                self.plan.config.get("group.id").unwrap_or_default(),
+            )));
+        }
+        let credentials: usize =
+            readings.values().map(|reading| reading.windows.credentials()).sum();
+        let took = clock::instant() - began;
+        tracing::info!(
+            partitions = readings.len(),
+            credentials,
+            milliseconds = took.as_millis(),
+            "restored"
+        );
+        Ok(readings
+            .into_values()
+            .map(|reading| Restored {
+                partition: reading.wanted.partition,
+                turn: reading.wanted.turn,
+                offsets: reading.offsets,
+                new: reading.unpinned,
+                windows: Some(reading.windows),
+                time: reading.time,
+                took,
+            })
+            .collect())
+    }
+
+    fn read(&self, changelog: &str, readings: &mut BTreeMap<i32, Reading>) -> Result<(), Fault> {
+        let failed = |error| Fault::of("reading the changelog", &error);
+        let mut list = TopicPartitionList::new();
+        let mut unread = 0;
+        for (partition, reading) in &*readings {
+            if reading.next < reading.end {
+                unread += 1;
+                self.queue.adopt(changelog, *partition);
+                list.add_partition_offset(changelog, *partition, Offset::Offset(reading.next))
+                    .map_err(failed)?;
+            }
+        }
+        if unread == 0 {
+            return Ok(());
+        }
+        self.committed.assign(&list).map_err(failed)?;
+        let mut stuck_at = clock::uptime() + self.plan.patience;
+        while unread > 0 {
+            if let Some(Err(error)) = self.committed.poll(Duration::ZERO)
+                && !logs::passes_by_itself(&error)
+            {
+                return Err(self.plan.tokens.fault("reading the changelog", &error));
+            }
+            let mut fault = None;
+            let served = self.queue.serve(100, usize::MAX, &mut |record| {
+                let Some(reading) = readings.get_mut(&record.partition()) else {
+                    return ControlFlow::Continue(());
+                };
+                if reading.next >= reading.end {
+                    return ControlFlow::Continue(());
+                }
+                match record.kind() {
+                    Kind::Data => {
+                        fault = take(reading, changelog, record).err();
+                        reading.next = record.offset() + 1;
+                    }
+                    Kind::End => reading.next = reading.next.max(record.offset()),
+                    Kind::Error(code) => {
+                        let words = String::from_utf8_lossy(record.payload().unwrap_or_default());
+                        fault = Some(Fault::of_code("reading the changelog", Some(code), &words));
+                    }
+                }
+                if reading.next >= reading.end {
+                    unread -= 1;
+                }
+                if fault.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+            if let Some(fault) = fault {
+                return Err(fault);
+            }
+            if served > 0 {
+                stuck_at = clock::uptime() + self.plan.patience;
+            } else if self.stop.load(Ordering::Acquire) {
+                return Err(Fault::Passing("nobody waits for the state any more".to_owned()));
+            } else if clock::uptime() > stuck_at {
+                return Err(stuck(changelog, readings));
+            }
+        }
+        self.committed.unassign().map_err(failed)
+    }
+
+    fn watermarks(&self, topic: &str, partition: i32) -> Result<(i64, i64), Fault> {
+        self.uncommitted
+            .fetch_watermarks(topic, partition, super::producer::duration(self.plan.answer_within))
+            .map_err(|error| Fault::of(&format!("asking for the end of {topic}"), &error))
+    }
+
+    /// Where each partition's inputs are to be read from.
+    fn positions(&self, wanted: &[Wanted]) -> Result<Vec<Positions>, Fault> {
+        let failed = |error| Fault::of("asking for committed positions", &error);
+        let mut list = TopicPartitionList::new();
+        for Wanted { partition, inputs, .. } in wanted {
+            for input in inputs {
+                list.add_partition(&self.plan.inputs[*input], *partition);
+            }
+        }
+        let timeout = super::producer::duration(self.plan.answer_within);
+        // Of a read_committed consumer the broker waits with its answer for open
+        // transactions that hold positions.
+        let committed = self.committed.committed_offsets(list, timeout).map_err(failed)?;
+        wanted
+            .iter()
+            .map(|Wanted { partition, inputs, .. }| {
+                let mut positions = Positions { offsets: Vec::new(), new: true, unpinned: false };
+                for input in inputs {
+                    let topic = &self.plan.inputs[*input];
+                    let found = committed.find_partition(topic, *partition);
+                    let found = match found {
+                        Some(element) => {
+                            element.error().map_err(failed)?;
+                            element.offset()
+                        }
+                        None => Offset::Invalid,
+                    };
+                    let offset = if let Offset::Offset(offset) = found {
+                        positions.new = false;
+                        offset
+                    } else {
+                        positions.unpinned = true;
+                        let (low, high) = self.watermarks(topic, *partition)?;
+                        match self.plan.start {
+                            Start::Earliest => low,
+                            Start::Latest => high,
+                        }
+                    };
+                    positions.offsets.push((*input, offset));
+                }
+                Ok(positions)
+            })
+            .collect()
+    }
+}
+
+struct Positions {
+    offsets: Vec<(usize, i64)>,
+    /// Whether nothing was ever committed.
+    new: bool,
+    /// Whether something was not.
+    unpinned: bool,
+}
+
+/// One record of the changelog.
+fn take(
+    reading: &mut Reading,
+    changelog: &str,
+    record: super::raw::Record<'_>,
+) -> Result<(), Fault> {
+    let place =
+        || format!("{changelog}, partition {}, offset {}", record.partition(), record.offset());
+    let key = record.key().and_then(super::changelog::read_key);
+    let Some(key) = key else {
+        return Err(Fault::Lasting(format!(
+            "{}: not a record of ours; find out who writes to this topic, then delete it to begin \
+             anew",
+            place()
+        )));
+    };
+    reading.time = reading.time.max(record.created_ms().map(Timestamp::from_millis));
+    let Some(state) = record.payload() else {
+        reading.windows.forget(key);
+        return Ok(());
+    };
+    reading.windows.restore(state).map_err(|error| {
+        use crate::engine::windows::RestoreError;
+        let advice = match error {
+            RestoreError::Newer { .. } => "run the version that wrote it, or a later one",
+            RestoreError::Damaged => {
+                "find out who writes to this topic, then delete it to begin anew"
+            }
+            RestoreError::TooMany => "raise [windows] credentials",
+        };
+        Fault::Lasting(format!("{}: {error}; {advice}", place()))
+    })
+}
+
+fn stuck(changelog: &str, readings: &BTreeMap<i32, Reading>) -> Fault {
+    let waiting: Vec<String> = readings
+        .iter()
+        .filter(|(_, reading)| reading.next < reading.end)
+        .map(|(partition, reading)| format!("{partition} at {} of {}", reading.next, reading.end))
+        .collect();
+    Fault::Passing(format!(
+        "restoring from {changelog} does not go on: partition {}",
+        waiting.join(", ")
+    ))
+}

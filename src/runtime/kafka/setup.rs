@@ -1,0 +1,174 @@
+//! Settings → how each worker's clients are configured.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use rdkafka::config::ClientConfig;
+
+use super::Shared;
+use super::client::base;
+use super::restore::Plan;
+use super::topics::windows_inputs;
+use super::worker::Setup;
+use crate::config::EngineConfig;
+use crate::metrics::PipelineStage;
+use crate::runtime::clock;
+use crate::settings::{Delivery, Kafka, Settings};
+use crate::time::Span;
+
+/// All workers of a process.
+#[derive(Debug)]
+pub(super) struct Setups {
+    pub(super) intake: Vec<Setup>,
+    pub(super) windows: Vec<Setup>,
+}
+
+pub(super) fn all(
+    shared: &Arc<Shared>,
+    stop: &Arc<AtomicBool>,
+    caught_up: &Arc<AtomicBool>,
+) -> Setups {
+    let settings = &shared.settings;
+    // Without a name of its own an instance must still never share its
+    // transactional ids with another.
+    let instance = settings.kafka.instance.clone().unwrap_or_else(|| {
+        let mut bytes = [0; 8];
+        // All zeros fence another instance at worst, which then says so.
+        let _ = getrandom::fill(&mut bytes);
+        format!("{:016x}", u64::from_be_bytes(bytes))
+    });
+    let sources: Vec<String> = settings
+        .sources
+        .iter()
+        .filter(|source| !source.prekeyed)
+        .map(|source| source.topic.clone())
+        .collect();
+    let one = |kind: PipelineStage, number, inputs: &[String], state| {
+        let stage = kind.as_str();
+        let consumer = consumer(settings, stage, number, inputs.len() > 1);
+        Setup {
+            number,
+            producer: producer(&settings.kafka, &format!("{stage}.{instance}.{number}")),
+            plan: Plan {
+                config: consumer.clone(),
+                tokens: shared.tokens.clone(),
+                inputs: inputs.to_vec(),
+                state,
+                start: settings.kafka.start,
+                patience: patience(&settings.kafka),
+                // Positions are answered once open transactions have run out.
+                answer_within: settings.kafka.transaction_timeout + Span::from_secs(2),
+            },
+            consumer,
+            tokens: shared.tokens.clone(),
+            delivery: settings.kafka.delivery,
+            commit_interval: settings.kafka.commit_interval,
+            patience: settings.kafka.transaction_timeout,
+            upstream: Arc::clone(caught_up),
+            stop: Arc::clone(stop),
+            health: shared.health.worker(kind, number as u32, clock::now()),
+            pipeline: shared.pipeline.clone(),
+        }
+    };
+    let intake = if sources.is_empty() { 0 } else { settings.intake.workers };
+    let inputs: Vec<String> =
+        windows_inputs(settings).into_iter().map(|input| input.topic).collect();
+    let engine = EngineConfig {
+        checkpoints: true,
+        keep_settled: false,
+        profiles: settings.profiles,
+        ..settings.windows.engine
+    };
+    Setups {
+        intake: (0..intake)
+            .map(|number| one(PipelineStage::Intake, number, &sources, None))
+            .collect(),
+        windows: (0..settings.windows.workers)
+            .map(|number| {
+                one(
+                    PipelineStage::Windows,
+                    number,
+                    &inputs,
+                    Some((settings.topics.state(), engine)),
+                )
+            })
+            .collect(),
+    }
+}
+
+/// How long a restore may go without anything coming: somebody's transaction may
+/// have to run out first.
+fn patience(kafka: &Kafka) -> Span {
+    // Brokers look for those that have every ten seconds, unless told otherwise.
+    kafka.transaction_timeout + kafka.transaction_timeout + Span::from_secs(15)
+}
+
+/// The group of a stage.
+pub(super) fn group(kafka: &Kafka, stage: &str) -> String {
+    format!("{}.{stage}", kafka.group)
+}
+
+fn consumer(settings: &Settings, stage: &str, number: usize, several: bool) -> ClientConfig {
+    let kafka = &settings.kafka;
+    let mut config = base(kafka);
+    config
+        .set("group.id", group(kafka, stage))
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        // Positions are always told; whatever is not there any more is an error.
+        .set("auto.offset.reset", "error")
+        // Committed positions are answered stably because of this, too.
+        .set("isolation.level", "read_committed")
+        .set("enable.partition.eof", "true")
+        .set("allow.auto.create.topics", "false")
+        .set("session.timeout.ms", kafka.session_timeout.as_millis().to_string())
+        .set("heartbeat.interval.ms", (kafka.session_timeout.as_millis() / 4).to_string())
+        // Cooperative assignment does not give one member the same partition of
+        // several topics; by range it does.
+        .set(
+            "partition.assignment.strategy",
+            if stage == "windows" && several { "range" } else { "cooperative-sticky" },
+        );
+    if let Some(instance) = &kafka.instance {
+        config.set("group.instance.id", format!("{instance}.{stage}.{number}"));
+    }
+    // The default of a second starves a consumer that is fast.
+    unless_set(&mut config, "fetch.queue.backoff.ms", "5");
+    unless_set(&mut config, "max.partition.fetch.bytes", "4194304");
+    // Partitions that a topic gains are seen this soon; the default is five minutes.
+    unless_set(&mut config, "topic.metadata.refresh.interval.ms", "30000");
+    // The end of a partition is only seen when an empty fetch comes back.
+    unless_set(&mut config, "fetch.wait.max.ms", "100");
+    config
+}
+
+fn producer(kafka: &Kafka, id: &str) -> ClientConfig {
+    let mut config = base(kafka);
+    let timeout = kafka.transaction_timeout.as_millis().to_string();
+    config
+        .set("enable.idempotence", "true")
+        // As Java's producers do it, so that topics written by either align.
+        .set("partitioner", "murmur2_random")
+        // Only failures are polled for; see `raw::commit_transaction`.
+        .set("delivery.report.only.error", "true");
+    if kafka.delivery == Delivery::ExactlyOnce {
+        config
+            .set("transactional.id", format!("{}.{id}", kafka.group))
+            .set("transaction.timeout.ms", &timeout)
+            // A request that is answered late must not reach into the next
+            // transaction: give up on it when the broker does.
+            .set("socket.timeout.ms", &timeout)
+            .set("message.timeout.ms", &timeout);
+    }
+    unless_set(&mut config, "linger.ms", "5");
+    unless_set(&mut config, "compression.type", "lz4");
+    unless_set(&mut config, "queue.buffering.max.messages", "1000000");
+    unless_set(&mut config, "queue.buffering.max.kbytes", "262144");
+    config
+}
+
+fn unless_set(config: &mut ClientConfig, option: &str, value: &str) {
+    if config.get(option).is_none() {
+        config.set(option, value);
+    }
+}

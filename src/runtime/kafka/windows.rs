@@ -1,0 +1,368 @@
+//! Events keyed by credential → windows, alerts, reviews.
+//!
+//! Invariants: each partition has an engine of its own, and everything said of a
+//! credential goes to the same partition number as its events, so that one
+//! writer at a time speaks of it; records whose key is not their credential are
+//! refused, as they may lie in the wrong partition.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Shared;
+use super::decode::Decoder;
+use super::error::Fault;
+use super::letters::{EventName, Letters, json};
+use super::pending::Pending;
+use super::producer::{Outbox, Outgoing};
+use super::raw::Record;
+use super::restore::Restored;
+use super::worker::Stage;
+use super::{changelog, topics};
+use crate::engine::alerts::{Alert, Transition, episodes};
+use crate::engine::oversight::{Judgement, Review};
+use crate::engine::windows::{Counts, ExposureId, Key, Window, Windows};
+use crate::engine::{Output, Receipt};
+use crate::event::{Event, Kind};
+use crate::formats::{Decoded, RejectReason, Rejection};
+use crate::metrics::PipelineStage;
+use crate::report::{AlertRecord, Circumstances, People, Record as LedgerRecord};
+use crate::time::Timestamp;
+
+/// The stage.
+pub(super) struct WindowsStage {
+    shared: Arc<Shared>,
+    /// By number of the input.
+    decoders: Vec<Decoder>,
+    partitions: BTreeMap<i32, Partition>,
+    voice: Voice,
+    state_topic: String,
+}
+
+/// One partition's windows.
+struct Partition {
+    windows: Windows,
+    /// How far its time has come. It does not go back: what was due would not be,
+    /// and alerts would end that never should. So it lies in the changelog, too,
+    /// as the time of each record.
+    time: Option<Timestamp>,
+    /// The counts that are in the metrics.
+    counted: Counts,
+}
+
+/// Says what the engine says, in the topics.
+struct Voice {
+    shared: Arc<Shared>,
+    windows_topic: String,
+    alerts_topic: String,
+    reviews_topic: String,
+    letters: Letters,
+    people: People,
+    /// Always pseudonyms: keys are seen by more than values.
+    reviewers: People,
+    pending: Pending,
+    key: Vec<u8>,
+    value: Vec<u8>,
+}
+
+impl WindowsStage {
+    pub(super) fn new(shared: &Arc<Shared>) -> WindowsStage {
+        let topics = &shared.settings.topics;
+        WindowsStage {
+            decoders: topics::windows_inputs(&shared.settings)
+                .iter()
+                .map(|input| shared.decoder(input.format))
+                .collect(),
+            partitions: BTreeMap::new(),
+            voice: Voice {
+                windows_topic: topics.windows(),
+                alerts_topic: topics.alerts(),
+                reviews_topic: topics.reviews(),
+                letters: shared.letters(Self::KIND.as_str()),
+                people: shared.people(),
+                reviewers: People::pseudonyms(shared.identity.clone()),
+                pending: Pending::default(),
+                key: Vec::new(),
+                value: Vec::new(),
+                shared: Arc::clone(shared),
+            },
+            state_topic: topics.state(),
+            shared: Arc::clone(shared),
+        }
+    }
+}
+
+impl Stage for WindowsStage {
+    const KIND: PipelineStage = PipelineStage::Windows;
+    const ALIGNED: bool = true;
+
+    fn begin(&mut self, restored: Restored) {
+        let Some(windows) = restored.windows else { return };
+        let counted = windows.counts();
+        let partition = Partition { windows, time: restored.time, counted };
+        self.tell(restored.partition, &partition);
+        self.partitions.insert(restored.partition, partition);
+    }
+
+    fn give_up(&mut self, partition: i32) {
+        self.partitions.remove(&partition);
+        self.shared.standings.forget(partition);
+        self.shared.pipeline.forget_state(partition);
+    }
+
+    fn take(
+        &mut self,
+        input: usize,
+        record: Record<'_>,
+        outbox: &mut Outbox,
+    ) -> Result<Option<Timestamp>, Fault> {
+        let Some(partition) = self.partitions.get_mut(&record.partition()) else { return Ok(None) };
+        let mut events = Vec::new();
+        match self.decoders[input].decode(record, &mut events) {
+            Ok(Decoded::Events) => {}
+            Ok(Decoded::Skipped(_)) => return Ok(None),
+            Err(rejection) => {
+                self.voice.refuse(outbox, record, &rejection, None)?;
+                return Ok(None);
+            }
+        }
+        let mut latest = None;
+        for event in &events {
+            if record.key() != Some(event.credential_id.as_bytes()) {
+                let why = "the record's key is not its credential_id";
+                let rejection = Rejection::new(RejectReason::InvalidValue, why);
+                self.voice.refuse(outbox, record, &rejection, Some(name(event)))?;
+                continue;
+            }
+            latest = latest.max(Some(event.time));
+            self.voice.pending.event(event);
+            let rejection = match partition.windows.handle(event) {
+                Receipt::Held => continue,
+                Receipt::Late => Rejection::new(RejectReason::Late, "its window was final already"),
+                Receipt::Refused => {
+                    let why = "a bound of the engine is reached";
+                    Rejection::new(RejectReason::BeyondBound, why)
+                }
+            };
+            self.voice.refuse(outbox, record, &rejection, Some(name(event)))?;
+        }
+        // An event from the future must not take the present with it.
+        let arrived = record.timestamp_ms().map(Timestamp::from_millis);
+        Ok(latest.map(|latest| arrived.map_or(latest, |arrived| latest.min(arrived))))
+    }
+
+    fn next_timer(&mut self, partition: i32) -> Option<Timestamp> {
+        self.partitions.get_mut(&partition)?.windows.next_timer()
+    }
+
+    fn advance(&mut self, number: i32, now: Timestamp, outbox: &mut Outbox) -> Result<(), Fault> {
+        let Some(partition) = self.partitions.get_mut(&number) else { return Ok(()) };
+        let now = partition.time.map_or(now, |before| before.max(now));
+        partition.time = Some(now);
+        let mut said = Ok(());
+        partition.windows.advance(now, &mut |output| {
+            if said.is_ok() {
+                said = self.voice.say(number, now, &output, outbox);
+            }
+        });
+        let counts = partition.windows.counts();
+        self.voice.pending.counts(partition.counted, counts);
+        partition.counted = counts;
+        said
+    }
+
+    fn checkpoint(&mut self, outbox: &mut Outbox) -> Result<(), Fault> {
+        for (number, partition) in &mut self.partitions {
+            let mut sent = Ok(());
+            // Where no time has passed yet, one that is before all others: without
+            // any the record would bear the present.
+            let time = Some(partition.time.map_or(1, Timestamp::as_millis));
+            partition.windows.checkpoint(&mut |key, state| {
+                changelog::write_key(key, &mut self.voice.key);
+                if sent.is_ok() {
+                    sent = outbox.send(Outgoing {
+                        topic: &self.state_topic,
+                        partition: Some(*number),
+                        key: &self.voice.key,
+                        value: state,
+                        timestamp_ms: time,
+                    });
+                }
+            });
+            sent?;
+        }
+        Ok(())
+    }
+
+    fn committed(&mut self) {
+        self.voice.pending.apply(&self.shared.metrics, &self.shared.pipeline);
+        for (number, partition) in &self.partitions {
+            self.tell(*number, partition);
+        }
+    }
+}
+
+impl Drop for WindowsStage {
+    fn drop(&mut self) {
+        // Whoever takes them over tells of them then.
+        for partition in self.partitions.keys() {
+            self.shared.standings.forget(*partition);
+            self.shared.pipeline.forget_state(*partition);
+        }
+    }
+}
+
+impl WindowsStage {
+    /// Shows what is held of a partition in the metrics.
+    fn tell(&self, number: i32, partition: &Partition) {
+        let windows = &partition.windows;
+        self.shared.standings.publish(number, windows);
+        let (credentials, bytes) = (windows.credentials(), windows.state_bytes());
+        self.shared.pipeline.state(number, credentials as u64, bytes);
+    }
+}
+
+impl Voice {
+    fn refuse(
+        &mut self,
+        outbox: &mut Outbox,
+        record: Record<'_>,
+        rejection: &Rejection,
+        event: Option<EventName<'_>>,
+    ) -> Result<(), Fault> {
+        self.pending.rejected(rejection.reason);
+        self.letters.record(outbox, record, rejection, event)
+    }
+
+    fn say(
+        &mut self,
+        partition: i32,
+        now: Timestamp,
+        output: &Output<'_>,
+        outbox: &mut Outbox,
+    ) -> Result<(), Fault> {
+        match *output {
+            Output::Window { window, is_final, reached } => {
+                self.pending.window(window, reached, &self.shared.settings.race);
+                self.window(partition, now, window, is_final, outbox)
+            }
+            Output::Retracted { exposure } => {
+                self.write_key(exposure);
+                outbox.send(Outgoing {
+                    topic: &self.windows_topic,
+                    partition: Some(partition),
+                    key: &self.key,
+                    value: None,
+                    timestamp_ms: None,
+                })
+            }
+            Output::Alert { exposure, window, alert, transition } => {
+                let at =
+                    window.map_or(now, |window| self.happened_at(window, alert, transition, now));
+                self.pending.alert(alert, transition);
+                json(&mut self.value, &AlertRecord::new(alert, transition, at, exposure))?;
+                self.key.clear();
+                self.key.extend_from_slice(format!("{alert}/{exposure}").as_bytes());
+                outbox.send(Outgoing {
+                    topic: &self.alerts_topic,
+                    partition: Some(partition),
+                    key: &self.key,
+                    value: Some(&self.value),
+                    timestamp_ms: None,
+                })
+            }
+            Output::Orphan { .. } => Ok(()),
+            Output::Late { key, id, kind, events } => self.late(now, key, id, kind, events, outbox),
+        }
+    }
+
+    fn window(
+        &mut self,
+        partition: i32,
+        now: Timestamp,
+        window: &Window<'_>,
+        is_final: bool,
+        outbox: &mut Outbox,
+    ) -> Result<(), Fault> {
+        // Of a window without a decision there is nothing to judge.
+        let undecided = Judgement::default();
+        let told = Circumstances {
+            judgement: window.decision.is_none().then_some(&undecided),
+            race: &self.shared.settings.race,
+            oversight: &self.shared.oversight,
+            as_of: now,
+            is_final,
+        };
+        json(&mut self.value, &LedgerRecord::new(window, told, &mut self.people))?;
+        self.write_key(window.exposure_id());
+        outbox.send(Outgoing {
+            topic: &self.windows_topic,
+            partition: Some(partition),
+            key: &self.key,
+            value: Some(&self.value),
+            timestamp_ms: None,
+        })?;
+        self.review(window, outbox)
+    }
+
+    /// Hands a decided window on to whoever judges its reviewer: each time that it
+    /// changes, as a higher revision replaces a lower one.
+    fn review(&mut self, window: &Window<'_>, outbox: &mut Outbox) -> Result<(), Fault> {
+        let profile = self.shared.settings.profiles.get(window.key.workflow);
+        let Some(review) = Review::of(window, profile, &self.shared.oversight) else {
+            return Ok(());
+        };
+        json(&mut self.value, &review)?;
+        outbox.send(Outgoing {
+            topic: &self.reviews_topic,
+            partition: None,
+            key: self.reviewers.show(&review.reviewer).as_bytes(),
+            value: Some(&self.value),
+            timestamp_ms: None,
+        })
+    }
+
+    /// When an alert began or ended by the times of the events; the present for
+    /// one that a settled window ends.
+    fn happened_at(
+        &self,
+        window: &Window<'_>,
+        alert: Alert,
+        transition: Transition,
+        now: Timestamp,
+    ) -> Timestamp {
+        let profile = self.shared.settings.profiles.get(window.key.workflow);
+        let episode = episodes(window, profile).find(|episode| episode.alert == alert);
+        let at = episode.and_then(|episode| match transition {
+            Transition::Firing => Some(episode.from),
+            Transition::Resolved => episode.until,
+        });
+        at.map_or(now, |at| at.min(now))
+    }
+
+    fn late(
+        &mut self,
+        now: Timestamp,
+        key: Key<'_>,
+        id: &str,
+        kind: Kind,
+        events: u64,
+        outbox: &mut Outbox,
+    ) -> Result<(), Fault> {
+        let why = "more than the settle time after its window's closing";
+        let rejection = Rejection::new(RejectReason::Late, why);
+        self.pending.rejected(rejection.reason);
+        let event = EventName { credential_id: key.credential_id, id, kind, events };
+        self.letters.event(outbox, now, &rejection, event)
+    }
+
+    fn write_key(&mut self, exposure: ExposureId<'_>) {
+        use std::io::Write as _;
+        self.key.clear();
+        // Writing to memory does not fail.
+        let _ = write!(self.key, "{exposure}");
+    }
+}
+
+fn name<'e>(event: &'e Event<'_>) -> EventName<'e> {
+    EventName { credential_id: &event.credential_id, id: &event.id, kind: event.kind(), events: 1 }
+}

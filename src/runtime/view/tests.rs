@@ -1,0 +1,273 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::engine::attacker::Race;
+use crate::report::ledger::Fault;
+
+const BASE_MS: i64 = 1_800_000_000_000;
+const HOUR: i64 = 3600;
+const NOW: Timestamp = Timestamp::from_millis(BASE_MS + 1000 * 1000);
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_millis(BASE_MS + second * 1000)
+}
+
+fn id(name: &str, detected: i64) -> String {
+    format!("secret_exposure/{name}/{}", BASE_MS + detected * 1000)
+}
+
+/// An open window of `name`, detected at that second.
+fn open(name: &str, detected: i64) -> Value {
+    json!({
+        "exposure_id": id(name, detected), "workflow": "secret_exposure", "credential_id": name,
+        "state": "open", "revision": 1, "final": false, "clock_skew": false,
+        "detected_at": at(detected), "durations_ms": {}, "detections": 1, "further_decisions": 0,
+        "ai_acted_first": false, "hollow": null,
+    })
+}
+
+/// The same, dismissed by `reviewer` at that second, and judged.
+fn dismissed(name: &str, detected: i64, decided: i64, reviewer: &str) -> Value {
+    with(
+        open(name, detected),
+        json!({
+            "state": "closed", "revision": 3, "decided_at": at(decided), "reviewer": reviewer,
+            "action": "dismiss", "hollow": [], "durations_ms": {"exposure": (decided - detected) * 1000},
+        }),
+    )
+}
+
+fn with(mut record: Value, changes: Value) -> Value {
+    for (field, value) in changes.as_object().unwrap() {
+        record[field] = value.clone();
+    }
+    record
+}
+
+fn view(windows_max: usize) -> View {
+    View::new(Bounds { windows_max, closed_kept: Bounds::CLOSED_KEPT })
+}
+
+fn set(view: &View, record: &Value) -> Applied {
+    set_at(view, record, NOW)
+}
+
+fn set_at(view: &View, record: &Value, now: Timestamp) -> Applied {
+    let key = record["exposure_id"].as_str().unwrap();
+    view.apply(key.as_bytes(), Some(record.to_string().as_bytes()), now)
+}
+
+fn names(view: &View) -> Vec<String> {
+    let page = view.page(&Filter::default(), None, 1000);
+    page.rows.iter().map(|row| row.read().unwrap().credential_id).collect()
+}
+
+/// The rows and every order tell of the same windows.
+fn assert_whole(view: &View) {
+    let orders = view.orders();
+    assert_eq!(orders.by_start.len(), view.rows.len());
+    assert_eq!(orders.states.iter().sum::<u64>(), view.rows.len() as u64);
+    assert_eq!(orders.by_closing.len() as u64, orders.states[State::Closed as usize]);
+    for (place, row) in &orders.by_start {
+        assert_eq!(place.start, row.start);
+        assert!(Arc::ptr_eq(row, &view.rows.get(&*place.exposure_id).unwrap()));
+    }
+}
+
+#[test]
+fn what_the_log_says_last_is_what_stands() {
+    let view = view(10);
+    assert_eq!(set(&view, &open("a", 0)), Applied::Kept);
+    assert_eq!(set(&view, &dismissed("a", 0, 60, "r")), Applied::Kept);
+    assert_eq!(view.get(&id("a", 0)).unwrap().state, State::Closed);
+    assert_whole(&view);
+    // A late event moved the decision into another window: fewer events, and open again.
+    assert_eq!(set(&view, &open("a", 0)), Applied::Kept);
+    let row = view.get(&id("a", 0)).unwrap();
+    assert_eq!((row.state, row.read().unwrap().revision), (State::Open, 1));
+    assert_whole(&view);
+    // The exposure turns out to be older: the window moves, and stands once.
+    set(&view, &open("b", -5));
+    assert_eq!(names(&view), ["b", "a"]);
+    let older = with(open("a", 0), json!({"exposed_at": at(-100), "exposed_at_quality": "exact"}));
+    assert_eq!(set(&view, &older), Applied::Kept);
+    assert_eq!(names(&view), ["a", "b"]);
+    assert_whole(&view);
+    let key = id("a", 0);
+    assert_eq!(view.apply(key.as_bytes(), None, NOW), Applied::Removed);
+    assert_eq!(view.apply(key.as_bytes(), None, NOW), Applied::Removed);
+    assert_eq!((names(&view), view.get(&key).is_none()), (vec!["b".to_owned()], true));
+    assert_eq!(view.status().foreign, 0);
+    assert_whole(&view);
+}
+
+#[test]
+fn what_is_not_ours_is_counted_and_changes_nothing() {
+    let view = view(10);
+    set(&view, &open("a", 0));
+    let key = id("a", 0);
+    let foreign = |key: &[u8], value: Option<&[u8]>| match view.apply(key, value, NOW) {
+        Applied::Foreign(why) => why,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(foreign(b"\xff\xfe", None), Foreign::Key);
+    for key in
+        ["", "a", "secret_exposure/x", "secret_exposure//1", "nothing/x/1", "secret_exposure/x/y"]
+    {
+        assert_eq!(foreign(key.as_bytes(), None), Foreign::Key, "{key}");
+    }
+    let value = open("b", 0).to_string();
+    assert_eq!(foreign(key.as_bytes(), Some(value.as_bytes())), Foreign::OtherKey);
+    for (value, fault) in
+        [(&b""[..], Fault::NotAnObject), (b"\x00\x01", Fault::NotAnObject), (b"{}", Fault::Missing)]
+    {
+        match foreign(key.as_bytes(), Some(value)) {
+            Foreign::Value(error) => assert_eq!(error.fault, fault),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(view.status().foreign, 11);
+    assert_eq!(names(&view), ["a"]);
+}
+
+#[test]
+fn a_closed_window_stays_for_a_day_after_its_closing() {
+    let view = view(10);
+    let day = 24 * HOUR;
+    assert_eq!(set_at(&view, &dismissed("a", 0, 60, "r"), at(60 + day)), Applied::Kept);
+    assert_eq!(set_at(&view, &dismissed("b", 0, 61, "r"), at(60 + day)), Applied::Kept);
+    set_at(&view, &open("old", -30 * day), at(60 + day));
+    view.expire(at(60 + day));
+    assert_eq!(names(&view).len(), 3);
+    view.expire(at(61 + day));
+    assert_eq!(names(&view), ["old", "b"]);
+    assert_whole(&view);
+    // Read anew it does not come back, and what stood in its place goes.
+    set_at(&view, &open("a", 0), at(61 + day));
+    assert_eq!(set_at(&view, &dismissed("a", 0, 60, "r"), at(61 + day)), Applied::Expired);
+    assert_eq!(names(&view), ["old", "b"]);
+    assert_eq!(view.status().closed_dropped, 0);
+}
+
+#[test]
+fn beyond_the_bound_closed_windows_go_first_and_open_ones_are_told() {
+    let view = view(3);
+    set(&view, &dismissed("c1", 0, 10, "r"));
+    set(&view, &dismissed("c2", 0, 5, "r"));
+    set(&view, &open("o1", 0));
+    assert_eq!(set(&view, &open("o2", 1)), Applied::Kept);
+    assert_eq!(names(&view), ["c1", "o1", "o2"], "the one that closed first went");
+    set(&view, &open("o3", 2));
+    assert_eq!(set(&view, &open("o4", 3)), Applied::NotKept);
+    assert_eq!(names(&view), ["o1", "o2", "o3"]);
+    let status = view.status();
+    assert_eq!((status.not_kept, status.closed_dropped, status.windows), (1, 2, 3));
+    // A closed one that finds only open ones does not push them out.
+    assert_eq!(set(&view, &dismissed("c3", 0, 20, "r")), Applied::Expired);
+    // Changes of what is held are taken as before.
+    assert_eq!(set(&view, &dismissed("o1", 0, 30, "r")), Applied::Kept);
+    assert_whole(&view);
+    let summary = view.summary(&Race::default(), None, NOW);
+    assert!(!summary.period.complete, "windows of the period are missing");
+}
+
+#[test]
+fn pages_neither_repeat_nor_skip_while_windows_come_and_go() {
+    let view = view(10_000);
+    // More than one stretch, several windows at the same moment.
+    for n in 0..4_500 {
+        set(&view, &open(&format!("k{n:05}"), n / 3));
+    }
+    let mut seen = Vec::new();
+    let mut after = None;
+    loop {
+        let page = view.page(&Filter::default(), after, 700);
+        assert!(page.rows.len() <= 700);
+        seen.extend(page.rows.iter().map(|row| row.read().unwrap().credential_id));
+        // What was shown goes, and something new comes before the place.
+        let shown = seen.last().unwrap().clone();
+        let gone = id(&shown, shown[1..].parse::<i64>().unwrap() / 3);
+        assert_eq!(view.apply(gone.as_bytes(), None, NOW), Applied::Removed);
+        set(&view, &open(&format!("new{}", seen.len()), -1));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let expected: Vec<String> = (0..4_500).map(|n| format!("k{n:05}")).collect();
+    assert_eq!(seen, expected);
+}
+
+#[test]
+fn a_page_is_filtered_and_its_end_is_known() {
+    let view = view(100);
+    for n in 0..4 {
+        set(&view, &open(&format!("o{n}"), n));
+        set(&view, &dismissed(&format!("c{n}"), n, 50, "r"));
+    }
+    let closed = Filter { state: Some(State::Closed), workflow: None };
+    let first = view.page(&closed, None, 3);
+    assert_eq!(first.rows.len(), 3);
+    let second = view.page(&closed, first.next, 3);
+    assert_eq!((second.rows.len(), second.next), (1, None));
+    // Exactly full is the end as well.
+    assert_eq!(view.page(&closed, None, 4).next, None);
+    let other = Filter { state: None, workflow: Some(Workflow::PolicyChange) };
+    assert!(view.page(&other, None, 3).rows.is_empty());
+}
+
+#[test]
+fn a_page_is_bounded_in_bytes() {
+    let view = view(1000);
+    let filler = "x".repeat(60_000);
+    for n in 0..100 {
+        set(&view, &with(open(&format!("k{n:03}"), n), json!({"filler": filler})));
+    }
+    let page = view.page(&Filter::default(), None, 1000);
+    assert!((60..80).contains(&page.rows.len()), "{}", page.rows.len());
+    let rest = view.page(&Filter::default(), page.next, 1000);
+    assert_eq!((page.rows.len() + rest.rows.len(), rest.next), (100, None));
+}
+
+#[test]
+fn the_summary_is_of_the_windows_detected_in_the_period() {
+    let view = view(100);
+    view.progress(|progress| progress.assigned([(0, 0, 0)]));
+    let now = at(30 * HOUR);
+    let put = |record| assert_eq!(set_at(&view, &record, now), Applied::Kept);
+    put(open("ancient", 0));
+    put(dismissed("long", HOUR, 29 * HOUR, "r"));
+    put(open("new", 7 * HOUR));
+    put(dismissed("quick", 8 * HOUR, 8 * HOUR + 60, "r"));
+    let summary = view.summary(&Race::default(), None, now);
+    assert_eq!(summary.period, Period { from: at(6 * HOUR), to: now, complete: true });
+    assert_eq!(summary.older, Older { open: 1, ..Older::default() });
+    assert_eq!(summary.figures.windows.total(), 2);
+    assert_eq!(summary.figures.effective_review_rate, Some(0.5));
+    let other = view.summary(&Race::default(), Some(Workflow::PolicyChange), now);
+    assert_eq!((other.figures.windows.total(), other.older), (0, Older::default()));
+    view.progress(Progress::restart);
+    assert!(!view.summary(&Race::default(), None, now).period.complete);
+}
+
+#[test]
+fn reviewers_stand_by_name_with_their_counts() {
+    let view = view(100);
+    for n in 0..20 {
+        set(&view, &dismissed(&format!("k{n}"), 0, 60 + n * 30, "reviewer-b"));
+    }
+    let hollow =
+        json!({"hollow": ["unauthorized"], "presented_at": at(1), "recommendation": "revoke"});
+    set(&view, &with(dismissed("h", 0, 30, "reviewer-a"), hollow));
+    set(&view, &with(dismissed("u", 0, 40, "reviewer-a"), json!({"hollow": null})));
+    set(&view, &open("o", 0));
+    let Reviewers { reviewers, .. } = view.reviewers(None, NOW);
+    assert_eq!(reviewers.keys().collect::<Vec<_>>(), ["reviewer-a", "reviewer-b"]);
+    let (a, b) = (&reviewers["reviewer-a"], &reviewers["reviewer-b"]);
+    assert_eq!((a.reviews, a.few, a.judged, a.hollow, a.meaningful), (2, true, 1, 1, 0));
+    assert_eq!((a.agreed, a.disagreed, a.unadvised), (0, 1, 1));
+    assert_eq!(a.by_reason, BTreeMap::from([("unauthorized", 1)]));
+    assert_eq!((b.reviews, b.few, b.bands.ahead, b.bands.contested), (20, false, 16, 4));
+    // A day later the reviews are no longer of the period, whether or not the windows are there.
+    assert!(view.reviewers(None, at(26 * HOUR)).reviewers.is_empty());
+}
