@@ -9,12 +9,15 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::alert::AlertRecord;
+use super::line;
+use super::oversight::Reviewers;
 use super::people::People;
 use super::record::{Circumstances, Record};
-use crate::config::Profiles;
-use crate::engine::alerts::{Alert, Transition, Urgency, episodes};
+use crate::config::{OversightConfig, Profiles};
+use crate::engine::alerts::{Alert, Transition, episodes};
 use crate::engine::attacker::Race;
-use crate::engine::oversight::{HollowReason, Judgement, Reviews};
+use crate::engine::oversight::{Flags, HollowReason, Judgement, Reviews, Rules};
 use crate::engine::summary::Tally;
 use crate::engine::windows::{ExposureId, Part, Unplaced, View, Window};
 use crate::event::{Action, Workflow};
@@ -28,6 +31,8 @@ pub struct Telling<'t> {
     pub race: &'t Race,
     /// Deadlines and expectations by workflow.
     pub profiles: &'t Profiles,
+    /// The rules by which reviews are judged.
+    pub oversight: &'t Rules,
     /// The moment at which it is told.
     pub as_of: Timestamp,
     /// How long after closing a window is final; `None`: at once.
@@ -46,17 +51,6 @@ pub struct Ledger<'l> {
     pub metrics: &'l Metrics,
     /// How reviewers are shown.
     pub people: &'l mut People,
-}
-
-#[derive(Serialize)]
-struct AlertLine<'a> {
-    alert: Alert,
-    severity: Urgency,
-    state: Transition,
-    at: Timestamp,
-    exposure_id: ExposureId<'a>,
-    workflow: Workflow,
-    credential_id: &'a str,
 }
 
 #[derive(Serialize)]
@@ -96,10 +90,20 @@ pub fn conclude(
     ledger: Option<Ledger<'_>>,
 ) -> io::Result<(Tally, Unplaced)> {
     let (mut tally, reviews, unplaced) = count(view, telling);
-    let judgements = reviews.judge();
+    let overseen = reviews.judge(telling.oversight);
+    let judgements = &overseen.judgements;
     judgements.iter().for_each(|judgement| tally.judged(judgement));
+    let flags = Flags::of(overseen.people.iter().map(|person| &person.standing), telling.oversight);
+    tally.reviewers(&overseen.people, &flags, telling.oversight.config());
     if let Some(ledger) = ledger {
-        ledger.write_all(view, &judgements, telling)?;
+        let reviewers = Reviewers {
+            overseen: &overseen,
+            flags: &flags,
+            rules: telling.oversight,
+            profiles: telling.profiles,
+            as_of: telling.as_of,
+        };
+        ledger.write_all(view, &reviewers, telling)?;
     }
     Ok((tally, unplaced))
 }
@@ -111,7 +115,7 @@ fn count(view: &View<'_>, telling: &Telling<'_>) -> (Tally, Reviews, Unplaced) {
     let count = |part: Part<'_>| {
         let (mut tally, mut reviews) = (Tally::new(), Reviews::new());
         let unplaced = part.for_each(|window| {
-            reviews.push(window, telling.profiles.get(window.key.workflow));
+            reviews.push(window, telling.profiles.get(window.key.workflow), telling.oversight);
             tally.add(window, telling.race, telling.as_of);
         });
         (tally, reviews, unplaced)
@@ -135,18 +139,25 @@ impl Ledger<'_> {
     fn write_all(
         mut self,
         view: &View<'_>,
-        judgements: &[Judgement],
+        reviewers: &Reviewers<'_>,
         telling: &Telling<'_>,
     ) -> io::Result<()> {
-        let mut judgements = judgements.iter();
+        let mut judgements = reviewers.overseen.judgements.iter().zip(0_u32..);
+        let mut cited = reviewers.cited();
         let mut stages = StageObservers::default();
         let mut written = Ok(());
         view.for_each(|window| {
-            let Some(judgement) = judgements.next().filter(|_| written.is_ok()) else { return };
+            let Some((judgement, number)) = judgements.next().filter(|_| written.is_ok()) else {
+                return;
+            };
+            if let Some(name) = cited.get_mut(&number) {
+                *name = window.exposure_id().to_string();
+            }
             self.metrics.observe(&mut stages, window, judgement, telling.race, telling.as_of);
             written = self.write(window, judgement, telling);
         });
-        written
+        written?;
+        reviewers.write(&cited, self.people, self.metrics, self.alerts, self.findings)
     }
 
     fn write(
@@ -159,10 +170,17 @@ impl Ledger<'_> {
             None => window.closed_at.is_some(),
             Some(settle) => window.final_at(settle).is_some_and(|at| at <= telling.as_of),
         };
-        let told = Circumstances { judgement, race: telling.race, as_of: telling.as_of, is_final };
+        let config = telling.oversight.config();
+        let told = Circumstances {
+            judgement: Some(judgement),
+            race: telling.race,
+            oversight: config,
+            as_of: telling.as_of,
+            is_final,
+        };
         line(self.windows, &Record::new(window, told, self.people))?;
         self.write_alerts(window, judgement, telling)?;
-        self.write_findings(window, judgement)
+        self.write_findings(window, judgement, telling.oversight.config())
     }
 
     fn write_alerts(
@@ -184,26 +202,21 @@ impl Ledger<'_> {
                     continue;
                 }
                 self.metrics.alert(alert, state);
-                line(
-                    self.alerts,
-                    &AlertLine {
-                        alert,
-                        severity: alert.urgency(),
-                        state,
-                        at,
-                        exposure_id: window.exposure_id(),
-                        workflow: window.key.workflow,
-                        credential_id: window.key.credential_id,
-                    },
-                )?;
+                line(self.alerts, &AlertRecord::new(alert, state, at, window.exposure_id()))?;
             }
         }
         Ok(())
     }
 
-    fn write_findings(&mut self, window: &Window<'_>, judgement: &Judgement) -> io::Result<()> {
+    fn write_findings(
+        &mut self,
+        window: &Window<'_>,
+        judgement: &Judgement,
+        config: &OversightConfig,
+    ) -> io::Result<()> {
         let people = &mut *self.people;
-        let reviewer = window.decision.map(|decision| people.show(decision.reviewer));
+        let reviewer =
+            window.decision.map(|decision| people.show(config.canonical(decision.reviewer)));
         let mut write = |finding, at, evidence| {
             let workflow = window.key.workflow;
             let exposure_id = window.exposure_id();
@@ -236,10 +249,4 @@ impl Ledger<'_> {
         }
         Ok(())
     }
-}
-
-/// Writes one line of JSON.
-fn line(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, value)?;
-    out.write_all(b"\n")
 }

@@ -11,7 +11,10 @@ use crate::formats::Identity;
 #[derive(Debug)]
 pub enum People {
     /// As the sources name them.
-    Names,
+    Names {
+        /// The key, for texts that are shown to nobody.
+        identity: Identity,
+    },
     /// `reviewer-` and a keyed digest.
     Pseudonyms {
         /// The key.
@@ -30,10 +33,23 @@ impl People {
         People::Pseudonyms { identity, known: HashMap::new() }
     }
 
+    /// Names as they are; `identity` for what is shown to nobody.
+    pub const fn names(identity: Identity) -> People {
+        People::Names { identity }
+    }
+
+    /// What to show for a text of which only matters where it is the same: it is
+    /// whatever a source put there, and may hold anything.
+    pub fn mark(&self, text: &str) -> String {
+        let (People::Names { identity } | People::Pseudonyms { identity, .. }) = self;
+        let digest = identity.name(format!("mark\0{text}").as_bytes());
+        format!("mark-{}", digest.trim_start_matches("hmac:").get(..12).unwrap_or_default())
+    }
+
     /// What to show for `name`.
     pub fn show<'p>(&'p mut self, name: &'p str) -> &'p str {
         match self {
-            People::Names => name,
+            People::Names { .. } => name,
             People::Pseudonyms { identity, known } => {
                 if known.len() >= People::KNOWN_MAX && !known.contains_key(name) {
                     known.clear();

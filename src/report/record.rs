@@ -6,8 +6,9 @@
 use serde::Serialize;
 
 use super::people::People;
+use crate::config::OversightConfig;
 use crate::engine::attacker::{AttackerFirst, Band, Race};
-use crate::engine::oversight::{HollowReasons, Judgement};
+use crate::engine::oversight::{HollowReasons, Judgement, Known};
 use crate::engine::windows::{Clock, ExposureId, Stage, State, Window};
 use crate::event::{Action, ExposedAtQuality, Severity, Verdict, Workflow};
 use crate::time::{Span, Timestamp};
@@ -42,15 +43,19 @@ pub struct Record<'r> {
     detections: u64,
     recommendation: Option<Action>,
     confidence: Option<f64>,
+    summary_words: Option<u32>,
     reviewer: Option<&'r str>,
     verdict: Option<Verdict>,
     action: Option<Action>,
     final_action: Option<Action>,
     further_decisions: u64,
     agreed: Option<bool>,
+    batch_id: Option<String>,
+    rationale_digest: Option<String>,
+    truth: Option<Known>,
     ai_acted_first: bool,
-    hollow: HollowReasons,
-    effective: bool,
+    hollow: Option<HollowReasons>,
+    effective: Option<bool>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -66,10 +71,12 @@ struct Durations {
 /// What a record needs beside the window.
 #[derive(Clone, Copy, Debug)]
 pub struct Circumstances<'c> {
-    /// The judgement of its decision.
-    pub judgement: &'c Judgement,
+    /// The judgement of its decision; `None` while there is one to be judged.
+    pub judgement: Option<&'c Judgement>,
     /// The attackers' curves.
     pub race: &'c Race,
+    /// Which ids are one person's.
+    pub oversight: &'c OversightConfig,
     /// The moment at which it is told.
     pub as_of: Timestamp,
     /// Whether nothing can change it any more.
@@ -80,11 +87,14 @@ impl<'r> Record<'r> {
     /// The record of `window`.
     pub fn new(
         window: &'r Window<'_>,
-        told: Circumstances<'_>,
+        told: Circumstances<'r>,
         people: &'r mut People,
     ) -> Record<'r> {
         let advice = window.advice;
         let decision = window.decision;
+        let mark = |text: Option<&str>| text.map(|text| people.mark(text));
+        let batch_id = mark(decision.and_then(|decision| decision.batch_id));
+        let rationale_digest = mark(decision.and_then(|decision| decision.rationale_digest));
         Record {
             exposure_id: window.exposure_id(),
             workflow: window.key.workflow,
@@ -120,15 +130,20 @@ impl<'r> Record<'r> {
             detections: window.detections,
             recommendation: advice.map(|advice| advice.recommendation),
             confidence: advice.and_then(|advice| advice.confidence),
-            reviewer: decision.map(|decision| people.show(decision.reviewer)),
+            summary_words: advice.and_then(|advice| advice.summary_words),
+            reviewer: decision
+                .map(|decision| people.show(told.oversight.canonical(decision.reviewer))),
             verdict: decision.and_then(|decision| decision.verdict),
             action: decision.map(|decision| decision.action),
             final_action: window.final_action,
             further_decisions: window.further_decisions,
             agreed: window.agreed(),
+            batch_id,
+            rationale_digest,
+            truth: window.truth.map(Known::from),
             ai_acted_first: window.ai_acted_first_at.is_some(),
-            hollow: told.judgement.reasons,
-            effective: told.judgement.effective(),
+            hollow: told.judgement.map(|judgement| judgement.reasons),
+            effective: told.judgement.map(Judgement::effective),
         }
     }
 }

@@ -8,8 +8,8 @@ use std::fmt::{self, Write};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use crate::config::{FASTEST_ATTACKER, MEAN_ATTACKER};
-use crate::engine::oversight::HollowReason;
-use crate::engine::summary::{EventCounts, StageFigures, Summary};
+use crate::engine::oversight::{HollowReason, List};
+use crate::engine::summary::{EventCounts, Reviewers, StageFigures, Summary};
 use crate::engine::survival::Estimate;
 use crate::engine::windows::{Stage, State};
 use crate::formats::{RejectReason, SkipReason};
@@ -208,6 +208,7 @@ fn oversight(out: &mut String, summary: &Summary) -> fmt::Result {
         let caught = oversight.seeded.caught;
         writeln!(out, "  seeded wrong advice     {caught} caught of {seeded}")?;
     }
+    reviewers(out, &oversight.reviewers)?;
     if oversight.nonhuman_decisions > 0 {
         let decisions = counted(oversight.nonhuman_decisions, "decision");
         writeln!(out, "  AI or automation        {decisions}, no reviews")?;
@@ -216,6 +217,25 @@ fn oversight(out: &mut String, summary: &Summary) -> fmt::Result {
         writeln!(out, "  AI acted first          {}", counted(oversight.ai_acted_first, "window"))?;
     }
     writeln!(out)
+}
+
+/// How many reviewers are flagged, unless that would single somebody out.
+fn reviewers(out: &mut String, reviewers: &Reviewers) -> fmt::Result {
+    let people = counted(reviewers.count, "reviewer");
+    let Some(combined) = reviewers.flagged.get(List::Combined) else {
+        return writeln!(out, "  reviewers flagged       not told of a group of {people}");
+    };
+    let by = |list: &List| match (list.signal(), reviewers.flagged.get(*list)) {
+        (Some(_), Some(count @ 1..)) => Some(format!("{count} by {list}")),
+        _ => None,
+    };
+    let by: Vec<String> = List::ALL.iter().filter_map(by).collect();
+    let by = if by.is_empty() { String::new() } else { format!(" ({})", by.join(", ")) };
+    let rate = percent(reviewers.false_discovery_rate);
+    writeln!(
+        out,
+        "  reviewers flagged       {combined} of {people}{by}; on average at most {rate} of those wrongly"
+    )
 }
 
 fn events(out: &mut String, events: &EventCounts, not_used: &NotUsed) -> fmt::Result {

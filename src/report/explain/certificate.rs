@@ -1,0 +1,144 @@
+//! Findings about one window: what it says, and the reviewer's reviews around it.
+
+use std::fmt::Write;
+
+use super::{ExplainError, Explained, Finding, Line, compare};
+use crate::config::OversightConfig;
+use crate::engine::oversight::{HollowReason, READING_MS_PER_WORD, Reviews, Rules};
+use crate::report::terminal::printable;
+use crate::time::{Span, Timestamp};
+
+/// Reviews of one person before another, of which equal reasons are counted.
+const BEFORE: usize = 20;
+
+pub(super) fn explain(finding: &Finding, windows: &[Line]) -> Result<Explained, ExplainError> {
+    let id = finding.exposure_id.as_deref().ok_or(ExplainError::Incomplete("a window"))?;
+    let at = windows.iter().position(|window| window.exposure_id == id);
+    let at = at.ok_or(ExplainError::Incomplete("the window of the finding"))?;
+    let window = &windows[at];
+    let mut text = String::new();
+    let reason = HollowReason::parse(&finding.finding);
+    let agrees = match reason {
+        Some(HollowReason::ImpossibleReading) => reading(&mut text, finding, windows, at)?,
+        Some(HollowReason::TemplatedRationale) => template(&mut text, windows, at)?,
+        Some(HollowReason::EvidenceUnopened) => {
+            writeln!(text, "opened_at   {}", shown(window.opened_at))?;
+            writeln!(text, "The deciding reviewer has no look at the case before the decision.")?;
+            window.opened_at.is_none()
+        }
+        Some(reason) => {
+            writeln!(text, "The source stated it; the ledger holds it as `{reason}`.")?;
+            window.hollow.contains(&reason)
+        }
+        None => fact(&mut text, finding, window)?,
+    };
+    writeln!(text, "{}", if agrees { "It holds." } else { "It does NOT hold by this ledger." })?;
+    Ok(Explained { text, agrees })
+}
+
+/// The reviewer's reviews in order, as places in the ledger.
+fn own(windows: &[Line], at: usize) -> Vec<usize> {
+    let reviewer = &windows[at].reviewer;
+    let mut own: Vec<usize> = (0..windows.len())
+        .filter(|other| windows[*other].reviewer == *reviewer && reviewer.is_some())
+        .collect();
+    own.sort_by_key(|place| (windows[*place].decided_at, *place));
+    own
+}
+
+fn reading(
+    text: &mut String,
+    finding: &Finding,
+    windows: &[Line],
+    at: usize,
+) -> Result<bool, ExplainError> {
+    let own = own(windows, at);
+    let mut reviews = Reviews::new();
+    for place in &own {
+        reviews.add(windows[*place].review(&[]).as_ref());
+    }
+    let mine = own.iter().position(|place| *place == at);
+    let judged = reviews.judge(&Rules::new(OversightConfig::default())?).judgements;
+    let judgement = mine.and_then(|mine| judged.get(mine));
+    let times = judgement.and_then(|judgement| judgement.attention.zip(judgement.floor));
+    let (attention, floor) = times.ok_or(ExplainError::Incomplete("advice or its length"))?;
+    let batch = windows[at].batch_id.as_deref();
+    let together = |place: &usize| batch.is_some() && windows[*place].batch_id.as_deref() == batch;
+    let first = own.iter().position(|place| *place == at || together(place)).unwrap_or_default();
+    let previous = first.checked_sub(1).and_then(|before| windows[own[before]].decided_at);
+    if let Some(batch) = batch {
+        writeln!(text, "Decided together, as batch {}:", printable(batch))?;
+    }
+    for place in own.iter().filter(|place| **place == at || together(place)) {
+        let case = &windows[*place];
+        writeln!(text, "{}", printable(&case.exposure_id))?;
+        writeln!(text, "  presented   {}", shown(case.presented_at))?;
+        if batch.is_none() {
+            writeln!(text, "  opened      {}", shown(case.opened_at))?;
+        }
+        writeln!(text, "  decided     {}", shown(case.decided_at))?;
+        match case.summary_words {
+            Some(words) => {
+                let least = i64::from(words) * READING_MS_PER_WORD;
+                writeln!(
+                    text,
+                    "  to read     {words} words × {READING_MS_PER_WORD} ms = {least} ms"
+                )?;
+            }
+            None => writeln!(text, "  to read     of unknown length")?,
+        }
+    }
+    writeln!(text, "previous decision of the reviewer  {}", shown(previous))?;
+    writeln!(text, "\nattention   {} ms, from the latest start to the decision", ms(attention))?;
+    writeln!(text, "least       {} ms", ms(floor))?;
+    let recorded = |name: &str| finding.evidence[name].as_f64();
+    let same = compare(text, "attention_ms", recorded("attention_ms"), ms(attention) as f64)
+        & compare(text, "reading_floor_ms", recorded("reading_floor_ms"), ms(floor) as f64);
+    Ok(same && attention < floor)
+}
+
+fn template(text: &mut String, windows: &[Line], at: usize) -> Result<bool, ExplainError> {
+    let own = own(windows, at);
+    let mine = own.iter().position(|place| *place == at).unwrap_or_default();
+    let digest = windows[at].rationale_digest.as_deref();
+    let digest = digest.ok_or(ExplainError::Incomplete("the digest of the reasons"))?;
+    writeln!(text, "rationale_digest  {}", printable(digest))?;
+    let before = &own[mine.saturating_sub(BEFORE)..mine];
+    let same: Vec<_> = before
+        .iter()
+        .filter(|place| windows[**place].rationale_digest.as_deref() == Some(digest))
+        .collect();
+    writeln!(text, "The same in {} of the reviewer's previous {}:", same.len(), before.len())?;
+    for place in &same {
+        let case = &windows[**place];
+        writeln!(text, "  {}  {}", shown(case.decided_at), printable(&case.exposure_id))?;
+    }
+    Ok(same.len() >= 5)
+}
+
+fn fact(text: &mut String, finding: &Finding, window: &Line) -> Result<bool, ExplainError> {
+    if finding.finding != "seeded_case_missed" {
+        writeln!(text, "acted       {}", finding.at)?;
+        writeln!(text, "decided     {}", shown(window.decided_at))?;
+        return Ok(window.decided_at.is_none_or(|decided| decided >= finding.at));
+    }
+    let truth = window.truth.ok_or(ExplainError::Incomplete("the truth of the window"))?;
+    let word = |word: Option<&'static str>| word.unwrap_or("–");
+    writeln!(text, "advised     {}", word(window.recommendation.map(|action| action.as_str())))?;
+    writeln!(text, "correct     {} (planted: {})", truth.correct_action, truth.seeded)?;
+    writeln!(text, "verdict     {}", word(window.verdict.map(|verdict| verdict.as_str())))?;
+    writeln!(text, "decided     {}", word(window.action.map(|action| action.as_str())))?;
+    let let_through = match window.verdict {
+        Some(verdict) => verdict.as_str() == "approve",
+        None => window.action == window.recommendation,
+    };
+    Ok(truth.seeded && let_through && window.recommendation != Some(truth.correct_action))
+}
+
+fn shown(time: Option<Timestamp>) -> String {
+    time.map_or_else(|| "–".to_owned(), |time| time.to_string())
+}
+
+fn ms(span: Span) -> i64 {
+    span.as_millis()
+}

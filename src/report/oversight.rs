@@ -1,0 +1,324 @@
+//! What is written about reviewers: pages, and findings with their evidence.
+//!
+//! Invariants: reviewers stand in the order of the name they are shown by, which
+//! says nothing about the name that is not shown; a finding holds the rules it
+//! rests on, so that it can be computed again from the ledger.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use serde::Serialize;
+use serde::ser::Serializer;
+
+use super::people::People;
+use crate::config::{OversightConfig, Profiles};
+use crate::engine::alerts::{Alert, Transition, Urgency};
+use crate::engine::oversight::{
+    BySignal, Flags, List, Overseen, Person, Point, Rules, Sight, Signal, Turn, by_word,
+};
+use crate::event::Workflow;
+use crate::metrics::Metrics;
+use crate::time::{Span, Timestamp};
+
+/// What a page rests on.
+pub(crate) const SUSPECTED: &str = "rubber_stamp_suspected";
+/// A reviewer on a list.
+pub(crate) const FLAGGED: &str = "reviewer_flagged";
+
+#[derive(Serialize)]
+struct AlertLine<'a> {
+    alert: Alert,
+    severity: Urgency,
+    state: Transition,
+    at: Timestamp,
+    reviewer: &'a str,
+}
+
+#[derive(Serialize)]
+struct Finding<'f> {
+    finding: &'static str,
+    at: Timestamp,
+    exposure_id: Option<&'f str>,
+    workflow: Option<Workflow>,
+    reviewer: &'f str,
+    evidence: Evidence<'f>,
+}
+
+#[derive(Serialize)]
+struct Evidence<'e> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    list: Option<List>,
+    since: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    statistic: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    threshold: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log10_e_value: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log10_threshold: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reviewers: Option<usize>,
+    signals: Vec<SignalLine>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sight: Option<Sight>,
+    path: Vec<Step<'e>>,
+    rules: &'e RulesShown,
+}
+
+#[derive(Serialize)]
+struct SignalLine {
+    signal: Signal,
+    observed: u64,
+    signs: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    statistic: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log10_e_value: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct Step<'s> {
+    at: Timestamp,
+    exposure_id: &'s str,
+    #[serde(serialize_with = "by_signal")]
+    signs: BySignal<Option<bool>>,
+    statistic: f64,
+}
+
+fn by_signal<S: Serializer>(
+    signs: &BySignal<Option<bool>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(by_word(signs))
+}
+
+/// The rules that a finding rests on.
+#[derive(Clone, Debug, PartialEq, Serialize, serde::Deserialize)]
+pub(crate) struct RulesShown {
+    pub(crate) alpha: f64,
+    pub(crate) paging_decisions: f64,
+    pub(crate) resolve_share: f64,
+    pub(crate) peers_margin: f64,
+    pub(crate) peers_acts_min: u64,
+    pub(crate) peers_period_ms: i64,
+    pub(crate) seeded_only: bool,
+    pub(crate) expect_opening: Vec<Workflow>,
+    pub(crate) signals: Vec<SignalRules>,
+}
+
+/// The rules of one signal.
+#[derive(Clone, Debug, PartialEq, Serialize, serde::Deserialize)]
+pub(crate) struct SignalRules {
+    pub(crate) signal: Signal,
+    pub(crate) null: f64,
+    pub(crate) alternatives: Vec<f64>,
+    pub(crate) weight: f64,
+}
+
+impl RulesShown {
+    /// Those of a configuration.
+    pub(crate) fn new(config: &OversightConfig, profiles: &Profiles) -> RulesShown {
+        let signals = [&config.seeded, &config.dwell, &config.context, &config.agreement];
+        let expects = |workflow: &Workflow| profiles.get(*workflow).expects_opening;
+        RulesShown {
+            alpha: config.alpha,
+            paging_decisions: config.paging_decisions,
+            resolve_share: config.resolve_share,
+            peers_margin: config.peers.margin,
+            peers_acts_min: config.peers.acts_min,
+            peers_period_ms: config.peers.period.as_millis(),
+            seeded_only: config.seeded_only,
+            expect_opening: Workflow::ALL.iter().copied().filter(expects).collect(),
+            signals: Signal::ALL
+                .iter()
+                .zip(signals)
+                .map(|(signal, rules)| SignalRules {
+                    signal: *signal,
+                    null: rules.null,
+                    alternatives: rules.alternatives.clone(),
+                    weight: rules.weight,
+                })
+                .collect(),
+        }
+    }
+
+    /// The configuration that has them; what a finding does not rest on is as by default.
+    pub(crate) fn config(&self) -> OversightConfig {
+        let mut config = OversightConfig {
+            alpha: self.alpha,
+            paging_decisions: self.paging_decisions,
+            resolve_share: self.resolve_share,
+            seeded_only: self.seeded_only,
+            ..OversightConfig::default()
+        };
+        config.peers.margin = self.peers_margin;
+        config.peers.acts_min = self.peers_acts_min;
+        config.peers.period = Span::from_millis(self.peers_period_ms);
+        for rules in &self.signals {
+            let signal = match rules.signal {
+                Signal::Seeded => &mut config.seeded,
+                Signal::Dwell => &mut config.dwell,
+                Signal::Context => &mut config.context,
+                Signal::Agreement => &mut config.agreement,
+            };
+            signal.null = rules.null;
+            signal.alternatives.clone_from(&rules.alternatives);
+            signal.weight = rules.weight;
+        }
+        config
+    }
+}
+
+/// What is told of all reviewers.
+pub(super) struct Reviewers<'r> {
+    pub(super) overseen: &'r Overseen,
+    pub(super) flags: &'r Flags,
+    pub(super) rules: &'r Rules,
+    pub(super) profiles: &'r Profiles,
+    pub(super) as_of: Timestamp,
+}
+
+impl Reviewers<'_> {
+    /// The numbers of the windows that findings will cite.
+    pub(super) fn cited(&self) -> BTreeMap<u32, String> {
+        let turns = |person: &Person| {
+            person.turns.iter().flat_map(|turn| turn.cited.clone()).collect::<Vec<_>>()
+        };
+        let flagged = |person: &Person| self.flags.on(&person.standing).next().is_some();
+        let people = || self.overseen.people.iter();
+        let paths = people().filter(|p| flagged(p)).flat_map(|p| p.path.iter().map(|(n, _)| *n));
+        people().flat_map(turns).chain(paths).map(|number| (number, String::new())).collect()
+    }
+
+    /// Writes all pages and findings about reviewers.
+    pub(super) fn write(
+        &self,
+        cited: &BTreeMap<u32, String>,
+        people: &mut People,
+        metrics: &Metrics,
+        alerts: &mut dyn Write,
+        findings: &mut dyn Write,
+    ) -> io::Result<()> {
+        let shown: BTreeMap<String, &Person> = self
+            .overseen
+            .people
+            .iter()
+            .map(|person| (people.show(&person.reviewer).to_owned(), person))
+            .collect();
+        let rules = RulesShown::new(self.rules.config(), self.profiles);
+        let tell = Tell { all: self, cited, rules: &rules };
+        for (reviewer, person) in shown {
+            for turn in &person.turns {
+                metrics.alert(Alert::RubberStampSuspected, turn.transition);
+                let alert = Alert::RubberStampSuspected;
+                super::line(
+                    alerts,
+                    &AlertLine {
+                        alert,
+                        severity: alert.urgency(),
+                        state: turn.transition,
+                        at: turn.at,
+                        reviewer: &reviewer,
+                    },
+                )?;
+                if let Some(evidence) = tell.suspected(turn) {
+                    let at = turn.at;
+                    super::line(findings, &finding(SUSPECTED, at, &reviewer, evidence))?;
+                }
+            }
+            for list in self.flags.on(&person.standing) {
+                let evidence = tell.flagged(person, list);
+                super::line(findings, &finding(FLAGGED, self.as_of, &reviewer, evidence))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn finding<'f>(
+    finding: &'static str,
+    at: Timestamp,
+    reviewer: &'f str,
+    evidence: Evidence<'f>,
+) -> Finding<'f> {
+    Finding { finding, at, exposure_id: None, workflow: None, reviewer, evidence }
+}
+
+struct Tell<'t> {
+    all: &'t Reviewers<'t>,
+    cited: &'t BTreeMap<u32, String>,
+    rules: &'t RulesShown,
+}
+
+impl<'t> Tell<'t> {
+    fn suspected(&self, turn: &Turn) -> Option<Evidence<'t>> {
+        let suspicion = turn.suspicion.as_deref()?;
+        let signals = Signal::ALL.iter().map(|signal| {
+            let (observed, signs) = suspicion.counts[*signal as usize];
+            SignalLine {
+                signal: *signal,
+                observed: observed.into(),
+                signs: signs.into(),
+                statistic: Some(suspicion.pages[*signal as usize]),
+                log10_e_value: None,
+            }
+        });
+        let path = turn.cited.iter().zip(&suspicion.path);
+        Some(Evidence {
+            list: None,
+            since: Some(suspicion.since),
+            statistic: Some(suspicion.statistic),
+            threshold: Some(self.rules.paging_decisions),
+            log10_e_value: None,
+            log10_threshold: None,
+            reviewers: None,
+            signals: signals.filter(|signal| signal.observed > 0).collect(),
+            sight: None,
+            path: path.map(|(number, point)| self.step(*number, point)).collect(),
+            rules: self.rules,
+        })
+    }
+
+    fn flagged(&self, person: &'t Person, list: List) -> Evidence<'t> {
+        let standing = &person.standing;
+        let signals =
+            Signal::ALL.iter().filter(|signal| list.signal().is_none_or(|s| s == **signal));
+        let signals = signals.map(|signal| {
+            let evidence = &standing.signals[*signal as usize];
+            SignalLine {
+                signal: *signal,
+                observed: evidence.steps,
+                signs: evidence.signs,
+                statistic: None,
+                log10_e_value: Some(log10(evidence.log_e)),
+            }
+        });
+        Evidence {
+            list: Some(list),
+            since: standing.first_at,
+            statistic: None,
+            threshold: None,
+            log10_e_value: Some(log10(list.log_e(standing))),
+            log10_threshold: Some(log10(self.all.flags.get(list).log_threshold)),
+            reviewers: Some(self.all.flags.reviewers),
+            signals: signals.filter(|signal| signal.observed > 0).collect(),
+            sight: Some(standing.sight),
+            path: person.path.iter().map(|(number, point)| self.step(*number, point)).collect(),
+            rules: self.rules,
+        }
+    }
+
+    fn step(&self, number: u32, point: &Point) -> Step<'t> {
+        Step {
+            at: point.at,
+            exposure_id: self.cited.get(&number).map_or("", String::as_str),
+            signs: point.signs,
+            statistic: point.statistic,
+        }
+    }
+}
+
+fn log10(natural: f64) -> f64 {
+    natural / std::f64::consts::LN_10
+}
