@@ -10,8 +10,9 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use shutterlag::config::{EngineConfig, Limits, Profiles};
+use shutterlag::config::{EngineConfig, Limits, OversightConfig, Profiles};
 use shutterlag::engine::attacker::Race;
+use shutterlag::engine::oversight::Rules;
 use shutterlag::engine::windows::Windows;
 use shutterlag::event::{Body, Event, LeakDetected, Workflow};
 use shutterlag::formats::{Context, Format, Identity, decode};
@@ -137,7 +138,9 @@ fn engine(criterion: &mut Criterion) {
     }
     let (race, profiles) = (Race::default(), Profiles::default());
     let as_of = events.iter().map(|event| event.time).max().unwrap_or_default();
-    let telling = Telling { race: &race, profiles: &profiles, as_of, settle: None };
+    let Ok(oversight) = Rules::new(OversightConfig::default()) else { return };
+    let telling =
+        Telling { race: &race, profiles: &profiles, oversight: &oversight, as_of, settle: None };
     group.bench_function("figures, per event", |bencher| {
         bencher.iter(|| {
             conclude(&held.view(), &telling, None)

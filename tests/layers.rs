@@ -18,15 +18,16 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("config", &["time", "event"]),
     ("engine", &["time", "event", "config"]),
     ("formats", &["time", "event", "config"]),
+    ("settings", &["time", "event", "config", "engine", "formats"]),
     ("simulate", &["time", "event"]),
     ("metrics", &["time", "event", "config", "engine", "formats"]),
     ("report", &["time", "event", "config", "engine", "formats", "metrics"]),
-    ("runtime", &["time", "event", "config", "engine", "formats", "metrics", "report"]),
+    ("runtime", &["time", "event", "config", "engine", "formats", "settings", "metrics", "report"]),
     (
         "cli",
         &[
-            "time", "event", "config", "engine", "formats", "simulate", "metrics", "report",
-            "runtime",
+            "time", "event", "config", "engine", "formats", "settings", "simulate", "metrics",
+            "report", "runtime",
         ],
     ),
 ];

@@ -257,7 +257,7 @@ fn what_comes_after_the_settling_is_late_and_changes_nothing_else() {
         let orphans = |summary: &Value| number(summary, "events.orphan");
         let forgotten = orphans(&summary) - orphans(&whole_summary);
         assert_eq!(held(&before) - held(&after), late + forgotten, "seed {seed}");
-        let changed = ["final", "revision", "abused_at"];
+        let changed = ["final", "revision", "abused_at", "truth"];
         // A late severity or source is late as well; simulated ones add none.
         assert_eq!(without(&before, &changed), without(&after, &changed), "seed {seed}");
         let accepted = number(&whole_summary, "events.accepted");

@@ -45,8 +45,8 @@ fn records_have_all_fields_in_their_order() {
     const FIELDS: &str = "exposure_id workflow credential_id source location severity owner state \
         revision final clock clock_skew exposed_at exposed_at_quality detected_at triaged_at \
         presented_at opened_at decided_at contained_at abused_at durations_ms band attacker_first \
-        detections recommendation confidence reviewer verdict action final_action \
-        further_decisions agreed ai_acted_first hollow effective";
+        detections recommendation confidence summary_words reviewer verdict action final_action \
+        further_decisions agreed batch_id rationale_digest truth ai_acted_first hollow effective";
     let expected: Vec<&str> = FIELDS.split_whitespace().collect();
     for case in CASES.iter() {
         for line in case.out.text("windows.ndjson").lines() {
@@ -183,7 +183,7 @@ fn metrics_agree_with_the_summary() {
         for sample in &case.scrape.samples {
             for name in sample.labels.keys() {
                 let known = "action alert awaiting band kind le quality reason result severity \
-                             source stage transition type verdict version workflow";
+                             signal source stage transition type verdict version workflow";
                 assert!(known.split(' ').any(|label| label == name), "label {name}");
             }
         }

@@ -52,8 +52,8 @@ fn name(exposure: ExposureId<'_>) -> Name {
 
 fn said(output: Output<'_>) -> Said {
     match output {
-        Output::Window { window, is_final: false } => Said::Window(Box::new(window.into())),
-        Output::Window { window, is_final: true } => Said::Final(Box::new(window.into())),
+        Output::Window { window, is_final: false, .. } => Said::Window(Box::new(window.into())),
+        Output::Window { window, is_final: true, .. } => Said::Final(Box::new(window.into())),
         Output::Retracted { exposure } => Said::Retracted(name(exposure)),
         Output::Alert { exposure, window, alert, transition } => {
             if let Some(window) = window {

@@ -10,6 +10,7 @@
 pub(crate) mod hostile;
 pub(crate) mod live;
 pub(crate) mod made;
+pub(crate) mod oversight;
 pub(crate) mod record;
 pub(crate) mod summary;
 

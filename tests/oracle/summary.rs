@@ -12,6 +12,7 @@ use shutterlag::event::Workflow;
 use shutterlag::time::Timestamp;
 
 use super::Ledger;
+use super::oversight;
 use super::record::{Advice, Decision, Record};
 
 const FASTEST_MS: i64 = 540_000;
@@ -110,6 +111,7 @@ pub(crate) fn summary(ledger: &Ledger, asked: &Asked) -> Value {
                 "caught": count(&|window| window.figures.seeded_case_caught == Some(true)),
                 "missed": count(&|window| window.figures.seeded_case_caught == Some(false)),
             },
+            "reviewers": oversight::reviewers(windows, asked),
         },
         "effective_review_rate": (owed > 0).then(|| effective as f64 / owed as f64),
     })
@@ -248,15 +250,15 @@ fn survival(windows: &[Record], asked: &Asked) -> Value {
 }
 
 /// One decided window, as its reviewer's reviews are gone through.
-struct Review<'r> {
+pub(super) struct Review<'r> {
     /// Its place among the windows.
-    at: usize,
-    window: &'r Record,
-    decision: &'r Decision,
+    pub(super) at: usize,
+    pub(super) window: &'r Record,
+    pub(super) decision: &'r Decision,
 }
 
 impl Review<'_> {
-    fn decided_ms(&self) -> i64 {
+    pub(super) fn decided_ms(&self) -> i64 {
         self.decision.decided_at.as_millis()
     }
 
@@ -273,8 +275,8 @@ impl Review<'_> {
     }
 }
 
-/// The certificates of every decided window, by its place among the windows.
-fn reasons(windows: &[Record], asked: &Asked) -> BTreeMap<usize, BTreeSet<&'static str>> {
+/// Every reviewer's reviews in order.
+pub(super) fn by_reviewer(windows: &[Record]) -> BTreeMap<&str, Vec<Review<'_>>> {
     let mut reviewers: BTreeMap<&str, Vec<Review<'_>>> = BTreeMap::new();
     for (at, window) in windows.iter().enumerate() {
         if let Some(decision) = &window.decision {
@@ -282,13 +284,20 @@ fn reasons(windows: &[Record], asked: &Asked) -> BTreeMap<usize, BTreeSet<&'stat
             reviewers.entry(&decision.reviewer).or_default().push(review);
         }
     }
-    let mut found = BTreeMap::new();
     for reviews in reviewers.values_mut() {
         reviews.sort_by_key(|review| {
             let Record { workflow, credential_id, detected_at, .. } = review.window;
             let exposure_id = format!("{workflow}/{credential_id}/{}", detected_at.as_millis());
             (review.decided_ms(), exposure_id)
         });
+    }
+    reviewers
+}
+
+/// The certificates of every decided window, by its place among the windows.
+fn reasons(windows: &[Record], asked: &Asked) -> BTreeMap<usize, BTreeSet<&'static str>> {
+    let mut found = BTreeMap::new();
+    for reviews in by_reviewer(windows).values() {
         for n in 0..reviews.len() {
             found.insert(reviews[n].at, of_one(reviews, n, asked));
         }
@@ -321,11 +330,15 @@ fn of_one(reviews: &[Review<'_>], n: usize, asked: &Asked) -> BTreeSet<&'static 
 
 /// Whether there was less time than reading takes; without a floor nobody can say.
 fn impossible_reading(reviews: &[Review<'_>], n: usize) -> bool {
+    attention(reviews, n).is_some_and(|(attention, floor)| attention < floor)
+}
+
+/// Attention and floor of a case, or of the batch that it belongs to.
+pub(super) fn attention(reviews: &[Review<'_>], n: usize) -> Option<(i64, i64)> {
     match &reviews[n].decision.batch_id {
         None => alone(reviews, n),
         Some(batch) => together(reviews, batch),
     }
-    .is_some_and(|(attention, floor)| attention < floor)
 }
 
 /// Attention and floor of a case decided by itself.
@@ -346,13 +359,13 @@ fn together(reviews: &[Review<'_>], batch: &String) -> Option<(i64, i64)> {
         .collect();
     let cases = || members.iter().map(|at| &reviews[*at]);
     // A floor needs advice with words in it; any advice begins the batch.
-    let floors: i64 = cases().filter_map(Review::floor_ms).sum();
+    let floors: Vec<i64> = cases().filter_map(Review::floor_ms).collect();
     let presented = cases().filter_map(Review::presented_ms).min()?;
     // What was decided before the first of the batch is outside of it.
     let previous = members[0].checked_sub(1).map(|previous| reviews[previous].decided_ms());
     let last = reviews[*members.last()?].decided_ms();
     let from = presented.max(previous.unwrap_or(presented));
-    Some((last - from, floors))
+    (!floors.is_empty()).then(|| (last - from, floors.iter().sum()))
 }
 
 /// Every place in which `got` is not `wanted`.

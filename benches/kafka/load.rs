@@ -1,0 +1,101 @@
+//! What the benches have in common: input, figures of a running program.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::client::{Client, Sent};
+use crate::program::{Config, Program};
+
+pub(crate) const PARTITIONS: i32 = 4;
+
+/// A number from the environment.
+pub(crate) fn number(name: &str, default: usize) -> usize {
+    std::env::var(name).ok().map_or(default, |text| text.parse().unwrap())
+}
+
+/// Writes simulated events, keyed by credential, to a new topic.
+pub(crate) fn simulated(client: &Client, topic: &str, events: usize) {
+    let simulated = Command::new(env!("CARGO_BIN_EXE_shutterlag"))
+        .args(["simulate", "--seed", "3", "--start", "2026-06-01T00:00:00Z", "--events"])
+        .arg(events.to_string())
+        .output()
+        .unwrap();
+    assert!(simulated.status.success());
+    client.create(topic, PARTITIONS, &[]);
+    let lines = simulated.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    client.write(
+        topic,
+        lines.map(|line| {
+            let event: Value = serde_json::from_slice(line).unwrap();
+            Sent::new(event["credential_id"].as_str().unwrap(), line)
+        }),
+    );
+}
+
+/// Records of a topic.
+pub(crate) fn size(client: &Client, topic: &str) -> i64 {
+    client.ends(topic, "read_committed").values().sum()
+}
+
+/// Waits until a group has committed all of a topic, and returns when it had
+/// committed its first record, and how many that were.
+pub(crate) fn until_read(client: &Client, group: &str, topic: &str) -> (Instant, i64) {
+    let end = size(client, topic);
+    let mut first = None;
+    loop {
+        let committed: i64 =
+            client.committed(group, topic).values().map(|offset| (*offset).max(0)).sum();
+        if committed > 0 && first.is_none() {
+            first = Some((Instant::now(), committed));
+        }
+        if let Some(first) = first.filter(|_| committed >= end) {
+            return first;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A metric's value, summed over its labels that hold `label`.
+pub(crate) fn metric(program: &Program, name: &str, label: &str) -> f64 {
+    let (_, exposition) = program.get("/metrics").unwrap();
+    exposition
+        .lines()
+        .filter(|line| line.starts_with(name) && line.contains(label))
+        .filter(|line| matches!(line.as_bytes()[name.len()], b' ' | b'{'))
+        .map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
+        .sum()
+}
+
+/// The bucket of `shutterlag_commit_duration_seconds` below which half of the
+/// windows stage's commits lie.
+pub(crate) fn median_commit(program: &Program) -> String {
+    let (_, exposition) = program.get("/metrics").unwrap();
+    let prefix = "shutterlag_commit_duration_seconds_bucket{";
+    let buckets: Vec<(String, f64)> = exposition
+        .lines()
+        .filter(|line| line.starts_with(prefix) && line.contains("stage=\"windows\""))
+        .map(|line| {
+            let bound = line.split("le=\"").nth(1).unwrap().split('"').next().unwrap();
+            (bound.to_owned(), line.rsplit(' ').next().unwrap().parse().unwrap())
+        })
+        .collect();
+    let all = buckets.last().map_or(0.0, |(_, count)| *count);
+    let median = buckets.iter().find(|(_, count)| *count >= all / 2.0);
+    format!("≤ {} s (of {all})", median.map_or("?", |(bound, _)| bound))
+}
+
+/// A configuration that reads `topic` straight into the windows.
+pub(crate) fn prekeyed(config: Config, topic: &str) -> Config {
+    let mut config = config;
+    config
+        .without_sources()
+        .source(topic, "native", true)
+        .set("windows.settle", "10m")
+        .set("windows.orphan_timeout", "24h")
+        .set("topics.partitions", i64::from(PARTITIONS))
+        .set("kafka.session_timeout", "10s")
+        .set("kafka.transaction_timeout", "8s");
+    config
+}

@@ -1,0 +1,60 @@
+//! `shutterlag run` against a real Apache Kafka on the same machine.
+//!
+//! ```sh
+//! tests/live/run --list >/dev/null    # fetches the broker, once
+//! SHUTTERLAG_LIVE_JARS=$PWD/target/live/jars cargo bench --features live --bench kafka -- throughput
+//! ```
+//!
+//! One or more of `throughput`, `restore`, `deadlines`, `soak`; all without an
+//! argument. Everything runs on whatever cores there are, the broker included, so
+//! read the ratios within one run.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a bench that cannot go on has failed"
+)]
+#![expect(clippy::disallowed_methods, reason = "a bench measures real time")]
+
+#[path = "../../tests/live/broker.rs"]
+#[allow(dead_code, reason = "the tests use more of it")]
+mod broker;
+#[path = "../../tests/live/client.rs"]
+#[allow(dead_code, reason = "the tests use more of it")]
+mod client;
+mod deadlines;
+#[path = "../../tests/live/guard.rs"]
+#[allow(dead_code, reason = "the tests use more of it")]
+mod guard;
+mod load;
+#[path = "../../tests/live/program.rs"]
+#[allow(dead_code, reason = "the tests use more of it")]
+mod program;
+#[path = "../../tests/replay/mod.rs"]
+mod replay;
+mod restore;
+#[path = "../../tests/live/scratch.rs"]
+#[allow(dead_code, reason = "the tests use more of it")]
+mod scratch;
+mod soak;
+mod throughput;
+
+use broker::Broker;
+
+fn main() {
+    let chosen: Vec<String> =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|chosen| chosen == name);
+    type Bench = fn(&Broker);
+    let benches: [(&str, Bench); 4] = [
+        ("throughput", throughput::run),
+        ("restore", restore::run),
+        ("deadlines", deadlines::run),
+        ("soak", soak::run),
+    ];
+    for (name, run) in benches.into_iter().filter(|(name, _)| wanted(name)) {
+        println!("== {name}");
+        let broker = Broker::start();
+        run(&broker);
+    }
+}

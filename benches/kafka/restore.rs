@@ -1,0 +1,104 @@
+//! A million open windows: restored after a stop, a crash and a handover.
+
+use std::time::{Duration, Instant};
+
+use shutterlag::time::Timestamp;
+
+use crate::broker::Broker;
+use crate::client::{Client, Sent};
+use crate::load;
+use crate::program::{Config, Program, READY};
+
+pub(crate) fn run(broker: &Broker) {
+    let client = Client::new(broker.address());
+    let windows = load::number("SHUTTERLAG_BENCH_WINDOWS", 1_000_000);
+    client.create("leaks", load::PARTITIONS, &[]);
+    client.write("leaks", (0..windows).map(leak));
+    let config = load::prekeyed(Config::new(broker, "r"), "leaks");
+    let one = config.instance("one");
+
+    let mut program = Program::start(&one);
+    load::until_read(&client, "r.windows", "leaks");
+    program.until_ready(READY);
+    program.stop();
+
+    let mut program = Program::start(&one);
+    until_held(&mut program, windows);
+    // Partitions are restored side by side: each tells the length of all.
+    let seconds = load::metric(&program, "shutterlag_restore_duration_seconds_sum", "")
+        / load::metric(&program, "shutterlag_restore_duration_seconds_count", "");
+    let ready = program.age().as_secs_f64();
+    println!(
+        "stop and start: {windows} windows in {seconds:.2} s, {:.0}/s; ready after {ready:.2} s",
+        windows as f64 / seconds
+    );
+
+    program.kill();
+    let mut program = Program::start(&one);
+    until_held(&mut program, windows);
+    println!("kill -9 and start again: ready after {:.2} s", program.age().as_secs_f64());
+
+    let other = config.instance("two");
+    let mut second = Program::start(&other);
+    second.until_ready(READY);
+    std::thread::sleep(Duration::from_secs(10));
+    let shared = held(&second);
+    let began = Instant::now();
+    // A static member keeps its partitions for a session, so that a restart moves
+    // nothing: the handover waits for that.
+    program.stop();
+    until_held(&mut second, windows);
+    println!(
+        "graceful end of one of two: the other had {shared} and has all after {:.2} s",
+        began.elapsed().as_secs_f64()
+    );
+    second.stop();
+
+    let mut first = Program::start(&config);
+    until_held(&mut first, windows);
+    let mut second = Program::start(&config);
+    second.until_ready(READY);
+    std::thread::sleep(Duration::from_secs(10));
+    let shared = held(&second);
+    let began = Instant::now();
+    first.stop();
+    until_held(&mut second, windows);
+    println!(
+        "the same without instance: the other had {shared} and has all after {:.2} s",
+        began.elapsed().as_secs_f64()
+    );
+    let mut first = Program::start(&config);
+    first.until_ready(READY);
+    std::thread::sleep(Duration::from_secs(10));
+    let began = Instant::now();
+    second.kill();
+    until_held(&mut first, windows);
+    println!(
+        "kill -9 of one of two without instance: the other has all after {:.2} s \
+         (session timeout 10 s)",
+        began.elapsed().as_secs_f64()
+    );
+    first.stop();
+}
+
+fn leak(number: usize) -> Sent {
+    let credential = format!("cred-{number:032x}");
+    let time = Timestamp::from_millis(1_790_000_000_000 + number as i64);
+    let value = format!(
+        r#"{{"type":"leak.detected","id":"{number:08x}-0000-4000-8000-000000000000","time":"{time}","credential_id":"{credential}","source":"scanner","severity":"high","owner":"team-payments@example.org","location":"github"}}"#
+    );
+    Sent::new(credential, value)
+}
+
+fn held(program: &Program) -> usize {
+    load::metric(program, "shutterlag_state_credentials", "") as usize
+}
+
+fn until_held(program: &mut Program, windows: usize) {
+    program.until_ready(READY);
+    let began = Instant::now();
+    while held(program) < windows {
+        assert!(began.elapsed() < READY, "{} of {windows}", held(program));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

@@ -1,0 +1,140 @@
+//! `shutterlag check` as its users see it: exit status, both outputs.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+const CANARY: &str = "canary-0123456789abcdef";
+
+/// Runs `check` on `text`, in an environment that holds nothing else for it.
+fn check(text: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.toml");
+    fs::write(&path, text).unwrap();
+    Command::new(env!("CARGO_BIN_EXE_shutterlag"))
+        .env_clear()
+        .envs(environment.iter().copied())
+        .args(["check", "--config"])
+        .arg(path)
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+fn example() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/shutterlag.toml");
+    fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn a_good_configuration_is_printed_as_one_with_its_topics() {
+    let first = check(&example(), &[], &[]);
+    assert_eq!(first.status.code(), Some(0), "{}", text(&first.stderr));
+    assert!(first.stderr.is_empty());
+    let printed = text(&first.stdout);
+    for expected in
+        ["leak-detections", "source, github", "shutterlag.dead-letters", "settle = \"10m\""]
+    {
+        assert!(printed.contains(expected), "{expected}: {printed}");
+    }
+    // Read again, it says the same, but for the file's name.
+    let second = check(printed, &[], &[]);
+    let without_name = |output: &Output| text(&output.stdout).lines().skip(1).collect::<String>();
+    assert_eq!(without_name(&second), without_name(&first));
+}
+
+#[test]
+fn json_is_for_machines_and_the_environment_wins() {
+    let environment =
+        [("SHUTTERLAG__TOPICS__PREFIX", "leaks"), ("SHUTTERLAG__TOPICS__PARTITIONS", "3")];
+    let output = check(&example(), &["--json"], &environment);
+    let printed: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(printed["settings"]["topics"]["partitions"], 3);
+    let names: Vec<&str> =
+        printed["topics"].as_array().unwrap().iter().map(|t| t["name"].as_str().unwrap()).collect();
+    assert_eq!(
+        names,
+        [
+            "leak-detections",
+            "ai-triage",
+            "human-decisions",
+            "leaks.events",
+            "leaks.state",
+            "leaks.windows",
+            "leaks.alerts",
+            "leaks.reviews",
+            "leaks.findings",
+            "leaks.dead-letters"
+        ]
+    );
+}
+
+#[test]
+fn a_bad_configuration_ends_with_1_and_one_line_for_each_fault() {
+    for (config, environment, expected) in [
+        ("", &[][..], &["a.toml: kafka.brokers: no broker", "a.toml: sources: no topic"][..]),
+        (
+            "[kafka]\nbroker = \"a:1\"",
+            &[],
+            &["a.toml:2:1: unknown field `broker`, expected one of `brokers`"],
+        ),
+        ("[intake]\nworkers = \"two\"", &[], &["a.toml:2:11: expected a whole number, found text"]),
+        ("[intake]\nworkers = ", &[], &["a.toml:2:"]),
+        (
+            "",
+            &[("SHUTTERLAG__KAFKA__BROKER", "a:1")],
+            &["shutterlag: SHUTTERLAG__KAFKA__BROKER: unknown field"],
+        ),
+        (
+            "kafka = { brokers = \"a:1\", librdkafka = { linger.mss = 5 } }\nsources = [{ topic = \"a\" }]",
+            &[],
+            &["librdkafka.\"linger.mss\": librdkafka knows no such option"],
+        ),
+    ] {
+        let output = check(config, &[], environment);
+        assert_eq!(output.status.code(), Some(1), "{config}");
+        assert!(output.stdout.is_empty(), "{config}");
+        let lines: Vec<&str> = text(&output.stderr).lines().collect();
+        assert_eq!(lines.len(), expected.len(), "{lines:?}");
+        for (line, part) in lines.iter().zip(expected) {
+            assert!(line.starts_with("shutterlag: ") && line.contains(part), "{line}");
+        }
+    }
+    let missing = check("", &["--json", "--config"], &[]);
+    assert_eq!(missing.status.code(), Some(2), "a usage error");
+}
+
+#[test]
+fn nothing_that_is_printed_holds_a_secret() {
+    let config = format!(
+        "sources = [{{ topic = \"leaks\" }}]\n[kafka]\nbrokers = \"a:1\"\n[kafka.security]\n\
+         protocol = \"sasl_ssl\"\n[kafka.security.sasl]\nmechanism = \"OAUTHBEARER\"\n\
+         client_id = \"c\"\ntoken_endpoint_url = \"https://a/token\"\nclient_secret = \"{CANARY}\"\n"
+    );
+    let token = [("SHUTTERLAG__HTTP__TOKEN", CANARY)];
+    for arguments in [&[][..], &["--json"]] {
+        let output = check(&config, arguments, &token);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let printed = format!("{}{}", text(&output.stdout), text(&output.stderr));
+        assert!(!printed.contains("canary"), "{printed}");
+        assert_eq!(printed.matches("(hidden)").count(), 2, "{printed}");
+    }
+    for wrong in [
+        format!("{config}scope = [\"{CANARY}\"]"),
+        format!("{config}client_secret = \"{CANARY}\""),
+        format!("{config}[kafka.librdkafka]\n\"linger.ms\" = \"{CANARY}\""),
+        config.replace("OAUTHBEARER", CANARY),
+        config.replace("\"https://a/token\"", CANARY),
+    ] {
+        let output = check(&wrong, &[], &token);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(!text(&output.stderr).is_empty());
+        assert!(!text(&output.stderr).contains("canary"), "{}", text(&output.stderr));
+    }
+}

@@ -1,0 +1,235 @@
+//! The live runtime from end to end, on librdkafka's mock cluster: records in,
+//! ledger, alerts and dead letters out, no secret anywhere.
+//!
+//! A mock neither stores transactional positions, which the windows need to know
+//! that the intake holds nothing back, nor hides what is aborted. So the two stages
+//! run without transactions here, and with them the windows alone; what is promised
+//! about crashes is tested on a real broker, by `tests/live/run`.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::disallowed_methods, reason = "a live run lives in real time")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::Message;
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::{Offset, TopicPartitionList};
+use serde_json::Value;
+use shutterlag::config::OversightConfig;
+use shutterlag::formats::Identity;
+use shutterlag::metrics::{Metrics, Pipeline};
+use shutterlag::runtime::kafka::{self, Shared, Tokens};
+use shutterlag::settings::Settings;
+use shutterlag::time::Timestamp;
+
+const PARTITIONS: i32 = 2;
+const CANARY: &str = "canary-7f3b-secret";
+
+fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap())
+}
+
+/// `[kafka]` and `[[sources]]` of the two ways to run.
+const INTAKE_AND_WINDOWS: [&str; 2] = [
+    "delivery = \"at_least_once\"",
+    "[[sources]]\ntopic = \"leaks\"\n[[sources]]\ntopic = \"scans\"\nformat = \"gitleaks\"",
+];
+const WINDOWS_ALONE: [&str; 2] =
+    ["delivery = \"exactly_once\"", "[[sources]]\ntopic = \"leaks\"\nprekeyed = true"];
+
+fn settings(brokers: &str, [kafka, sources]: [&str; 2]) -> Settings {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("shutterlag.toml");
+    let text = format!(
+        "[kafka]\nbrokers = \"{brokers}\"\ninstance = \"a\"\n{kafka}\n\
+         [topics]\nprefix = \"s\"\npartitions = {PARTITIONS}\ncreate = false\n{sources}\n\
+         [windows]\nworkers = 2\nsettle = \"1s\"\n[http]\nlisten = \"off\"\n"
+    );
+    fs::write(&file, text).unwrap();
+    Settings::load(&file, std::iter::empty::<(std::ffi::OsString, std::ffi::OsString)>()).unwrap()
+}
+
+/// Events of a moment ago: a decided and contained case, an open one, and what
+/// nobody can use.
+fn records() -> Vec<(&'static str, String)> {
+    let at = |seconds_ago: i64| Timestamp::from_millis(now().as_millis() - seconds_ago * 1000);
+    let event = |kind: &str, id: &str, credential: &str, ago: i64, rest: &str| {
+        let time = at(ago);
+        format!(
+            r#"{{"type":"{kind}","id":"{id}","time":"{time}","credential_id":"{credential}"{rest}}}"#
+        )
+    };
+    let decision = r#","reviewer":"reviewer-03","action":"revoke","verdict":"approve""#;
+    vec![
+        ("leaks", event("leak.detected", "1", "closed", 400, "")),
+        ("leaks", event("triage.completed", "2", "closed", 390, r#","recommendation":"revoke""#)),
+        ("leaks", event("decision.made", "3", "closed", 300, decision)),
+        ("leaks", event("decision.made", "3", "closed", 300, decision)),
+        ("leaks", event("credential.contained", "4", "closed", 200, r#","method":"revoked""#)),
+        ("leaks", event("leak.detected", "5", "open", 600, "")),
+        ("leaks", format!(r#"{{"type":"leak.detected","id":"6","secret":"{CANARY}""#)),
+        (
+            "scans",
+            format!(
+                r#"{{"RuleID":"generic-api-key","Secret":"{CANARY}","Match":"key={CANARY}","File":"a.txt","Commit":"","Fingerprint":"a.txt:generic-api-key:1"}}"#
+            ),
+        ),
+    ]
+}
+
+/// All records of a topic so far, key and value as text.
+fn read(brokers: &str, topic: &str) -> Vec<(String, Option<String>)> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", brokers)
+        .set("group.id", "reader")
+        .set("enable.partition.eof", "true")
+        .create()
+        .unwrap();
+    let mut list = TopicPartitionList::new();
+    for partition in 0..PARTITIONS {
+        list.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
+    }
+    consumer.assign(&list).unwrap();
+    let (mut ends, mut records) = (0, Vec::new());
+    while ends < PARTITIONS {
+        match consumer.poll(Duration::from_secs(10)).unwrap() {
+            Ok(message) => {
+                let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+                let key = message.key().map(text).unwrap_or_default();
+                records.push((key, message.payload().map(text)));
+            }
+            Err(KafkaError::PartitionEOF(_)) => ends += 1,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    records
+}
+
+/// The last record of each key.
+fn compacted(records: Vec<(String, Option<String>)>) -> BTreeMap<String, Value> {
+    let last: BTreeMap<_, _> = records.into_iter().collect();
+    last.into_iter()
+        .filter_map(|(key, value)| Some((key, serde_json::from_str(&value?).unwrap())))
+        .collect()
+}
+
+#[test]
+fn records_of_any_format_become_windows_alerts_and_dead_letters() {
+    run(INTAKE_AND_WINDOWS, 3);
+}
+
+#[test]
+fn keyed_records_become_windows_alerts_and_dead_letters() {
+    run(WINDOWS_ALONE, 2);
+}
+
+fn run(way: [&str; 2], windows: usize) {
+    let cluster = MockCluster::new(1).unwrap();
+    let brokers = cluster.bootstrap_servers();
+    for topic in ["leaks", "scans"] {
+        cluster.create_topic(topic, PARTITIONS, 1).unwrap();
+    }
+    let settings = settings(&brokers, way);
+    for (_, topic) in settings.topics.all() {
+        cluster.create_topic(&topic, PARTITIONS, 1).unwrap();
+    }
+    let producer: BaseProducer =
+        ClientConfig::new().set("bootstrap.servers", &brokers).create().unwrap();
+    for (topic, value) in records() {
+        let key = serde_json::from_str::<Value>(&value).ok();
+        let key = key.as_ref().and_then(|event| event["credential_id"].as_str()).unwrap_or("none");
+        let partition = i32::from(key == "open");
+        let record = BaseRecord::to(topic).payload(&value).key(key).partition(partition);
+        producer.send(record).unwrap();
+    }
+    producer.flush(Duration::from_secs(10)).unwrap();
+
+    kafka::check(&settings, &Tokens::default()).unwrap();
+    let metrics = Metrics::new().unwrap();
+    let shared = Arc::new(Shared {
+        settings,
+        oversight: OversightConfig::default(),
+        identity: Identity::new(b"an identity key for tests").unwrap(),
+        pipeline: Pipeline::register(&metrics, now()).unwrap(),
+        metrics: Arc::new(metrics),
+        health: Arc::default(),
+        standings: Arc::default(),
+        tokens: Tokens::default(),
+    });
+    let stop = Arc::new(AtomicBool::new(false));
+    let prepared = kafka::prepare(&shared, &stop);
+    let running = {
+        let (shared, stop) = (Arc::clone(&shared), Arc::clone(&stop));
+        std::thread::spawn(move || kafka::run(&shared, prepared, &stop))
+    };
+
+    // Until the closed window is final, and the open one has been called overdue.
+    let began = Instant::now();
+    let ledger = loop {
+        let ledger = compacted(read(&brokers, "s.windows"));
+        let final_one = ledger.values().any(|record| record["final"] == true);
+        let alerts = read(&brokers, "s.alerts");
+        if final_one
+            && ledger.len() == windows
+            && alerts.iter().any(|(key, _)| key.contains("Overdue"))
+        {
+            break ledger;
+        }
+        assert!(!running.is_finished(), "{:?}", running.join());
+        let late = began.elapsed() > Duration::from_secs(60);
+        assert!(
+            !late,
+            "{ledger:?} {:?}",
+            shared.health.report(now(), shutterlag::time::Span::from_secs(60))
+        );
+        std::thread::sleep(Duration::from_millis(200));
+    };
+    stop.store(true, Ordering::Release);
+    running.join().unwrap().unwrap();
+
+    let of = |credential: &str| {
+        ledger.values().find(|record| record["credential_id"] == credential).unwrap()
+    };
+    assert_eq!(of("closed")["durations_ms"]["time_to_review"], 100_000);
+    assert_eq!(
+        (&of("closed")["state"], &of("closed")["band"]),
+        (&"closed".into(), &"ahead".into())
+    );
+    assert_eq!(of("closed")["revision"], 4);
+    assert_eq!(of("closed")["hollow"], Value::Null, "nobody has judged it");
+    assert!(of("closed")["reviewer"].as_str().unwrap().starts_with("reviewer-"));
+    assert_ne!(of("closed")["reviewer"], "reviewer-03");
+    assert_eq!(of("open")["state"], "open");
+
+    let letters = compacted(read(&brokers, "s.dead-letters"));
+    let [letter] = &letters.values().collect::<Vec<_>>()[..] else { panic!("{letters:#?}") };
+    assert_eq!(letter["reason"], "truncated");
+    assert_eq!(letter["origin"]["topic"], "leaks");
+    // After five events of the closed case, one of them sent twice.
+    assert_eq!(letter["origin"]["offset"], 5);
+
+    for (_, topic) in shared.settings.topics.all() {
+        for record in read(&brokers, &topic) {
+            assert!(!format!("{record:?}").contains(CANARY), "{topic}: {record:?}");
+        }
+    }
+    let exposition = String::from_utf8(shared.metrics.encode().unwrap()).unwrap();
+    assert!(!exposition.contains(CANARY));
+    for wanted in [
+        "shutterlag_events_duplicate_total 1",
+        "shutterlag_events_rejected_total{reason=\"truncated\"} 1",
+        "shutterlag_verdicts_total{verdict=\"approve\",workflow=\"secret_exposure\"} 1",
+        "le=\"120\"} 1",
+    ] {
+        assert!(exposition.contains(wanted), "{wanted}\n{exposition}");
+    }
+}

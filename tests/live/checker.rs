@@ -1,0 +1,305 @@
+//! The judge: what a run wrote, against what a replay says of the same events.
+//!
+//! Invariants: it knows nothing of how the program works, only what may stand
+//! in its topics ([`judge_ledger`], [`judge_alerts`]). Every fault is told, not
+//! the first alone. Where a live run may differ from a replay is listed in
+//! [`compare`], and nowhere else.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::client::Record;
+use crate::input::{Arrival, Expected};
+use crate::replay::fields;
+
+/// What is wrong with a run's output.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Fault {
+    /// Not a record of the ledger, or of alerts.
+    Unreadable { at: At, why: String },
+    /// Under another key than its own name.
+    Misfiled { at: At, exposure: String },
+    /// The records of one key in several partitions.
+    Scattered { exposure: String, partitions: Vec<i32> },
+    /// The same again.
+    Twice { at: At, exposure: String },
+    /// Made of fewer events than before.
+    Backwards { at: At, exposure: String, from: u64, to: u64 },
+    /// Something was said after the last word.
+    AfterFinal { at: At, exposure: String },
+    /// A tombstone where nothing is.
+    NothingToVoid { at: At, exposure: String },
+    /// The replay has this window, the run has not.
+    Missing { exposure: String },
+    /// The run has this window, the replay has not.
+    Unexpected { exposure: String },
+    /// The last record has other fields, or in another order.
+    Shape { exposure: String, found: Vec<String> },
+    /// The last record says something else.
+    Differs { exposure: String, field: String, expected: Value, found: Value },
+    /// A transition that does not follow from the one before.
+    Transition { at: At, alert: String, exposure: String, state: String },
+    /// It fires at the end and should not, or the other way round.
+    Firing { alert: String, exposure: String, expected: bool },
+}
+
+/// Where a record stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct At {
+    partition: i32,
+    offset: i64,
+}
+
+impl At {
+    fn of(record: &Record) -> At {
+        At { partition: record.partition, offset: record.offset }
+    }
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "partition {} offset {}", self.partition, self.offset)
+    }
+}
+
+/// What the ledger holds after all.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    /// The last record of each window that was not voided, and its text.
+    pub(crate) latest: BTreeMap<String, (Value, String)>,
+    pub(crate) faults: Vec<Fault>,
+}
+
+/// The history of one key.
+#[derive(Debug, Default)]
+struct History {
+    partitions: BTreeSet<i32>,
+    /// Since the last tombstone; without what depends on the moment.
+    said: Vec<Value>,
+}
+
+/// Reads a ledger from its first record to its last and holds it against `expected`.
+pub(crate) fn judge_ledger(expected: &Expected, log: &[Record], arrival: Arrival) -> Ledger {
+    let mut ledger = Ledger::default();
+    let mut histories: BTreeMap<String, History> = BTreeMap::new();
+    for record in log {
+        let at = At::of(record);
+        let exposure = record.key_text();
+        let history = histories.entry(exposure.clone()).or_default();
+        history.partitions.insert(record.partition);
+        let Some(bytes) = &record.value else {
+            if ledger.latest.remove(&exposure).is_none() {
+                ledger.faults.push(Fault::NothingToVoid { at, exposure });
+            }
+            history.said.clear();
+            continue;
+        };
+        match parse(bytes) {
+            Ok((value, text)) => {
+                if value["exposure_id"] != exposure.as_str() {
+                    ledger.faults.push(Fault::Misfiled { at, exposure });
+                    continue;
+                }
+                ledger.faults.extend(follows(at, &exposure, &value, history, arrival));
+                ledger.latest.insert(exposure, (value, text));
+            }
+            Err(why) => ledger.faults.push(Fault::Unreadable { at, why }),
+        }
+    }
+    for (exposure, history) in histories {
+        if history.partitions.len() > 1 {
+            let partitions = history.partitions.into_iter().collect();
+            ledger.faults.push(Fault::Scattered { exposure, partitions });
+        }
+    }
+    compare_all(expected, &mut ledger);
+    ledger
+}
+
+fn parse(bytes: &[u8]) -> Result<(Value, String), String> {
+    let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+    let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    if !value.is_object() || value["revision"].as_u64().is_none() {
+        return Err(format!("no record of a window: {text}"));
+    }
+    Ok((value, text.to_owned()))
+}
+
+/// What is wrong with a record as the next one of its key.
+fn follows(
+    at: At,
+    exposure: &str,
+    value: &Value,
+    history: &mut History,
+    arrival: Arrival,
+) -> Option<Fault> {
+    let mut timeless = value.clone();
+    timeless.as_object_mut().unwrap().remove("attacker_first");
+    let revision = |value: &Value| value["revision"].as_u64().unwrap();
+    let exposure = exposure.to_owned();
+    let fault = history.said.last().and_then(|before| {
+        let (from, to) = (revision(before), revision(value));
+        // With events in order a window never comes to what it was before. When
+        // one arrives late it may: a closing that was not known yet, or a
+        // detection, takes events away from an older window.
+        let again = match arrival {
+            Arrival::Ordered => history.said.contains(&timeless),
+            Arrival::Disturbed => *before == timeless,
+        };
+        if again {
+            Some(Fault::Twice { at, exposure })
+        } else if before["final"] == true {
+            Some(Fault::AfterFinal { at, exposure })
+        } else if to < from && arrival == Arrival::Ordered {
+            Some(Fault::Backwards { at, exposure, from, to })
+        } else {
+            None
+        }
+    });
+    history.said.push(timeless);
+    fault
+}
+
+fn compare_all(expected: &Expected, ledger: &mut Ledger) {
+    let mut unexpected: BTreeSet<&String> = ledger.latest.keys().collect();
+    for text in &expected.windows {
+        let window: Value = serde_json::from_str(text).unwrap();
+        let exposure = window["exposure_id"].as_str().unwrap().to_owned();
+        match ledger.latest.get(&exposure) {
+            Some((found, found_text)) => {
+                unexpected.remove(&exposure);
+                let names = fields(found_text);
+                if names == fields(text) {
+                    ledger.faults.extend(compare(&exposure, &window, found));
+                } else {
+                    ledger.faults.push(Fault::Shape { exposure, found: names });
+                }
+            }
+            None => ledger.faults.push(Fault::Missing { exposure }),
+        }
+    }
+    let unexpected = unexpected.into_iter().cloned();
+    ledger.faults.extend(unexpected.map(|exposure| Fault::Unexpected { exposure }));
+}
+
+/// The fields in which the last record of a window is not what the replay says.
+fn compare(exposure: &str, expected: &Value, found: &Value) -> Vec<Fault> {
+    let differs = |field: &str| Fault::Differs {
+        exposure: exposure.to_owned(),
+        field: field.to_owned(),
+        expected: expected[field].clone(),
+        found: found[field].clone(),
+    };
+    let right = |field: &str| match field {
+        // Nobody has judged the decision yet; whoever has must have said the same.
+        "hollow" | "effective" => found[field].is_null() || found[field] == expected[field],
+        // The replay's last word is its end of input; live it is a time after closing.
+        "final" => found[field] == false || (found[field] == true && found["state"] == "closed"),
+        // Of an exposure that goes on, it depends on the moment of the record.
+        "attacker_first" if expected["state"] == "open" => earlier(&found[field], &expected[field]),
+        _ => found[field] == expected[field],
+    };
+    let fields = expected.as_object().unwrap().keys();
+    fields.filter(|field| !right(field)).map(|field| differs(field)).collect()
+}
+
+/// Whether `found` can be what was said of the race at a moment before `now`.
+fn earlier(found: &Value, now: &Value) -> bool {
+    let pair =
+        |value: &Value| Some((value["probability"].as_f64()?, value["lower_bound"].as_f64()?));
+    match (pair(found), pair(now)) {
+        (Some((probability, bound)), Some((most, bound_most))) => {
+            (0.0..=most).contains(&probability)
+                && (0.0..=bound_most).contains(&bound)
+                && bound <= probability
+        }
+        // The clocks contradict each other, or did until time had passed.
+        _ => found.is_null(),
+    }
+}
+
+/// The alert that judges a decision among a reviewer's others; not the business
+/// of the stage whose output this checker reads.
+const JUDGED_ELSEWHERE: &str = "HollowApproval";
+
+/// Reads the alerts of a run: each must begin with firing and change turn by
+/// turn, and what fires at the end must be what the replay says fires now. An
+/// alert of a window that is final is over.
+pub(crate) fn judge_alerts(expected: &Expected, log: &[Record], ledger: &Ledger) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let mut states: BTreeMap<(String, String), (String, String)> = BTreeMap::new();
+    let mut partitions: BTreeMap<String, BTreeSet<i32>> = BTreeMap::new();
+    for record in log {
+        let at = At::of(record);
+        let value: Value = match record.value.as_deref().map(serde_json::from_slice) {
+            Some(Ok(value)) => value,
+            Some(Err(error)) => {
+                faults.push(Fault::Unreadable { at, why: error.to_string() });
+                continue;
+            }
+            None => {
+                faults.push(Fault::Unreadable { at, why: "no value".to_owned() });
+                continue;
+            }
+        };
+        let text = |field: &str| value[field].as_str().unwrap_or_default().to_owned();
+        let (alert, exposure, state) = (text("alert"), text("exposure_id"), text("state"));
+        partitions.entry(exposure.clone()).or_default().insert(record.partition);
+        let before = states.get(&(alert.clone(), exposure.clone()));
+        let follows = match (before.map(|(state, _)| state.as_str()), state.as_str()) {
+            (None | Some("resolved"), "firing") => true,
+            (Some("firing"), "resolved") => before.is_some_and(|(_, at)| *at <= text("at")),
+            _ => false,
+        };
+        if !follows {
+            let (alert, exposure, state) = (alert.clone(), exposure.clone(), state.clone());
+            faults.push(Fault::Transition { at, alert, exposure, state });
+        }
+        states.insert((alert, exposure), (state, text("at")));
+    }
+    for (exposure, partitions) in partitions {
+        if partitions.len() > 1 {
+            let partitions = partitions.into_iter().collect();
+            faults.push(Fault::Scattered { exposure, partitions });
+        }
+    }
+    let found = states.into_iter().filter(|(_, (state, _))| state == "firing");
+    let found: BTreeSet<(String, String)> = found.map(|(subject, _)| subject).collect();
+    let is_final = |exposure: &str| {
+        ledger.latest.get(exposure).is_some_and(|(window, _)| window["final"] == true)
+    };
+    let mut firing = firing(&expected.alerts);
+    firing.retain(|(alert, exposure)| alert != JUDGED_ELSEWHERE && !is_final(exposure));
+    for (alert, exposure) in found.symmetric_difference(&firing) {
+        let (alert, exposure) = (alert.clone(), exposure.clone());
+        let expected = firing.contains(&(alert.clone(), exposure.clone()));
+        faults.push(Fault::Firing { alert, exposure, expected });
+    }
+    faults
+}
+
+/// What fires of windows when all has been said; what is about a reviewer has
+/// no window and comes from another stage.
+fn firing(alerts: &[Value]) -> BTreeSet<(String, String)> {
+    let mut firing = BTreeSet::new();
+    for alert in alerts.iter().filter(|alert| alert["exposure_id"].is_string()) {
+        let text = |field: &str| alert[field].as_str().unwrap().to_owned();
+        let subject = (text("alert"), text("exposure_id"));
+        if text("state") == "firing" {
+            firing.insert(subject);
+        } else {
+            firing.remove(&subject);
+        }
+    }
+    firing
+}
+
+/// Fails with the faults, if there are any.
+#[track_caller]
+pub(crate) fn no_faults(what: &str, faults: &[Fault]) {
+    const SHOWN: usize = 20;
+    let shown: Vec<String> = faults.iter().take(SHOWN).map(|fault| format!("{fault:?}")).collect();
+    assert!(faults.is_empty(), "{what}: {} faults, the first:\n{}", faults.len(), shown.join("\n"));
+}

@@ -1,0 +1,122 @@
+//! What goes in, and what a replay of it says.
+//!
+//! Invariants: the same seed and size give the same story, moved by whole
+//! weeks; every event lies in the past, so that a live run that has caught up
+//! and a replay up to now speak of the same moment.
+
+use std::fs;
+use std::ops::Range;
+use std::path::Path;
+
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan, Unit};
+use serde_json::Value;
+
+use crate::client::Sent;
+use crate::replay::{KEY, Out, Run};
+use crate::scratch;
+
+/// Whether the events of a credential arrive in the order in which they happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// They do; redeliveries come on top.
+    Ordered,
+    /// Some are held up for minutes or hours, and clocks disagree.
+    Disturbed,
+}
+
+/// Events as lines of JSON, in the order of their delivery.
+#[derive(Debug)]
+pub(crate) struct Input {
+    pub(crate) lines: Vec<Vec<u8>>,
+    pub(crate) arrival: Arrival,
+}
+
+impl Input {
+    /// An organisation of last week. About a day of it, whatever the size.
+    pub(crate) fn simulate(seed: u64, events: usize, arrival: Arrival) -> Input {
+        let directory = scratch::directory("input");
+        let file = directory.path().join("events.ndjson");
+        let windows_per_day = (events / 5).max(60);
+        let mut run = Run::program()
+            .args(["simulate", "--seed", &seed.to_string(), "--events", &events.to_string()])
+            .args(["--start", &monday_of_last_week().to_string()])
+            .args(["--windows-per-day", &windows_per_day.to_string()])
+            .args(["--reviewers", &(windows_per_day / 60).max(12).to_string()])
+            .arg("--out")
+            .arg(&file);
+        if arrival == Arrival::Ordered {
+            run = run.args(["--disorder", "0", "--skew", "0"]);
+        }
+        run.go().exits(0);
+        let bytes = fs::read(&file).unwrap();
+        let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        let lines: Vec<Vec<u8>> = lines.map(<[u8]>::to_vec).collect();
+        assert_eq!(lines.len(), events);
+        Input { lines, arrival }
+    }
+
+    /// Some of the events as records, keyed by credential so that those of a
+    /// credential stay in order.
+    pub(crate) fn records(&self, range: Range<usize>) -> impl Iterator<Item = Sent> {
+        self.lines[range].iter().map(|line| Sent::new(credential(line), line.clone()))
+    }
+
+    /// What a replay says of the events, as of now.
+    pub(crate) fn replayed(&self) -> Expected {
+        replay(&self.lines)
+    }
+}
+
+/// What a replay says of `lines`, as of now. All of them must be good.
+pub(crate) fn replay(lines: &[Vec<u8>]) -> Expected {
+    let directory = scratch::directory("replay");
+    let file = directory.path().join("events.ndjson");
+    let out = directory.path().join("out");
+    fs::write(&file, lines.join(&b'\n')).unwrap();
+    Run::replay()
+        .arg(&file)
+        .args(["--strict", "--as-of", &Timestamp::now().to_string()])
+        .arg("--out")
+        .arg(&out)
+        .key(KEY)
+        .go()
+        .exits(0);
+    let expected = Expected::read(&out);
+    assert_eq!(expected.skipped, 0, "events of the future");
+    expected
+}
+
+/// The ledger and the alerts of a replay.
+#[derive(Clone, Debug)]
+pub(crate) struct Expected {
+    /// A record per window, as it was written.
+    pub(crate) windows: Vec<String>,
+    /// A line per transition.
+    pub(crate) alerts: Vec<Value>,
+    skipped: u64,
+}
+
+impl Expected {
+    fn read(out: &Path) -> Expected {
+        let out = Out(out.to_owned());
+        Expected {
+            windows: out.text("windows.ndjson").lines().map(str::to_owned).collect(),
+            alerts: out.lines("alerts.ndjson"),
+            skipped: out.json("summary.json")["events"]["skipped"].as_u64().unwrap(),
+        }
+    }
+}
+
+fn credential(line: &[u8]) -> String {
+    let event: Value = serde_json::from_slice(line).unwrap();
+    event["credential_id"].as_str().unwrap().to_owned()
+}
+
+fn monday_of_last_week() -> Timestamp {
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).start_of_day().unwrap();
+    let since_monday = i64::from(today.weekday().to_monday_zero_offset());
+    let monday = &today - (since_monday + 7).days();
+    assert_eq!(monday.round(Unit::Day).unwrap(), monday);
+    monday.timestamp()
+}

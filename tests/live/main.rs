@@ -1,0 +1,28 @@
+//! The program against a real Apache Kafka.
+//!
+//! `tests/live/run` fetches the broker and starts these tests; without it they
+//! fail and say so. Each test has topics and groups of its own on the shared
+//! broker, or a broker of its own if it stops it.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests are tests")]
+#![expect(clippy::disallowed_methods, reason = "processes and brokers live in real time")]
+
+mod acl;
+mod bad_setup;
+mod broker;
+mod broker_itself;
+mod case;
+mod checker;
+mod checker_itself;
+mod client;
+mod faults;
+mod guard;
+mod input;
+mod poison;
+mod program;
+mod recovery;
+#[path = "../replay/mod.rs"]
+mod replay;
+mod scenarios;
+mod scratch;
+mod tokens;

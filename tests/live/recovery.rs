@@ -1,0 +1,130 @@
+//! How long nothing is processed when an instance goes, and that it is no longer
+//! than it must be. The times are told on standard error.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::broker::Broker;
+use crate::client::{Client, Sent};
+use crate::program::{Config, Program, READY};
+
+/// The session of a member, see `Config::new`, and what may come on top of it.
+const SESSION_AND_MORE: Duration = Duration::from_secs(6 + 3);
+
+/// So many credentials that every partition has some.
+const CREDENTIALS: usize = 48;
+
+struct Course {
+    client: Client,
+    config: Config,
+    wave: usize,
+}
+
+impl Course {
+    fn new(prefix: &str) -> Course {
+        let client = Client::new(Broker::shared().address());
+        client.create(&format!("{prefix}.source"), 4, &[]);
+        Course { client, config: Config::new(Broker::shared(), prefix), wave: 0 }
+    }
+
+    /// An instance, at work.
+    fn start(&mut self, name: Option<&str>) -> Program {
+        let config = name.map(|name| self.config.instance(name));
+        let mut program = Program::start(config.as_ref().unwrap_or(&self.config));
+        program.until_ready(READY);
+        program
+    }
+
+    /// Sends events for all partitions and waits until their windows are in the ledger.
+    fn until_processed(&mut self) {
+        self.wave += 1;
+        let name = |n: usize| format!("wave-{}-{n}", self.wave);
+        let events = (0..CREDENTIALS).map(|n| {
+            let event = json!({
+                "type": "leak.detected",
+                "id": name(n),
+                "time": Timestamp::now().to_string(),
+                "credential_id": name(n),
+            });
+            Sent::new(name(n), event.to_string())
+        });
+        self.client.write(&self.config.topic("source"), events);
+        let missing: BTreeSet<String> = (0..CREDENTIALS).map(name).collect();
+        let began = Instant::now();
+        loop {
+            let ledger = self.client.read(&self.config.topic("windows"));
+            let there = ledger.iter().filter_map(|record| {
+                let value = record.value.as_deref()?;
+                let value: serde_json::Value = serde_json::from_slice(value).unwrap();
+                Some(value["credential_id"].as_str().unwrap().to_owned())
+            });
+            let there: BTreeSet<String> = there.collect();
+            if missing.is_subset(&there) {
+                return;
+            }
+            assert!(began.elapsed() < READY, "{:?}", missing.difference(&there));
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// How long it takes from now on.
+    fn measure(&mut self, what: &str, limit: Duration) {
+        let began = Instant::now();
+        self.until_processed();
+        let took = began.elapsed();
+        let _ =
+            writeln!(std::io::stderr(), "{}: {what}: {} ms", self.config.prefix, took.as_millis());
+        assert!(took < limit, "{what}: {took:?}");
+    }
+}
+
+#[test]
+fn after_a_crash_the_work_goes_on_within_a_session() {
+    let mut course = Course::new("crash");
+    let first = course.start(None);
+    course.until_processed();
+    course.measure("nothing happened", SESSION_AND_MORE);
+    first.kill();
+    // Comes again at once; to the group it is somebody else.
+    let first = Program::start(&course.config);
+    course.measure("crash, restarted without a name", SESSION_AND_MORE);
+    let second = course.start(None);
+    course.until_processed();
+    first.kill();
+    course.measure("crash, another takes over", SESSION_AND_MORE);
+    second.stop();
+}
+
+#[test]
+fn after_a_crash_one_with_a_name_goes_on_at_once() {
+    let mut course = Course::new("crash-named");
+    let first = course.start(Some("first"));
+    course.until_processed();
+    first.kill();
+    let first = Program::start(&course.config.instance("first"));
+    course.measure("crash, restarted with its name", SESSION_AND_MORE);
+    let second = course.start(Some("second"));
+    course.until_processed();
+    first.kill();
+    course.measure("crash, another takes over", SESSION_AND_MORE);
+    second.stop();
+}
+
+#[test]
+fn work_is_handed_over() {
+    const HANDED_OVER: Duration = Duration::from_secs(3);
+    let mut course = Course::new("handover");
+    let first = course.start(None);
+    let second = course.start(None);
+    course.until_processed();
+    let began = Instant::now();
+    first.stop();
+    let took = began.elapsed();
+    let _ = writeln!(std::io::stderr(), "handover: stopping: {} ms", took.as_millis());
+    course.measure("stopped, another takes over", HANDED_OVER);
+    second.stop();
+}

@@ -1,0 +1,454 @@
+//! The second stage as a live run drives it: the same as a replay, in any order of arrival.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+use shutterlag::config::{EngineConfig, OversightConfig, Profiles};
+use shutterlag::engine::alerts::Transition;
+use shutterlag::engine::oversight::{
+    Advised, Judgement, Known, PeerCounts, PeersFrom, Receipt, Review, Reviewer, Reviews, Rules,
+    Said, Signal, Stage, Standing,
+};
+use shutterlag::engine::windows::Windows;
+use shutterlag::event::{Action, Verdict, Workflow};
+use shutterlag::simulate::{Extent, Options, Simulation};
+use shutterlag::time::{Span, Timestamp};
+
+fn rules() -> Rules {
+    Rules::new(OversightConfig::default()).unwrap()
+}
+
+/// All reviews of a simulated organisation, in the order of the ledger.
+fn reviews(seed: u64) -> Vec<Review<'static>> {
+    let options = Options {
+        seed,
+        extent: Extent::Events(12_000),
+        reviewers: 12,
+        seeded: 0.1,
+        revealed: 0.2,
+        ..Options::DEFAULT
+    };
+    let mut profiles = Profiles::default();
+    profiles.get_mut(Workflow::SecretExposure).expects_opening = true;
+    let mut windows = Windows::new(EngineConfig { profiles, ..EngineConfig::default() });
+    for event in Simulation::new(options).unwrap().events() {
+        let _ = windows.handle(&event);
+    }
+    let config = OversightConfig::default();
+    let mut reviews = Vec::new();
+    windows.view().for_each(|window| {
+        let review = Review::of(window, profiles.get(window.key.workflow), &config);
+        reviews.extend(review.map(Review::into_owned));
+    });
+    assert!(reviews.len() > 1_000);
+    reviews
+}
+
+/// Everything that is said, in a form that can be compared.
+#[derive(Debug, Default, PartialEq)]
+struct Heard {
+    judged: BTreeMap<String, Judgement>,
+    turns: BTreeMap<String, Vec<(Timestamp, Transition, Vec<String>)>>,
+    peers: Vec<PeerCounts>,
+}
+
+impl Heard {
+    fn hear(&mut self, said: Said<'_>) {
+        match said {
+            Said::Judged { review, judgement } => {
+                let before = self.judged.insert(review.exposure_id().to_string(), *judgement);
+                assert_eq!(before, None, "a decision is judged once");
+            }
+            Said::Turned { reviewer, at, transition, suspicion, cited } => {
+                assert_eq!(suspicion.is_some(), transition == Transition::Firing);
+                assert_eq!(suspicion.map_or(0, |s| s.path.len()), cited.len());
+                assert!(transition != Transition::Firing || !cited.is_empty());
+                let cited = cited.iter().map(ToString::to_string).collect();
+                self.turns.entry(reviewer.to_owned()).or_default().push((at, transition, cited));
+            }
+            Said::Peers(counts) => self.peers.push(counts.clone()),
+        }
+    }
+}
+
+/// What a replay of the same reviews says.
+fn whole(reviews: &[Review<'_>]) -> (Heard, BTreeMap<String, Standing>) {
+    let mut all = Reviews::new();
+    reviews.iter().for_each(|review| all.add(Some(review)));
+    let overseen = all.judge(&rules());
+    let name = |number: &u32| reviews[*number as usize].exposure_id().to_string();
+    let mut heard = Heard::default();
+    for (review, judgement) in reviews.iter().zip(&overseen.judgements) {
+        heard.judged.insert(review.exposure_id().to_string(), *judgement);
+    }
+    let mut standings = BTreeMap::new();
+    for person in overseen.people {
+        for turn in &person.turns {
+            let turn = (turn.at, turn.transition, turn.cited.iter().map(name).collect());
+            heard.turns.entry(person.reviewer.clone()).or_default().push(turn);
+        }
+        standings.insert(person.reviewer, person.standing);
+    }
+    (heard, standings)
+}
+
+/// Deliveries in the order of their arrival: each review soon after its decision,
+/// and again, with its truth, soon after that became known; some more than once.
+fn deliveries(
+    reviews: &[Review<'static>],
+    dice: &mut Pcg64Mcg,
+) -> Vec<(Timestamp, Review<'static>)> {
+    let mut all = Vec::new();
+    for review in reviews {
+        let mut arrives = |at: Timestamp, review: Review<'static>| {
+            for _ in 0..if dice.random::<f64>() < 0.2 { 2 } else { 1 } {
+                let held_up = Span::from_millis(dice.random_range(0..599_000));
+                all.push((at + held_up, review.clone()));
+            }
+        };
+        match review.truth {
+            Some(truth) if truth.established_at > review.decided_at => {
+                let before =
+                    Review { truth: None, revision: review.revision - 1, ..review.clone() };
+                arrives(review.decided_at, before);
+                arrives(truth.established_at, review.clone());
+            }
+            _ => arrives(review.decided_at, review.clone()),
+        }
+    }
+    all.sort_by_key(|(at, review)| (*at, review.detected_at));
+    all
+}
+
+fn standings(stage: &Stage) -> BTreeMap<String, Standing> {
+    stage.standings().into_iter().map(|(name, standing)| (name.to_owned(), standing)).collect()
+}
+
+const END: Timestamp = Timestamp::MAX;
+
+#[test]
+fn a_live_run_says_what_a_replay_says_in_any_order_of_arrival() {
+    for seed in [1, 2] {
+        let reviews = reviews(seed);
+        let (mut wanted, wanted_standings) = whole(&reviews);
+        assert!(wanted.turns.len() > 1, "seed {seed}: nobody was suspected");
+        for turn in 0..3 {
+            println!("seed {seed}.{turn}");
+            let mut dice = Pcg64Mcg::seed_from_u64(seed << 8 | turn);
+            let (mut stage, mut heard) = (Stage::new(rules(), PeersFrom::Here), Heard::default());
+            for (at, review) in deliveries(&reviews, &mut dice) {
+                // Time passes before what arrives at it.
+                while let Some(due) = stage.next_deadline().filter(|due| *due < at) {
+                    stage.advance(due, &mut |said| heard.hear(said));
+                }
+                let _ = stage.handle(review);
+            }
+            stage.advance(END, &mut |said| heard.hear(said));
+            assert_eq!(stage.next_deadline(), None);
+            wanted.peers.clone_from(&heard.peers);
+            assert!(heard == wanted, "seed {seed}.{turn}");
+            assert!(standings(&stage) == wanted_standings, "seed {seed}.{turn}");
+        }
+    }
+}
+
+#[test]
+fn a_run_goes_on_from_its_checkpoints() {
+    let reviews = reviews(3);
+    let (mut wanted, wanted_standings) = whole(&reviews);
+    let mut dice = Pcg64Mcg::seed_from_u64(3);
+    let deliveries = deliveries(&reviews, &mut dice);
+    for cut in [1, deliveries.len() / 3, deliveries.len() * 2 / 3] {
+        let (mut stage, mut heard) = (Stage::new(rules(), PeersFrom::Here), Heard::default());
+        for (number, (at, review)) in deliveries.iter().enumerate() {
+            stage.advance(*at, &mut |said| heard.hear(said));
+            if number == cut {
+                let mut next = Stage::new(rules(), PeersFrom::Here);
+                for name in stage.standings().keys() {
+                    assert!(next.restore(&stage.checkpoint(name).unwrap()));
+                }
+                heard.peers.iter().for_each(|counts| next.absorb(counts));
+                stage.unpublished().iter().for_each(|counts| next.count_again(counts));
+                // What waited comes again, and much that was judged with it.
+                for (_, review) in &deliveries[..cut] {
+                    let _ = next.handle(review.clone());
+                }
+                stage = next;
+            }
+            let _ = stage.handle(review.clone());
+        }
+        stage.advance(END, &mut |said| heard.hear(said));
+        wanted.peers.clone_from(&heard.peers);
+        assert!(heard == wanted, "cut at {cut}");
+        assert!(standings(&stage) == wanted_standings, "cut at {cut}");
+    }
+}
+
+#[test]
+fn two_workers_who_share_their_counts_say_what_one_says() {
+    let reviews = reviews(4);
+    let (wanted, wanted_standings) = whole(&reviews);
+    let mut stages = [(); 2].map(|()| Stage::new(rules(), PeersFrom::Everywhere));
+    let mut heard = Heard::default();
+    let mut in_order: Vec<&Review<'static>> = reviews.iter().collect();
+    in_order.sort_by_key(|review| review.decided_at);
+    let part = |review: &Review<'_>| {
+        usize::from(review.reviewer.bytes().map(u32::from).sum::<u32>() % 2 == 0)
+    };
+    let parts: Vec<usize> = in_order.iter().map(|review| part(review)).collect();
+    assert!(parts.contains(&0) && parts.contains(&1));
+    let mut now = in_order[0].decided_at;
+    let mut arrivals = in_order.iter().zip(parts).peekable();
+    while now < in_order.last().unwrap().decided_at + Span::from_mins(60 * 24 * 10) {
+        while let Some((review, part)) = arrivals.next_if(|(review, _)| review.decided_at <= now) {
+            let _ = stages[part].handle((*review).clone());
+        }
+        let mut published = Vec::new();
+        for stage in &mut stages {
+            stage.advance(now, &mut |said| match said {
+                Said::Peers(counts) => published.push(counts.clone()),
+                said => heard.hear(said),
+            });
+        }
+        // A topic that all read, a while later.
+        for stage in &mut stages {
+            published.iter().for_each(|counts| stage.absorb(counts));
+        }
+        now = now + Span::from_mins(5);
+    }
+    assert!(heard == wanted);
+    let [one, two] = stages.each_ref().map(standings);
+    assert!(one.into_iter().chain(two).collect::<BTreeMap<_, _>>() == wanted_standings);
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_millis(1_800_000_000_000 + second * 1000)
+}
+
+/// A case decided as advised, 60 s after it was presented.
+fn case(number: i64, decided: i64) -> Review<'static> {
+    Review {
+        workflow: Workflow::SecretExposure,
+        credential_id: format!("cred-{number}").into(),
+        detected_at: at(decided - 120),
+        revision: 1,
+        reviewer: "reviewer-03".into(),
+        decided_at: at(decided),
+        opened_at: None,
+        action: Action::Dismiss,
+        verdict: Some(Verdict::Approve),
+        agreed: Some(true),
+        advice: Some(Advised {
+            presented_at: at(decided - 60),
+            recommendation: Action::Dismiss,
+            confidence: None,
+            summary_words: Some(120),
+            own_request: false,
+        }),
+        severity: None,
+        batch_id: None,
+        rationale_digest: None,
+        authorized: None,
+        truth: None,
+        expects_opening: false,
+        ahead: true,
+    }
+}
+
+fn wrong(known: i64) -> Option<Known> {
+    Some(Known { established_at: at(known), correct_action: Action::Revoke, seeded: true })
+}
+
+fn seeded_steps(stage: &Stage) -> u64 {
+    stage.standings()["reviewer-03"].signals[Signal::Seeded as usize].steps
+}
+
+#[test]
+fn a_truth_counts_once_whenever_it_comes() {
+    let mut stage = Stage::new(rules(), PeersFrom::Here);
+    let mut quiet = |said: Said<'_>| drop(format!("{said:?}"));
+    // Known before the decision: counted with it.
+    let _ = stage.handle(Review { truth: wrong(-500), ..case(1, 0) });
+    let _ = stage.handle(case(2, 100));
+    stage.advance(at(2_000), &mut quiet);
+    assert_eq!(seeded_steps(&stage), 1);
+    // Known later: a step of its own, once.
+    let later = Review { truth: wrong(5_000), revision: 2, ..case(2, 100) };
+    assert_eq!(stage.handle(later.clone()), Receipt::Held);
+    assert_eq!(stage.next_deadline(), Some(at(5_600)));
+    stage.advance(at(5_599), &mut quiet);
+    assert_eq!(seeded_steps(&stage), 1);
+    stage.advance(at(5_600), &mut quiet);
+    assert_eq!(seeded_steps(&stage), 2);
+    assert_eq!(stage.handle(later), Receipt::Behind);
+    // Stated a second time, later: still the same case.
+    let again = Review { truth: wrong(9_000), revision: 3, ..case(2, 100) };
+    assert_eq!(stage.handle(again), Receipt::Behind);
+    stage.advance(END, &mut quiet);
+    assert_eq!(seeded_steps(&stage), 2);
+    assert_eq!(stage.standings()["reviewer-03"].decisions, 2);
+}
+
+#[test]
+fn a_later_revision_replaces_what_waits_and_a_retraction_removes_it() {
+    let mut stage = Stage::new(rules(), PeersFrom::Here);
+    let mut heard = Heard::default();
+    let _ = stage.handle(case(1, 0));
+    // A late arrival: somebody else had decided before.
+    let other = Review { reviewer: "reviewer-04".into(), revision: 2, ..case(1, -10) };
+    let _ = stage.handle(Review { detected_at: case(1, 0).detected_at, ..other });
+    assert_eq!(stage.handle(case(1, 0)), Receipt::Behind, "an older revision");
+    let _ = stage.handle(case(2, 50));
+    stage.retract(case(2, 50).exposure_id());
+    stage.advance(END, &mut |said| heard.hear(said));
+    assert_eq!(heard.judged.len(), 1);
+    assert_eq!(stage.standings()["reviewer-04"].decisions, 1);
+    assert_eq!(stage.standings()["reviewer-03"].decisions, 0, "known, and nothing counted");
+    assert_eq!(stage.behind(), 1);
+}
+
+#[test]
+fn a_batch_is_one_act_and_is_waited_for() {
+    let mut stage = Stage::new(rules(), PeersFrom::Here);
+    let mut heard = Heard::default();
+    for number in 0..50 {
+        let _ =
+            stage.handle(Review { batch_id: Some("batch-1".into()), ..case(number, 2 * number) });
+    }
+    // The first alone would be due at 600: the last is at 98.
+    stage.advance(at(697), &mut |said| heard.hear(said));
+    assert!(heard.judged.is_empty());
+    stage.advance(at(698), &mut |said| heard.hear(said));
+    assert_eq!(heard.judged.len(), 50);
+    // 50 × 24 s to read, within 158 s.
+    assert!(heard.judged.values().all(|judgement| !judgement.reasons.is_empty()));
+    let standing = stage.standings()["reviewer-03"];
+    assert_eq!(standing.decisions, 50);
+    let steps = |signal: Signal| standing.signals[signal as usize].steps;
+    assert_eq!([steps(Signal::Dwell), steps(Signal::Agreement)], [1, 1]);
+    assert!(heard.turns.is_empty());
+}
+
+#[test]
+fn ids_of_one_person_are_one_reviewer() {
+    let config = OversightConfig {
+        aliases: [("r3@example.org".to_owned(), "reviewer-03".to_owned())].into(),
+        ..OversightConfig::default()
+    };
+    assert_eq!(config.canonical("r3@example.org"), "reviewer-03");
+    assert_eq!(config.canonical("reviewer-04"), "reviewer-04");
+}
+
+#[test]
+fn a_review_travels_as_json() {
+    for review in reviews(5).iter().take(500) {
+        let text = serde_json::to_string(review).unwrap();
+        assert_eq!(serde_json::from_str::<Review<'_>>(&text).unwrap(), *review);
+    }
+}
+
+fn hostile() -> impl Strategy<Value = Review<'static>> {
+    let times =
+        (0..40_i64, -30..30_i64, prop::option::of(-30..30_i64), prop::option::of(-50..50_i64));
+    let words = prop::option::of(prop_oneof![Just(0), Just(u32::MAX), 0..500_u32]);
+    let confidence = prop::option::of(prop_oneof![Just(0.0), Just(1.0), 0.0..1.0_f64]);
+    let flags =
+        (any::<Option<bool>>(), any::<Option<bool>>(), any::<bool>(), any::<bool>(), any::<bool>());
+    (times, words, confidence, flags, 0..3_u32, prop::option::of(0..3_u32), 0..60_i64).prop_map(
+        |(times, summary_words, confidence, flags, who, batch, number)| {
+            let (decided, presented, opened, known) = times;
+            let (agreed, authorized, expects_opening, advised, own_request) = flags;
+            let minute = |m: i64| at(m * 60);
+            let truth = known.map(|known| Known {
+                established_at: minute(decided + known),
+                correct_action: if own_request { Action::Dismiss } else { Action::Revoke },
+                seeded: advised,
+            });
+            Review {
+                reviewer: format!("reviewer-{who}").into(),
+                decided_at: minute(decided),
+                opened_at: opened.map(|opened| minute(decided + opened)),
+                agreed,
+                advice: advised.then(|| Advised {
+                    // Clocks may disagree: advice from after the decision.
+                    presented_at: minute(decided + presented),
+                    recommendation: Action::Dismiss,
+                    confidence,
+                    summary_words,
+                    own_request,
+                }),
+                batch_id: batch.map(|batch| format!("batch-{batch}").into()),
+                rationale_digest: batch.map(|batch| format!("d-{batch}").into()),
+                authorized,
+                truth,
+                expects_opening,
+                ..case(number, 0)
+            }
+        },
+    )
+}
+
+fn sane(standing: &Standing) -> Result<(), TestCaseError> {
+    for signal in &standing.signals {
+        prop_assert!(signal.log_e.is_finite());
+        prop_assert!(signal.signs <= signal.steps && signal.steps <= standing.decisions);
+        prop_assert!(signal.steps > 0 || signal.log_e == 0.0, "evidence out of nothing");
+    }
+    prop_assert!(standing.log_e.is_finite());
+    prop_assert!(!standing.log_burst.is_nan() && standing.log_burst < f64::INFINITY);
+    let sight = standing.sight;
+    let rates = [sight.hit_rate, sight.hit_rate_low, sight.hit_rate_high];
+    prop_assert!(rates.iter().flatten().all(|rate| (0.0..=1.0).contains(rate)));
+    prop_assert!([sight.d_prime, sight.criterion].iter().flatten().all(|x| x.is_finite()));
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn whatever_comes_no_figure_is_nonsense(reviews in prop::collection::vec(hostile(), 0..120)) {
+        let mut stage = Stage::new(rules(), PeersFrom::Here);
+        for review in &reviews {
+            let _ = stage.handle(review.clone());
+        }
+        let mut turned = Ok(());
+        stage.advance(END, &mut |said| {
+            if let Said::Turned { suspicion: Some(suspicion), cited, .. } = said {
+                let told = !cited.is_empty() && suspicion.statistic.is_finite();
+                turned = told.then_some(()).ok_or("a page without evidence");
+            }
+        });
+        prop_assert_eq!(turned, Ok(()));
+        for (name, standing) in stage.standings() {
+            sane(&standing)?;
+            let bytes = stage.checkpoint(name).unwrap();
+            let mut other = Stage::new(rules(), PeersFrom::Here);
+            prop_assert!(other.restore(&bytes));
+            prop_assert_eq!(other.checkpoint(name).unwrap(), bytes.clone());
+            // Cut off anywhere it is refused, and never a panic.
+            for end in (0..bytes.len()).step_by(61) {
+                prop_assert!(!other.restore(&bytes[..end]));
+            }
+        }
+        let mut all = Reviews::new();
+        let mut in_order: BTreeMap<_, &Review<'_>> = BTreeMap::new();
+        in_order.extend(reviews.iter().map(|review| (review.exposure_id(), review)));
+        in_order.values().for_each(|review| all.add(Some(review)));
+        for person in all.judge(&rules()).people {
+            sane(&person.standing)?;
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..1500)) {
+        let _ = Reviewer::from_bytes(&bytes);
+        let mut versioned = bytes;
+        if let Some(first) = versioned.first_mut() {
+            *first = 1;
+        }
+        let _ = Stage::new(rules(), PeersFrom::Here).restore(&versioned);
+    }
+}

@@ -1,0 +1,425 @@
+//! Configurations as operators write them, and as they should not.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
+
+use shutterlag::config::EngineConfig;
+use shutterlag::event::Workflow;
+use shutterlag::formats::Format;
+use shutterlag::settings::{
+    Delivery, LogFormat, Mechanism, PeopleShown, Protocol, Settings, SettingsError, Start,
+};
+use shutterlag::time::Span;
+
+/// What must be there; tests add to it. Top-level keys are dotted, so that
+/// anything can follow.
+const SMALLEST: &str = "kafka.brokers = \"a:1\"\nsources = [{ topic = \"leaks\" }]\n";
+
+fn load_in(
+    directory: &Path,
+    text: &str,
+    environment: &[(&str, &str)],
+) -> Result<Settings, SettingsError> {
+    let path = directory.join("a.toml");
+    fs::write(&path, text).unwrap();
+    let environment =
+        environment.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    Settings::load(&path, environment)
+}
+
+fn load(text: &str) -> Result<Settings, SettingsError> {
+    load_in(tempfile::tempdir().unwrap().path(), text, &[])
+}
+
+/// What is wrong with the smallest configuration and `more`: keys and reasons.
+fn faults(more: &str) -> Vec<(String, String)> {
+    let error = load(&format!("{SMALLEST}{more}")).unwrap_err();
+    error.faults.into_iter().map(|fault| (fault.key.unwrap_or_default(), fault.why)).collect()
+}
+
+#[test]
+fn the_smallest_configuration_has_defaults_for_the_rest() {
+    let settings = load(SMALLEST).unwrap();
+    assert_eq!(settings.kafka.group, "shutterlag");
+    assert_eq!(
+        (settings.kafka.start, settings.kafka.delivery),
+        (Start::Earliest, Delivery::ExactlyOnce)
+    );
+    assert_eq!(settings.kafka.commit_interval, Span::from_millis(100));
+    assert_eq!(settings.kafka.session_timeout, Span::from_secs(10));
+    assert_eq!(settings.kafka.transaction_timeout, Span::from_secs(8));
+    assert_eq!(settings.topics.events(), "shutterlag.events");
+    assert_eq!(settings.topics.dead_letters(), "shutterlag.dead-letters");
+    assert_eq!(settings.sources[0].format, Format::Auto);
+    assert_eq!(settings.people, PeopleShown::Pseudonyms);
+    assert_eq!(settings.http.listen, Some("127.0.0.1:9464".parse().unwrap()));
+    assert_eq!(settings.log.format, LogFormat::Pretty);
+    assert_eq!(
+        settings.windows.engine,
+        EngineConfig {
+            settle: Some(Span::from_mins(10)),
+            credential_bytes: 256 << 10,
+            ..EngineConfig::default()
+        }
+    );
+}
+
+#[test]
+fn what_is_written_is_what_is_in_force() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("pem"), "-").unwrap();
+    fs::write(directory.path().join("password"), "canary\r\n").unwrap();
+    let text = r#"
+        [kafka]
+        brokers = "a:1,b:2"
+        group = "g"
+        instance = "g-1"
+        start = "latest"
+        delivery = "at_least_once"
+        commit_interval = "1s"
+        session_timeout = "1m"
+        transaction_timeout = "40s"
+        [kafka.security]
+        protocol = "sasl_ssl"
+        ca_file = "pem"
+        [kafka.security.sasl]
+        mechanism = "SCRAM-SHA-512"
+        username = "u"
+        password_file = "password"
+        [kafka.librdkafka]
+        linger.ms = 5
+        "client.rack" = "r"
+        [topics]
+        prefix = "p"
+        create = false
+        partitions = 3
+        replication_factor = 2
+        [[sources]]
+        topic = "one"
+        format = "github"
+        [[sources]]
+        topic = "two"
+        prekeyed = true
+        [intake]
+        workers = 2
+        [windows]
+        workers = 4
+        settle = "1h"
+        skew_tolerance = "0s"
+        credentials = 1000
+        [profiles.secret_exposure]
+        review_overdue = "7m"
+        expects_opening = true
+        [attackers]
+        default = "1m,2m"
+        npm = "30s,1m"
+        [limits]
+        depth = 8
+        [people]
+        show = "names"
+        [http]
+        listen = "off"
+        [log]
+        format = "json"
+        filter = "warn,shutterlag=debug"
+    "#;
+    let settings = load_in(directory.path(), text, &[]).unwrap();
+    let kafka = &settings.kafka;
+    assert_eq!((kafka.brokers.as_str(), kafka.instance.as_deref()), ("a:1,b:2", Some("g-1")));
+    assert_eq!((kafka.start, kafka.delivery), (Start::Latest, Delivery::AtLeastOnce));
+    assert_eq!(kafka.librdkafka["linger.ms"], "5");
+    let sasl = kafka.security.sasl.as_ref().unwrap();
+    assert_eq!(
+        (kafka.security.protocol, sasl.mechanism),
+        (Protocol::SaslSsl, Mechanism::ScramSha512)
+    );
+    assert_eq!(sasl.password.as_ref().unwrap().reveal(), "canary");
+    assert_eq!(kafka.security.ca_file.as_deref(), Some(&*directory.path().join("pem")));
+    assert_eq!((settings.topics.state().as_str(), settings.topics.partitions), ("p.state", 3));
+    assert!(settings.sources[1].prekeyed);
+    assert_eq!((settings.intake.workers, settings.windows.workers), (2, 4));
+    assert_eq!(settings.windows.engine.skew_tolerance, Span::ZERO);
+    let profile = settings.windows.engine.profiles.get(Workflow::SecretExposure);
+    assert_eq!((profile.review_overdue, profile.expects_opening), (Span::from_mins(7), true));
+    assert_eq!(settings.profiles, settings.windows.engine.profiles);
+    assert_eq!(settings.race.curve(Some("npm")).mean(), Span::from_mins(1));
+    assert_eq!(settings.race.curve(None).mean(), Span::from_mins(2));
+    assert_eq!((settings.limits.depth, settings.http.listen), (8, None));
+
+    // What is printed means the same, but for what it hides.
+    let printed = settings.effective().to_toml().unwrap();
+    assert!(!printed.contains("canary"), "{printed}");
+    let mut again = load_in(directory.path(), &printed, &[]).unwrap();
+    again.kafka.security.sasl.as_mut().unwrap().password.clone_from(&sasl.password);
+    assert_eq!(again, settings);
+}
+
+#[test]
+fn every_range_is_checked_and_says_what_to_do() {
+    for (more, key, advice) in [
+        ("kafka.group = \"\"", "kafka.group", "write 1 to 128"),
+        ("kafka.instance = \"a b\"", "kafka.instance", "write 1 to 128"),
+        ("kafka.session_timeout = \"6m\"", "kafka.session_timeout", "set 5m at most"),
+        ("kafka.startup_timeout = \"0s\"", "kafka.startup_timeout", "1ms is the shortest"),
+        ("kafka.shutdown_timeout = \"2h\"", "kafka.shutdown_timeout", "set 1h at most"),
+        ("kafka.transaction_timeout = \"10s\"", "kafka.transaction_timeout", "lower it"),
+        ("kafka.commit_interval = \"4s\"", "kafka.commit_interval", "lower it"),
+        ("kafka.security.sasl.mechanism = \"PLAIN\"", "kafka.security.sasl", "sasl_ssl"),
+        (
+            "kafka.security.protocol = \"sasl_ssl\"",
+            "kafka.security.protocol",
+            "add [kafka.security.sasl]",
+        ),
+        (
+            "kafka.security.key_password = \"x\"",
+            "kafka.security.key_password",
+            "set kafka.security.protocol",
+        ),
+        ("topics.prefix = \"\"", "topics.prefix", "give the topics a name"),
+        ("topics.prefix = \"a b\"", "topics.prefix", "Kafka takes"),
+        ("topics.partitions = 0", "topics.partitions", "1 or more"),
+        ("topics.partitions = 5000000000", "topics.partitions", "at most 100000"),
+        ("topics.replication_factor = 0", "topics.replication_factor", "1 or more"),
+        ("intake.workers = 0", "intake.workers", "1 or more"),
+        ("windows.workers = -1", "windows.workers", "1 or more"),
+        ("windows.settle = \"0s\"", "windows.settle", "1ms is the shortest"),
+        ("windows.credential_bytes = 1", "windows.credential_bytes", "4096 or more"),
+        ("limits.depth = 128", "limits.depth", "at most 127"),
+        (
+            "profiles.policy_change.review_due_soon = \"9m\"",
+            "profiles.policy_change",
+            "review_due_soon < review_overdue",
+        ),
+        (
+            "profiles.policy_change.attacker_likely = \"1m\"",
+            "profiles.policy_change",
+            "< attacker_likely",
+        ),
+        ("http.listen = \"0.0.0.0:1\"", "http.listen", "add token_file or token"),
+        ("http.listen = \"[::]:1\"", "http.listen", "listen on 127.0.0.1"),
+        ("http.token = \"short\"", "http.token", "at least 16"),
+        ("http.token = \"sixteen bytes but spaces\"", "http.token", "no space"),
+        ("http.token_file = \"nowhere\"", "http.token_file", "cannot be read"),
+        ("http.view_windows_max = 0", "http.view_windows_max", "1 or more"),
+        ("log.filter = \"info,=,\"", "log.filter", "write a level"),
+    ] {
+        let faults = faults(more);
+        assert!(
+            faults.iter().any(|(found, why)| found == key && why.contains(advice)),
+            "{more}: {faults:?}"
+        );
+    }
+    // The ends of ranges are within them.
+    for fine in [
+        "kafka.commit_interval = \"3999ms\"",
+        "kafka.transaction_timeout = \"9999ms\"",
+        "http.token = \"0123456789abcdef\"\nhttp.listen = \"0.0.0.0:1\"",
+        "http.listen = \"[::1]:1\"",
+        "limits.depth = 127",
+        "topics.replication_factor = 1",
+    ] {
+        load(&format!("{SMALLEST}{fine}")).unwrap();
+    }
+}
+
+#[test]
+fn sources_are_topics_of_others_each_once() {
+    let sources = |sources: &str| {
+        let error = load(&format!("kafka.brokers = \"a:1\"\n{sources}")).unwrap_err();
+        error.to_string()
+    };
+    assert!(sources("").contains("sources: no topic to read; add [[sources]]"));
+    assert!(sources("sources = []").contains("add [[sources]]"));
+    assert!(sources("[[sources]]").contains("sources[0]: no topic; add topic"));
+    let twice = sources("[[sources]]\ntopic = \"a\"\n[[sources]]\ntopic = \"a\"");
+    assert!(twice.contains("a.toml:5:9: sources[1].topic: listed before"), "{twice}");
+    let own = sources("topics.prefix = \"p\"\n[[sources]]\ntopic = \"p.dead-letters\"");
+    assert!(own.contains("one of the topics that shutterlag writes"), "{own}");
+    for name in ["..", "a b", "ä", &"a".repeat(250)] {
+        assert!(
+            sources(&format!("[[sources]]\ntopic = \"{name}\"")).contains("Kafka takes"),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_login_is_complete_and_has_nothing_of_another() {
+    let sasl = |keys: &str| {
+        let protocol = "kafka.security.protocol = \"sasl_plaintext\"\n";
+        faults(&format!("{protocol}[kafka.security.sasl]\n{keys}"))
+            .into_iter()
+            .map(|(key, why)| format!("{}: {why}", key.replace("kafka.security.", "")))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        sasl("mechanism = \"PLAIN\""),
+        ["sasl.username: missing; PLAIN needs it", "sasl.password: missing; PLAIN needs it"]
+    );
+    assert_eq!(sasl("mechanism = \"OAUTHBEARER\"").len(), 3);
+    assert_eq!(
+        sasl("mechanism = \"SCRAM-SHA-256\"\nusername = \"u\"\npassword = \"p\"\nscope = \"s\""),
+        ["sasl.scope: SCRAM-SHA-256 has no use for it; remove it"]
+    );
+    assert!(sasl("username = \"u\"")[0].contains("set mechanism to one of \"PLAIN\""));
+    assert_eq!(
+        sasl("mechanism = \"PLAIN\"\nusername = \"u\"\npassword = \"p\"\npassword_file = \"f\""),
+        ["sasl.password: password_file is set as well; remove one of the two"]
+    );
+    assert_eq!(
+        sasl("mechanism = \"PLAIN\"\nusername = \"u\"\npassword = \"\""),
+        ["sasl.password: empty; give the secret, or remove the key"]
+    );
+    for url in ["token.example.org", "https://u:p@token.example.org", "https://a b"] {
+        let keys = format!(
+            "mechanism = \"OAUTHBEARER\"\nclient_id = \"c\"\nclient_secret = \"s\"\ntoken_endpoint_url = \"{url}\""
+        );
+        assert!(sasl(&keys)[0].contains("write an https:// address"), "{url}");
+    }
+    let endpoint = |url: &str| {
+        load(&format!(
+            "{SMALLEST}kafka.security.protocol = \"sasl_plaintext\"\n[kafka.security.sasl]\n\
+             mechanism = \"OAUTHBEARER\"\nclient_id = \"c\"\nclient_secret = \"s\"\n\
+             token_endpoint_url = \"{url}\""
+        ))
+    };
+    for url in [
+        "http://token.example.org/token",
+        "http://localhost.example.org",
+        "http://127.0.0.1.example.org/",
+        "http://10.0.0.1/token",
+        "http://[2001:db8::1]:80/",
+        "http:///token",
+    ] {
+        let error = endpoint(url).unwrap_err();
+        assert!(error.to_string().contains("unencrypted"), "{url}: {error}");
+    }
+    for url in [
+        "https://token.example.org/token?tenant=a",
+        "http://localhost:8080/token",
+        "http://127.0.0.9",
+        "http://[::1]:8080/token",
+    ] {
+        assert!(endpoint(url).is_ok(), "{url}");
+    }
+}
+
+#[test]
+fn options_that_the_runtime_owns_are_refused_with_the_setting_to_use() {
+    for (option, instead) in [
+        ("bootstrap.servers", "kafka.brokers"),
+        ("metadata.broker.list", "kafka.brokers"),
+        ("group.id", "kafka.group"),
+        ("group.instance.id", "kafka.instance"),
+        ("transactional.id", "kafka.instance"),
+        ("isolation.level", "kafka.delivery"),
+        ("enable.idempotence", "kafka.delivery"),
+        ("auto.offset.reset", "kafka.start"),
+        ("session.timeout.ms", "kafka.session_timeout"),
+        ("transaction.timeout.ms", "kafka.transaction_timeout"),
+        ("enable.auto.commit", "remove it"),
+        ("enable.auto.offset.store", "remove it"),
+        ("enable.partition.eof", "remove it"),
+        ("partition.assignment.strategy", "remove it"),
+        ("partitioner", "remove it"),
+        ("sasl.password", "kafka.security.sasl"),
+        ("plugin.library.paths", "remove it"),
+    ] {
+        for written in [format!("\"{option}\""), option.to_owned()] {
+            let faults = faults(&format!("[kafka.librdkafka]\n{written} = \"canary\""));
+            assert_eq!(faults.len(), 1, "{faults:?}");
+            let key = faults[0].0.strip_prefix("kafka.librdkafka.").unwrap();
+            assert_eq!(key.trim_matches('"'), option);
+            assert!(faults[0].1.contains(instead) && !faults[0].1.contains("canary"), "{faults:?}");
+        }
+    }
+}
+
+#[test]
+fn all_that_is_wrong_is_told_at_once_each_with_its_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = "[kafka]\nsession_timeout = \"1s\"\n[intake]\nworkers = 0\n";
+    let error =
+        load_in(directory.path(), text, &[("SHUTTERLAG__TOPICS__PARTITIONS", "0")]).unwrap_err();
+    let file = directory.path().join("a.toml").display().to_string();
+    let places: Vec<String> =
+        error.faults.iter().map(|fault| fault.place.replace(&file, "a.toml")).collect();
+    let keys: Vec<&str> = error.faults.iter().filter_map(|fault| fault.key.as_deref()).collect();
+    assert_eq!(
+        keys,
+        [
+            "kafka.brokers",
+            "kafka.transaction_timeout",
+            "topics.partitions",
+            "sources",
+            "intake.workers"
+        ]
+    );
+    assert_eq!(
+        places,
+        ["a.toml", "a.toml", "SHUTTERLAG__TOPICS__PARTITIONS", "a.toml", "a.toml:4:11"]
+    );
+}
+
+#[test]
+fn no_secret_shows_wherever_it_stands() {
+    const CANARY: &str = "canary-0123456789abcdef";
+    let good = format!(
+        "{SMALLEST}http.token = \"{CANARY}\"\n[kafka.security]\nprotocol = \"sasl_ssl\"\n\
+         [kafka.security.sasl]\nmechanism = \"PLAIN\"\nusername = \"u\"\npassword = \"{CANARY}\""
+    );
+    let settings = load(&good).unwrap();
+    assert_eq!(settings.http.token.as_ref().unwrap().reveal(), CANARY);
+    let shown = format!(
+        "{settings:?} {settings:#?} {} {}",
+        settings.effective().to_toml().unwrap(),
+        serde_json::to_string(&settings.effective()).unwrap()
+    );
+    assert!(!shown.contains("canary") && shown.contains("(hidden)"), "{shown}");
+
+    // In the wrong place, of the wrong type, in broken TOML, in a wrong override.
+    for wrong in [
+        format!("{SMALLEST}http = \"{CANARY}\""),
+        format!("{SMALLEST}http.token = [\"{CANARY}\"]"),
+        format!("{SMALLEST}http.token = {CANARY}"),
+        format!("{SMALLEST}http.token = \"{CANARY}"),
+        format!("{SMALLEST}http.token = \"{CANARY}\" \"{CANARY}\""),
+        format!("{SMALLEST}http.token = \"canary\""),
+        format!("{SMALLEST}http.token = {{ a = \"{CANARY}\" }}"),
+        format!("{SMALLEST}http.listen = \"{CANARY}\""),
+        format!("{SMALLEST}kafka.start = \"{CANARY}\""),
+        format!("{SMALLEST}kafka.session_timeout = \"{CANARY}\""),
+        format!("{SMALLEST}kafka.security = \"{CANARY}\""),
+        format!("{SMALLEST}kafka.security.sasl.password = \"{CANARY}\""),
+        format!("{SMALLEST}kafka.security.ca_file = \"{CANARY}\""),
+        format!("{SMALLEST}kafka.librdkafka.\"sasl.password\" = \"{CANARY}\""),
+        format!("{SMALLEST}attackers.npm = \"{CANARY}\""),
+        format!("{SMALLEST}topics.create = \"{CANARY}\""),
+        format!("{SMALLEST}log.filter = \"{CANARY}={CANARY}\""),
+        format!("sources = [{{ topic = \"leaks\" }}]\nkafka.brokers = \"u:{CANARY}@a:1\""),
+    ] {
+        let error = load(&wrong).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("canary"), "{wrong}\n{error}");
+    }
+    for variable in ["HTTP", "HTTP__LISTEN", "HTTP__TOKEN_", "KAFKA", "WINDOWS__WORKERS", "X"] {
+        let name = format!("SHUTTERLAG__{variable}");
+        let directory = tempfile::tempdir().unwrap();
+        let error = load_in(directory.path(), SMALLEST, &[(&name, CANARY)]).unwrap_err();
+        let text = format!("{error} {error:?}");
+        assert!(text.contains(&name) && !text.contains("canary"), "{text}");
+    }
+}
+
+#[test]
+fn a_secret_from_the_environment_is_taken_as_it_stands() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = format!("{SMALLEST}http.token_file = \"nowhere\"");
+    for token in ["1234567890123456", "\"in-quotes-that-belong\"", "true-or-not-it-is-text"] {
+        let settings =
+            load_in(directory.path(), &text, &[("SHUTTERLAG__HTTP__TOKEN", token)]).unwrap();
+        assert_eq!(settings.http.token.unwrap().reveal(), token);
+    }
+}
