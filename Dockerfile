@@ -1,0 +1,28 @@
+# Builds everything from source, librdkafka, OpenSSL and curl included, and keeps the binary alone.
+FROM rust:1.95-slim-bookworm AS build
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends make perl \
+ && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+# README.md is the crate's documentation; the manifest names the benches.
+COPY Cargo.toml Cargo.lock README.md ./
+COPY benches benches
+COPY src src
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    --mount=type=cache,target=/src/target \
+    cargo build --release --locked \
+ && cp target/release/shutterlag /usr/local/bin/shutterlag
+
+FROM debian:bookworm-slim
+# Authorities for brokers and token servers.
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends ca-certificates \
+ && rm -rf /var/lib/apt/lists/* \
+ && useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin shutterlag
+COPY --from=build /usr/local/bin/shutterlag /usr/local/bin/shutterlag
+# By number, so that an orchestrator can see that it is not root.
+USER 10001
+EXPOSE 9464
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["shutterlag"]
+CMD ["run", "--config", "/etc/shutterlag/shutterlag.toml"]
