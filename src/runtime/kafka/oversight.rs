@@ -26,7 +26,7 @@ use crate::engine::oversight::{
 use crate::engine::summary::Flagged as FlaggedCounts;
 use crate::engine::windows::ExposureId;
 use crate::formats::{RejectReason, Rejection};
-use crate::metrics::PipelineStage;
+use crate::metrics::{Metrics, PipelineStage};
 use crate::report::{Finding, Flagged, People, ReviewerAlert, ReviewerFinding, RulesShown};
 use crate::time::{Span, Timestamp};
 
@@ -62,6 +62,7 @@ struct Voice {
     /// Always pseudonyms: keys are seen by more than values.
     keys: People,
     rules: Arc<Rules>,
+    metrics: Arc<Metrics>,
     shown: RulesShown,
     pending: Pending,
     value: Vec<u8>,
@@ -80,6 +81,7 @@ impl Oversight {
                 keys: People::pseudonyms(shared.identity.clone()),
                 shown: RulesShown::new(&shared.settings.oversight, &shared.settings.profiles),
                 rules: Arc::clone(rules),
+                metrics: Arc::clone(&shared.metrics),
                 pending: Pending::default(),
                 value: Vec::new(),
             },
@@ -312,7 +314,8 @@ impl Voice {
                 listed.insert(on);
             }
         }
-        self.pending.flagged(FlaggedCounts::new(&flags, self.rules.config()));
+        // How things stand, not what has happened: nothing has to be committed first.
+        self.metrics.reviewers(&FlaggedCounts::new(&flags, self.rules.config()));
         Ok(listed)
     }
 }

@@ -6,7 +6,6 @@
 use crate::engine::alerts::{Alert, Transition};
 use crate::engine::attacker::{Band, Race};
 use crate::engine::oversight::HollowReasons;
-use crate::engine::summary::Flagged;
 use crate::engine::windows::{Counts, Milestones, Stage, Window};
 use crate::event::{Event, Kind, Severity, Verdict, Workflow};
 use crate::formats::RejectReason;
@@ -31,7 +30,6 @@ pub(super) struct Pending {
     seeded: [u64; 2],
     alerts: Vec<(Alert, Transition)>,
     judged: Vec<(Workflow, Option<Band>, HollowReasons)>,
-    flagged: Option<Flagged>,
     observers: StageObservers,
 }
 
@@ -100,11 +98,6 @@ impl Pending {
         self.judged.push((window.key.workflow, window.band(), reasons));
     }
 
-    /// It was looked who is on which list.
-    pub(super) fn flagged(&mut self, flagged: Flagged) {
-        self.flagged = Some(flagged);
-    }
-
     /// An alert began or ended.
     pub(super) fn alert(&mut self, alert: Alert, transition: Transition) {
         self.alerts.push((alert, transition));
@@ -140,9 +133,6 @@ impl Pending {
         metrics.seeded_cases(caught, missed);
         for (workflow, band, reasons) in done.judged {
             metrics.judged(workflow, band, reasons);
-        }
-        if let Some(flagged) = done.flagged {
-            metrics.reviewers(&flagged);
         }
         for (alert, transition) in done.alerts {
             metrics.alert(alert, transition);
