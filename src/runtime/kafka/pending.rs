@@ -30,6 +30,7 @@ pub(super) struct Pending {
     seeded: [u64; 2],
     alerts: Vec<(Alert, Transition)>,
     judged: Vec<(Workflow, Option<Band>, HollowReasons)>,
+    unjudged: u64,
     observers: StageObservers,
 }
 
@@ -98,6 +99,11 @@ impl Pending {
         self.judged.push((window.key.workflow, window.band(), reasons));
     }
 
+    /// A decided window is final without a judgement.
+    pub(super) fn unjudged(&mut self) {
+        self.unjudged += 1;
+    }
+
     /// An alert began or ended.
     pub(super) fn alert(&mut self, alert: Alert, transition: Transition) {
         self.alerts.push((alert, transition));
@@ -134,6 +140,7 @@ impl Pending {
         for (workflow, band, reasons) in done.judged {
             metrics.judged(workflow, band, reasons);
         }
+        pipeline.unjudged(done.unjudged);
         for (alert, transition) in done.alerts {
             metrics.alert(alert, transition);
             if (alert, transition) == (Alert::AiActedFirst, Transition::Firing) {

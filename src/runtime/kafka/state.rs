@@ -94,6 +94,14 @@ impl State {
         }
     }
 
+    /// Credentials held.
+    pub(super) fn credentials(&self) -> usize {
+        match self {
+            State::Windows(windows) => windows.credentials(),
+            State::Oversight(_) => 0,
+        }
+    }
+
     /// Takes in one record of the changelog; one without a value takes back what
     /// was there before under its key.
     pub(super) fn take(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), Refusal> {

@@ -426,7 +426,7 @@ impl<S: Stage> Life<'_, S> {
             self.inputs.committed();
         }
         if let Some(state) = &restored.state {
-            self.setup.pipeline.restored(state.entries() as u64, restored.took);
+            self.setup.pipeline.restored(state.credentials() as u64, restored.took);
         }
         self.setup.health.restored(partition);
         self.stage.begin(restored);
