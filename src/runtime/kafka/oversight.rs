@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use super::Shared;
-use super::changelog::Part;
+use super::changelog::{Part, listed_key};
 use super::error::Fault;
 use super::letters::{Letters, json};
 use super::pending::Pending;
@@ -174,13 +174,13 @@ impl WorkerStage for Oversight {
             (held.news, held.looked_at) = (false, Some(now));
             let Overseeing { stage, listed, .. } = &mut held.overseeing;
             let now_listed = self.voice.lists(stage, listed, now, outbox)?;
-            if *listed != now_listed {
-                json(&mut self.voice.value, &now_listed)?;
-                let key = Part::Listed.key("all");
-                let value = Some(self.voice.value.as_slice());
+            for changed in listed.symmetric_difference(&now_listed) {
+                let (reviewer, list) = changed;
+                let value = now_listed.contains(changed).then_some(&b"{}"[..]);
+                let key = listed_key(reviewer, *list);
                 send(outbox, &self.changelog, &key, value, stamp(Some(now)))?;
-                *listed = now_listed;
             }
+            *listed = now_listed;
         }
         Ok(())
     }
