@@ -78,6 +78,8 @@ pub struct Question {
     pub small_group: u32,
     /// Whether records that cannot be read are left out, and said so.
     pub allow_damage: bool,
+    /// Whether reviewers are shown as the ledger shows them, by name if it does.
+    pub reviewer_names: bool,
     /// The rules by which reviewers are judged.
     pub(crate) rules: RulesShown,
 }
@@ -138,6 +140,7 @@ impl Question {
             attackers: Vec::new(),
             small_group: OversightConfig::default().small_group,
             allow_damage: false,
+            reviewer_names: false,
             rules: RulesShown::new(&OversightConfig::default(), &Profiles::default()),
         }
     }

@@ -10,7 +10,7 @@ pub(super) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 2);
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -23,7 +23,7 @@ pub(super) fn percent(share: Option<f64>) -> String {
     match share {
         // What is not all, or not nothing, must not be rounded to it.
         Some(share) if share > 0.0 && share < 0.0005 => "< 0.1 %".to_owned(),
-        Some(share) if share < 1.0 && share >= 0.9995 => "> 99.9 %".to_owned(),
+        Some(share) if (0.9995..1.0).contains(&share) => "> 99.9 %".to_owned(),
         Some(share) => format!("{:.1} %", share * 100.0),
         None => NOTHING.to_owned(),
     }
@@ -61,9 +61,9 @@ pub(super) fn length(ms: Option<i64>) -> String {
     let (seconds, minutes, hours, days) = (ms / 1000, ms / 60_000, ms / 3_600_000, ms / 86_400_000);
     match ms {
         ..1_000 => format!("{ms} ms"),
-        ..60_000 => format!("{seconds} s"),
-        ..3_600_000 => format!("{minutes} min {:02} s", seconds % 60),
-        ..86_400_000 => format!("{hours} h {:02} min", minutes % 60),
+        1_000..60_000 => format!("{seconds} s"),
+        60_000..3_600_000 => format!("{minutes} min {:02} s", seconds % 60),
+        3_600_000..86_400_000 => format!("{hours} h {:02} min", minutes % 60),
         _ => format!("{days} d {} h", hours % 24),
     }
 }
