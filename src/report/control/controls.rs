@@ -21,6 +21,8 @@ pub struct Control {
     pub cited_as: Option<&'static str>,
     /// The sections of this report that are evidence for it.
     pub evidence: &'static [Section],
+    /// Their figures, by their paths in this report.
+    pub figures: Vec<&'static str>,
     /// In which way.
     pub shows: &'static str,
     /// What the report cannot show of it.
@@ -41,7 +43,7 @@ pub(super) fn all() -> Vec<Control> {
     all
 }
 
-const fn control(
+fn control(
     framework: &'static str,
     id: &'static str,
     asks: &'static str,
@@ -49,7 +51,8 @@ const fn control(
     shows: &'static str,
     cannot_show: &'static str,
 ) -> Control {
-    Control { framework, id, asks, cited_as: None, evidence, shows, cannot_show }
+    let figures = evidence.iter().flat_map(|section| section.figures()).copied().collect();
+    Control { framework, id, asks, cited_as: None, evidence, figures, shows, cannot_show }
 }
 
 fn nist() -> Vec<Control> {

@@ -167,9 +167,11 @@ impl Seen {
     }
 
     fn stretches(&self, from: Timestamp, end: Timestamp, long: Span) -> Vec<Stretch> {
+        // The event that a stretch begins after is not in it.
         let within = |from: Timestamp, to: Timestamp| {
-            let before = |at: Timestamp| self.detections.partition_point(|own| *own < at);
-            (before(to) - before(from).min(before(to))) as u64
+            let upto = self.detections.partition_point(|own| *own <= from);
+            let before = self.detections.partition_point(|own| *own < to);
+            before.saturating_sub(upto) as u64
         };
         let between = |moments: &[Timestamp]| -> Vec<(Timestamp, Timestamp)> {
             let begins = std::iter::once(from).chain(moments.iter().copied());

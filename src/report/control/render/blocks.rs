@@ -58,6 +58,8 @@ pub(super) struct Table {
     pub(super) head: Vec<&'static str>,
     /// Columns that hold text; all others hold figures.
     pub(super) texts: &'static [usize],
+    /// Columns that hold names without blanks, too long for a line.
+    pub(super) long: &'static [usize],
     /// Its rows; the first cell names the row.
     pub(super) rows: Vec<Vec<String>>,
     /// What is not in it.
@@ -86,11 +88,8 @@ pub(super) fn document(report: &Report) -> Vec<Block> {
 
 /// The title of the whole.
 pub(super) fn title(report: &Report) -> String {
-    let day = |time: crate::time::Timestamp| {
-        let text = time.to_string();
-        let midnight = text.ends_with("T00:00:00.000Z");
-        if midnight { text.get(..10).unwrap_or_default().to_owned() } else { text }
-    };
-    let period = &report.period;
-    format!("Control effectiveness, {} to {}", day(period.from), day(period.to))
+    let day = |time: crate::time::Timestamp| time.to_string().get(..10).map(str::to_owned);
+    let last = report.period.to + crate::time::Span::from_millis(-1);
+    let days = [report.period.from, last].map(|time| day(time).unwrap_or_default());
+    format!("Control effectiveness, {} to {}", days[0], days[1])
 }

@@ -60,6 +60,7 @@ pub(super) fn length(ms: Option<i64>) -> String {
     let Some(ms) = ms else { return NOTHING.to_owned() };
     let (seconds, minutes, hours, days) = (ms / 1000, ms / 60_000, ms / 3_600_000, ms / 86_400_000);
     match ms {
+        0 => "0".to_owned(),
         ..1_000 => format!("{ms} ms"),
         1_000..60_000 => format!("{seconds} s"),
         60_000..3_600_000 => format!("{minutes} min {:02} s", seconds % 60),

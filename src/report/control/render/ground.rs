@@ -5,7 +5,8 @@ use super::super::evidence::{Scope, Source};
 use super::super::{Report, Without, definitions};
 use super::Section;
 use super::blocks::{Block, Table};
-use super::figures::{count, length, number, short};
+use super::figures::{bounds, count, length, number, percent, share, short, spoken};
+use crate::config::MEAN_ATTACKER;
 use crate::event::Workflow;
 
 pub(super) fn sections(report: &Report, blocks: &mut Vec<Block>) {
@@ -60,7 +61,7 @@ fn quality(report: &Report, blocks: &mut Vec<Block>) {
             ];
             rows.iter().for_each(|(name, events)| table.row([(*name).to_owned(), count(*events)]));
             for (reason, events) in &told.by_reason {
-                table.row([format!("not used: {}", super::figures::spoken(reason)), count(*events)]);
+                table.row([format!("not used: {}", spoken(reason)), count(*events)]);
             }
             blocks.push(Block::Table(table));
         }
@@ -162,7 +163,7 @@ fn controls(report: &Report, blocks: &mut Vec<Block>) {
             table.texts = &[0, 1, 2, 3];
         }
         let sections: Vec<String> =
-            control.evidence.iter().map(|section| format!("“{}”", section.title())).collect();
+            control.evidence.iter().map(|section| figure(*section, report)).collect();
         let mut asks = control.asks.to_owned();
         if let Some(cited) = control.cited_as {
             asks.push_str(&format!(" ({cited})"));
@@ -170,13 +171,68 @@ fn controls(report: &Report, blocks: &mut Vec<Block>) {
         table.row([
             control.id.to_owned(),
             asks,
-            format!("{} See {}.", control.shows, sections.join(", ")),
+            format!("{} {}.", control.shows, sections.join("; ")),
             control.cannot_show.to_owned(),
         ]);
     }
     if !table.rows.is_empty() {
         blocks.push(Block::Table(table));
     }
+}
+
+/// The figure that a section comes down to.
+fn figure(section: Section, report: &Report) -> String {
+    let told = match section {
+        Section::Verdict => {
+            format!("effective review rate {}", share(&report.verdict.effective.share))
+        }
+        Section::TimeToReview => format!(
+            "decided within 9 minutes {}",
+            percent(report.time_to_review.reviewed_by.first().and_then(|by| by.chance.estimate))
+        ),
+        Section::AttackerFirst => format!(
+            "attacker first {}, {} expected",
+            bounds(report.attacker_first.low, report.attacker_first.high),
+            number(Some(report.attacker_first.expected), 1)
+        ),
+        Section::Stages => {
+            let steps = report.stages.iter().filter(|part| part.share_of_time.is_some());
+            let most = steps.max_by(|a, b| a.total_ms.cmp(&b.total_ms));
+            most.map_or("no step completed".to_owned(), |part| {
+                format!("most time in {}", spoken(part.part.as_str()))
+            })
+        }
+        Section::Bands => format!(
+            "{} of {} ahead",
+            count(report.bands.all.ahead),
+            count(report.bands.all.windows)
+        ),
+        Section::Reviews => format!("hollow {}", share(&report.reviews.hollow)),
+        Section::Seeded => format!("planted cases caught {}", share(&report.seeded.caught)),
+        Section::Reviewers => match report.reviewers.withheld {
+            true => "withheld in so small a group".to_owned(),
+            false => format!(
+                "{} flagged of {}",
+                count(report.reviewers.lists.last().map_or(0, |list| list.count)),
+                count(report.reviewers.reviewers)
+            ),
+        },
+        Section::Boundary => {
+            format!("an AI acted first in {}", share(&report.boundary.ai_acted_first))
+        }
+        Section::Outcomes => {
+            let within = report.outcomes.shares.iter().find(|by| by.t_ms == MEAN_ATTACKER);
+            format!("ended within 17 minutes {}", percent(within.map(|by| 1.0 - by.waiting)))
+        }
+        Section::Ownership => {
+            format!("without an owner {}", share(&report.ownership.without_owner))
+        }
+        Section::Quality => {
+            format!("{} with contradicting clocks", count(report.quality.clock_skew))
+        }
+        Section::Controls | Section::Evidence | Section::Definitions => String::new(),
+    };
+    format!("“{}”: {told}", section.title())
 }
 
 fn evidence(report: &Report, blocks: &mut Vec<Block>) {
@@ -189,6 +245,7 @@ fn evidence(report: &Report, blocks: &mut Vec<Block>) {
     )));
     let mut table = Table::new("Sources", &["Source", "Range", "Records", "SHA-256"]);
     table.texts = &[0, 1, 3];
+    table.long = &[0, 3];
     for source in &evidence.sources {
         match source {
             Source::File { name, bytes, sha256, records } => table.row([
@@ -224,6 +281,7 @@ fn evidence(report: &Report, blocks: &mut Vec<Block>) {
         &["Scope", "Records", "SHA-256"],
     );
     table.texts = &[0, 2];
+    table.long = &[2];
     for scope in &evidence.scopes {
         table.row([
             scope_name(scope.scope).to_owned(),

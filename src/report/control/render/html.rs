@@ -38,8 +38,8 @@ pub(super) fn page(report: &Report) -> String {
                 header {
                     h1 { (title) }
                     p class="soft" {
-                        "Human review of leaked credentials, against the attackers' 9 to 17 minutes. As of "
-                        (report.as_of) "."
+                        "Human review of leaked credentials, against the attackers' 9 to 17 minutes: exposures detected from "
+                        (report.period.from) " to before " (report.period.to) ", as they stood at " (report.as_of) "."
                     }
                     nav aria-label="Contents" {
                         ol { @for (section, _) in &sections {
@@ -109,7 +109,11 @@ fn shown(report: &Report, section: Section, number: usize, block: &Block) -> Mar
 }
 
 fn shown_table(section: Section, number: usize, table: &Table) -> Markup {
-    let class = |at: usize| if table.texts.contains(&at) { "text" } else { "" };
+    let class = |at: usize| match (table.long.contains(&at), table.texts.contains(&at)) {
+        (true, _) => "text long",
+        (false, true) => "text",
+        (false, false) => "",
+    };
     let name = format!("{section}-{number}");
     html! {
         // Where it is wider than the screen it scrolls, and must be reachable by key.
@@ -120,14 +124,20 @@ fn shown_table(section: Section, number: usize, table: &Table) -> Markup {
                     @if head.is_empty() { td class=(class(at)) {} } @else { th scope="col" class=(class(at)) { (head) } }
                 } } }
                 tbody { @for row in &table.rows { tr { @for (at, cell) in row.iter().enumerate() {
-                    @if at == 0 { th scope="row" class=(class(at)) { (printable(cell)) } }
-                    @else { td class=(class(at)) { (printable(cell)) } }
+                    @if at == 0 { th scope="row" class=(format!("{}{}", class(at), whole(cell))) { (printable(cell)) } }
+                    @else { td class=(format!("{}{}", class(at), whole(cell))) { (printable(cell)) } }
                 } } } }
             }
         }
         @if table.rows.is_empty() { p class="soft" { "No rows." } }
         @if let Some(left_out) = &table.left_out { p class="soft" { (printable(left_out)) } }
     }
+}
+
+/// A short word, or a time, is not broken at its hyphens.
+fn whole(cell: &str) -> &'static str {
+    const LONGEST: usize = 24;
+    if cell.len() <= LONGEST && !cell.contains(' ') { " whole" } else { "" }
 }
 
 fn from(report: &Report, scope: Scope) -> Markup {

@@ -58,6 +58,33 @@ words! {
 }
 
 impl Section {
+    /// Its figures in the JSON form, by their path.
+    pub const fn figures(self) -> &'static [&'static str] {
+        match self {
+            Section::Verdict => &["verdict.effective", "verdict.change"],
+            Section::TimeToReview => &["time_to_review.reviewed_by", "time_to_review.median_ms"],
+            Section::AttackerFirst => {
+                &["attacker_first.low", "attacker_first.high", "attacker_first.expected"]
+            }
+            Section::Stages => &["stages"],
+            Section::Bands => &["bands.by_workflow", "bands.by_severity", "bands.by_location"],
+            Section::Reviews => &[
+                "reviews.hollow",
+                "reviews.by_reason",
+                "reviews.agreed",
+                "reviews.disagreed",
+                "reviews.unadvised",
+            ],
+            Section::Seeded => &["seeded.caught", "seeded.sight"],
+            Section::Reviewers => &["reviewers.lists"],
+            Section::Boundary => &["boundary.ai_acted_first"],
+            Section::Outcomes => &["outcomes.shares"],
+            Section::Ownership => &["ownership.without_owner"],
+            Section::Quality => &["quality.stretches", "quality.clock_skew", "quality.input"],
+            Section::Controls | Section::Evidence | Section::Definitions => &[],
+        }
+    }
+
     /// What stands above it.
     pub const fn title(self) -> &'static str {
         match self {

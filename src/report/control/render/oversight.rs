@@ -92,6 +92,7 @@ fn certificates(report: &Report, blocks: &mut Vec<Block>) {
         ["Exposure", "Severity", "Decided", "Reviewer", "Signs", "Time to read", "Reading takes"];
     let mut table = Table::new("Certificates", &head);
     table.texts = &[0, 1, 2, 3, 4];
+    table.long = &[0];
     for one in &reviews.certificates {
         let signs: Vec<String> = one.reasons.iter().map(|reason| spoken(reason.as_str())).collect();
         table.row([
@@ -273,6 +274,7 @@ fn boundary(report: &Report, blocks: &mut Vec<Block>) {
         let mut table =
             Table::new("Where an AI acted first", &["Exposure", "Detected", "A person decided"]);
         table.texts = &[0, 1, 2];
+        table.long = &[0];
         for one in &boundary.violations {
             table.row([
                 one.exposure_id.clone(),
@@ -345,6 +347,7 @@ fn ownership(report: &Report, blocks: &mut Vec<Block>) {
     head[0] = "Owner";
     let mut table =
         Table::new("With and without an owner, and the owners with most undecided", &head);
+    table.long = &[0];
     table.row(group_row(&ownership.with));
     table.row(group_row(&ownership.without));
     for owner in &ownership.by_owner {
@@ -361,6 +364,7 @@ fn ownership(report: &Report, blocks: &mut Vec<Block>) {
         let mut table =
             Table::new("The oldest unclosed exposures without an owner", &["Exposure", "Detected"]);
         table.texts = &[0, 1];
+        table.long = &[0];
         for one in &ownership.oldest {
             table.row([one.exposure_id.clone(), one.detected_at.to_string()]);
         }

@@ -210,6 +210,9 @@ fn bands(report: &Report, blocks: &mut Vec<Block>) {
         let mut head = GROUP_HEAD;
         head[0] = first;
         let mut table = Table::new(caption, &head);
+        if first == "Place" {
+            table.long = &[0];
+        }
         let named = |group: &Group| {
             let mut row = group_row(group);
             if first == "Place" {

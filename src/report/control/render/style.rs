@@ -31,7 +31,10 @@ table { border-collapse: collapse; width: 100%; font-size: .84rem; line-height: 
 caption { text-align: left; font-weight: 600; padding: .25rem 0; }
 th, td { padding: .3rem .5rem; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; font-variant-numeric: tabular-nums; }
 thead th { border-bottom: 2px solid var(--ink); vertical-align: bottom; }
-th.text, td.text { text-align: left; overflow-wrap: anywhere; }
+th:not(.text), td:not(.text) { white-space: nowrap; }
+th.text, td.text { text-align: left; }
+th.long, td.long { overflow-wrap: anywhere; min-width: 9rem; }
+.whole { white-space: nowrap; }
 tbody th { font-weight: 400; }
 figure { margin: 1rem 0; }
 figcaption { font-size: .85rem; color: var(--soft); }
@@ -57,7 +60,8 @@ footer { padding-bottom: 2rem; }
   th, td { padding: .18rem .3rem; }
   thead { display: table-header-group; }
   tr, figure, .headline, dl.facts > *, li { break-inside: avoid; }
-  h2, h3, caption { break-after: avoid; }
+  h2, h3, caption, dt { break-after: avoid; }
+  th.long, td.long { min-width: 0; }
   section.verdict { break-after: page; }
   figure { max-width: 150mm; }
   p, li { orphans: 3; widows: 3; }

@@ -179,7 +179,7 @@ fn stages(report: &Report) -> Markup {
         .iter()
         .map(|part| format!("{} {}", spoken(part.part.as_str()), percent(part.share_of_time)))
         .collect();
-    let (left, room) = (150.0, 330.0);
+    let (left, room) = (130.0, 240.0);
     html! {
         figure {
             svg viewBox=(format!("0 0 {WIDTH} {height}")) role="img" aria-labelledby="stages-name stages-told" {
