@@ -5,6 +5,7 @@
 
 mod figures;
 mod forms;
+mod lifelines;
 mod little;
 mod made;
 mod naive;
