@@ -4,6 +4,7 @@ pub mod check;
 pub mod explain;
 mod identity;
 pub mod replay;
+pub mod report;
 pub mod run;
 pub mod simulate;
 
@@ -34,6 +35,9 @@ enum Command {
     Check(check::Args),
     /// Recompute one finding of a ledger and show the arithmetic.
     Explain(explain::Args),
+    /// Tell from a ledger whether the human control was effective: a report for
+    /// governance, as HTML, Markdown, JSON or CSV.
+    Report(Box<report::Args>),
     /// Write the events of a made-up organisation whose truth is known.
     Simulate(Box<simulate::SimulateArgs>),
 }
@@ -108,6 +112,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Simulate(args) => {
             simulate::run(&args).map(|_| Outcome::Fine).map_err(CliError::from)
         }

@@ -5,6 +5,7 @@ pub mod health;
 pub mod http;
 pub mod input;
 pub mod kafka;
+pub mod ledger;
 pub mod logging;
 pub mod replay;
 pub mod standings;

@@ -101,6 +101,13 @@ impl From<Truth> for Known {
     }
 }
 
+impl From<Known> for Truth {
+    fn from(known: Known) -> Truth {
+        let Known { established_at, correct_action, seeded } = known;
+        Truth { established_at, correct_action, seeded }
+    }
+}
+
 impl<'r> Review<'r> {
     /// The review of `window`; `None` while nobody has decided.
     pub fn of(
