@@ -52,7 +52,12 @@ enum Cleanup {
     Delete,
     /// The last record of each key stays.
     Compact,
+    /// … and every record for a week: a history, and behind it what still holds.
+    CompactLater,
 }
+
+/// How long every change of an alert stays in its topic: a week, in milliseconds.
+const HISTORY_MS: &str = "604800000";
 
 /// One of our own topics.
 #[derive(Clone, Debug)]
@@ -69,7 +74,7 @@ fn own(settings: &Settings) -> Vec<Own> {
     let mut own = vec![
         one(topics.windows(), Cleanup::Compact, true),
         one(topics.state(), Cleanup::Compact, true),
-        one(topics.alerts(), Cleanup::Delete, true),
+        one(topics.alerts(), Cleanup::CompactLater, true),
         one(topics.reviews(), Cleanup::Delete, false),
         one(topics.dead_letters(), Cleanup::Delete, false),
     ];
@@ -286,10 +291,14 @@ fn create(
         .iter()
         .map(|own| {
             let replication = TopicReplication::Fixed(settings.topics.replication_factor);
-            NewTopic::new(&own.name, partitions, replication)
+            let new = NewTopic::new(&own.name, partitions, replication)
                 .set("cleanup.policy", own.cleanup.as_str())
                 // The time of a record says how far the time of its partition had come.
-                .set("message.timestamp.type", "CreateTime")
+                .set("message.timestamp.type", "CreateTime");
+            match own.cleanup {
+                Cleanup::CompactLater => new.set("min.compaction.lag.ms", HISTORY_MS),
+                Cleanup::Delete | Cleanup::Compact => new,
+            }
         })
         .collect();
     let timeout = duration(settings.kafka.startup_timeout);
@@ -345,7 +354,7 @@ fn check_cleanup(
         let compacts = policy.split(',').any(|policy| policy.trim() == "compact");
         let fits = match own.cleanup {
             // Deleting by age as well would take state that is still needed.
-            Cleanup::Compact => policy.trim() == "compact",
+            Cleanup::Compact | Cleanup::CompactLater => policy.trim() == "compact",
             Cleanup::Delete => !compacts,
         };
         if !fits {
@@ -367,7 +376,7 @@ impl Cleanup {
     const fn as_str(self) -> &'static str {
         match self {
             Cleanup::Delete => "delete",
-            Cleanup::Compact => "compact",
+            Cleanup::Compact | Cleanup::CompactLater => "compact",
         }
     }
 }
