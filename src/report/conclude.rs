@@ -203,10 +203,7 @@ impl Ledger<'_> {
                 }
                 self.metrics.alert(alert, state);
                 let exposure = window.exposure_id();
-                line(
-                    self.alerts,
-                    &AlertRecord::new(alert, state, at, exposure, Some(window)),
-                )?;
+                line(self.alerts, &AlertRecord::new(alert, state, at, exposure, Some(window)))?;
             }
         }
         Ok(())

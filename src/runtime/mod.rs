@@ -6,6 +6,8 @@ pub mod http;
 pub mod input;
 pub mod kafka;
 pub mod logging;
+pub mod notify;
 pub mod replay;
 pub mod standings;
+mod trust;
 pub mod view;
