@@ -102,7 +102,7 @@ mod tests {
         assert_eq!(queue.len(), 3);
         let taken = queue.take(2, Duration::ZERO);
         assert_eq!(taken, [a.clone(), b.clone()]);
-        queue.add(&[d.clone()]);
+        queue.add(std::slice::from_ref(&d));
         queue.put_back(taken);
         assert_eq!(queue.take(9, Duration::ZERO), [a, b, c, d]);
         assert!(queue.take(1, Duration::from_millis(1)).is_empty());

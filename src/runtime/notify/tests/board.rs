@@ -29,10 +29,11 @@ fn what_fires_is_pushed_again_and_its_end_for_a_while() {
 
 #[test]
 fn a_page_tells_a_responder_what_to_know() {
-    let mut settings = Alerts::default();
-    settings.external_url = Some("https://lag.example.org".to_owned());
-    settings.runbooks = "https://docs.example.org/runbooks".to_owned();
-    let mut board = board(settings);
+    let mut board = board(Alerts {
+        external_url: Some("https://lag.example.org".to_owned()),
+        runbooks: "https://docs.example.org/runbooks".to_owned(),
+        ..Alerts::default()
+    });
     board.say("ReviewDueSoon", "AKIAIOSFODNN7EXAMPLE", "firing", 0);
     let [page] = &board.pushed(SECOND)[..] else { panic!() };
     let labels: Vec<&str> = page.labels.keys().copied().collect();
@@ -116,9 +117,7 @@ fn many_at_once_are_one_page_with_a_count_and_the_worst() {
 
 #[test]
 fn as_many_as_are_allowed_are_pages_of_their_own() {
-    let mut settings = Alerts::default();
-    settings.storm_size = 3;
-    let mut board = board(settings);
+    let mut board = board(Alerts { storm_size: 3, ..Alerts::default() });
     for name in ["a", "b", "c"] {
         board.say("ReviewOverdue", name, "firing", 0);
     }
@@ -221,7 +220,6 @@ fn an_alert_that_fires_again_much_later_is_a_new_one() {
 
 #[test]
 fn rules_say_what_is_pushed_and_how_urgent_it_is() {
-    let mut settings = Alerts::default();
     let rule = AlertRule {
         alerts: vec![Alert::ReviewDueSoon],
         workflows: vec![Workflow::SecretExposure],
@@ -236,8 +234,7 @@ fn rules_say_what_is_pushed_and_how_urgent_it_is() {
         push: true,
         urgency: Some(Urgency::Critical),
     };
-    settings.rules = vec![rule, louder];
-    let mut board = board(settings);
+    let mut board = board(Alerts { rules: vec![rule, louder], ..Alerts::default() });
     board.say("ReviewDueSoon", "quiet", "firing", 0);
     board.say("ReviewOverdue", "loud", "firing", 0);
     let reviewer = serde_json::json!({"alert": "RubberStampSuspected", "severity": "page",
@@ -260,9 +257,7 @@ fn rules_say_what_is_pushed_and_how_urgent_it_is() {
 
 #[test]
 fn beyond_the_bound_what_is_over_makes_room_and_the_rest_is_told() {
-    let mut settings = Alerts::default();
-    settings.firing_max = 3;
-    let mut board = board(settings);
+    let mut board = board(Alerts { firing_max: 3, ..Alerts::default() });
     for name in ["a", "b", "c"] {
         board.say("ReviewOverdue", name, "firing", 0);
     }
