@@ -4,7 +4,8 @@
 //! it with everything else.
 
 use crate::engine::alerts::{Alert, Transition};
-use crate::engine::attacker::Race;
+use crate::engine::attacker::{Band, Race};
+use crate::engine::oversight::HollowReasons;
 use crate::engine::windows::{Counts, Milestones, Stage, Window};
 use crate::event::{Event, Kind, Severity, Verdict, Workflow};
 use crate::formats::RejectReason;
@@ -28,6 +29,7 @@ pub(super) struct Pending {
     attacker_first: Vec<(Workflow, f64)>,
     seeded: [u64; 2],
     alerts: Vec<(Alert, Transition)>,
+    judged: Vec<(Workflow, Option<Band>, HollowReasons)>,
     observers: StageObservers,
 }
 
@@ -91,6 +93,11 @@ impl Pending {
         }
     }
 
+    /// A window's decision was judged.
+    pub(super) fn judged(&mut self, window: &Window<'_>, reasons: HollowReasons) {
+        self.judged.push((window.key.workflow, window.band(), reasons));
+    }
+
     /// An alert began or ended.
     pub(super) fn alert(&mut self, alert: Alert, transition: Transition) {
         self.alerts.push((alert, transition));
@@ -124,6 +131,9 @@ impl Pending {
         }
         let [missed, caught] = done.seeded;
         metrics.seeded_cases(caught, missed);
+        for (workflow, band, reasons) in done.judged {
+            metrics.judged(workflow, band, reasons);
+        }
         for (alert, transition) in done.alerts {
             metrics.alert(alert, transition);
             if (alert, transition) == (Alert::AiActedFirst, Transition::Firing) {
