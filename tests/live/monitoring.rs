@@ -195,6 +195,8 @@ impl Prometheus {
             format!("--config.file={}", file.display()),
             format!("--storage.tsdb.path={}", directory.path().join("data").display()),
             format!("--web.listen-address=127.0.0.1:{port}"),
+            // What it had to say before it found the Alertmanager it says again.
+            "--rules.alert.resend-delay=1s".to_owned(),
             "--log.level=warn".to_owned(),
         ];
         let log = directory.path().join("log");
