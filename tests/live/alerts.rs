@@ -13,7 +13,7 @@ use crate::client::{Client, Sent};
 use crate::input::{Arrival, Input};
 use crate::monitoring::{Alertmanager, Pager, Prometheus, installed, now_ms, root};
 use crate::poison;
-use crate::program::{Config, Program, READY};
+use crate::program::{Config, Program, READY, until_drained};
 
 /// How long something may take that should take no time.
 const SOON: Duration = Duration::from_secs(15);
@@ -239,14 +239,20 @@ fn rules_and_dashboards_speak_of_what_a_scrape_has_and_buckets_are_the_bands() {
     let pager = Pager::start();
     let alertmanager = Alertmanager::start(&pager);
     let mut case =
-        Case::new(Broker::shared(), "scrape", Input::simulate(5, 5_000, Arrival::Ordered));
-    case.config.alertmanager(&alertmanager.url());
+        Case::new(Broker::shared(), "scrape", Input::simulate(5, 2_500, Arrival::Ordered));
+    case.config.judging().alertmanager(&alertmanager.url());
     let mut program = Program::start(&case.config);
     program.until_ready(READY);
     let prometheus = Prometheus::start(&program.address(), &alertmanager);
     case.send_poison(&poison::kinds()[0].0);
     case.send_rest();
-    case.until_done();
+    case.client.write(&case.source, planted());
+    until_drained(&case.client, &case.config, &[&case.source], READY);
+    let began = Instant::now();
+    while !program.get("/metrics").unwrap().1.contains("shutterlag_reviews_total{") {
+        assert!(began.elapsed() < READY, "nothing is judged");
+        std::thread::sleep(Duration::from_millis(200));
+    }
     pager.until("the watchdog", SOON, |alert| alert["labels"]["alertname"] == "Watchdog");
 
     // The last of it has been scraped.
@@ -289,11 +295,31 @@ fn rules_and_dashboards_speak_of_what_a_scrape_has_and_buckets_are_the_bands() {
         let data = prometheus.get(&format!("/api/v1/query?query={query}"));
         data["result"][0]["value"][1].as_str().unwrap().parse::<usize>().unwrap()
     };
-    assert!(banded(&["ahead"]) > 50 && banded(&["behind"]) > 50);
+    assert!(banded(&["ahead"]) > 20 && banded(&["behind"]) > 20);
     assert_eq!(within("540"), banded(&["ahead"]));
     assert_eq!(within("1020"), banded(&["ahead", "contested"]));
     assert_eq!(within("%2BInf"), banded(&["ahead", "contested", "behind"]));
     program.stop();
+}
+
+/// A planted case whose wrong advice is let through.
+fn planted() -> impl Iterator<Item = Sent> {
+    [
+        json!({"type": "leak.detected"}),
+        json!({"type": "triage.completed", "recommendation": "dismiss"}),
+        json!({"type": "decision.made", "reviewer": "r1", "action": "dismiss", "verdict": "approve"}),
+        json!({"type": "truth.established", "correct_action": "revoke", "seeded": true}),
+    ]
+    .into_iter()
+    .enumerate()
+    .map(|(n, mut event)| {
+        let time = Timestamp::now() + SignedDuration::from_secs(n as i64 - 600);
+        let fields = event.as_object_mut().unwrap();
+        fields.insert("id".to_owned(), format!("planted-{n}").into());
+        fields.insert("time".to_owned(), time.to_string().into());
+        fields.insert("credential_id".to_owned(), "planted".into());
+        Sent::new("planted", event.to_string())
+    })
 }
 
 /// Names of the program's own metrics in a text, recorded ones not.
