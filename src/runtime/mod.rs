@@ -7,6 +7,8 @@ pub mod input;
 pub mod kafka;
 pub mod ledger;
 pub mod logging;
+pub mod notify;
 pub mod replay;
 pub mod standings;
+mod trust;
 pub mod view;

@@ -317,7 +317,8 @@ fn deadlines_pass_without_any_traffic() {
     let client = Client::new(Broker::shared().address());
     client.create("deadlines.source", 1, &[]);
     // The broker's clock says when an alert arrived.
-    client.create("deadlines.alerts", 4, &[("message.timestamp.type", "LogAppendTime")]);
+    let settings = [("message.timestamp.type", "LogAppendTime"), ("cleanup.policy", "compact")];
+    client.create("deadlines.alerts", 4, &settings);
     let config = Config::new(Broker::shared(), "deadlines");
     let mut program = Program::start(&config);
     program.until_ready(READY);

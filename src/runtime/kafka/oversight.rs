@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use super::Shared;
+use super::announce::announce;
 use super::changelog::{Part, listed_key};
 use super::error::Fault;
 use super::letters::{Letters, json};
@@ -266,7 +267,7 @@ impl Voice {
         self.pending.alert(alert, transition);
         json(&mut self.value, &ReviewerAlert::new(self.people.show(reviewer), transition, at))?;
         let key = format!("{alert}/{}", self.keys.show(reviewer));
-        send(outbox, &self.alerts, key.as_bytes(), Some(&self.value), None)
+        announce(outbox, &self.alerts, None, key.as_bytes(), &self.value, transition)
     }
 
     fn suspected(

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Shared;
+use super::announce::announce;
 use super::decode::Decoder;
 use super::error::Fault;
 use super::letters::{EventName, Letters, json};
@@ -294,16 +295,11 @@ impl Voice {
                 let at =
                     window.map_or(now, |window| self.happened_at(window, alert, transition, now));
                 self.pending.alert(alert, transition);
-                json(&mut self.value, &AlertRecord::new(alert, transition, at, exposure))?;
+                json(&mut self.value, &AlertRecord::new(alert, transition, at, exposure, window))?;
                 self.key.clear();
                 self.key.extend_from_slice(format!("{alert}/{exposure}").as_bytes());
-                outbox.send(Outgoing {
-                    topic: &self.alerts_topic,
-                    partition: Some(partition),
-                    key: &self.key,
-                    value: Some(&self.value),
-                    timestamp_ms: None,
-                })
+                let (topic, key) = (&self.alerts_topic, &self.key);
+                announce(outbox, topic, Some(partition), key, &self.value, transition)
             }
             Output::Orphan { .. } => Ok(()),
             Output::Late { key, id, kind, events } => self.late(now, key, id, kind, events, outbox),
