@@ -1,6 +1,7 @@
 //! What touches the world: files, streams, clocks.
 
 pub mod clock;
+pub mod demo;
 pub mod health;
 pub mod http;
 pub mod input;
@@ -8,4 +9,5 @@ pub mod kafka;
 pub mod logging;
 pub mod replay;
 pub mod standings;
+pub mod suspicions;
 pub mod view;

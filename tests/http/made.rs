@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use shutterlag::engine::attacker::Race;
 use shutterlag::event::Kind;
 use shutterlag::metrics::{Metrics, Pipeline, PipelineStage, Source};
+use shutterlag::runtime::clock::Clock;
 use shutterlag::runtime::health::{Health, Restoring};
 use shutterlag::runtime::http::{Options, Server, Shown, Token};
 use shutterlag::runtime::view::{Applied, Bounds, View};
@@ -58,7 +59,9 @@ pub(crate) fn shown(windows_max: usize) -> Shown {
         standings: Arc::default(),
         race: Race::default(),
         stalled_after: Span::from_secs(60),
-        now,
+        clock: Clock::Real(now),
+        suspicions: Arc::default(),
+        demo: false,
     }
 }
 

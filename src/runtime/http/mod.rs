@@ -25,10 +25,12 @@ pub use guard::{Token, TokenError};
 
 use crate::engine::attacker::Race;
 use crate::metrics::{Metrics, Pipeline};
+use crate::runtime::clock::Clock;
 use crate::runtime::health::Health;
 use crate::runtime::standings::PartitionStandings;
+use crate::runtime::suspicions::Suspicions;
 use crate::runtime::view::View;
-use crate::time::{Span, Timestamp};
+use crate::time::Span;
 
 /// How the server listens, and what it bears.
 #[derive(Clone, Debug)]
@@ -82,7 +84,11 @@ pub struct Shown {
     /// How long a worker may go without progress.
     pub stalled_after: Span,
     /// The time.
-    pub now: fn() -> Timestamp,
+    pub clock: Clock,
+    /// Reviewers whose page is on.
+    pub suspicions: Arc<Suspicions>,
+    /// Whether all of it is made up, which the board then says.
+    pub demo: bool,
 }
 
 /// Why the server did not start.

@@ -128,7 +128,7 @@ async fn readyz(State(server): State<Server>) -> Response {
 
 async fn metrics(State(server): State<Server>) -> Result<Response, Problem> {
     let exposition = |shown: &Shown| {
-        shown.metrics.standings(&shown.standings.totals(), (shown.now)());
+        shown.metrics.standings(&shown.standings.totals(), shown.clock.now());
         shown.pipeline.view(&shown.view.metrics());
         match shown.metrics.encode() {
             Ok(text) => {
@@ -182,7 +182,7 @@ async fn windows(State(server): State<Server>, uri: Uri) -> Result<Response, Pro
     };
     let (after, limit) = (parameters.after_place()?, parameters.limit()?);
     let answer = move |shown: &Shown| {
-        let (as_of, view) = ((shown.now)(), shown.view.status());
+        let (as_of, view) = (shown.clock.now(), shown.view.status());
         let page = shown.view.page(&filter, after, limit);
         let windows = page.rows.iter().map(|row| Shot::of(row, shown, as_of)).collect();
         let next = page.next.as_ref().map(place_cursor);
@@ -206,7 +206,7 @@ async fn window(
     let Path(exposure_id) = path.map_err(|_| Problem::Path)?;
     Parameters::read(&uri, &[])?;
     let shown = &server.shown;
-    let (as_of, view) = ((shown.now)(), shown.view.status());
+    let (as_of, view) = (shown.clock.now(), shown.view.status());
     let missing = "the view has no window of this name: it is not there, not yet read, or closed \
                    for longer than the view keeps it";
     let row = shown.view.get(&exposure_id).ok_or(Problem::NotFound(missing))?;
@@ -226,7 +226,7 @@ struct SummaryAnswer {
 async fn summary(State(server): State<Server>, uri: Uri) -> Result<Response, Problem> {
     let workflow = workflow(&Parameters::read(&uri, &["workflow"])?)?;
     let answer = move |shown: &Shown| {
-        let (as_of, view) = ((shown.now)(), shown.view.status());
+        let (as_of, view) = (shown.clock.now(), shown.view.status());
         let summary = shown.view.summary(&shown.race, workflow, as_of);
         let (period, older, figures) = (summary.period, summary.older, summary.figures);
         json(StatusCode::OK, &SummaryAnswer { as_of, view, period, older, figures })
@@ -256,7 +256,7 @@ async fn reviewers(State(server): State<Server>, uri: Uri) -> Result<Response, P
     let workflow = workflow(&parameters)?;
     let (after, limit) = (parameters.after()?, parameters.limit()?);
     let answer = move |shown: &Shown| {
-        let (as_of, view) = ((shown.now)(), shown.view.status());
+        let (as_of, view) = (shown.clock.now(), shown.view.status());
         let all = shown.view.reviewers(workflow, as_of);
         let rest = all.reviewers.iter().filter(|(name, _)| after.as_ref() < Some(*name));
         let mut rest = rest.map(|(name, figures)| Named { reviewer: name, figures });

@@ -25,7 +25,7 @@ mod intake;
 mod letters;
 mod logs;
 mod oauth;
-mod pending;
+pub(in crate::runtime) mod pending;
 mod probe;
 mod producer;
 mod raw;
