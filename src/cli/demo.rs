@@ -118,6 +118,7 @@ fn shown(demo: &Demo) -> http::Shown {
         view: Arc::clone(&demo.view),
         standings: Arc::clone(&demo.standings),
         race: demo.race.clone(),
+        profiles: demo.profiles,
         // By the demo's own clock, and a machine may be slow.
         stalled_after: Span::from_mins(24 * 60),
         clock: demo.clock,

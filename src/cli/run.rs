@@ -133,6 +133,7 @@ fn serve(shared: &Shared, stop: &Arc<AtomicBool>) -> Result<Option<http::Server>
         view: Arc::clone(&view),
         standings: Arc::clone(&shared.standings),
         race: settings.race.clone(),
+        profiles: settings.profiles,
         stalled_after: stalled_after(settings.kafka.transaction_timeout),
         clock: clock::Clock::Real(clock::now),
         suspicions: Arc::default(),

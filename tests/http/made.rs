@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use shutterlag::config::Profiles;
 use shutterlag::engine::attacker::Race;
 use shutterlag::event::Kind;
 use shutterlag::metrics::{Metrics, Pipeline, PipelineStage, Source};
@@ -58,6 +59,7 @@ pub(crate) fn shown(windows_max: usize) -> Shown {
         view: Arc::new(View::new(Bounds { windows_max, closed_kept: Bounds::CLOSED_KEPT })),
         standings: Arc::default(),
         race: Race::default(),
+        profiles: Profiles::default(),
         stalled_after: Span::from_secs(60),
         clock: Clock::Real(now),
         suspicions: Arc::default(),

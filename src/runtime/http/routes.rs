@@ -6,19 +6,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tracing::{debug, error};
 
 use super::answer::{Problem, SECURITY_HEADERS, json};
+use super::board::{self, Feed, Place};
 use super::query::{Parameters, cursor, place_cursor};
 use super::{Options, Shown, Token, guard, status};
 use crate::engine::attacker::AttackerFirst;
@@ -33,19 +35,23 @@ struct Server {
     shown: Arc<Shown>,
     token: Option<Token>,
     answer_within: Duration,
+    boards: Feed,
     /// Held by whoever looks at all windows.
     thorough: Arc<Semaphore>,
 }
 
 /// All routes, with what holds for each of them.
-pub(super) fn router(options: &Options, shown: Shown) -> Router {
+pub(super) fn router(options: &Options, shown: Shown, stop: watch::Receiver<bool>) -> Router {
+    let shown = Arc::new(shown);
     let server = Server {
-        shown: Arc::new(shown),
+        boards: Feed::start(Arc::clone(&shown), options.boards_max, stop),
+        shown,
         token: options.token.clone(),
         answer_within: options.answer_within,
         thorough: Arc::new(Semaphore::new(1)),
     };
-    Router::new()
+    let page = board::paths().fold(Router::new(), |page, path| page.route(path, get(page_file)));
+    page.route("/api/v1/board", get(watch_board))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
@@ -68,7 +74,10 @@ async fn around(State(server): State<Server>, request: Request, next: Next) -> R
         let answer = tokio::time::timeout(server.answer_within, next.run(request)).await;
         answer.unwrap_or_else(|_| Problem::Timeout.into_response())
     };
-    response.headers_mut().extend(SECURITY_HEADERS);
+    for (name, value) in SECURITY_HEADERS {
+        // The page has a policy of its own.
+        response.headers_mut().entry(name).or_insert(value);
+    }
     debug!(%method, path, status = response.status().as_u16(), "answered");
     response
 }
@@ -77,7 +86,10 @@ fn admitted(server: &Server, request: &Request) -> Result<(), Problem> {
     if request.uri().path() == "/healthz" {
         return Ok(());
     }
+    // The page holds no figure: it asks for the token itself.
+    let page = board::paths().any(|path| path == request.uri().path());
     match &server.token {
+        Some(_) if page => Ok(()),
         Some(token) if token.is_borne(request.headers()) => Ok(()),
         Some(_) => Err(Problem::Unauthorized),
         None if guard::names_an_address(request.uri(), request.headers()) => Ok(()),
@@ -124,6 +136,24 @@ async fn healthz(State(server): State<Server>) -> Response {
 async fn readyz(State(server): State<Server>) -> Response {
     let ready = status::ready(&server.shown);
     json(if ready.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &ready)
+}
+
+async fn page_file(uri: Uri) -> Result<Response, Problem> {
+    board::file(uri.path()).ok_or(Problem::NotFound("there is nothing at this path"))
+}
+
+/// What the board shows, as server-sent events.
+async fn watch_board(
+    State(server): State<Server>,
+    place: Option<Extension<Arc<Place>>>,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    Parameters::read(&uri, &[])?;
+    let Extension(place) = place.ok_or(Problem::Internal)?;
+    let stream = server.boards.stream(&place).ok_or(Problem::TooManyBoards)?;
+    let headers =
+        [(header::CONTENT_TYPE, "text/event-stream"), (header::CONNECTION, "close")];
+    Ok((headers, Body::new(stream)).into_response())
 }
 
 async fn metrics(State(server): State<Server>) -> Result<Response, Problem> {

@@ -34,6 +34,18 @@ pub(super) struct Ready {
     view: Status,
 }
 
+impl Ready {
+    /// What it waits for.
+    pub(super) fn missing(&self) -> &[String] {
+        &self.missing
+    }
+
+    /// How many workers there are.
+    pub(super) fn workers(&self) -> usize {
+        self.workers.len()
+    }
+}
+
 pub(super) fn alive(shown: &Shown) -> Alive {
     let workers = shown.health.report(shown.clock.now(), shown.stalled_after);
     let failing: Vec<_> = workers
