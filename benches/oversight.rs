@@ -5,9 +5,7 @@
 use std::hint::black_box;
 
 use shutterlag::config::OversightConfig;
-use shutterlag::engine::oversight::{
-    Advised, Known, PeersFrom, Review, Reviewer, Reviews, Rules, Stage,
-};
+use shutterlag::engine::oversight::{Advised, Known, Review, Reviewer, Reviews, Rules, Stage};
 use shutterlag::event::{Action, Severity, Verdict, Workflow};
 use shutterlag::time::{Span, Timestamp};
 
@@ -35,6 +33,7 @@ fn review(number: u64, reviewers: u64) -> Review<'static> {
         credential_id: format!("cred-{:032x}", u128::from(mixed) << 64 | u128::from(number)).into(),
         detected_at: decided_at + Span::from_secs(-400),
         revision: 3,
+        mark: 1,
         reviewer: format!("person-{reviewer}@example.org").into(),
         decided_at,
         opened_at: (!mixed.is_multiple_of(16)).then_some(decided_at + Span::from_secs(-90)),
@@ -108,7 +107,7 @@ fn main() {
 fn live(config: &OversightConfig) {
     for reviewers in [1_000, REVIEWERS] {
         let Ok(rules) = Rules::new(config.clone()) else { return };
-        let mut stage = Stage::new(rules, PeersFrom::Here);
+        let mut stage = Stage::new(rules);
         let (mut handled, mut advanced) = (0.0, 0.0);
         let mut now = START;
         let rounds = 2_000_000 / reviewers;
@@ -141,7 +140,7 @@ fn memory(config: &OversightConfig) {
     let config = OversightConfig { delay: Span::ZERO, ..config.clone() };
     let Ok(rules) = Rules::new(config) else { return };
     let before = resident();
-    let mut stage = Stage::new(rules, PeersFrom::Here);
+    let mut stage = Stage::new(rules);
     for number in 0..REVIEWERS * EACH {
         let review = review(number, REVIEWERS);
         let now = review.decided_at + Span::from_secs(60);

@@ -100,6 +100,9 @@ pub struct EngineConfig {
     /// How long after closing a window becomes final; `None` for never, as
     /// when all input is read before anything is said.
     pub settle: Option<Span>,
+    /// How long after a decision the second stage says what it was, where one
+    /// does: a decided window is not final before that and `settle` more.
+    pub judged_after: Option<Span>,
     /// Whether settled windows are kept for a later reading of all windows.
     pub keep_settled: bool,
     /// Whether changes of state are noted, to be handed out as checkpoints.
@@ -122,6 +125,7 @@ impl Default for EngineConfig {
             skew_tolerance: Span::from_secs(120),
             orphan_timeout: Span::from_mins(24 * 60),
             settle: None,
+            judged_after: None,
             keep_settled: false,
             checkpoints: false,
             events_per_window: 256,

@@ -10,8 +10,8 @@ use rand_pcg::Pcg64Mcg;
 use shutterlag::config::{EngineConfig, OversightConfig, Profiles};
 use shutterlag::engine::alerts::Transition;
 use shutterlag::engine::oversight::{
-    Advised, Judgement, Known, PeerCounts, PeersFrom, Receipt, Review, Reviewer, Reviews, Rules,
-    Said, Signal, Stage, Standing,
+    Advised, Change, Judgement, Known, PeerCounts, Receipt, Review, Reviewer, Reviews, Rules, Said,
+    Signal, Stage, Standing,
 };
 use shutterlag::engine::windows::Windows;
 use shutterlag::event::{Action, Verdict, Workflow};
@@ -53,7 +53,6 @@ fn reviews(seed: u64) -> Vec<Review<'static>> {
 struct Heard {
     judged: BTreeMap<String, Judgement>,
     turns: BTreeMap<String, Vec<(Timestamp, Transition, Vec<String>)>>,
-    peers: Vec<PeerCounts>,
 }
 
 impl Heard {
@@ -70,7 +69,6 @@ impl Heard {
                 let cited = cited.iter().map(ToString::to_string).collect();
                 self.turns.entry(reviewer.to_owned()).or_default().push((at, transition, cited));
             }
-            Said::Peers(counts) => self.peers.push(counts.clone()),
         }
     }
 }
@@ -134,12 +132,12 @@ const END: Timestamp = Timestamp::MAX;
 fn a_live_run_says_what_a_replay_says_in_any_order_of_arrival() {
     for seed in [1, 2] {
         let reviews = reviews(seed);
-        let (mut wanted, wanted_standings) = whole(&reviews);
+        let (wanted, wanted_standings) = whole(&reviews);
         assert!(wanted.turns.len() > 1, "seed {seed}: nobody was suspected");
         for turn in 0..3 {
             println!("seed {seed}.{turn}");
             let mut dice = Pcg64Mcg::seed_from_u64(seed << 8 | turn);
-            let (mut stage, mut heard) = (Stage::new(rules(), PeersFrom::Here), Heard::default());
+            let (mut stage, mut heard) = (Stage::new(rules()), Heard::default());
             for (at, review) in deliveries(&reviews, &mut dice) {
                 // Time passes before what arrives at it.
                 while let Some(due) = stage.next_deadline().filter(|due| *due < at) {
@@ -149,80 +147,73 @@ fn a_live_run_says_what_a_replay_says_in_any_order_of_arrival() {
             }
             stage.advance(END, &mut |said| heard.hear(said));
             assert_eq!(stage.next_deadline(), None);
-            wanted.peers.clone_from(&heard.peers);
             assert!(heard == wanted, "seed {seed}.{turn}");
             assert!(standings(&stage) == wanted_standings, "seed {seed}.{turn}");
         }
     }
 }
 
-#[test]
-fn a_run_goes_on_from_its_checkpoints() {
-    let reviews = reviews(3);
-    let (mut wanted, wanted_standings) = whole(&reviews);
-    let mut dice = Pcg64Mcg::seed_from_u64(3);
-    let deliveries = deliveries(&reviews, &mut dice);
-    for cut in [1, deliveries.len() / 3, deliveries.len() * 2 / 3] {
-        let (mut stage, mut heard) = (Stage::new(rules(), PeersFrom::Here), Heard::default());
-        for (number, (at, review)) in deliveries.iter().enumerate() {
-            stage.advance(*at, &mut |said| heard.hear(said));
-            if number == cut {
-                let mut next = Stage::new(rules(), PeersFrom::Here);
-                for name in stage.standings().keys() {
-                    assert!(next.restore(&stage.checkpoint(name).unwrap()));
-                }
-                heard.peers.iter().for_each(|counts| next.absorb(counts));
-                stage.unpublished().iter().for_each(|counts| next.count_again(counts));
-                // What waited comes again, and much that was judged with it.
-                for (_, review) in &deliveries[..cut] {
-                    let _ = next.handle(review.clone());
-                }
-                stage = next;
+/// What somebody else holds of a stage, so that another can go on from it.
+#[derive(Default)]
+struct Kept {
+    reviewers: BTreeMap<String, Vec<u8>>,
+    reviews: BTreeMap<String, Review<'static>>,
+    periods: BTreeMap<i64, PeerCounts>,
+}
+
+impl Kept {
+    fn keep(&mut self, stage: &mut Stage) {
+        stage.changes(&mut |change| match change {
+            Change::Reviewer { name, state } => {
+                self.reviewers.insert(name.to_owned(), state.to_vec());
             }
-            let _ = stage.handle(review.clone());
+            Change::Settled(exposure) => {
+                self.reviews.remove(&exposure.to_string());
+            }
+            Change::Period(counts) => {
+                self.periods.insert(counts.period, counts.clone());
+            }
+        });
+    }
+
+    fn restored(&self) -> Stage {
+        let mut stage = Stage::new(rules()).noting_changes();
+        self.reviewers.values().for_each(|state| assert!(stage.restore(state)));
+        self.periods.values().for_each(|counts| stage.count(counts));
+        for review in self.reviews.values() {
+            assert_eq!(stage.handle(review.clone()), Receipt::Held);
         }
-        stage.advance(END, &mut |said| heard.hear(said));
-        wanted.peers.clone_from(&heard.peers);
-        assert!(heard == wanted, "cut at {cut}");
-        assert!(standings(&stage) == wanted_standings, "cut at {cut}");
+        stage
     }
 }
 
 #[test]
-fn two_workers_who_share_their_counts_say_what_one_says() {
-    let reviews = reviews(4);
+fn a_run_goes_on_from_its_checkpoints() {
+    let reviews = reviews(3);
     let (wanted, wanted_standings) = whole(&reviews);
-    let mut stages = [(); 2].map(|()| Stage::new(rules(), PeersFrom::Everywhere));
-    let mut heard = Heard::default();
-    let mut in_order: Vec<&Review<'static>> = reviews.iter().collect();
-    in_order.sort_by_key(|review| review.decided_at);
-    let part = |review: &Review<'_>| {
-        usize::from(review.reviewer.bytes().map(u32::from).sum::<u32>() % 2 == 0)
-    };
-    let parts: Vec<usize> = in_order.iter().map(|review| part(review)).collect();
-    assert!(parts.contains(&0) && parts.contains(&1));
-    let mut now = in_order[0].decided_at;
-    let mut arrivals = in_order.iter().zip(parts).peekable();
-    while now < in_order.last().unwrap().decided_at + Span::from_mins(60 * 24 * 10) {
-        while let Some((review, part)) = arrivals.next_if(|(review, _)| review.decided_at <= now) {
-            let _ = stages[part].handle((*review).clone());
+    let mut dice = Pcg64Mcg::seed_from_u64(3);
+    let deliveries = deliveries(&reviews, &mut dice);
+    for cut in [1, deliveries.len() / 3, deliveries.len() * 2 / 3] {
+        let (mut stage, mut heard) = (Stage::new(rules()).noting_changes(), Heard::default());
+        let mut kept = Kept::default();
+        for (number, (at, review)) in deliveries.iter().enumerate() {
+            stage.advance(*at, &mut |said| heard.hear(said));
+            if number % 7 == 0 {
+                kept.keep(&mut stage);
+            }
+            if number == cut {
+                kept.keep(&mut stage);
+                stage = kept.restored();
+            }
+            if stage.handle(review.clone()) == Receipt::Held {
+                kept.reviews.insert(review.exposure_id().to_string(), review.clone());
+            }
         }
-        let mut published = Vec::new();
-        for stage in &mut stages {
-            stage.advance(now, &mut |said| match said {
-                Said::Peers(counts) => published.push(counts.clone()),
-                said => heard.hear(said),
-            });
-        }
-        // A topic that all read, a while later.
-        for stage in &mut stages {
-            published.iter().for_each(|counts| stage.absorb(counts));
-        }
-        now = now + Span::from_mins(5);
+        assert!(kept.reviews.len() < reviews.len() / 2, "what is judged is kept no longer");
+        stage.advance(END, &mut |said| heard.hear(said));
+        assert!(heard == wanted, "cut at {cut}");
+        assert!(standings(&stage) == wanted_standings, "cut at {cut}");
     }
-    assert!(heard == wanted);
-    let [one, two] = stages.each_ref().map(standings);
-    assert!(one.into_iter().chain(two).collect::<BTreeMap<_, _>>() == wanted_standings);
 }
 
 fn at(second: i64) -> Timestamp {
@@ -236,6 +227,7 @@ fn case(number: i64, decided: i64) -> Review<'static> {
         credential_id: format!("cred-{number}").into(),
         detected_at: at(decided - 120),
         revision: 1,
+        mark: 1,
         reviewer: "reviewer-03".into(),
         decided_at: at(decided),
         opened_at: None,
@@ -269,7 +261,7 @@ fn seeded_steps(stage: &Stage) -> u64 {
 
 #[test]
 fn a_truth_counts_once_whenever_it_comes() {
-    let mut stage = Stage::new(rules(), PeersFrom::Here);
+    let mut stage = Stage::new(rules());
     let mut quiet = |said: Said<'_>| drop(format!("{said:?}"));
     // Known before the decision: counted with it.
     let _ = stage.handle(Review { truth: wrong(-500), ..case(1, 0) });
@@ -295,7 +287,7 @@ fn a_truth_counts_once_whenever_it_comes() {
 
 #[test]
 fn a_later_revision_replaces_what_waits_and_a_retraction_removes_it() {
-    let mut stage = Stage::new(rules(), PeersFrom::Here);
+    let mut stage = Stage::new(rules());
     let mut heard = Heard::default();
     let _ = stage.handle(case(1, 0));
     // A late arrival: somebody else had decided before.
@@ -313,7 +305,7 @@ fn a_later_revision_replaces_what_waits_and_a_retraction_removes_it() {
 
 #[test]
 fn a_batch_is_one_act_and_is_waited_for() {
-    let mut stage = Stage::new(rules(), PeersFrom::Here);
+    let mut stage = Stage::new(rules());
     let mut heard = Heard::default();
     for number in 0..50 {
         let _ =
@@ -410,7 +402,7 @@ fn sane(standing: &Standing) -> Result<(), TestCaseError> {
 proptest! {
     #[test]
     fn whatever_comes_no_figure_is_nonsense(reviews in prop::collection::vec(hostile(), 0..120)) {
-        let mut stage = Stage::new(rules(), PeersFrom::Here);
+        let mut stage = Stage::new(rules());
         for review in &reviews {
             let _ = stage.handle(review.clone());
         }
@@ -425,7 +417,7 @@ proptest! {
         for (name, standing) in stage.standings() {
             sane(&standing)?;
             let bytes = stage.checkpoint(name).unwrap();
-            let mut other = Stage::new(rules(), PeersFrom::Here);
+            let mut other = Stage::new(rules());
             prop_assert!(other.restore(&bytes));
             prop_assert_eq!(other.checkpoint(name).unwrap(), bytes.clone());
             // Cut off anywhere it is refused, and never a panic.
@@ -449,6 +441,6 @@ proptest! {
         if let Some(first) = versioned.first_mut() {
             *first = 1;
         }
-        let _ = Stage::new(rules(), PeersFrom::Here).restore(&versioned);
+        let _ = Stage::new(rules()).restore(&versioned);
     }
 }

@@ -58,6 +58,7 @@ const TABLES: &[(&str, &str)] = &[
     ("sources", "sources = [{ zzz = 1 }]"),
     ("intake", "intake.zzz = 1"),
     ("windows", "windows.zzz = 1"),
+    ("oversight", "oversight.zzz = 1"),
     ("profiles", "profiles.secret_exposure.zzz = 1"),
     ("limits", "limits.zzz = 1"),
     ("people", "people.zzz = 1"),

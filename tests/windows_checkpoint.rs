@@ -27,8 +27,8 @@ fn advance(windows: &mut Windows, now: Timestamp) -> Vec<String> {
     let mut said = Vec::new();
     windows.advance(now, &mut |output| {
         said.push(match output {
-            Output::Window { window, is_final, reached } => {
-                format!("{window:?} {is_final} {reached:?}")
+            Output::Window { window, is_final, reached, hollow, news } => {
+                format!("{window:?} {is_final} {reached:?} {hollow:?} {news:?}")
             }
             other => format!("{other:?}"),
         });
@@ -168,9 +168,9 @@ proptest! {
 #[test]
 fn a_later_version_says_so() {
     let mut windows = Windows::new(config());
-    let newer = Err(RestoreError::Newer { version: 2, known: 1 });
-    assert_eq!(windows.restore(&[0xE5, 2, 0]), newer);
-    for foreign in [&b""[..], b"{\"a\":1}", &[0xE5], &[0xE5, 0, 1], &[0xE5, 1, 0, 9, 0, 1]] {
+    let newer = Err(RestoreError::Newer { version: 3, known: 2 });
+    assert_eq!(windows.restore(&[0xE5, 3, 0]), newer);
+    for foreign in [&b""[..], b"{\"a\":1}", &[0xE5], &[0xE5, 1, 1], &[0xE5, 2, 0, 9, 0, 1]] {
         assert_eq!(windows.restore(foreign), Err(RestoreError::Damaged));
     }
 }

@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::identity::{self, Keyed};
 use super::signals::Signals;
 use super::{CliError, Outcome, check, tell};
-use crate::config::OversightConfig;
 use crate::metrics::{Metrics, Pipeline};
 use crate::runtime::http::{self, Token};
 use crate::runtime::kafka::{self, Shared, Tokens};
@@ -74,7 +73,6 @@ pub fn run(args: &Args) -> Result<Outcome, CliError> {
     let shutdown_timeout = settings.kafka.shutdown_timeout;
     let shared = Arc::new(Shared {
         settings,
-        oversight: OversightConfig::default(),
         identity,
         pipeline: Pipeline::register(&metrics, clock::now()).map_err(|error| failed(&error))?,
         metrics: Arc::new(metrics),
@@ -83,7 +81,7 @@ pub fn run(args: &Args) -> Result<Outcome, CliError> {
         tokens,
     });
     let stop = Arc::new(AtomicBool::new(false));
-    let setups = kafka::prepare(&shared, &stop);
+    let setups = kafka::prepare(&shared, &stop).map_err(|fault| failed(&fault))?;
     let server = serve(&shared, &stop)?;
     let (ended, end) = crossbeam_channel::bounded(1);
     let workers = {

@@ -22,6 +22,10 @@
 //! * [`Windows::next_deadline`](windows::Windows::next_deadline) is the next
 //!   time at which `advance` has something to do.
 //!
+//! Judging decisions is a second stage, keyed by reviewer, with the same contract
+//! ([`oversight::Stage`]); what it says of a decision comes back to the window by
+//! [`Windows::judge`](windows::Windows::judge).
+//!
 //! What is held survives the process: [`Windows::checkpoint`](windows::Windows::checkpoint)
 //! hands out each credential that has changed, [`Windows::restore`](windows::Windows::restore)
 //! takes it back.
@@ -56,6 +60,17 @@ pub enum Receipt {
     Refused,
 }
 
+/// What is new about a window that is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct News {
+    /// It is made of other events than when it was last said.
+    pub revised: bool,
+    /// Its decision was judged since.
+    pub judged: bool,
+    /// Its decision is another one than was said, or none any more.
+    pub superseded: bool,
+}
+
 /// What the engine says.
 #[derive(Clone, Copy, Debug)]
 pub enum Output<'o> {
@@ -67,6 +82,11 @@ pub enum Output<'o> {
         is_final: bool,
         /// What was not known of it before.
         reached: windows::Milestones,
+        /// Why its decision is hollow, as far as the second stage has said so
+        /// ([`Windows::judge`](windows::Windows::judge)).
+        hollow: Option<oversight::HollowReasons>,
+        /// Why it is said.
+        news: News,
     },
     /// A late arrival gave a window another name; this one is void.
     Retracted {

@@ -145,6 +145,15 @@ pub struct Reviewers {
 pub struct Flagged([Option<u64>; List::ALL.len()]);
 
 impl Flagged {
+    /// How many of all reviewers `flags` names.
+    pub fn new(flags: &Flags, config: &OversightConfig) -> Flagged {
+        let told = flags.reviewers as u64 >= u64::from(config.small_group);
+        let count = |list: &List| told.then_some(flags.get(*list).count as u64);
+        let mut flagged = Flagged::default();
+        flagged.0.iter_mut().zip(List::ALL).for_each(|(to, list)| *to = count(list));
+        flagged
+    }
+
     /// How many are on `list`.
     pub const fn get(&self, list: List) -> Option<u64> {
         self.0[list as usize]
@@ -368,14 +377,11 @@ impl Tally {
     /// Takes in what came of the reviewers, once all reviews are judged.
     pub fn reviewers(&mut self, people: &[Person], flags: &Flags, config: &OversightConfig) {
         let told = people.len() as u64 >= u64::from(config.small_group);
-        let count = |list: &List| told.then_some(flags.get(*list).count as u64);
-        let mut flagged = Flagged::default();
-        flagged.0.iter_mut().zip(List::ALL).for_each(|(to, list)| *to = count(list));
         let firing = people.iter().filter(|person| person.standing.firing.is_some()).count();
         self.oversight.reviewers = Reviewers {
             count: people.len() as u64,
             false_discovery_rate: config.alpha,
-            flagged,
+            flagged: Flagged::new(flags, config),
             suspected: told.then_some(firing as u64),
         };
     }

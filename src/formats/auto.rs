@@ -73,6 +73,9 @@ pub(super) fn decode<'a>(
     if flat.specversion.0 {
         return cloudevents::decode(text, context, out);
     }
+    if flat.is_judgement() {
+        return Ok(Decoded::Skipped(SkipReason::NotMeasured));
+    }
     decode_bare(text, &mut flat, Fallback::default(), context, out)
 }
 

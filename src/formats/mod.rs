@@ -25,6 +25,7 @@ mod value;
 pub use cloudevents::Attributes;
 pub use excerpt::excerpt;
 pub use identity::{Identity, KeyTooShort};
+pub use native::REVIEW_JUDGED;
 pub use rejection::{RejectReason, Rejection};
 
 use crate::config::Limits;

@@ -8,12 +8,16 @@ use std::borrow::Cow;
 
 use super::field::required;
 use super::value::{Scalar, Seen, object};
-use super::{Context, Decoded, RejectReason, Rejection, flat, json};
+use super::{Context, Decoded, RejectReason, Rejection, SkipReason, flat, json};
 use crate::config::Limits;
 use crate::event::{
     Actor, Body, DecisionMade, Event, Kind, LeakDetected, TriageCompleted, Workflow,
 };
 use crate::time::Timestamp;
+
+/// The type of the records by which a live run's oversight tells its windows what it
+/// found: results, not events, so nothing to measure.
+pub const REVIEW_JUDGED: &str = "review.judged";
 
 object! {
     /// Every field of every kind of event, and what gives a CloudEvent away.
@@ -60,6 +64,9 @@ pub(super) fn decode<'a>(
 ) -> Result<Decoded, Rejection> {
     let mut flat = Flat::default();
     json::fill(&mut flat, text)?;
+    if flat.is_judgement() {
+        return Ok(Decoded::Skipped(SkipReason::NotMeasured));
+    }
     out.push(flat.event(Fallback::default(), &context.limits)?);
     Ok(Decoded::Events)
 }
@@ -96,6 +103,11 @@ impl<'a> Flat<'a> {
             Scalar::Text(word) => Kind::parse(word),
             _ => None,
         }
+    }
+
+    /// Whether it is a judgement, as a live run keeps it among its events.
+    pub(super) fn is_judgement(&self) -> bool {
+        matches!(&self.kind, Scalar::Text(word) if *word == REVIEW_JUDGED)
     }
 
     /// Whether the record has a `type` of its own.

@@ -4,6 +4,8 @@
 //! events change about it shows in the ledger, not here: counters cannot go back.
 
 use super::{Metrics, StageObservers};
+use crate::engine::attacker::Band;
+use crate::engine::oversight::HollowReasons;
 use crate::engine::windows::{Stage, Standing};
 use crate::event::{Severity, Verdict, Workflow};
 use crate::time::{Span, Timestamp};
@@ -25,6 +27,21 @@ impl Metrics {
     pub fn verdict(&self, workflow: Workflow, verdict: Option<Verdict>) {
         let verdict = verdict.map_or("none", Verdict::as_str);
         self.verdicts.with_label_values(&[workflow.as_str(), verdict]).inc();
+    }
+
+    /// A decision is judged.
+    pub fn judged(&self, workflow: Workflow, band: Option<Band>, reasons: HollowReasons) {
+        let band = band.map_or("unknown", Band::as_str);
+        let quality = if reasons.is_empty() { "meaningful" } else { "hollow" };
+        self.reviews.with_label_values(&[workflow.as_str(), band, quality]).inc();
+        for reason in reasons.iter() {
+            self.hollow.with_label_values(&[reason.as_str()]).inc();
+        }
+    }
+
+    /// Another process judges reviewers now, and tells who is flagged.
+    pub fn forget_reviewers(&self) {
+        self.flagged.reset();
     }
 
     /// The chance that an attacker came first has risen by this much.

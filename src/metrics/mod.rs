@@ -173,14 +173,9 @@ impl Metrics {
             self.attacker_first.with_label_values(&[workflow]).inc_by(first.probability);
         }
         if let Some(decision) = window.decision {
-            let band = window.band().map_or("unknown", |band| band.as_str());
-            let quality = if judgement.reasons.is_empty() { "meaningful" } else { "hollow" };
-            self.reviews.with_label_values(&[workflow, band, quality]).inc();
+            self.judged(window.key.workflow, window.band(), judgement.reasons);
             let verdict = decision.verdict.map_or("none", |verdict| verdict.as_str());
             self.verdicts.with_label_values(&[workflow, verdict]).inc();
-        }
-        for reason in judgement.reasons.iter() {
-            self.hollow.with_label_values(&[reason.as_str()]).inc();
         }
         if window.ai_acted_first_at.is_some() {
             self.violations.with_label_values(&["ai_acted_first"]).inc();

@@ -7,9 +7,8 @@
 
 use std::io::{self, Write};
 
-use serde::Serialize;
-
 use super::alert::AlertRecord;
+use super::finding::Finding;
 use super::line;
 use super::oversight::Reviewers;
 use super::people::People;
@@ -17,10 +16,9 @@ use super::record::{Circumstances, Record};
 use crate::config::{OversightConfig, Profiles};
 use crate::engine::alerts::{Alert, Transition, episodes};
 use crate::engine::attacker::Race;
-use crate::engine::oversight::{Flags, HollowReason, Judgement, Reviews, Rules};
+use crate::engine::oversight::{Flags, Judgement, Reviews, Rules};
 use crate::engine::summary::Tally;
-use crate::engine::windows::{ExposureId, Part, Unplaced, View, Window};
-use crate::event::{Action, Workflow};
+use crate::engine::windows::{Part, Unplaced, View, Window};
 use crate::metrics::{Metrics, StageObservers};
 use crate::time::{Span, Timestamp};
 
@@ -51,32 +49,6 @@ pub struct Ledger<'l> {
     pub metrics: &'l Metrics,
     /// How reviewers are shown.
     pub people: &'l mut People,
-}
-
-#[derive(Serialize)]
-struct Finding<'f> {
-    finding: &'static str,
-    at: Timestamp,
-    exposure_id: ExposureId<'f>,
-    workflow: Workflow,
-    reviewer: Option<&'f str>,
-    evidence: Evidence,
-}
-
-#[derive(Default, Serialize)]
-struct Evidence {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    attention_ms: Option<Span>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reading_floor_ms: Option<Span>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    recommendation: Option<Action>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    action: Option<Action>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    correct_action: Option<Action>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    decided_at: Option<Timestamp>,
 }
 
 /// Goes through all windows, writes what a ledger is given for, and returns
@@ -217,36 +189,17 @@ impl Ledger<'_> {
         let people = &mut *self.people;
         let reviewer =
             window.decision.map(|decision| people.show(config.canonical(decision.reviewer)));
-        let mut write = |finding, at, evidence| {
-            let workflow = window.key.workflow;
-            let exposure_id = window.exposure_id();
-            line(self.findings, &Finding { finding, at, exposure_id, workflow, reviewer, evidence })
-        };
+        let exposure = window.exposure_id();
         if let Some(decided_at) = window.decided_at() {
             for reason in judgement.reasons.iter() {
-                let mut evidence = Evidence::default();
-                if reason == HollowReason::ImpossibleReading {
-                    evidence.attention_ms = judgement.attention;
-                    evidence.reading_floor_ms = judgement.floor;
-                }
-                write(reason.as_str(), decided_at, evidence)?;
+                let finding = Finding::hollow(reason, exposure, decided_at, reviewer, judgement);
+                line(self.findings, &finding)?;
             }
         }
-        if let Some(acted_at) = window.ai_acted_first_at {
-            let evidence = Evidence { decided_at: window.decided_at(), ..Evidence::default() };
-            write("ai_acted_first", acted_at, evidence)?;
-        }
-        if let Some((truth, decision)) =
-            window.truth.zip(window.decision).filter(|_| window.seeded_case_caught() == Some(false))
-        {
-            let evidence = Evidence {
-                recommendation: window.advice.map(|advice| advice.recommendation),
-                action: Some(decision.action),
-                correct_action: Some(truth.correct_action),
-                ..Evidence::default()
-            };
-            write("seeded_case_missed", truth.established_at, evidence)?;
-        }
-        Ok(())
+        let facts = [
+            Finding::ai_acted_first(window, reviewer),
+            Finding::seeded_case_missed(window, reviewer),
+        ];
+        facts.iter().flatten().try_for_each(|finding| line(self.findings, finding))
     }
 }

@@ -3,6 +3,7 @@
 mod alert;
 mod conclude;
 pub mod explain;
+mod finding;
 pub mod ledger;
 pub(crate) mod oversight;
 mod people;
@@ -11,6 +12,8 @@ pub mod terminal;
 
 pub use alert::AlertRecord;
 pub use conclude::{Ledger, Telling, conclude};
+pub use finding::Finding;
+pub use oversight::{Flagged, ReviewerAlert, ReviewerFinding, RulesShown, SignalRules};
 pub use people::People;
 pub use record::{Circumstances, Record};
 

@@ -14,7 +14,8 @@ use super::people::People;
 use crate::config::{OversightConfig, Profiles};
 use crate::engine::alerts::{Alert, Transition, Urgency};
 use crate::engine::oversight::{
-    BySignal, Flags, List, Overseen, Person, Point, Rules, Sight, Signal, Turn, by_word,
+    BySignal, Flags, List, Overseen, Person, Point, Rules, Sight, Signal, Standing, Suspicion,
+    by_word,
 };
 use crate::event::Workflow;
 use crate::metrics::Metrics;
@@ -25,8 +26,9 @@ pub(crate) const SUSPECTED: &str = "rubber_stamp_suspected";
 /// A reviewer on a list.
 pub(crate) const FLAGGED: &str = "reviewer_flagged";
 
-#[derive(Serialize)]
-struct AlertLine<'a> {
+/// A reviewer's page begins or ends, as a line or a record.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReviewerAlert<'a> {
     alert: Alert,
     severity: Urgency,
     state: Transition,
@@ -34,8 +36,17 @@ struct AlertLine<'a> {
     reviewer: &'a str,
 }
 
-#[derive(Serialize)]
-struct Finding<'f> {
+impl<'a> ReviewerAlert<'a> {
+    /// The page of `reviewer` begins or ends at `at`.
+    pub fn new(reviewer: &'a str, state: Transition, at: Timestamp) -> ReviewerAlert<'a> {
+        let alert = Alert::RubberStampSuspected;
+        ReviewerAlert { alert, severity: alert.urgency(), state, at, reviewer }
+    }
+}
+
+/// A finding about a reviewer, as a line or a record.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReviewerFinding<'f> {
     finding: &'static str,
     at: Timestamp,
     exposure_id: Option<&'f str>,
@@ -44,7 +55,7 @@ struct Finding<'f> {
     evidence: Evidence<'f>,
 }
 
-#[derive(Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct Evidence<'e> {
     #[serde(skip_serializing_if = "Option::is_none")]
     list: Option<List>,
@@ -62,11 +73,11 @@ struct Evidence<'e> {
     signals: Vec<SignalLine>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sight: Option<Sight>,
-    path: Vec<Step<'e>>,
+    path: Vec<Step>,
     rules: &'e RulesShown,
 }
 
-#[derive(Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct SignalLine {
     signal: Signal,
     observed: u64,
@@ -77,10 +88,10 @@ struct SignalLine {
     log10_e_value: Option<f64>,
 }
 
-#[derive(Serialize)]
-struct Step<'s> {
+#[derive(Clone, Debug, Serialize)]
+struct Step {
     at: Timestamp,
-    exposure_id: &'s str,
+    exposure_id: String,
     #[serde(serialize_with = "by_signal")]
     signs: BySignal<Option<bool>>,
     statistic: f64,
@@ -95,7 +106,7 @@ fn by_signal<S: Serializer>(
 
 /// The rules that a finding rests on.
 #[derive(Clone, Debug, PartialEq, Serialize, serde::Deserialize)]
-pub(crate) struct RulesShown {
+pub struct RulesShown {
     pub(crate) alpha: f64,
     pub(crate) paging_decisions: f64,
     pub(crate) resolve_share: f64,
@@ -109,7 +120,7 @@ pub(crate) struct RulesShown {
 
 /// The rules of one signal.
 #[derive(Clone, Debug, PartialEq, Serialize, serde::Deserialize)]
-pub(crate) struct SignalRules {
+pub struct SignalRules {
     pub(crate) signal: Signal,
     pub(crate) null: f64,
     pub(crate) alternatives: Vec<f64>,
@@ -118,7 +129,7 @@ pub(crate) struct SignalRules {
 
 impl RulesShown {
     /// Those of a configuration.
-    pub(crate) fn new(config: &OversightConfig, profiles: &Profiles) -> RulesShown {
+    pub fn new(config: &OversightConfig, profiles: &Profiles) -> RulesShown {
         let signals = [&config.seeded, &config.dwell, &config.context, &config.agreement];
         let expects = |workflow: &Workflow| profiles.get(*workflow).expects_opening;
         RulesShown {
@@ -207,53 +218,54 @@ impl Reviewers<'_> {
             .map(|person| (people.show(&person.reviewer).to_owned(), person))
             .collect();
         let rules = RulesShown::new(self.rules.config(), self.profiles);
-        let tell = Tell { all: self, cited, rules: &rules };
+        let name = |number: &u32| cited.get(number).cloned().unwrap_or_default();
         for (reviewer, person) in shown {
             for turn in &person.turns {
                 metrics.alert(Alert::RubberStampSuspected, turn.transition);
-                let alert = Alert::RubberStampSuspected;
-                super::line(
-                    alerts,
-                    &AlertLine {
-                        alert,
-                        severity: alert.urgency(),
-                        state: turn.transition,
-                        at: turn.at,
-                        reviewer: &reviewer,
-                    },
-                )?;
-                if let Some(evidence) = tell.suspected(turn) {
-                    let at = turn.at;
-                    super::line(findings, &finding(SUSPECTED, at, &reviewer, evidence))?;
+                super::line(alerts, &ReviewerAlert::new(&reviewer, turn.transition, turn.at))?;
+                if let Some(suspicion) = turn.suspicion.as_deref() {
+                    let path = turn.cited.iter().map(name);
+                    let found =
+                        ReviewerFinding::suspected(&reviewer, turn.at, suspicion, path, &rules);
+                    super::line(findings, &found)?;
                 }
             }
             for list in self.flags.on(&person.standing) {
-                let evidence = tell.flagged(person, list);
-                super::line(findings, &finding(FLAGGED, self.as_of, &reviewer, evidence))?;
+                let flagged = Flagged { list, flags: self.flags, standing: &person.standing };
+                let path = person.path.iter().map(|(number, point)| (name(number), *point));
+                let found = ReviewerFinding::flagged(&reviewer, self.as_of, flagged, path, &rules);
+                super::line(findings, &found)?;
             }
         }
         Ok(())
     }
 }
 
-fn finding<'f>(
-    finding: &'static str,
-    at: Timestamp,
-    reviewer: &'f str,
-    evidence: Evidence<'f>,
-) -> Finding<'f> {
-    Finding { finding, at, exposure_id: None, workflow: None, reviewer, evidence }
+/// That a reviewer is on a list.
+#[derive(Clone, Copy, Debug)]
+pub struct Flagged<'f> {
+    /// Which.
+    pub list: List,
+    /// All lists.
+    pub flags: &'f Flags,
+    /// Where the reviewer stands.
+    pub standing: &'f Standing,
 }
 
-struct Tell<'t> {
-    all: &'t Reviewers<'t>,
-    cited: &'t BTreeMap<u32, String>,
-    rules: &'t RulesShown,
-}
+impl<'f> ReviewerFinding<'f> {
+    /// What it is called.
+    pub const fn name(&self) -> &'static str {
+        self.finding
+    }
 
-impl<'t> Tell<'t> {
-    fn suspected(&self, turn: &Turn) -> Option<Evidence<'t>> {
-        let suspicion = turn.suspicion.as_deref()?;
+    /// A page begins, on this evidence; `cited` are the windows of its path.
+    pub fn suspected(
+        reviewer: &'f str,
+        at: Timestamp,
+        suspicion: &Suspicion,
+        cited: impl Iterator<Item = String>,
+        rules: &'f RulesShown,
+    ) -> ReviewerFinding<'f> {
         let signals = Signal::ALL.iter().map(|signal| {
             let (observed, signs) = suspicion.counts[*signal as usize];
             SignalLine {
@@ -264,24 +276,31 @@ impl<'t> Tell<'t> {
                 log10_e_value: None,
             }
         });
-        let path = turn.cited.iter().zip(&suspicion.path);
-        Some(Evidence {
+        let path = cited.zip(&suspicion.path).map(|(name, point)| Step::new(name, point));
+        let evidence = Evidence {
             list: None,
             since: Some(suspicion.since),
             statistic: Some(suspicion.statistic),
-            threshold: Some(self.rules.paging_decisions),
+            threshold: Some(rules.paging_decisions),
             log10_e_value: None,
             log10_threshold: None,
             reviewers: None,
             signals: signals.filter(|signal| signal.observed > 0).collect(),
             sight: None,
-            path: path.map(|(number, point)| self.step(*number, point)).collect(),
-            rules: self.rules,
-        })
+            path: path.collect(),
+            rules,
+        };
+        ReviewerFinding::new(SUSPECTED, at, reviewer, evidence)
     }
 
-    fn flagged(&self, person: &'t Person, list: List) -> Evidence<'t> {
-        let standing = &person.standing;
+    /// A reviewer is on a list; `path` are the latest steps with their windows.
+    pub fn flagged(
+        reviewer: &'f str,
+        at: Timestamp,
+        Flagged { list, flags, standing }: Flagged<'_>,
+        path: impl Iterator<Item = (String, Point)>,
+        rules: &'f RulesShown,
+    ) -> ReviewerFinding<'f> {
         let signals =
             Signal::ALL.iter().filter(|signal| list.signal().is_none_or(|s| s == **signal));
         let signals = signals.map(|signal| {
@@ -294,28 +313,35 @@ impl<'t> Tell<'t> {
                 log10_e_value: Some(log10(evidence.log_e)),
             }
         });
-        Evidence {
+        let evidence = Evidence {
             list: Some(list),
             since: standing.first_at,
             statistic: None,
             threshold: None,
             log10_e_value: Some(log10(list.log_e(standing))),
-            log10_threshold: Some(log10(self.all.flags.get(list).log_threshold)),
-            reviewers: Some(self.all.flags.reviewers),
+            log10_threshold: Some(log10(flags.get(list).log_threshold)),
+            reviewers: Some(flags.reviewers),
             signals: signals.filter(|signal| signal.observed > 0).collect(),
             sight: Some(standing.sight),
-            path: person.path.iter().map(|(number, point)| self.step(*number, point)).collect(),
-            rules: self.rules,
-        }
+            path: path.map(|(name, point)| Step::new(name, &point)).collect(),
+            rules,
+        };
+        ReviewerFinding::new(FLAGGED, at, reviewer, evidence)
     }
 
-    fn step(&self, number: u32, point: &Point) -> Step<'t> {
-        Step {
-            at: point.at,
-            exposure_id: self.cited.get(&number).map_or("", String::as_str),
-            signs: point.signs,
-            statistic: point.statistic,
-        }
+    fn new(
+        finding: &'static str,
+        at: Timestamp,
+        reviewer: &'f str,
+        evidence: Evidence<'f>,
+    ) -> ReviewerFinding<'f> {
+        ReviewerFinding { finding, at, exposure_id: None, workflow: None, reviewer, evidence }
+    }
+}
+
+impl Step {
+    fn new(exposure_id: String, point: &Point) -> Step {
+        Step { at: point.at, exposure_id, signs: point.signs, statistic: point.statistic }
     }
 }
 

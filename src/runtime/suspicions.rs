@@ -9,7 +9,8 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
-use crate::engine::oversight::{BySignal, Point, Signal, Suspicion};
+use crate::config::OversightConfig;
+use crate::engine::oversight::{Point, Signal, Suspicion};
 use crate::engine::windows::ExposureId;
 use crate::time::Timestamp;
 
@@ -67,15 +68,16 @@ pub struct Suspected {
 }
 
 impl Suspected {
-    /// The page of `reviewer` that begins `at`, resting on `suspicion`.
+    /// The page of `reviewer` that begins `at`, resting on `suspicion` under `config`.
     pub fn new(
         reviewer: String,
         at: Timestamp,
-        threshold: f64,
-        allowed: BySignal<f64>,
+        config: &OversightConfig,
         suspicion: &Suspicion,
         cited: &[ExposureId<'_>],
     ) -> Suspected {
+        let allowed = [&config.seeded, &config.dwell, &config.context, &config.agreement]
+            .map(|signal| signal.null);
         let signals = Signal::ALL.iter().zip(suspicion.counts).zip(suspicion.pages).zip(allowed);
         let signals = signals.filter(|(((_, (observed, _)), _), _)| *observed > 0);
         let found = |point: &Point| {
@@ -88,7 +90,7 @@ impl Suspected {
             ended_at: None,
             since: suspicion.since,
             statistic: suspicion.statistic,
-            threshold,
+            threshold: config.paging_decisions,
             signals: signals
                 .map(|(((signal, (observed, signs)), statistic), allowed)| Counted {
                     signal: *signal,

@@ -36,6 +36,7 @@ tables! {
         sources: Vec<SourceTable>,
         intake: IntakeTable,
         windows: WindowsTable,
+        oversight: OversightTable,
         profiles: BTreeMap<Word<Workflow>, ProfileTable>,
         attackers: BTreeMap<String, Curve>,
         limits: LimitsTable,
@@ -114,6 +115,17 @@ tables! {
         undetected_credentials: Whole,
         credentials: Whole,
         credential_bytes: Whole,
+    }
+
+    /// `[oversight]`
+    OversightTable {
+        delay: SpanText,
+        batch_hold: SpanText,
+        paging_decisions: Whole,
+        false_discovery_percent: Whole,
+        seeded_only: bool,
+        small_group: Whole,
+        aliases: BTreeMap<String, String>,
     }
 
     /// One of `[profiles.<workflow>]`

@@ -130,6 +130,11 @@ impl Topics {
         self.named("findings")
     }
 
+    /// The changelog that the state of oversight is restored from.
+    pub fn reviewers(&self) -> String {
+        self.named("reviewers")
+    }
+
     /// Records that could not be used, with their origin and the reason.
     pub fn dead_letters(&self) -> String {
         self.named("dead-letters")
@@ -148,6 +153,7 @@ impl Topics {
             ("ledger of windows", self.windows()),
             ("alerts", self.alerts()),
             ("reviews, keyed by reviewer", self.reviews()),
+            ("changelog of oversight", self.reviewers()),
             ("findings of oversight", self.findings()),
             ("records that could not be used", self.dead_letters()),
         ]

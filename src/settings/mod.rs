@@ -26,7 +26,7 @@ pub use self::kafka::{
 pub use self::secret::Secret;
 pub use self::show::Effective;
 
-use crate::config::{EngineConfig, Limits, Profiles};
+use crate::config::{EngineConfig, Limits, OversightConfig, Profiles};
 use crate::engine::attacker::Race;
 use crate::event::words;
 use crate::time::Span;
@@ -44,6 +44,8 @@ pub struct Settings {
     pub intake: Intake,
     /// The stage that holds windows.
     pub windows: WindowsStage,
+    /// The rules by which reviews are judged.
+    pub oversight: OversightConfig,
     /// Deadlines of each workflow; the same as in `windows.engine`.
     pub profiles: Profiles,
     /// When attackers arrive.

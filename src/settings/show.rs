@@ -9,8 +9,8 @@ use serde::{Serialize, Serializer};
 
 use super::check::DEFAULT_PLACE;
 use super::file::{
-    File, HttpTable, IntakeTable, KafkaTable, LimitsTable, LogTable, PeopleTable, ProfileTable,
-    SaslTable, SecurityTable, SourceTable, TopicsTable, WindowsTable,
+    File, HttpTable, IntakeTable, KafkaTable, LimitsTable, LogTable, OversightTable, PeopleTable,
+    ProfileTable, SaslTable, SecurityTable, SourceTable, TopicsTable, WindowsTable,
 };
 use super::value::{Curve, Listen, RawOptions, SpanText, Whole, Word};
 use super::{Kafka, Security, Settings};
@@ -61,6 +61,7 @@ impl Settings {
             ),
             intake: Some(IntakeTable { workers: whole(self.intake.workers) }),
             windows: Some(windows(self)),
+            oversight: Some(oversight(self)),
             profiles: Some(profiles(self)),
             attackers: Some(attackers(self)),
             limits: Some(limits(self)),
@@ -134,6 +135,20 @@ fn windows(settings: &Settings) -> WindowsTable {
         undetected_credentials: whole(engine.undetected_credentials),
         credentials: whole(engine.credentials),
         credential_bytes: whole(engine.credential_bytes),
+    }
+}
+
+fn oversight(settings: &Settings) -> OversightTable {
+    let config = &settings.oversight;
+    OversightTable {
+        delay: Some(SpanText(config.delay)),
+        batch_hold: Some(SpanText(config.batch_hold)),
+        // Both were read from whole numbers.
+        paging_decisions: Some(Whole(config.paging_decisions as i64)),
+        false_discovery_percent: Some(Whole((config.alpha * 100.0).round() as i64)),
+        seeded_only: Some(config.seeded_only),
+        small_group: Some(Whole(i64::from(config.small_group))),
+        aliases: Some(config.aliases.clone()).filter(|aliases| !aliases.is_empty()),
     }
 }
 

@@ -14,7 +14,7 @@ use super::signals::{BySignal, SIGNALS};
 use crate::time::{Span, Timestamp};
 
 /// The first byte; to be raised with every change of the layout.
-const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 1;
 
 /// Writes little-endian numbers.
 #[derive(Debug, Default)]

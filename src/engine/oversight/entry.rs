@@ -67,6 +67,8 @@ pub(super) struct Entry {
     /// What waits, in order. New ones come near the end as a rule.
     pub(super) pending: VecDeque<(Place, Pending)>,
     pub(super) due: Option<Timestamp>,
+    /// Whether its state is noted as changed.
+    pub(super) unsaved: bool,
 }
 
 impl Entry {

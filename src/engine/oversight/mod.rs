@@ -28,7 +28,7 @@ pub use peers::{Counts, PeerCounts, Peers, Stratum};
 pub use review::{Advised, Known, READING_MS_PER_WORD, Review};
 pub use reviewer::{PATH_MAX, Point, Reviewer, SignalStanding, Standing, Step, Suspicion};
 pub use signals::{BySignal, Observed, Rules, SIGNALS, Signal};
-pub use stage::{PeersFrom, Receipt, Said, Stage};
+pub use stage::{Change, Receipt, Said, Stage};
 pub use whole::{Overseen, Person, Reviews, Turn, Watched};
 
 use crate::event::words;
@@ -64,6 +64,16 @@ impl HollowReasons {
     /// Whether there is none: the review was meaningful.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
+    }
+
+    /// The reasons as bits, the first the lowest.
+    pub(super) const fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// The reasons that [`HollowReasons::bits`] gave; bits of none are left out.
+    pub(super) const fn from_bits(bits: u8) -> HollowReasons {
+        HollowReasons(bits & ((1 << HollowReason::ALL.len()) - 1))
     }
 
     /// The reasons, in order.

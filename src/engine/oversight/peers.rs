@@ -76,7 +76,7 @@ impl Counts {
 /// Counts of every stratum.
 pub(super) type Strata = [Counts; Stratum::COUNT];
 
-/// The counts of one period, as a worker publishes them.
+/// The counts of one period.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PeerCounts {
     /// The period, counted from 1970 in lengths of the configured one.
@@ -153,6 +153,11 @@ impl Tally {
         let later = self.0.split_off(&period);
         let done = std::mem::replace(&mut self.0, later);
         done.into_iter().map(|(period, strata)| PeerCounts::new(period, &strata)).collect()
+    }
+
+    /// What is counted of `period` so far.
+    pub(super) fn of(&self, period: i64) -> Option<PeerCounts> {
+        self.0.get(&period).map(|strata| PeerCounts::new(period, strata))
     }
 
     pub(super) fn earliest(&self) -> Option<i64> {

@@ -33,6 +33,8 @@ pub struct Review<'r> {
     pub detected_at: Timestamp,
     /// Distinct events that the window is made of: the higher replaces the lower.
     pub revision: u64,
+    /// The decision's mark, by which its window knows it.
+    pub mark: u32,
     /// Who decided: of several ids of one person the one that counts.
     #[serde(borrow)]
     pub reviewer: Cow<'r, str>,
@@ -113,6 +115,7 @@ impl<'r> Review<'r> {
             credential_id: window.key.credential_id.into(),
             detected_at: window.detected_at,
             revision: window.events,
+            mark: window.decision_mark().unwrap_or_default(),
             reviewer: reviewer.into(),
             decided_at: decision.decided_at,
             opened_at: decision.opened_at,

@@ -8,7 +8,9 @@
 //! `exposure_id`), each known truth counts once, and both wait for the configured
 //! delay, so what is said does not depend on the order of arrival as long as nothing
 //! arrives later than that; what does is counted and changes nothing; the result is
-//! that of a replay ([`super::Reviews`]) of the same windows.
+//! that of a replay ([`super::Reviews`]) of the same windows. All reviewers are in one
+//! stage: agreement is compared with that of peers, and a list of flagged reviewers
+//! keeps its rate of false discoveries among everybody.
 //!
 //! Two bounds set it apart from a replay: decisions of one batch are waited for no
 //! longer than `batch_hold` after its first, and of the windows whose truth was
@@ -17,29 +19,21 @@
 
 use std::cmp::Reverse;
 use std::collections::hash_map::Entry as MapEntry;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt};
 
+use super::bytes::VERSION;
 use super::certificates::Judgement;
 use super::entry::{Entry, Kind, Pending, Place, TAUGHT_MAX, digest, fingerprint};
 use super::peers::{PeerCounts, Peers, Tally, period_of};
 use super::review::{Name, Review};
-use super::reviewer::{Standing, Suspicion};
+use super::reviewer::{Point, Standing, Suspicion};
 use super::signals::Rules;
 use crate::engine::alerts::Transition;
 use crate::engine::windows::ExposureId;
 use crate::time::{Span, Timestamp};
-
-/// Where the counts of peers come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PeersFrom {
-    /// All reviewers are here: what this stage counts is all there is.
-    Here,
-    /// This stage has some of the reviewers: counts come in by [`Stage::absorb`], its own too.
-    Everywhere,
-}
 
 /// What became of a review that was handed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,8 +68,30 @@ pub enum Said<'o> {
         /// The windows of its path.
         cited: &'o [ExposureId<'o>],
     },
-    /// The acts of a period are counted, to be published for all stages.
-    Peers(&'o PeerCounts),
+}
+
+/// What has to be kept so that another process can go on from it.
+#[derive(Debug)]
+pub enum Change<'c> {
+    /// A reviewer's state is another now.
+    Reviewer {
+        /// Whose.
+        name: &'c str,
+        /// For [`Stage::restore`].
+        state: &'c [u8],
+    },
+    /// Of this window nothing waits any more: its review need not be kept.
+    Settled(ExposureId<'c>),
+    /// The acts of a period, as far as they are counted.
+    Period(&'c PeerCounts),
+}
+
+/// What has changed since it was last handed out.
+#[derive(Debug, Default)]
+struct Unsaved {
+    reviewers: Vec<u32>,
+    settled: Vec<Arc<Name>>,
+    periods: BTreeSet<i64>,
 }
 
 /// What waits of a window.
@@ -92,7 +108,6 @@ struct Waiting {
 #[derive(Debug)]
 pub struct Stage {
     rules: Rules,
-    from: PeersFrom,
     entries: Vec<Entry>,
     index: HashMap<Arc<str>, u32>,
     waiting: HashMap<Arc<Name>, Waiting>,
@@ -101,14 +116,18 @@ pub struct Stage {
     peers: Peers,
     tally: Tally,
     behind: u64,
+    /// `None` where nobody asks.
+    unsaved: Option<Unsaved>,
 }
 
 impl Stage {
+    /// The version of the states that [`Stage::changes`] hands out: their first byte.
+    pub const VERSION: u8 = VERSION;
+
     /// No reviews yet.
-    pub fn new(rules: Rules, from: PeersFrom) -> Stage {
+    pub fn new(rules: Rules) -> Stage {
         Stage {
             rules,
-            from,
             entries: Vec::new(),
             index: HashMap::new(),
             waiting: HashMap::new(),
@@ -116,7 +135,14 @@ impl Stage {
             peers: Peers::default(),
             tally: Tally::default(),
             behind: 0,
+            unsaved: None,
         }
+    }
+
+    /// Notes from now on what [`Stage::changes`] hands out.
+    #[must_use]
+    pub fn noting_changes(self) -> Stage {
+        Stage { unsaved: Some(Unsaved::default()), ..self }
     }
 
     /// The rules in force.
@@ -140,19 +166,11 @@ impl Stage {
         entries.map(|entry| (&*entry.name, entry.state.standing(&self.rules))).collect()
     }
 
-    /// Takes in counts that were published.
-    pub fn absorb(&mut self, counts: &PeerCounts) {
-        self.peers.absorb(counts);
-    }
-
-    /// The counts of periods that are not yet published, for a checkpoint.
-    pub fn unpublished(&self) -> Vec<PeerCounts> {
-        self.tally.clone().take_before(i64::MAX)
-    }
-
-    /// Brings back what [`Stage::unpublished`] gave.
-    pub fn count_again(&mut self, counts: &PeerCounts) {
-        self.tally.add(counts);
+    /// The latest steps of a reviewer, each with its window; none of one not known.
+    pub fn path(&self, reviewer: &str) -> Vec<(ExposureId<'_>, Point)> {
+        let entry = self.index.get(reviewer).and_then(|number| self.entries.get(*number as usize));
+        let Some(entry) = entry else { return Vec::new() };
+        entry.cited.iter().map(|name| name.id()).zip(entry.state.path()).collect()
     }
 
     /// Takes in a review, or a further revision of one.
@@ -203,6 +221,9 @@ impl Stage {
     fn forget(&mut self, name: &Name) {
         let Some((name, waiting)) = self.waiting.remove_entry(name) else { return };
         let (number, [decided, learned]) = (waiting.reviewer, waiting.at);
+        if let Some(unsaved) = &mut self.unsaved {
+            unsaved.settled.push(Arc::clone(&name));
+        }
         if let Some(entry) = self.entries.get_mut(number as usize) {
             for (at, kind) in [(decided, Kind::Decision), (learned, Kind::Truth)] {
                 let place = at.map(|at| (at, kind, Arc::clone(&name)));
@@ -255,14 +276,14 @@ impl Stage {
         while let Some(Reverse((due, number))) = self.queue.peek().copied()
             && due <= now
         {
-            self.publish(due, say);
+            self.publish(due);
             let wait = self.step(number, now, say);
             self.schedule(number, wait);
         }
-        self.publish(now, say);
+        self.publish(now);
     }
 
-    /// When the counts of `period` are complete.
+    /// When the counts of `period` are complete, and decisions are compared with them.
     fn published_at(&self, period: i64) -> Timestamp {
         let config = self.rules.config();
         let length = config.peers.period.as_millis();
@@ -270,7 +291,7 @@ impl Stage {
         end + config.delay + config.batch_hold
     }
 
-    fn publish(&mut self, now: Timestamp, say: &mut dyn FnMut(Said<'_>)) {
+    fn publish(&mut self, now: Timestamp) {
         let config = self.rules.config();
         let waited = config.delay + config.batch_hold;
         let complete = now + Span::from_millis(-waited.as_millis());
@@ -279,10 +300,7 @@ impl Stage {
             return;
         }
         for counts in self.tally.take_before(complete) {
-            if self.from == PeersFrom::Here {
-                self.peers.absorb(&counts);
-            }
-            say(Said::Peers(&counts));
+            self.peers.absorb(&counts);
         }
     }
 
@@ -305,6 +323,9 @@ impl Stage {
             waits[*kind as usize] = None;
             if *waits == [None; 2] {
                 waiting.remove();
+                if let Some(unsaved) = &mut self.unsaved {
+                    unsaved.settled.push(Arc::clone(name));
+                }
             }
         }
         if entry.pending.is_empty() {
@@ -325,6 +346,9 @@ impl Stage {
                 if let Some((agreed, stratum)) = act {
                     let period = period_of(*at, self.rules.config().peers.period);
                     self.tally.count(period, stratum, agreed);
+                    if let Some(unsaved) = &mut self.unsaved {
+                        unsaved.periods.insert(period);
+                    }
                 }
                 say(Said::Judged { review, judgement: &judgement });
                 step
@@ -334,7 +358,37 @@ impl Stage {
             entry.tell(Arc::clone(name), &step, say);
         }
         entry.done = Some(place);
+        if let Some(unsaved) = &mut self.unsaved
+            && !std::mem::replace(&mut entry.unsaved, true)
+        {
+            unsaved.reviewers.push(number);
+        }
         None
+    }
+
+    /// Hands out what has changed since the last call, if it is noted. Reviews that
+    /// wait are not among it: who hands them in keeps them until they are settled.
+    pub fn changes(&mut self, each: &mut dyn FnMut(Change<'_>)) {
+        let Some(unsaved) = &mut self.unsaved else { return };
+        let Unsaved { reviewers, settled, periods } = std::mem::take(unsaved);
+        for number in reviewers {
+            let Some(entry) = self.entries.get_mut(number as usize) else { continue };
+            entry.unsaved = false;
+            each(Change::Reviewer { name: &entry.name, state: &entry.to_bytes() });
+        }
+        // What was taken back may have been handed in again since.
+        for name in settled.iter().filter(|name| !self.waiting.contains_key(*name)) {
+            each(Change::Settled(name.id()));
+        }
+        for counts in periods.iter().filter_map(|period| self.tally.of(*period)) {
+            each(Change::Period(&counts));
+        }
+    }
+
+    /// Brings back the acts of a period; the next [`Stage::advance`] finds out which
+    /// periods are over.
+    pub fn count(&mut self, counts: &PeerCounts) {
+        self.tally.add(counts);
     }
 
     /// What is held of a reviewer, for a checkpoint; `None` for one not known.
@@ -353,8 +407,8 @@ impl Stage {
         if let Some(place) = self.entries.get_mut(number as usize) {
             let pending = std::mem::take(&mut place.pending);
             let due = place.due;
-            let name = Arc::clone(&place.name);
-            *place = Entry { name, pending, due, ..entry };
+            let (name, unsaved) = (Arc::clone(&place.name), place.unsaved);
+            *place = Entry { name, pending, due, unsaved, ..entry };
         }
         true
     }

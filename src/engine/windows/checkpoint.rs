@@ -16,7 +16,7 @@ use crate::event::Kind;
 const MAGIC: u8 = 0xE5;
 
 /// The second byte: the version of what follows.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Why bytes are not taken for a credential's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

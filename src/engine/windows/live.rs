@@ -4,14 +4,16 @@
 //! what was said before is remembered only to say it once.
 
 use super::fold::{self, Fate};
+use super::judged::Judged;
 use super::log::Log;
 use super::milestones::Milestones;
 use super::standing::Waiting;
 use super::state::{self, Held, Published, begin};
 use super::window::{ExposureId, Window};
 use super::{Head, Scratch, Windows, order, rules};
-use crate::engine::Output;
+use crate::config::EngineConfig;
 use crate::engine::alerts::{self, Alert, Transition};
+use crate::engine::{News, Output};
 use crate::time::Timestamp;
 
 impl Windows {
@@ -67,7 +69,14 @@ impl Windows {
         for (number, window) in windows.iter().enumerate() {
             let number = number as u32;
             let before = state.published_of(window.detected_at);
-            let settles_at = self.config.settle.and_then(|settle| window.final_at(settle));
+            let decision = window.decision_mark().unwrap_or(0);
+            let decided_before = before.map_or(0, |said| said.decision);
+            let superseded = decided_before != 0 && decided_before != decision;
+            let judged = match before.filter(|_| !superseded) {
+                Some(said) => said.judged,
+                None => Judged::default(),
+            };
+            let settles_at = settles_at(&self.config, window, judged);
             let is_final = settles_at.is_some_and(|at| at <= now);
             let fingerprint = match before.filter(|_| !changed) {
                 Some(said) => said.fingerprint,
@@ -75,12 +84,16 @@ impl Windows {
             };
             let told = before.map_or_else(Milestones::default, |said| said.told);
             let reached = Milestones::of(window).since(told);
-            if is_final || before.is_none_or(|said| said.fingerprint != fingerprint) {
-                say(Output::Window { window, is_final, reached });
+            let revised = before.is_none_or(|said| said.fingerprint != fingerprint);
+            let news = News { revised, judged: judged.unsaid(), superseded };
+            if is_final || news.revised || news.judged {
+                let hollow = judged.reasons();
+                say(Output::Window { window, is_final, reached, hollow, news });
             }
             let profile = self.config.profiles.get(window.key.workflow);
             let (holding, next_change) = alerts::at(window, profile, now);
-            let firing = if is_final { 0 } else { holding };
+            let hollow = if judged.hollow() { Alert::HollowApproval.bit() } else { 0 };
+            let firing = if is_final { 0 } else { holding | hollow };
             let fired = before.map_or(0, |said| said.firing);
             say_alerts(window.exposure_id(), Some(window), fired, firing, say);
             if is_final {
@@ -95,6 +108,8 @@ impl Windows {
                     firing,
                     waiting,
                     told: told.and(reached),
+                    decision,
+                    judged: judged.said(),
                 });
                 kept.wait_for(settles_at);
                 kept.wait_for(next_change);
@@ -189,6 +204,22 @@ impl Windows {
     }
 }
 
+/// When the window is final. A decision's judgement is waited for, and then
+/// the window stays for as long as it would after closing, so that an alert
+/// about it lasts; without one it is given up as a stray event is.
+fn settles_at(config: &EngineConfig, window: &Window<'_>, judged: Judged) -> Option<Timestamp> {
+    let settle = config.settle?;
+    let settled = window.final_at(settle)?;
+    let Some((delay, decided)) = config.judged_after.zip(window.decided_at()) else {
+        return Some(settled);
+    };
+    let further = match judged.reasons() {
+        Some(_) => settle,
+        None => config.orphan_timeout,
+    };
+    Some(settled.max(decided + delay + further))
+}
+
 /// What a refreshed credential carries on.
 struct Kept {
     settled_at: Option<Timestamp>,
@@ -260,6 +291,6 @@ fn fingerprints(windows: usize, log: Log<'_>, heads: &[Head], fates: &[Fate]) ->
 }
 
 /// FNV-1a, 32 bits: published, tiny, and good enough to tell two revisions apart.
-fn fnv1a(bytes: &[u8]) -> u32 {
+pub(super) fn fnv1a(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }

@@ -7,6 +7,7 @@
 
 mod checkpoint;
 mod fold;
+mod judged;
 mod live;
 mod log;
 mod milestones;

@@ -4,6 +4,7 @@
 //! with others; reading never panics. Layout: `workflow, length u16, credential_id, settled_at?, published
 //! windows, events`.
 
+use super::judged::Judged;
 use super::log::{Head, Key, Log};
 use super::milestones::Milestones;
 use super::standing::Waiting;
@@ -12,7 +13,10 @@ use crate::event::Workflow;
 use crate::time::Timestamp;
 
 /// Bytes of one published window in the table.
-const PUBLISHED_BYTES: usize = 18;
+const PUBLISHED_BYTES: usize = 23;
+/// Where in it the mark of the decision stands, and behind that what was judged of it.
+const DECISION_AT: usize = 18;
+const JUDGED_AT: usize = 22;
 
 /// What was last said of a window that is not settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +31,10 @@ pub(super) struct Published {
     pub(super) waiting: Waiting,
     /// The milestones told.
     pub(super) told: Milestones,
+    /// The mark of its decision; 0 without one.
+    pub(super) decision: u32,
+    /// What the second stage said of that decision.
+    pub(super) judged: Judged,
 }
 
 /// A read view of the bytes.
@@ -67,6 +75,31 @@ impl<'s> Held<'s> {
         let found = self.published.binary_search_by_key(&detected_at, |bytes| read_time(bytes));
         found.ok().map(|at| Published::read(&self.published[at]))
     }
+
+    /// How far before the events what was said of the window ends; see [`judge`].
+    fn behind_published(&self, detected_at: Timestamp) -> Option<usize> {
+        let found = self.published.binary_search_by_key(&detected_at, |bytes| read_time(bytes));
+        found.ok().map(|at| (self.published.len() - at) * PUBLISHED_BYTES)
+    }
+}
+
+/// Notes what was judged of a decision in `bytes`, where the window is held and
+/// the decision with this mark is still its own. Says whether that is news.
+pub(super) fn judge(
+    bytes: &mut [u8],
+    detected_at: Timestamp,
+    decision: u32,
+    judged: Judged,
+) -> bool {
+    let none = Texts::new();
+    let found = Held::read(bytes, &none).and_then(|state| {
+        let published = state.published_of(detected_at)?;
+        let at = bytes.len() - state.log.bytes.len() - state.behind_published(detected_at)?;
+        (published.decision == decision && !published.judged.says(judged)).then_some(at)
+    });
+    let Some(at) = found else { return false };
+    bytes[at + JUDGED_AT] = judged.bits();
+    true
 }
 
 impl Published {
@@ -77,6 +110,13 @@ impl Published {
             firing: bytes[10],
             waiting: Waiting::read([bytes[11], bytes[12], bytes[13], bytes[14], bytes[15]]),
             told: Milestones::from_bits(u16::from_le_bytes([bytes[16], bytes[17]])),
+            decision: u32::from_le_bytes([
+                bytes[DECISION_AT],
+                bytes[DECISION_AT + 1],
+                bytes[DECISION_AT + 2],
+                bytes[DECISION_AT + 3],
+            ]),
+            judged: Judged::from_bits(bytes[JUDGED_AT]),
         }
     }
 }
@@ -131,6 +171,8 @@ pub(super) fn begin(
         bytes.push(window.firing);
         bytes.extend_from_slice(&window.waiting.write());
         bytes.extend_from_slice(&window.told.bits().to_le_bytes());
+        bytes.extend_from_slice(&window.decision.to_le_bytes());
+        bytes.push(window.judged.bits());
     }
 }
 

@@ -20,7 +20,7 @@ use std::time::Duration;
 use crate::config::{EngineConfig, OversightConfig, OversightFault, Profiles};
 use crate::engine::Receipt;
 use crate::engine::attacker::Race;
-use crate::engine::oversight::{PeersFrom, Rules, Stage};
+use crate::engine::oversight::{Rules, Stage};
 use crate::engine::windows::{Counts, Windows};
 use crate::event::Event;
 use crate::formats::{Identity, RejectReason};
@@ -99,7 +99,7 @@ impl Demo {
                 profiles: self.profiles,
                 ..EngineConfig::default()
             }),
-            stage: Stage::new(rules, PeersFrom::Here),
+            stage: Stage::new(rules),
             voice: Voice::new(self, People::pseudonyms(self.identity.clone())),
             counted: Counts::default(),
             reached: None,
@@ -175,8 +175,11 @@ impl Engine<'_> {
         let Engine { windows, stage, voice, counted, reached } = self;
         *reached = Some(now);
         windows.advance(now, &mut |output| voice.windows(&output, now, stage));
-        stage.advance(now, &mut |said| voice.oversight(&said, now));
-        voice.judge(windows, now, stage);
+        stage.advance(now, &mut |said| voice.oversight(&said));
+        if voice.judge(windows) {
+            windows.advance(now, &mut |output| voice.windows(&output, now, stage));
+        }
+        voice.lists(stage, now);
         let counts = windows.counts();
         voice.pending.counts(*counted, counts);
         *counted = counts;

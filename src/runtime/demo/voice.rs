@@ -1,41 +1,53 @@
 //! What the engine says, into the view and the metrics.
 //!
-//! Invariant: a record of the ledger is written as a live run writes it.
-
-use std::collections::BTreeMap;
-
-use serde_json::Value;
+//! Invariants: a record of the ledger is written as a live run writes it; a judgement
+//! goes back into its window and is said with it.
 
 use super::Demo;
 use crate::engine::Output;
 use crate::engine::alerts::Alert;
-use crate::engine::oversight::{Judgement, Review, Said, Stage};
+use crate::engine::attacker::Band;
+use crate::engine::oversight::{Flags, HollowReasons, Judgement, Review, Said, Stage};
+use crate::engine::summary::Flagged;
 use crate::engine::windows::{Window, Windows};
 use crate::report::{Circumstances, People, Record};
 use crate::runtime::kafka::pending::Pending;
 use crate::runtime::suspicions::Suspected;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
+
+/// How often, by the simulated time, it is looked who is on which list.
+const LISTS_EVERY: Span = Span::from_mins(10);
 
 pub(super) struct Voice<'d> {
     demo: &'d Demo,
     people: People,
     pub(super) pending: Pending,
-    judgements: BTreeMap<String, Judgement>,
+    /// Decisions that were judged and whose windows do not know it yet.
+    judged: Vec<(Review<'static>, HollowReasons)>,
+    listed_at: Option<Timestamp>,
 }
 
 impl<'d> Voice<'d> {
     pub(super) fn new(demo: &'d Demo, people: People) -> Voice<'d> {
-        Voice { demo, people, pending: Pending::default(), judgements: BTreeMap::new() }
+        let pending = Pending::default();
+        Voice { demo, people, pending, judged: Vec::new(), listed_at: None }
     }
 
     /// The first stage spoke.
     pub(super) fn windows(&mut self, output: &Output<'_>, now: Timestamp, stage: &mut Stage) {
         match *output {
-            Output::Window { window, is_final, reached } => {
+            Output::Window { window, is_final, reached, hollow, news } => {
                 self.pending.window(window, reached, &self.demo.race);
-                self.window(window, is_final, now);
+                if let Some(reasons) = hollow.filter(|_| news.judged) {
+                    self.pending.judged(window, reasons);
+                }
+                self.window(window, hollow, is_final, now);
                 let profile = self.demo.profiles.get(window.key.workflow);
-                if let Some(review) = Review::of(window, profile, &self.demo.oversight) {
+                let review = Review::of(window, profile, &self.demo.oversight);
+                if news.superseded {
+                    stage.retract(window.exposure_id());
+                }
+                if let Some(review) = review.filter(|_| news.revised) {
                     // What comes too late to be judged is counted by the stage.
                     let _ = stage.handle(review);
                 }
@@ -50,15 +62,22 @@ impl<'d> Voice<'d> {
         }
     }
 
-    fn window(&mut self, window: &Window<'_>, is_final: bool, now: Timestamp) {
-        let name = window.exposure_id().to_string();
-        let undecided = Judgement::default();
-        let judgement = match window.decision {
-            None => Some(&undecided),
-            Some(_) => self.judgements.get(&name),
+    fn window(
+        &mut self,
+        window: &Window<'_>,
+        hollow: Option<HollowReasons>,
+        is_final: bool,
+        now: Timestamp,
+    ) {
+        let judged = window.decision.is_none() || hollow.is_some();
+        let judgement = Judgement {
+            reviewed: window.decision.is_some(),
+            ahead: window.band() == Some(Band::Ahead),
+            reasons: hollow.unwrap_or_default(),
+            ..Judgement::default()
         };
         let told = Circumstances {
-            judgement,
+            judgement: judged.then_some(&judgement),
             race: &self.demo.race,
             oversight: &self.demo.oversight,
             as_of: now,
@@ -66,47 +85,51 @@ impl<'d> Voice<'d> {
         };
         // A record always is JSON; without one the view stays as it is.
         if let Ok(json) = serde_json::to_vec(&Record::new(window, told, &mut self.people)) {
+            let name = window.exposure_id().to_string();
             self.demo.view.apply(name.as_bytes(), Some(&json), now);
-        }
-        if is_final {
-            self.judgements.remove(&name);
         }
     }
 
     /// The second stage spoke.
-    pub(super) fn oversight(&mut self, said: &Said<'_>, now: Timestamp) {
-        match said {
+    pub(super) fn oversight(&mut self, said: &Said<'_>) {
+        match *said {
             Said::Judged { review, judgement } => {
-                let name = review.exposure_id().to_string();
-                self.judgements.insert(name.clone(), **judgement);
-                let Some(row) = self.demo.view.get(&name) else { return };
-                let Ok(mut record) = serde_json::from_str::<Value>(row.record.get()) else {
-                    return;
-                };
-                record["hollow"] = serde_json::to_value(judgement.reasons).unwrap_or_default();
-                record["effective"] = Value::Bool(judgement.effective());
-                self.demo.view.apply(name.as_bytes(), Some(record.to_string().as_bytes()), now);
+                self.judged.push((review.clone().into_owned(), judgement.reasons));
             }
             Said::Turned { reviewer, at, transition, suspicion, cited } => {
-                self.pending.alert(Alert::RubberStampSuspected, *transition);
+                self.pending.alert(Alert::RubberStampSuspected, transition);
                 let shown = self.people.show(reviewer).to_owned();
                 let Some(suspicion) = suspicion else {
-                    return self.demo.suspicions.ends(&shown, *at);
+                    return self.demo.suspicions.ends(&shown, at);
                 };
                 let config = &self.demo.oversight;
-                let allowed = [&config.seeded, &config.dwell, &config.context, &config.agreement]
-                    .map(|signal| signal.null);
-                let threshold = config.paging_decisions;
-                self.demo.suspicions.begins(Suspected::new(
-                    shown, *at, threshold, allowed, suspicion, cited,
-                ));
+                let page = Suspected::new(shown, at, config, suspicion, cited);
+                self.demo.suspicions.begins(page);
             }
-            Said::Peers(_) => {}
         }
     }
 
-    /// Hands judgements back to the windows.
-    pub(super) fn judge(&mut self, _windows: &mut Windows, _now: Timestamp, _stage: &mut Stage) {}
+    /// Hands judgements back to the windows; whether there were any.
+    pub(super) fn judge(&mut self, windows: &mut Windows) -> bool {
+        let any = !self.judged.is_empty();
+        for (review, reasons) in self.judged.drain(..) {
+            // Decided otherwise since, or final: then there is nothing to say.
+            let _ = windows.judge(review.exposure_id(), review.mark, reasons);
+        }
+        any
+    }
+
+    /// Looks who is on which list.
+    pub(super) fn lists(&mut self, stage: &Stage, now: Timestamp) {
+        if self.listed_at.is_some_and(|at| now.since(at) < LISTS_EVERY) {
+            return;
+        }
+        self.listed_at = Some(now);
+        let mut standings = stage.standings();
+        standings.retain(|_, standing| standing.first_at.is_some());
+        let flags = Flags::of(standings.values(), stage.rules());
+        self.pending.flagged(Flagged::new(&flags, stage.rules().config()));
+    }
 
     /// The counters move.
     pub(super) fn count(&mut self) {

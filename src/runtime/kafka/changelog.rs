@@ -1,6 +1,7 @@
-//! Keys of the changelog: the workflow's word, a slash, the credential.
+//! Keys of the changelogs.
 //!
-//! The values are the engine's checkpoints as they are.
+//! Of the windows': the workflow's word, a slash, the credential; the values are
+//! the engine's checkpoints as they are. Of oversight's: what it is, a slash, whose.
 
 use crate::engine::windows::Key;
 use crate::event::Workflow;
@@ -19,6 +20,42 @@ pub(super) fn read_key(bytes: &[u8]) -> Option<Key<'_>> {
     Some(Key { workflow: Workflow::parse(workflow)?, credential_id })
 }
 
+/// What a record of oversight's changelog is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// The state of a reviewer.
+    Reviewer,
+    /// A review that waits.
+    Review,
+    /// The acts of a period.
+    Period,
+    /// Who is on which list.
+    Listed,
+}
+
+impl Part {
+    const ALL: [Part; 4] = [Part::Reviewer, Part::Review, Part::Period, Part::Listed];
+
+    const fn word(self) -> &'static str {
+        match self {
+            Part::Reviewer => "reviewer/",
+            Part::Review => "review/",
+            Part::Period => "period/",
+            Part::Listed => "listed/",
+        }
+    }
+
+    /// The key of the one of `name`.
+    pub(super) fn key(self, name: impl std::fmt::Display) -> Vec<u8> {
+        format!("{}{name}", self.word()).into_bytes()
+    }
+
+    /// What the record with this key is; `None` for any other bytes.
+    pub(super) fn of(key: &[u8]) -> Option<Part> {
+        Part::ALL.into_iter().find(|part| key.starts_with(part.word().as_bytes()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -34,5 +71,13 @@ mod tests {
         for foreign in [&b""[..], b"x", b"x/y", b"secret_exposure", b"\xff/\xff"] {
             assert_eq!(read_key(foreign), None);
         }
+    }
+
+    #[test]
+    fn every_part_is_known_by_its_key() {
+        for part in Part::ALL {
+            assert_eq!(Part::of(&part.key("a/b")), Some(part));
+        }
+        assert_eq!(Part::of(b"reviewers"), None);
     }
 }

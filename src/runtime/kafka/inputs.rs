@@ -15,6 +15,11 @@ use crate::time::{Span, Timestamp};
 /// Records that come for longer than this without an end mean a backlog.
 const BEHIND_AFTER: Span = Span::from_secs(1);
 
+/// The time that went with a position; `None` where none was known.
+pub(super) fn time_of(metadata: &str) -> Option<Timestamp> {
+    metadata.parse().ok().map(Timestamp::from_millis)
+}
+
 /// One partition of one input.
 #[derive(Clone, Debug)]
 pub(super) struct Input {
@@ -85,14 +90,27 @@ impl Inputs {
     }
 
     /// The positions of everything that is ready, moved or not: without them a
-    /// transaction would not be refused to one that has lost its partitions.
-    pub(super) fn positions(&self) -> Result<TopicPartitionList, Fault> {
+    /// transaction would not be refused to one that has lost its partitions. With
+    /// each goes the time of its partition, for [`time_of`] to read.
+    pub(super) fn positions(
+        &self,
+        time: impl Fn(i32) -> Option<Timestamp>,
+    ) -> Result<TopicPartitionList, Fault> {
+        let failed = |error| Fault::of("noting positions", &error);
         let mut list = TopicPartitionList::new();
         for ((partition, topic), input) in self.inputs.iter().filter(|(_, input)| input.ready) {
-            list.add_partition_offset(&self.topics[*topic], *partition, Offset::Offset(input.next))
-                .map_err(|error| Fault::of("noting positions", &error))?;
+            let mut element = list.add_partition(&self.topics[*topic], *partition);
+            element.set_offset(Offset::Offset(input.next)).map_err(failed)?;
+            if let Some(time) = time(*partition) {
+                element.set_metadata(time.as_millis().to_string());
+            }
         }
         Ok(list)
+    }
+
+    /// The next offset of the partition's only input, if it is read.
+    pub(super) fn next(&self, partition: i32) -> Option<i64> {
+        self.of(partition).find(|(_, input)| input.ready).map(|(_, input)| input.next)
     }
 
     /// Notes that the positions are committed.
@@ -231,13 +249,20 @@ mod tests {
         assert!(!input(&mut inputs, 0).record(7, s(0)), "not twice");
         input(&mut inputs, 0).end(12);
         assert!(inputs.have_moved());
-        let positions = inputs.positions().unwrap();
+        let at_seven = |_| Some(Timestamp::from_millis(7));
+        let positions = inputs.positions(at_seven).unwrap();
         let at = |topic| positions.find_partition(topic, 0).unwrap().offset();
         assert_eq!((at("a"), at("b")), (Offset::Offset(12), Offset::Offset(5)));
+        let element = positions.find_partition("a", 0).unwrap();
+        assert_eq!(time_of(element.metadata()), at_seven(0));
         inputs.committed();
         assert!(!inputs.have_moved());
         inputs.remove(0, 0);
         inputs.add(0, 0, 2);
-        assert_eq!(inputs.positions().unwrap().count(), 1, "what is not ready has no position");
+        assert_eq!(
+            inputs.positions(|_| None).unwrap().count(),
+            1,
+            "what is not ready has no position"
+        );
     }
 }

@@ -81,6 +81,10 @@ impl Stage for Intake {
         Ok(None)
     }
 
+    fn time(&self, _partition: i32) -> Option<Timestamp> {
+        None
+    }
+
     fn next_timer(&mut self, _partition: i32) -> Option<Timestamp> {
         None
     }

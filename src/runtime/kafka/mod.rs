@@ -1,16 +1,18 @@
 //! The live runtime: topics in, topics out, state in Kafka alone.
 //!
 //! ```text
-//! sources ──▶ intake ──▶ <prefix>.events ──▶ windows ──▶ .windows, .alerts, .reviews
-//!             decode,      keyed by            │ ▲
-//!             name         credential          ▼ │ restore
-//!               └────▶ .dead-letters ◀────  <prefix>.state
+//! sources ──▶ intake ──▶ <prefix>.events ──▶ windows ──▶ .windows, .alerts, .findings
+//!             decode,      keyed by  ▲         │ ▲ │
+//!             name         credential│         ▼ │ └──▶ .reviews ──▶ oversight ──▶ .findings, .alerts
+//!               └────▶ .dead-letters │      .state                     │ ▲ │
+//!                                    └──── judgements ◀────────────────┘ ▼ │
+//!                                                                   .reviewers
 //! ```
 //!
 //! Each stage has workers, each worker one consumer and one transactional
 //! producer; who reads which partition is the consumer group's business. A
-//! worker's loop is in `worker`, what a stage does to records in `intake` and
-//! `windows`, how state comes back in `restore`.
+//! worker's loop is in `worker`, what a stage does to records in `intake`,
+//! `windows` and `oversight`, how state comes back in `restore`.
 //!
 //! Invariants: no state outside Kafka that matters; results, state and positions
 //! are committed together; whoever lost a partition cannot commit for it.
@@ -25,14 +27,18 @@ mod intake;
 mod letters;
 mod logs;
 mod oauth;
+mod oversight;
 pub(in crate::runtime) mod pending;
 mod probe;
 mod producer;
 mod raw;
 mod restore;
+mod reviews;
 mod setup;
+mod state;
 mod topics;
 mod upstream;
+mod watermark;
 mod windows;
 mod worker;
 
@@ -42,7 +48,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub use error::Fault;
 pub use oauth::Tokens;
 
-use crate::config::OversightConfig;
+use crate::engine::oversight::Rules;
 use crate::formats::{Format, Identity};
 use crate::metrics::{Metrics, Pipeline};
 use crate::report::People;
@@ -55,8 +61,6 @@ use crate::settings::{PeopleShown, Settings};
 pub struct Shared {
     /// The configuration.
     pub settings: Settings,
-    /// The rules by which reviews will be judged.
-    pub oversight: OversightConfig,
     /// Names for secrets and pseudonyms for people.
     pub identity: Identity,
     /// The counters.
@@ -100,13 +104,19 @@ pub fn check(settings: &Settings, tokens: &Tokens) -> Result<(), Fault> {
 #[derive(Debug)]
 pub struct Prepared {
     setups: setup::Setups,
-    caught_up: Arc<AtomicBool>,
+    told: upstream::Told,
+    rules: Arc<Rules>,
 }
 
 /// Sets up all workers.
-pub fn prepare(shared: &Arc<Shared>, stop: &Arc<AtomicBool>) -> Prepared {
-    let caught_up = Arc::new(AtomicBool::new(false));
-    Prepared { setups: setup::all(shared, stop, &caught_up), caught_up }
+///
+/// # Errors
+/// Rules of oversight on which no promise can rest; checked settings have none.
+pub fn prepare(shared: &Arc<Shared>, stop: &Arc<AtomicBool>) -> Result<Prepared, Fault> {
+    let rules = Rules::new(shared.settings.oversight.clone())
+        .map_err(|fault| Fault::Lasting(fault.to_string()))?;
+    let (told, rules) = (upstream::Told::default(), Arc::new(rules));
+    Ok(Prepared { setups: setup::all(shared, stop, &told, &rules), told, rules })
 }
 
 /// Runs all workers until `stop` is set or one of them cannot go on.
@@ -114,7 +124,7 @@ pub fn prepare(shared: &Arc<Shared>, stop: &Arc<AtomicBool>) -> Prepared {
 /// # Errors
 /// The first fault that lasts; all workers have ended then.
 pub fn run(shared: &Arc<Shared>, prepared: Prepared, stop: &Arc<AtomicBool>) -> Result<(), Fault> {
-    let Prepared { setups, caught_up } = prepared;
+    let Prepared { setups, told, rules } = prepared;
     std::thread::scope(|scope| {
         let mut workers = Vec::new();
         for setup in &setups.intake {
@@ -127,8 +137,12 @@ pub fn run(shared: &Arc<Shared>, prepared: Prepared, stop: &Arc<AtomicBool>) -> 
                 worker::run(setup, &|| windows::WindowsStage::new(shared))
             })?);
         }
-        workers
-            .push(named(scope, "upstream", 0, stop, || upstream::watch(shared, &caught_up, stop))?);
+        for setup in &setups.oversight {
+            workers.push(named(scope, "oversight", setup.number, stop, || {
+                worker::run(setup, &|| oversight::Oversight::new(shared, &rules))
+            })?);
+        }
+        workers.push(named(scope, "upstream", 0, stop, || upstream::watch(shared, &told, stop))?);
         workers
             .into_iter()
             .map(|worker| {

@@ -4,7 +4,9 @@
 //! it with everything else.
 
 use crate::engine::alerts::{Alert, Transition};
-use crate::engine::attacker::Race;
+use crate::engine::attacker::{Band, Race};
+use crate::engine::oversight::HollowReasons;
+use crate::engine::summary::Flagged;
 use crate::engine::windows::{Counts, Milestones, Stage, Window};
 use crate::event::{Event, Kind, Severity, Verdict, Workflow};
 use crate::formats::RejectReason;
@@ -28,6 +30,8 @@ pub(in crate::runtime) struct Pending {
     attacker_first: Vec<(Workflow, f64)>,
     seeded: [u64; 2],
     alerts: Vec<(Alert, Transition)>,
+    judged: Vec<(Workflow, Option<Band>, HollowReasons)>,
+    flagged: Option<Flagged>,
     observers: StageObservers,
 }
 
@@ -91,6 +95,16 @@ impl Pending {
         }
     }
 
+    /// A window's decision was judged.
+    pub(in crate::runtime) fn judged(&mut self, window: &Window<'_>, reasons: HollowReasons) {
+        self.judged.push((window.key.workflow, window.band(), reasons));
+    }
+
+    /// It was looked who is on which list.
+    pub(in crate::runtime) fn flagged(&mut self, flagged: Flagged) {
+        self.flagged = Some(flagged);
+    }
+
     /// An alert began or ended.
     pub(in crate::runtime) fn alert(&mut self, alert: Alert, transition: Transition) {
         self.alerts.push((alert, transition));
@@ -124,6 +138,12 @@ impl Pending {
         }
         let [missed, caught] = done.seeded;
         metrics.seeded_cases(caught, missed);
+        for (workflow, band, reasons) in done.judged {
+            metrics.judged(workflow, band, reasons);
+        }
+        if let Some(flagged) = done.flagged {
+            metrics.reviewers(&flagged);
+        }
         for (alert, transition) in done.alerts {
             metrics.alert(alert, transition);
             if (alert, transition) == (Alert::AiActedFirst, Transition::Firing) {

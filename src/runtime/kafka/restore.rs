@@ -25,8 +25,7 @@ use super::error::Fault;
 use super::logs;
 use super::oauth::Tokens;
 use super::raw::{Kind, Queue};
-use crate::config::EngineConfig;
-use crate::engine::windows::Windows;
+use super::state::{Fresh, Refusal, State};
 use crate::runtime::clock;
 use crate::settings::Start;
 use crate::time::{Span, Timestamp};
@@ -49,7 +48,7 @@ pub(super) struct Restored {
     /// Each input that was asked for, and its next offset.
     pub(super) offsets: Vec<(usize, i64)>,
     /// The state, if the stage has any.
-    pub(super) windows: Option<Windows>,
+    pub(super) state: Option<State>,
     /// Whether a position is not a committed one.
     pub(super) new: bool,
     /// How far its time had come, if that is known: it must not go back.
@@ -65,8 +64,8 @@ pub(super) struct Plan {
     pub(super) config: ClientConfig,
     pub(super) tokens: Tokens,
     pub(super) inputs: Vec<String>,
-    /// The changelog and the engine that its records are for.
-    pub(super) state: Option<(String, EngineConfig)>,
+    /// The changelog and what its records are the state of.
+    pub(super) state: Option<(String, Fresh)>,
     pub(super) start: Start,
     /// How long nothing may happen.
     pub(super) patience: Span,
@@ -183,7 +182,7 @@ struct Reading {
     new: bool,
     /// Whether one of them was not.
     unpinned: bool,
-    windows: Windows,
+    state: State,
     /// The latest time of a record.
     time: Option<Timestamp>,
     next: i64,
@@ -221,7 +220,7 @@ impl Reader {
         // What follows waits without serving: a token must not be out of date.
         self.serve();
         let positions = self.positions(wanted)?;
-        let Some((changelog, engine)) = &self.plan.state else {
+        let Some((changelog, fresh)) = &self.plan.state else {
             return Ok(wanted
                 .iter()
                 .zip(positions)
@@ -230,7 +229,7 @@ impl Reader {
                     turn: wanted.turn,
                     offsets,
                     new: unpinned,
-                    windows: None,
+                    state: None,
                     time: None,
                     took: Duration::ZERO,
                 })
@@ -247,7 +246,7 @@ impl Reader {
                     offsets: positions.offsets,
                     new: positions.new,
                     unpinned: positions.unpinned,
-                    windows: Windows::new(*engine),
+                    state: fresh.state(),
                     time: None,
                     next: low,
                     end: high,
@@ -256,7 +255,7 @@ impl Reader {
         }
         self.read(changelog, &mut readings)?;
         // Only now: offsets may be those of a transaction that came to nothing.
-        let orphaned = readings.values().find(|it| it.new && it.windows.credentials() > 0);
+        let orphaned = readings.values().find(|it| it.new && it.state.entries() > 0);
         if let Some(Reading { wanted, .. }) = orphaned {
             return Err(Fault::Lasting(format!(
                 "partition {} of {changelog} holds state, but group {} has no committed \
@@ -266,12 +265,11 @@ impl Reader {
                 self.plan.config.get("group.id").unwrap_or_default(),
             )));
         }
-        let credentials: usize =
-            readings.values().map(|reading| reading.windows.credentials()).sum();
+        let entries: usize = readings.values().map(|reading| reading.state.entries()).sum();
         let took = clock::instant() - began;
         tracing::info!(
             partitions = readings.len(),
-            credentials,
+            entries,
             milliseconds = took.as_millis(),
             "restored"
         );
@@ -282,7 +280,7 @@ impl Reader {
                 turn: reading.wanted.turn,
                 offsets: reading.offsets,
                 new: reading.unpinned,
-                windows: Some(reading.windows),
+                state: Some(reading.state),
                 time: reading.time,
                 took,
             })
@@ -418,29 +416,17 @@ fn take(
 ) -> Result<(), Fault> {
     let place =
         || format!("{changelog}, partition {}, offset {}", record.partition(), record.offset());
-    let key = record.key().and_then(super::changelog::read_key);
-    let Some(key) = key else {
-        return Err(Fault::Lasting(format!(
-            "{}: not a record of ours; find out who writes to this topic, then delete it to begin \
-             anew",
-            place()
-        )));
-    };
     reading.time = reading.time.max(record.created_ms().map(Timestamp::from_millis));
-    let Some(state) = record.payload() else {
-        reading.windows.forget(key);
-        return Ok(());
-    };
-    reading.windows.restore(state).map_err(|error| {
-        use crate::engine::windows::RestoreError;
-        let advice = match error {
-            RestoreError::Newer { .. } => "run the version that wrote it, or a later one",
-            RestoreError::Damaged => {
+    let taken = reading.state.take(record.key().unwrap_or_default(), record.payload());
+    taken.map_err(|refusal| {
+        let advice = match refusal {
+            Refusal::Newer { .. } => "run the version that wrote it, or a later one",
+            Refusal::Foreign | Refusal::Damaged => {
                 "find out who writes to this topic, then delete it to begin anew"
             }
-            RestoreError::TooMany => "raise [windows] credentials",
+            Refusal::TooMany => "raise [windows] credentials",
         };
-        Fault::Lasting(format!("{}: {error}; {advice}", place()))
+        Fault::Lasting(format!("{}: {refusal}; {advice}", place()))
     })
 }
 

@@ -8,9 +8,12 @@ use rdkafka::config::ClientConfig;
 use super::Shared;
 use super::client::base;
 use super::restore::Plan;
+use super::state::Fresh;
 use super::topics::windows_inputs;
-use super::worker::Setup;
+use super::upstream::Told;
+use super::worker::{Clock, Setup};
 use crate::config::EngineConfig;
+use crate::engine::oversight::Rules;
 use crate::metrics::PipelineStage;
 use crate::runtime::clock;
 use crate::settings::{Delivery, Kafka, Settings};
@@ -21,12 +24,14 @@ use crate::time::Span;
 pub(super) struct Setups {
     pub(super) intake: Vec<Setup>,
     pub(super) windows: Vec<Setup>,
+    pub(super) oversight: Vec<Setup>,
 }
 
 pub(super) fn all(
     shared: &Arc<Shared>,
     stop: &Arc<AtomicBool>,
-    caught_up: &Arc<AtomicBool>,
+    told: &Told,
+    rules: &Arc<Rules>,
 ) -> Setups {
     let settings = &shared.settings;
     // Without a name of its own an instance must still never share its
@@ -43,7 +48,7 @@ pub(super) fn all(
         .filter(|source| !source.prekeyed)
         .map(|source| source.topic.clone())
         .collect();
-    let one = |kind: PipelineStage, number, inputs: &[String], state| {
+    let one = |kind: PipelineStage, number, inputs: &[String], state: Option<(String, Fresh)>| {
         let stage = kind.as_str();
         let consumer = consumer(settings, stage, number, inputs.len() > 1);
         Setup {
@@ -64,7 +69,10 @@ pub(super) fn all(
             delivery: settings.kafka.delivery,
             commit_interval: settings.kafka.commit_interval,
             patience: settings.kafka.transaction_timeout,
-            upstream: Arc::clone(caught_up),
+            clock: match kind {
+                PipelineStage::Oversight => Clock::Watermark(Arc::clone(&told.watermark)),
+                _ => Clock::Records(Arc::clone(&told.caught_up)),
+            },
             stop: Arc::clone(stop),
             health: shared.health.worker(kind, number as u32, clock::now()),
             pipeline: shared.pipeline.clone(),
@@ -77,6 +85,7 @@ pub(super) fn all(
         checkpoints: true,
         keep_settled: false,
         profiles: settings.profiles,
+        judged_after: Some(settings.oversight.delay),
         ..settings.windows.engine
     };
     Setups {
@@ -85,14 +94,17 @@ pub(super) fn all(
             .collect(),
         windows: (0..settings.windows.workers)
             .map(|number| {
-                one(
-                    PipelineStage::Windows,
-                    number,
-                    &inputs,
-                    Some((settings.topics.state(), engine)),
-                )
+                let fresh = Fresh::Windows(Box::new(engine));
+                one(PipelineStage::Windows, number, &inputs, Some((settings.topics.state(), fresh)))
             })
             .collect(),
+        // All reviewers are in one partition, so more workers would have nothing to do.
+        oversight: vec![one(
+            PipelineStage::Oversight,
+            0,
+            &[settings.topics.reviews()],
+            Some((settings.topics.reviewers(), Fresh::Oversight(Arc::clone(rules)))),
+        )],
     }
 }
 

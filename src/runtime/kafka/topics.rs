@@ -27,22 +27,17 @@ pub(super) struct WindowsInput {
     pub(super) format: Format,
 }
 
-/// The inputs of the windows stage: our own events unless every source is keyed
-/// already, and the sources that are.
+/// The number of our own events among the inputs of the windows stage.
+pub(super) const OWN_EVENTS: usize = 0;
+
+/// The inputs of the windows stage: our own events, among which judgements come
+/// back, and the sources that are keyed already.
 pub(super) fn windows_inputs(settings: &Settings) -> Vec<WindowsInput> {
     let own = WindowsInput { topic: settings.topics.events(), format: Format::Native };
     let prekeyed = settings.sources.iter().filter(|source| source.prekeyed);
-    settings
-        .sources
-        .iter()
-        .any(|source| !source.prekeyed)
-        .then_some(own)
-        .into_iter()
-        .chain(
-            prekeyed
-                .map(|source| WindowsInput { topic: source.topic.clone(), format: source.format }),
-        )
-        .collect()
+    let prekeyed =
+        prekeyed.map(|source| WindowsInput { topic: source.topic.clone(), format: source.format });
+    std::iter::once(own).chain(prekeyed).collect()
 }
 
 /// How a topic is cleaned up.
@@ -59,24 +54,41 @@ enum Cleanup {
 struct Own {
     name: String,
     cleanup: Cleanup,
-    /// Whether its partitions must be those of the windows stage's inputs.
-    aligned: bool,
+    /// How many partitions it must have.
+    partitions: Partitions,
+}
+
+/// How many partitions a topic must have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Partitions {
+    /// As many as the inputs of the windows stage.
+    Aligned,
+    /// One: all reviewers are judged together.
+    One,
+    /// Any number.
+    Any,
+}
+
+impl Own {
+    /// How many partitions it gets, where the windows stage's inputs have `aligned`.
+    fn wanted(&self, aligned: usize) -> usize {
+        if self.partitions == Partitions::One { 1 } else { aligned }
+    }
 }
 
 fn own(settings: &Settings) -> Vec<Own> {
     let topics = &settings.topics;
-    let one = |name, cleanup, aligned| Own { name, cleanup, aligned };
-    let mut own = vec![
-        one(topics.windows(), Cleanup::Compact, true),
-        one(topics.state(), Cleanup::Compact, true),
-        one(topics.alerts(), Cleanup::Delete, true),
-        one(topics.reviews(), Cleanup::Delete, false),
-        one(topics.dead_letters(), Cleanup::Delete, false),
-    ];
-    if windows_inputs(settings).iter().any(|input| input.topic == topics.events()) {
-        own.insert(0, one(topics.events(), Cleanup::Delete, true));
-    }
-    own
+    let one = |name, cleanup, partitions| Own { name, cleanup, partitions };
+    vec![
+        one(topics.events(), Cleanup::Delete, Partitions::Aligned),
+        one(topics.windows(), Cleanup::Compact, Partitions::Aligned),
+        one(topics.state(), Cleanup::Compact, Partitions::Aligned),
+        one(topics.alerts(), Cleanup::Delete, Partitions::Aligned),
+        one(topics.reviews(), Cleanup::Delete, Partitions::One),
+        one(topics.reviewers(), Cleanup::Compact, Partitions::One),
+        one(topics.findings(), Cleanup::Compact, Partitions::One),
+        one(topics.dead_letters(), Cleanup::Delete, Partitions::Any),
+    ]
 }
 
 /// Makes sure that every topic is there and fits.
@@ -106,7 +118,18 @@ pub(super) fn ensure(settings: &Settings, tokens: &Tokens) -> Result<(), Fault> 
         own(settings).into_iter().filter(|own| !found.contains_key(&own.name)).collect();
     for own in own(settings) {
         match found.get(&own.name) {
-            Some(count) if own.aligned && own.name != model && *count != wanted => {
+            Some(count) if own.partitions == Partitions::One && *count != 1 => {
+                faults.push(format!(
+                    "topic {} has {count} partitions, and reviewers are judged together in one; \
+                     delete it to begin anew, or choose another [topics] prefix",
+                    own.name
+                ));
+            }
+            Some(count)
+                if own.partitions == Partitions::Aligned
+                    && own.name != model
+                    && *count != wanted =>
+            {
                 faults.push(format!(
                     "topic {} has {count} partitions, and {model} has {wanted}: credentials would \
                      not find what is known of them; give {model} {count} again, or begin anew \
@@ -115,9 +138,10 @@ pub(super) fn ensure(settings: &Settings, tokens: &Tokens) -> Result<(), Fault> 
                 ));
             }
             None if !settings.topics.create => faults.push(format!(
-                "topic {} does not exist; create it with {wanted} partitions and \
+                "topic {} does not exist; create it with {} partitions and \
                  cleanup.policy={}, or set [topics] create = true",
                 own.name,
+                own.wanted(wanted),
                 own.cleanup.as_str()
             )),
             _ => {}
@@ -281,10 +305,10 @@ fn create(
         return Ok(());
     }
     let admin = admin(config, tokens)?;
-    let partitions = i32::try_from(partitions).unwrap_or(i32::MAX);
     let topics: Vec<NewTopic<'_>> = missing
         .iter()
         .map(|own| {
+            let partitions = i32::try_from(own.wanted(partitions)).unwrap_or(i32::MAX);
             let replication = TopicReplication::Fixed(settings.topics.replication_factor);
             NewTopic::new(&own.name, partitions, replication)
                 .set("cleanup.policy", own.cleanup.as_str())
@@ -299,7 +323,7 @@ fn create(
         .map_err(|error| lasting("creating topics", &error))?;
     for result in results {
         match result {
-            Ok(topic) => tracing::info!(topic, partitions, "topic created"),
+            Ok(topic) => tracing::info!(topic, "topic created"),
             // Another instance was quicker.
             Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
             Err((topic, code)) => {

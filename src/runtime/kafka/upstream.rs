@@ -1,10 +1,12 @@
-//! Whether anything is held back before the windows: a backlog of the intake.
+//! How far the stages before one's own have come.
 //!
-//! While there is one, the present must not pass for the windows, or decisions
-//! that wait in the backlog would count as missing. Positions and ends are asked
-//! of the brokers, so that it does not matter which process does the intake.
+//! While the intake has a backlog the present must not pass for the windows, or
+//! decisions that wait in it would count as missing. And no decision may be judged
+//! before the windows have handed on all that belongs before it. Positions and ends
+//! are asked of the brokers, so that it does not matter which process does what.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rdkafka::TopicPartitionList;
@@ -14,12 +16,14 @@ use rdkafka::{Offset, config::ClientConfig};
 
 use super::client::base;
 use super::error::Fault;
+use super::inputs::time_of;
 use super::probe::Probe;
 use super::setup::group;
 use super::topics::windows_inputs;
+use super::watermark::{Mark, Watermark};
 use super::{Shared, producer};
 use crate::runtime::clock;
-use crate::time::Span;
+use crate::time::{Span, Timestamp};
 
 const LOOK_EVERY: Span = Span::from_secs(1);
 /// Looks in a row without a backlog that end one.
@@ -31,38 +35,92 @@ const STUCK_AFTER: Span = Span::from_secs(60);
 
 type Place = (String, i32);
 
+/// What the workers of this process are told.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Told {
+    /// Nothing is held back before the windows.
+    pub(super) caught_up: Arc<AtomicBool>,
+    /// How far the windows have come.
+    pub(super) watermark: Arc<Watermark>,
+}
+
 /// Looks until `stop` is set, and tells every group's lag on the way.
-pub(super) fn watch(
-    shared: &Shared,
-    caught_up: &AtomicBool,
-    stop: &AtomicBool,
-) -> Result<(), Fault> {
+pub(super) fn watch(shared: &Shared, told: &Told, stop: &AtomicBool) -> Result<(), Fault> {
     let settings = &shared.settings;
     let sources = settings.sources.iter().filter(|source| !source.prekeyed);
     let intake: Vec<String> = sources.map(|source| source.topic.clone()).collect();
     let inputs = windows_inputs(settings).into_iter().map(|input| input.topic).collect();
     let windows = Group::new(shared, "windows", inputs)?;
     if intake.is_empty() {
-        caught_up.store(true, Ordering::Release);
+        told.caught_up.store(true, Ordering::Release);
     }
     let intake = Group::new(shared, "intake", intake)?;
+    let oversight = Group::new(shared, "oversight", vec![settings.topics.reviews()])?;
+    let reviews = End::new(shared)?;
     let mut backlog = Backlog::default();
+    let mut progress = Progress::default();
     while !stop.load(Ordering::Acquire) {
-        windows.look(shared);
+        let asked_at = clock::now();
+        let seen = windows.look(shared);
+        oversight.look(shared);
         if !intake.topics.is_empty()
             && let Some(seen) = intake.look(shared)
         {
-            backlog.update(seen, caught_up);
+            backlog.update(seen, &told.caught_up);
+        }
+        let nothing_held_back = intake.topics.is_empty() || backlog.is_clear();
+        // In this order: whatever was committed with the time is in the topic by now.
+        if let Some(time) = seen.and_then(|seen| progress.time(asked_at, seen, nothing_held_back))
+            && let Some(ends) = reviews.look()
+        {
+            told.watermark.set(Mark { time, ends });
         }
         let until = clock::uptime() + LOOK_EVERY;
         while clock::uptime() < until && !stop.load(Ordering::Acquire) {
             // Their own events have to be served, too: tokens that run out.
-            windows.serve();
-            intake.serve();
+            for group in [&windows, &intake, &oversight] {
+                group.serve();
+            }
+            reviews.serve();
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
     }
     Ok(())
+}
+
+/// How far the windows have come, from one look to the next.
+#[derive(Debug, Default)]
+struct Progress {
+    /// When it was last looked, and where the topics ended then.
+    before: Option<(Timestamp, BTreeMap<Place, i64>)>,
+}
+
+impl Progress {
+    /// The time up to which all decisions have been handed on: the last look, where
+    /// everything of it has gone through since; in a backlog the time of the
+    /// slowest partition.
+    fn time(
+        &mut self,
+        asked_at: Timestamp,
+        seen: BTreeMap<Place, Seen>,
+        nothing_held_back: bool,
+    ) -> Option<Timestamp> {
+        let through = |(at, ends): &(Timestamp, BTreeMap<Place, i64>)| {
+            let done = |(place, seen): (&Place, &Seen)| {
+                let end = ends.get(place).copied().unwrap_or(i64::MAX);
+                seen.low >= end || seen.committed >= end
+            };
+            (nothing_held_back && seen.iter().all(done)).then_some(*at)
+        };
+        let slowest = || {
+            let times: Option<Vec<Timestamp>> = seen.values().map(|seen| seen.time).collect();
+            times?.into_iter().min()
+        };
+        let time = self.before.as_ref().and_then(through).or_else(slowest);
+        let ends = seen.into_iter().map(|(place, seen)| (place, seen.end)).collect();
+        self.before = Some((asked_at, ends));
+        time
+    }
 }
 
 /// What was seen of the intake so far.
@@ -76,6 +134,10 @@ struct Backlog {
 }
 
 impl Backlog {
+    fn is_clear(&self) -> bool {
+        self.clear >= LOOKS_CLEAR
+    }
+
     fn update(&mut self, seen: BTreeMap<Place, Seen>, caught_up: &AtomicBool) {
         let uptime = clock::uptime();
         let behind = seen.iter().any(|(place, seen)| {
@@ -94,7 +156,7 @@ impl Backlog {
         }
         self.clear = if behind { 0 } else { self.clear + 1 };
         // Once more than needed: what was committed last has yet to be read.
-        caught_up.store(self.clear >= LOOKS_CLEAR || stuck, Ordering::Release);
+        caught_up.store(self.is_clear() || stuck, Ordering::Release);
         self.ends = seen.into_iter().map(|(place, seen)| (place, seen.end)).collect();
     }
 }
@@ -142,10 +204,47 @@ impl Group {
     }
 }
 
+#[derive(Clone, Copy, Debug)]
 struct Seen {
     low: i64,
     end: i64,
     committed: i64,
+    /// The time that the partition had come to with that.
+    time: Option<Timestamp>,
+}
+
+/// The end of the reviews, open transactions included.
+struct End {
+    client: BaseConsumer<Probe>,
+    topic: String,
+}
+
+impl End {
+    fn new(shared: &Shared) -> Result<End, Fault> {
+        let mut config: ClientConfig = base(&shared.settings.kafka);
+        config.set("isolation.level", "read_uncommitted");
+        let client: BaseConsumer<Probe> = config
+            .create_with_context(Probe::new(&shared.tokens))
+            .map_err(|error| Fault::of("watching the reviews", &error))?;
+        Ok(End { client, topic: shared.settings.topics.reviews() })
+    }
+
+    fn serve(&self) {
+        let _ = self.client.poll(std::time::Duration::ZERO);
+    }
+
+    /// `None` when it cannot be had now.
+    fn look(&self) -> Option<BTreeMap<i32, i64>> {
+        self.serve();
+        let timeout = producer::duration(ANSWER_WITHIN);
+        match self.client.fetch_watermarks(&self.topic, 0, timeout) {
+            Ok((_, end)) => Some(BTreeMap::from([(0, end)])),
+            Err(error) => {
+                tracing::debug!("watching the reviews: {error}");
+                None
+            }
+        }
+    }
 }
 
 fn look(client: &BaseConsumer<Probe>, topics: &[String]) -> KafkaResult<BTreeMap<Place, Seen>> {
@@ -168,7 +267,7 @@ fn look(client: &BaseConsumer<Probe>, topics: &[String]) -> KafkaResult<BTreeMap
         };
         seen.insert(
             (element.topic().to_owned(), element.partition()),
-            Seen { low, end, committed },
+            Seen { low, end, committed, time: time_of(element.metadata()) },
         );
     }
     Ok(seen)

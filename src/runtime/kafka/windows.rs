@@ -3,7 +3,8 @@
 //! Invariants: each partition has an engine of its own, and everything said of a
 //! credential goes to the same partition number as its events, so that one
 //! writer at a time speaks of it; records whose key is not their credential are
-//! refused, as they may lie in the wrong partition.
+//! refused, as they may lie in the wrong partition. Judgements of decisions come
+//! back among the events.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,16 +17,19 @@ use super::pending::Pending;
 use super::producer::{Outbox, Outgoing};
 use super::raw::Record;
 use super::restore::Restored;
+use super::reviews::{Handed, Judged};
+use super::state::State;
 use super::worker::Stage;
 use super::{changelog, topics};
 use crate::engine::alerts::{Alert, Transition, episodes};
-use crate::engine::oversight::{Judgement, Review};
+use crate::engine::attacker::Band;
+use crate::engine::oversight::{HollowReasons, Judgement, Review};
 use crate::engine::windows::{Counts, ExposureId, Key, Window, Windows};
 use crate::engine::{Output, Receipt};
 use crate::event::{Event, Kind};
 use crate::formats::{Decoded, RejectReason, Rejection};
 use crate::metrics::PipelineStage;
-use crate::report::{AlertRecord, Circumstances, People, Record as LedgerRecord};
+use crate::report::{AlertRecord, Circumstances, Finding, People, Record as LedgerRecord};
 use crate::time::Timestamp;
 
 /// The stage.
@@ -55,6 +59,7 @@ struct Voice {
     windows_topic: String,
     alerts_topic: String,
     reviews_topic: String,
+    findings_topic: String,
     letters: Letters,
     people: People,
     /// Always pseudonyms: keys are seen by more than values.
@@ -77,6 +82,7 @@ impl WindowsStage {
                 windows_topic: topics.windows(),
                 alerts_topic: topics.alerts(),
                 reviews_topic: topics.reviews(),
+                findings_topic: topics.findings(),
                 letters: shared.letters(Self::KIND.as_str()),
                 people: shared.people(),
                 reviewers: People::pseudonyms(shared.identity.clone()),
@@ -96,9 +102,9 @@ impl Stage for WindowsStage {
     const ALIGNED: bool = true;
 
     fn begin(&mut self, restored: Restored) {
-        let Some(windows) = restored.windows else { return };
+        let Some(State::Windows(windows)) = restored.state else { return };
         let counted = windows.counts();
-        let partition = Partition { windows, time: restored.time, counted };
+        let partition = Partition { windows: *windows, time: restored.time, counted };
         self.tell(restored.partition, &partition);
         self.partitions.insert(restored.partition, partition);
     }
@@ -116,6 +122,12 @@ impl Stage for WindowsStage {
         outbox: &mut Outbox,
     ) -> Result<Option<Timestamp>, Fault> {
         let Some(partition) = self.partitions.get_mut(&record.partition()) else { return Ok(None) };
+        if input == topics::OWN_EVENTS
+            && let Some(judged) = Judged::read(record.payload().unwrap_or_default())
+        {
+            partition.windows.judge(judged.exposure(), judged.mark, judged.reasons());
+            return Ok(None);
+        }
         let mut events = Vec::new();
         match self.decoders[input].decode(record, &mut events) {
             Ok(Decoded::Events) => {}
@@ -148,6 +160,10 @@ impl Stage for WindowsStage {
         // An event from the future must not take the present with it.
         let arrived = record.timestamp_ms().map(Timestamp::from_millis);
         Ok(latest.map(|latest| arrived.map_or(latest, |arrived| latest.min(arrived))))
+    }
+
+    fn time(&self, partition: i32) -> Option<Timestamp> {
+        self.partitions.get(&partition)?.time
     }
 
     fn next_timer(&mut self, partition: i32) -> Option<Timestamp> {
@@ -241,11 +257,27 @@ impl Voice {
         outbox: &mut Outbox,
     ) -> Result<(), Fault> {
         match *output {
-            Output::Window { window, is_final, reached } => {
+            Output::Window { window, is_final, reached, hollow, news } => {
                 self.pending.window(window, reached, &self.shared.settings.race);
-                self.window(partition, now, window, is_final, outbox)
+                if let Some(reasons) = hollow.filter(|_| news.judged) {
+                    self.pending.judged(window, reasons);
+                }
+                if news.superseded {
+                    self.void(window.exposure_id(), outbox)?;
+                }
+                self.window(partition, now, window, hollow, is_final, outbox)?;
+                if news.revised {
+                    self.findings(window, outbox)?;
+                    self.review(window, outbox)?;
+                }
+                Ok(())
             }
             Output::Retracted { exposure } => {
+                self.void(exposure, outbox)?;
+                for finding in Finding::FACTS {
+                    let key = format!("{finding}/{exposure}");
+                    find(outbox, &self.findings_topic, &key, None)?;
+                }
                 self.write_key(exposure);
                 outbox.send(Outgoing {
                     topic: &self.windows_topic,
@@ -280,15 +312,22 @@ impl Voice {
         partition: i32,
         now: Timestamp,
         window: &Window<'_>,
+        hollow: Option<HollowReasons>,
         is_final: bool,
         outbox: &mut Outbox,
     ) -> Result<(), Fault> {
-        // Of a window without a decision there is nothing to judge.
-        let undecided = Judgement::default();
+        let judged = window.decision.is_none() || hollow.is_some();
+        let judgement = Judgement {
+            reviewed: window.decision.is_some(),
+            ahead: window.band() == Some(Band::Ahead),
+            reasons: hollow.unwrap_or_default(),
+            ..Judgement::default()
+        };
         let told = Circumstances {
-            judgement: window.decision.is_none().then_some(&undecided),
+            // Of a window without a decision there is nothing to judge.
+            judgement: judged.then_some(&judgement),
             race: &self.shared.settings.race,
-            oversight: &self.shared.oversight,
+            oversight: &self.shared.settings.oversight,
             as_of: now,
             is_final,
         };
@@ -300,25 +339,56 @@ impl Voice {
             key: &self.key,
             value: Some(&self.value),
             timestamp_ms: None,
-        })?;
-        self.review(window, outbox)
+        })
     }
 
     /// Hands a decided window on to whoever judges its reviewer: each time that it
     /// changes, as a higher revision replaces a lower one.
     fn review(&mut self, window: &Window<'_>, outbox: &mut Outbox) -> Result<(), Fault> {
         let profile = self.shared.settings.profiles.get(window.key.workflow);
-        let Some(review) = Review::of(window, profile, &self.shared.oversight) else {
+        let Some(review) = Review::of(window, profile, &self.shared.settings.oversight) else {
             return Ok(());
         };
-        json(&mut self.value, &review)?;
+        self.key.clear();
+        self.key.extend_from_slice(self.reviewers.show(&review.reviewer).as_bytes());
+        json(&mut self.value, &Handed::Review(review))?;
+        self.hand_on(outbox)
+    }
+
+    /// Takes back what was handed on of a window.
+    fn void(&mut self, exposure: ExposureId<'_>, outbox: &mut Outbox) -> Result<(), Fault> {
+        self.write_key(exposure);
+        json(&mut self.value, &Handed::Void(exposure.into()))?;
+        self.hand_on(outbox)
+    }
+
+    fn hand_on(&mut self, outbox: &mut Outbox) -> Result<(), Fault> {
         outbox.send(Outgoing {
             topic: &self.reviews_topic,
-            partition: None,
-            key: self.reviewers.show(&review.reviewer).as_bytes(),
+            // All reviewers are judged together.
+            partition: Some(0),
+            key: &self.key,
             value: Some(&self.value),
             timestamp_ms: None,
         })
+    }
+
+    /// Tells the facts that are findings, anew with each revision: what is told of
+    /// one is more once a person has decided, too.
+    fn findings(&mut self, window: &Window<'_>, outbox: &mut Outbox) -> Result<(), Fault> {
+        let oversight = &self.shared.settings.oversight;
+        let reviewer = window.decision.map(|decision| oversight.canonical(decision.reviewer));
+        let reviewer = reviewer.map(|reviewer| self.people.show(reviewer));
+        let facts = [
+            Finding::ai_acted_first(window, reviewer),
+            Finding::seeded_case_missed(window, reviewer),
+        ];
+        for found in facts.iter().flatten() {
+            json(&mut self.value, found)?;
+            let key = format!("{}/{}", found.name(), window.exposure_id());
+            find(outbox, &self.findings_topic, &key, Some(&self.value))?;
+        }
+        Ok(())
     }
 
     /// When an alert began or ended by the times of the events; the present for
@@ -330,6 +400,11 @@ impl Voice {
         transition: Transition,
         now: Timestamp,
     ) -> Timestamp {
+        if let (Alert::HollowApproval, Transition::Firing, Some(decided)) =
+            (alert, transition, window.decided_at())
+        {
+            return decided.max(window.detected_at);
+        }
         let profile = self.shared.settings.profiles.get(window.key.workflow);
         let episode = episodes(window, profile).find(|episode| episode.alert == alert);
         let at = episode.and_then(|episode| match transition {
@@ -361,6 +436,17 @@ impl Voice {
         // Writing to memory does not fail.
         let _ = write!(self.key, "{exposure}");
     }
+}
+
+/// Sends a finding, or takes it back.
+fn find(outbox: &mut Outbox, topic: &str, key: &str, value: Option<&[u8]>) -> Result<(), Fault> {
+    outbox.send(Outgoing {
+        topic,
+        partition: Some(0),
+        key: key.as_bytes(),
+        value,
+        timestamp_ms: None,
+    })
 }
 
 fn name<'e>(event: &'e Event<'_>) -> EventName<'e> {

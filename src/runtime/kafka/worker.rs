@@ -4,11 +4,13 @@
 //! committed together or not at all; after any fault everything held is thrown
 //! away, memory included, and the worker begins again from what is committed.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use rdkafka::TopicPartitionList;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::Consumer;
 
@@ -19,6 +21,7 @@ use super::oauth::Tokens;
 use super::producer::Outbox;
 use super::raw::{Kind, Record};
 use super::restore::{Plan, Restored, Restorer, Wanted};
+use super::watermark::{Reached, Watermark};
 use crate::metrics::{Pipeline, PipelineStage, TransactionResult};
 use crate::runtime::clock;
 use crate::runtime::health::{Restoring, WorkerHealth};
@@ -43,6 +46,8 @@ pub(super) trait Stage {
         record: Record<'_>,
         outbox: &mut Outbox,
     ) -> Result<Option<Timestamp>, Fault>;
+    /// How far the time of the partition has come.
+    fn time(&self, partition: i32) -> Option<Timestamp>;
     /// When something happens to the partition by itself.
     fn next_timer(&mut self, partition: i32) -> Option<Timestamp>;
     /// Brings a partition up to `now` and sends what follows.
@@ -67,11 +72,20 @@ pub(super) struct Setup {
     pub(super) commit_interval: Span,
     /// How long a step of a transaction may take.
     pub(super) patience: Span,
-    /// Whether nothing is held back before this stage.
-    pub(super) upstream: Arc<AtomicBool>,
+    pub(super) clock: Clock,
     pub(super) stop: Arc<AtomicBool>,
     pub(super) health: Arc<WorkerHealth>,
     pub(super) pipeline: Pipeline,
+}
+
+/// What tells the time of a stage's partitions.
+#[derive(Clone, Debug)]
+pub(super) enum Clock {
+    /// Their records, and the present once all are read and nothing is held back
+    /// before the stage.
+    Records(Arc<AtomicBool>),
+    /// How far the stages before have come.
+    Watermark(Arc<Watermark>),
 }
 
 /// The longest wait for a record: how late the group's wishes may be seen.
@@ -131,6 +145,7 @@ fn live<S: Stage>(setup: &Setup, stage: S) -> Result<(), Fault> {
         partitions: Vec::new(),
         begun: Vec::new(),
         turn: 0,
+        reached: BTreeMap::new(),
         taken: 0,
         taken_since: None,
     };
@@ -155,6 +170,8 @@ struct Life<'s, S> {
     /// Partitions that time has not passed for since they were begun: only that
     /// shows what their state waits for.
     begun: Vec<i32>,
+    /// Of the partitions whose time is told by a watermark.
+    reached: BTreeMap<i32, Reached>,
     /// Records in the open transaction.
     taken: usize,
     /// Since when.
@@ -202,12 +219,11 @@ impl<S: Stage> Life<'_, S> {
             let left = (since + self.interval(uptime)).as_millis() - uptime.as_millis();
             wait_ms = wait_ms.min(left);
         }
-        let nothing_held_back = self.setup.upstream.load(Ordering::Relaxed);
-        for partition in &self.partitions {
+        for at in 0..self.partitions.len() {
+            let partition = self.partitions[at];
             // The timers of one that is behind go by the time of its records.
-            let time = self.inputs.time(*partition, nothing_held_back, present, uptime);
-            if time == Some(present)
-                && let Some(timer) = self.stage.next_timer(*partition)
+            if self.time(partition, present, uptime) == Some(present)
+                && let Some(timer) = self.stage.next_timer(partition)
             {
                 wait_ms = wait_ms.min(timer.since(present).as_millis());
             }
@@ -263,37 +279,53 @@ impl<S: Stage> Life<'_, S> {
         Ok(())
     }
 
-    fn begun_is_due(&self, present: Timestamp, uptime: Span) -> bool {
-        let nothing_held_back = self.setup.upstream.load(Ordering::Relaxed);
-        self.begun.iter().any(|partition| {
-            self.inputs.time(*partition, nothing_held_back, present, uptime).is_some()
-        })
+    /// What time it is for a partition, as far as that is known.
+    fn time(&mut self, partition: i32, present: Timestamp, uptime: Span) -> Option<Timestamp> {
+        match &self.setup.clock {
+            Clock::Records(upstream) => {
+                let nothing_held_back = upstream.load(Ordering::Relaxed);
+                self.inputs.time(partition, nothing_held_back, present, uptime)
+            }
+            Clock::Watermark(watermark) => {
+                let next = self.inputs.next(partition)?;
+                self.reached.entry(partition).or_default().time(watermark, partition, next)
+            }
+        }
+    }
+
+    fn begun_is_due(&mut self, present: Timestamp, uptime: Span) -> bool {
+        let begun = self.begun.clone();
+        begun.into_iter().any(|partition| self.time(partition, present, uptime).is_some())
     }
 
     /// Whether a deadline has passed. Those of a partition that is behind pass all
     /// the time, by the time of its records; they wait for the commit.
     fn timer_is_due(&mut self, present: Timestamp, uptime: Span) -> bool {
-        let nothing_held_back = self.setup.upstream.load(Ordering::Relaxed);
-        let (stage, inputs) = (&mut self.stage, &self.inputs);
-        self.partitions.iter().any(|partition| {
-            inputs.time(*partition, nothing_held_back, present, uptime) == Some(present)
-                && stage.next_timer(*partition).is_some_and(|timer| timer <= present)
-        })
+        let marked = matches!(self.setup.clock, Clock::Watermark(_));
+        for at in 0..self.partitions.len() {
+            let partition = self.partitions[at];
+            let time = self.time(partition, present, uptime);
+            if let Some(time) = time.filter(|time| marked || *time == present)
+                && self.stage.next_timer(partition).is_some_and(|timer| timer <= time)
+            {
+                return true;
+            }
+        }
+        false
     }
 
     fn commit(&mut self, present: Timestamp, uptime: Span) -> Result<(), Fault> {
-        let nothing_held_back = self.setup.upstream.load(Ordering::Relaxed);
-        for partition in &self.partitions {
-            let time = self.inputs.time(*partition, nothing_held_back, present, uptime);
-            if let Some(now) = time {
-                self.stage.advance(*partition, now, &mut self.outbox)?;
-                self.begun.retain(|begun| begun != partition);
+        for at in 0..self.partitions.len() {
+            let partition = self.partitions[at];
+            if let Some(now) = self.time(partition, present, uptime) {
+                self.stage.advance(partition, now, &mut self.outbox)?;
+                self.begun.retain(|begun| *begun != partition);
             }
         }
         self.stage.checkpoint(&mut self.outbox)?;
         if self.outbox.is_open() || self.inputs.have_moved() {
             let began = clock::instant();
-            self.outbox.commit(&self.member, &self.inputs.positions()?)?;
+            self.outbox.commit(&self.member, &self.positions()?)?;
             let took = clock::instant() - began;
             self.setup.pipeline.transaction(S::KIND, TransactionResult::Committed, took);
             self.inputs.committed();
@@ -302,6 +334,11 @@ impl<S: Stage> Life<'_, S> {
         self.taken = 0;
         self.taken_since = None;
         Ok(())
+    }
+
+    /// The positions of everything that is ready, each with the time of its partition.
+    fn positions(&self) -> Result<TopicPartitionList, Fault> {
+        self.inputs.positions(|partition| self.stage.time(partition))
     }
 
     fn finish(&mut self) -> Result<(), Fault> {
@@ -378,12 +415,11 @@ impl<S: Stage> Life<'_, S> {
         if restored.new {
             // Pinned before anything follows from it: a later life must not begin
             // elsewhere, nor find state that goes with no position.
-            self.outbox.commit(&self.member, &self.inputs.positions()?)?;
+            self.outbox.commit(&self.member, &self.positions()?)?;
             self.inputs.committed();
         }
-        if let Some(windows) = &restored.windows {
-            let credentials = windows.credentials() as u64;
-            self.setup.pipeline.restored(credentials, restored.took);
+        if let Some(state) = &restored.state {
+            self.setup.pipeline.restored(state.entries() as u64, restored.took);
         }
         self.setup.health.restored(partition);
         self.stage.begin(restored);
@@ -417,6 +453,7 @@ impl<S: Stage> Life<'_, S> {
                 self.setup.health.restored(*partition);
                 self.partitions.retain(|held| held != partition);
                 self.begun.retain(|begun| begun != partition);
+                self.reached.remove(partition);
             }
         }
         Ok(())

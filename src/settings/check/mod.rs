@@ -4,6 +4,7 @@
 //! check failed never leaves here, since one fault is enough to yield none.
 
 mod kafka;
+mod oversight;
 mod security;
 
 use std::collections::BTreeMap;
@@ -61,12 +62,14 @@ impl Check<'_> {
         };
         let profiles = self.profiles(file.profiles.as_ref());
         let windows = self.windows(&file.windows.clone().unwrap_or_default(), profiles);
+        let oversight = self.oversight(&file.oversight.clone().unwrap_or_default());
         Settings {
             kafka,
             topics,
             sources,
             intake,
             windows,
+            oversight,
             profiles,
             race: self.race(file.attackers.as_ref()),
             limits: self.limits(&file.limits.clone().unwrap_or_default()),
@@ -155,6 +158,7 @@ impl Check<'_> {
                     4096..=64 << 20,
                 ),
                 profiles,
+                judged_after: engine.judged_after,
                 keep_settled: engine.keep_settled,
             },
         }

@@ -78,6 +78,7 @@ impl Told {
             credential_id: self.credential_id.as_str().into(),
             detected_at: self.detected_at,
             revision: self.revision,
+            mark: 0,
             reviewer: self.reviewer.as_deref()?.into(),
             decided_at: self.decided_at?,
             opened_at: self.opened_at,

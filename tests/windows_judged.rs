@@ -1,0 +1,167 @@
+//! What the second stage says of a decision, back in its window.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+use std::collections::BTreeMap;
+
+use shutterlag::config::EngineConfig;
+use shutterlag::engine::alerts::{Alert, Transition};
+use shutterlag::engine::oversight::{HollowReason, HollowReasons};
+use shutterlag::engine::windows::{ExposureId, Key, Windows};
+use shutterlag::engine::{News, Output};
+use shutterlag::event::{Event, Workflow};
+use shutterlag::formats::{Context, Format, Identity, decode};
+use shutterlag::time::{Span, Timestamp};
+
+const SETTLE_MIN: i64 = 10;
+const DELAY_MIN: i64 = 10;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_millis(1_800_000_000_000 + second * 1000)
+}
+
+fn engine() -> Windows {
+    Windows::new(EngineConfig {
+        settle: Some(Span::from_mins(SETTLE_MIN)),
+        judged_after: Some(Span::from_mins(DELAY_MIN)),
+        checkpoints: true,
+        ..EngineConfig::default()
+    })
+}
+
+fn take(windows: &mut Windows, kind: &str, id: &str, second: i64, more: &str) {
+    let identity = Identity::new(b"an identity key for tests").unwrap();
+    let limits = shutterlag::config::Limits::DEFAULT;
+    let context = Context { identity: &identity, detected_at: None, limits };
+    let text = format!(
+        r#"{{"type":"{kind}","id":"{id}","time":"{}","credential_id":"c"{more}}}"#,
+        at(second)
+    );
+    let mut events: Vec<Event<'_>> = Vec::new();
+    let _ = decode(Format::Native, text.as_bytes(), &context, &mut events).unwrap();
+    let _ = windows.handle(&events[0]);
+}
+
+fn decide(windows: &mut Windows, id: &str, reviewer: &str, second: i64) {
+    let more = format!(r#","reviewer":"{reviewer}","action":"revoke""#);
+    take(windows, "decision.made", id, second, &more);
+}
+
+const EXPOSURE: ExposureId<'static> = ExposureId {
+    key: Key { workflow: Workflow::SecretExposure, credential_id: "c" },
+    detected_at: Timestamp::from_millis(1_800_000_000_000),
+};
+
+/// What was said of the window at one moment.
+#[derive(Debug, Default, PartialEq)]
+struct Said {
+    words: Vec<(bool, Option<Vec<HollowReason>>, News)>,
+    alerts: Vec<(Alert, Transition)>,
+    mark: Option<u32>,
+}
+
+fn advance(windows: &mut Windows, second: i64) -> Said {
+    let mut said = Said::default();
+    windows.advance(at(second), &mut |output| match output {
+        Output::Window { window, is_final, hollow, news, .. } => {
+            said.mark = window.decision_mark();
+            said.words.push((is_final, hollow.map(|hollow| hollow.iter().collect()), news));
+        }
+        Output::Alert { alert, transition, .. } => said.alerts.push((alert, transition)),
+        _ => {}
+    });
+    said
+}
+
+fn hollow() -> HollowReasons {
+    let mut reasons = HollowReasons::default();
+    reasons.insert_if(HollowReason::SelfApproval, true);
+    reasons
+}
+
+const REVISED: News = News { revised: true, judged: false, superseded: false };
+const JUDGED: News = News { revised: false, judged: true, superseded: false };
+const NOTHING: News = News { revised: false, judged: false, superseded: false };
+
+/// A window that is decided after a minute and contained after two.
+fn decided() -> (Windows, u32) {
+    let mut windows = engine();
+    take(&mut windows, "leak.detected", "1", 0, "");
+    decide(&mut windows, "2", "reviewer-01", 60);
+    take(&mut windows, "credential.contained", "3", 120, r#","method":"revoked""#);
+    let said = advance(&mut windows, 121);
+    assert_eq!(said.words, [(false, None, REVISED)]);
+    (windows, said.mark.unwrap())
+}
+
+#[test]
+fn a_judgement_is_said_once_and_stays_until_the_window_is_final() {
+    let (mut windows, mark) = decided();
+    assert!(windows.judge(EXPOSURE, mark, hollow()));
+    let reasons = Some(vec![HollowReason::SelfApproval]);
+    let said = advance(&mut windows, 661);
+    assert_eq!(said.words, [(false, reasons.clone(), JUDGED)]);
+    assert_eq!(said.alerts, [(Alert::HollowApproval, Transition::Firing)]);
+    // Said again it is no news.
+    assert!(!windows.judge(EXPOSURE, mark, hollow()));
+    assert_eq!(advance(&mut windows, 700), Said::default());
+    // It stands in the next revision, too.
+    let truth = r#","correct_action":"revoke","seeded":false"#;
+    take(&mut windows, "truth.established", "4", 130, truth);
+    assert_eq!(advance(&mut windows, 720).words, [(false, reasons.clone(), REVISED)]);
+    // Final once it has stood for as long as a closed window does.
+    let until = 60 + 60 * (DELAY_MIN + SETTLE_MIN);
+    assert_eq!(advance(&mut windows, until - 1), Said::default());
+    let said = advance(&mut windows, until);
+    assert_eq!(said.words, [(true, reasons, NOTHING)]);
+    assert_eq!(said.alerts, [(Alert::HollowApproval, Transition::Resolved)]);
+}
+
+#[test]
+fn a_window_waits_for_its_judgement_but_not_for_ever() {
+    let (mut windows, mark) = decided();
+    assert_eq!(advance(&mut windows, 3_600 * 24), Said::default(), "a day later");
+    let given_up = 60 + 60 * DELAY_MIN + 3_600 * 24;
+    assert_eq!(advance(&mut windows, given_up).words, [(true, None, NOTHING)]);
+    assert!(!windows.judge(EXPOSURE, mark, hollow()), "it is gone");
+}
+
+#[test]
+fn a_judgement_of_another_decision_is_none_of_the_windows() {
+    let (mut windows, mark) = decided();
+    assert!(windows.judge(EXPOSURE, mark, HollowReasons::default()));
+    assert_eq!(advance(&mut windows, 130).words, [(false, Some(vec![]), JUDGED)]);
+    // Somebody else turns out to have decided before.
+    decide(&mut windows, "5", "reviewer-02", 30);
+    let said = advance(&mut windows, 140);
+    let superseded = News { superseded: true, ..REVISED };
+    assert_eq!(said.words, [(false, None, superseded)]);
+    assert!(!windows.judge(EXPOSURE, mark, hollow()), "that was about the other one");
+    assert_eq!(advance(&mut windows, 150), Said::default());
+    assert!(windows.judge(EXPOSURE, said.mark.unwrap(), hollow()));
+    let reasons = Some(vec![HollowReason::SelfApproval]);
+    assert_eq!(advance(&mut windows, 160).words, [(false, reasons, JUDGED)]);
+}
+
+#[test]
+fn a_judgement_survives_the_process() {
+    for said_before in [false, true] {
+        let (mut windows, mark) = decided();
+        assert!(windows.judge(EXPOSURE, mark, hollow()));
+        if said_before {
+            advance(&mut windows, 130);
+        }
+        let mut kept = BTreeMap::new();
+        windows.checkpoint(&mut |key, state| {
+            kept.insert(key.credential_id.to_owned(), state.unwrap().to_vec());
+        });
+        let mut next = engine();
+        next.restore(&kept["c"]).unwrap();
+        let said = advance(&mut next, 140);
+        let reasons = Some(vec![HollowReason::SelfApproval]);
+        match said_before {
+            true => assert_eq!(said, Said::default()),
+            false => assert_eq!(said.words, [(false, reasons, JUDGED)]),
+        }
+    }
+}
