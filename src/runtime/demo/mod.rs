@@ -38,6 +38,10 @@ use voice::Voice;
 /// The longest step of the demo's time.
 const STEP_MAX: Span = Span::from_mins(1);
 
+/// How long a closed window waits for what may still come: the right answers of planted
+/// cases become known within two days, and count only as long as their window is held.
+const SETTLE: Span = Span::from_mins(50 * 60);
+
 /// How long it sleeps at most: how soon a stop is seen.
 const SLEEP_MAX: Duration = Duration::from_millis(50);
 
@@ -95,7 +99,7 @@ impl Demo {
         workers.iter().for_each(|worker| worker.assigned());
         let mut engine = Engine {
             windows: Windows::new(EngineConfig {
-                settle: Some(Span::from_mins(10)),
+                settle: Some(SETTLE),
                 profiles: self.profiles,
                 ..EngineConfig::default()
             }),

@@ -9,7 +9,7 @@ use super::reviews::Told;
 use super::text;
 use crate::config::{FASTEST_ATTACKER, Profile};
 use crate::engine::alerts::{Alert, Urgency, episodes};
-use crate::engine::windows::{State, Truth};
+use crate::engine::windows::State;
 use crate::event::Workflow;
 use crate::report::ledger::LedgerRecord;
 use crate::time::{Span, Timestamp};
@@ -34,13 +34,6 @@ pub(super) struct Note {
     margin_ms: Option<Span>,
 }
 
-impl Note {
-    /// The alert that it tells of.
-    pub(super) fn alert(&self) -> Option<Alert> {
-        Alert::parse(self.what)
-    }
-}
-
 /// Decided within a minute of the fastest attackers.
 const CLOSE_CALL: &str = "CloseCall";
 /// Contained before anybody had decided.
@@ -54,11 +47,7 @@ pub(super) fn of(
     now: Timestamp,
 ) -> Vec<(String, Note)> {
     let mut window = record.window();
-    window.truth = told.truth.map(|known| Truth {
-        established_at: known.established_at,
-        correct_action: known.correct_action,
-        seeded: known.seeded,
-    });
+    window.truth = told.truth();
     let note = |what, at, until, urgency, margin_ms| {
         let key = format!("{what}-{}", text::key(&told.exposure_id));
         let credential = text::shown(&told.credential_id);

@@ -240,10 +240,7 @@ impl Painter {
         let mut waiting = picked.waiting;
         waiting.shown = waits.len();
         part(parts, "waiting", &waiting);
-        let (noted, facts) = self.notes(&picked.lately, shown, now);
-        for (alert, count) in facts {
-            firing.insert(alert, count);
-        }
+        let noted = self.notes(&picked.lately, shown, now);
         firing.retain(|_, count| *count > 0);
         part(parts, "firing", &firing);
         let decisions = self.decisions(&picked.decided);
@@ -306,30 +303,13 @@ impl Painter {
         rows
     }
 
-    /// The latest notes, and how many of the alerts that are facts hold.
-    fn notes(
-        &mut self,
-        lately: &[(Timestamp, Arc<Row>)],
-        shown: &Shown,
-        now: Timestamp,
-    ) -> (Rows, BTreeMap<Alert, u64>) {
+    /// The latest notes.
+    fn notes(&mut self, lately: &[(Timestamp, Arc<Row>)], shown: &Shown, now: Timestamp) -> Rows {
         let mut all: Vec<(String, Note)> = Vec::new();
-        let mut facts = BTreeMap::new();
         for (_, row) in lately {
             let Some(Read { told, record, .. }) = self.read(row) else { continue };
             let profile = shown.profiles.get(record.workflow);
-            for (key, note) in notes::of(told, record, profile, now) {
-                if !record.is_final
-                    && let Some(fact @ (Alert::AiActedFirst | Alert::SeededCaseMissed)) = note.alert()
-                {
-                    *facts.entry(fact).or_default() += 1;
-                }
-                all.push((key, note));
-            }
-            let hollow = told.hollow.as_ref().is_some_and(|reasons| !reasons.is_empty());
-            if hollow && !record.is_final {
-                *facts.entry(Alert::HollowApproval).or_default() += 1;
-            }
+            all.extend(notes::of(told, record, profile, now));
         }
         all.sort_by(|a, b| b.1.at.cmp(&a.1.at).then_with(|| a.0.cmp(&b.0)));
         all.truncate(NOTES_MAX);
@@ -337,7 +317,7 @@ impl Painter {
         for (key, note) in all {
             insert(&mut rows, key, &note);
         }
-        (rows, facts)
+        rows
     }
 
     /// The figures of the last day. They look at all of its windows, so the more
@@ -422,7 +402,7 @@ impl Picked {
             profile,
             now,
         );
-        for alert in alerts {
+        for alert in alerts.into_iter().chain(row.facts.alerts()) {
             *self.firing.entry(alert).or_default() += 1;
         }
         let waiting = &mut self.waiting;

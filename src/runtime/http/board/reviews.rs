@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::text;
 use crate::engine::oversight::{Advised, HollowReason, Known, Review, Reviews, Rules};
+use crate::engine::windows::Truth;
 use crate::event::{Action, Severity, Verdict, Workflow};
 use crate::time::{Span, Timestamp};
 
@@ -34,7 +35,7 @@ pub(super) struct Told {
     agreed: Option<bool>,
     batch_id: Option<String>,
     rationale_digest: Option<String>,
-    pub(super) truth: Option<Known>,
+    truth: Option<Known>,
     pub(super) hollow: Option<Vec<HollowReason>>,
     #[serde(default)]
     effective: Option<bool>,
@@ -68,6 +69,12 @@ struct Shown {
 impl Told {
     pub(super) fn read(record: &str) -> Option<Told> {
         serde_json::from_str(record).ok()
+    }
+
+    /// What turned out to be right.
+    pub(super) fn truth(&self) -> Option<Truth> {
+        let Known { established_at, correct_action, seeded } = self.truth?;
+        Some(Truth { established_at, correct_action, seeded })
     }
 
     fn review(&self) -> Option<Review<'_>> {

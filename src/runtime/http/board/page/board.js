@@ -169,7 +169,7 @@ function suspected(told) {
   const shown = told.pages.map((page) => {
     const box = el("article", `suspect${page.ended_at ? " over" : ""}`), who = el("p", "who"), name = el("b"), what = el("span");
     set(name, page.reviewer);
-    set(what, `${page.ended_at ? `page ended ${time(page.ended_at)}` : `paged ${time(page.at)}`}, working so since about ${time(page.since)}; evidence ${amount(page.statistic)}, a page from ${page.threshold.toLocaleString("en")}`);
+    set(what, `${page.ended_at ? `page ended ${time(page.ended_at)}` : `paged ${time(page.at)}`}, counted since ${time(page.since)}; evidence ${amount(page.statistic)}, a page from ${page.threshold.toLocaleString("en")}`);
     who.append(name, what);
     const table = el("table"), body = el("tbody"), head = el("thead"), titles = el("tr");
     for (const text of ["Sign", "Seen", "Allowed"]) { const cell = el("th"); cell.scope = "col"; set(cell, text); titles.append(cell); }
