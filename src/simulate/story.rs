@@ -222,3 +222,23 @@ impl Teller {
         self.events.push(Delivered { at, way: Way::Prompt, event });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_story_is_told_in_order_within_the_hour() {
+        let start = Timestamp::from_millis(1_767_690_000_000);
+        let told = story(start);
+        assert!(told.is_sorted_by_key(|delivered| delivered.at));
+        let within = |delivered: &&Delivered| delivered.at >= start;
+        let last = told.iter().filter(within).map(|delivered| delivered.at).max();
+        assert!(last.is_some_and(|last| last < start + Span::from_mins(40)), "{last:?}");
+        let ids: BTreeSet<_> = told.iter().map(|delivered| &delivered.event.id).collect();
+        assert_eq!(ids.len(), told.len(), "every event has an id of its own");
+        assert_eq!(told, story(start));
+    }
+}

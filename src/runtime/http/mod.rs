@@ -47,6 +47,8 @@ pub struct Options {
     pub boards_max: usize,
     /// How long a board may watch before it has to ask again.
     pub board_within: Duration,
+    /// How long a board may take in nothing before it is cut off.
+    pub board_stalled_after: Span,
     /// How long a client may take to send a request's head, or stay silent between two.
     pub head_within: Duration,
     /// How long making an answer may take.
@@ -66,6 +68,7 @@ impl Options {
             connections_max: 64,
             boards_max: 1_024,
             board_within: Duration::from_secs(30 * 60),
+            board_stalled_after: Span::from_secs(20),
             head_within: Duration::from_secs(10),
             answer_within: Duration::from_secs(10),
             connection_within: Duration::from_secs(120),

@@ -37,7 +37,7 @@ const HEADERS_MAX: usize = 64;
 const SEND_BUFFER_BYTES: usize = 128 << 10;
 
 /// How often it is looked whether a board is read.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How long to wait after a connection could not be accepted: most likely there
 /// are no more files to be had, and trying at once would spin.
@@ -163,7 +163,7 @@ async fn time_is_up(place: &Place, options: &Options) -> bool {
         let step = left.min(LOOK_EVERY);
         sleep(step).await;
         lasted += step;
-        if place.stalled() {
+        if place.stalled(options.board_stalled_after) {
             return true;
         }
     }

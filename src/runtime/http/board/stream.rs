@@ -2,7 +2,7 @@
 //!
 //! Invariants: a stream holds the frame that it is sending and nothing that waits;
 //! the number of streams is bounded apart from other connections, which they cannot
-//! keep out; a stream whose client takes nothing for [`STALLED_AFTER`] is cut off.
+//! keep out; a stream whose client takes nothing for too long is cut off.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -29,8 +29,6 @@ const EVERY: Duration = Duration::from_millis(1000);
 const EVERY_DEMO: Duration = Duration::from_millis(500);
 /// How soon somebody who comes first gets a picture.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// After how long without taking anything a client is cut off. Frames come every second.
-const STALLED_AFTER: Span = Span::from_secs(20);
 
 /// What a connection occupies: a place among all, or one among the streams.
 #[derive(Debug)]
@@ -50,10 +48,10 @@ impl Place {
         self.asked_ms.load(Ordering::Relaxed) >= 0
     }
 
-    /// Whether it is a stream that nobody reads.
-    pub(in crate::runtime::http) fn stalled(&self) -> bool {
+    /// Whether it is a stream that nobody has read for `long`. Frames come every second.
+    pub(in crate::runtime::http) fn stalled(&self, long: Span) -> bool {
         let asked = self.asked_ms.load(Ordering::Relaxed);
-        asked >= 0 && clock::uptime().as_millis() - asked > STALLED_AFTER.as_millis()
+        asked >= 0 && clock::uptime().as_millis() - asked > long.as_millis()
     }
 
     fn becomes_stream(&self, permit: OwnedSemaphorePermit) {
