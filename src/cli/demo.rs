@@ -15,6 +15,7 @@ use crate::metrics::{Metrics, Pipeline};
 use crate::runtime::clock::{self, Clock};
 use crate::runtime::demo::{Demo, Fed};
 use crate::runtime::http;
+use crate::runtime::kafka::feed::{self, Topics};
 use crate::runtime::logging;
 use crate::runtime::view::{Bounds, View};
 use crate::simulate::{Extent, OptionError, Options, Simulation, story};
@@ -31,6 +32,11 @@ const HISTORY: Span = Span::from_mins(33 * 60);
 /// nobody ends does not grow.
 const PERIOD_DAYS: u32 = 14;
 
+/// How much there is to do: enough to see something move, and little enough to follow.
+const WINDOWS_PER_DAY: u32 = 560;
+/// The same where time is not made to run faster.
+const WINDOWS_PER_DAY_PRODUCED: u32 = 6_000;
+
 /// The most windows that the demo shows.
 const WINDOWS_MAX: usize = 20_000;
 
@@ -46,6 +52,32 @@ pub struct Args {
     /// Where every random number comes from
     #[arg(long, default_value_t = Options::DEFAULT.seed)]
     seed: u64,
+    /// Write the events to these Kafka brokers instead, as they happen, for a live run to read
+    #[arg(long, value_name = "HOST:PORT", conflicts_with_all = ["listen", "speed"])]
+    produce: Option<String>,
+    /// The topics for detections, the AI's advice and people's decisions
+    #[arg(
+        long,
+        value_name = "NAME,NAME,NAME",
+        value_parser = topics,
+        default_value = "leak-detections,ai-triage,human-decisions",
+        requires = "produce"
+    )]
+    topics: Topics,
+}
+
+fn topics(text: &str) -> Result<Topics, String> {
+    match text.split(',').collect::<Vec<_>>()[..] {
+        [detections, triage, decisions] if text.split(',').all(|name| !name.is_empty()) => {
+            let own = str::to_owned;
+            Ok(Topics {
+                detections: own(detections),
+                triage: own(triage),
+                decisions: own(decisions),
+            })
+        }
+        _ => Err("three names with commas between them".to_owned()),
+    }
 }
 
 fn speed(text: &str) -> Result<f64, String> {
@@ -67,6 +99,9 @@ pub fn run(args: &Args) -> Result<Outcome, CliError> {
         )));
     }
     let mut signals = Signals::new()?;
+    if let Some(brokers) = &args.produce {
+        return produce(args, brokers, &mut signals);
+    }
     logging::init(logging::Form::Pretty, "warn", io::stderr().is_terminal())
         .map_err(|error| failed(&error))?;
     let began = Options::START + HISTORY;
@@ -139,30 +174,69 @@ fn in_the_way(error: &http::StartError) -> CliError {
 /// One organisation after the other, until it is told to stop.
 fn work(demo: &Demo, seed: u64, stop: &AtomicBool) -> Result<(), CliError> {
     let failed = |error: &dyn std::fmt::Display| CliError::Failed(error.to_string());
-    let mut number = 0;
-    while !stop.load(Ordering::Acquire) {
-        let days = Span::from_mins(i64::from(PERIOD_DAYS) * 24 * 60 * number);
-        let start = Options::START + days;
-        // None of the years that times may lie in is left.
-        let Ok(events) = organisation(seed.wrapping_add(number as u64), start) else { break };
-        let mut tale = Vec::new();
-        if number == 0 {
-            tale = story(start + HISTORY).into_iter().map(|told| (told.at, told.event)).collect();
+    for period in periods(seed, Options::START, WINDOWS_PER_DAY) {
+        if stop.load(Ordering::Acquire) {
+            break;
         }
-        demo.run(together(events, tale), stop).map_err(|error| failed(&error))?;
-        number += 1;
+        demo.run(period, stop).map_err(|error| failed(&error))?;
     }
     Ok(())
 }
 
+/// Writes what happens in one organisation after the other to Kafka, in the present.
+fn produce(args: &Args, brokers: &str, signals: &mut Signals) -> Result<Outcome, CliError> {
+    let failed = |error: &dyn std::fmt::Display| CliError::Failed(error.to_string());
+    logging::init(logging::Form::Json, "info", false).map_err(|error| failed(&error))?;
+    let start = clock::now() + Span::from_millis(-HISTORY.as_millis());
+    let stop = Arc::new(AtomicBool::new(false));
+    let working = {
+        let (brokers, topics, seed) = (brokers.to_owned(), args.topics.clone(), args.seed);
+        let stop = Arc::clone(&stop);
+        std::thread::Builder::new().name("feed".to_owned()).spawn(move || {
+            let events = periods(seed, start, WINDOWS_PER_DAY_PRODUCED).flatten();
+            feed::feed(&brokers, &topics, &Clock::Real(clock::now), events, &stop)
+        })?
+    };
+    tracing::info!(brokers, "writing the events of a made-up organisation");
+    signals.wait(|| working.is_finished());
+    stop.store(true, Ordering::Release);
+    match working.join() {
+        Ok(fed) => fed.map(|()| Outcome::Fine).map_err(|fault| failed(&fault)),
+        Err(_) => Err(failed(&"the feed panicked; this is a bug")),
+    }
+}
+
+/// The feeds of one organisation after the other from `start` on, as long as there are
+/// years that times may lie in. The story is told in the first.
+fn periods(
+    seed: u64,
+    start: Timestamp,
+    windows_per_day: u32,
+) -> impl Iterator<Item = impl Iterator<Item = Fed>> {
+    (0..).map_while(move |number: u32| {
+        let days = Span::from_mins(i64::from(PERIOD_DAYS) * 24 * 60 * i64::from(number));
+        let seed = seed.wrapping_add(u64::from(number));
+        let events = organisation(seed, start + days, windows_per_day).ok()?;
+        let mut tale = Vec::new();
+        if number == 0 {
+            tale = story(start + HISTORY).into_iter().map(|told| (told.at, told.event)).collect();
+        }
+        Some(together(events, tale))
+    })
+}
+
 /// The events of an organisation that works for [`PERIOD_DAYS`] from `start`.
-fn organisation(seed: u64, start: Timestamp) -> Result<impl Iterator<Item = Fed>, OptionError> {
+fn organisation(
+    seed: u64,
+    start: Timestamp,
+    windows_per_day: u32,
+) -> Result<impl Iterator<Item = Fed>, OptionError> {
     let options = Options {
         seed,
         extent: Extent::Days(PERIOD_DAYS),
         start,
         reviewers: 12,
-        windows_per_day: Some(560),
+        windows_per_day: Some(windows_per_day),
         undecided: 0.05,
         ..Options::DEFAULT
     };

@@ -16,6 +16,7 @@ use hyper::service::Service;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -54,6 +55,7 @@ pub(super) async fn serve(
         Ok(listener) => listener,
         Err(why) => return error!("the HTTP server cannot wait for connections: {why}"),
     };
+    allow_files();
     let router = routes::router(options, shown, stop.clone());
     let places = Arc::new(Semaphore::new(options.connections_max));
     let mut connections = JoinSet::new();
@@ -75,6 +77,16 @@ pub(super) async fn serve(
     if timeout(options.shutdown_within, finished).await.is_err() {
         warn!("{} HTTP connections are cut off", connections.len());
         connections.shutdown().await;
+    }
+}
+
+/// Lets the process have as many files as the system allows it: each board is one, and
+/// a system's first answer is often a thousand for everything.
+fn allow_files() {
+    let files = getrlimit(Resource::Nofile);
+    if files.current < files.maximum || files.maximum.is_none() {
+        // Refused, it stays as it is; connections then wait for a file.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: files.maximum, ..files });
     }
 }
 

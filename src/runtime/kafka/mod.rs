@@ -22,6 +22,7 @@ pub mod client;
 mod consumer;
 mod decode;
 mod error;
+pub mod feed;
 mod inputs;
 mod intake;
 mod letters;
