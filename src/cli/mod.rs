@@ -1,11 +1,13 @@
 //! Arguments → one command. Each command has a file.
 
 pub mod check;
+pub mod demo;
 pub mod explain;
 mod identity;
 pub mod replay;
 pub mod report;
 pub mod run;
+mod signals;
 pub mod simulate;
 
 use std::fmt;
@@ -29,6 +31,8 @@ pub struct Cli {
 enum Command {
     /// Read files of events and tell what became of each leaked credential.
     Replay(Box<replay::Args>),
+    /// Show the whole idea moving: a made-up organisation, live, in the browser.
+    Demo(demo::Args),
     /// Measure live: read topics, hold windows, raise alerts, until told to stop.
     Run(run::Args),
     /// Check the configuration of a live run, and print what is in force.
@@ -109,6 +113,7 @@ fn tell(message: &str) {
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Replay(args) => replay::run(*args),
+        Command::Demo(args) => demo::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),

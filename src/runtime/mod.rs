@@ -1,6 +1,7 @@
 //! What touches the world: files, streams, clocks.
 
 pub mod clock;
+pub mod demo;
 pub mod health;
 pub mod http;
 pub mod input;
@@ -10,5 +11,6 @@ pub mod logging;
 pub mod notify;
 pub mod replay;
 pub mod standings;
+pub mod suspicions;
 mod trust;
 pub mod view;

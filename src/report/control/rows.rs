@@ -352,6 +352,7 @@ impl Rows {
             credential_id: window.key.credential_id.into(),
             detected_at: row.detected_at,
             revision: 1,
+            mark: 0,
             reviewer: decision.reviewer.into(),
             decided_at: decision.decided_at,
             opened_at: decision.opened_at,

@@ -17,7 +17,7 @@ const SOURCES_MAX: usize = 64;
 
 /// Figures of one transaction.
 #[derive(Debug, Default)]
-pub(super) struct Pending {
+pub(in crate::runtime) struct Pending {
     sources: Vec<(Option<String>, [u64; Kind::ALL.len()])>,
     other_sources: [u64; Kind::ALL.len()],
     rejected: Vec<(RejectReason, u64)>,
@@ -36,7 +36,7 @@ pub(super) struct Pending {
 
 impl Pending {
     /// An event was taken in.
-    pub(super) fn event(&mut self, event: &Event<'_>) {
+    pub(in crate::runtime) fn event(&mut self, event: &Event<'_>) {
         let source = event.source.as_deref();
         // Few sources: a walk over them beats a map.
         let known = self.sources.iter().position(|(name, _)| name.as_deref() == source);
@@ -53,7 +53,7 @@ impl Pending {
     }
 
     /// A record or an event was refused.
-    pub(super) fn rejected(&mut self, reason: RejectReason) {
+    pub(in crate::runtime) fn rejected(&mut self, reason: RejectReason) {
         if reason == RejectReason::Late {
             self.late += 1;
             return;
@@ -65,12 +65,17 @@ impl Pending {
     }
 
     /// The engine's counts have moved.
-    pub(super) fn counts(&mut self, before: Counts, after: Counts) {
+    pub(in crate::runtime) fn counts(&mut self, before: Counts, after: Counts) {
         self.duplicate += after.duplicate - before.duplicate;
     }
 
     /// A window has reached milestones.
-    pub(super) fn window(&mut self, window: &Window<'_>, reached: Milestones, race: &Race) {
+    pub(in crate::runtime) fn window(
+        &mut self,
+        window: &Window<'_>,
+        reached: Milestones,
+        race: &Race,
+    ) {
         if reached == Milestones::default() {
             return;
         }
@@ -95,7 +100,7 @@ impl Pending {
     }
 
     /// A window's decision was judged.
-    pub(super) fn judged(&mut self, window: &Window<'_>, reasons: HollowReasons) {
+    pub(in crate::runtime) fn judged(&mut self, window: &Window<'_>, reasons: HollowReasons) {
         self.judged.push((window.key.workflow, window.band(), reasons));
     }
 
@@ -105,12 +110,12 @@ impl Pending {
     }
 
     /// An alert began or ended.
-    pub(super) fn alert(&mut self, alert: Alert, transition: Transition) {
+    pub(in crate::runtime) fn alert(&mut self, alert: Alert, transition: Transition) {
         self.alerts.push((alert, transition));
     }
 
     /// It is committed: the counters move.
-    pub(super) fn apply(&mut self, metrics: &Metrics, pipeline: &Pipeline) {
+    pub(in crate::runtime) fn apply(&mut self, metrics: &Metrics, pipeline: &Pipeline) {
         // What has been found in the registry stays found.
         let observers = std::mem::take(&mut self.observers);
         let done = std::mem::replace(self, Pending { observers, ..Pending::default() });
