@@ -31,7 +31,7 @@ pub struct Review<'r> {
     pub credential_id: Cow<'r, str>,
     /// The detection that opened the window.
     pub detected_at: Timestamp,
-    /// Distinct events that the window is made of: the higher replaces the lower.
+    /// Distinct events that the window is made of.
     pub revision: u64,
     /// The decision's mark, by which its window knows it.
     pub mark: u32,

@@ -22,7 +22,7 @@ use super::state::{Listed, Overseeing, State};
 use super::worker::Stage as WorkerStage;
 use crate::engine::alerts::{Alert, Transition};
 use crate::engine::oversight::{
-    Change, Flags, HollowReason, Judgement, Receipt, Review, Rules, Said, Suspicion,
+    Change, Flags, HollowReason, Judgement, List, Receipt, Review, Rules, Said, Suspicion,
 };
 use crate::engine::summary::Flagged as FlaggedCounts;
 use crate::engine::windows::ExposureId;
@@ -118,11 +118,25 @@ impl WorkerStage for Oversight {
         let Some(held) = &mut self.held else { return Ok(None) };
         let value = record.payload().unwrap_or_default();
         match serde_json::from_slice(value) {
-            Ok(Handed::Review(review)) => {
+            Ok(Handed::Review { review, answered }) => {
                 let key = Part::Review.key(review.exposure_id());
-                if held.overseeing.stage.handle(review) == Receipt::Held {
-                    let time = held.time;
-                    send(outbox, &self.changelog, &key, Some(value), stamp(time))?;
+                let answer = Judged::new(&review, None);
+                json(&mut self.voice.value, &answer)?;
+                let credential_id = review.credential_id.as_bytes().to_vec();
+                let receipt = held.overseeing.stage.handle(review);
+                if matches!(receipt, Receipt::Held | Receipt::Learning) {
+                    send(outbox, &self.changelog, &key, Some(value), stamp(held.time))?;
+                }
+                if receipt == Receipt::Refused {
+                    let why = "more reviewers than [oversight] reviewers allows";
+                    let rejection = Rejection::new(RejectReason::BeyondBound, why);
+                    self.voice.pending.rejected(rejection.reason);
+                    self.letters.record(outbox, record, &rejection, None)?;
+                }
+                // Its window waits to be told.
+                if receipt != Receipt::Held && !answered {
+                    let answer = Some(self.voice.value.as_slice());
+                    send(outbox, &self.voice.events, &credential_id, answer, None)?;
                 }
             }
             Ok(Handed::Void(exposure)) => {
@@ -180,6 +194,11 @@ impl WorkerStage for Oversight {
                 let value = now_listed.contains(changed).then_some(&b"{}"[..]);
                 let key = listed_key(reviewer, *list);
                 send(outbox, &self.changelog, &key, value, stamp(Some(now)))?;
+                if value.is_none() {
+                    // Present evidence counts: whoever was flagged once and is not now is not.
+                    let key = self.voice.flagged_key(reviewer, *list);
+                    send(outbox, &self.voice.findings, key.as_bytes(), None, None)?;
+                }
             }
             *listed = now_listed;
         }
@@ -242,7 +261,7 @@ impl Voice {
         judgement: &Judgement,
         outbox: &mut Outbox,
     ) -> Result<(), Fault> {
-        json(&mut self.value, &Judged::new(review, judgement))?;
+        json(&mut self.value, &Judged::new(review, Some(judgement)))?;
         let key = review.credential_id.as_bytes();
         send(outbox, &self.events, key, Some(&self.value), None)?;
         for reason in judgement.reasons.iter() {
@@ -286,6 +305,10 @@ impl Voice {
         send(outbox, &self.findings, key.as_bytes(), Some(&self.value), None)
     }
 
+    fn flagged_key(&mut self, reviewer: &str, list: List) -> String {
+        format!("{}/{}/{list}", ReviewerFinding::FLAGGED, self.keys.show(reviewer))
+    }
+
     /// Looks who is on which list now, and tells who was not before.
     fn lists(
         &mut self,
@@ -309,7 +332,7 @@ impl Voice {
                     let shown = self.people.show(reviewer);
                     let found = ReviewerFinding::flagged(shown, now, flagged, path, &self.shown);
                     json(&mut self.value, &found)?;
-                    let key = format!("{}/{}/{list}", found.name(), self.keys.show(reviewer));
+                    let key = self.flagged_key(reviewer, list);
                     send(outbox, &self.findings, key.as_bytes(), Some(&self.value), None)?;
                 }
                 listed.insert(on);
