@@ -1,15 +1,16 @@
 //! `shutterlag report`: a ledger → the control-effectiveness report, or a report
 //! held against a ledger.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValuesParser;
 
 use super::identity::{self, Keyed};
 use super::replay::words;
-use super::{CliError, Outcome, tell};
+use super::{CliError, Outcome, check, tell};
 use crate::config::{OversightConfig, Profiles};
 use crate::engine::attacker::{CurveSetting, Race};
 use crate::event::{Severity, Workflow};
@@ -18,7 +19,10 @@ use crate::report::control::render::{self, Form};
 use crate::report::control::verify::Written;
 use crate::report::control::{self, Edge, Question, Report, Tool};
 use crate::report::terminal::printable;
-use crate::runtime::ledger::{self, Loaded};
+use crate::runtime::kafka::{Tokens, client};
+use crate::runtime::ledger::{self, Loaded, Topics};
+use crate::runtime::logging;
+use crate::settings::Settings;
 use crate::time::Timestamp;
 
 /// Arguments of `report`.
@@ -26,8 +30,13 @@ use crate::time::Timestamp;
 pub struct Args {
     /// The ledger: files of its records (plain, gzip or zstd; `-` is standard input),
     /// or directories that `replay --out` wrote. Several are one.
-    #[arg(required = true, value_name = "LEDGER")]
+    #[arg(required_unless_present = "config", value_name = "LEDGER")]
     ledger: Vec<PathBuf>,
+
+    /// The ledger is the topic of the live run with this configuration, up to where it
+    /// ends now; attackers' curves and expected openings are those of the run.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["ledger", "attackers", "expect_opening"])]
+    config: Option<PathBuf>,
 
     /// Exposures detected from this moment on: a date, which begins in UTC, or an
     /// RFC 3339 time [default: the earliest, and then there is no period before].
@@ -101,6 +110,40 @@ pub fn run(args: &Args) -> Result<Outcome, CliError> {
     }
 }
 
+/// Where the ledger is.
+enum Place<'p> {
+    Files(&'p [PathBuf]),
+    Topics(Box<Topics>, Box<Settings>),
+}
+
+impl Place<'_> {
+    /// `None` when the configuration is none, which has been told then.
+    fn of(args: &Args) -> Result<Option<Place<'_>>, CliError> {
+        let Some(config) = &args.config else { return Ok(Some(Place::Files(&args.ledger))) };
+        let Some(settings) = check::settings(config) else { return Ok(None) };
+        let failed = |error: &dyn std::fmt::Display| CliError::Failed(error.to_string());
+        logging::init(logging::Form::Pretty, &settings.log.filter, io::stderr().is_terminal())
+            .map_err(|error| failed(&error))?;
+        let tokens = Tokens::new(&settings.kafka.security).map_err(|fault| failed(&fault))?;
+        let topics = Topics {
+            client: client::base(&settings.kafka),
+            tokens,
+            windows: settings.topics.windows(),
+            dead_letters: settings.topics.dead_letters(),
+            until: BTreeMap::new(),
+        };
+        Ok(Some(Place::Topics(Box::new(topics), Box::new(settings))))
+    }
+
+    fn load(&self, race: &Race, allow_damage: bool) -> Result<Loaded, CliError> {
+        let loaded = match self {
+            Place::Files(paths) => ledger::load(paths, race, allow_damage),
+            Place::Topics(topics, _) => ledger::load_topics(topics, race, allow_damage),
+        };
+        loaded.map_err(|error| CliError::Failed(error.to_string()))
+    }
+}
+
 fn write(args: &Args) -> Result<Outcome, CliError> {
     let outs: Vec<(&Path, Form)> = args
         .outs
@@ -115,7 +158,8 @@ fn write(args: &Args) -> Result<Outcome, CliError> {
             )));
         }
     }
-    let report = answer(&args.ledger, &question(args)?)?;
+    let Some(place) = Place::of(args)? else { return Ok(Outcome::Failed) };
+    let report = answer(&place, &question(args, &place)?)?;
     let written = |form| {
         let mut bytes = Vec::new();
         render::write(&report, form, &mut bytes).map(|()| bytes)
@@ -142,7 +186,11 @@ fn verify(args: &Args, path: &Path) -> Result<Outcome, CliError> {
         |why: &dyn std::fmt::Display| CliError::Failed(format!("{}: {why}", path.display()));
     let json = fs::read(path).map_err(|error| named(&error))?;
     let written = Written::parse(&json).map_err(|error| named(&error))?;
-    let computed = answer(&args.ledger, &written.question)?;
+    let Some(mut place) = Place::of(args)? else { return Ok(Outcome::Failed) };
+    if let Place::Topics(topics, _) = &mut place {
+        topics.until.clone_from(&written.topics);
+    }
+    let computed = answer(&place, &written.question)?;
     let differences = written.differences(&computed).map_err(|error| named(&error))?;
     let mut text = String::new();
     if written.version != Tool::THIS.version {
@@ -177,10 +225,9 @@ fn verify(args: &Args, path: &Path) -> Result<Outcome, CliError> {
 }
 
 /// What the ledger answers.
-fn answer(ledger: &[PathBuf], question: &Question) -> Result<Report, CliError> {
+fn answer(place: &Place<'_>, question: &Question) -> Result<Report, CliError> {
     let race = question.race().map_err(|error| CliError::Usage(error.to_string()))?;
-    let loaded = ledger::load(ledger, &race, question.allow_damage);
-    let Loaded { rows, inputs } = loaded.map_err(|error| CliError::Failed(error.to_string()))?;
+    let Loaded { rows, inputs } = place.load(&race, question.allow_damage)?;
     let Keyed { identity, random } = identity::from_environment()?;
     let people = match (question.reviewer_names, random) {
         (true, _) => Some(People::names(identity)),
@@ -193,10 +240,14 @@ fn answer(ledger: &[PathBuf], question: &Question) -> Result<Report, CliError> {
     report.map_err(|error| CliError::Failed(error.to_string()))
 }
 
-fn question(args: &Args) -> Result<Question, CliError> {
-    let race = Race::from_settings(args.attackers.clone())
-        .map_err(|error| CliError::Usage(error.to_string()))?;
-    let mut profiles = Profiles::default();
+fn question(args: &Args, place: &Place<'_>) -> Result<Question, CliError> {
+    let (race, mut profiles) = match place {
+        Place::Topics(_, settings) => (settings.race.clone(), settings.profiles),
+        Place::Files(_) => {
+            let race = Race::from_settings(args.attackers.clone());
+            (race.map_err(|error| CliError::Usage(error.to_string()))?, Profiles::default())
+        }
+    };
     for workflow in &args.expect_opening {
         profiles.get_mut(*workflow).expects_opening = true;
     }

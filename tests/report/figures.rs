@@ -132,6 +132,9 @@ fn flags_over_the_whole_ledger_are_the_findings_of_the_replay() {
     assert!(compared > 0, "nobody was flagged: nothing was compared");
 }
 
+/// Which windows a slice keeps.
+type Keeps = fn(&Value) -> bool;
+
 /// A report on a part is the report on a ledger that holds that part alone, but for
 /// what other windows bear on: reading times, and the reviewers' evidence.
 #[test]
@@ -139,7 +142,7 @@ fn a_slice_is_as_if_the_rest_were_not_there() {
     let case = &CASES[0];
     let text = case.out.text("windows.ndjson");
     let (from, to) = ("2026-01-05T06:00:00Z", "2026-01-06T00:00:00Z");
-    let slices: [(&[&str], fn(&Value) -> bool); 4] = [
+    let slices: [(&[&str], Keeps); 4] = [
         (&["--workflow", "secret_exposure"], |w| w["workflow"] == "secret_exposure"),
         (&["--severity", "high", "--severity", "critical"], |w| {
             w["severity"] == "high" || w["severity"] == "critical"

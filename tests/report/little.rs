@@ -78,7 +78,7 @@ fn all_undecided_is_no_median_and_every_attacker() {
 #[test]
 fn all_hollow_is_no_effective_review() {
     let hollow = |n: i64| {
-        let mut record = decided(&format!("c{n:02}"), MONDAY + n * 3600_000, MINUTE, n as u32 % 7);
+        let mut record = decided(&format!("c{n:02}"), MONDAY + n * 3_600_000, MINUTE, n as u32 % 7);
         record["hollow"] = json!(["unauthorized"]);
         record
     };
@@ -241,7 +241,7 @@ fn a_question_that_is_none_is_told() {
 
 #[test]
 fn a_ledger_that_does_not_reach_is_said() {
-    let week = (0..80).map(|n| decided(&format!("c{n:03}"), MONDAY + n * 3600_000, MINUTE, 1));
+    let week = (0..80).map(|n| decided(&format!("c{n:03}"), MONDAY + n * 3_600_000, MINUTE, 1));
     let ledger = lines(&week.collect::<Vec<_>>());
     let value = report(ledger.clone(), &["--from", "2026-03-02", "--to", "2026-06-01"]);
     assert_eq!(value["quality"]["ends_early"], true);

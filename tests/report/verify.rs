@@ -36,7 +36,7 @@ impl Pair {
 
 fn ledger() -> Vec<Value> {
     let mut records: Vec<Value> = (0..30)
-        .map(|n| decided(&format!("c{n:02}"), MONDAY + n * 3600_000, n * MINUTE, n as u32 % 6))
+        .map(|n| decided(&format!("c{n:02}"), MONDAY + n * 3_600_000, n * MINUTE, n as u32 % 6))
         .collect();
     records.push(open("c98", MONDAY + DAY));
     records.push(open("c99", MONDAY + 2 * DAY));

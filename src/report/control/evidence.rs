@@ -94,6 +94,8 @@ pub struct Inputs {
     pub sources: Vec<Source>,
     /// How the input fared.
     pub told: Option<Told>,
+    /// Dead letters by reason, where their topic was read.
+    pub dead_letters: Option<BTreeMap<String, u64>>,
     /// The moment that the ledger says it is of.
     pub as_of: Option<Timestamp>,
     /// Records that could not be read and were left out.

@@ -44,6 +44,9 @@ pub struct Quality {
     /// How the input fared, by whoever wrote the ledger; `None` where that is not
     /// beside it.
     pub input: Option<Told>,
+    /// Dead letters by reason, late events among them; `None` where their topic
+    /// was not read.
+    pub dead_letters: Option<BTreeMap<String, u64>>,
     /// Records that could not be read and were left out.
     pub damaged_records: u64,
     /// Whether the ledger ends before the period does.
@@ -149,6 +152,7 @@ impl Seen {
             unjudged: self.unjudged,
             advice_without_length: self.advice_without_length,
             input: context.inputs.told.clone(),
+            dead_letters: context.inputs.dead_letters.clone(),
             damaged_records: context.inputs.damaged,
             ends_early: period.to.since(extent.as_of) > long,
             begins_late: begins_late(period.from),

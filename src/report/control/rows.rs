@@ -451,3 +451,71 @@ fn other_curve(record: &LedgerRecord, race: &Race) -> bool {
         .zip(ours)
         .is_some_and(|(recorded, ours)| (recorded.probability - ours.probability).abs() > 1e-9)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DETECTED_MS: i64 = 1_800_000_000_000;
+
+    fn record(credential: &str, severity: &str, at: i64) -> LedgerRecord {
+        let detected = DETECTED_MS + at;
+        let json = format!(
+            r#"{{"exposure_id":"secret_exposure/{credential}/{detected}","workflow":"secret_exposure",
+            "credential_id":"{credential}","severity":"{severity}","state":"open","revision":1,"final":false,
+            "clock_skew":false,"detected_at":"{}","durations_ms":{{}},"detections":1,
+            "further_decisions":0,"ai_acted_first":false}}"#,
+            Timestamp::from_millis(detected)
+        );
+        LedgerRecord::parse(json.as_bytes()).unwrap()
+    }
+
+    fn told(rows: &Rows) -> Vec<(String, Option<Severity>)> {
+        let told = |row: &&Row| (rows.exposure_id(row).to_string(), row.severity());
+        rows.in_order().iter().map(told).collect()
+    }
+
+    #[test]
+    fn the_last_record_counts_and_a_tombstone_makes_void() {
+        let (race, mut rows) = (Race::default(), Rows::new());
+        let digest = digest(b"");
+        let (b, a) = (record("b", "low", 0), record("a", "high", 5));
+        rows.take(&b, digest, &race);
+        rows.take(&a, digest, &race);
+        rows.take(&record("b", "critical", 0), digest, &race);
+        let name = |credential: &str, at: i64| {
+            format!("secret_exposure/{credential}/{}", DETECTED_MS + at)
+        };
+        let both = [(name("a", 5), Some(Severity::High)), (name("b", 0), Some(Severity::Critical))];
+        assert_eq!(told(&rows), both, "by exposure, whatever the order");
+        rows.void(a.exposure_id());
+        rows.void(a.exposure_id());
+        rows.void(record("c", "low", 9).exposure_id());
+        assert_eq!(told(&rows), both[1..]);
+        let counts = Counts { read: 3, superseded: 1, void: 1, tombstones: 3 };
+        assert_eq!(rows.counts(), counts);
+        // What comes after the tombstone counts again.
+        rows.take(&a, digest, &race);
+        assert_eq!(told(&rows), both);
+        assert_eq!(rows.counts(), Counts { read: 4, ..counts });
+    }
+
+    #[test]
+    fn a_row_stays_small() {
+        assert!(size_of::<Row>() <= 256, "{}", size_of::<Row>());
+    }
+
+    #[test]
+    fn a_curve_that_the_record_was_not_written_under_is_noticed() {
+        let mut decided = record("a", "low", 0);
+        decided.state = State::Contained;
+        decided.contained_at = Some(decided.detected_at + crate::time::Span::from_mins(30));
+        let curve = |race: &Race| decided.window().attacker_first(race, decided.detected_at);
+        let own = Race::default();
+        let other = Race::from_settings(["1m,3m".parse().unwrap()]).unwrap();
+        decided.attacker_first = curve(&own);
+        assert!(!other_curve(&decided, &own) && other_curve(&decided, &other));
+        decided.attacker_first = None;
+        assert!(!other_curve(&decided, &other), "nothing is told of");
+    }
+}

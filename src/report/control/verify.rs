@@ -4,11 +4,13 @@
 //! the report states, and compared one by one; nothing of the report is taken on
 //! trust but what was asked; where a source lies is no difference, what it holds is.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::evidence::Partition;
 use super::{FORMAT, FORMAT_VERSION, Question, Report};
 
 /// Two figures this close, relatively, are the same: another machine may round the
@@ -24,6 +26,8 @@ pub struct Written {
     value: Value,
     /// What it says was asked.
     pub question: Question,
+    /// The topics it says it was made from, and what it read of each.
+    pub topics: BTreeMap<String, Vec<Partition>>,
     /// The version that wrote it.
     pub version: String,
 }
@@ -77,7 +81,14 @@ impl Written {
         let question =
             Question::deserialize(&value["question"]).map_err(VerifyError::NoQuestion)?;
         let version = value["tool"]["version"].as_str().unwrap_or("?").to_owned();
-        Ok(Written { value, question, version })
+        let mut topics = BTreeMap::new();
+        for source in value["evidence"]["sources"].as_array().into_iter().flatten() {
+            let partitions = Vec::<Partition>::deserialize(&source["partitions"]);
+            if let Some((name, partitions)) = source["name"].as_str().zip(partitions.ok()) {
+                topics.insert(name.to_owned(), partitions);
+            }
+        }
+        Ok(Written { value, question, topics, version })
     }
 
     /// What of the report differs from `computed`, the answer that the ledger gives
@@ -91,9 +102,22 @@ impl Written {
         for report in [&mut ours, &mut theirs] {
             // Who wrote it is told apart, and where a file lay is no difference.
             report["tool"] = Value::Null;
-            if let Some(sources) = report["evidence"]["sources"].as_array_mut() {
-                let files = sources.iter_mut().filter(|source| source["kind"] == "file");
-                files.for_each(|source| source["name"] = Value::Null);
+            let mut compacted = false;
+            for source in report["evidence"]["sources"].as_array_mut().into_iter().flatten() {
+                if source["kind"] == "file" {
+                    source["name"] = Value::Null;
+                }
+                for part in source["partitions"].as_array_mut().into_iter().flatten() {
+                    compacted = true;
+                    part["records"] = Value::Null;
+                    part["from_offset"] = Value::Null;
+                }
+            }
+            // A compacted topic forgets what was replaced: only what counts must be there.
+            if compacted {
+                for gone in ["read", "superseded", "void", "tombstones"] {
+                    report["evidence"][gone] = Value::Null;
+                }
             }
         }
         let mut found = Differences::default();

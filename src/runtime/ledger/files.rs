@@ -110,7 +110,7 @@ fn together(mut sources: Vec<Source>, told: Vec<Option<Beside>>, damaged: u64) -
         sources.extend(beside.sources);
     }
     // Of some of the ledgers alone it would look like all.
-    Told { sources, told: complete.then_some(sum), as_of, damaged }
+    Told { sources, told: complete.then_some(sum), as_of, damaged, ..Told::default() }
 }
 
 struct Taking {

@@ -8,11 +8,13 @@
 mod beside;
 mod files;
 mod hashing;
+mod topic;
 
 use std::fmt;
 use std::io;
 
 pub use files::load;
+pub use topic::{Topics, load_topics};
 
 use crate::report::control::Rows;
 use crate::report::control::evidence::Inputs;
@@ -46,6 +48,13 @@ pub enum LoadError {
         /// What is wrong.
         why: String,
     },
+    /// A topic cannot be read, or does not hold what was asked of it.
+    Topic {
+        /// Which.
+        name: String,
+        /// Why.
+        why: String,
+    },
     /// There are records that are none of the ledger's.
     Damaged {
         /// The first, each with its place.
@@ -59,6 +68,7 @@ impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             LoadError::Unreadable { name, why } => write!(f, "{name}: {why}"),
+            LoadError::Topic { name, why } => write!(f, "topic {name}: {why}"),
             LoadError::Incomplete { name, why } => write!(
                 f,
                 "{name}: {why}; replay again, or give --allow-damage to report on what is there"

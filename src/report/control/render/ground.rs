@@ -42,7 +42,17 @@ fn quality(report: &Report, blocks: &mut Vec<Block>) {
     ];
     rows.iter().for_each(|(name, windows)| table.row([(*name).to_owned(), count(*windows)]));
     blocks.push(Block::Table(table));
+    if let Some(letters) = &quality.dead_letters {
+        let mut table =
+            Table::new("Dead letters of the live run, by reason", &["Reason", "Letters"]);
+        for (reason, number) in letters {
+            table.row([spoken(reason), count(*number)]);
+        }
+        table.left_out = Some("All that their topic holds, whatever the period.".to_owned());
+        blocks.push(Block::Table(table));
+    }
     match &quality.input {
+        None if quality.dead_letters.is_some() => {}
         None => blocks.push(Block::Text(
             "How the input fared (late, refused, dead letters) is not known: only records of the ledger were read, and \
              none tells of it."

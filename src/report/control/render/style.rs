@@ -61,7 +61,7 @@ footer { padding-bottom: 2rem; }
   thead { display: table-header-group; }
   tr, figure, .headline, dl.facts > *, li { break-inside: avoid; }
   h2, h3, caption, dt { break-after: avoid; }
-  th.long, td.long { min-width: 0; }
+  th.long, td.long { min-width: 0; width: 32%; }
   section.verdict { break-after: page; }
   figure { max-width: 150mm; }
   p, li { orphans: 3; widows: 3; }

@@ -20,7 +20,7 @@ pub(super) fn verdict(report: &Report, blocks: &mut Vec<Block>) {
     let mut details = Vec::new();
     details.push(match rate.share {
         Some(_) => format!(
-            "{} of {} were decided by a person within 9 minutes, by what may have been a real review. \
+            "{} of {} were decided by a person within 9 minutes, and nothing shows that it was no real review. \
              95 % bounds: {}.",
             count(rate.count),
             exposures(rate.of),
