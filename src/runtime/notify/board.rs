@@ -19,6 +19,9 @@ use crate::metrics::NotifyFigures;
 use crate::settings::Alerts;
 use crate::time::{Span, Timestamp};
 
+/// Seeing to what is due goes through all there is, so it is not done more often.
+const LOOK_AFTER: Span = Span::from_millis(50);
+
 /// Something to be pushed, by name: what is told of it is looked up then.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Ticket {
@@ -82,13 +85,17 @@ pub(super) struct Board {
     storms: BTreeMap<StormId, Storm>,
     /// Nothing is due before.
     next: Option<Timestamp>,
+    /// When it was last seen to what is due.
+    looked_at: Option<Timestamp>,
+    /// Whether the topic was read to its end, and what fires is pushed.
+    live: bool,
 }
 
 impl Board {
     pub(super) fn new(settings: Arc<Alerts>, race: Race, names: Identity) -> Board {
         let guide = Guide::new(&settings, race);
         let (entries, storms) = Default::default();
-        Board { settings, names, guide, entries, storms, next: None }
+        Board { settings, names, guide, entries, storms, next: None, looked_at: None, live: false }
     }
 
     /// Forgets everything, to be told it all again.
@@ -96,6 +103,7 @@ impl Board {
         self.entries.clear();
         self.storms.clear();
         self.next = None;
+        self.live = false;
     }
 
     /// From when on [`Board::due`] has something to do.
@@ -193,7 +201,13 @@ impl Board {
             self.due_at(next);
             return;
         }
-        entry.phase = Phase::Resolved { ended, until: at + settings.resolved_for };
+        entry.phase = if self.live && !entry.alone && !entry.announced {
+            // Nobody was told of it. As when a backlog passes by.
+            let last = entry.beginnings.last().copied().unwrap_or(at);
+            Phase::Quiet { until: last + settings.flap_within }
+        } else {
+            Phase::Resolved { ended, until: at + settings.resolved_for }
+        };
         entry.next = at;
         if let Some(storm) = self.storms.get_mut(&entry.storm) {
             storm.ends(key, at);
@@ -238,8 +252,11 @@ impl Board {
                 Phase::Quiet { until } => until,
                 Phase::Resolved { until, .. } if within_storm => until,
                 Phase::Resolved { until, .. } => until.min(again),
-                // The storm speaks for it.
-                Phase::Firing if within_storm => now + Span::from_mins(60),
+                Phase::Firing if within_storm => {
+                    // The storm speaks for it.
+                    entry.announced = true;
+                    now + Span::from_mins(60)
+                }
                 Phase::Firing => again,
                 Phase::Held { until, .. } if within_storm => until,
                 Phase::Held { until, .. } => until.min(again),
@@ -275,7 +292,11 @@ impl Board {
             }
             !(storm.firing.is_empty() && bucket_is_over(id))
         });
-        self.next = next;
+        self.looked_at = Some(now);
+        self.next = None;
+        if let Some(next) = next {
+            self.due_at(next);
+        }
         tickets
     }
 
@@ -330,6 +351,7 @@ impl Board {
 
     /// Everything is known already: what fires now was told before this process began.
     pub(super) fn restored(&mut self) {
+        self.live = true;
         self.entries.values_mut().for_each(|entry| entry.announced = true);
         self.storms.values_mut().for_each(|storm| storm.announced = true);
     }
@@ -354,6 +376,7 @@ impl Board {
     }
 
     fn due_at(&mut self, at: Timestamp) {
+        let at = self.looked_at.map_or(at, |looked| at.max(looked + LOOK_AFTER));
         self.next = Some(self.next.map_or(at, |next| next.min(at)));
     }
 

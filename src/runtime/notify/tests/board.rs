@@ -28,6 +28,22 @@ fn what_fires_is_pushed_again_and_its_end_for_a_while() {
 }
 
 #[test]
+fn what_ends_before_anybody_was_told_is_not_told() {
+    for live in [true, false] {
+        let mut board = board(Alerts::default());
+        if live {
+            board.restored();
+        }
+        board.say("ReviewDueSoon", "c", "firing", 0);
+        board.say("ReviewDueSoon", "c", "resolved", 100);
+        // While the topic is read for the first time, another life may have told of it.
+        assert_eq!(board.follow(0, 20 * MINUTE).is_empty(), live);
+        board.say("ReviewDueSoon", "c", "firing", 30 * MINUTE);
+        assert_eq!(board.follow(30 * MINUTE, 30 * MINUTE + SECOND).len(), 1);
+    }
+}
+
+#[test]
 fn a_page_tells_a_responder_what_to_know() {
     let mut board = board(Alerts {
         external_url: Some("https://lag.example.org".to_owned()),
