@@ -93,8 +93,7 @@ fn a_thousand_boards_of_which_one_reads() {
         demo: true,
     };
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    let options =
-        Options { board_stalled_after: Span::from_secs(3), ..Options::new(listen, None) };
+    let options = Options { board_stalled_after: Span::from_secs(3), ..Options::new(listen, None) };
     let server = Server::start(options, shown).unwrap();
     change(&view, 0);
     let before = resident();
@@ -118,7 +117,11 @@ fn a_thousand_boards_of_which_one_reads() {
         }
     }
     let cut_off = silent.iter_mut().map(ended).filter(|ended| *ended).count();
-    println!("{cut_off} of {} cut off, {frames} frames, {longest:?}, {} KB", BOARDS - 1, most >> 10);
+    println!(
+        "{cut_off} of {} cut off, {frames} frames, {longest:?}, {} KB",
+        BOARDS - 1,
+        most >> 10
+    );
     assert_eq!(cut_off, BOARDS - 1, "everybody who does not read is cut off");
     assert!(longest < Duration::from_secs(4), "who reads waits for nobody: {longest:?}");
     assert!(most < 128 << 20, "a thousand boards cost {most} bytes");

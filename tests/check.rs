@@ -69,6 +69,7 @@ fn json_is_for_machines_and_the_environment_wins() {
             "leaks.windows",
             "leaks.alerts",
             "leaks.reviews",
+            "leaks.reviewers",
             "leaks.findings",
             "leaks.dead-letters"
         ]

@@ -71,7 +71,8 @@ fn told(demo: &Demo, enough: usize) -> BTreeSet<String> {
         let line = line.unwrap();
         let Some(data) = line.strip_prefix("data: ") else { continue };
         let frame: Value = serde_json::from_str(data).unwrap();
-        let rows = |list: &str| frame["lists"][list]["set"].as_object().cloned().unwrap_or_default();
+        let rows =
+            |list: &str| frame["lists"][list]["set"].as_object().cloned().unwrap_or_default();
         for note in rows("notes").values() {
             let credential = note["credential"].as_str().unwrap();
             let of_story = [
@@ -113,7 +114,9 @@ fn the_story_is_told_by_the_engine_within_an_hour_of_simulated_time() {
     assert!(count("judged") > 100 && count("hollow") > 10, "{oversight}");
     assert!(count("judged") <= count("reviews"), "{oversight}");
     let metrics = demo.get("/metrics");
-    for metric in ["shutterlag_reviews_total{", "shutterlag_alerts_total{alert=\"SeededCaseMissed\""] {
+    for metric in
+        ["shutterlag_reviews_total{", "shutterlag_alerts_total{alert=\"SeededCaseMissed\""]
+    {
         assert!(metrics.contains(metric), "{metric}");
     }
 }

@@ -132,7 +132,9 @@ pub fn run(args: &Args) -> Result<Outcome, CliError> {
     let stop = Arc::new(AtomicBool::new(false));
     let working = {
         let (demo, stop, seed) = (demo.clone(), Arc::clone(&stop), args.seed);
-        std::thread::Builder::new().name("demo".to_owned()).spawn(move || work(&demo, seed, &stop))?
+        std::thread::Builder::new()
+            .name("demo".to_owned())
+            .spawn(move || work(&demo, seed, &stop))?
     };
     welcome(server.address(), args.speed)?;
     signals.wait(|| working.is_finished());
@@ -167,7 +169,8 @@ fn in_the_way(error: &http::StartError) -> CliError {
         error,
         http::StartError::Listen { error, .. } if error.kind() == io::ErrorKind::AddrInUse
     );
-    let remedy = if taken { "; for another port: shutterlag demo --listen 127.0.0.1:0" } else { "" };
+    let remedy =
+        if taken { "; for another port: shutterlag demo --listen 127.0.0.1:0" } else { "" };
     CliError::Failed(format!("{error}{remedy}"))
 }
 

@@ -104,11 +104,18 @@ pub fn librdkafka_error(error: &KafkaError, reason: &str) {
     if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
         return;
     }
-    if passes_by_itself(error) {
+    if passes_by_itself(error) || is_lost_login(error, reason) {
         debug!(target: "librdkafka", "{reason}");
     } else {
         error!(target: "librdkafka", "{error}: {reason}");
     }
+}
+
+/// Whether it says of a connection that was lost while it logged in that it could
+/// not log in.
+pub fn is_lost_login(error: &KafkaError, reason: &str) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::Authentication)
+        && reason.contains("Broker transport failure")
 }
 
 /// Whether librdkafka goes on trying by itself.

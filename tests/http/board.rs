@@ -150,7 +150,8 @@ fn one_who_comes_later_does_not_see_what_was_then() {
 #[test]
 fn what_strangers_write_is_shown_cut_and_visible() {
     let made = lively(|_| {});
-    let hostile = ["<script>alert(1)</script>", "a\u{202e}gpj.exe", "\u{200b}\u{200b}", "\u{1b}[2J"];
+    let hostile =
+        ["<script>alert(1)</script>", "a\u{202e}gpj.exe", "\u{200b}\u{200b}", "\u{1b}[2J"];
     for (number, name) in hostile.iter().enumerate() {
         let mut record = open(&format!("x{number}{name}"), 60);
         record["owner"] = json!(name.repeat(200));

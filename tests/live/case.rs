@@ -6,7 +6,7 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use crate::broker::Broker;
-use crate::checker::{Fault, judge_alerts, judge_ledger, no_faults};
+use crate::checker::{Fault, judge_alerts, judge_findings, judge_ledger, no_faults};
 use crate::client::{Client, Record, Sent, Writer};
 use crate::input::{Input, replay};
 use crate::program::{Config, until_drained};
@@ -15,8 +15,8 @@ use crate::scratch;
 /// How long the rest of the work may take once nobody disturbs it any more.
 const DRAINING: Duration = Duration::from_secs(120);
 
-/// How long alerts may lag behind the clock.
-const CATCHING_UP: Duration = Duration::from_secs(20);
+/// How long alerts and judgements may lag behind the clock.
+const CATCHING_UP: Duration = Duration::from_secs(40);
 
 /// Partitions of a source: other than those of the topics behind it, which must
 /// not matter.
@@ -78,7 +78,14 @@ impl Case {
         let began = Instant::now();
         loop {
             let faults = self.faults();
-            let behind = |fault: &Fault| matches!(fault, Fault::Firing { expected: true, .. });
+            let behind = |fault: &Fault| match fault {
+                Fault::Firing { expected: true, .. } => true,
+                Fault::Finding { found: None, .. } => self.config.judges(),
+                Fault::Differs { field, .. } => {
+                    self.config.judges() && ["hollow", "effective"].contains(&field.as_str())
+                }
+                _ => false,
+            };
             if !faults.iter().any(behind) || began.elapsed() > CATCHING_UP {
                 return;
             }
@@ -90,11 +97,16 @@ impl Case {
     pub(crate) fn faults(&self) -> Vec<Fault> {
         let log = self.ledger();
         let alerts = self.client.read(&self.config.topic("alerts"));
+        let findings = self.client.read(&self.config.topic("findings"));
         // After reading: what was read is of an earlier moment.
-        let expected = replay(&self.input.lines);
+        let mut expected = replay(&self.input.lines);
+        expected.judged = self.config.judges();
         let ledger = judge_ledger(&expected, &log, self.input.arrival);
         let mut faults = ledger.faults.clone();
         faults.extend(judge_alerts(&expected, &alerts, &ledger));
+        if expected.judged {
+            faults.extend(judge_findings(&expected, &findings));
+        }
         faults
     }
 
@@ -115,7 +127,7 @@ impl Case {
         let file = |name: &str| fs::File::create(directory.path().join(name)).unwrap();
         let mut list = file("faults");
         faults.iter().for_each(|fault| writeln!(list, "{fault:?}").unwrap());
-        for topic in ["events", "windows", "alerts", "dead-letters"] {
+        for topic in ["events", "windows", "alerts", "findings", "dead-letters"] {
             let mut list = file(topic);
             for record in self.client.read(&self.config.topic(topic)) {
                 let Record { partition, offset, timestamp, .. } = record;

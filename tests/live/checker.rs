@@ -43,6 +43,9 @@ pub(crate) enum Fault {
     Transition { at: At, alert: String, exposure: String, state: String },
     /// It fires at the end and should not, or the other way round.
     Firing { alert: String, exposure: String, expected: bool },
+    /// The replay finds this and the run does not, or the other way round, or they
+    /// say other things of it.
+    Finding { key: String, expected: Option<Value>, found: Option<Value> },
 }
 
 /// Where a record stands.
@@ -172,7 +175,8 @@ fn compare_all(expected: &Expected, ledger: &mut Ledger) {
                 unexpected.remove(&exposure);
                 let names = fields(found_text);
                 if names == fields(text) {
-                    ledger.faults.extend(compare(&exposure, &window, found));
+                    let judged = expected.judged;
+                    ledger.faults.extend(compare(&exposure, &window, found, judged));
                 } else {
                     ledger.faults.push(Fault::Shape { exposure, found: names });
                 }
@@ -185,7 +189,7 @@ fn compare_all(expected: &Expected, ledger: &mut Ledger) {
 }
 
 /// The fields in which the last record of a window is not what the replay says.
-fn compare(exposure: &str, expected: &Value, found: &Value) -> Vec<Fault> {
+fn compare(exposure: &str, expected: &Value, found: &Value, judged: bool) -> Vec<Fault> {
     let differs = |field: &str| Fault::Differs {
         exposure: exposure.to_owned(),
         field: field.to_owned(),
@@ -193,8 +197,10 @@ fn compare(exposure: &str, expected: &Value, found: &Value) -> Vec<Fault> {
         found: found[field].clone(),
     };
     let right = |field: &str| match field {
-        // Nobody has judged the decision yet; whoever has must have said the same.
-        "hollow" | "effective" => found[field].is_null() || found[field] == expected[field],
+        // Until somebody has judged the decision; whoever has must have said the same.
+        "hollow" | "effective" => {
+            found[field] == expected[field] || (!judged && found[field].is_null())
+        }
         // The replay's last word is its end of input; live it is a time after closing.
         "final" => found[field] == false || (found[field] == true && found["state"] == "closed"),
         // Of an exposure that goes on, it depends on the moment of the record.
@@ -220,9 +226,8 @@ fn earlier(found: &Value, now: &Value) -> bool {
     }
 }
 
-/// The alert that judges a decision among a reviewer's others; not the business
-/// of the stage whose output this checker reads.
-const JUDGED_ELSEWHERE: &str = "HollowApproval";
+/// The alerts that come of judging decisions.
+const OF_JUDGEMENTS: [&str; 2] = ["HollowApproval", "RubberStampSuspected"];
 
 /// Reads the alerts of a run: each must begin with firing and change turn by
 /// turn, and what fires at the end must be what the replay says fires now. An
@@ -245,7 +250,7 @@ pub(crate) fn judge_alerts(expected: &Expected, log: &[Record], ledger: &Ledger)
             }
         };
         let text = |field: &str| value[field].as_str().unwrap_or_default().to_owned();
-        let (alert, exposure, state) = (text("alert"), text("exposure_id"), text("state"));
+        let (alert, exposure, state) = (text("alert"), subject(&value), text("state"));
         partitions.entry(exposure.clone()).or_default().insert(record.partition);
         let before = states.get(&(alert.clone(), exposure.clone()));
         let follows = match (before.map(|(state, _)| state.as_str()), state.as_str()) {
@@ -271,7 +276,9 @@ pub(crate) fn judge_alerts(expected: &Expected, log: &[Record], ledger: &Ledger)
         ledger.latest.get(exposure).is_some_and(|(window, _)| window["final"] == true)
     };
     let mut firing = firing(&expected.alerts);
-    firing.retain(|(alert, exposure)| alert != JUDGED_ELSEWHERE && !is_final(exposure));
+    firing.retain(|(alert, exposure)| {
+        !is_final(exposure) && (expected.judged || !OF_JUDGEMENTS.contains(&alert.as_str()))
+    });
     for (alert, exposure) in found.symmetric_difference(&firing) {
         let (alert, exposure) = (alert.clone(), exposure.clone());
         let expected = firing.contains(&(alert.clone(), exposure.clone()));
@@ -280,13 +287,18 @@ pub(crate) fn judge_alerts(expected: &Expected, log: &[Record], ledger: &Ledger)
     faults
 }
 
-/// What fires of windows when all has been said; what is about a reviewer has
-/// no window and comes from another stage.
+/// What an alert is about: a window or a reviewer.
+fn subject(alert: &Value) -> String {
+    let named = ["exposure_id", "reviewer"].into_iter().find_map(|field| alert[field].as_str());
+    named.unwrap_or_default().to_owned()
+}
+
+/// What fires when all has been said.
 fn firing(alerts: &[Value]) -> BTreeSet<(String, String)> {
     let mut firing = BTreeSet::new();
-    for alert in alerts.iter().filter(|alert| alert["exposure_id"].is_string()) {
+    for alert in alerts {
         let text = |field: &str| alert[field].as_str().unwrap().to_owned();
-        let subject = (text("alert"), text("exposure_id"));
+        let subject = (text("alert"), subject(alert));
         if text("state") == "firing" {
             firing.insert(subject);
         } else {
@@ -294,6 +306,62 @@ fn firing(alerts: &[Value]) -> BTreeSet<(String, String)> {
         }
     }
     firing
+}
+
+/// Holds the last word on each finding against what the replay finds. Who is on a
+/// list is told live when it comes about, and in a replay at its end: there only
+/// who it is and which list can be the same.
+pub(crate) fn judge_findings(expected: &Expected, log: &[Record]) -> Vec<Fault> {
+    let comparable = |finding: &Value| {
+        let mut finding = finding.clone();
+        if finding["finding"] == "reviewer_flagged" {
+            finding["at"].take();
+            finding["evidence"] = finding["evidence"]["list"].take();
+        }
+        finding
+    };
+    let key = |finding: &Value| {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let name = text(&finding["finding"]);
+        match name.as_str() {
+            "rubber_stamp_suspected" => {
+                format!("{name}/{}/{}", text(&finding["reviewer"]), text(&finding["at"]))
+            }
+            "reviewer_flagged" => {
+                let list = text(&finding["evidence"]["list"]);
+                format!("{name}/{}/{list}", text(&finding["reviewer"]))
+            }
+            _ => format!("{name}/{}", text(&finding["exposure_id"])),
+        }
+    };
+    let wanted: BTreeMap<String, Value> =
+        expected.findings.iter().map(|finding| (key(finding), comparable(finding))).collect();
+    assert_eq!(wanted.len(), expected.findings.len(), "two findings of one name");
+    let mut found = BTreeMap::new();
+    let mut faults = Vec::new();
+    for record in log {
+        let name = record.key_text();
+        let Some(bytes) = &record.value else {
+            found.remove(&name);
+            continue;
+        };
+        match serde_json::from_slice::<Value>(bytes) {
+            Ok(value) if key(&value) == name => drop(found.insert(name, comparable(&value))),
+            Ok(_) => faults.push(Fault::Misfiled { at: At::of(record), exposure: name }),
+            Err(error) => {
+                faults.push(Fault::Unreadable { at: At::of(record), why: error.to_string() });
+            }
+        }
+    }
+    let keys: BTreeSet<&String> = wanted.keys().chain(found.keys()).collect();
+    for key in keys {
+        let (expected, found) = (wanted.get(key), found.get(key));
+        if expected != found {
+            let (expected, found) = (expected.cloned(), found.cloned());
+            faults.push(Fault::Finding { key: key.clone(), expected, found });
+        }
+    }
+    faults
 }
 
 /// Fails with the faults, if there are any.

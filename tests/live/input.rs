@@ -94,6 +94,10 @@ pub(crate) struct Expected {
     pub(crate) windows: Vec<String>,
     /// A line per transition.
     pub(crate) alerts: Vec<Value>,
+    /// A line per finding.
+    pub(crate) findings: Vec<Value>,
+    /// Whether the run must have judged all decisions by now.
+    pub(crate) judged: bool,
     skipped: u64,
 }
 
@@ -103,6 +107,8 @@ impl Expected {
         Expected {
             windows: out.text("windows.ndjson").lines().map(str::to_owned).collect(),
             alerts: out.lines("alerts.ndjson"),
+            findings: out.lines("findings.ndjson"),
+            judged: false,
             skipped: out.json("summary.json")["events"]["skipped"].as_u64().unwrap(),
         }
     }

@@ -24,6 +24,9 @@ pub(crate) const READY: Duration = Duration::from_secs(60);
 /// How long stopping may take: the program's own limit, and a little.
 const STOPPING: Duration = Duration::from_secs(25);
 
+/// A delay that no decision of a test has behind it.
+const NEVER: &str = "3650d";
+
 /// A configuration of `shutterlag run`.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
@@ -47,8 +50,21 @@ impl Config {
             // Nothing is final or given up: what comes late then counts, as in a replay.
             .set("windows.settle", "90d")
             .set("windows.orphan_timeout", "90d")
+            // Events of last week come late for a judgement, which a replay cannot know:
+            // only what is told of reviews by themselves has tests with one.
+            .set("oversight.delay", NEVER)
             .source(&format!("{prefix}.source"), "native", false);
         config
+    }
+
+    /// The same, but with decisions judged soon, as by default.
+    pub(crate) fn judging(&mut self) -> &mut Config {
+        self.set("oversight.delay", "10m")
+    }
+
+    /// Whether decisions are judged while the test runs.
+    pub(crate) fn judges(&self) -> bool {
+        self.table["oversight"]["delay"].as_str() != Some(NEVER)
     }
 
     /// Sets one value, named by its path.
@@ -274,9 +290,18 @@ pub(crate) fn until_drained(client: &Client, config: &Config, sources: &[&str], 
             std::thread::sleep(Duration::from_millis(100));
         }
     };
+    // A transaction that somebody left open hides what others commit behind it,
+    // until the broker gives it up.
+    let none_is_open = |topic: &str| {
+        while client.ends(topic, "read_committed") != client.ends(topic, "read_uncommitted") {
+            assert!(began.elapsed() < limit, "a transaction stays open in {topic}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    };
     for source in sources {
         wait_for(source, client.ends(source, "read_committed"));
     }
+    none_is_open(&config.topic("events"));
     // Whatever the sources gave is there now. The marks of transactions have
     // offsets as well: only those of records count.
     let mut ends = BTreeMap::new();
@@ -284,6 +309,9 @@ pub(crate) fn until_drained(client: &Client, config: &Config, sources: &[&str], 
         ends.insert(record.partition, record.offset + 1);
     }
     wait_for(&config.topic("events"), ends);
+    for topic in ["windows", "alerts", "dead-letters", "findings"] {
+        none_is_open(&config.topic(topic));
+    }
 }
 
 /// The furthest offset that any of the program's groups has committed.

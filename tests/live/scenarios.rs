@@ -248,7 +248,7 @@ fn windows_settle_and_their_state_goes() {
     let input = Input::simulate(8, 3_000, Arrival::Ordered);
     let mut case = Case::new(Broker::shared(), "settle", input);
     // All are in the past: whatever is closed is final as soon as all is read.
-    case.config.set("windows.settle", "10m").set("windows.orphan_timeout", "1d");
+    case.config.judging().set("windows.settle", "10m").set("windows.orphan_timeout", "1d");
     case.send_rest();
     let mut program = Program::start(&case.config);
     program.until_ready(READY);
@@ -277,6 +277,35 @@ fn windows_settle_and_their_state_goes() {
         "{held} states for {} credentials",
         credentials.len()
     );
+}
+
+/// A backlog, so that all that belongs before a decision is there when it is
+/// judged, as with events that are new.
+#[test]
+fn reviews_are_judged_as_a_replay_judges_them() {
+    let input = Input::simulate(12, 12_000, Arrival::Ordered);
+    let mut case = Case::new(Broker::shared(), "judging", input);
+    // With a name, or each life would wait until the session of the last one is over.
+    case.config.judging().set("windows.workers", 2).set("kafka.instance", "judge");
+    case.send_rest();
+    let mut dice = Dice(12);
+    for _ in 0..6 {
+        let program = Program::start(&case.config);
+        std::thread::sleep(Duration::from_millis(900 + dice.below(2_500) as u64));
+        program.kill();
+    }
+    let mut program = Program::start(&case.config);
+    program.until_ready(READY);
+    case.until_done();
+    let (_, metrics) = program.get("/metrics").expect("metrics");
+    assert!(metrics.contains("shutterlag_reviewers_flagged{signal=\"combined\"}"), "{metrics}");
+    program.stop();
+    case.must_be_faultless();
+    let findings = case.client.read(&case.config.topic("findings"));
+    for kind in ["impossible_reading", "rubber_stamp_suspected", "reviewer_flagged"] {
+        let of_kind = |record: &&crate::client::Record| record.key_text().starts_with(kind);
+        assert!(findings.iter().any(|record| of_kind(&record)), "nothing of {kind} to judge");
+    }
 }
 
 #[test]

@@ -105,7 +105,11 @@ fn tokens_are_accepted_and_renewed_and_wrong_ones_are_told() {
     std::thread::sleep(LIFETIME + Duration::from_secs(2));
     assert_eq!(issuer.asked(), 2, "one renewal; {}", program.tail());
     arrives(&client, &program, input.records(half..input.lines.len()));
+    // A connection that is lost while it logs in is made again, and says nothing of
+    // tokens; on a busy machine it happens.
     let said = program.said();
+    let lost = |line: &&str| line.contains("Broker transport failure");
+    let said: String = said.lines().filter(|line| !lost(line)).collect();
     for word in ["beginning again", "uthentication", PASSWORD, "ERROR"] {
         assert!(!said.contains(word), "`{word}` in {said}");
     }

@@ -115,15 +115,7 @@ impl Windows {
                 kept.wait_for(next_change);
             }
         }
-        for said in state.published() {
-            let known =
-                windows.binary_search_by_key(&said.detected_at, |window| window.detected_at);
-            if known.is_err() {
-                let exposure = ExposureId { key: state.log.key, detected_at: said.detected_at };
-                say_alerts(exposure, None, said.firing, 0, say);
-                say(Output::Retracted { exposure });
-            }
-        }
+        retract(&state, &windows, say);
         self.counts.repeats(repeats);
         if self.config.keep_settled {
             keep_aside(&mut self.settled, gone, state.log, heads, fates);
@@ -247,6 +239,18 @@ fn say_alerts(
             _ => continue,
         };
         say(Output::Alert { exposure, window, alert, transition });
+    }
+}
+
+/// Takes back what was said of windows that are none any more.
+fn retract(state: &Held<'_>, windows: &[Window<'_>], say: &mut dyn FnMut(Output<'_>)) {
+    for said in state.published() {
+        let known = windows.binary_search_by_key(&said.detected_at, |window| window.detected_at);
+        if known.is_err() {
+            let exposure = ExposureId { key: state.log.key, detected_at: said.detected_at };
+            say_alerts(exposure, None, said.firing, 0, say);
+            say(Output::Retracted { exposure });
+        }
     }
 }
 

@@ -151,8 +151,7 @@ async fn watch_board(
     Parameters::read(&uri, &[])?;
     let Extension(place) = place.ok_or(Problem::Internal)?;
     let stream = server.boards.stream(&place).ok_or(Problem::TooManyBoards)?;
-    let headers =
-        [(header::CONTENT_TYPE, "text/event-stream"), (header::CONNECTION, "close")];
+    let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CONNECTION, "close")];
     Ok((headers, Body::new(stream)).into_response())
 }
 

@@ -12,13 +12,15 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 pub enum Fault {
     /// The worker throws away what it holds and begins again.
     Passing(String),
+    /// The same, but if it comes again and again it lasts.
+    Doubtful(String),
     /// Somebody has to do something first.
     Lasting(String),
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Fault::Passing(why) | Fault::Lasting(why)) = self;
+        let (Fault::Passing(why) | Fault::Doubtful(why) | Fault::Lasting(why)) = self;
         f.write_str(why)
     }
 }
@@ -38,6 +40,10 @@ impl Fault {
         words: &dyn fmt::Display,
     ) -> Fault {
         match code.and_then(advice) {
+            // librdkafka says so as well when a connection is lost while it logs in.
+            Some(advice) if code == Some(RDKafkaErrorCode::Authentication) => {
+                Fault::Doubtful(format!("{doing}: {words}; {advice}"))
+            }
             Some(advice) => Fault::Lasting(format!("{doing}: {words}; {advice}")),
             None if code.is_some_and(is_fenced) => Fault::Passing(format!(
                 "{doing}: {words}; somebody else goes on in this place: after a pause that is as \
@@ -93,4 +99,19 @@ pub(super) fn advice(code: RDKafkaErrorCode) -> Option<&'static str> {
         Code::UnsupportedVersion => "use Apache Kafka 2.5 or later",
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_that_failed_is_doubtful_until_the_broker_says_so() {
+        let of = |code| Fault::of_code("reading", Some(code), &"words");
+        let lost = of(RDKafkaErrorCode::Authentication);
+        assert!(matches!(lost, Fault::Doubtful(why) if why.contains("[kafka.security.sasl]")));
+        let refused = of(RDKafkaErrorCode::SaslAuthenticationFailed);
+        assert!(matches!(refused, Fault::Lasting(_)));
+        assert!(matches!(of(RDKafkaErrorCode::BrokerTransportFailure), Fault::Passing(_)));
+    }
 }

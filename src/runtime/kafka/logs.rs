@@ -1,5 +1,7 @@
 //! What librdkafka has to say, in our log.
 
+/// Whether a lost connection is told as a login that failed.
+pub(super) use crate::runtime::logging::is_lost_login;
 /// A line of librdkafka's own log.
 pub(super) use crate::runtime::logging::librdkafka as line;
 /// An error of a client as a whole.

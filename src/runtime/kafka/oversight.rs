@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use super::Shared;
-use super::changelog::Part;
+use super::changelog::{Part, listed_key};
 use super::error::Fault;
 use super::letters::{Letters, json};
 use super::pending::Pending;
@@ -26,8 +26,9 @@ use crate::engine::oversight::{
 use crate::engine::summary::Flagged as FlaggedCounts;
 use crate::engine::windows::ExposureId;
 use crate::formats::{RejectReason, Rejection};
-use crate::metrics::PipelineStage;
+use crate::metrics::{Metrics, PipelineStage};
 use crate::report::{Finding, Flagged, People, ReviewerAlert, ReviewerFinding, RulesShown};
+use crate::runtime::suspicions::{Suspected, Turned};
 use crate::time::{Span, Timestamp};
 
 /// How often, by the time of the stage, it is looked who is on which list.
@@ -62,8 +63,11 @@ struct Voice {
     /// Always pseudonyms: keys are seen by more than values.
     keys: People,
     rules: Arc<Rules>,
+    metrics: Arc<Metrics>,
     shown: RulesShown,
     pending: Pending,
+    /// Pages that began or ended, for the board once they are committed.
+    turned: Vec<Turned>,
     value: Vec<u8>,
 }
 
@@ -80,7 +84,9 @@ impl Oversight {
                 keys: People::pseudonyms(shared.identity.clone()),
                 shown: RulesShown::new(&shared.settings.oversight, &shared.settings.profiles),
                 rules: Arc::clone(rules),
+                metrics: Arc::clone(&shared.metrics),
                 pending: Pending::default(),
+                turned: Vec::new(),
                 value: Vec::new(),
             },
             letters: shared.letters(Self::KIND.as_str()),
@@ -104,6 +110,7 @@ impl WorkerStage for Oversight {
     fn give_up(&mut self, _partition: i32) {
         self.held = None;
         self.shared.metrics.forget_reviewers();
+        self.shared.suspicions.clear();
     }
 
     fn take(
@@ -172,13 +179,13 @@ impl WorkerStage for Oversight {
             (held.news, held.looked_at) = (false, Some(now));
             let Overseeing { stage, listed, .. } = &mut held.overseeing;
             let now_listed = self.voice.lists(stage, listed, now, outbox)?;
-            if *listed != now_listed {
-                json(&mut self.voice.value, &now_listed)?;
-                let key = Part::Listed.key("all");
-                let value = Some(self.voice.value.as_slice());
+            for changed in listed.symmetric_difference(&now_listed) {
+                let (reviewer, list) = changed;
+                let value = now_listed.contains(changed).then_some(&b"{}"[..]);
+                let key = listed_key(reviewer, *list);
                 send(outbox, &self.changelog, &key, value, stamp(Some(now)))?;
-                *listed = now_listed;
             }
+            *listed = now_listed;
         }
         Ok(())
     }
@@ -208,6 +215,9 @@ impl WorkerStage for Oversight {
 
     fn committed(&mut self) {
         self.voice.pending.apply(&self.shared.metrics, &self.shared.pipeline);
+        for turned in self.voice.turned.drain(..) {
+            self.shared.suspicions.turn(turned);
+        }
     }
 }
 
@@ -215,6 +225,7 @@ impl Drop for Oversight {
     fn drop(&mut self) {
         if self.held.is_some() {
             self.shared.metrics.forget_reviewers();
+            self.shared.suspicions.clear();
         }
     }
 }
@@ -225,6 +236,14 @@ impl Voice {
             Said::Judged { review, judgement } => self.judged(review, judgement, outbox),
             Said::Turned { reviewer, at, transition, suspicion, cited } => {
                 self.turned(reviewer, at, transition, outbox)?;
+                let shown = self.people.show(reviewer).to_owned();
+                self.turned.push(match suspicion {
+                    Some(suspicion) => {
+                        let config = self.rules.config();
+                        Turned::Begins(Suspected::new(shown, at, config, suspicion, cited))
+                    }
+                    None => Turned::Ends { reviewer: shown, at },
+                });
                 match suspicion {
                     Some(suspicion) => self.suspected(reviewer, at, suspicion, cited, outbox),
                     None => Ok(()),
@@ -312,7 +331,8 @@ impl Voice {
                 listed.insert(on);
             }
         }
-        self.pending.flagged(FlaggedCounts::new(&flags, self.rules.config()));
+        // How things stand, not what has happened: nothing has to be committed first.
+        self.metrics.reviewers(&FlaggedCounts::new(&flags, self.rules.config()));
         Ok(listed)
     }
 }

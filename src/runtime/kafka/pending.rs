@@ -6,7 +6,6 @@
 use crate::engine::alerts::{Alert, Transition};
 use crate::engine::attacker::{Band, Race};
 use crate::engine::oversight::HollowReasons;
-use crate::engine::summary::Flagged;
 use crate::engine::windows::{Counts, Milestones, Stage, Window};
 use crate::event::{Event, Kind, Severity, Verdict, Workflow};
 use crate::formats::RejectReason;
@@ -31,7 +30,7 @@ pub(in crate::runtime) struct Pending {
     seeded: [u64; 2],
     alerts: Vec<(Alert, Transition)>,
     judged: Vec<(Workflow, Option<Band>, HollowReasons)>,
-    flagged: Option<Flagged>,
+    unjudged: u64,
     observers: StageObservers,
 }
 
@@ -71,7 +70,12 @@ impl Pending {
     }
 
     /// A window has reached milestones.
-    pub(in crate::runtime) fn window(&mut self, window: &Window<'_>, reached: Milestones, race: &Race) {
+    pub(in crate::runtime) fn window(
+        &mut self,
+        window: &Window<'_>,
+        reached: Milestones,
+        race: &Race,
+    ) {
         if reached == Milestones::default() {
             return;
         }
@@ -100,9 +104,9 @@ impl Pending {
         self.judged.push((window.key.workflow, window.band(), reasons));
     }
 
-    /// It was looked who is on which list.
-    pub(in crate::runtime) fn flagged(&mut self, flagged: Flagged) {
-        self.flagged = Some(flagged);
+    /// A decided window is final without a judgement.
+    pub(in crate::runtime) fn unjudged(&mut self) {
+        self.unjudged += 1;
     }
 
     /// An alert began or ended.
@@ -141,9 +145,7 @@ impl Pending {
         for (workflow, band, reasons) in done.judged {
             metrics.judged(workflow, band, reasons);
         }
-        if let Some(flagged) = done.flagged {
-            metrics.reviewers(&flagged);
-        }
+        pipeline.unjudged(done.unjudged);
         for (alert, transition) in done.alerts {
             metrics.alert(alert, transition);
             if (alert, transition) == (Alert::AiActedFirst, Transition::Firing) {

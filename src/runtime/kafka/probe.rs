@@ -57,6 +57,7 @@ impl ClientContext for Probe {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(code) = error.rdkafka_error_code()
             && advice(code).is_some()
+            && !logs::is_lost_login(&error, reason)
         {
             seen.lasting = Some((code, reason.to_owned()));
         }

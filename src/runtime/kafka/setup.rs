@@ -136,10 +136,16 @@ fn consumer(settings: &Settings, stage: &str, number: usize, several: bool) -> C
         .set("session.timeout.ms", kafka.session_timeout.as_millis().to_string())
         .set("heartbeat.interval.ms", (kafka.session_timeout.as_millis() / 4).to_string())
         // Cooperative assignment does not give one member the same partition of
-        // several topics; by range it does.
+        // several topics; by range it does. And it takes two rounds to move a
+        // partition: a static member that comes back between them is given what it
+        // had without a second round, and what it was to give up is nobody's.
         .set(
             "partition.assignment.strategy",
-            if stage == "windows" && several { "range" } else { "cooperative-sticky" },
+            if kafka.instance.is_some() || (stage == "windows" && several) {
+                "range"
+            } else {
+                "cooperative-sticky"
+            },
         );
     if let Some(instance) = &kafka.instance {
         config.set("group.instance.id", format!("{instance}.{stage}.{number}"));

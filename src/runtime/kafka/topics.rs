@@ -420,7 +420,7 @@ fn starting(what: &str, error: &KafkaError) -> Fault {
 
 fn lasting(doing: &str, error: &KafkaError) -> Fault {
     match Fault::of(doing, error) {
-        Fault::Passing(why) | Fault::Lasting(why) => Fault::Lasting(why),
+        Fault::Passing(why) | Fault::Doubtful(why) | Fault::Lasting(why) => Fault::Lasting(why),
     }
 }
 

@@ -68,9 +68,15 @@ pub(super) fn watch(shared: &Shared, told: &Told, stop: &AtomicBool) -> Result<(
         {
             backlog.update(seen, &told.caught_up);
         }
-        let nothing_held_back = intake.topics.is_empty() || backlog.is_clear();
+        let held_back = if intake.topics.is_empty() || backlog.is_clear() {
+            HeldBack::Nothing
+        } else if backlog.stuck {
+            HeldBack::Stuck
+        } else {
+            HeldBack::Some
+        };
         // In this order: whatever was committed with the time is in the topic by now.
-        if let Some(time) = seen.and_then(|seen| progress.time(asked_at, seen, nothing_held_back))
+        if let Some(time) = seen.and_then(|seen| progress.time(asked_at, seen, held_back))
             && let Some(ends) = reviews.look()
         {
             told.watermark.set(Mark { time, ends });
@@ -88,11 +94,24 @@ pub(super) fn watch(shared: &Shared, told: &Told, stop: &AtomicBool) -> Result<(
     Ok(())
 }
 
+/// What is held back before the windows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum HeldBack {
+    Nothing,
+    /// A backlog that is being worked off.
+    Some,
+    /// One that does not move.
+    Stuck,
+}
+
 /// How far the windows have come, from one look to the next.
 #[derive(Debug, Default)]
 struct Progress {
     /// When it was last looked, and where the topics ended then.
     before: Option<(Timestamp, BTreeMap<Place, i64>)>,
+    /// Whether the windows went by the clock although something was held back, so
+    /// that their time says nothing until that has come.
+    ahead: bool,
 }
 
 impl Progress {
@@ -103,8 +122,10 @@ impl Progress {
         &mut self,
         asked_at: Timestamp,
         seen: BTreeMap<Place, Seen>,
-        nothing_held_back: bool,
+        held_back: HeldBack,
     ) -> Option<Timestamp> {
+        let nothing_held_back = held_back == HeldBack::Nothing;
+        self.ahead = !nothing_held_back && (self.ahead || held_back == HeldBack::Stuck);
         let through = |(at, ends): &(Timestamp, BTreeMap<Place, i64>)| {
             let done = |(place, seen): (&Place, &Seen)| {
                 let end = ends.get(place).copied().unwrap_or(i64::MAX);
@@ -112,7 +133,11 @@ impl Progress {
             };
             (nothing_held_back && seen.iter().all(done)).then_some(*at)
         };
+        let ahead = self.ahead;
         let slowest = || {
+            if ahead {
+                return None;
+            }
             let times: Option<Vec<Timestamp>> = seen.values().map(|seen| seen.time).collect();
             times?.into_iter().min()
         };
@@ -131,6 +156,8 @@ struct Backlog {
     moved_at: Option<Span>,
     /// Looks in a row without a backlog.
     clear: u32,
+    /// Whether there is one that does not move.
+    stuck: bool,
 }
 
 impl Backlog {
@@ -151,7 +178,8 @@ impl Backlog {
             self.moved_at = Some(uptime);
         }
         let stuck = self.moved_at.is_some_and(|moved| uptime > moved + STUCK_AFTER);
-        if behind && stuck && !caught_up.load(Ordering::Acquire) {
+        self.stuck = behind && stuck;
+        if self.stuck && !caught_up.load(Ordering::Acquire) {
             tracing::warn!("the intake has a backlog and does not move; windows go by the clock");
         }
         self.clear = if behind { 0 } else { self.clear + 1 };
@@ -271,4 +299,50 @@ fn look(client: &BaseConsumer<Probe>, topics: &[String]) -> KafkaResult<BTreeMap
         );
     }
     Ok(seen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn t(ms: i64) -> Timestamp {
+        Timestamp::from_millis(ms)
+    }
+
+    /// Two partitions: how far each is read, to which end, and its time.
+    fn seen(partitions: [(i64, i64, Option<i64>); 2]) -> BTreeMap<Place, Seen> {
+        let place = |number| ("events".to_owned(), number);
+        let one = |(committed, end, time): (i64, i64, Option<i64>)| Seen {
+            low: 0,
+            end,
+            committed,
+            time: time.map(t),
+        };
+        (0..).map(place).zip(partitions.map(one)).collect()
+    }
+
+    #[test]
+    fn without_a_backlog_it_is_the_time_of_the_last_look() {
+        let mut progress = Progress::default();
+        let mut look = |at, partitions| progress.time(t(at), seen(partitions), HeldBack::Nothing);
+        assert_eq!(look(100, [(5, 5, None), (0, 0, None)]), None, "nothing to go by yet");
+        // What came since may still be on its way; what was there then is through.
+        assert_eq!(look(200, [(5, 9, None), (0, 3, None)]), Some(t(100)));
+        assert_eq!(look(300, [(9, 20, Some(7)), (2, 3, Some(8))]), Some(t(7)), "one is behind");
+        assert_eq!(look(400, [(20, 20, Some(7)), (3, 3, Some(8))]), Some(t(300)));
+    }
+
+    #[test]
+    fn in_a_backlog_it_is_the_time_of_the_slowest() {
+        let mut progress = Progress::default();
+        let mut look = |held_back, partitions| progress.time(t(900), seen(partitions), held_back);
+        assert_eq!(look(HeldBack::Some, [(5, 9, Some(60)), (3, 3, Some(40))]), Some(t(40)));
+        assert_eq!(look(HeldBack::Some, [(9, 9, Some(70)), (3, 3, None)]), None);
+        assert_eq!(look(HeldBack::Some, [(9, 9, Some(70)), (3, 3, Some(80))]), Some(t(70)));
+        // The windows go by the clock then, which says nothing of what is held back.
+        assert_eq!(look(HeldBack::Stuck, [(9, 9, Some(800)), (3, 3, Some(800))]), None);
+        assert_eq!(look(HeldBack::Some, [(9, 9, Some(800)), (3, 3, Some(800))]), None);
+        let through = look(HeldBack::Nothing, [(9, 9, Some(800)), (3, 3, Some(800))]);
+        assert_eq!(through, Some(t(900)));
+    }
 }

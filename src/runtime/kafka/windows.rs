@@ -262,6 +262,9 @@ impl Voice {
                 if let Some(reasons) = hollow.filter(|_| news.judged) {
                     self.pending.judged(window, reasons);
                 }
+                if is_final && hollow.is_none() && window.decision.is_some() {
+                    self.pending.unjudged();
+                }
                 if news.superseded {
                     self.void(window.exposure_id(), outbox)?;
                 }

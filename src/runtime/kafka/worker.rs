@@ -98,16 +98,23 @@ const TRANSACTION_RECORDS_MAX: usize = 200_000;
 const BACKLOG_INTERVALS: i64 = 10;
 const RETRY_FIRST: Span = Span::from_millis(250);
 const RETRY_MAX_MS: i64 = 10_000;
+/// Doubtful faults in a row that may still pass.
+const DOUBTS_MAX: u32 = 3;
 
 /// Lives as often as it must until it is stopped.
 pub(super) fn run<S: Stage>(setup: &Setup, stage: &dyn Fn() -> S) -> Result<(), Fault> {
     let mut pause = RETRY_FIRST;
+    let mut doubts = 0;
     while !setup.stop.load(Ordering::Acquire) {
         let began = clock::uptime();
         let fault = match live(setup, stage()) {
             Ok(()) => return Ok(()),
             Err(Fault::Passing(why)) => why,
-            Err(Fault::Lasting(why)) => {
+            Err(Fault::Doubtful(why)) if doubts < DOUBTS_MAX => {
+                doubts += 1;
+                why
+            }
+            Err(Fault::Doubtful(why) | Fault::Lasting(why)) => {
                 setup.health.failed(why.clone());
                 return Err(Fault::Lasting(why));
             }
@@ -116,7 +123,7 @@ pub(super) fn run<S: Stage>(setup: &Setup, stage: &dyn Fn() -> S) -> Result<(), 
         setup.pipeline.transaction(S::KIND, TransactionResult::Aborted, Duration::ZERO);
         tracing::warn!(stage = S::KIND.as_str(), worker = setup.number, "beginning again: {fault}");
         if clock::uptime() > began + Span::from_secs(60) {
-            pause = RETRY_FIRST;
+            (pause, doubts) = (RETRY_FIRST, 0);
         }
         let until = clock::uptime() + pause;
         while clock::uptime() < until && !setup.stop.load(Ordering::Acquire) {
@@ -419,7 +426,7 @@ impl<S: Stage> Life<'_, S> {
             self.inputs.committed();
         }
         if let Some(state) = &restored.state {
-            self.setup.pipeline.restored(state.entries() as u64, restored.took);
+            self.setup.pipeline.restored(state.credentials() as u64, restored.took);
         }
         self.setup.health.restored(partition);
         self.stage.begin(restored);

@@ -83,12 +83,16 @@ impl Picture {
 
 impl<'p> Change<'p> {
     fn of(rows: &'p Rows, before: &'p Rows) -> Change<'p> {
-        let changed = rows.iter().filter(|(name, row)| {
-            before.get(*name).is_none_or(|before| before.get() != row.get())
-        });
+        let changed = rows
+            .iter()
+            .filter(|(name, row)| before.get(*name).is_none_or(|before| before.get() != row.get()));
         Change {
             set: changed.map(|(name, row)| (name.as_str(), &**row)).collect(),
-            gone: before.keys().filter(|name| !rows.contains_key(*name)).map(String::as_str).collect(),
+            gone: before
+                .keys()
+                .filter(|name| !rows.contains_key(*name))
+                .map(String::as_str)
+                .collect(),
         }
     }
 }
@@ -120,7 +124,8 @@ mod tests {
         let told = json!({"n": 7, "parts": {}, "lists": {"list": {"set": {"y": 3, "z": 4}, "gone": ["x"]}}});
         assert_eq!(read(&frame.change), told);
         assert!(frame.change.starts_with(b"event: change\n"));
-        let all = json!({"n": 7, "parts": {"part": "a"}, "lists": {"list": {"set": {"y": 3, "z": 4}}}});
+        let all =
+            json!({"n": 7, "parts": {"part": "a"}, "lists": {"list": {"set": {"y": 3, "z": 4}}}});
         assert_eq!(read(&frame.whole), all);
     }
 

@@ -111,7 +111,11 @@ impl Told {
 }
 
 /// The decisions among `told`, which stand by name, as rows by key.
-pub(super) fn rows(told: &[&Told], rules: &Rules, shown_max: usize) -> Vec<(String, impl Serialize)> {
+pub(super) fn rows(
+    told: &[&Told],
+    rules: &Rules,
+    shown_max: usize,
+) -> Vec<(String, impl Serialize)> {
     let mut reviews = Reviews::new();
     for window in told {
         reviews.add(window.review().as_ref());

@@ -267,6 +267,7 @@ mod tests {
         let told = |status, body: &str| match read(status, body.as_bytes(), "client", NOW) {
             Err(Fault::Lasting(why)) => format!("lasting {}", &why[FETCHING.len() + 2..]),
             Err(Fault::Passing(why)) => format!("passing {}", &why[FETCHING.len() + 2..]),
+            Err(Fault::Doubtful(why)) => panic!("{why}"),
             Ok(token) => panic!("{token:?}"),
         };
         let refused = r#"{"error":"invalid_client","error_description":"canary"}"#;
