@@ -44,6 +44,22 @@ fn watch(address: SocketAddr) -> TcpStream {
     stream
 }
 
+/// Open windows that are nobody's turn: they are walked through, counted and left out.
+fn ten_thousand(view: &View) {
+    for number in 0..10_000 {
+        let detected_at = Timestamp::from_millis(NOW_MS - 1000 * (1100 + number));
+        let credential = format!("github:example-org/payments#{number}");
+        let key = format!("secret_exposure/{credential}/{}", detected_at.as_millis());
+        let record = json!({
+            "exposure_id": key, "workflow": "secret_exposure", "credential_id": credential,
+            "state": "open", "revision": 1, "final": false, "clock_skew": false,
+            "detected_at": detected_at, "durations_ms": {}, "detections": 1,
+            "further_decisions": 0, "ai_acted_first": false, "hollow": null,
+        });
+        view.apply(key.as_bytes(), Some(record.to_string().as_bytes()), now());
+    }
+}
+
 /// Windows whose rows all change, with texts as long as they are shown: 50 KB a frame.
 fn change(view: &View, round: usize) {
     let long = "x".repeat(80);
@@ -77,7 +93,8 @@ fn a_thousand_boards_of_which_one_reads() {
     let enough = files.maximum.is_none_or(|most| most >= 2_200);
     assert!(enough, "both ends of a thousand connections need 2,200 files: raise ulimit -n");
 
-    let view = Arc::new(View::new(Bounds { windows_max: 1_000, closed_kept: Bounds::CLOSED_KEPT }));
+    let view =
+        Arc::new(View::new(Bounds { windows_max: 20_000, closed_kept: Bounds::CLOSED_KEPT }));
     let metrics = Metrics::new().unwrap();
     let shown = Shown {
         pipeline: Pipeline::register(&metrics, now()).unwrap(),
@@ -95,7 +112,23 @@ fn a_thousand_boards_of_which_one_reads() {
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
     let options = Options { board_stalled_after: Span::from_secs(3), ..Options::new(listen, None) };
     let server = Server::start(options, shown).unwrap();
+    ten_thousand(&view);
     change(&view, 0);
+    let asked = Instant::now();
+    let mut line = String::new();
+    let mut first = BufReader::new(watch(server.address()));
+    while !line.starts_with("data: ") {
+        line.clear();
+        first.read_line(&mut line).unwrap();
+    }
+    let first_frame = asked.elapsed();
+    // The first ever: nothing is painted while nobody looks.
+    assert!(line.starts_with("data: {\"n\":1,"), "{}", &line[..40]);
+    assert!(line.contains("\"open\":10060,"), "all are counted: {line}");
+    assert!(line.len() < 150 << 10, "and few of them are sent: {} bytes", line.len());
+    assert!(first_frame < Duration::from_secs(1), "{first_frame:?}");
+    drop(first);
+    sleep(Duration::from_millis(500));
     let before = resident();
     let mut silent: Vec<TcpStream> = (1..BOARDS).map(|_| watch(server.address())).collect();
     let mut reading = BufReader::new(watch(server.address()));
@@ -117,6 +150,7 @@ fn a_thousand_boards_of_which_one_reads() {
         }
     }
     let cut_off = silent.iter_mut().map(ended).filter(|ended| *ended).count();
+    println!("10,060 open windows: first frame after {first_frame:?}");
     println!(
         "{cut_off} of {} cut off, {frames} frames, {longest:?}, {} KB",
         BOARDS - 1,

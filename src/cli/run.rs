@@ -78,6 +78,7 @@ pub fn run(args: &Args) -> Result<Outcome, CliError> {
         metrics: Arc::new(metrics),
         health: Arc::default(),
         standings: Arc::default(),
+        suspicions: Arc::default(),
         tokens,
     });
     let stop = Arc::new(AtomicBool::new(false));
@@ -135,7 +136,7 @@ fn serve(shared: &Shared, stop: &Arc<AtomicBool>) -> Result<Option<http::Server>
         profiles: settings.profiles,
         stalled_after: stalled_after(settings.kafka.transaction_timeout),
         clock: clock::Clock::Real(clock::now),
-        suspicions: Arc::default(),
+        suspicions: Arc::clone(&shared.suspicions),
         demo: false,
     };
     let server = http::Server::start(http::Options::new(listen, token), shown)

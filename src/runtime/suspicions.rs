@@ -115,6 +115,20 @@ impl Suspected {
     }
 }
 
+/// A page begins or ends.
+#[derive(Clone, Debug)]
+pub enum Turned {
+    /// It begins.
+    Begins(Suspected),
+    /// It ends.
+    Ends {
+        /// Whose.
+        reviewer: String,
+        /// When.
+        at: Timestamp,
+    },
+}
+
 /// The pages of all reviewers.
 #[derive(Debug, Default)]
 pub struct Suspicions(Mutex<Held>);
@@ -126,8 +140,15 @@ struct Held {
 }
 
 impl Suspicions {
-    /// A page begins.
-    pub fn begins(&self, suspected: Suspected) {
+    /// Takes in that a page begins or ends.
+    pub fn turn(&self, turned: Turned) {
+        match turned {
+            Turned::Begins(suspected) => self.begins(suspected),
+            Turned::Ends { reviewer, at } => self.ends(&reviewer, at),
+        }
+    }
+
+    fn begins(&self, suspected: Suspected) {
         let held = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = held.by_reviewer.contains_key(&suspected.reviewer);
         if !known && held.by_reviewer.len() >= REVIEWERS_MAX {
@@ -137,8 +158,7 @@ impl Suspicions {
         held.by_reviewer.insert(suspected.reviewer.clone(), suspected);
     }
 
-    /// The reviewer's page ends.
-    pub fn ends(&self, reviewer: &str, at: Timestamp) {
+    fn ends(&self, reviewer: &str, at: Timestamp) {
         let held = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(suspected) = held.by_reviewer.get_mut(reviewer) {
             suspected.ended_at = Some(at);
@@ -156,5 +176,49 @@ impl Suspicions {
         let mut all: Vec<Suspected> = held.by_reviewer.values().cloned().collect();
         all.sort_by(|a, b| b.at.cmp(&a.at).then_with(|| a.reviewer.cmp(&b.reviewer)));
         (all, held.not_kept)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(reviewer: &str, second: i64) -> Suspected {
+        let at = Timestamp::from_millis(1_772_452_800_000 + second * 1000);
+        Suspected {
+            reviewer: reviewer.to_owned(),
+            at,
+            ended_at: None,
+            since: at,
+            statistic: 1_200.0,
+            threshold: 1_000.0,
+            signals: Vec::new(),
+            path: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_latest_stands_first_and_one_that_ended_says_when() {
+        let suspicions = Suspicions::default();
+        suspicions.turn(Turned::Begins(page("reviewer-b", 1)));
+        suspicions.turn(Turned::Begins(page("reviewer-a", 2)));
+        let ended = page("", 9).at;
+        suspicions.turn(Turned::Ends { reviewer: "reviewer-b".to_owned(), at: ended });
+        suspicions.turn(Turned::Ends { reviewer: "nobody".to_owned(), at: ended });
+        let (all, not_kept) = suspicions.all();
+        let told: Vec<_> = all.iter().map(|p| (p.reviewer.as_str(), p.ended_at)).collect();
+        assert_eq!(told, [("reviewer-a", None), ("reviewer-b", Some(ended))]);
+        assert_eq!(not_kept, 0);
+    }
+
+    #[test]
+    fn one_too_many_is_counted() {
+        let suspicions = Suspicions::default();
+        for number in 0..=REVIEWERS_MAX as i64 {
+            suspicions.turn(Turned::Begins(page(&format!("reviewer-{number}"), number)));
+        }
+        suspicions.turn(Turned::Begins(page("reviewer-0", 7)));
+        let (all, not_kept) = suspicions.all();
+        assert_eq!((all.len(), not_kept), (REVIEWERS_MAX, 1));
     }
 }

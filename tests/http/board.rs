@@ -51,7 +51,7 @@ impl Board {
 
     /// The next frame in which `found` finds something.
     fn find<T>(&mut self, found: impl Fn(&Value) -> Option<T>) -> T {
-        (0..20).find_map(|_| found(&self.next().1)).expect("in one of twenty frames")
+        (0..20).find_map(|_| found(&self.next().1)).unwrap()
     }
 }
 

@@ -12,7 +12,7 @@ use crate::engine::summary::Flagged;
 use crate::engine::windows::{Window, Windows};
 use crate::report::{Circumstances, People, Record};
 use crate::runtime::kafka::pending::Pending;
-use crate::runtime::suspicions::Suspected;
+use crate::runtime::suspicions::{Suspected, Turned};
 use crate::time::{Span, Timestamp};
 
 /// How often, by the simulated time, it is looked who is on which list.
@@ -40,6 +40,9 @@ impl<'d> Voice<'d> {
                 self.pending.window(window, reached, &self.demo.race);
                 if let Some(reasons) = hollow.filter(|_| news.judged) {
                     self.pending.judged(window, reasons);
+                }
+                if is_final && hollow.is_none() && window.decision.is_some() {
+                    self.pending.unjudged();
                 }
                 self.window(window, hollow, is_final, now);
                 let profile = self.demo.profiles.get(window.key.workflow);
@@ -99,12 +102,13 @@ impl<'d> Voice<'d> {
             Said::Turned { reviewer, at, transition, suspicion, cited } => {
                 self.pending.alert(Alert::RubberStampSuspected, transition);
                 let shown = self.people.show(reviewer).to_owned();
-                let Some(suspicion) = suspicion else {
-                    return self.demo.suspicions.ends(&shown, at);
-                };
-                let config = &self.demo.oversight;
-                let page = Suspected::new(shown, at, config, suspicion, cited);
-                self.demo.suspicions.begins(page);
+                self.demo.suspicions.turn(match suspicion {
+                    Some(suspicion) => {
+                        let config = &self.demo.oversight;
+                        Turned::Begins(Suspected::new(shown, at, config, suspicion, cited))
+                    }
+                    None => Turned::Ends { reviewer: shown, at },
+                });
             }
         }
     }

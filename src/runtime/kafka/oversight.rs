@@ -29,6 +29,7 @@ use crate::engine::windows::ExposureId;
 use crate::formats::{RejectReason, Rejection};
 use crate::metrics::{Metrics, PipelineStage};
 use crate::report::{Finding, Flagged, People, ReviewerAlert, ReviewerFinding, RulesShown};
+use crate::runtime::suspicions::{Suspected, Turned};
 use crate::time::{Span, Timestamp};
 
 /// How often, by the time of the stage, it is looked who is on which list.
@@ -66,6 +67,8 @@ struct Voice {
     metrics: Arc<Metrics>,
     shown: RulesShown,
     pending: Pending,
+    /// Pages that began or ended, for the board once they are committed.
+    turned: Vec<Turned>,
     value: Vec<u8>,
 }
 
@@ -84,6 +87,7 @@ impl Oversight {
                 rules: Arc::clone(rules),
                 metrics: Arc::clone(&shared.metrics),
                 pending: Pending::default(),
+                turned: Vec::new(),
                 value: Vec::new(),
             },
             letters: shared.letters(Self::KIND.as_str()),
@@ -107,6 +111,7 @@ impl WorkerStage for Oversight {
     fn give_up(&mut self, _partition: i32) {
         self.held = None;
         self.shared.metrics.forget_reviewers();
+        self.shared.suspicions.clear();
     }
 
     fn take(
@@ -230,6 +235,9 @@ impl WorkerStage for Oversight {
 
     fn committed(&mut self) {
         self.voice.pending.apply(&self.shared.metrics, &self.shared.pipeline);
+        for turned in self.voice.turned.drain(..) {
+            self.shared.suspicions.turn(turned);
+        }
     }
 }
 
@@ -237,6 +245,7 @@ impl Drop for Oversight {
     fn drop(&mut self) {
         if self.held.is_some() {
             self.shared.metrics.forget_reviewers();
+            self.shared.suspicions.clear();
         }
     }
 }
@@ -247,6 +256,14 @@ impl Voice {
             Said::Judged { review, judgement } => self.judged(review, judgement, outbox),
             Said::Turned { reviewer, at, transition, suspicion, cited } => {
                 self.turned(reviewer, at, transition, outbox)?;
+                let shown = self.people.show(reviewer).to_owned();
+                self.turned.push(match suspicion {
+                    Some(suspicion) => {
+                        let config = self.rules.config();
+                        Turned::Begins(Suspected::new(shown, at, config, suspicion, cited))
+                    }
+                    None => Turned::Ends { reviewer: shown, at },
+                });
                 match suspicion {
                     Some(suspicion) => self.suspected(reviewer, at, suspicion, cited, outbox),
                     None => Ok(()),

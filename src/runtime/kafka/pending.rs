@@ -105,7 +105,7 @@ impl Pending {
     }
 
     /// A decided window is final without a judgement.
-    pub(super) fn unjudged(&mut self) {
+    pub(in crate::runtime) fn unjudged(&mut self) {
         self.unjudged += 1;
     }
 

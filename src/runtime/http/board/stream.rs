@@ -65,12 +65,19 @@ impl Place {
     }
 }
 
-type Latest = watch::Receiver<Option<Arc<Frame>>>;
+/// What streams look at.
+#[derive(Debug, Default)]
+struct Latest {
+    /// None while nobody looks, so that nobody who comes sees what was then.
+    frame: Option<Arc<Frame>>,
+    /// The server ends, and every stream with it.
+    over: bool,
+}
 
-/// Where streams come from.
+/// Where streams come from. Only they receive from it, so that they can be counted.
 #[derive(Clone, Debug)]
 pub(in crate::runtime::http) struct Feed {
-    latest: Latest,
+    latest: Arc<watch::Sender<Latest>>,
     places: Arc<Semaphore>,
 }
 
@@ -81,8 +88,8 @@ impl Feed {
         streams_max: usize,
         stop: watch::Receiver<bool>,
     ) -> Feed {
-        let (sender, latest) = watch::channel(None);
-        tokio::spawn(render(shown, sender, stop));
+        let latest = Arc::new(watch::Sender::new(Latest::default()));
+        tokio::spawn(render(shown, Arc::clone(&latest), stop));
         Feed { latest, places: Arc::new(Semaphore::new(streams_max)) }
     }
 
@@ -90,23 +97,22 @@ impl Feed {
     pub(in crate::runtime::http) fn stream(&self, place: &Arc<Place>) -> Option<Stream> {
         let permit = Arc::clone(&self.places).try_acquire_owned().ok()?;
         place.becomes_stream(permit);
-        let latest = self.latest.clone();
-        Some(Stream { next: Box::pin(next(latest, 0)), place: Arc::clone(place) })
+        let next = Box::pin(next(self.latest.subscribe(), 0));
+        Some(Stream { next, place: Arc::clone(place) })
     }
 }
 
 /// Makes frames as long as anybody looks.
 async fn render(
     shown: Arc<Shown>,
-    sender: watch::Sender<Option<Arc<Frame>>>,
+    latest: Arc<watch::Sender<Latest>>,
     mut stop: watch::Receiver<bool>,
 ) {
     let every = if shown.demo { EVERY_DEMO } else { EVERY };
     let mut painting = Some((Painter::new(), Picture::default()));
     let mut number = 0;
     loop {
-        // One receiver is the feed's own.
-        let watched = sender.receiver_count() > 1;
+        let watched = latest.receiver_count() > 0;
         let rest = if watched { every } else { LOOK_EVERY };
         if watched && let Some((mut painter, before)) = painting.take() {
             number += 1;
@@ -119,7 +125,7 @@ async fn render(
             match painted.await {
                 Ok((painter, picture, frame)) => {
                     painting = Some((painter, picture));
-                    sender.send_replace(Some(Arc::new(frame)));
+                    latest.send_modify(|latest| latest.frame = Some(Arc::new(frame)));
                 }
                 Err(error) => {
                     tracing::error!("the board's picture cannot be made: {error}");
@@ -128,22 +134,33 @@ async fn render(
                     number += 1;
                 }
             }
-        } else if sender.borrow().is_some() {
-            // Whoever comes next must not see what was then.
-            sender.send_replace(None);
+        } else if latest.borrow().frame.is_some() {
+            latest.send_modify(|latest| latest.frame = None);
         }
         tokio::select! {
             biased;
-            _ = stop.changed() => return,
+            _ = stop.changed() => {
+                latest.send_modify(|latest| latest.over = true);
+                return;
+            }
             () = sleep(rest) => {}
         }
     }
 }
 
 /// The next frame after number `has`, as bytes, with what is needed to go on.
-async fn next(mut latest: Latest, has: u64) -> Option<(Latest, u64, Bytes)> {
+async fn next(
+    mut latest: watch::Receiver<Latest>,
+    has: u64,
+) -> Option<(watch::Receiver<Latest>, u64, Bytes)> {
     loop {
-        let frame = latest.borrow_and_update().clone();
+        let frame = {
+            let latest = latest.borrow_and_update();
+            if latest.over {
+                return None;
+            }
+            latest.frame.clone()
+        };
         if let Some(frame) = frame.filter(|frame| frame.number > has) {
             let follows = has > 0 && frame.number == has + 1;
             let bytes = if follows { &frame.change } else { &frame.whole };
@@ -153,7 +170,7 @@ async fn next(mut latest: Latest, has: u64) -> Option<(Latest, u64, Bytes)> {
     }
 }
 
-type Next = dyn Future<Output = Option<(Latest, u64, Bytes)>> + Send;
+type Next = dyn Future<Output = Option<(watch::Receiver<Latest>, u64, Bytes)>> + Send;
 
 /// The body of one stream: server-sent events without end.
 pub(in crate::runtime::http) struct Stream {
