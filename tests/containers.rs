@@ -232,3 +232,35 @@ fn an_alert_about_a_credential_does_not_wait_for_its_group() {
     assert!(interval.parse::<Span>().unwrap() <= Span::from_secs(30), "{interval}");
     assert!(text.matches("send_resolved: true").count() >= 2);
 }
+
+#[test]
+fn grafana_gets_every_dashboard_and_the_producer_every_topic() {
+    let compose = read("docker-compose.yml");
+    let grafana = block(&compose, "  grafana:");
+    let mounts = |what: &str| -> BTreeSet<String> {
+        let mounts = grafana.iter().filter_map(|line| line.strip_prefix("- ./dashboards/"));
+        let mounts = mounts.filter(|mount| mount.split(':').next().unwrap().ends_with(what));
+        mounts.map(str::to_owned).collect()
+    };
+    let provider = read("dashboards/provisioning/dashboards/shutterlag.yml");
+    let path = lines(&provider).find_map(|line| line.strip_prefix("path: ")).unwrap();
+    let mut there = BTreeSet::new();
+    for file in fs::read_dir(root().join("dashboards")).unwrap() {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        if name.ends_with(".json") && !name.contains("lint") {
+            let dashboard: serde_json::Value =
+                serde_json::from_str(&read(&format!("dashboards/{name}"))).unwrap();
+            assert!(dashboard["uid"].as_str().unwrap().starts_with("shutterlag-"), "{name}");
+            there.insert(format!("{name}:{path}/{name}:ro"));
+        }
+    }
+    assert_eq!(mounts(".json"), there);
+    assert_eq!(mounts("/shutterlag.yml").len(), 2, "the data source and the dashboards");
+
+    let producer = block(&compose, "  producer:").join(" ");
+    assert!(producer.contains("\"--produce\", \"kafka:19092\""), "{producer}");
+    let demo = read("src/cli/demo.rs");
+    let created = compose.split_once("for topic in ").unwrap().1.split(';').next().unwrap();
+    let topics = created.trim().replace(' ', ",");
+    assert!(demo.contains(&format!("default_value = \"{topics}\"")), "{topics}");
+}

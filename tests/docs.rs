@@ -157,6 +157,21 @@ fn every_file_and_field_of_the_ledger_is_documented() {
     assert_eq!(names(section(&ledger, "summary.json"), "field"), general, "summary.json");
 }
 
+#[test]
+fn every_section_of_the_report_is_documented() {
+    let directory = run();
+    let output = Command::new(env!("CARGO_BIN_EXE_shutterlag"))
+        .args(["report", "out", "--format", "json"])
+        .current_dir(directory.path())
+        .env("SHUTTERLAG_IDENTITY_KEY", "a key for tests only")
+        .output()
+        .unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let written: BTreeSet<String> = report.as_object().unwrap().keys().cloned().collect();
+    let documented = names(&page("docs/report.md"), "section of the JSON form");
+    assert_eq!(documented, written);
+}
+
 /// The metrics of a text exposition: name to type and labels.
 fn exposed(text: &str) -> BTreeMap<String, (String, BTreeSet<String>)> {
     let mut written: BTreeMap<String, (String, BTreeSet<String>)> = BTreeMap::new();

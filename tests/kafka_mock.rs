@@ -167,6 +167,7 @@ fn run(way: [&str; 2], windows: usize) {
         metrics: Arc::new(metrics),
         health: Arc::default(),
         standings: Arc::default(),
+        suspicions: Arc::default(),
         tokens: Tokens::default(),
     });
     let stop = Arc::new(AtomicBool::new(false));

@@ -1,10 +1,13 @@
 //! Arguments → one command. Each command has a file.
 
 pub mod check;
+pub mod demo;
 pub mod explain;
 mod identity;
 pub mod replay;
+pub mod report;
 pub mod run;
+mod signals;
 pub mod simulate;
 
 use std::fmt;
@@ -28,12 +31,17 @@ pub struct Cli {
 enum Command {
     /// Read files of events and tell what became of each leaked credential.
     Replay(Box<replay::Args>),
+    /// Show the whole idea moving: a made-up organisation, live, in the browser.
+    Demo(demo::Args),
     /// Measure live: read topics, hold windows, raise alerts, until told to stop.
     Run(run::Args),
     /// Check the configuration of a live run, and print what is in force.
     Check(check::Args),
     /// Recompute one finding of a ledger and show the arithmetic.
     Explain(explain::Args),
+    /// Tell from a ledger whether the human control was effective: a report for
+    /// governance, as HTML, Markdown, JSON or CSV.
+    Report(Box<report::Args>),
     /// Write the events of a made-up organisation whose truth is known.
     Simulate(Box<simulate::SimulateArgs>),
 }
@@ -105,9 +113,11 @@ fn tell(message: &str) {
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Replay(args) => replay::run(*args),
+        Command::Demo(args) => demo::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Simulate(args) => {
             simulate::run(&args).map(|_| Outcome::Fine).map_err(CliError::from)
         }

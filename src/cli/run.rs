@@ -1,13 +1,12 @@
 //! `shutterlag run`: topics in, topics out, until it is told to stop.
 
-use std::io::{self, IsTerminal};
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
-
 use super::identity::{self, Keyed};
+use super::signals::Signals;
 use super::{CliError, Outcome, check, tell};
 use crate::metrics::{Metrics, Notify, Pipeline};
 use crate::runtime::http::{self, Token};
@@ -79,6 +78,7 @@ pub fn run(args: &Args) -> Result<Outcome, CliError> {
         metrics: Arc::new(metrics),
         health: Arc::default(),
         standings: Arc::default(),
+        suspicions: Arc::default(),
         tokens,
     });
     let stop = Arc::new(AtomicBool::new(false));
@@ -133,8 +133,11 @@ fn serve(shared: &Shared, stop: &Arc<AtomicBool>) -> Result<Option<http::Server>
         view: Arc::clone(&view),
         standings: Arc::clone(&shared.standings),
         race: settings.race.clone(),
+        profiles: settings.profiles,
         stalled_after: stalled_after(settings.kafka.transaction_timeout),
-        now: clock::now,
+        clock: clock::Clock::Real(clock::now),
+        suspicions: Arc::clone(&shared.suspicions),
+        demo: false,
     };
     let server = http::Server::start(http::Options::new(listen, token), shown)
         .map_err(|error| failed(&error))?;
@@ -171,42 +174,4 @@ fn notify(shared: &Shared, stop: &Arc<AtomicBool>) -> Result<(), CliError> {
         stop: Arc::clone(stop),
     })
     .map_err(|error| failed(&error))
-}
-
-/// What asks the process to end. From the moment it exists, nothing else ends it:
-/// without it a signal kills, or as the first process of a container does nothing.
-struct Signals {
-    runtime: tokio::runtime::Runtime,
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Signals> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (terminate, interrupt) = {
-            let _entered = runtime.enter();
-            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
-        };
-        Ok(Signals { runtime, terminate, interrupt })
-    }
-
-    /// Returns when the process is asked to end, and then `true`, or when `done`.
-    fn wait(&mut self, done: impl Fn() -> bool) -> bool {
-        let Signals { runtime, terminate, interrupt } = self;
-        runtime.block_on(async {
-            let mut look = tokio::time::interval(std::time::Duration::from_millis(50));
-            loop {
-                tokio::select! {
-                    _ = terminate.recv() => return true,
-                    _ = interrupt.recv() => return true,
-                    _ = look.tick() => {
-                        if done() {
-                            return false;
-                        }
-                    }
-                }
-            }
-        })
-    }
 }

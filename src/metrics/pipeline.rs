@@ -70,6 +70,7 @@ pub struct Pipeline {
     restored: IntCounter,
     state_credentials: IntGaugeVec,
     state_bytes: IntGaugeVec,
+    unjudged: IntCounter,
     dead_letters: IntCounterVec,
     rebalances: IntCounterVec,
     clock_jumps: IntCounterVec,
@@ -138,6 +139,10 @@ impl Pipeline {
             restored: plain("restored_credentials_total", "Credentials restored")?,
             state_credentials: gauge("state_credentials", "Credentials held", &["partition"])?,
             state_bytes: gauge("state_bytes", "Bytes held of credentials", &["partition"])?,
+            unjudged: plain(
+                "reviews_unjudged_total",
+                "Decided windows that became final without a judgement",
+            )?,
             dead_letters: counter("dead_letters_total", "Dead letters written", &["reason"])?,
             rebalances: counter("rebalances_total", "Changes of assignment", &["stage"])?,
             clock_jumps: counter(
@@ -203,6 +208,11 @@ impl Pipeline {
             // It is not there unless a state was told: nothing to forget then.
             drop(gauge.remove_label_values(&[&partition]));
         }
+    }
+
+    /// Decided windows became final without a judgement.
+    pub fn unjudged(&self, count: u64) {
+        self.unjudged.inc_by(count);
     }
 
     /// Dead letters were written; `reason` is one of the program's own words.

@@ -116,6 +116,52 @@ pub fn uptime() -> Span {
     Span::from_millis(i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX))
 }
 
+/// Where the present comes from.
+#[derive(Clone, Copy, Debug)]
+pub enum Clock {
+    /// This machine's clock, or in tests whatever stands in for it.
+    Real(fn() -> Timestamp),
+    /// A clock that was set and runs at a speed of its own.
+    Paced(Pace),
+}
+
+/// A clock that was set to `start` and has run `speed` times as fast since.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// What it was set to.
+    pub start: Timestamp,
+    /// When it was, by [`uptime`].
+    pub began: Span,
+    /// Its seconds in one second.
+    pub speed: f64,
+}
+
+impl Clock {
+    /// A clock set to `start` now, running `speed` times as fast as time does.
+    pub fn paced(start: Timestamp, speed: f64) -> Clock {
+        Clock::Paced(Pace { start, began: uptime(), speed })
+    }
+
+    /// The present.
+    pub fn now(&self) -> Timestamp {
+        match self {
+            Clock::Real(now) => now(),
+            Clock::Paced(pace) => {
+                let elapsed_ms = (uptime().as_millis() - pace.began.as_millis()) as f64;
+                pace.start + Span::from_millis((elapsed_ms * pace.speed) as i64)
+            }
+        }
+    }
+
+    /// Its seconds in one second.
+    pub fn speed(&self) -> f64 {
+        match self {
+            Clock::Real(_) => 1.0,
+            Clock::Paced(pace) => pace.speed,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -126,6 +126,7 @@ tables! {
         paging_decisions: Whole,
         false_discovery_percent: Whole,
         seeded_only: bool,
+        reviewers: Whole,
         small_group: Whole,
         aliases: BTreeMap<String, String>,
     }

@@ -31,6 +31,7 @@ mod outcome;
 mod people;
 mod review;
 mod reviewer;
+mod story;
 mod truth;
 mod write;
 
@@ -44,6 +45,7 @@ pub use delivery::{Delivered, Way};
 pub use garbage::Fault;
 pub use options::{Extent, OptionError, Options};
 pub use reviewer::{Behaviour, DRIFT_LENGTH, Habits, Tally};
+pub use story::story;
 pub use truth::{
     Delivered as DeliveredCounts, Generated as GeneratedCounts, ReviewerTruth, Summary, WindowTruth,
 };

@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use shutterlag::config::Profiles;
 use shutterlag::engine::attacker::Race;
 use shutterlag::event::Kind;
 use shutterlag::metrics::{Metrics, Pipeline, PipelineStage, Source};
+use shutterlag::runtime::clock::Clock;
 use shutterlag::runtime::health::{Health, Restoring};
 use shutterlag::runtime::http::{Options, Server, Shown, Token};
 use shutterlag::runtime::view::{Applied, Bounds, View};
@@ -57,8 +59,11 @@ pub(crate) fn shown(windows_max: usize) -> Shown {
         view: Arc::new(View::new(Bounds { windows_max, closed_kept: Bounds::CLOSED_KEPT })),
         standings: Arc::default(),
         race: Race::default(),
+        profiles: Profiles::default(),
         stalled_after: Span::from_secs(60),
-        now,
+        clock: Clock::Real(now),
+        suspicions: Arc::default(),
+        demo: false,
     }
 }
 

@@ -6,6 +6,7 @@
     reason = "how long a client waits is what some tests are about"
 )]
 
+mod board;
 mod client;
 mod hostile;
 mod made;

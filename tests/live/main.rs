@@ -25,6 +25,7 @@ mod program;
 mod recovery;
 #[path = "../replay/mod.rs"]
 mod replay;
+mod report;
 mod scenarios;
 mod scratch;
 mod tokens;

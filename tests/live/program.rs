@@ -125,6 +125,11 @@ impl Config {
         config
     }
 
+    /// The file that says all this.
+    pub(crate) fn text(&self) -> String {
+        toml::to_string(&self.table).unwrap()
+    }
+
     /// The name of one of its topics.
     pub(crate) fn topic(&self, what: &str) -> String {
         format!("{}.{what}", self.prefix)

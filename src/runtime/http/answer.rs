@@ -29,6 +29,7 @@ pub(super) enum Problem {
     NotFound(&'static str),
     Method,
     Timeout,
+    TooManyBoards,
     Internal,
 }
 
@@ -53,6 +54,7 @@ impl Problem {
             Problem::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
             Problem::Method => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Problem::Timeout => (StatusCode::SERVICE_UNAVAILABLE, "timeout"),
+            Problem::TooManyBoards => (StatusCode::SERVICE_UNAVAILABLE, "too_many_boards"),
             Problem::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
     }
@@ -66,6 +68,7 @@ impl Problem {
             Problem::NotFound(what) => what,
             Problem::Method => "only GET and HEAD",
             Problem::Timeout => "the answer took too long to make; ask for less, or again",
+            Problem::TooManyBoards => "as many boards as allowed are watching; close one",
             Problem::Internal => "the answer could not be made; see the log",
         }
     }

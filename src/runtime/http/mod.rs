@@ -1,4 +1,4 @@
-//! The HTTP server: metrics, health and the read view as JSON.
+//! The HTTP server: metrics, health, the read view as JSON, and the live board.
 //!
 //! Invariants: it reads and never changes anything; it runs on one thread of its
 //! own and keeps no worker waiting; every answer, connection, wait and shutdown has
@@ -6,6 +6,7 @@
 //! says of an error is JSON with a code.
 
 mod answer;
+mod board;
 mod guard;
 mod query;
 mod routes;
@@ -23,12 +24,15 @@ use tokio::sync::watch;
 
 pub use guard::{Token, TokenError};
 
+use crate::config::Profiles;
 use crate::engine::attacker::Race;
 use crate::metrics::{Metrics, Pipeline};
+use crate::runtime::clock::Clock;
 use crate::runtime::health::Health;
 use crate::runtime::standings::PartitionStandings;
+use crate::runtime::suspicions::Suspicions;
 use crate::runtime::view::View;
-use crate::time::{Span, Timestamp};
+use crate::time::Span;
 
 /// How the server listens, and what it bears.
 #[derive(Clone, Debug)]
@@ -39,6 +43,12 @@ pub struct Options {
     pub token: Option<Token>,
     /// Connections at a time; further ones wait to be accepted.
     pub connections_max: usize,
+    /// Boards that watch at a time; they take none of the connections above.
+    pub boards_max: usize,
+    /// How long a board may watch before it has to ask again.
+    pub board_within: Duration,
+    /// How long a board may take in nothing before it is cut off.
+    pub board_stalled_after: Span,
     /// How long a client may take to send a request's head, or stay silent between two.
     pub head_within: Duration,
     /// How long making an answer may take.
@@ -56,6 +66,9 @@ impl Options {
             listen,
             token,
             connections_max: 64,
+            boards_max: 1_024,
+            board_within: Duration::from_secs(30 * 60),
+            board_stalled_after: Span::from_secs(20),
             head_within: Duration::from_secs(10),
             answer_within: Duration::from_secs(10),
             connection_within: Duration::from_secs(120),
@@ -79,10 +92,16 @@ pub struct Shown {
     pub standings: Arc<PartitionStandings>,
     /// The attackers' curves.
     pub race: Race,
+    /// The deadlines of workflows.
+    pub profiles: Profiles,
     /// How long a worker may go without progress.
     pub stalled_after: Span,
     /// The time.
-    pub now: fn() -> Timestamp,
+    pub clock: Clock,
+    /// Reviewers whose page is on.
+    pub suspicions: Arc<Suspicions>,
+    /// Whether all of it is made up, which the board then says.
+    pub demo: bool,
 }
 
 /// Why the server did not start.

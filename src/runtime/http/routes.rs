@@ -6,19 +6,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tracing::{debug, error};
 
 use super::answer::{Problem, SECURITY_HEADERS, json};
+use super::board::{self, Feed, Place};
 use super::query::{Parameters, cursor, place_cursor};
 use super::{Options, Shown, Token, guard, status};
 use crate::engine::attacker::AttackerFirst;
@@ -34,19 +36,23 @@ struct Server {
     shown: Arc<Shown>,
     token: Option<Token>,
     answer_within: Duration,
+    boards: Feed,
     /// Held by whoever looks at all windows.
     thorough: Arc<Semaphore>,
 }
 
 /// All routes, with what holds for each of them.
-pub(super) fn router(options: &Options, shown: Shown) -> Router {
+pub(super) fn router(options: &Options, shown: Shown, stop: watch::Receiver<bool>) -> Router {
+    let shown = Arc::new(shown);
     let server = Server {
-        shown: Arc::new(shown),
+        boards: Feed::start(Arc::clone(&shown), options.boards_max, stop),
+        shown,
         token: options.token.clone(),
         answer_within: options.answer_within,
         thorough: Arc::new(Semaphore::new(1)),
     };
-    Router::new()
+    let page = board::paths().fold(Router::new(), |page, path| page.route(path, get(page_file)));
+    page.route("/api/v1/board", get(watch_board))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
@@ -69,7 +75,10 @@ async fn around(State(server): State<Server>, request: Request, next: Next) -> R
         let answer = tokio::time::timeout(server.answer_within, next.run(request)).await;
         answer.unwrap_or_else(|_| Problem::Timeout.into_response())
     };
-    response.headers_mut().extend(SECURITY_HEADERS);
+    for (name, value) in SECURITY_HEADERS {
+        // The page has a policy of its own.
+        response.headers_mut().entry(name).or_insert(value);
+    }
     debug!(%method, path, status = response.status().as_u16(), "answered");
     response
 }
@@ -78,7 +87,10 @@ fn admitted(server: &Server, request: &Request) -> Result<(), Problem> {
     if request.uri().path() == "/healthz" {
         return Ok(());
     }
+    // The page holds no figure: it asks for the token itself.
+    let page = board::paths().any(|path| path == request.uri().path());
     match &server.token {
+        Some(_) if page => Ok(()),
         Some(token) if token.is_borne(request.headers()) => Ok(()),
         Some(_) => Err(Problem::Unauthorized),
         None if guard::names_an_address(request.uri(), request.headers()) => Ok(()),
@@ -127,9 +139,26 @@ async fn readyz(State(server): State<Server>) -> Response {
     json(if ready.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &ready)
 }
 
+async fn page_file(uri: Uri) -> Result<Response, Problem> {
+    board::file(uri.path()).ok_or(Problem::NotFound("there is nothing at this path"))
+}
+
+/// What the board shows, as server-sent events.
+async fn watch_board(
+    State(server): State<Server>,
+    place: Option<Extension<Arc<Place>>>,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    Parameters::read(&uri, &[])?;
+    let Extension(place) = place.ok_or(Problem::Internal)?;
+    let stream = server.boards.stream(&place).ok_or(Problem::TooManyBoards)?;
+    let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CONNECTION, "close")];
+    Ok((headers, Body::new(stream)).into_response())
+}
+
 async fn metrics(State(server): State<Server>) -> Result<Response, Problem> {
     let exposition = |shown: &Shown| {
-        shown.metrics.standings(&shown.standings.totals(), (shown.now)());
+        shown.metrics.standings(&shown.standings.totals(), shown.clock.now());
         shown.pipeline.view(&shown.view.metrics());
         let (forward, back) = clock::jumps();
         shown.pipeline.clock_jumps(forward, back);
@@ -185,7 +214,7 @@ async fn windows(State(server): State<Server>, uri: Uri) -> Result<Response, Pro
     };
     let (after, limit) = (parameters.after_place()?, parameters.limit()?);
     let answer = move |shown: &Shown| {
-        let (as_of, view) = ((shown.now)(), shown.view.status());
+        let (as_of, view) = (shown.clock.now(), shown.view.status());
         let page = shown.view.page(&filter, after, limit);
         let windows = page.rows.iter().map(|row| Shot::of(row, shown, as_of)).collect();
         let next = page.next.as_ref().map(place_cursor);
@@ -209,7 +238,7 @@ async fn window(
     let Path(exposure_id) = path.map_err(|_| Problem::Path)?;
     Parameters::read(&uri, &[])?;
     let shown = &server.shown;
-    let (as_of, view) = ((shown.now)(), shown.view.status());
+    let (as_of, view) = (shown.clock.now(), shown.view.status());
     let missing = "the view has no window of this name: it is not there, not yet read, or closed \
                    for longer than the view keeps it";
     let row = shown.view.get(&exposure_id).ok_or(Problem::NotFound(missing))?;
@@ -229,7 +258,7 @@ struct SummaryAnswer {
 async fn summary(State(server): State<Server>, uri: Uri) -> Result<Response, Problem> {
     let workflow = workflow(&Parameters::read(&uri, &["workflow"])?)?;
     let answer = move |shown: &Shown| {
-        let (as_of, view) = ((shown.now)(), shown.view.status());
+        let (as_of, view) = (shown.clock.now(), shown.view.status());
         let summary = shown.view.summary(&shown.race, workflow, as_of);
         let (period, older, figures) = (summary.period, summary.older, summary.figures);
         json(StatusCode::OK, &SummaryAnswer { as_of, view, period, older, figures })
@@ -259,7 +288,7 @@ async fn reviewers(State(server): State<Server>, uri: Uri) -> Result<Response, P
     let workflow = workflow(&parameters)?;
     let (after, limit) = (parameters.after()?, parameters.limit()?);
     let answer = move |shown: &Shown| {
-        let (as_of, view) = ((shown.now)(), shown.view.status());
+        let (as_of, view) = (shown.clock.now(), shown.view.status());
         let all = shown.view.reviewers(workflow, as_of);
         let rest = all.reviewers.iter().filter(|(name, _)| after.as_ref() < Some(*name));
         let mut rest = rest.map(|(name, figures)| Named { reviewer: name, figures });

@@ -34,8 +34,20 @@ pub(super) struct Ready {
     view: Status,
 }
 
+impl Ready {
+    /// What it waits for.
+    pub(super) fn missing(&self) -> &[String] {
+        &self.missing
+    }
+
+    /// How many workers there are.
+    pub(super) fn workers(&self) -> usize {
+        self.workers.len()
+    }
+}
+
 pub(super) fn alive(shown: &Shown) -> Alive {
-    let workers = shown.health.report((shown.now)(), shown.stalled_after);
+    let workers = shown.health.report(shown.clock.now(), shown.stalled_after);
     let failing: Vec<_> = workers
         .iter()
         .filter(|worker| !worker.alive())
@@ -49,7 +61,7 @@ pub(super) fn alive(shown: &Shown) -> Alive {
 }
 
 pub(super) fn ready(shown: &Shown) -> Ready {
-    let as_of = (shown.now)();
+    let as_of = shown.clock.now();
     let workers = shown.health.report(as_of, shown.stalled_after);
     let view = shown.view.status();
     let mut missing = Vec::new();

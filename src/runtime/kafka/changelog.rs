@@ -3,6 +3,7 @@
 //! Of the windows': the workflow's word, a slash, the credential; the values are
 //! the engine's checkpoints as they are. Of oversight's: what it is, a slash, whose.
 
+use crate::engine::oversight::List;
 use crate::engine::windows::Key;
 use crate::event::Workflow;
 
@@ -29,7 +30,7 @@ pub(super) enum Part {
     Review,
     /// The acts of a period.
     Period,
-    /// Who is on which list.
+    /// That a reviewer is on a list; the value says nothing more.
     Listed,
 }
 
@@ -56,6 +57,18 @@ impl Part {
     }
 }
 
+/// The key under which it stands that a reviewer is on a list.
+pub(super) fn listed_key(reviewer: &str, list: List) -> Vec<u8> {
+    Part::Listed.key(format_args!("{list}/{reviewer}"))
+}
+
+/// Reads it back; `None` for any other bytes.
+pub(super) fn read_listed(key: &[u8]) -> Option<(String, List)> {
+    let name = std::str::from_utf8(key).ok()?.strip_prefix(Part::Listed.word())?;
+    let (list, reviewer) = name.split_once('/')?;
+    Some((reviewer.to_owned(), List::parse(list)?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,5 +92,9 @@ mod tests {
             assert_eq!(Part::of(&part.key("a/b")), Some(part));
         }
         assert_eq!(Part::of(b"reviewers"), None);
+        let key = listed_key("a/b", List::Dwell);
+        assert_eq!(Part::of(&key), Some(Part::Listed));
+        assert_eq!(read_listed(&key), Some(("a/b".to_owned(), List::Dwell)));
+        assert_eq!(read_listed(b"listed/nothing/a"), None);
     }
 }

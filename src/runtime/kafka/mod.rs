@@ -23,13 +23,14 @@ pub mod client;
 mod consumer;
 mod decode;
 mod error;
+pub mod feed;
 mod inputs;
 mod intake;
 mod letters;
 mod logs;
 mod oauth;
 mod oversight;
-mod pending;
+pub(in crate::runtime) mod pending;
 mod probe;
 mod producer;
 mod raw;
@@ -55,6 +56,7 @@ use crate::metrics::{Metrics, Pipeline};
 use crate::report::People;
 use crate::runtime::health::Health;
 use crate::runtime::standings::PartitionStandings;
+use crate::runtime::suspicions::Suspicions;
 use crate::settings::{PeopleShown, Settings};
 
 /// What all workers share.
@@ -72,6 +74,8 @@ pub struct Shared {
     pub health: Arc<Health>,
     /// The windows that wait.
     pub standings: Arc<PartitionStandings>,
+    /// Reviewers whose page is on, as far as this process judges.
+    pub suspicions: Arc<Suspicions>,
     /// What clients log in with where brokers ask for tokens.
     pub tokens: Tokens,
 }

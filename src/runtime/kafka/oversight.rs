@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::Shared;
 use super::announce::announce;
-use super::changelog::Part;
+use super::changelog::{Part, listed_key};
 use super::error::Fault;
 use super::letters::{Letters, json};
 use super::pending::Pending;
@@ -22,13 +22,14 @@ use super::state::{Listed, Overseeing, State};
 use super::worker::Stage as WorkerStage;
 use crate::engine::alerts::{Alert, Transition};
 use crate::engine::oversight::{
-    Change, Flags, HollowReason, Judgement, Receipt, Review, Rules, Said, Suspicion,
+    Change, Flags, HollowReason, Judgement, List, Receipt, Review, Rules, Said, Suspicion,
 };
 use crate::engine::summary::Flagged as FlaggedCounts;
 use crate::engine::windows::ExposureId;
 use crate::formats::{RejectReason, Rejection};
 use crate::metrics::{Metrics, PipelineStage};
 use crate::report::{Finding, Flagged, People, ReviewerAlert, ReviewerFinding, RulesShown};
+use crate::runtime::suspicions::{Suspected, Turned};
 use crate::time::{Span, Timestamp};
 
 /// How often, by the time of the stage, it is looked who is on which list.
@@ -66,6 +67,8 @@ struct Voice {
     metrics: Arc<Metrics>,
     shown: RulesShown,
     pending: Pending,
+    /// Pages that began or ended, for the board once they are committed.
+    turned: Vec<Turned>,
     value: Vec<u8>,
 }
 
@@ -84,6 +87,7 @@ impl Oversight {
                 rules: Arc::clone(rules),
                 metrics: Arc::clone(&shared.metrics),
                 pending: Pending::default(),
+                turned: Vec::new(),
                 value: Vec::new(),
             },
             letters: shared.letters(Self::KIND.as_str()),
@@ -107,6 +111,7 @@ impl WorkerStage for Oversight {
     fn give_up(&mut self, _partition: i32) {
         self.held = None;
         self.shared.metrics.forget_reviewers();
+        self.shared.suspicions.clear();
     }
 
     fn take(
@@ -118,11 +123,25 @@ impl WorkerStage for Oversight {
         let Some(held) = &mut self.held else { return Ok(None) };
         let value = record.payload().unwrap_or_default();
         match serde_json::from_slice(value) {
-            Ok(Handed::Review(review)) => {
+            Ok(Handed::Review { review, answered }) => {
                 let key = Part::Review.key(review.exposure_id());
-                if held.overseeing.stage.handle(review) == Receipt::Held {
-                    let time = held.time;
-                    send(outbox, &self.changelog, &key, Some(value), stamp(time))?;
+                let answer = Judged::new(&review, None);
+                json(&mut self.voice.value, &answer)?;
+                let credential_id = review.credential_id.as_bytes().to_vec();
+                let receipt = held.overseeing.stage.handle(review);
+                if matches!(receipt, Receipt::Held | Receipt::Learning) {
+                    send(outbox, &self.changelog, &key, Some(value), stamp(held.time))?;
+                }
+                if receipt == Receipt::Refused {
+                    let why = "more reviewers than [oversight] reviewers allows";
+                    let rejection = Rejection::new(RejectReason::BeyondBound, why);
+                    self.voice.pending.rejected(rejection.reason);
+                    self.letters.record(outbox, record, &rejection, None)?;
+                }
+                // Its window waits to be told.
+                if receipt != Receipt::Held && !answered {
+                    let answer = Some(self.voice.value.as_slice());
+                    send(outbox, &self.voice.events, &credential_id, answer, None)?;
                 }
             }
             Ok(Handed::Void(exposure)) => {
@@ -175,13 +194,18 @@ impl WorkerStage for Oversight {
             (held.news, held.looked_at) = (false, Some(now));
             let Overseeing { stage, listed, .. } = &mut held.overseeing;
             let now_listed = self.voice.lists(stage, listed, now, outbox)?;
-            if *listed != now_listed {
-                json(&mut self.voice.value, &now_listed)?;
-                let key = Part::Listed.key("all");
-                let value = Some(self.voice.value.as_slice());
+            for changed in listed.symmetric_difference(&now_listed) {
+                let (reviewer, list) = changed;
+                let value = now_listed.contains(changed).then_some(&b"{}"[..]);
+                let key = listed_key(reviewer, *list);
                 send(outbox, &self.changelog, &key, value, stamp(Some(now)))?;
-                *listed = now_listed;
+                if value.is_none() {
+                    // Present evidence counts: whoever was flagged once and is not now is not.
+                    let key = self.voice.flagged_key(reviewer, *list);
+                    send(outbox, &self.voice.findings, key.as_bytes(), None, None)?;
+                }
             }
+            *listed = now_listed;
         }
         Ok(())
     }
@@ -211,6 +235,9 @@ impl WorkerStage for Oversight {
 
     fn committed(&mut self) {
         self.voice.pending.apply(&self.shared.metrics, &self.shared.pipeline);
+        for turned in self.voice.turned.drain(..) {
+            self.shared.suspicions.turn(turned);
+        }
     }
 }
 
@@ -218,6 +245,7 @@ impl Drop for Oversight {
     fn drop(&mut self) {
         if self.held.is_some() {
             self.shared.metrics.forget_reviewers();
+            self.shared.suspicions.clear();
         }
     }
 }
@@ -228,6 +256,14 @@ impl Voice {
             Said::Judged { review, judgement } => self.judged(review, judgement, outbox),
             Said::Turned { reviewer, at, transition, suspicion, cited } => {
                 self.turned(reviewer, at, transition, outbox)?;
+                let shown = self.people.show(reviewer).to_owned();
+                self.turned.push(match suspicion {
+                    Some(suspicion) => {
+                        let config = self.rules.config();
+                        Turned::Begins(Suspected::new(shown, at, config, suspicion, cited))
+                    }
+                    None => Turned::Ends { reviewer: shown, at },
+                });
                 match suspicion {
                     Some(suspicion) => self.suspected(reviewer, at, suspicion, cited, outbox),
                     None => Ok(()),
@@ -242,7 +278,7 @@ impl Voice {
         judgement: &Judgement,
         outbox: &mut Outbox,
     ) -> Result<(), Fault> {
-        json(&mut self.value, &Judged::new(review, judgement))?;
+        json(&mut self.value, &Judged::new(review, Some(judgement)))?;
         let key = review.credential_id.as_bytes();
         send(outbox, &self.events, key, Some(&self.value), None)?;
         for reason in judgement.reasons.iter() {
@@ -286,6 +322,10 @@ impl Voice {
         send(outbox, &self.findings, key.as_bytes(), Some(&self.value), None)
     }
 
+    fn flagged_key(&mut self, reviewer: &str, list: List) -> String {
+        format!("{}/{}/{list}", ReviewerFinding::FLAGGED, self.keys.show(reviewer))
+    }
+
     /// Looks who is on which list now, and tells who was not before.
     fn lists(
         &mut self,
@@ -309,7 +349,7 @@ impl Voice {
                     let shown = self.people.show(reviewer);
                     let found = ReviewerFinding::flagged(shown, now, flagged, path, &self.shown);
                     json(&mut self.value, &found)?;
-                    let key = format!("{}/{}/{list}", found.name(), self.keys.show(reviewer));
+                    let key = self.flagged_key(reviewer, list);
                     send(outbox, &self.findings, key.as_bytes(), Some(&self.value), None)?;
                 }
                 listed.insert(on);

@@ -17,7 +17,7 @@ const SOURCES_MAX: usize = 64;
 
 /// Figures of one transaction.
 #[derive(Debug, Default)]
-pub(super) struct Pending {
+pub(in crate::runtime) struct Pending {
     sources: Vec<(Option<String>, [u64; Kind::ALL.len()])>,
     other_sources: [u64; Kind::ALL.len()],
     rejected: Vec<(RejectReason, u64)>,
@@ -30,12 +30,13 @@ pub(super) struct Pending {
     seeded: [u64; 2],
     alerts: Vec<(Alert, Transition)>,
     judged: Vec<(Workflow, Option<Band>, HollowReasons)>,
+    unjudged: u64,
     observers: StageObservers,
 }
 
 impl Pending {
     /// An event was taken in.
-    pub(super) fn event(&mut self, event: &Event<'_>) {
+    pub(in crate::runtime) fn event(&mut self, event: &Event<'_>) {
         let source = event.source.as_deref();
         // Few sources: a walk over them beats a map.
         let known = self.sources.iter().position(|(name, _)| name.as_deref() == source);
@@ -52,7 +53,7 @@ impl Pending {
     }
 
     /// A record or an event was refused.
-    pub(super) fn rejected(&mut self, reason: RejectReason) {
+    pub(in crate::runtime) fn rejected(&mut self, reason: RejectReason) {
         if reason == RejectReason::Late {
             self.late += 1;
             return;
@@ -64,12 +65,17 @@ impl Pending {
     }
 
     /// The engine's counts have moved.
-    pub(super) fn counts(&mut self, before: Counts, after: Counts) {
+    pub(in crate::runtime) fn counts(&mut self, before: Counts, after: Counts) {
         self.duplicate += after.duplicate - before.duplicate;
     }
 
     /// A window has reached milestones.
-    pub(super) fn window(&mut self, window: &Window<'_>, reached: Milestones, race: &Race) {
+    pub(in crate::runtime) fn window(
+        &mut self,
+        window: &Window<'_>,
+        reached: Milestones,
+        race: &Race,
+    ) {
         if reached == Milestones::default() {
             return;
         }
@@ -94,17 +100,22 @@ impl Pending {
     }
 
     /// A window's decision was judged.
-    pub(super) fn judged(&mut self, window: &Window<'_>, reasons: HollowReasons) {
+    pub(in crate::runtime) fn judged(&mut self, window: &Window<'_>, reasons: HollowReasons) {
         self.judged.push((window.key.workflow, window.band(), reasons));
     }
 
+    /// A decided window is final without a judgement.
+    pub(in crate::runtime) fn unjudged(&mut self) {
+        self.unjudged += 1;
+    }
+
     /// An alert began or ended.
-    pub(super) fn alert(&mut self, alert: Alert, transition: Transition) {
+    pub(in crate::runtime) fn alert(&mut self, alert: Alert, transition: Transition) {
         self.alerts.push((alert, transition));
     }
 
     /// It is committed: the counters move.
-    pub(super) fn apply(&mut self, metrics: &Metrics, pipeline: &Pipeline) {
+    pub(in crate::runtime) fn apply(&mut self, metrics: &Metrics, pipeline: &Pipeline) {
         // What has been found in the registry stays found.
         let observers = std::mem::take(&mut self.observers);
         let done = std::mem::replace(self, Pending { observers, ..Pending::default() });
@@ -134,6 +145,7 @@ impl Pending {
         for (workflow, band, reasons) in done.judged {
             metrics.judged(workflow, band, reasons);
         }
+        pipeline.unjudged(done.unjudged);
         for (alert, transition) in done.alerts {
             metrics.alert(alert, transition);
             if (alert, transition) == (Alert::AiActedFirst, Transition::Firing) {

@@ -94,6 +94,14 @@ impl State {
         }
     }
 
+    /// Credentials held.
+    pub(super) fn credentials(&self) -> usize {
+        match self {
+            State::Windows(windows) => windows.credentials(),
+            State::Oversight(_) => 0,
+        }
+    }
+
     /// Takes in one record of the changelog; one without a value takes back what
     /// was there before under its key.
     pub(super) fn take(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), Refusal> {
@@ -136,8 +144,12 @@ impl Overseeing {
                 let counts = serde_json::from_slice::<PeerCounts>(counts);
                 self.stage.count(&counts.map_err(|_| Refusal::Damaged)?);
             }
-            (changelog::Part::Listed, Some(listed)) => {
-                self.listed = serde_json::from_slice(listed).map_err(|_| Refusal::Damaged)?;
+            (changelog::Part::Listed, value) => {
+                let listed = changelog::read_listed(key).ok_or(Refusal::Foreign)?;
+                match value {
+                    Some(_) => self.listed.insert(listed),
+                    None => self.listed.remove(&listed),
+                };
             }
             // Nothing of these is ever taken back.
             (_, None) => return Err(Refusal::Damaged),
@@ -148,7 +160,7 @@ impl Overseeing {
     /// Hands in the reviews that wait, once all else is there.
     pub(super) fn go_on(&mut self) {
         for review in std::mem::take(&mut self.waiting).values() {
-            if let Ok(Handed::Review(review)) = serde_json::from_slice(review) {
+            if let Ok(Handed::Review { review, .. }) = serde_json::from_slice(review) {
                 let _ = self.stage.handle(review);
             }
         }

@@ -316,12 +316,17 @@ fn create(
             let partitions = i32::try_from(own.wanted(partitions)).unwrap_or(i32::MAX);
             let replication = TopicReplication::Fixed(settings.topics.replication_factor);
             let new = NewTopic::new(&own.name, partitions, replication)
-                .set("cleanup.policy", own.cleanup.as_str())
-                // The time of a record says how far the time of its partition had come.
-                .set("message.timestamp.type", "CreateTime");
+                .set("cleanup.policy", own.cleanup.as_str());
+            let times = "message.timestamp.type";
             match own.cleanup {
-                Cleanup::CompactLater => new.set("min.compaction.lag.ms", HISTORY_MS),
-                Cleanup::Delete | Cleanup::Compact => new,
+                // What was read late is as old as its source has it, and would be past
+                // its retention at once.
+                Cleanup::Delete => new.set(times, "LogAppendTime"),
+                // The time of a record says how far the time of its partition had come.
+                Cleanup::Compact => new.set(times, "CreateTime"),
+                Cleanup::CompactLater => {
+                    new.set(times, "CreateTime").set("min.compaction.lag.ms", HISTORY_MS)
+                }
             }
         })
         .collect();

@@ -31,7 +31,8 @@ use crate::event::{Event, Kind};
 use crate::formats::{Decoded, RejectReason, Rejection};
 use crate::metrics::PipelineStage;
 use crate::report::{AlertRecord, Circumstances, Finding, People, Record as LedgerRecord};
-use crate::time::Timestamp;
+use crate::runtime::clock;
+use crate::time::{Span, Timestamp};
 
 /// The stage.
 pub(super) struct WindowsStage {
@@ -52,7 +53,15 @@ struct Partition {
     time: Option<Timestamp>,
     /// The counts that are in the metrics.
     counted: Counts,
+    /// Since when it goes by the clock.
+    present_since: Option<Span>,
 }
+
+/// A partition goes by the clock this long before it believes that a judgement which
+/// has not come will not come: what waits in a backlog of oversight may be on its way.
+const ANSWERS_WITHIN: Span = Span::from_mins(60);
+/// Time this close to the clock's is the present.
+const PRESENT: Span = Span::from_mins(1);
 
 /// Says what the engine says, in the topics.
 struct Voice {
@@ -105,7 +114,8 @@ impl Stage for WindowsStage {
     fn begin(&mut self, restored: Restored) {
         let Some(State::Windows(windows)) = restored.state else { return };
         let counted = windows.counts();
-        let partition = Partition { windows: *windows, time: restored.time, counted };
+        let partition =
+            Partition { windows: *windows, time: restored.time, counted, present_since: None };
         self.tell(restored.partition, &partition);
         self.partitions.insert(restored.partition, partition);
     }
@@ -175,6 +185,11 @@ impl Stage for WindowsStage {
         let Some(partition) = self.partitions.get_mut(&number) else { return Ok(()) };
         let now = partition.time.map_or(now, |before| before.max(now));
         partition.time = Some(now);
+        let uptime = clock::uptime();
+        let present = clock::now().since(now) < PRESENT;
+        partition.present_since = partition.present_since.or(Some(uptime)).filter(|_| present);
+        let long = |since: Span| uptime >= since + ANSWERS_WITHIN;
+        partition.windows.give_up_unjudged(partition.present_since.is_some_and(long));
         let mut said = Ok(());
         partition.windows.advance(now, &mut |output| {
             if said.is_ok() {
@@ -263,13 +278,16 @@ impl Voice {
                 if let Some(reasons) = hollow.filter(|_| news.judged) {
                     self.pending.judged(window, reasons);
                 }
+                if is_final && hollow.is_none() && window.decision.is_some() {
+                    self.pending.unjudged();
+                }
                 if news.superseded {
                     self.void(window.exposure_id(), outbox)?;
                 }
                 self.window(partition, now, window, hollow, is_final, outbox)?;
                 if news.revised {
                     self.findings(window, outbox)?;
-                    self.review(window, outbox)?;
+                    self.review(window, hollow.is_some(), outbox)?;
                 }
                 Ok(())
             }
@@ -296,7 +314,8 @@ impl Voice {
                 self.key.clear();
                 self.key.extend_from_slice(format!("{alert}/{exposure}").as_bytes());
                 let (topic, key) = (&self.alerts_topic, &self.key);
-                announce(outbox, topic, Some(partition), key, &self.value, transition)
+                announce(outbox, topic, Some(partition), key, &self.value, transition)?;
+                self.withdraw(window, alert, transition, outbox)
             }
             Output::Orphan { .. } => Ok(()),
             Output::Late { key, id, kind, events } => self.late(now, key, id, kind, events, outbox),
@@ -340,14 +359,19 @@ impl Voice {
 
     /// Hands a decided window on to whoever judges its reviewer: each time that it
     /// changes, as a higher revision replaces a lower one.
-    fn review(&mut self, window: &Window<'_>, outbox: &mut Outbox) -> Result<(), Fault> {
+    fn review(
+        &mut self,
+        window: &Window<'_>,
+        answered: bool,
+        outbox: &mut Outbox,
+    ) -> Result<(), Fault> {
         let profile = self.shared.settings.profiles.get(window.key.workflow);
         let Some(review) = Review::of(window, profile, &self.shared.settings.oversight) else {
             return Ok(());
         };
         self.key.clear();
         self.key.extend_from_slice(self.reviewers.show(&review.reviewer).as_bytes());
-        json(&mut self.value, &Handed::Review(review))?;
+        json(&mut self.value, &Handed::Review { review, answered })?;
         self.hand_on(outbox)
     }
 
@@ -367,6 +391,28 @@ impl Voice {
             value: Some(&self.value),
             timestamp_ms: None,
         })
+    }
+
+    /// Takes back the finding that goes with an alert, where the alert ends because a
+    /// late event showed that it was none.
+    fn withdraw(
+        &mut self,
+        window: Option<&Window<'_>>,
+        alert: Alert,
+        transition: Transition,
+        outbox: &mut Outbox,
+    ) -> Result<(), Fault> {
+        let (Some(window), Transition::Resolved) = (window, transition) else { return Ok(()) };
+        let [ai_acted_first, seeded_case_missed] = Finding::FACTS;
+        let gone = match alert {
+            Alert::AiActedFirst if window.ai_acted_first_at.is_none() => ai_acted_first,
+            Alert::SeededCaseMissed if window.seeded_case_caught() != Some(false) => {
+                seeded_case_missed
+            }
+            _ => return Ok(()),
+        };
+        let key = format!("{gone}/{}", window.exposure_id());
+        find(outbox, &self.findings_topic, &key, None)
     }
 
     /// Tells the facts that are findings, anew with each revision: what is told of

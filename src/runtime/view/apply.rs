@@ -8,8 +8,9 @@ use std::sync::atomic::Ordering;
 
 use serde_json::value::RawValue;
 
-use super::{Orders, Place, Row, View};
-use crate::engine::windows::State;
+use super::{Facts, Orders, Place, Row, View};
+use crate::engine::oversight::Known;
+use crate::engine::windows::{State, Truth};
 use crate::event::Workflow;
 use crate::report::ledger::{LedgerError, LedgerRecord};
 use crate::time::Timestamp;
@@ -81,6 +82,7 @@ impl View {
             start: record.start(),
             detected_at: record.detected_at,
             decided_at: record.decision.as_ref().map(|decision| decision.decided_at),
+            facts: facts(&record, text),
             closed_at: record.closed_at(),
         };
         let orders = &mut self.orders_mut();
@@ -152,6 +154,31 @@ impl View {
         self.closed_dropped.fetch_add(1, Ordering::Relaxed);
         if goes == *new { Applied::Expired } else { Applied::Kept }
     }
+}
+
+/// The facts of a record that is not final.
+fn facts(record: &LedgerRecord, text: &str) -> Facts {
+    if record.is_final {
+        return Facts::default();
+    }
+    let mut window = record.window();
+    window.truth = truth_of(text);
+    Facts {
+        ai_acted_first: record.ai_acted_first,
+        hollow: record.hollow.is_some_and(|reasons| !reasons.is_empty()),
+        seeded_missed: window.seeded_case_caught() == Some(false),
+    }
+}
+
+/// What turned out to be right, of which [`LedgerRecord`] keeps nothing.
+fn truth_of(record: &str) -> Option<Truth> {
+    #[derive(serde::Deserialize)]
+    struct Told {
+        truth: Option<Known>,
+    }
+    let Known { established_at, correct_action, seeded } =
+        serde_json::from_str::<Told>(record).ok()?.truth?;
+    Some(Truth { established_at, correct_action, seeded })
 }
 
 /// Whether a text has the form `{workflow}/{credential_id}/{detected_at in ms}`.

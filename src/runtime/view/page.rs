@@ -76,6 +76,14 @@ impl View {
         page
     }
 
+    /// Goes through all windows, the most urgent first.
+    pub fn each(&self, mut visit: impl FnMut(&Arc<Row>)) {
+        self.walk(None, |_, row| {
+            visit(row);
+            true
+        });
+    }
+
     /// Goes through the windows after `after`, in order, until `visit` says no.
     /// The writer gets its turn after every stretch.
     pub(super) fn walk(

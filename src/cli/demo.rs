@@ -1,0 +1,281 @@
+//! `shutterlag demo`: the whole idea moving, with nothing else installed.
+
+use std::io::{self, IsTerminal, Write};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::signals::Signals;
+use super::{CliError, Outcome};
+use crate::config::{OversightConfig, Profiles};
+use crate::engine::attacker::Race;
+use crate::event::Workflow;
+use crate::formats::Identity;
+use crate::metrics::{Metrics, Pipeline};
+use crate::runtime::clock::{self, Clock};
+use crate::runtime::demo::{Demo, Fed};
+use crate::runtime::http;
+use crate::runtime::kafka::feed::{self, Topics};
+use crate::runtime::logging;
+use crate::runtime::view::{Bounds, View};
+use crate::simulate::{Extent, OptionError, Options, Simulation, story};
+use crate::time::{Span, Timestamp};
+
+/// The key of pseudonyms: everybody here is made up, and the same at each start.
+const IDENTITY: &[u8] = b"nobody here is real";
+
+/// From the organisation's first moment to that at which the demo begins: a Tuesday
+/// morning, with a day of work to look back on.
+const HISTORY: Span = Span::from_mins(33 * 60);
+
+/// How long one organisation works before another takes over, so that a demo which
+/// nobody ends does not grow.
+const PERIOD_DAYS: u32 = 14;
+
+/// How much there is to do: enough to see something move, and little enough to follow.
+const WINDOWS_PER_DAY: u32 = 560;
+/// The same where time is not made to run faster.
+const WINDOWS_PER_DAY_PRODUCED: u32 = 6_000;
+
+/// The most windows that the demo shows.
+const WINDOWS_MAX: usize = 20_000;
+
+/// Arguments of `demo`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Where the board is served; port 0 is any free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9464")]
+    listen: SocketAddr,
+    /// Simulated seconds in one second, 1 to 3600
+    #[arg(long, value_name = "N", default_value_t = 60.0, value_parser = speed)]
+    speed: f64,
+    /// Where every random number comes from
+    #[arg(long, default_value_t = Options::DEFAULT.seed)]
+    seed: u64,
+    /// Write the events to these Kafka brokers instead, as they happen, for a live run to read
+    #[arg(long, value_name = "HOST:PORT", conflicts_with_all = ["listen", "speed"])]
+    produce: Option<String>,
+    /// The topics for detections, the AI's advice and people's decisions
+    #[arg(
+        long,
+        value_name = "NAME,NAME,NAME",
+        value_parser = topics,
+        default_value = "leak-detections,ai-triage,human-decisions",
+        requires = "produce"
+    )]
+    topics: Topics,
+}
+
+fn topics(text: &str) -> Result<Topics, String> {
+    match text.split(',').collect::<Vec<_>>()[..] {
+        [detections, triage, decisions] if text.split(',').all(|name| !name.is_empty()) => {
+            let own = str::to_owned;
+            Ok(Topics {
+                detections: own(detections),
+                triage: own(triage),
+                decisions: own(decisions),
+            })
+        }
+        _ => Err("three names with commas between them".to_owned()),
+    }
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let speed = text.parse().ok().filter(|speed| (1.0..=3600.0).contains(speed));
+    speed.ok_or_else(|| "a number from 1 to 3600".to_owned())
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// What keeps it from starting.
+pub fn run(args: &Args) -> Result<Outcome, CliError> {
+    let failed = |error: &dyn std::fmt::Display| CliError::Failed(error.to_string());
+    if !args.listen.ip().is_loopback() {
+        return Err(CliError::Usage(format!(
+            "{}: the demo asks nobody who they are, so it listens on loopback only, such as \
+             127.0.0.1:9464",
+            args.listen
+        )));
+    }
+    let mut signals = Signals::new()?;
+    if let Some(brokers) = &args.produce {
+        return produce(args, brokers, &mut signals);
+    }
+    logging::init(logging::Form::Pretty, "warn", io::stderr().is_terminal())
+        .map_err(|error| failed(&error))?;
+    let began = Options::START + HISTORY;
+    let metrics = Metrics::new().map_err(|error| failed(&error))?;
+    let mut profiles = Profiles::default();
+    for workflow in Workflow::ALL {
+        // The desk of the simulated organisation tells who looked at what.
+        profiles.get_mut(*workflow).expects_opening = true;
+    }
+    let demo = Demo {
+        clock: Clock::paced(began, args.speed),
+        profiles,
+        race: Race::default(),
+        oversight: OversightConfig::default(),
+        identity: Identity::new(IDENTITY).map_err(|error| failed(&error))?,
+        pipeline: Pipeline::register(&metrics, clock::now()).map_err(|error| failed(&error))?,
+        metrics: Arc::new(metrics),
+        health: Arc::default(),
+        view: Arc::new(View::new(Bounds {
+            windows_max: WINDOWS_MAX,
+            closed_kept: Bounds::CLOSED_KEPT,
+        })),
+        standings: Arc::default(),
+        suspicions: Arc::default(),
+    };
+    let server = http::Server::start(http::Options::new(args.listen, None), shown(&demo))
+        .map_err(|error| in_the_way(&error))?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let working = {
+        let (demo, stop, seed) = (demo.clone(), Arc::clone(&stop), args.seed);
+        std::thread::Builder::new()
+            .name("demo".to_owned())
+            .spawn(move || work(&demo, seed, &stop))?
+    };
+    welcome(server.address(), args.speed)?;
+    signals.wait(|| working.is_finished());
+    stop.store(true, Ordering::Release);
+    demo.health.stop();
+    server.shutdown();
+    match working.join() {
+        Ok(worked) => worked.map(|()| Outcome::Fine),
+        Err(_) => Err(failed(&"the demo panicked; this is a bug")),
+    }
+}
+
+fn shown(demo: &Demo) -> http::Shown {
+    http::Shown {
+        metrics: Arc::clone(&demo.metrics),
+        pipeline: demo.pipeline.clone(),
+        health: Arc::clone(&demo.health),
+        view: Arc::clone(&demo.view),
+        standings: Arc::clone(&demo.standings),
+        race: demo.race.clone(),
+        profiles: demo.profiles,
+        // By the demo's own clock, and a machine may be slow.
+        stalled_after: Span::from_mins(24 * 60),
+        clock: demo.clock,
+        suspicions: Arc::clone(&demo.suspicions),
+        demo: true,
+    }
+}
+
+fn in_the_way(error: &http::StartError) -> CliError {
+    let taken = matches!(
+        error,
+        http::StartError::Listen { error, .. } if error.kind() == io::ErrorKind::AddrInUse
+    );
+    let remedy =
+        if taken { "; for another port: shutterlag demo --listen 127.0.0.1:0" } else { "" };
+    CliError::Failed(format!("{error}{remedy}"))
+}
+
+/// One organisation after the other, until it is told to stop.
+fn work(demo: &Demo, seed: u64, stop: &AtomicBool) -> Result<(), CliError> {
+    let failed = |error: &dyn std::fmt::Display| CliError::Failed(error.to_string());
+    for period in periods(seed, Options::START, WINDOWS_PER_DAY) {
+        if stop.load(Ordering::Acquire) {
+            break;
+        }
+        demo.run(period, stop).map_err(|error| failed(&error))?;
+    }
+    Ok(())
+}
+
+/// Writes what happens in one organisation after the other to Kafka, in the present.
+fn produce(args: &Args, brokers: &str, signals: &mut Signals) -> Result<Outcome, CliError> {
+    let failed = |error: &dyn std::fmt::Display| CliError::Failed(error.to_string());
+    logging::init(logging::Form::Json, "info", false).map_err(|error| failed(&error))?;
+    let start = clock::now() + Span::from_millis(-HISTORY.as_millis());
+    let stop = Arc::new(AtomicBool::new(false));
+    let working = {
+        let (brokers, topics, seed) = (brokers.to_owned(), args.topics.clone(), args.seed);
+        let stop = Arc::clone(&stop);
+        std::thread::Builder::new().name("feed".to_owned()).spawn(move || {
+            let events = periods(seed, start, WINDOWS_PER_DAY_PRODUCED).flatten();
+            feed::feed(&brokers, &topics, &Clock::Real(clock::now), events, &stop)
+        })?
+    };
+    tracing::info!(brokers, "writing the events of a made-up organisation");
+    signals.wait(|| working.is_finished());
+    stop.store(true, Ordering::Release);
+    match working.join() {
+        Ok(fed) => fed.map(|()| Outcome::Fine).map_err(|fault| failed(&fault)),
+        Err(_) => Err(failed(&"the feed panicked; this is a bug")),
+    }
+}
+
+/// The feeds of one organisation after the other from `start` on, as long as there are
+/// years that times may lie in. The story is told in the first.
+fn periods(
+    seed: u64,
+    start: Timestamp,
+    windows_per_day: u32,
+) -> impl Iterator<Item = impl Iterator<Item = Fed>> {
+    (0..).map_while(move |number: u32| {
+        let days = Span::from_mins(i64::from(PERIOD_DAYS) * 24 * 60 * i64::from(number));
+        let seed = seed.wrapping_add(u64::from(number));
+        let events = organisation(seed, start + days, windows_per_day).ok()?;
+        let mut tale = Vec::new();
+        if number == 0 {
+            tale = story(start + HISTORY).into_iter().map(|told| (told.at, told.event)).collect();
+        }
+        Some(together(events, tale))
+    })
+}
+
+/// The events of an organisation that works for [`PERIOD_DAYS`] from `start`.
+fn organisation(
+    seed: u64,
+    start: Timestamp,
+    windows_per_day: u32,
+) -> Result<impl Iterator<Item = Fed>, OptionError> {
+    let options = Options {
+        seed,
+        extent: Extent::Days(PERIOD_DAYS),
+        start,
+        reviewers: 12,
+        windows_per_day: Some(windows_per_day),
+        undecided: 0.05,
+        ..Options::DEFAULT
+    };
+    Ok(Simulation::new(options)?.filter_map(|output| match output {
+        crate::simulate::Output::Event(delivered) => Some((delivered.at, delivered.event)),
+        _ => None,
+    }))
+}
+
+/// Two feeds in order of delivery as one.
+fn together(
+    first: impl Iterator<Item = Fed>,
+    second: impl IntoIterator<Item = Fed>,
+) -> impl Iterator<Item = Fed> {
+    let (mut first, mut second) = (first.peekable(), second.into_iter().peekable());
+    std::iter::from_fn(move || match (first.peek(), second.peek()) {
+        (Some((one, _)), Some((other, _))) if other < one => second.next(),
+        (Some(_), _) => first.next(),
+        (None, _) => second.next(),
+    })
+}
+
+/// Says where to look.
+fn welcome(address: SocketAddr, speed: f64) -> io::Result<()> {
+    writeln!(
+        io::stdout(),
+        "A made-up organisation is at work, {speed} times as fast as life.
+
+  the board        http://{address}/
+  the figures      http://{address}/api/v1/summary
+  for Prometheus   http://{address}/metrics
+
+In the first minute: a leaked key is decided seconds before the fastest attackers,
+a provider quarantines another, a reviewer who stopped reading is caught, and a
+planted case is let through. Nothing here is real, and nothing leaves this machine.
+
+Ctrl-C ends it."
+    )
+}

@@ -1,0 +1,54 @@
+//! The live board: one page, and one stream of what it shows.
+//!
+//! ```text
+//! view ──picture (one rendering)──▶ frame ──watch──▶ as many streams as there are
+//! ```
+//!
+//! Invariants: a picture is made once, however many look at it, and not at all while
+//! nobody does; a stream holds the latest frame alone, so who reads slowly skips
+//! frames and who never reads is cut off; the page is the same for everybody and
+//! holds no figure, so it needs no token, while the stream does.
+
+mod frame;
+mod notes;
+mod picture;
+mod reviews;
+mod stream;
+mod text;
+
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+
+pub(super) use stream::{Feed, Place};
+
+/// What the page may do: load its own three files, and ask this server.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+                      connect-src 'self'; base-uri 'none'; form-action 'none'; \
+                      frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types \
+                      'none'";
+
+/// The page's files: path, type, content.
+const FILES: [(&str, &str, &str); 7] = [
+    ("/", "text/html; charset=utf-8", include_str!("page/board.html")),
+    ("/board/board.css", "text/css; charset=utf-8", include_str!("page/board.css")),
+    ("/board/board.js", "text/javascript; charset=utf-8", include_str!("page/board.js")),
+    ("/board/source.js", "text/javascript; charset=utf-8", include_str!("page/source.js")),
+    ("/board/race.js", "text/javascript; charset=utf-8", include_str!("page/race.js")),
+    ("/board/picture.js", "text/javascript; charset=utf-8", include_str!("page/picture.js")),
+    ("/board/icon.svg", "image/svg+xml", include_str!("page/icon.svg")),
+];
+
+/// The paths of the page's files.
+pub(super) fn paths() -> impl Iterator<Item = &'static str> {
+    FILES.iter().map(|(path, _, _)| *path)
+}
+
+/// The page's file at `path`, if there is one.
+pub(super) fn file(path: &str) -> Option<Response> {
+    let (_, form, content) = FILES.iter().find(|(known, _, _)| *known == path)?;
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(form)),
+        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
+    ];
+    Some((headers, *content).into_response())
+}

@@ -1,0 +1,258 @@
+// The board: takes frames in, shows them, and lets the clock run between them.
+import { Picture, el, quality, quadrant, set, span, words } from "./picture.js";
+import { Race } from "./race.js";
+import { follow } from "./source.js";
+
+const $ = (id) => document.getElementById(id);
+const model = { n: 0, parts: {}, lists: { windows: new Map(), decisions: new Map(), notes: new Map() } };
+const race = new Race($("windows"));
+let picture = null, paused = false, clock = { at: 0, as_of: 0, speed: 1 }, marks = { fastest_ms: 540_000, mean_ms: 1_020_000 };
+
+const now = () => clock.as_of + (performance.now() - clock.at) * clock.speed;
+const percent = (share) => `${(100 * share).toFixed(1)} %`;
+const time = (text) => new Date(text).toISOString().slice(11, 19);
+const plural = (count, one, many) => `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
+
+function take(name, data) {
+  if (name === "whole") {
+    model.parts = {};
+    for (const list of Object.values(model.lists)) list.clear();
+  } else if (data.n !== model.n + 1) {
+    return; // Not what follows: the next whole frame will tell.
+  }
+  model.n = data.n;
+  Object.assign(model.parts, data.parts);
+  for (const [list, change] of Object.entries(data.lists)) {
+    const rows = model.lists[list];
+    for (const key of change.gone ?? []) rows?.delete(key);
+    for (const [key, row] of Object.entries(change.set ?? {})) rows?.set(key, row);
+  }
+  if (!paused) show(name === "whole" ? { parts: model.parts, lists: model.lists } : data);
+}
+
+// What changed is drawn, nothing else.
+function show({ parts, lists }) {
+  performance.mark("show");
+  if (parts.moment) moment(parts.moment);
+  if (parts.waiting) waiting(parts.waiting);
+  if (parts.rate) rate(parts.rate);
+  if (parts.firing) firing(parts.firing);
+  if (parts.suspected) suspected(parts.suspected);
+  if (parts.health) health(parts.health);
+  if (lists.windows || lists.decisions) race.update(model.lists.windows, model.lists.decisions, now(), marks);
+  if (lists.decisions) decisions(model.lists.decisions);
+  if (lists.notes) notes(model.lists.notes);
+  if ($("main").hidden) { $("main").hidden = false; $("ask").hidden = true; }
+  performance.measure("update", "show");
+  performance.clearMarks("show");
+}
+
+function moment(told) {
+  clock = { at: performance.now(), as_of: told.as_of_ms, speed: told.speed };
+  $("demo").hidden = $("made-up").hidden = !told.demo;
+  set($("speed"), String(told.speed));
+  set($("version"), told.version);
+}
+
+function waiting(told) {
+  marks = { fastest_ms: told.fastest_ms, mean_ms: told.mean_ms };
+  set($("race-count"), `${told.ahead} under 9 min · ${told.contested} under 17 · ${told.behind} later · ${told.contained} contained`);
+  const more = told.open + told.contained - told.shown;
+  set($("windows-more"), [
+    more > 0 ? `and ${plural(more, "more window", "more windows")}, less urgent` : "",
+    told.reviewed > 0 ? `${plural(told.reviewed, "window has", "windows have")} been decided and not contained yet` : "",
+  ].filter(Boolean).join(" · "));
+  $("windows-none").hidden = told.open + told.contained > 0;
+}
+
+function rate(told) {
+  const { bounds } = told, judged = told.reviews - told.judged;
+  const between = bounds && bounds.low !== bounds.high;
+  set($("rate"), !bounds ? "–" : between ? `${(100 * bounds.low).toFixed(1)}–${percent(bounds.high)}` : percent(bounds.low));
+  set($("rate-note"), judged > 0 ? `${plural(judged, "decision is", "decisions are")} not judged yet, so it lies between the two` : "");
+  set($("rate-text"), "of exposures were decided by a person before the fastest attackers, and by a real review. Decided late, hollow or not at all: the rest.");
+  const parts = [["ahead", "under 9 min"], ["contested", "9 to 17 min"], ["behind", "17 min and more"], ["unreviewed", "no decision yet"]];
+  if ($("bands").childElementCount === 0) {
+    for (const [name, label] of parts) {
+      $("bands").append(el("i", name));
+      const item = el("li"), count = el("b");
+      item.append(el("i", name), count, label);
+      $("bands-key").append(item);
+    }
+  }
+  parts.forEach(([name], at) => {
+    $("bands").children[at].style.flex = String(told[name]);
+    set($("bands-key").children[at].querySelector("b"), String(told[name]));
+  });
+  const open = told.open + told.older_open;
+  const hollow = Object.entries(told.by_reason).sort((a, b) => b[1] - a[1]).map(([reason, count]) => `${words(reason)} ${count}`);
+  set($("rate-open"), [
+    `${plural(open, "window is", "windows are")} still undecided` + (told.older_open ? `, ${told.older_open} of them older than a day` : ""),
+    told.median_ms === null ? "" : `median with them counted in ${span(told.median_ms)}`,
+    `attackers came first in ${told.attacker_first} (expected)`,
+    told.judged ? `hollow ${told.hollow} of ${told.judged} judged` + (hollow.length ? `: ${hollow.join(", ")}` : "") : "",
+    told.complete ? "" : "some windows of the day are missing",
+  ].filter(Boolean).join(" · "));
+}
+
+const URGENCY = { AttackerLikelyPresent: "critical", AiActedFirst: "critical", ReviewOverdue: "page", RubberStampSuspected: "page" };
+const NAMES = {
+  ReviewDueSoon: "review due soon", ReviewOverdue: "review overdue", AttackerLikelyPresent: "attacker likely present",
+  ContainmentOverdue: "containment overdue", AiActedFirst: "the AI acted first", HollowApproval: "hollow approval",
+  SeededCaseMissed: "planted case missed", RubberStampSuspected: "rubber-stamping suspected",
+  ContainedFirst: "contained before any decision",
+};
+
+function firing(told) {
+  const items = Object.entries(told).map(([alert, count]) => {
+    const item = el("li", URGENCY[alert] ?? "warning"), number = el("b");
+    set(number, String(count));
+    item.append(number, NAMES[alert] ?? alert);
+    return item;
+  });
+  if (items.length === 0) { const none = el("li"); set(none, "none"); items.push(none); }
+  $("firing").replaceChildren(...items);
+}
+
+function noted(note) {
+  if (note.what === "CloseCall") return `decided ${span(note.margin_ms)} before the fastest attackers`;
+  return NAMES[note.what] ?? note.what;
+}
+
+const heard = new Set();
+let saidAt = 0;
+function notes(list) {
+  const all = [...list].sort((a, b) => (a[1].at < b[1].at ? 1 : a[1].at > b[1].at ? -1 : 0));
+  $("notes").replaceChildren(...all.map(([, note]) => {
+    const good = note.what === "CloseCall" || note.what === "ContainedFirst";
+    const item = el("li", `${note.urgency ?? (good ? "good" : "")}${note.until ? " over" : ""}`);
+    const at = el("time"), text = el("span"), what = el("b"), credential = el("bdi");
+    set(at, time(note.at));
+    set(what, noted(note));
+    set(credential, note.credential);
+    text.append(what, note.until ? ` (until ${time(note.until)}) ` : " ", credential);
+    item.append(at, text);
+    return item;
+  }));
+  announce(all);
+}
+
+// Read out seldom: what is critical, and no more than one line in ten seconds.
+function announce(all) {
+  const grave = all.filter(([key, note]) => !heard.has(key) && !note.until && (note.urgency === "critical" || note.what === "SeededCaseMissed"));
+  if (heard.size === 0 || Date.now() - saidAt < 10_000) { if (heard.size === 0) all.forEach(([key]) => heard.add(key)); return; }
+  if (grave.length === 0) return;
+  saidAt = Date.now();
+  grave.forEach(([key]) => heard.add(key));
+  if (heard.size > 2_000) heard.clear();
+  set($("said"), grave.length === 1 ? `${noted(grave[0][1])}: ${grave[0][1].credential}` : `${grave.length} new critical alerts`);
+}
+
+function decisions(list) {
+  picture ??= new Picture($("picture"), marks);
+  const { without, placed } = picture.update(list);
+  set($("both-count"), `the latest ${plural(placed, "decision", "decisions")}` + (without ? `; ${without} more without a reading floor` : ""));
+  const latest = [...list.values()].sort((a, b) => (a.at < b.at ? 1 : -1)).slice(0, 25);
+  $("decisions").replaceChildren(...latest.map((decision) => {
+    const row = el("tr"), kind = quality(decision), where = decision.attention_ratio === null ? "" : quadrant(decision, marks.fastest_ms);
+    const verdict = kind === "real" ? "meaningful" : kind === "hollow" ? `hollow: ${decision.hollow.map(words).join(", ")}` : "not judged yet";
+    const cells = [time(decision.at), decision.credential, span(decision.time_to_review_ms), decision.attention_ratio === null ? "–" : String(decision.attention_ratio), verdict];
+    row.append(...cells.map((text) => { const cell = el("td"), inner = el("bdi"); set(inner, text); cell.append(inner); return cell; }));
+    row.dataset.quadrant = where;
+    return row;
+  }));
+}
+
+const SIGNALS = { seeded: "wrong advice let through", dwell: "less time than reading takes", context: "evidence not opened", agreement: "agreed with the AI" };
+const amount = (value) => (value < 100 ? value.toFixed(1) : Math.round(value).toLocaleString("en"));
+function suspected(told) {
+  const shown = told.pages.map((page) => {
+    const box = el("article", `suspect${page.ended_at ? " over" : ""}`), who = el("p", "who"), name = el("b"), what = el("span");
+    set(name, page.reviewer);
+    set(what, `${page.ended_at ? `page ended ${time(page.ended_at)}` : `paged ${time(page.at)}`}, counted since ${time(page.since)}; evidence ${amount(page.statistic)}, a page from ${page.threshold.toLocaleString("en")}`);
+    who.append(name, what);
+    const table = el("table"), body = el("tbody"), head = el("thead"), titles = el("tr");
+    for (const text of ["Sign", "Seen", "Allowed"]) { const cell = el("th"); cell.scope = "col"; set(cell, text); titles.append(cell); }
+    head.append(titles);
+    for (const signal of page.signals) {
+      const row = el("tr"), sign = el("td"), seen = el("td"), allowed = el("td"), meter = el("span", "meter"), fill = el("i"), limit = el("u");
+      set(sign, SIGNALS[signal.signal] ?? signal.signal);
+      fill.style.transform = `scaleX(${signal.signs / signal.observed})`;
+      limit.style.left = `${100 * signal.allowed}%`;
+      meter.append(fill, limit);
+      seen.append(meter, `${signal.signs} of ${signal.observed}`);
+      set(allowed, signal.signal === "agreement" ? `${Math.round(100 * signal.allowed)} %, or as peers` : `${Math.round(100 * signal.allowed)} %`);
+      row.append(sign, seen, allowed);
+      body.append(row);
+    }
+    table.append(head, body);
+    const path = el("details", "path"), title = el("summary"), list = el("ol");
+    set(title, "The decisions that it rests on");
+    list.append(...page.path.map((step) => {
+      const item = el("li"), credential = el("bdi"), text = el("span");
+      const signs = step.signs.map((sign) => SIGNALS[sign] ?? sign).join(", ") || "no sign";
+      set(text, `${time(step.at)} ${signs}; evidence ${amount(step.statistic)} `);
+      set(credential, step.credential);
+      item.append(text, credential);
+      return item;
+    }));
+    path.append(title, list);
+    box.append(who, table, path);
+    return box;
+  });
+  if (shown.length === 0) { const none = el("p", "empty"); set(none, "Nobody: no reviewer's evidence has crossed its threshold."); shown.push(none); }
+  if (told.more > 0) { const more = el("p", "small"); set(more, `and ${told.more} more`); shown.push(more); }
+  $("suspects").replaceChildren(...shown);
+}
+
+function health(told) {
+  const facts = [
+    ["Process", told.healthy ? "working" : "stuck", !told.healthy], ["Ready", told.ready ? "yes" : "not yet", !told.ready],
+    ["Workers", String(told.workers)], ["Behind the ledger", plural(told.lag_records, "record", "records"), told.lag_records > 10_000],
+    ["Windows held", told.windows.toLocaleString("en")], ["Left out", String(told.not_kept), told.not_kept > 0],
+    ["Not readable", String(told.foreign), told.foreign > 0],
+  ];
+  $("health").replaceChildren(...facts.map(([name, value, bad]) => {
+    const box = el("div"), term = el("dt"), fact = el("dd", bad ? "bad" : "");
+    set(term, name);
+    set(fact, value);
+    box.append(term, fact);
+    return box;
+  }));
+  $("missing").replaceChildren(...told.missing.map((why) => { const item = el("li"); set(item, why); return item; }));
+}
+
+function tick() {
+  if (paused || clock.at === 0) return;
+  const text = new Date(now()).toISOString();
+  set($("clock"), `${text.slice(0, 10)} ${text.slice(11, 19)} UTC`);
+  $("clock").dateTime = text;
+  race.tick(now(), marks);
+}
+
+const STATES = { on: "Live", off: "Connection lost, trying again", asks: "Waiting for a token" };
+const source = follow({
+  take,
+  state(word) {
+    set($("link"), STATES[word]);
+    $("link").className = `link ${word}`;
+  },
+  ask(refused) {
+    $("main").hidden = true;
+    $("ask").hidden = false;
+    set($("refused"), refused ? "The server did not take this token." : "");
+    $("token").focus();
+  },
+});
+$("ask").addEventListener("submit", (event) => {
+  event.preventDefault();
+  source.retry($("token").value.trim());
+  $("token").value = "";
+});
+$("pause").addEventListener("click", () => {
+  paused = !paused;
+  $("pause").setAttribute("aria-pressed", String(paused));
+  set($("pause"), paused ? "Go on" : "Pause");
+  if (!paused && model.n) show(model);
+});
+setInterval(tick, 250);

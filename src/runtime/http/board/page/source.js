@@ -1,0 +1,76 @@
+// The stream of frames: connecting, the token, coming back.
+// Reads the response by hand, since an EventSource cannot send a token.
+
+const KEPT = "shutterlag-token";
+const PATIENCE_MS = 12_000;
+
+/** Follows the board; calls `take(name, data)`, `state(word)` and `ask(refused)`. */
+export function follow({ take, state, ask }) {
+  let ending = null, pause = 1_000, timer = 0, silence = 0;
+
+  async function run() {
+    clearTimeout(timer);
+    const own = new AbortController();
+    ending?.abort();
+    ending = own;
+    const token = sessionStorage.getItem(KEPT);
+    try {
+      const headers = token ? { Authorization: `Bearer ${token}` } : {};
+      const answer = await fetch("/api/v1/board", { headers, cache: "no-store", signal: own.signal });
+      if (answer.status === 401) {
+        sessionStorage.removeItem(KEPT);
+        state("asks");
+        return ask(Boolean(token));
+      }
+      if (!answer.ok) throw new Error(String(answer.status));
+      pause = 1_000;
+      await read(answer.body.getReader(), own);
+      again(200);
+    } catch {
+      if (ending === own) again(pause);
+      pause = Math.min(pause * 2, 15_000);
+    }
+  }
+
+  async function read(reader, own) {
+    const decoder = new TextDecoder();
+    let rest = "";
+    for (;;) {
+      clearTimeout(silence);
+      silence = setTimeout(() => own.abort(), PATIENCE_MS);
+      const { done, value } = await reader.read();
+      if (done) return;
+      rest += decoder.decode(value, { stream: true });
+      for (let end; (end = rest.indexOf("\n\n")) >= 0; rest = rest.slice(end + 2)) {
+        const cut = rest.indexOf("\n");
+        take(rest.slice(7, cut), JSON.parse(rest.slice(cut + 7, end)));
+      }
+      state("on");
+    }
+  }
+
+  function again(after) {
+    state("off");
+    clearTimeout(timer);
+    timer = setTimeout(run, after);
+  }
+
+  // A board that nobody sees costs nothing.
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) {
+      timer = setTimeout(() => { ending?.abort(); ending = null; }, 30_000);
+    } else if (ending === null || ending.signal.aborted) {
+      run();
+    } else {
+      clearTimeout(timer);
+    }
+  });
+  addEventListener("pageshow", (event) => { if (event.persisted) run(); });
+  run();
+  return {
+    retry(token) {
+      sessionStorage.setItem(KEPT, token);
+      run();
+    },
+  };
+}

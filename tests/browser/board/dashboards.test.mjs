@@ -1,0 +1,116 @@
+// The dashboards: linted, and every query of every panel asked of a real Prometheus that scraped a
+// real demo.
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { test } from "node:test";
+import { demo, freePort, until, wait } from "./demo.mjs";
+import { lint, panels, targets } from "./lint.mjs";
+
+const DIRECTORY = `${process.env.SHUTTERLAG_ROOT}/dashboards`;
+const read = (name) => JSON.parse(readFileSync(`${DIRECTORY}/${name}`, "utf8"));
+const exceptions = read("lint-exceptions.json");
+const dashboards = readdirSync(DIRECTORY).filter((name) => name.endsWith(".json") && name !== "lint-exceptions.json").map((name) => ({ name, ...read(name) }));
+const RULES = readFileSync(`${DIRECTORY}/rules/panels.yml`, "utf8");
+
+test("every dashboard passes the linter's rules, but for exceptions with a reason", () => {
+  assert.deepEqual(dashboards.map(({ uid }) => uid).sort(), ["shutterlag-governance", "shutterlag-leadership", "shutterlag-oncall"]);
+  const used = new Set();
+  for (const dashboard of dashboards) {
+    const faults = lint(dashboard).filter(({ rule }) => { if (exceptions[rule]) used.add(rule); return !exceptions[rule]; });
+    assert.deepEqual(faults, [], dashboard.name);
+    assert.ok(panels(dashboard).length >= 8, dashboard.name);
+  }
+  const idle = Object.keys(exceptions).filter((rule) => !used.has(rule) && !rule.includes("rate-interval"));
+  assert.deepEqual(idle, [], "exceptions that nothing needs");
+});
+
+test("the linter finds what is wrong", () => {
+  const break_ = (change) => { const copy = structuredClone(dashboards[0]); change(copy); return lint(copy).map(({ rule }) => rule); };
+  const first = (copy) => panels(copy)[0];
+  assert.ok(break_((copy) => { delete first(copy).description; }).includes("panel-title-description-rule"));
+  assert.ok(break_((copy) => { delete first(copy).fieldConfig.defaults.unit; }).includes("panel-units-rule"));
+  assert.ok(break_((copy) => { first(copy).targets[0].expr = "sum(shutterlag_reviews_total)"; }).includes("own-recording-rules-only"));
+  assert.ok(break_((copy) => { first(copy).datasource = { type: "prometheus", uid: "mine" }; }).includes("panel-datasource-rule"));
+  assert.ok(break_((copy) => { first(copy).gridPos.w = 24; }).includes("own-places"));
+});
+
+test("panels ask for what the rules record, and all that they record is asked for or used", () => {
+  const recorded = [...RULES.matchAll(/record: (\S+)/g)].map(([, name]) => name);
+  assert.equal(new Set(recorded).size, recorded.length, "each once");
+  const asked = dashboards.flatMap((dashboard) => targets(dashboard).flatMap(({ target }) => target.expr.match(/shutterlag:[\w:]+/g)));
+  for (const name of asked) assert.ok(recorded.includes(name), name);
+  for (const name of recorded) {
+    const uses = RULES.split(name).length - 1;
+    assert.ok(asked.includes(name) || uses > 1, `${name} is used nowhere`);
+  }
+  const checked = spawnSync("promtool", ["check", "rules", `${DIRECTORY}/rules/panels.yml`], { encoding: "utf8" });
+  assert.equal(checked.status, 0, checked.stdout + checked.stderr);
+});
+
+/** A Prometheus that scrapes `address` every second under these rules. */
+async function prometheus(t, address) {
+  const directory = mkdtempSync(`${process.env.SHUTTERLAG_WORK}/prometheus-`);
+  // As it is, but for a demo's haste.
+  writeFileSync(`${directory}/rules.yml`, RULES.replace("interval: 15s", "interval: 1s"));
+  writeFileSync(`${directory}/prometheus.yml`, [
+    "global: {scrape_interval: 1s, evaluation_interval: 1s}", "rule_files: [rules.yml]",
+    `scrape_configs: [{job_name: shutterlag, static_configs: [{targets: ["${address}"]}]}]`, ""].join("\n"));
+  const port = await freePort();
+  const child = spawn("prometheus", [`--config.file=${directory}/prometheus.yml`, `--storage.tsdb.path=${directory}/data`, `--web.listen-address=127.0.0.1:${port}`, "--log.level=error"], { stdio: ["ignore", "inherit", "inherit"] });
+  t.after(() => child.kill("SIGTERM"));
+  const ask = async (path, parameters) => {
+    const answer = await fetch(`http://127.0.0.1:${port}/api/v1/${path}?${new URLSearchParams(parameters)}`);
+    const { status, data, error } = await answer.json();
+    assert.equal(status, "success", `${error}: ${parameters.query}`);
+    return data.result ?? data;
+  };
+  await until("Prometheus answers", 20_000, () => fetch(`http://127.0.0.1:${port}/-/ready`).then(({ ok }) => ok, () => false));
+  return { instant: (query) => ask("query", { query }), range: (query) => { const end = Date.now() / 1000; return ask("query_range", { query, start: end - 30, end, step: 5 }); }, ask };
+}
+
+test("every query of every panel gives data on a demo, and agrees with the summary", { timeout: 150_000 }, async (t) => {
+  const { url, address } = await demo(t);
+  const asked = await prometheus(t, address);
+  const expression = (expr) => expr.replaceAll("$workflow", ".*");
+  const all = dashboards.flatMap((dashboard) => targets(dashboard).map(({ panel, target }) => ({ where: `${dashboard.name}: ${panel.title}`, target })));
+  // The story takes three quarters of a minute; then everything has happened once.
+  const missing = async () => {
+    const empty = [];
+    for (const { where, target } of all) {
+      const result = target.instant ? await asked.instant(expression(target.expr)) : await asked.range(expression(target.expr));
+      const values = result.flatMap((series) => (target.instant ? [series.value] : series.values)).map(([, value]) => Number(value));
+      if (values.length === 0 || values.every(Number.isNaN)) empty.push(`${where}: ${target.expr}`);
+    }
+    return empty;
+  };
+  let last = [];
+  await until("data in every panel", 80_000, async () => { last = await missing(); if (last.length) await wait(1_500); return last.length === 0; })
+    .catch((error) => { throw new Error(`${error.message}\n${last.join("\n")}`); });
+  t.diagnostic(`${all.length} queries of ${dashboards.flatMap(panels).length} panels gave data`);
+
+  const rules = await asked.ask("rules", {});
+  for (const { rules: group } of rules.groups) for (const rule of group) assert.equal(rule.health, "ok", `${rule.name}: ${rule.lastError}`);
+
+  // What both know at one moment must be the same, but for what happens between two questions.
+  const number = async (query) => Number((await asked.instant(query))[0].value[1]);
+  await until("agreement with the summary", 20_000, async () => {
+    const { figures, older } = await (await fetch(`${url}/api/v1/summary`)).json();
+    const undecided = figures.windows.open + figures.windows.contained + older.open + older.contained;
+    const told = await number("sum(shutterlag:undecided_windows:sum)");
+    const shown = await number('shutterlag:view_windows:sum{state="open"}');
+    t.diagnostic(`undecided: ${told} by Prometheus, ${undecided} by the summary`);
+    return Math.abs(told - undecided) <= 1 && Math.abs(shown - figures.windows.open - older.open) <= 1;
+  });
+  const open = await (await fetch(`${url}/api/v1/windows?limit=1000`)).json();
+  const waiting = open.windows.filter(({ record }) => ["open", "contained"].includes(record.state)).map(({ waiting_ms }) => waiting_ms / 1000);
+  const oldest = await number("max(shutterlag:oldest_undecided_seconds:max)");
+  // Three seconds of the demo's sixty-fold time, and the whole second in which it began.
+  assert.ok(Math.abs(oldest - Math.max(...waiting)) <= 3 * 60 + 1, `${oldest} and ${Math.max(...waiting)}`);
+
+  const rate = await number("shutterlag:effective_review_rate:ratio_rate1d");
+  const shares = (await asked.instant("shutterlag:review_bands:ratio_rate1d")).map(({ value }) => Number(value[1]));
+  const rest = await number("shutterlag:unreviewed:ratio_rate1d");
+  assert.ok(rate >= 0 && rate <= 1, `a share: ${rate}`);
+  assert.ok(Math.abs(shares.reduce((sum, share) => sum + share, rest) - 1) < 1e-6, "the bands and the undecided are all");
+});

@@ -1,0 +1,42 @@
+// A demo to look at: started, and ended with the test.
+import { spawn } from "node:child_process";
+import { createServer } from "node:net";
+
+/** Starts the demo; resolves once it says where it is served. */
+export async function demo(t, ...more) {
+  const child = spawn(process.env.SHUTTERLAG_PROGRAM, ["demo", "--listen", "127.0.0.1:0", ...more], { stdio: ["ignore", "pipe", "inherit"] });
+  t.after(() => child.kill("SIGTERM"));
+  const address = await new Promise((resolve, reject) => {
+    let said = "";
+    child.stdout.on("data", (chunk) => {
+      said += chunk;
+      const found = /http:\/\/([\d.:]+)\//.exec(said);
+      if (found) resolve(found[1]);
+    });
+    child.once("exit", () => reject(new Error(`the demo ended: ${said}`)));
+  });
+  return { url: `http://${address}`, address, child };
+}
+
+/** A port that was free a moment ago. */
+export function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once("error", reject).listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+export const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Asks until `check` gives something, for so long. */
+export async function until(what, ms, check) {
+  const end = Date.now() + ms;
+  for (;;) {
+    const found = await check();
+    if (found) return found;
+    if (Date.now() > end) throw new Error(`not within ${ms} ms: ${what}`);
+    await wait(100);
+  }
+}
