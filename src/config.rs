@@ -203,6 +203,8 @@ pub struct OversightConfig {
     pub delay: Span,
     /// How long decisions of one batch are waited for.
     pub batch_hold: Span,
+    /// Reviewers held in a live run; further ones are refused.
+    pub reviewers_max: usize,
     /// With fewer reviewers, shared surfaces tell no figures by which one could be singled out.
     pub small_group: u32,
     /// Further ids of a person, each with the one that counts.
@@ -230,6 +232,7 @@ impl Default for OversightConfig {
             burst: BurstConfig { factor: 4.0, pause: Span::from_mins(30), gaps_min: 50 },
             delay: Span::from_mins(10),
             batch_hold: Span::from_mins(60),
+            reviewers_max: 200_000,
             small_group: 5,
             aliases: BTreeMap::new(),
         }

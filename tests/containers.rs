@@ -181,6 +181,59 @@ fn the_configuration_fits_the_services() {
 }
 
 #[test]
+fn prometheus_and_alertmanager_are_where_the_others_look_for_them() {
+    let compose = read("docker-compose.yml");
+    let token = ("SHUTTERLAG__HTTP__TOKEN", "0123456789abcdef");
+    let environment = [(OsString::from(token.0), OsString::from(token.1))];
+    let file = root().join("examples/compose/shutterlag.toml");
+    let settings = Settings::load(&file, environment).unwrap();
+    let [alertmanager] = &settings.alerts.alertmanagers[..] else { panic!("one Alertmanager") };
+    assert_eq!(alertmanager.url, "http://alertmanager:9093");
+    assert!(services(&compose).contains(&"  alertmanager:"));
+
+    let prometheus = read("dashboards/prometheus.yml");
+    let http = settings.http.listen.unwrap();
+    for line in [
+        "- targets: [alertmanager:9093]".to_owned(),
+        format!("- targets: [shutterlag:{}]", http.port()),
+        "- job_name: shutterlag".to_owned(),
+        "credentials_file: /run/secrets/http_token".to_owned(),
+        "- /etc/prometheus/rules/*.rules.yml".to_owned(),
+    ] {
+        assert!(lines(&prometheus).any(|found| found == line), "{line}");
+    }
+    // Where a file is mounted is where the program is told to look.
+    for (service, inside) in [
+        ("  prometheus:", "/etc/prometheus/prometheus.yml"),
+        ("  alertmanager:", "/etc/alertmanager/alertmanager.yml"),
+    ] {
+        let block = block(&compose, service);
+        assert!(block.contains(&format!("- --config.file={inside}").as_str()), "{service}");
+        assert!(block.iter().any(|line| line.ends_with(&format!(":{inside}:ro"))), "{service}");
+    }
+    assert!(
+        block(&compose, "  prometheus:")
+            .iter()
+            .any(|line| line.ends_with(":/etc/prometheus/rules/shutterlag.rules.yml:ro"))
+    );
+}
+
+/// The trap of group_interval: an alert that joins a group which was told waits for it.
+#[test]
+fn an_alert_about_a_credential_does_not_wait_for_its_group() {
+    let text = read("dashboards/alertmanager.yml");
+    let route: Vec<&str> = lines(&text)
+        .skip_while(|line| !line.contains("credential=~"))
+        .take_while(|line| !line.contains("reviewer=~"))
+        .collect();
+    assert!(route.contains(&"group_by: [credential, workflow, storm]"), "{route:?}");
+    assert!(route.contains(&"group_wait: 0s"), "{route:?}");
+    let interval = route.iter().find_map(|line| line.strip_prefix("group_interval: ")).unwrap();
+    assert!(interval.parse::<Span>().unwrap() <= Span::from_secs(30), "{interval}");
+    assert!(text.matches("send_resolved: true").count() >= 2);
+}
+
+#[test]
 fn grafana_gets_every_dashboard_and_the_producer_every_topic() {
     let compose = read("docker-compose.yml");
     let grafana = block(&compose, "  grafana:");

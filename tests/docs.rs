@@ -20,7 +20,9 @@ use shutterlag::event::{
     Provenance, Severity, TriageCompleted, Verdict, Workflow,
 };
 use shutterlag::formats::{Context, Decoded, Format, Identity, RejectReason, SkipReason, decode};
-use shutterlag::metrics::{Metrics, Pipeline, PipelineStage, TransactionResult, ViewFigures};
+use shutterlag::metrics::{
+    Metrics, Notify, Pipeline, PipelineStage, TransactionResult, ViewFigures,
+};
 use shutterlag::time::Timestamp;
 
 fn root() -> &'static Path {
@@ -155,6 +157,21 @@ fn every_file_and_field_of_the_ledger_is_documented() {
     assert_eq!(names(section(&ledger, "summary.json"), "field"), general, "summary.json");
 }
 
+#[test]
+fn every_section_of_the_report_is_documented() {
+    let directory = run();
+    let output = Command::new(env!("CARGO_BIN_EXE_shutterlag"))
+        .args(["report", "out", "--format", "json"])
+        .current_dir(directory.path())
+        .env("SHUTTERLAG_IDENTITY_KEY", "a key for tests only")
+        .output()
+        .unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let written: BTreeSet<String> = report.as_object().unwrap().keys().cloned().collect();
+    let documented = names(&page("docs/report.md"), "section of the JSON form");
+    assert_eq!(documented, written);
+}
+
 /// The metrics of a text exposition: name to type and labels.
 fn exposed(text: &str) -> BTreeMap<String, (String, BTreeSet<String>)> {
     let mut written: BTreeMap<String, (String, BTreeSet<String>)> = BTreeMap::new();
@@ -225,11 +242,15 @@ fn every_metric_of_a_live_run_is_documented() {
     pipeline.dead_letters("late", 1);
     pipeline.rebalanced(PipelineStage::Intake);
     pipeline.view(&ViewFigures::default());
+    pipeline.clock_jumps(1, 1);
+    let notify = Notify::register(&metrics, 1).unwrap();
+    notify.delay(took);
     let mut written = exposed(&String::from_utf8(metrics.encode().unwrap()).unwrap());
     written.retain(|name, _| !own.contains_key(name));
 
     let page = page("docs/metrics.md");
-    let sections = ["Pipeline", "Read view", "Process"].map(|heading| section(&page, heading));
+    let sections =
+        ["Pipeline", "Read view", "Alerts", "Process"].map(|heading| section(&page, heading));
     let mut documented = BTreeMap::new();
     sections.iter().for_each(|text| documented.extend(tabled(text)));
     if cfg!(target_os = "linux") {
@@ -238,6 +259,15 @@ fn every_metric_of_a_live_run_is_documented() {
     let helpers = ["(named(", ": counter(", ": plain(", ": gauge("];
     for name in registered("src/metrics/pipeline.rs", &helpers) {
         assert!(name == "shutterlag_" || documented.contains_key(&name), "{name}");
+    }
+
+    let helpers = ["(named(", ": counter(", ": plain(", ": gauge(", ": real(", ": single("];
+    for name in registered("src/metrics/notify.rs", &helpers) {
+        // What follows a helper's own call of another is a label.
+        assert!(
+            !name.starts_with("shutterlag_notify_") || documented.contains_key(&name),
+            "{name}"
+        );
     }
 
     // A partition that goes takes its figures along.

@@ -113,7 +113,9 @@ fn deliveries(
                 let before =
                     Review { truth: None, revision: review.revision - 1, ..review.clone() };
                 arrives(review.decided_at, before);
-                arrives(truth.established_at, review.clone());
+                // Words on one window come in their order.
+                let later = review.decided_at + Span::from_mins(10);
+                arrives(truth.established_at.max(later), review.clone());
             }
             _ => arrives(review.decided_at, review.clone()),
         }
@@ -158,7 +160,8 @@ fn a_live_run_says_what_a_replay_says_in_any_order_of_arrival() {
 struct Kept {
     reviewers: BTreeMap<String, Vec<u8>>,
     reviews: BTreeMap<String, Review<'static>>,
-    periods: BTreeMap<i64, PeerCounts>,
+    /// As in a changelog that is not compacted: every word on each.
+    periods: Vec<PeerCounts>,
 }
 
 impl Kept {
@@ -171,7 +174,7 @@ impl Kept {
                 self.reviews.remove(&exposure.to_string());
             }
             Change::Period(counts) => {
-                self.periods.insert(counts.period, counts.clone());
+                self.periods.push(counts.clone());
             }
         });
     }
@@ -179,9 +182,10 @@ impl Kept {
     fn restored(&self) -> Stage {
         let mut stage = Stage::new(rules()).noting_changes();
         self.reviewers.values().for_each(|state| assert!(stage.restore(state)));
-        self.periods.values().for_each(|counts| stage.count(counts));
+        self.periods.iter().for_each(|counts| stage.count(counts));
         for review in self.reviews.values() {
-            assert_eq!(stage.handle(review.clone()), Receipt::Held);
+            let receipt = stage.handle(review.clone());
+            assert!(matches!(receipt, Receipt::Held | Receipt::Learning), "{receipt:?}");
         }
         stage
     }
@@ -205,7 +209,7 @@ fn a_run_goes_on_from_its_checkpoints() {
                 kept.keep(&mut stage);
                 stage = kept.restored();
             }
-            if stage.handle(review.clone()) == Receipt::Held {
+            if matches!(stage.handle(review.clone()), Receipt::Held | Receipt::Learning) {
                 kept.reviews.insert(review.exposure_id().to_string(), review.clone());
             }
         }
@@ -270,7 +274,7 @@ fn a_truth_counts_once_whenever_it_comes() {
     assert_eq!(seeded_steps(&stage), 1);
     // Known later: a step of its own, once.
     let later = Review { truth: wrong(5_000), revision: 2, ..case(2, 100) };
-    assert_eq!(stage.handle(later.clone()), Receipt::Held);
+    assert_eq!(stage.handle(later.clone()), Receipt::Learning);
     assert_eq!(stage.next_deadline(), Some(at(5_600)));
     stage.advance(at(5_599), &mut quiet);
     assert_eq!(seeded_steps(&stage), 1);
@@ -293,14 +297,33 @@ fn a_later_revision_replaces_what_waits_and_a_retraction_removes_it() {
     // A late arrival: somebody else had decided before.
     let other = Review { reviewer: "reviewer-04".into(), revision: 2, ..case(1, -10) };
     let _ = stage.handle(Review { detected_at: case(1, 0).detected_at, ..other });
-    assert_eq!(stage.handle(case(1, 0)), Receipt::Behind, "an older revision");
     let _ = stage.handle(case(2, 50));
     stage.retract(case(2, 50).exposure_id());
     stage.advance(END, &mut |said| heard.hear(said));
     assert_eq!(heard.judged.len(), 1);
     assert_eq!(stage.standings()["reviewer-04"].decisions, 1);
     assert_eq!(stage.standings()["reviewer-03"].decisions, 0, "known, and nothing counted");
-    assert_eq!(stage.behind(), 1);
+}
+
+#[test]
+fn what_comes_too_late_is_told_so() {
+    let mut stage = Stage::new(rules());
+    assert_eq!(stage.handle(case(1, 500)), Receipt::Held);
+    stage.advance(at(500 + 3_600), &mut |_| {});
+    assert_eq!(stage.handle(case(2, 100)), Receipt::Behind, "a later step was taken");
+    let known = Review { truth: wrong(9_000), ..case(3, 100) };
+    assert_eq!(stage.handle(known), Receipt::Learning, "its truth is not late");
+    assert_eq!(stage.handle(case(4, 600)), Receipt::Held);
+}
+
+#[test]
+fn reviewers_beyond_the_bound_are_refused() {
+    let config = OversightConfig { reviewers_max: 1, ..OversightConfig::default() };
+    let mut stage = Stage::new(Rules::new(config).unwrap());
+    assert_eq!(stage.handle(case(1, 0)), Receipt::Held);
+    let other = Review { reviewer: "reviewer-04".into(), ..case(2, 0) };
+    assert_eq!(stage.handle(other), Receipt::Refused);
+    assert_eq!(stage.handle(case(3, 10)), Receipt::Held, "who is known goes on");
 }
 
 #[test]

@@ -38,8 +38,57 @@ fn alerts_of(window: &Value) -> Vec<(&'static str, i64, Option<i64>)> {
     alerts
 }
 
+const FIELDS: [&str; 16] = [
+    "alert",
+    "severity",
+    "state",
+    "at",
+    "exposure_id",
+    "workflow",
+    "credential_id",
+    "source",
+    "location",
+    "window_severity",
+    "owner",
+    "recommendation",
+    "confidence",
+    "started_at",
+    "detected_at",
+    "age_ms",
+];
+
+/// What a line says of its window is what the ledger says.
+fn tells_what_the_ledger_tells(line: &Value, window: &Value) {
+    for (told, known) in [
+        ("workflow", "workflow"),
+        ("credential_id", "credential_id"),
+        ("source", "source"),
+        ("location", "location"),
+        ("window_severity", "severity"),
+        ("owner", "owner"),
+        ("recommendation", "recommendation"),
+        ("confidence", "confidence"),
+        ("detected_at", "detected_at"),
+    ] {
+        assert_eq!(line[told], window[known], "{told} of {line}");
+    }
+    let detected = ms(&window["detected_at"]).unwrap();
+    let start = ms(&window["exposed_at"]).map_or(detected, |exposed| exposed.min(detected));
+    assert_eq!(ms(&line["started_at"]), Some(start), "{line}");
+    let age = ms(&line["at"]).unwrap() - start;
+    assert_eq!(line["age_ms"].as_i64(), (age >= 0).then_some(age), "{line}");
+}
+
 #[test]
 fn alerts_alternate_and_follow_from_the_ledger() {
+    let windows: BTreeMap<_, BTreeMap<&str, &Value>> = CASES
+        .iter()
+        .map(|case| {
+            let windows = case.windows.iter();
+            let by_id = windows.map(|window| (window["exposure_id"].as_str().unwrap(), window));
+            (&case.name, by_id.collect())
+        })
+        .collect();
     for case in CASES.iter() {
         let mut told: BTreeMap<(String, String), Vec<(String, i64)>> = BTreeMap::new();
         let mut pages: BTreeMap<String, Vec<Value>> = BTreeMap::new();
@@ -53,11 +102,11 @@ fn alerts_alternate_and_follow_from_the_ledger() {
                 pages.entry(line["reviewer"].clone().to_string()).or_default().push(line.clone());
                 continue;
             }
-            let expected =
-                ["alert", "severity", "state", "at", "exposure_id", "workflow", "credential_id"];
-            assert_eq!(fields(text), expected);
+            assert_eq!(fields(text), FIELDS);
             let name = |field: &str| line[field].as_str().unwrap().to_owned();
             let at = ms(&line["at"]).unwrap();
+            let windows = &windows[&case.name];
+            tells_what_the_ledger_tells(line, windows[line["exposure_id"].as_str().unwrap()]);
             assert!(at <= case.as_of(), "{}: an alert of the future: {line}", case.name);
             told.entry((name("exposure_id"), name("alert"))).or_default().push((name("state"), at));
         }

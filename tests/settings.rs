@@ -7,10 +7,11 @@ use std::fs;
 use std::path::Path;
 
 use shutterlag::config::EngineConfig;
-use shutterlag::event::Workflow;
+use shutterlag::engine::alerts::{Alert, Urgency};
+use shutterlag::event::{Severity, Workflow};
 use shutterlag::formats::Format;
 use shutterlag::settings::{
-    Delivery, LogFormat, Mechanism, PeopleShown, Protocol, Settings, SettingsError, Start,
+    Delivery, LogFormat, Login, Mechanism, PeopleShown, Protocol, Settings, SettingsError, Start,
 };
 use shutterlag::time::Span;
 
@@ -421,5 +422,94 @@ fn a_secret_from_the_environment_is_taken_as_it_stands() {
         let settings =
             load_in(directory.path(), &text, &[("SHUTTERLAG__HTTP__TOKEN", token)]).unwrap();
         assert_eq!(settings.http.token.unwrap().reveal(), token);
+    }
+}
+
+#[test]
+fn alertmanagers_are_addresses_with_at_most_one_login_that_nobody_overhears() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("token"), "canary-token\n").unwrap();
+    let text = format!(
+        "{SMALLEST}[alerts]\nexternal_url = \"https://lag.example.org/\"\ngather = \"0ms\"\n\
+         [[alerts.alertmanagers]]\nurl = \"https://a.example.org:9093/am/\"\n\
+         bearer_token_file = \"token\"\ntimeout = \"3s\"\n\
+         [[alerts.alertmanagers]]\nurl = \"http://localhost:9093\"\nusername = \"u\"\n\
+         password = \"canary-password\"\n\
+         [[alerts.rules]]\nalerts = [\"ReviewDueSoon\"]\nworkflows = [\"policy_change\"]\n\
+         severities = [\"low\", \"medium\"]\npush = false\n\
+         [[alerts.rules]]\nworkflows = [\"soc_classification\"]\nurgency = \"warning\"\n"
+    );
+    let settings = load_in(directory.path(), &text, &[]).unwrap();
+    let alerts = &settings.alerts;
+    assert_eq!(alerts.external_url.as_deref(), Some("https://lag.example.org"));
+    assert_eq!(alerts.alertmanagers[0].url, "https://a.example.org:9093/am");
+    let Some(Login::Bearer(token)) = &alerts.alertmanagers[0].login else { panic!() };
+    assert_eq!(token.reveal(), "canary-token");
+    assert_eq!(alerts.alertmanagers[0].timeout, Span::from_secs(3));
+    assert_eq!(alerts.gather, Span::ZERO);
+    let (soon, policy) = (Alert::ReviewDueSoon, Workflow::PolicyChange);
+    let fits = |severity| alerts.rules[0].fits(soon, Some(policy), severity);
+    assert!(fits(Some(Severity::Low)) && !fits(Some(Severity::High)) && !fits(None));
+    assert!(!alerts.rules[0].fits(soon, None, Some(Severity::Low)), "nobody's workflow");
+    assert!(!alerts.rules[0].push && alerts.rules[1].push);
+    assert_eq!(alerts.rules[1].urgency, Some(Urgency::Warning));
+
+    // What is in force can be read again, and shows no secret.
+    let shown = settings.effective().to_toml().unwrap();
+    assert!(!shown.contains("canary") && !format!("{settings:?}").contains("canary"));
+    let again: String = shown
+        .lines()
+        .filter(|line| !line.starts_with("bearer_token ="))
+        .fold(String::new(), |text, line| text + line + "\n");
+    let again = load(&again).unwrap().alerts;
+    assert_eq!(
+        (again.rules, again.resend_interval),
+        (alerts.rules.clone(), alerts.resend_interval)
+    );
+}
+
+#[test]
+fn what_is_wrong_with_alerts_is_told_with_a_remedy() {
+    let one = |keys: &str| format!("[[alerts.alertmanagers]]\nurl = \"https://a\"\n{keys}");
+    for (more, key, words) in [
+        ("[[alerts.alertmanagers]]\n".to_owned(), "alerts.alertmanagers[0].url", "host"),
+        (
+            "[[alerts.alertmanagers]]\nurl = \"https://u:canary@a\"".to_owned(),
+            "alerts.alertmanagers[0].url",
+            "without a login",
+        ),
+        (
+            "[[alerts.alertmanagers]]\nurl = \"http://a\"\nbearer_token = \"canary\"".to_owned(),
+            "alerts.alertmanagers[0].url",
+            "unencrypted",
+        ),
+        (one("username = \"u\""), "alerts.alertmanagers[0].username", "password"),
+        (one("password = \"canary\""), "alerts.alertmanagers[0].password", "username"),
+        (
+            one("bearer_token = \"canary\"\nusername = \"u\""),
+            "alerts.alertmanagers[0].bearer_token",
+            "remove one",
+        ),
+        (
+            one("bearer_token = \"ca\\nnary\""),
+            "alerts.alertmanagers[0].bearer_token",
+            "control character",
+        ),
+        (one("ca_file = \"nowhere.pem\""), "alerts.alertmanagers[0].ca_file", "cannot be read"),
+        (one("timeout = \"0s\""), "alerts.alertmanagers[0].timeout", "longer than nothing"),
+        (one(&one("")), "alerts.alertmanagers[1].url", "listed before"),
+        (one("").repeat(17), "alerts.alertmanagers", "more than 16"),
+        ("[[alerts.rules]]\nalerts = [\"ReviewDueSoon\"]".to_owned(), "alerts.rules[0]", "push"),
+        ("alerts.ends_after = \"2m\"".to_owned(), "alerts.ends_after", "three times"),
+        ("alerts.external_url = \"lag\"".to_owned(), "alerts.external_url", "https://"),
+        ("alerts.flap_count = 1".to_owned(), "alerts.flap_count", "2 or more"),
+        ("alerts.storm_size = 0".to_owned(), "alerts.storm_size", "1 or more"),
+    ] {
+        let found = faults(&more);
+        assert!(
+            found.iter().any(|(at, why)| at == key && why.contains(words)),
+            "{more}: {found:?}"
+        );
+        assert!(!format!("{found:?}").contains("canary"), "{found:?}");
     }
 }

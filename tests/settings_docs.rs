@@ -61,6 +61,9 @@ const TABLES: &[(&str, &str)] = &[
     ("oversight", "oversight.zzz = 1"),
     ("profiles", "profiles.secret_exposure.zzz = 1"),
     ("limits", "limits.zzz = 1"),
+    ("alerts", "alerts.zzz = 1"),
+    ("alerts.alertmanagers", "alerts.alertmanagers = [{ zzz = 1 }]"),
+    ("alerts.rules", "alerts.rules = [{ zzz = 1 }]"),
     ("people", "people.zzz = 1"),
     ("http", "http.zzz = 1"),
     ("log", "log.zzz = 1"),
@@ -93,7 +96,10 @@ fn every_key_is_documented_and_every_documented_key_exists() {
 
 #[test]
 fn every_default_is_the_documented_one() {
-    let settings = load(SMALLEST).unwrap();
+    // Lists whose entries have defaults need one.
+    let lists = "[[alerts.alertmanagers]]\nurl = \"http://localhost:9093\"\n\
+                 [[alerts.rules]]\npush = true\n";
+    let settings = load(&format!("{SMALLEST}\n{lists}")).unwrap();
     let effective = serde_json::to_value(settings.effective()).unwrap();
     let mut compared = 0;
     for (section, rows) in documented().iter().filter(|(section, _)| *section != "Rules") {
@@ -104,7 +110,7 @@ fn every_default_is_the_documented_one() {
                 _ => &table[part],
             };
             table = match part {
-                "sources" => &table[0],
+                "sources" | "alertmanagers" | "rules" => &table[0],
                 "profiles" => &table["secret_exposure"],
                 _ => table,
             };

@@ -1,12 +1,14 @@
 //! The survival figures agree with the Python package lifelines.
 //!
-//! `fixtures/survival/lifelines.json` holds what lifelines answered;
-//! `tools/record_lifelines.py` says how it was recorded.
+//! `fixtures/survival/lifelines.json` and `aalen_johansen.json` hold what lifelines
+//! answered; `tools/record_lifelines.py` and `record_aalen_johansen.py` say how they
+//! were recorded.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use serde::Deserialize;
 use shutterlag::config::{FASTEST_ATTACKER, MEAN_ATTACKER};
+use shutterlag::engine::ends::{End, Ends};
 use shutterlag::engine::survival::{Estimate, KaplanMeier, Survival};
 use shutterlag::time::Span;
 
@@ -138,4 +140,47 @@ fn the_recorded_sets_cover_the_edges() {
     assert!(first.censored_ms.iter().min() < first.events_ms.iter().min());
     assert!(named("big_times").events_ms.iter().any(|ms| *ms > 1 << 40));
     assert_eq!(named("half_exactly").median_ms, Some(180_000));
+}
+
+#[derive(Deserialize)]
+struct EndsRecorded {
+    sets: Vec<EndsSet>,
+}
+
+#[derive(Deserialize)]
+struct EndsSet {
+    name: String,
+    by: String,
+    observations: Vec<(i64, Option<usize>)>,
+    at: Vec<SharesAt>,
+}
+
+#[derive(Deserialize)]
+struct SharesAt {
+    t_ms: i64,
+    ended: [f64; 3],
+    waiting: f64,
+}
+
+#[test]
+fn shares_of_competing_ends_agree_at_every_recorded_time() {
+    let recorded = include_str!("fixtures/survival/aalen_johansen.json");
+    let EndsRecorded { sets } = serde_json::from_str(recorded).unwrap();
+    let mut by_lifelines = 0;
+    for set in sets {
+        let mut ends = Ends::new();
+        for (ms, end) in &set.observations {
+            ends.record(Span::from_millis(*ms), end.map(|end| End::ALL[end]));
+        }
+        let times: Vec<Span> = set.at.iter().map(|at| Span::from_millis(at.t_ms)).collect();
+        for (ours, at) in ends.estimate().at(&times).iter().zip(&set.at) {
+            let place = format!("{} at {} ms: {ours:?}", set.name, at.t_ms);
+            for (ours, theirs) in ours.ended.iter().zip(at.ended) {
+                assert!((ours - theirs).abs() <= TOLERANCE, "{place}, not {theirs}");
+            }
+            assert!((ours.waiting - at.waiting).abs() <= TOLERANCE, "{place}, not {}", at.waiting);
+            by_lifelines += usize::from(set.by == "lifelines");
+        }
+    }
+    assert!(by_lifelines > 100, "{by_lifelines}");
 }

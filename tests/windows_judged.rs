@@ -97,24 +97,93 @@ fn decided() -> (Windows, u32) {
 #[test]
 fn a_judgement_is_said_once_and_stays_until_the_window_is_final() {
     let (mut windows, mark) = decided();
-    assert!(windows.judge(EXPOSURE, mark, hollow()));
+    assert!(windows.judge(EXPOSURE, mark, Some(hollow())));
     let reasons = Some(vec![HollowReason::SelfApproval]);
     let said = advance(&mut windows, 661);
     assert_eq!(said.words, [(false, reasons.clone(), JUDGED)]);
     assert_eq!(said.alerts, [(Alert::HollowApproval, Transition::Firing)]);
     // Said again it is no news.
-    assert!(!windows.judge(EXPOSURE, mark, hollow()));
+    assert!(!windows.judge(EXPOSURE, mark, Some(hollow())));
     assert_eq!(advance(&mut windows, 700), Said::default());
     // It stands in the next revision, too.
     let truth = r#","correct_action":"revoke","seeded":false"#;
     take(&mut windows, "truth.established", "4", 130, truth);
     assert_eq!(advance(&mut windows, 720).words, [(false, reasons.clone(), REVISED)]);
-    // Final once it has stood for as long as a closed window does.
-    let until = 60 + 60 * (DELAY_MIN + SETTLE_MIN);
+    // Final once that has stood for as long as a closed window does.
+    let until = 661 + 60 * SETTLE_MIN;
     assert_eq!(advance(&mut windows, until - 1), Said::default());
     let said = advance(&mut windows, until);
     assert_eq!(said.words, [(true, reasons, NOTHING)]);
     assert_eq!(said.alerts, [(Alert::HollowApproval, Transition::Resolved)]);
+}
+
+/// A judgement may come at any time, and an alert that ends as it begins reaches nobody.
+#[test]
+fn an_alert_about_a_judgement_that_came_late_lasts_as_well() {
+    let (mut windows, mark) = decided();
+    assert_eq!(advance(&mut windows, 7_000), Said::default());
+    assert!(windows.judge(EXPOSURE, mark, Some(hollow())));
+    let said = advance(&mut windows, 7_200);
+    assert_eq!(said.alerts, [(Alert::HollowApproval, Transition::Firing)]);
+    assert!(!said.words[0].0, "it is not final yet");
+    assert_eq!(advance(&mut windows, 7_199 + 60 * SETTLE_MIN), Said::default());
+    let said = advance(&mut windows, 7_200 + 60 * SETTLE_MIN);
+    assert_eq!(said.alerts, [(Alert::HollowApproval, Transition::Resolved)]);
+}
+
+#[test]
+fn a_window_whose_decision_came_too_late_to_be_judged_is_final_without() {
+    let (mut windows, mark) = decided();
+    assert_eq!(advance(&mut windows, 1_000), Said::default());
+    assert!(windows.judge(EXPOSURE, mark, None));
+    assert_eq!(advance(&mut windows, 1_001), Said::default(), "nothing to say");
+    assert!(!windows.judge(EXPOSURE, mark, None));
+    let said = advance(&mut windows, 1_100 + 3_600);
+    assert_eq!(said.words, [(true, None, NOTHING)]);
+}
+
+/// In a backlog time passes faster than answers come.
+#[test]
+fn in_a_backlog_no_judgement_is_given_up() {
+    let (mut windows, mark) = decided();
+    windows.give_up_unjudged(false);
+    assert_eq!(advance(&mut windows, 3_600 * 24 * 40), Said::default());
+    assert!(windows.judge(EXPOSURE, mark, Some(hollow())));
+    assert_eq!(advance(&mut windows, 3_600 * 24 * 41).alerts.len(), 1);
+}
+
+/// The second window of a credential is judged before the first.
+#[test]
+fn windows_of_a_credential_are_final_in_their_order() {
+    let (mut windows, first) = decided();
+    take(&mut windows, "leak.detected", "11", 600, "");
+    decide(&mut windows, "12", "reviewer-02", 660);
+    take(&mut windows, "credential.contained", "13", 720, r#","method":"revoked""#);
+    let second = advance(&mut windows, 721).mark.unwrap();
+    let name = ExposureId { detected_at: at(600), ..EXPOSURE };
+    assert!(windows.judge(name, second, Some(HollowReasons::default())));
+    assert_eq!(advance(&mut windows, 1_260).words.len(), 1);
+    assert_eq!(advance(&mut windows, 10_000), Said::default(), "the first is not judged yet");
+    assert!(windows.judge(EXPOSURE, first, Some(HollowReasons::default())));
+    assert_eq!(advance(&mut windows, 10_001).words, [(false, Some(vec![]), JUDGED)]);
+    let said = advance(&mut windows, 10_001 + 60 * SETTLE_MIN);
+    let judged = || Some(vec![]);
+    assert_eq!(said.words, [(true, judged(), NOTHING), (true, judged(), NOTHING)]);
+}
+
+/// Handed out between an event's arrival and the next look at the time.
+#[test]
+fn what_was_not_said_yet_is_said_after_a_restore() {
+    let (mut windows, _) = decided();
+    let truth = r#","correct_action":"revoke","seeded":false"#;
+    take(&mut windows, "truth.established", "4", 130, truth);
+    let mut kept = BTreeMap::new();
+    windows.checkpoint(&mut |key, state| {
+        kept.insert(key.credential_id.to_owned(), state.unwrap().to_vec());
+    });
+    let mut next = engine();
+    next.restore(&kept["c"]).unwrap();
+    assert_eq!(advance(&mut next, 140).words, [(false, None, REVISED)]);
 }
 
 #[test]
@@ -123,22 +192,22 @@ fn a_window_waits_for_its_judgement_but_not_for_ever() {
     assert_eq!(advance(&mut windows, 3_600 * 24), Said::default(), "a day later");
     let given_up = 60 + 60 * DELAY_MIN + 3_600 * 24;
     assert_eq!(advance(&mut windows, given_up).words, [(true, None, NOTHING)]);
-    assert!(!windows.judge(EXPOSURE, mark, hollow()), "it is gone");
+    assert!(!windows.judge(EXPOSURE, mark, Some(hollow())), "it is gone");
 }
 
 #[test]
 fn a_judgement_of_another_decision_is_none_of_the_windows() {
     let (mut windows, mark) = decided();
-    assert!(windows.judge(EXPOSURE, mark, HollowReasons::default()));
+    assert!(windows.judge(EXPOSURE, mark, Some(HollowReasons::default())));
     assert_eq!(advance(&mut windows, 130).words, [(false, Some(vec![]), JUDGED)]);
     // Somebody else turns out to have decided before.
     decide(&mut windows, "5", "reviewer-02", 30);
     let said = advance(&mut windows, 140);
     let superseded = News { superseded: true, ..REVISED };
     assert_eq!(said.words, [(false, None, superseded)]);
-    assert!(!windows.judge(EXPOSURE, mark, hollow()), "that was about the other one");
+    assert!(!windows.judge(EXPOSURE, mark, Some(hollow())), "that was about the other one");
     assert_eq!(advance(&mut windows, 150), Said::default());
-    assert!(windows.judge(EXPOSURE, said.mark.unwrap(), hollow()));
+    assert!(windows.judge(EXPOSURE, said.mark.unwrap(), Some(hollow())));
     let reasons = Some(vec![HollowReason::SelfApproval]);
     assert_eq!(advance(&mut windows, 160).words, [(false, reasons, JUDGED)]);
 }
@@ -147,7 +216,7 @@ fn a_judgement_of_another_decision_is_none_of_the_windows() {
 fn a_judgement_survives_the_process() {
     for said_before in [false, true] {
         let (mut windows, mark) = decided();
-        assert!(windows.judge(EXPOSURE, mark, hollow()));
+        assert!(windows.judge(EXPOSURE, mark, Some(hollow())));
         if said_before {
             advance(&mut windows, 130);
         }

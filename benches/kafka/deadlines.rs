@@ -1,6 +1,8 @@
-//! From a deadline to its alert in the topic, with many windows open.
+//! From a deadline to its alert in the topic, and to whoever is paged, with many
+//! windows open; and many deadlines at once.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
@@ -11,6 +13,7 @@ use shutterlag::time::Timestamp;
 use crate::broker::Broker;
 use crate::client::{Client, Sent};
 use crate::load;
+use crate::monitoring::{Alertmanager, Pager, now_ms};
 use crate::program::{Config, Program, READY};
 
 /// After how long `ReviewDueSoon` fires.
@@ -19,7 +22,11 @@ const DUE_MS: i64 = 6 * 60_000;
 pub(crate) fn run(broker: &Broker) {
     let client = Client::new(broker.address());
     client.create("leaks", load::PARTITIONS, &[]);
-    let config = load::prekeyed(Config::new(broker, "d"), "leaks");
+    let pager = Pager::start();
+    let alertmanager = Alertmanager::start(&pager);
+    let mut config = load::prekeyed(Config::new(broker, "d"), "leaks");
+    // Each is to be a page of its own.
+    config.set("alerts.storm_size", 1_000_000).alertmanager(&alertmanager.url());
     let mut program = Program::start(&config);
     program.until_ready(READY);
 
@@ -38,18 +45,78 @@ pub(crate) fn run(broker: &Broker) {
     while delays.len() < due {
         let message = consumer.poll(Duration::from_secs(30)).unwrap().unwrap();
         let alert: Value = serde_json::from_slice(message.payload().unwrap()).unwrap();
-        let at = Timestamp::parse_rfc3339(alert["at"].as_str().unwrap()).unwrap();
-        delays.push(now_ms() - at.as_millis());
+        delays.push(now_ms() - time(&alert["at"]));
     }
-    delays.sort_unstable();
+    println!("{open} windows open, {due} deadlines in {} s", due * 5 / 1000);
+    tell("to the topic", &mut delays);
+    let began = Instant::now();
+    while pager.sent().len() < due && began.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let mut delays: Vec<i64> =
+        pager.alerts().iter().map(|(at, alert)| at - time(&alert["startsAt"])).collect();
+    assert_eq!(delays.len(), due, "pages");
+    tell("to whoever is paged", &mut delays);
+    program.stop();
+}
+
+/// All deadlines in the same moment.
+pub(crate) fn burst(broker: &Broker) {
+    let client = Client::new(broker.address());
+    client.create("leaks", load::PARTITIONS, &[]);
+    let pager = Pager::start();
+    let alertmanager = Alertmanager::start(&pager);
+    let mut config = load::prekeyed(Config::new(broker, "b"), "leaks");
+    config.alertmanager(&alertmanager.url());
+    let mut program = Program::start(&config);
+    program.until_ready(READY);
+    let count = load::number("SHUTTERLAG_BENCH_WINDOWS", 100_000);
+    let due = now_ms() + 60_000;
+    client.write("leaks", (0..count).map(|number| leak(number, due - DUE_MS)));
+    load::until_read(&client, "b.windows", "leaks");
+    let left = due - now_ms();
+    assert!(left > 2_000, "{left} ms are left: too slow to tell");
+    let memory = || load::metric(&program, "process_resident_memory_bytes", "") / 1e6;
+    let before = memory();
+    let consumer = follow(&client, "b.alerts");
+    let (mut keys, mut last) = (HashSet::new(), 0);
+    while keys.len() < count {
+        let message = consumer.poll(Duration::from_secs(90)).unwrap().unwrap();
+        last = last.max(now_ms() - due);
+        assert!(keys.insert(message.key().unwrap().to_vec()), "twice");
+    }
     println!(
-        "{open} windows open, {due} deadlines in {} s: to the topic in p50 {} ms, p99 {} ms, max {} ms",
-        due * 5 / 1000,
-        delays[due / 2],
-        delays[due * 99 / 100],
-        delays[due - 1]
+        "{count} deadlines at once: all in the topic after {last} ms, as a consumer sees it; \
+         memory {before:.0} MB before, {:.0} MB after",
+        memory()
+    );
+    let (at, page) = pager.until("the page", Duration::from_secs(60), |alert| {
+        alert["annotations"]["count"].as_str().is_some_and(|n| n.parse::<usize>().unwrap() == count)
+    });
+    let sent = pager.alerts();
+    println!(
+        "whoever is paged: first after {} ms, with the full count of {} after {} ms, {} pages in all",
+        sent[0].0 - due,
+        page["annotations"]["count"],
+        at - due,
+        sent.len()
     );
     program.stop();
+}
+
+fn tell(what: &str, delays: &mut [i64]) {
+    delays.sort_unstable();
+    let count = delays.len();
+    println!(
+        "{what}: p50 {} ms, p99 {} ms, max {} ms",
+        delays[count / 2],
+        delays[count * 99 / 100],
+        delays[count - 1]
+    );
+}
+
+fn time(value: &Value) -> i64 {
+    Timestamp::parse_rfc3339(value.as_str().unwrap()).unwrap().as_millis()
 }
 
 fn follow(client: &Client, topic: &str) -> BaseConsumer {
@@ -74,8 +141,4 @@ fn leak(number: usize, at_ms: i64) -> Sent {
         r#"{{"type":"leak.detected","id":"{number}","time":"{time}","credential_id":"{credential}"}}"#
     );
     Sent::new(credential, value)
-}
-
-fn now_ms() -> i64 {
-    i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
 }

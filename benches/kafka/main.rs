@@ -5,7 +5,7 @@
 //! SHUTTERLAG_LIVE_JARS=$PWD/target/live/jars cargo bench --features live --bench kafka -- throughput
 //! ```
 //!
-//! One or more of `throughput`, `restore`, `deadlines`, `soak`; all without an
+//! One or more of `throughput`, `restore`, `deadlines`, `burst`, `soak`; all without an
 //! argument. Everything runs on whatever cores there are, the broker included, so
 //! read the ratios within one run.
 
@@ -27,6 +27,9 @@ mod deadlines;
 #[allow(dead_code, reason = "the tests use more of it")]
 mod guard;
 mod load;
+#[path = "../../tests/live/monitoring.rs"]
+#[allow(dead_code, reason = "the tests use more of it")]
+mod monitoring;
 #[path = "../../tests/live/program.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
 mod program;
@@ -46,10 +49,11 @@ fn main() {
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|chosen| chosen == name);
     type Bench = fn(&Broker);
-    let benches: [(&str, Bench); 4] = [
+    let benches: [(&str, Bench); 5] = [
         ("throughput", throughput::run),
         ("restore", restore::run),
         ("deadlines", deadlines::run),
+        ("burst", deadlines::burst),
         ("soak", soak::run),
     ];
     for (name, run) in benches.into_iter().filter(|(name, _)| wanted(name)) {

@@ -5,6 +5,7 @@ pub mod demo;
 pub mod explain;
 mod identity;
 pub mod replay;
+pub mod report;
 pub mod run;
 mod signals;
 pub mod simulate;
@@ -38,6 +39,9 @@ enum Command {
     Check(check::Args),
     /// Recompute one finding of a ledger and show the arithmetic.
     Explain(explain::Args),
+    /// Tell from a ledger whether the human control was effective: a report for
+    /// governance, as HTML, Markdown, JSON or CSV.
+    Report(Box<report::Args>),
     /// Write the events of a made-up organisation whose truth is known.
     Simulate(Box<simulate::SimulateArgs>),
 }
@@ -113,6 +117,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Simulate(args) => {
             simulate::run(&args).map(|_| Outcome::Fine).map_err(CliError::from)
         }

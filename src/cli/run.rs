@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::identity::{self, Keyed};
 use super::signals::Signals;
 use super::{CliError, Outcome, check, tell};
-use crate::metrics::{Metrics, Pipeline};
+use crate::metrics::{Metrics, Notify, Pipeline};
 use crate::runtime::http::{self, Token};
 use crate::runtime::kafka::{self, Shared, Tokens};
 use crate::runtime::view::{self, Bounds, View};
-use crate::runtime::{clock, logging};
+use crate::runtime::{clock, logging, notify};
 use crate::settings::LogFormat;
 use crate::time::Span;
 
@@ -84,6 +84,7 @@ pub fn run(args: &Args) -> Result<Outcome, CliError> {
     let stop = Arc::new(AtomicBool::new(false));
     let setups = kafka::prepare(&shared, &stop).map_err(|fault| failed(&fault))?;
     let server = serve(&shared, &stop)?;
+    notify(&shared, &stop)?;
     let (ended, end) = crossbeam_channel::bounded(1);
     let workers = {
         let (shared, stop) = (Arc::clone(&shared), Arc::clone(&stop));
@@ -150,4 +151,27 @@ fn serve(shared: &Shared, stop: &Arc<AtomicBool>) -> Result<Option<http::Server>
         now: clock::now,
     })?;
     Ok(Some(server))
+}
+
+/// Starts pushing alerts, where there is anywhere to push them to.
+fn notify(shared: &Shared, stop: &Arc<AtomicBool>) -> Result<(), CliError> {
+    let settings = &shared.settings;
+    let alertmanagers = settings.alerts.alertmanagers.len();
+    let failed = |error: &dyn std::fmt::Display| CliError::Failed(error.to_string());
+    let metrics =
+        Notify::register(&shared.metrics, alertmanagers).map_err(|error| failed(&error))?;
+    if alertmanagers == 0 {
+        return Ok(());
+    }
+    notify::spawn(notify::Options {
+        client: kafka::client::base(&settings.kafka),
+        tokens: shared.tokens.clone(),
+        topic: settings.topics.alerts(),
+        alerts: settings.alerts.clone(),
+        race: settings.race.clone(),
+        identity: shared.identity.clone(),
+        metrics,
+        stop: Arc::clone(stop),
+    })
+    .map_err(|error| failed(&error))
 }

@@ -54,6 +54,19 @@ words! {
     }
 }
 
+words! {
+    /// How far a stretch of an alert has come at some moment. Only its two ends
+    /// are published: each open window has alerts pending, and nobody has to act on them.
+    Phase {
+        /// It will begin unless something is done first.
+        Pending = "pending",
+        /// It holds.
+        Firing = "firing",
+        /// It no longer holds.
+        Resolved = "resolved",
+    }
+}
+
 impl Alert {
     /// How urgent it is.
     pub const fn urgency(self) -> Urgency {
@@ -82,6 +95,19 @@ pub struct Episode {
     pub from: Timestamp,
     /// Until when; `None` while nothing has ended it.
     pub until: Option<Timestamp>,
+}
+
+impl Episode {
+    /// How far it has come at `now`.
+    pub fn phase(&self, now: Timestamp) -> Phase {
+        if self.from > now {
+            Phase::Pending
+        } else if self.until.is_none_or(|until| until > now) {
+            Phase::Firing
+        } else {
+            Phase::Resolved
+        }
+    }
 }
 
 /// Every alert that the window itself calls for, with its stretch of time.
@@ -130,8 +156,9 @@ pub(super) fn at(
     now: Timestamp,
 ) -> (u8, Option<Timestamp>) {
     let (mut holding, mut next) = (0, None);
-    for Episode { alert, from, until } in episodes(window, profile) {
-        if from <= now && until.is_none_or(|until| until > now) {
+    for episode in episodes(window, profile) {
+        let Episode { alert, from, until } = episode;
+        if episode.phase(now) == Phase::Firing {
             holding |= alert.bit();
         }
         for change in [Some(from), until].into_iter().flatten().filter(|change| *change > now) {

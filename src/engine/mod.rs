@@ -39,6 +39,7 @@
 
 pub mod alerts;
 pub mod attacker;
+pub mod ends;
 pub mod histogram;
 pub mod oversight;
 pub mod summary;

@@ -4,10 +4,12 @@
 //! one with an overflow value; credentials, reviewers and places are never labels.
 
 mod live;
+mod notify;
 mod pipeline;
 mod process;
 mod sources;
 
+pub use notify::{Notify, NotifyFigures, PushFailure};
 pub use pipeline::{Pipeline, Stage as PipelineStage, TransactionResult, ViewFigures};
 use sources::SourcesSeen;
 pub use sources::{SOURCES_MAX, Source, SourceCounts};

@@ -73,6 +73,7 @@ pub struct Pipeline {
     unjudged: IntCounter,
     dead_letters: IntCounterVec,
     rebalances: IntCounterVec,
+    clock_jumps: IntCounterVec,
     view_windows: IntGaugeVec,
     view_lag: IntGauge,
     view_not_kept: IntCounter,
@@ -144,6 +145,11 @@ impl Pipeline {
             )?,
             dead_letters: counter("dead_letters_total", "Dead letters written", &["reason"])?,
             rebalances: counter("rebalances_total", "Changes of assignment", &["stage"])?,
+            clock_jumps: counter(
+                "clock_jumps_total",
+                "Jumps of this machine's clock",
+                &["direction"],
+            )?,
             view_windows: gauge("view_windows", "Windows in the read view", &["state"])?,
             view_lag,
             view_not_kept: plain("view_not_kept_total", "Records the view had no room for")?,
@@ -217,6 +223,13 @@ impl Pipeline {
     /// A worker's assignment changed.
     pub fn rebalanced(&self, stage: Stage) {
         self.rebalances.with_label_values(&[stage.as_str()]).inc();
+    }
+
+    /// How often the clock has jumped forward, and back, since the start.
+    pub fn clock_jumps(&self, forward: u64, back: u64) {
+        for (direction, count) in [("forward", forward), ("back", back)] {
+            raise(&self.clock_jumps.with_label_values(&[direction]), count);
+        }
     }
 
     /// What the view holds now. Its counts since the start only rise.

@@ -174,7 +174,8 @@ impl Ledger<'_> {
                     continue;
                 }
                 self.metrics.alert(alert, state);
-                line(self.alerts, &AlertRecord::new(alert, state, at, window.exposure_id()))?;
+                let exposure = window.exposure_id();
+                line(self.alerts, &AlertRecord::new(alert, state, at, exposure, Some(window)))?;
             }
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 mod alert;
 mod conclude;
+pub mod control;
 pub mod explain;
 mod finding;
 pub mod ledger;

@@ -253,6 +253,9 @@ pub struct Flagged<'f> {
 }
 
 impl<'f> ReviewerFinding<'f> {
+    /// What one about a reviewer on a list is called.
+    pub const FLAGGED: &'static str = FLAGGED;
+
     /// What it is called.
     pub const fn name(&self) -> &'static str {
         self.finding

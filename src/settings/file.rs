@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::Secret;
 use super::value::{Curve, Listen, RawOptions, SpanText, Whole, Word};
 use super::{Delivery, LogFormat, Mechanism, PeopleShown, Protocol, Start};
-use crate::event::Workflow;
+use crate::engine::alerts::{Alert, Urgency};
+use crate::event::{Severity, Workflow};
 use crate::formats::Format;
 
 /// Declares tables whose keys are all optional: what is missing is told when
@@ -40,6 +41,7 @@ tables! {
         profiles: BTreeMap<Word<Workflow>, ProfileTable>,
         attackers: BTreeMap<String, Curve>,
         limits: LimitsTable,
+        alerts: AlertsTable,
         people: PeopleTable,
         http: HttpTable,
         log: LogTable,
@@ -124,6 +126,7 @@ tables! {
         paging_decisions: Whole,
         false_discovery_percent: Whole,
         seeded_only: bool,
+        reviewers: Whole,
         small_group: Whole,
         aliases: BTreeMap<String, String>,
     }
@@ -145,6 +148,46 @@ tables! {
         credential_id_bytes: Whole,
         text_bytes: Whole,
         events_per_record: Whole,
+    }
+
+    /// `[alerts]`
+    AlertsTable {
+        alertmanagers: Vec<AlertmanagerTable>,
+        rules: Vec<AlertRuleTable>,
+        external_url: String,
+        runbooks: String,
+        resend_interval: SpanText,
+        ends_after: SpanText,
+        resolved_for: SpanText,
+        gather: SpanText,
+        storm_size: Whole,
+        storm_within: SpanText,
+        flap_count: Whole,
+        flap_within: SpanText,
+        flap_hold: SpanText,
+        firing_max: Whole,
+        queue_max: Whole,
+    }
+
+    /// One of `[[alerts.alertmanagers]]`
+    AlertmanagerTable {
+        url: String,
+        bearer_token: Secret,
+        bearer_token_file: PathBuf,
+        username: String,
+        password: Secret,
+        password_file: PathBuf,
+        ca_file: PathBuf,
+        timeout: SpanText,
+    }
+
+    /// One of `[[alerts.rules]]`
+    AlertRuleTable {
+        alerts: Vec<Word<Alert>>,
+        workflows: Vec<Word<Workflow>>,
+        severities: Vec<Word<Severity>>,
+        push: bool,
+        urgency: Word<Urgency>,
     }
 
     /// `[people]`

@@ -5,6 +5,7 @@
 //! never starts half; a secret shows in no message, no `Debug` and no printed
 //! configuration; the same file and environment give the same settings.
 
+mod alerts;
 mod check;
 mod error;
 mod file;
@@ -19,6 +20,7 @@ use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
+pub use self::alerts::{AlertRule, Alertmanager, Alerts, Login};
 pub use self::error::{Fault, SettingsError};
 pub use self::kafka::{
     Delivery, Kafka, Mechanism, Protocol, Sasl, Security, Source, Start, Topics,
@@ -52,6 +54,8 @@ pub struct Settings {
     pub race: Race,
     /// What is too large to decode.
     pub limits: Limits,
+    /// How alerts reach people.
+    pub alerts: Alerts,
     /// How reviewers appear.
     pub people: PeopleShown,
     /// The HTTP server.

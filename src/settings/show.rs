@@ -9,11 +9,12 @@ use serde::{Serialize, Serializer};
 
 use super::check::DEFAULT_PLACE;
 use super::file::{
-    File, HttpTable, IntakeTable, KafkaTable, LimitsTable, LogTable, OversightTable, PeopleTable,
-    ProfileTable, SaslTable, SecurityTable, SourceTable, TopicsTable, WindowsTable,
+    AlertRuleTable, AlertmanagerTable, AlertsTable, File, HttpTable, IntakeTable, KafkaTable,
+    LimitsTable, LogTable, OversightTable, PeopleTable, ProfileTable, SaslTable, SecurityTable,
+    SourceTable, TopicsTable, WindowsTable,
 };
 use super::value::{Curve, Listen, RawOptions, SpanText, Whole, Word};
-use super::{Kafka, Security, Settings};
+use super::{Alerts, Kafka, Login, Security, Settings};
 use crate::event::Workflow;
 
 /// The configuration in force without its secrets: as TOML by
@@ -65,6 +66,7 @@ impl Settings {
             profiles: Some(profiles(self)),
             attackers: Some(attackers(self)),
             limits: Some(limits(self)),
+            alerts: Some(alerts(&self.alerts)),
             people: Some(PeopleTable { show: Some(Word(self.people)) }),
             http: Some(HttpTable {
                 listen: Some(Listen(self.http.listen)),
@@ -147,6 +149,7 @@ fn oversight(settings: &Settings) -> OversightTable {
         paging_decisions: Some(Whole(config.paging_decisions as i64)),
         false_discovery_percent: Some(Whole((config.alpha * 100.0).round() as i64)),
         seeded_only: Some(config.seeded_only),
+        reviewers: whole(config.reviewers_max),
         small_group: Some(Whole(i64::from(config.small_group))),
         aliases: Some(config.aliases.clone()).filter(|aliases| !aliases.is_empty()),
     }
@@ -170,6 +173,55 @@ fn attackers(settings: &Settings) -> BTreeMap<String, Curve> {
     let default = (DEFAULT_PLACE, settings.race.curve(None));
     let curves = settings.race.locations().chain([default]);
     curves.map(|(place, curve)| (place.to_owned(), Curve(*curve))).collect()
+}
+
+fn alerts(alerts: &Alerts) -> AlertsTable {
+    let alertmanagers = alerts.alertmanagers.iter().map(|one| {
+        let (bearer_token, username, password) = match &one.login {
+            None => (None, None, None),
+            Some(Login::Bearer(token)) => (Some(token.clone()), None, None),
+            Some(Login::Basic { username, password }) => {
+                (None, Some(username.clone()), Some(password.clone()))
+            }
+        };
+        AlertmanagerTable {
+            url: Some(one.url.clone()),
+            bearer_token,
+            bearer_token_file: None,
+            username,
+            password,
+            password_file: None,
+            ca_file: one.ca_file.clone(),
+            timeout: Some(SpanText(one.timeout)),
+        }
+    });
+    fn words<T: Copy>(list: &[T]) -> Option<Vec<Word<T>>> {
+        (!list.is_empty()).then(|| list.iter().copied().map(Word).collect())
+    }
+    let rules = alerts.rules.iter().map(|rule| AlertRuleTable {
+        alerts: words(&rule.alerts),
+        workflows: words(&rule.workflows),
+        severities: words(&rule.severities),
+        push: Some(rule.push),
+        urgency: rule.urgency.map(Word),
+    });
+    AlertsTable {
+        alertmanagers: Some(alertmanagers.collect()),
+        rules: Some(rules.collect()),
+        external_url: alerts.external_url.clone(),
+        runbooks: Some(alerts.runbooks.clone()),
+        resend_interval: Some(SpanText(alerts.resend_interval)),
+        ends_after: Some(SpanText(alerts.ends_after)),
+        resolved_for: Some(SpanText(alerts.resolved_for)),
+        gather: Some(SpanText(alerts.gather)),
+        storm_size: whole(alerts.storm_size),
+        storm_within: Some(SpanText(alerts.storm_within)),
+        flap_count: whole(alerts.flap_count),
+        flap_within: Some(SpanText(alerts.flap_within)),
+        flap_hold: Some(SpanText(alerts.flap_hold)),
+        firing_max: whole(alerts.firing_max),
+        queue_max: whole(alerts.queue_max),
+    }
 }
 
 fn limits(settings: &Settings) -> LimitsTable {

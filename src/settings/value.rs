@@ -13,8 +13,9 @@ use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::{Delivery, LogFormat, Mechanism, PeopleShown, Protocol, Secret, Start};
+use crate::engine::alerts::{Alert, Urgency};
 use crate::engine::attacker::AttackerCurve;
-use crate::event::Workflow;
+use crate::event::{Severity, Workflow};
 use crate::formats::Format;
 use crate::time::Span;
 
@@ -176,7 +177,19 @@ macro_rules! word {
     };
 }
 
-word!(Start, Delivery, Protocol, Mechanism, Format, Workflow, PeopleShown, LogFormat);
+word!(
+    Start,
+    Delivery,
+    Protocol,
+    Mechanism,
+    Format,
+    Workflow,
+    Severity,
+    Alert,
+    Urgency,
+    PeopleShown,
+    LogFormat
+);
 
 impl<T: Serialize> Serialize for Word<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -70,6 +70,17 @@ impl Case {
         self.writer.take().expect("not all is sent").finish();
     }
 
+    /// Sends what is left, each event to the topic that `topic` names for it.
+    pub(crate) fn send_rest_to(&mut self, topic: impl Fn(&[u8]) -> String) {
+        let writer = self.writer.take().expect("not all is sent");
+        for at in self.sent..self.size() {
+            let topic = topic(&self.input.lines[at]);
+            self.input.records(at..at + 1).for_each(|record| writer.send(&topic, &record));
+        }
+        self.sent = self.size();
+        writer.finish();
+    }
+
     /// Waits until everything that was sent has gone all the way, and until the
     /// alerts have caught up with the clock.
     #[track_caller]

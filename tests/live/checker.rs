@@ -245,7 +245,13 @@ pub(crate) fn judge_alerts(expected: &Expected, log: &[Record], ledger: &Ledger)
                 continue;
             }
             None => {
-                faults.push(Fault::Unreadable { at, why: "no value".to_owned() });
+                // An alert that has ended need not stay in the topic.
+                let key = record.key_text();
+                let (alert, exposure) = key.split_once('/').unwrap_or_default();
+                let subject = (alert.to_owned(), exposure.to_owned());
+                if states.get(&subject).is_none_or(|(state, _)| state != "resolved") {
+                    faults.push(Fault::NothingToVoid { at, exposure: key });
+                }
                 continue;
             }
         };

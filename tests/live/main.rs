@@ -8,6 +8,7 @@
 #![expect(clippy::disallowed_methods, reason = "processes and brokers live in real time")]
 
 mod acl;
+mod alerts;
 mod bad_setup;
 mod broker;
 mod broker_itself;
@@ -18,11 +19,13 @@ mod client;
 mod faults;
 mod guard;
 mod input;
+mod monitoring;
 mod poison;
 mod program;
 mod recovery;
 #[path = "../replay/mod.rs"]
 mod replay;
+mod report;
 mod scenarios;
 mod scratch;
 mod tokens;

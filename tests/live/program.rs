@@ -101,6 +101,17 @@ impl Config {
         self
     }
 
+    /// Pushes alerts to one more Alertmanager.
+    pub(crate) fn alertmanager(&mut self, url: &str) -> &mut Config {
+        let mut one = Table::new();
+        one.insert("url".to_owned(), url.into());
+        let alerts = self.table.entry("alerts").or_insert_with(|| Value::Table(Table::new()));
+        let alerts = alerts.as_table_mut().unwrap();
+        let all = alerts.entry("alertmanagers").or_insert_with(|| Value::Array(Vec::new()));
+        all.as_array_mut().unwrap().push(Value::Table(one));
+        self
+    }
+
     /// One that reads nothing yet.
     pub(crate) fn without_sources(&mut self) -> &mut Config {
         self.table.remove("sources");
@@ -112,6 +123,11 @@ impl Config {
         let mut config = self.clone();
         config.set("kafka.instance", name);
         config
+    }
+
+    /// The file that says all this.
+    pub(crate) fn text(&self) -> String {
+        toml::to_string(&self.table).unwrap()
     }
 
     /// The name of one of its topics.
@@ -169,6 +185,11 @@ impl Program {
             );
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    /// Where it serves HTTP.
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.http)
     }
 
     /// Whether it says now that it is ready.

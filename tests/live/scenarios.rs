@@ -308,6 +308,37 @@ fn reviews_are_judged_as_a_replay_judges_them() {
     }
 }
 
+/// Far more time lies in the backlog than anything is waited for, and the topics are
+/// not read at the same speed: whose decisions come first has not seen a leak yet.
+#[test]
+fn a_backlog_in_several_topics_is_told_and_judged_as_by_a_replay() {
+    let mut input = Input::simulate(13, 9_000, Arrival::Ordered);
+    // What happens long after a window closed is late live and not in a replay.
+    let says = |line: &[u8], word: &str| String::from_utf8_lossy(line).contains(word);
+    let late = ["truth.established", "credential.abused"];
+    input.lines.retain(|line| !late.iter().any(|late| says(line, late)));
+    let mut case = Case::new(Broker::shared(), "several", input);
+    let decisions = "several.decisions".to_owned();
+    case.client.create(&decisions, 1, &[]);
+    case.config
+        .judging()
+        .source(&decisions, "native", false)
+        .set("windows.settle", "10m")
+        .set("windows.orphan_timeout", "2h");
+    let source = case.source.clone();
+    case.send_rest_to(|line| match says(line, "decision.made") {
+        true => decisions.clone(),
+        false => source.clone(),
+    });
+    let mut program = Program::start(&case.config);
+    program.until_ready(READY);
+    case.until_done();
+    let (_, metrics) = program.get("/metrics").expect("metrics");
+    assert!(metrics.contains("shutterlag_reviews_unjudged_total 0"), "{metrics}");
+    program.stop();
+    case.must_be_faultless();
+}
+
 #[test]
 fn deadlines_pass_without_any_traffic() {
     const DUE_SOON: SignedDuration = SignedDuration::from_mins(6);
@@ -317,7 +348,8 @@ fn deadlines_pass_without_any_traffic() {
     let client = Client::new(Broker::shared().address());
     client.create("deadlines.source", 1, &[]);
     // The broker's clock says when an alert arrived.
-    client.create("deadlines.alerts", 4, &[("message.timestamp.type", "LogAppendTime")]);
+    let settings = [("message.timestamp.type", "LogAppendTime"), ("cleanup.policy", "compact")];
+    client.create("deadlines.alerts", 4, &settings);
     let config = Config::new(Broker::shared(), "deadlines");
     let mut program = Program::start(&config);
     program.until_ready(READY);

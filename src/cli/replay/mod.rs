@@ -88,7 +88,7 @@ pub struct Args {
     strict: bool,
 }
 
-fn words<T: Clone + Send + Sync + 'static>(
+pub(super) fn words<T: Clone + Send + Sync + 'static>(
     all: impl Iterator<Item = &'static str>,
     parse: fn(&str) -> Option<T>,
 ) -> impl TypedValueParser<Value = T> {

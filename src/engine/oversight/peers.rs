@@ -2,12 +2,10 @@
 //!
 //! Invariants: what a decision is compared with was published a whole period
 //! before the period of the decision, so it depends on no decision that comes
-//! after it, on no order of arrival and on no place where the counting is done;
-//! a reviewer's own acts are taken out.
+//! after it and on no order of arrival; a reviewer's own acts are taken out.
 //!
-//! A worker of a live run sees its own reviewers only. Each publishes the counts of
-//! a period once that period is over, all take in all of them, and each has a whole
-//! period to do so: the same sums stand everywhere, and in a replay too.
+//! The counts of a period are published once it is over and all of its decisions are
+//! judged: the same sums stand in a live run and in a replay.
 
 use std::collections::BTreeMap;
 
@@ -139,8 +137,9 @@ impl Tally {
         strata[stratum.index()].add(Counts { agreed: u64::from(agreed), acts: 1 });
     }
 
-    pub(super) fn add(&mut self, counts: &PeerCounts) {
+    pub(super) fn set(&mut self, counts: &PeerCounts) {
         let strata = self.0.entry(counts.period).or_default();
+        **strata = Strata::default();
         for (stratum, counts) in &counts.strata {
             if let Some(to) = strata.get_mut(usize::from(*stratum)) {
                 to.add(*counts);

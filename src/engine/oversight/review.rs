@@ -31,7 +31,7 @@ pub struct Review<'r> {
     pub credential_id: Cow<'r, str>,
     /// The detection that opened the window.
     pub detected_at: Timestamp,
-    /// Distinct events that the window is made of: the higher replaces the lower.
+    /// Distinct events that the window is made of.
     pub revision: u64,
     /// The decision's mark, by which its window knows it.
     pub mark: u32,
@@ -98,6 +98,13 @@ impl From<Truth> for Known {
     fn from(truth: Truth) -> Known {
         let Truth { established_at, correct_action, seeded } = truth;
         Known { established_at, correct_action, seeded }
+    }
+}
+
+impl From<Known> for Truth {
+    fn from(known: Known) -> Truth {
+        let Known { established_at, correct_action, seeded } = known;
+        Truth { established_at, correct_action, seeded }
     }
 }
 

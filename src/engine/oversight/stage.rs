@@ -39,10 +39,14 @@ use crate::time::{Span, Timestamp};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Receipt {
-    /// Something of it waits to be judged.
+    /// Its decision waits to be judged.
     Held,
-    /// All of it was judged before, or it comes too late to be.
+    /// Only its truth waits: its decision was judged before, or comes too late to be.
+    Learning,
+    /// All of it was judged before, or comes too late to be.
     Behind,
+    /// There are too many reviewers for one more.
+    Refused,
 }
 
 /// What the stage says.
@@ -99,7 +103,6 @@ struct Unsaved {
 struct Waiting {
     /// Whose decision it is.
     reviewer: u32,
-    revision: u64,
     /// When each kind of step stands, if it is still to be taken.
     at: [Option<Timestamp>; 2],
 }
@@ -115,7 +118,8 @@ pub struct Stage {
     queue: BinaryHeap<Reverse<(Timestamp, u32)>>,
     peers: Peers,
     tally: Tally,
-    behind: u64,
+    /// All acts of each period, those that were published too.
+    acts: Tally,
     /// `None` where nobody asks.
     unsaved: Option<Unsaved>,
 }
@@ -134,7 +138,7 @@ impl Stage {
             queue: BinaryHeap::new(),
             peers: Peers::default(),
             tally: Tally::default(),
-            behind: 0,
+            acts: Tally::default(),
             unsaved: None,
         }
     }
@@ -155,11 +159,6 @@ impl Stage {
         self.entries.len()
     }
 
-    /// Reviews that were judged before, or came too late to be.
-    pub const fn behind(&self) -> u64 {
-        self.behind
-    }
-
     /// Where every reviewer stands, by name.
     pub fn standings(&self) -> BTreeMap<&str, Standing> {
         let entries = self.entries.iter();
@@ -176,18 +175,16 @@ impl Stage {
     /// Takes in a review, or a further revision of one.
     pub fn handle(&mut self, review: Review<'_>) -> Receipt {
         let name = Arc::new(Name::from(review.exposure_id()));
-        match self.waiting.get(&name) {
-            Some(waiting) if waiting.revision > review.revision => {
-                self.behind += 1;
-                return Receipt::Behind;
-            }
-            Some(_) => self.forget(&name),
-            None => {}
+        // The last word on a window is the one that counts, whatever its revision: a
+        // late detection takes events away from an older window.
+        self.forget(&name);
+        let known = self.index.contains_key(&*review.reviewer);
+        if !known && self.entries.len() >= self.rules.config().reviewers_max {
+            return Receipt::Refused;
         }
         let number = self.number_of(&review.reviewer);
-        let Some(entry) = self.entries.get_mut(number as usize) else { return Receipt::Behind };
+        let Some(entry) = self.entries.get_mut(number as usize) else { return Receipt::Refused };
         let facts = review.facts(fingerprint);
-        let revision = review.revision;
         let mut waits = [None; 2];
         let fresh = |entry: &Entry, place: &Place| entry.done.as_ref() < Some(place);
         if let Some(lesson) = facts.truth {
@@ -203,13 +200,14 @@ impl Stage {
             let decision = Pending::Decision(Box::new((review.into_owned(), facts)));
             entry.hold(place, decision);
         }
-        if waits == [None; 2] {
-            self.behind += 1;
-            return Receipt::Behind;
-        }
-        self.waiting.insert(name, Waiting { reviewer: number, revision, at: waits });
+        let receipt = match waits {
+            [None, None] => return Receipt::Behind,
+            [None, Some(_)] => Receipt::Learning,
+            [Some(_), _] => Receipt::Held,
+        };
+        self.waiting.insert(name, Waiting { reviewer: number, at: waits });
         self.schedule(number, None);
-        Receipt::Held
+        receipt
     }
 
     /// Takes back what waits of a window: a late arrival gave it another name or
@@ -346,6 +344,7 @@ impl Stage {
                 if let Some((agreed, stratum)) = act {
                     let period = period_of(*at, self.rules.config().peers.period);
                     self.tally.count(period, stratum, agreed);
+                    self.acts.count(period, stratum, agreed);
                     if let Some(unsaved) = &mut self.unsaved {
                         unsaved.periods.insert(period);
                     }
@@ -380,15 +379,16 @@ impl Stage {
         for name in settled.iter().filter(|name| !self.waiting.contains_key(*name)) {
             each(Change::Settled(name.id()));
         }
-        for counts in periods.iter().filter_map(|period| self.tally.of(*period)) {
+        for counts in periods.iter().filter_map(|period| self.acts.of(*period)) {
             each(Change::Period(&counts));
         }
     }
 
-    /// Brings back the acts of a period; the next [`Stage::advance`] finds out which
-    /// periods are over.
+    /// Brings back the acts of a period, in place of what was brought back before; the
+    /// next [`Stage::advance`] finds out which periods are over.
     pub fn count(&mut self, counts: &PeerCounts) {
-        self.tally.add(counts);
+        self.tally.set(counts);
+        self.acts.set(counts);
     }
 
     /// What is held of a reviewer, for a checkpoint; `None` for one not known.

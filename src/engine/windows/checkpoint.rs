@@ -74,7 +74,8 @@ impl Windows {
             let Some(state) = Held::read(&entry.bytes, &self.texts) else { continue };
             entry.saved = true;
             bytes.clear();
-            bytes.extend_from_slice(&[MAGIC, VERSION]);
+            // What came in and has not been said yet is to be said after a restore.
+            bytes.extend_from_slice(&[MAGIC, VERSION, entry.dirty.into()]);
             let before_events = entry.bytes.len() - state.log.bytes.len();
             bytes.extend_from_slice(&entry.bytes[..before_events]);
             log::heads(state.log, heads);
@@ -94,8 +95,8 @@ impl Windows {
     /// # Errors
     /// [`RestoreError`]; nothing has changed then.
     pub fn restore(&mut self, checkpoint: &[u8]) -> Result<(), RestoreError> {
-        let written = match checkpoint {
-            [MAGIC, VERSION, written @ ..] => written,
+        let (unsaid, written) = match checkpoint {
+            [MAGIC, VERSION, unsaid, written @ ..] => (*unsaid != 0, written),
             [MAGIC, version, ..] if *version > VERSION => {
                 return Err(RestoreError::Newer { version: *version, known: VERSION });
             }
@@ -105,7 +106,7 @@ impl Windows {
         let state = Held::read(written, &none).ok_or(RestoreError::Damaged)?;
         let mut heads = std::mem::take(&mut self.scratch.heads);
         let mut bytes = std::mem::take(&mut self.scratch.bytes);
-        let restored = self.rebuild(written, state, &mut heads, &mut bytes);
+        let restored = self.rebuild(written, unsaid, state, &mut heads, &mut bytes);
         self.scratch.heads = heads;
         self.scratch.bytes = bytes;
         restored
@@ -114,6 +115,7 @@ impl Windows {
     fn rebuild(
         &mut self,
         written: &[u8],
+        unsaid: bool,
         state: Held<'_>,
         heads: &mut Vec<Head>,
         bytes: &mut Vec<u8>,
@@ -143,7 +145,8 @@ impl Windows {
         // What is held is few enough to be counted in 32 bits.
         entry.events = heads.len() as u32;
         entry.saved = true;
-        // Not marked as changed: nothing has come in since it was said.
+        // Mostly nothing has come in since it was said.
+        entry.dirty = unsaid;
         self.dirty.push(at);
         self.counts.accepted += heads.iter().map(|head| u64::from(head.weight)).sum::<u64>();
         for published in state.published() {

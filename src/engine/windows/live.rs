@@ -4,17 +4,16 @@
 //! what was said before is remembered only to say it once.
 
 use super::fold::{self, Fate};
-use super::judged::Judged;
+use super::judged::Hearing;
 use super::log::Log;
 use super::milestones::Milestones;
 use super::standing::Waiting;
 use super::state::{self, Held, Published, begin};
 use super::window::{ExposureId, Window};
 use super::{Head, Scratch, Windows, order, rules};
-use crate::config::EngineConfig;
+use crate::engine::Output;
 use crate::engine::alerts::{self, Alert, Transition};
-use crate::engine::{News, Output};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 impl Windows {
     /// The next time at which [`Windows::advance`] has something to do; the
@@ -66,18 +65,17 @@ impl Windows {
         }
         let mut kept = Kept { settled_at: state.settled_at, published: Vec::new(), due: None };
         let mut gone = 0;
+        let (mut older_are_final, gives_up) = (true, self.gives_up_unjudged);
         for (number, window) in windows.iter().enumerate() {
             let number = number as u32;
             let before = state.published_of(window.detected_at);
-            let decision = window.decision_mark().unwrap_or(0);
-            let decided_before = before.map_or(0, |said| said.decision);
-            let superseded = decided_before != 0 && decided_before != decision;
-            let judged = match before.filter(|_| !superseded) {
-                Some(said) => said.judged,
-                None => Judged::default(),
-            };
-            let settles_at = settles_at(&self.config, window, judged);
-            let is_final = settles_at.is_some_and(|at| at <= now);
+            let hearing = Hearing::of(window, before, now);
+            let settles_at = hearing.settles_at(&self.config, window);
+            // Windows go in order: the events of all up to the last that is final go.
+            let is_final = older_are_final
+                && hearing.is_over(&self.config, gives_up)
+                && settles_at.is_some_and(|at| at <= now);
+            older_are_final = is_final;
             let fingerprint = match before.filter(|_| !changed) {
                 Some(said) => said.fingerprint,
                 None => fingerprints[number as usize],
@@ -85,14 +83,14 @@ impl Windows {
             let told = before.map_or_else(Milestones::default, |said| said.told);
             let reached = Milestones::of(window).since(told);
             let revised = before.is_none_or(|said| said.fingerprint != fingerprint);
-            let news = News { revised, judged: judged.unsaid(), superseded };
+            let news = hearing.news(revised);
             if is_final || news.revised || news.judged {
-                let hollow = judged.reasons();
+                let hollow = hearing.judged.reasons();
                 say(Output::Window { window, is_final, reached, hollow, news });
             }
             let profile = self.config.profiles.get(window.key.workflow);
             let (holding, next_change) = alerts::at(window, profile, now);
-            let hollow = if judged.hollow() { Alert::HollowApproval.bit() } else { 0 };
+            let hollow = if hearing.judged.hollow() { Alert::HollowApproval.bit() } else { 0 };
             let firing = if is_final { 0 } else { holding | hollow };
             let fired = before.map_or(0, |said| said.firing);
             say_alerts(window.exposure_id(), Some(window), fired, firing, say);
@@ -108,10 +106,11 @@ impl Windows {
                     firing,
                     waiting,
                     told: told.and(reached),
-                    decision,
-                    judged: judged.said(),
+                    decision: hearing.decision,
+                    judged: hearing.judged.said(),
+                    judged_s: hearing.judged_s(),
                 });
-                kept.wait_for(settles_at);
+                kept.wait_for(settles_at.map(|at| if at > now { at } else { now + LOOK_AGAIN }));
                 kept.wait_for(next_change);
             }
         }
@@ -196,21 +195,8 @@ impl Windows {
     }
 }
 
-/// When the window is final. A decision's judgement is waited for, and then
-/// the window stays for as long as it would after closing, so that an alert
-/// about it lasts; without one it is given up as a stray event is.
-fn settles_at(config: &EngineConfig, window: &Window<'_>, judged: Judged) -> Option<Timestamp> {
-    let settle = config.settle?;
-    let settled = window.final_at(settle)?;
-    let Some((delay, decided)) = config.judged_after.zip(window.decided_at()) else {
-        return Some(settled);
-    };
-    let further = match judged.reasons() {
-        Some(_) => settle,
-        None => config.orphan_timeout,
-    };
-    Some(settled.max(decided + delay + further))
-}
+/// How soon a window is looked at again that is due and waits for something else.
+const LOOK_AGAIN: Span = Span::from_mins(60);
 
 /// What a refreshed credential carries on.
 struct Kept {

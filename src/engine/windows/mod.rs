@@ -75,6 +75,7 @@ pub struct Windows {
     standings: Standings,
     unsaved: Unsaved,
     state_bytes: u64,
+    gives_up_unjudged: bool,
     now: Option<Timestamp>,
     scratch: Scratch,
 }
@@ -168,6 +169,7 @@ impl Windows {
             standings: Standings::default(),
             unsaved: Unsaved::default(),
             state_bytes: 0,
+            gives_up_unjudged: true,
             now: None,
             scratch: Scratch::default(),
         }

@@ -13,7 +13,7 @@ use crate::event::Workflow;
 use crate::time::Timestamp;
 
 /// Bytes of one published window in the table.
-const PUBLISHED_BYTES: usize = 23;
+const PUBLISHED_BYTES: usize = 27;
 /// Where in it the mark of the decision stands, and behind that what was judged of it.
 const DECISION_AT: usize = 18;
 const JUDGED_AT: usize = 22;
@@ -35,6 +35,8 @@ pub(super) struct Published {
     pub(super) decision: u32,
     /// What the second stage said of that decision.
     pub(super) judged: Judged,
+    /// When that was said, in whole seconds.
+    pub(super) judged_s: u32,
 }
 
 /// A read view of the bytes.
@@ -95,7 +97,12 @@ pub(super) fn judge(
     let found = Held::read(bytes, &none).and_then(|state| {
         let published = state.published_of(detected_at)?;
         let at = bytes.len() - state.log.bytes.len() - state.behind_published(detected_at)?;
-        (published.decision == decision && !published.judged.says(judged)).then_some(at)
+        let news = match judged.reasons() {
+            Some(_) => !published.judged.says(judged),
+            // A judgement stands.
+            None => !published.judged.answered(),
+        };
+        (published.decision == decision && news).then_some(at)
     });
     let Some(at) = found else { return false };
     bytes[at + JUDGED_AT] = judged.bits();
@@ -117,6 +124,7 @@ impl Published {
                 bytes[DECISION_AT + 3],
             ]),
             judged: Judged::from_bits(bytes[JUDGED_AT]),
+            judged_s: u32::from_le_bytes([bytes[23], bytes[24], bytes[25], bytes[26]]),
         }
     }
 }
@@ -173,6 +181,7 @@ pub(super) fn begin(
         bytes.extend_from_slice(&window.told.bits().to_le_bytes());
         bytes.extend_from_slice(&window.decision.to_le_bytes());
         bytes.push(window.judged.bits());
+        bytes.extend_from_slice(&window.judged_s.to_le_bytes());
     }
 }
 

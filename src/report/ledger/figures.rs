@@ -7,16 +7,18 @@ use serde::Serialize;
 
 use super::LedgerRecord;
 use crate::engine::attacker::{Band, Race};
+use crate::engine::oversight::Judgement;
 use crate::engine::summary::{
     AttackerWindow, ByReason, EventCounts, StagesFigures, SurvivalOf, Tally, WindowCounts,
 };
+use crate::engine::windows::Window;
 use crate::time::Timestamp;
 
 /// Takes in records and gives figures.
 ///
 /// The figures of a replay's `windows.ndjson` are those of its `summary.json`.
-/// What is not among them, because no record holds it: how events fared, planted
-/// cases, decisions by machines.
+/// What is not among them: how events fared and decisions by machines, which no
+/// record holds, and planted cases.
 #[derive(Debug, Default)]
 pub struct LedgerTally {
     tally: Tally,
@@ -87,9 +89,20 @@ impl LedgerTally {
 
     /// Takes in one window as it stands at `as_of`.
     pub fn add(&mut self, record: &LedgerRecord, race: &Race, as_of: Timestamp) {
-        let window = record.window();
-        self.tally.add(&window, race, as_of);
-        match record.judgement() {
+        self.add_window(&record.window(), record.judgement(), race, as_of);
+    }
+
+    /// Takes in one window as it stands at `as_of`, with its judgement; `None` while
+    /// its decision has not been judged.
+    pub fn add_window(
+        &mut self,
+        window: &Window<'_>,
+        judgement: Option<Judgement>,
+        race: &Race,
+        as_of: Timestamp,
+    ) {
+        self.tally.add(window, race, as_of);
+        match judgement {
             Some(judgement) => self.tally.judged(&judgement),
             None => {
                 self.unjudged += 1;

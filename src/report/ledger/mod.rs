@@ -5,8 +5,8 @@
 //! record does not hold is `None` or named below, never made up as a zero.
 //!
 //! A record does not hold all of a window. Missing are: decisions by machines,
-//! what turned out to be right (and so planted cases), words in texts, batches,
-//! who asked, and how often clocks disagreed. [`LedgerRecord::window`] says what
+//! words in reasons, who asked, the check of authority, and how often clocks
+//! disagreed. [`LedgerRecord::window`] says what
 //! stands in their place; [`LedgerTally`] gives only the figures that do not
 //! need them.
 
@@ -19,8 +19,8 @@ pub use error::{Fault, LedgerError};
 pub use figures::{EffectiveBounds, LedgerFigures, LedgerOversight, LedgerTally};
 
 use crate::engine::attacker::{AttackerFirst, Band};
-use crate::engine::oversight::{HollowReasons, Judgement};
-use crate::engine::windows::{Advice, Decision, ExposureId, Key, State, Window};
+use crate::engine::oversight::{HollowReasons, Judgement, Known};
+use crate::engine::windows::{Advice, Decision, ExposureId, Key, State, Truth, Window};
 use crate::event::{Action, ExposedAtQuality, Severity, Verdict, Workflow};
 use crate::time::Timestamp;
 
@@ -74,6 +74,8 @@ pub struct LedgerRecord {
     pub contained_at: Option<Timestamp>,
     /// The first use by an attacker that was seen.
     pub abused_at: Option<Timestamp>,
+    /// What turned out to be right.
+    pub truth: Option<Known>,
     /// Detections, the first included.
     pub detections: u64,
     /// Whether an AI acted before any person had decided.
@@ -94,6 +96,8 @@ pub struct LedgerAdvice {
     pub recommendation: Action,
     /// The AI's own confidence, 0 to 1.
     pub confidence: Option<f64>,
+    /// Words of it.
+    pub summary_words: Option<u32>,
 }
 
 /// What a record holds of the first human decision.
@@ -109,6 +113,10 @@ pub struct LedgerDecision {
     pub verdict: Option<Verdict>,
     /// The deciding reviewer's last look before it.
     pub opened_at: Option<Timestamp>,
+    /// The group of cases decided together, as the ledger marks it.
+    pub batch_id: Option<String>,
+    /// The reasons given, as the ledger marks them.
+    pub rationale_digest: Option<String>,
 }
 
 impl LedgerRecord {
@@ -148,8 +156,8 @@ impl LedgerRecord {
     /// band, whether the reviewer agreed and the chance of the attacker follow
     /// from it as they do from the window that was written.
     ///
-    /// In place of what a record does not hold: no machine's decision, no truth,
-    /// no words, batch or requester; one adopted event where nothing else explains
+    /// In place of what a record does not hold: no machine's decision, no words of
+    /// reasons, no requester or check of authority; one adopted event where nothing else explains
     /// that clocks disagree; the detection as the moment at which an AI acted first;
     /// the latest time told as that of the last event.
     pub fn window(&self) -> Window<'_> {
@@ -162,6 +170,7 @@ impl LedgerRecord {
             self.dismissed_at,
             self.contained_at,
             self.abused_at,
+            self.truth.map(|truth| truth.established_at),
         ];
         Window {
             key: self.exposure_id().key,
@@ -177,7 +186,7 @@ impl LedgerRecord {
                 presented_at: advice.presented_at,
                 recommendation: advice.recommendation,
                 confidence: advice.confidence,
-                summary_words: None,
+                summary_words: advice.summary_words,
                 requested_by: None,
             }),
             decision: decision.map(|decision| Decision {
@@ -187,8 +196,8 @@ impl LedgerRecord {
                 verdict: decision.verdict,
                 opened_at: decision.opened_at,
                 rationale_words: None,
-                rationale_digest: None,
-                batch_id: None,
+                rationale_digest: decision.rationale_digest.as_deref(),
+                batch_id: decision.batch_id.as_deref(),
                 authorized: None,
             }),
             final_action: self.final_action,
@@ -197,7 +206,7 @@ impl LedgerRecord {
             dismissed_at: self.dismissed_at,
             contained_at: self.contained_at,
             abused_at: self.abused_at,
-            truth: None,
+            truth: self.truth.map(Truth::from),
             ai_acted_first_at: self.ai_acted_first.then_some(self.detected_at),
             detections: self.detections,
             events: self.revision,

@@ -7,7 +7,7 @@ use super::error::{Fault, LedgerError};
 use super::field::Field;
 use super::{LedgerAdvice, LedgerDecision, LedgerRecord, RECORD_BYTES_MAX};
 use crate::engine::attacker::AttackerFirst;
-use crate::engine::oversight::{HollowReason, HollowReasons};
+use crate::engine::oversight::{HollowReason, HollowReasons, Known};
 use crate::engine::windows::State;
 use crate::event::{Action, ExposedAtQuality, Severity, Verdict, Workflow};
 use crate::time::{Span, Timestamp};
@@ -53,17 +53,29 @@ fields! {
         detections = "detections",
         recommendation = "recommendation",
         confidence = "confidence",
+        summary_words = "summary_words",
         reviewer = "reviewer",
         verdict = "verdict",
         action = "action",
         final_action = "final_action",
         further_decisions = "further_decisions",
+        batch_id = "batch_id",
+        rationale_digest = "rationale_digest",
+        truth = "truth",
         ai_acted_first = "ai_acted_first",
         hollow = "hollow",
     }
 }
 
 fields! { Durations { exposure = "exposure" } }
+
+fields! {
+    TruthTold {
+        established_at = "established_at",
+        correct_action = "correct_action",
+        seeded = "seeded",
+    }
+}
 
 fields! { First { probability = "probability", lower_bound = "lower_bound" } }
 
@@ -113,6 +125,7 @@ pub(super) fn record(json: &[u8]) -> Result<LedgerRecord, LedgerError> {
         dismissed_at: None,
         contained_at: field!(raw.contained_at).time()?,
         abused_at: field!(raw.abused_at).time()?,
+        truth: truth(&raw)?,
         detections: field!(raw.detections).required(field!(raw.detections).count()?)?,
         ai_acted_first: field!(raw.ai_acted_first).required(field!(raw.ai_acted_first).flag()?)?,
         attacker_first: attacker_first(&raw)?,
@@ -128,9 +141,12 @@ fn advice(raw: &Record<'_>) -> Result<Option<LedgerAdvice>, LedgerError> {
     let presented_at = field!(raw.presented_at).time()?;
     let recommendation = field!(raw.recommendation).word(Action::parse)?;
     let confidence = field!(raw.confidence).fraction()?;
+    let words = field!(raw.summary_words);
+    let too_many = words.wrong(Fault::WrongType { expected: "a count" });
+    let summary_words = words.count()?.map(u32::try_from).transpose().map_err(|_| too_many)?;
     match (presented_at, recommendation) {
         (Some(presented_at), Some(recommendation)) => {
-            Ok(Some(LedgerAdvice { presented_at, recommendation, confidence }))
+            Ok(Some(LedgerAdvice { presented_at, recommendation, confidence, summary_words }))
         }
         (None, None) => Ok(None),
         (Some(_), None) => Err(field!(raw.recommendation).wrong(Fault::Missing)),
@@ -156,6 +172,8 @@ fn decision(raw: &Record<'_>) -> Result<Option<LedgerDecision>, LedgerError> {
         action: field!(raw.action).required(action)?,
         verdict: field!(raw.verdict).word(Verdict::parse)?,
         opened_at: field!(raw.opened_at).time()?,
+        batch_id: field!(raw.batch_id).text()?,
+        rationale_digest: field!(raw.rationale_digest).text()?,
     }))
 }
 
@@ -180,6 +198,18 @@ fn attacker_first(raw: &Record<'_>) -> Result<Option<AttackerFirst>, LedgerError
     Ok(Some(AttackerFirst {
         probability: probability.required(probability.fraction()?)?,
         lower_bound: lower_bound.required(lower_bound.fraction()?)?,
+    }))
+}
+
+fn truth(raw: &Record<'_>) -> Result<Option<Known>, LedgerError> {
+    let Some(truth) = object::<TruthTold<'_>>(field!(raw.truth))? else { return Ok(None) };
+    let established_at = truth.established_at("truth.established_at");
+    let correct_action = truth.correct_action("truth.correct_action");
+    let seeded = truth.seeded("truth.seeded");
+    Ok(Some(Known {
+        established_at: established_at.required(established_at.time()?)?,
+        correct_action: correct_action.required(correct_action.word(Action::parse)?)?,
+        seeded: seeded.required(seeded.flag()?)?,
     }))
 }
 

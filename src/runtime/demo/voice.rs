@@ -118,7 +118,7 @@ impl<'d> Voice<'d> {
         let any = !self.judged.is_empty();
         for (review, reasons) in self.judged.drain(..) {
             // Decided otherwise since, or final: then there is nothing to say.
-            let _ = windows.judge(review.exposure_id(), review.mark, reasons);
+            let _ = windows.judge(review.exposure_id(), review.mark, Some(reasons));
         }
         any
     }

@@ -27,6 +27,7 @@ use crate::engine::attacker::AttackerFirst;
 use crate::engine::windows::State as WindowState;
 use crate::event::Workflow;
 use crate::report::ledger::LedgerFigures;
+use crate::runtime::clock;
 use crate::runtime::view::{Filter, Older, Period, Reviewer, Row, Status};
 use crate::time::{Span, Timestamp};
 
@@ -159,6 +160,8 @@ async fn metrics(State(server): State<Server>) -> Result<Response, Problem> {
     let exposition = |shown: &Shown| {
         shown.metrics.standings(&shown.standings.totals(), shown.clock.now());
         shown.pipeline.view(&shown.view.metrics());
+        let (forward, back) = clock::jumps();
+        shown.pipeline.clock_jumps(forward, back);
         match shown.metrics.encode() {
             Ok(text) => {
                 let form = "text/plain; version=0.0.4; charset=utf-8";

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::error::Fault;
+use super::topics::OWN_EVENTS;
 use crate::time::{Span, Timestamp};
 
 /// Records that come for longer than this without an end mean a backlog.
@@ -91,26 +92,27 @@ impl Inputs {
 
     /// The positions of everything that is ready, moved or not: without them a
     /// transaction would not be refused to one that has lost its partitions. With
-    /// each goes the time of its partition, for [`time_of`] to read.
+    /// each goes the time of its partition, or where the stage has none that of its
+    /// records, for [`time_of`] to read.
     pub(super) fn positions(
         &self,
-        time: impl Fn(i32) -> Option<Timestamp>,
+        time: impl Fn(i32, Option<Timestamp>) -> Option<Timestamp>,
     ) -> Result<TopicPartitionList, Fault> {
         let failed = |error| Fault::of("noting positions", &error);
         let mut list = TopicPartitionList::new();
         for ((partition, topic), input) in self.inputs.iter().filter(|(_, input)| input.ready) {
             let mut element = list.add_partition(&self.topics[*topic], *partition);
             element.set_offset(Offset::Offset(input.next)).map_err(failed)?;
-            if let Some(time) = time(*partition) {
+            if let Some(time) = time(*partition, input.stream_time) {
                 element.set_metadata(time.as_millis().to_string());
             }
         }
         Ok(list)
     }
 
-    /// The next offset of the partition's only input, if it is read.
+    /// The next offset of the partition's first input, if it is read.
     pub(super) fn next(&self, partition: i32) -> Option<i64> {
-        self.of(partition).find(|(_, input)| input.ready).map(|(_, input)| input.next)
+        self.inputs.get(&(partition, 0)).filter(|input| input.ready).map(|input| input.next)
     }
 
     /// Notes that the positions are committed.
@@ -120,32 +122,28 @@ impl Inputs {
         }
     }
 
-    /// The time of a partition: the present once all of its inputs are caught up
-    /// and nothing is held back before them, else as far as the records of those
-    /// that are behind have come.
+    /// The time of a partition of the windows: the present once all of its inputs are
+    /// caught up and nothing is held back before them. Else that of the slowest input
+    /// that is behind: of our own events as far as all sources have come in them
+    /// (`reached`), of others as far as their records have.
     pub(super) fn time(
         &self,
         partition: i32,
         nothing_held_back: bool,
+        reached: Option<Timestamp>,
         present: Timestamp,
         uptime: Span,
     ) -> Option<Timestamp> {
-        let mut behind: Option<Option<Timestamp>> = None;
-        let mut latest = None;
-        for (_, input) in self.of(partition) {
-            latest = latest.max(input.stream_time);
-            if !input.caught_up(uptime) {
-                behind = Some(match behind {
-                    None => input.stream_time,
-                    Some(earliest) => earliest.min(input.stream_time),
-                });
+        let times = self.of(partition).filter_map(|(topic, input)| {
+            let behind = !input.caught_up(uptime);
+            match topic {
+                OWN_EVENTS if behind || !nothing_held_back => Some(reached),
+                _ if behind => Some(input.stream_time),
+                _ => None,
             }
-        }
-        match behind {
-            Some(time) => time,
-            None if nothing_held_back => Some(present),
-            None => latest,
-        }
+        });
+        // Not to know one of them is not to know the time.
+        times.min().unwrap_or(Some(present))
     }
 
     /// Whether everything that is held is caught up.
@@ -216,17 +214,21 @@ mod tests {
     #[test]
     fn time_is_that_of_the_slowest_until_all_are_caught_up() {
         let mut inputs = two();
-        assert_eq!(inputs.time(0, true, PRESENT, s(0)), None, "nothing is known yet");
+        let t = |ms| Some(Timestamp::from_millis(ms));
+        let time = |inputs: &Inputs, reached| inputs.time(0, true, reached, PRESENT, s(0));
+        assert_eq!(time(&inputs, None), None, "nothing is known yet");
         input(&mut inputs, 0).record(5, s(0));
         input(&mut inputs, 0).time(Timestamp::from_millis(70));
-        assert_eq!(inputs.time(0, true, PRESENT, s(0)), None, "b may bring anything");
+        assert_eq!(time(&inputs, t(70)), None, "b may bring anything");
         input(&mut inputs, 1).time(Timestamp::from_millis(30));
-        assert_eq!(inputs.time(0, true, PRESENT, s(0)), Some(Timestamp::from_millis(30)));
+        assert_eq!(time(&inputs, t(70)), t(30));
         input(&mut inputs, 1).end(9);
-        assert_eq!(inputs.time(0, true, PRESENT, s(0)), Some(Timestamp::from_millis(70)));
+        // Its records are further than the slowest source has come in them.
+        assert_eq!(time(&inputs, t(40)), t(40));
+        assert_eq!(time(&inputs, None), None);
         input(&mut inputs, 0).end(6);
-        assert_eq!(inputs.time(0, true, PRESENT, s(0)), Some(PRESENT));
-        assert_eq!(inputs.time(0, false, PRESENT, s(0)), Some(Timestamp::from_millis(70)));
+        assert_eq!(time(&inputs, t(40)), Some(PRESENT));
+        assert_eq!(inputs.time(0, false, t(40), PRESENT, s(0)), t(40), "the intake is behind");
     }
 
     #[test]
@@ -249,18 +251,18 @@ mod tests {
         assert!(!input(&mut inputs, 0).record(7, s(0)), "not twice");
         input(&mut inputs, 0).end(12);
         assert!(inputs.have_moved());
-        let at_seven = |_| Some(Timestamp::from_millis(7));
+        let at_seven = |_, _| Some(Timestamp::from_millis(7));
         let positions = inputs.positions(at_seven).unwrap();
         let at = |topic| positions.find_partition(topic, 0).unwrap().offset();
         assert_eq!((at("a"), at("b")), (Offset::Offset(12), Offset::Offset(5)));
         let element = positions.find_partition("a", 0).unwrap();
-        assert_eq!(time_of(element.metadata()), at_seven(0));
+        assert_eq!(time_of(element.metadata()), at_seven(0, None));
         inputs.committed();
         assert!(!inputs.have_moved());
         inputs.remove(0, 0);
         inputs.add(0, 0, 2);
         assert_eq!(
-            inputs.positions(|_| None).unwrap().count(),
+            inputs.positions(|_, _| None).unwrap().count(),
             1,
             "what is not ready has no position"
         );

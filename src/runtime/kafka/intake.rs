@@ -68,6 +68,7 @@ impl Stage for Intake {
                 return Ok(None);
             }
         }
+        let latest = events.iter().map(|event| event.time).max();
         for event in &events {
             json(&mut self.value, event)?;
             outbox.send(Outgoing {
@@ -78,7 +79,9 @@ impl Stage for Intake {
                 timestamp_ms: record.timestamp_ms(),
             })?;
         }
-        Ok(None)
+        // An event from the future must not take the present with it.
+        let arrived = record.timestamp_ms().map(Timestamp::from_millis);
+        Ok(latest.map(|latest| arrived.map_or(latest, |arrived| latest.min(arrived))))
     }
 
     fn time(&self, _partition: i32) -> Option<Timestamp> {

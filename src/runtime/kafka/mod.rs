@@ -17,6 +17,7 @@
 //! Invariants: no state outside Kafka that matters; results, state and positions
 //! are committed together; whoever lost a partition cannot commit for it.
 
+mod announce;
 mod changelog;
 pub mod client;
 mod consumer;

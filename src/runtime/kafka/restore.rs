@@ -337,10 +337,11 @@ impl Reader {
             if let Some(fault) = fault {
                 return Err(fault);
             }
+            if self.stop.load(Ordering::Acquire) {
+                return Err(Fault::Passing("nobody waits for the state any more".to_owned()));
+            }
             if served > 0 {
                 stuck_at = clock::uptime() + self.plan.patience;
-            } else if self.stop.load(Ordering::Acquire) {
-                return Err(Fault::Passing("nobody waits for the state any more".to_owned()));
             } else if clock::uptime() > stuck_at {
                 return Err(stuck(changelog, readings));
             }

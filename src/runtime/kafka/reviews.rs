@@ -17,8 +17,13 @@ use crate::time::Timestamp;
 #[serde(rename_all = "snake_case")]
 pub(super) enum Handed<'h> {
     /// A decided window, new or changed.
-    #[serde(borrow)]
-    Review(Review<'h>),
+    Review {
+        /// What there is to judge.
+        #[serde(borrow)]
+        review: Review<'h>,
+        /// Whether its window has been told already what became of the decision.
+        answered: bool,
+    },
     /// Whatever was said of this window before no longer holds.
     #[serde(borrow)]
     Void(Exposure<'h>),
@@ -61,21 +66,22 @@ pub(super) struct Judged<'j> {
     detected_at: Timestamp,
     /// The decision's mark.
     pub(super) mark: u32,
-    hollow: Vec<HollowReason>,
+    /// `None`: it came too late to be judged.
+    hollow: Option<Vec<HollowReason>>,
 }
 
 /// What every judgement begins with, as it is written.
 const BEGINNING: &[u8] = b"{\"type\":\"review.judged\",";
 
 impl<'j> Judged<'j> {
-    pub(super) fn new(review: &'j Review<'_>, judgement: &Judgement) -> Judged<'j> {
+    pub(super) fn new(review: &'j Review<'_>, judgement: Option<&Judgement>) -> Judged<'j> {
         Judged {
             kind: REVIEW_JUDGED.into(),
             workflow: review.workflow,
             credential_id: review.credential_id.as_ref().into(),
             detected_at: review.detected_at,
             mark: review.mark,
-            hollow: judgement.reasons.iter().collect(),
+            hollow: judgement.map(|judgement| judgement.reasons.iter().collect()),
         }
     }
 
@@ -92,10 +98,10 @@ impl<'j> Judged<'j> {
         ExposureId { key, detected_at: self.detected_at }
     }
 
-    pub(super) fn reasons(&self) -> HollowReasons {
+    pub(super) fn reasons(&self) -> Option<HollowReasons> {
         let mut reasons = HollowReasons::default();
-        self.hollow.iter().for_each(|reason| reasons.insert_if(*reason, true));
-        reasons
+        self.hollow.as_ref()?.iter().for_each(|reason| reasons.insert_if(*reason, true));
+        Some(reasons)
     }
 }
 
@@ -115,11 +121,11 @@ mod tests {
             credential_id: key.credential_id.into(),
             detected_at: exposure.detected_at,
             mark: 7,
-            hollow: reasons.iter().collect(),
+            hollow: Some(reasons.iter().collect()),
         };
         let bytes = serde_json::to_vec(&sent).unwrap();
         let read = Judged::read(&bytes).unwrap();
-        assert_eq!((read.exposure(), read.mark, read.reasons()), (exposure, 7, reasons));
+        assert_eq!((read.exposure(), read.mark, read.reasons()), (exposure, 7, Some(reasons)));
         assert!(Judged::read(b"{\"type\":\"review.opened\"}").is_none());
     }
 }

@@ -70,8 +70,12 @@ pub(super) fn all(
             commit_interval: settings.kafka.commit_interval,
             patience: settings.kafka.transaction_timeout,
             clock: match kind {
-                PipelineStage::Oversight => Clock::Watermark(Arc::clone(&told.watermark)),
-                _ => Clock::Records(Arc::clone(&told.caught_up)),
+                PipelineStage::Intake => Clock::None,
+                PipelineStage::Windows => Clock::Records {
+                    upstream: Arc::clone(&told.caught_up),
+                    watermark: Arc::clone(&told.events),
+                },
+                PipelineStage::Oversight => Clock::Watermark(Arc::clone(&told.reviews)),
             },
             stop: Arc::clone(stop),
             health: shared.health.worker(kind, number as u32, clock::now()),

@@ -160,7 +160,7 @@ impl Overseeing {
     /// Hands in the reviews that wait, once all else is there.
     pub(super) fn go_on(&mut self) {
         for review in std::mem::take(&mut self.waiting).values() {
-            if let Ok(Handed::Review(review)) = serde_json::from_slice(review) {
+            if let Ok(Handed::Review { review, .. }) = serde_json::from_slice(review) {
                 let _ = self.stage.handle(review);
             }
         }

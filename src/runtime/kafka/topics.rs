@@ -47,7 +47,12 @@ enum Cleanup {
     Delete,
     /// The last record of each key stays.
     Compact,
+    /// … and every record for a week: a history, and behind it what still holds.
+    CompactLater,
 }
+
+/// How long every change of an alert stays in its topic: a week, in milliseconds.
+const HISTORY_MS: &str = "604800000";
 
 /// One of our own topics.
 #[derive(Clone, Debug)]
@@ -83,7 +88,7 @@ fn own(settings: &Settings) -> Vec<Own> {
         one(topics.events(), Cleanup::Delete, Partitions::Aligned),
         one(topics.windows(), Cleanup::Compact, Partitions::Aligned),
         one(topics.state(), Cleanup::Compact, Partitions::Aligned),
-        one(topics.alerts(), Cleanup::Delete, Partitions::Aligned),
+        one(topics.alerts(), Cleanup::CompactLater, Partitions::Aligned),
         one(topics.reviews(), Cleanup::Delete, Partitions::One),
         one(topics.reviewers(), Cleanup::Compact, Partitions::One),
         one(topics.findings(), Cleanup::Compact, Partitions::One),
@@ -310,10 +315,19 @@ fn create(
         .map(|own| {
             let partitions = i32::try_from(own.wanted(partitions)).unwrap_or(i32::MAX);
             let replication = TopicReplication::Fixed(settings.topics.replication_factor);
-            NewTopic::new(&own.name, partitions, replication)
-                .set("cleanup.policy", own.cleanup.as_str())
+            let new = NewTopic::new(&own.name, partitions, replication)
+                .set("cleanup.policy", own.cleanup.as_str());
+            let times = "message.timestamp.type";
+            match own.cleanup {
+                // What was read late is as old as its source has it, and would be past
+                // its retention at once.
+                Cleanup::Delete => new.set(times, "LogAppendTime"),
                 // The time of a record says how far the time of its partition had come.
-                .set("message.timestamp.type", "CreateTime")
+                Cleanup::Compact => new.set(times, "CreateTime"),
+                Cleanup::CompactLater => {
+                    new.set(times, "CreateTime").set("min.compaction.lag.ms", HISTORY_MS)
+                }
+            }
         })
         .collect();
     let timeout = duration(settings.kafka.startup_timeout);
@@ -369,7 +383,7 @@ fn check_cleanup(
         let compacts = policy.split(',').any(|policy| policy.trim() == "compact");
         let fits = match own.cleanup {
             // Deleting by age as well would take state that is still needed.
-            Cleanup::Compact => policy.trim() == "compact",
+            Cleanup::Compact | Cleanup::CompactLater => policy.trim() == "compact",
             Cleanup::Delete => !compacts,
         };
         if !fits {
@@ -391,7 +405,7 @@ impl Cleanup {
     const fn as_str(self) -> &'static str {
         match self {
             Cleanup::Delete => "delete",
-            Cleanup::Compact => "compact",
+            Cleanup::Compact | Cleanup::CompactLater => "compact",
         }
     }
 }

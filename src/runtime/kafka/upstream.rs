@@ -40,46 +40,60 @@ type Place = (String, i32);
 pub(super) struct Told {
     /// Nothing is held back before the windows.
     pub(super) caught_up: Arc<AtomicBool>,
-    /// How far the windows have come.
-    pub(super) watermark: Arc<Watermark>,
+    /// How far the sources have come in our own events.
+    pub(super) events: Arc<Watermark>,
+    /// How far the windows have come in the reviews.
+    pub(super) reviews: Arc<Watermark>,
 }
 
 /// Looks until `stop` is set, and tells every group's lag on the way.
 pub(super) fn watch(shared: &Shared, told: &Told, stop: &AtomicBool) -> Result<(), Fault> {
     let settings = &shared.settings;
     let sources = settings.sources.iter().filter(|source| !source.prekeyed);
-    let intake: Vec<String> = sources.map(|source| source.topic.clone()).collect();
-    let inputs = windows_inputs(settings).into_iter().map(|input| input.topic).collect();
-    let windows = Group::new(shared, "windows", inputs)?;
-    if intake.is_empty() {
+    let sources: Vec<String> = sources.map(|source| source.topic.clone()).collect();
+    let inputs: Vec<String> =
+        windows_inputs(settings).into_iter().map(|input| input.topic).collect();
+    let (own, reviews) = (settings.topics.events(), settings.topics.reviews());
+    if sources.is_empty() {
         told.caught_up.store(true, Ordering::Release);
     }
-    let intake = Group::new(shared, "intake", intake)?;
-    let oversight = Group::new(shared, "oversight", vec![settings.topics.reviews()])?;
-    let reviews = End::new(shared)?;
+    let ends = Ends::new(shared)?;
+    let intake = Group::new(shared, "intake", sources)?;
+    let windows = Group::new(shared, "windows", inputs.clone())?;
+    let oversight = Group::new(shared, "oversight", vec![reviews.clone()])?;
     let mut backlog = Backlog::default();
-    let mut progress = Progress::default();
+    let mut taken_in = Progress::default();
+    let mut handed_on = Progress::default();
     while !stop.load(Ordering::Acquire) {
         let asked_at = clock::now();
-        let seen = windows.look(shared);
-        oversight.look(shared);
-        if !intake.topics.is_empty()
-            && let Some(seen) = intake.look(shared)
-        {
-            backlog.update(seen, &told.caught_up);
-        }
-        let held_back = if intake.topics.is_empty() || backlog.is_clear() {
-            HeldBack::Nothing
-        } else if backlog.stuck {
-            HeldBack::Stuck
-        } else {
-            HeldBack::Some
+        let of_windows = windows.look(shared);
+        let of_intake = match intake.topics.is_empty() {
+            true => Some(BTreeMap::new()),
+            false => intake.look(shared),
         };
-        // In this order: whatever was committed with the time is in the topic by now.
-        if let Some(time) = seen.and_then(|seen| progress.time(asked_at, seen, held_back))
-            && let Some(ends) = reviews.look()
+        oversight.look(shared);
+        // Each in this order: what was committed with a time is in the topics behind it
+        // before their ends are asked for.
+        let come = of_intake.and_then(|seen| {
+            let come = taken_in.time(&seen);
+            let ends = seen.iter().map(|(place, seen)| (place.clone(), seen.end)).collect();
+            taken_in.look(asked_at, ends);
+            if !intake.topics.is_empty() {
+                backlog.update(seen, &told.caught_up);
+            }
+            come
+        });
+        let gone = of_windows.and_then(|seen| handed_on.time(&seen));
+        if let Some(time) = come
+            && let Some(ends) = ends.look(&inputs)
         {
-            told.watermark.set(Mark { time, ends });
+            told.events.set(Mark { time, ends: of_topic(&own, &ends) });
+            handed_on.look(time, ends);
+        }
+        if let Some(time) = gone
+            && let Some(ends) = ends.look(std::slice::from_ref(&reviews))
+        {
+            told.reviews.set(Mark { time, ends: of_topic(&reviews, &ends) });
         }
         let until = clock::uptime() + LOOK_EVERY;
         while clock::uptime() < until && !stop.load(Ordering::Acquire) {
@@ -87,64 +101,45 @@ pub(super) fn watch(shared: &Shared, told: &Told, stop: &AtomicBool) -> Result<(
             for group in [&windows, &intake, &oversight] {
                 group.serve();
             }
-            reviews.serve();
+            ends.serve();
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
     }
     Ok(())
 }
 
-/// What is held back before the windows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum HeldBack {
-    Nothing,
-    /// A backlog that is being worked off.
-    Some,
-    /// One that does not move.
-    Stuck,
+fn of_topic(topic: &str, ends: &BTreeMap<Place, i64>) -> BTreeMap<i32, i64> {
+    let of_topic = ends.iter().filter(|((name, _), _)| name == topic);
+    of_topic.map(|((_, partition), end)| (*partition, *end)).collect()
 }
 
-/// How far the windows have come, from one look to the next.
+/// How far a stage has come in what is before it, from one look to the next.
 #[derive(Debug, Default)]
 struct Progress {
-    /// When it was last looked, and where the topics ended then.
+    /// The time that whatever is before it had come to, and where its topics ended then.
     before: Option<(Timestamp, BTreeMap<Place, i64>)>,
-    /// Whether the windows went by the clock although something was held back, so
-    /// that their time says nothing until that has come.
-    ahead: bool,
 }
 
 impl Progress {
-    /// The time up to which all decisions have been handed on: the last look, where
-    /// everything of it has gone through since; in a backlog the time of the
-    /// slowest partition.
-    fn time(
-        &mut self,
-        asked_at: Timestamp,
-        seen: BTreeMap<Place, Seen>,
-        held_back: HeldBack,
-    ) -> Option<Timestamp> {
-        let nothing_held_back = held_back == HeldBack::Nothing;
-        self.ahead = !nothing_held_back && (self.ahead || held_back == HeldBack::Stuck);
-        let through = |(at, ends): &(Timestamp, BTreeMap<Place, i64>)| {
-            let done = |(place, seen): (&Place, &Seen)| {
-                let end = ends.get(place).copied().unwrap_or(i64::MAX);
-                seen.low >= end || seen.committed >= end
-            };
-            (nothing_held_back && seen.iter().all(done)).then_some(*at)
+    /// Notes that everything up to `time` lies before `ends`.
+    fn look(&mut self, time: Timestamp, ends: BTreeMap<Place, i64>) {
+        self.before = Some((time, ends));
+    }
+
+    /// The time up to which everything has gone through the stage: that of the slowest
+    /// partition. One that has gone past what it had before it has come as far as that;
+    /// of another, its positions say how far.
+    fn time(&self, seen: &BTreeMap<Place, Seen>) -> Option<Timestamp> {
+        let (before, ends) = self.before.as_ref()?;
+        let of_place = |(place, seen): (&Place, &Seen)| {
+            let end = ends.get(place).copied().unwrap_or(i64::MAX);
+            let through = seen.low >= end || seen.committed >= end;
+            if through { Some(*before) } else { seen.time }
         };
-        let ahead = self.ahead;
-        let slowest = || {
-            if ahead {
-                return None;
-            }
-            let times: Option<Vec<Timestamp>> = seen.values().map(|seen| seen.time).collect();
-            times?.into_iter().min()
-        };
-        let time = self.before.as_ref().and_then(through).or_else(slowest);
-        let ends = seen.into_iter().map(|(place, seen)| (place, seen.end)).collect();
-        self.before = Some((asked_at, ends));
-        time
+        // Not to know one of them is not to know the time. And what is before the stage
+        // bounds it, whatever clock the stage goes by.
+        let slowest = seen.iter().map(of_place).min().unwrap_or(Some(*before));
+        slowest.map(|slowest| slowest.min(*before))
     }
 }
 
@@ -156,15 +151,9 @@ struct Backlog {
     moved_at: Option<Span>,
     /// Looks in a row without a backlog.
     clear: u32,
-    /// Whether there is one that does not move.
-    stuck: bool,
 }
 
 impl Backlog {
-    fn is_clear(&self) -> bool {
-        self.clear >= LOOKS_CLEAR
-    }
-
     fn update(&mut self, seen: BTreeMap<Place, Seen>, caught_up: &AtomicBool) {
         let uptime = clock::uptime();
         let behind = seen.iter().any(|(place, seen)| {
@@ -173,18 +162,17 @@ impl Backlog {
             seen.low < end && seen.committed < end
         });
         let committed = seen.iter().map(|(place, seen)| (place.clone(), seen.committed)).collect();
-        if self.committed != committed || self.moved_at.is_none() {
+        if !behind || self.committed != committed || self.moved_at.is_none() {
             self.committed = committed;
             self.moved_at = Some(uptime);
         }
         let stuck = self.moved_at.is_some_and(|moved| uptime > moved + STUCK_AFTER);
-        self.stuck = behind && stuck;
-        if self.stuck && !caught_up.load(Ordering::Acquire) {
+        if behind && stuck && !caught_up.load(Ordering::Acquire) {
             tracing::warn!("the intake has a backlog and does not move; windows go by the clock");
         }
         self.clear = if behind { 0 } else { self.clear + 1 };
         // Once more than needed: what was committed last has yet to be read.
-        caught_up.store(self.is_clear() || stuck, Ordering::Release);
+        caught_up.store(self.clear >= LOOKS_CLEAR || stuck, Ordering::Release);
         self.ends = seen.into_iter().map(|(place, seen)| (place, seen.end)).collect();
     }
 }
@@ -241,50 +229,57 @@ struct Seen {
     time: Option<Timestamp>,
 }
 
-/// The end of the reviews, open transactions included.
-struct End {
+/// Where topics end, open transactions included.
+struct Ends {
     client: BaseConsumer<Probe>,
-    topic: String,
 }
 
-impl End {
-    fn new(shared: &Shared) -> Result<End, Fault> {
+impl Ends {
+    fn new(shared: &Shared) -> Result<Ends, Fault> {
         let mut config: ClientConfig = base(&shared.settings.kafka);
         config.set("isolation.level", "read_uncommitted");
         let client: BaseConsumer<Probe> = config
             .create_with_context(Probe::new(&shared.tokens))
-            .map_err(|error| Fault::of("watching the reviews", &error))?;
-        Ok(End { client, topic: shared.settings.topics.reviews() })
+            .map_err(|error| Fault::of("watching the topics", &error))?;
+        Ok(Ends { client })
     }
 
     fn serve(&self) {
         let _ = self.client.poll(std::time::Duration::ZERO);
     }
 
-    /// `None` when it cannot be had now.
-    fn look(&self) -> Option<BTreeMap<i32, i64>> {
+    /// `None` when they cannot be had now.
+    fn look(&self, topics: &[String]) -> Option<BTreeMap<Place, i64>> {
         self.serve();
         let timeout = producer::duration(ANSWER_WITHIN);
-        match self.client.fetch_watermarks(&self.topic, 0, timeout) {
-            Ok((_, end)) => Some(BTreeMap::from([(0, end)])),
-            Err(error) => {
-                tracing::debug!("watching the reviews: {error}");
-                None
-            }
+        let end = |place: Place| {
+            let (_, end) = self.client.fetch_watermarks(&place.0, place.1, timeout)?;
+            Ok((place, end))
+        };
+        let found = places(&self.client, topics).and_then(|all| all.into_iter().map(end).collect());
+        found.map_err(|error| tracing::debug!("watching the topics: {error}")).ok()
+    }
+}
+
+/// All partitions of the topics.
+fn places(client: &BaseConsumer<Probe>, topics: &[String]) -> KafkaResult<Vec<Place>> {
+    let timeout = producer::duration(ANSWER_WITHIN);
+    let mut places = Vec::new();
+    for topic in topics {
+        let metadata = client.fetch_metadata(Some(topic), timeout)?;
+        for topic in metadata.topics() {
+            let of_topic = topic.partitions().iter();
+            places.extend(of_topic.map(|partition| (topic.name().to_owned(), partition.id())));
         }
     }
+    Ok(places)
 }
 
 fn look(client: &BaseConsumer<Probe>, topics: &[String]) -> KafkaResult<BTreeMap<Place, Seen>> {
     let timeout = producer::duration(ANSWER_WITHIN);
     let mut list = TopicPartitionList::new();
-    for topic in topics {
-        let metadata = client.fetch_metadata(Some(topic), timeout)?;
-        for topic in metadata.topics() {
-            for partition in topic.partitions() {
-                list.add_partition(topic.name(), partition.id());
-            }
-        }
+    for (topic, partition) in places(client, topics)? {
+        list.add_partition(&topic, partition);
     }
     let mut seen = BTreeMap::new();
     for element in client.committed_offsets(list, timeout)?.elements() {
@@ -321,28 +316,29 @@ mod tests {
         (0..).map(place).zip(partitions.map(one)).collect()
     }
 
+    fn after(time: i64, ends: [i64; 2]) -> Progress {
+        let ends = (0..).map(|number| ("events".to_owned(), number)).zip(ends).collect();
+        Progress { before: Some((t(time), ends)) }
+    }
+
     #[test]
-    fn without_a_backlog_it_is_the_time_of_the_last_look() {
-        let mut progress = Progress::default();
-        let mut look = |at, partitions| progress.time(t(at), seen(partitions), HeldBack::Nothing);
-        assert_eq!(look(100, [(5, 5, None), (0, 0, None)]), None, "nothing to go by yet");
+    fn it_is_the_time_of_the_last_look_where_that_is_through() {
+        let first = seen([(5, 5, None), (0, 0, None)]);
+        assert_eq!(Progress::default().time(&first), None, "nothing to go by yet");
         // What came since may still be on its way; what was there then is through.
-        assert_eq!(look(200, [(5, 9, None), (0, 3, None)]), Some(t(100)));
-        assert_eq!(look(300, [(9, 20, Some(7)), (2, 3, Some(8))]), Some(t(7)), "one is behind");
-        assert_eq!(look(400, [(20, 20, Some(7)), (3, 3, Some(8))]), Some(t(300)));
+        assert_eq!(after(100, [5, 0]).time(&seen([(5, 9, None), (0, 3, None)])), Some(t(100)));
+        // A partition without any records is through.
+        assert_eq!(after(100, [5, 0]).time(&seen([(5, 5, None), (0, 0, None)])), Some(t(100)));
     }
 
     #[test]
     fn in_a_backlog_it_is_the_time_of_the_slowest() {
-        let mut progress = Progress::default();
-        let mut look = |held_back, partitions| progress.time(t(900), seen(partitions), held_back);
-        assert_eq!(look(HeldBack::Some, [(5, 9, Some(60)), (3, 3, Some(40))]), Some(t(40)));
-        assert_eq!(look(HeldBack::Some, [(9, 9, Some(70)), (3, 3, None)]), None);
-        assert_eq!(look(HeldBack::Some, [(9, 9, Some(70)), (3, 3, Some(80))]), Some(t(70)));
-        // The windows go by the clock then, which says nothing of what is held back.
-        assert_eq!(look(HeldBack::Stuck, [(9, 9, Some(800)), (3, 3, Some(800))]), None);
-        assert_eq!(look(HeldBack::Some, [(9, 9, Some(800)), (3, 3, Some(800))]), None);
-        let through = look(HeldBack::Nothing, [(9, 9, Some(800)), (3, 3, Some(800))]);
-        assert_eq!(through, Some(t(900)));
+        let time = |partitions| after(90, [9, 3]).time(&seen(partitions));
+        assert_eq!(time([(5, 9, Some(60)), (2, 3, Some(40))]), Some(t(40)));
+        // An old time of a partition that has nothing left to read holds nothing back.
+        assert_eq!(time([(5, 9, Some(60)), (3, 3, Some(1))]), Some(t(60)));
+        assert_eq!(time([(5, 9, None), (3, 3, Some(80))]), None, "one is not known");
+        // A stage that goes by the clock has still got no further than what is before it.
+        assert_eq!(time([(5, 9, Some(800)), (3, 3, Some(800))]), Some(t(90)));
     }
 }

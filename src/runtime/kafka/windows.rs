@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Shared;
+use super::announce::announce;
 use super::decode::Decoder;
 use super::error::Fault;
 use super::letters::{EventName, Letters, json};
@@ -30,7 +31,8 @@ use crate::event::{Event, Kind};
 use crate::formats::{Decoded, RejectReason, Rejection};
 use crate::metrics::PipelineStage;
 use crate::report::{AlertRecord, Circumstances, Finding, People, Record as LedgerRecord};
-use crate::time::Timestamp;
+use crate::runtime::clock;
+use crate::time::{Span, Timestamp};
 
 /// The stage.
 pub(super) struct WindowsStage {
@@ -51,7 +53,15 @@ struct Partition {
     time: Option<Timestamp>,
     /// The counts that are in the metrics.
     counted: Counts,
+    /// Since when it goes by the clock.
+    present_since: Option<Span>,
 }
+
+/// A partition goes by the clock this long before it believes that a judgement which
+/// has not come will not come: what waits in a backlog of oversight may be on its way.
+const ANSWERS_WITHIN: Span = Span::from_mins(60);
+/// Time this close to the clock's is the present.
+const PRESENT: Span = Span::from_mins(1);
 
 /// Says what the engine says, in the topics.
 struct Voice {
@@ -104,7 +114,8 @@ impl Stage for WindowsStage {
     fn begin(&mut self, restored: Restored) {
         let Some(State::Windows(windows)) = restored.state else { return };
         let counted = windows.counts();
-        let partition = Partition { windows: *windows, time: restored.time, counted };
+        let partition =
+            Partition { windows: *windows, time: restored.time, counted, present_since: None };
         self.tell(restored.partition, &partition);
         self.partitions.insert(restored.partition, partition);
     }
@@ -174,6 +185,11 @@ impl Stage for WindowsStage {
         let Some(partition) = self.partitions.get_mut(&number) else { return Ok(()) };
         let now = partition.time.map_or(now, |before| before.max(now));
         partition.time = Some(now);
+        let uptime = clock::uptime();
+        let present = clock::now().since(now) < PRESENT;
+        partition.present_since = partition.present_since.or(Some(uptime)).filter(|_| present);
+        let long = |since: Span| uptime >= since + ANSWERS_WITHIN;
+        partition.windows.give_up_unjudged(partition.present_since.is_some_and(long));
         let mut said = Ok(());
         partition.windows.advance(now, &mut |output| {
             if said.is_ok() {
@@ -271,7 +287,7 @@ impl Voice {
                 self.window(partition, now, window, hollow, is_final, outbox)?;
                 if news.revised {
                     self.findings(window, outbox)?;
-                    self.review(window, outbox)?;
+                    self.review(window, hollow.is_some(), outbox)?;
                 }
                 Ok(())
             }
@@ -294,16 +310,12 @@ impl Voice {
                 let at =
                     window.map_or(now, |window| self.happened_at(window, alert, transition, now));
                 self.pending.alert(alert, transition);
-                json(&mut self.value, &AlertRecord::new(alert, transition, at, exposure))?;
+                json(&mut self.value, &AlertRecord::new(alert, transition, at, exposure, window))?;
                 self.key.clear();
                 self.key.extend_from_slice(format!("{alert}/{exposure}").as_bytes());
-                outbox.send(Outgoing {
-                    topic: &self.alerts_topic,
-                    partition: Some(partition),
-                    key: &self.key,
-                    value: Some(&self.value),
-                    timestamp_ms: None,
-                })
+                let (topic, key) = (&self.alerts_topic, &self.key);
+                announce(outbox, topic, Some(partition), key, &self.value, transition)?;
+                self.withdraw(window, alert, transition, outbox)
             }
             Output::Orphan { .. } => Ok(()),
             Output::Late { key, id, kind, events } => self.late(now, key, id, kind, events, outbox),
@@ -347,14 +359,19 @@ impl Voice {
 
     /// Hands a decided window on to whoever judges its reviewer: each time that it
     /// changes, as a higher revision replaces a lower one.
-    fn review(&mut self, window: &Window<'_>, outbox: &mut Outbox) -> Result<(), Fault> {
+    fn review(
+        &mut self,
+        window: &Window<'_>,
+        answered: bool,
+        outbox: &mut Outbox,
+    ) -> Result<(), Fault> {
         let profile = self.shared.settings.profiles.get(window.key.workflow);
         let Some(review) = Review::of(window, profile, &self.shared.settings.oversight) else {
             return Ok(());
         };
         self.key.clear();
         self.key.extend_from_slice(self.reviewers.show(&review.reviewer).as_bytes());
-        json(&mut self.value, &Handed::Review(review))?;
+        json(&mut self.value, &Handed::Review { review, answered })?;
         self.hand_on(outbox)
     }
 
@@ -374,6 +391,28 @@ impl Voice {
             value: Some(&self.value),
             timestamp_ms: None,
         })
+    }
+
+    /// Takes back the finding that goes with an alert, where the alert ends because a
+    /// late event showed that it was none.
+    fn withdraw(
+        &mut self,
+        window: Option<&Window<'_>>,
+        alert: Alert,
+        transition: Transition,
+        outbox: &mut Outbox,
+    ) -> Result<(), Fault> {
+        let (Some(window), Transition::Resolved) = (window, transition) else { return Ok(()) };
+        let [ai_acted_first, seeded_case_missed] = Finding::FACTS;
+        let gone = match alert {
+            Alert::AiActedFirst if window.ai_acted_first_at.is_none() => ai_acted_first,
+            Alert::SeededCaseMissed if window.seeded_case_caught() != Some(false) => {
+                seeded_case_missed
+            }
+            _ => return Ok(()),
+        };
+        let key = format!("{gone}/{}", window.exposure_id());
+        find(outbox, &self.findings_topic, &key, None)
     }
 
     /// Tells the facts that are findings, anew with each revision: what is told of

@@ -81,9 +81,16 @@ pub(super) struct Setup {
 /// What tells the time of a stage's partitions.
 #[derive(Clone, Debug)]
 pub(super) enum Clock {
-    /// Their records, and the present once all are read and nothing is held back
-    /// before the stage.
-    Records(Arc<AtomicBool>),
+    /// Nothing: time does not pass.
+    None,
+    /// Their records, and how far all sources have come in those of the first input;
+    /// the present once all are read and nothing is held back before the stage.
+    Records {
+        /// Whether nothing is held back.
+        upstream: Arc<AtomicBool>,
+        /// How far the sources have come.
+        watermark: Arc<Watermark>,
+    },
     /// How far the stages before have come.
     Watermark(Arc<Watermark>),
 }
@@ -288,15 +295,18 @@ impl<S: Stage> Life<'_, S> {
 
     /// What time it is for a partition, as far as that is known.
     fn time(&mut self, partition: i32, present: Timestamp, uptime: Span) -> Option<Timestamp> {
+        let mut reached = |watermark| {
+            let next = self.inputs.next(partition)?;
+            self.reached.entry(partition).or_default().time(watermark, partition, next)
+        };
         match &self.setup.clock {
-            Clock::Records(upstream) => {
+            Clock::None => None,
+            Clock::Records { upstream, watermark } => {
+                let reached = reached(watermark);
                 let nothing_held_back = upstream.load(Ordering::Relaxed);
-                self.inputs.time(partition, nothing_held_back, present, uptime)
+                self.inputs.time(partition, nothing_held_back, reached, present, uptime)
             }
-            Clock::Watermark(watermark) => {
-                let next = self.inputs.next(partition)?;
-                self.reached.entry(partition).or_default().time(watermark, partition, next)
-            }
+            Clock::Watermark(watermark) => reached(watermark),
         }
     }
 
@@ -345,7 +355,10 @@ impl<S: Stage> Life<'_, S> {
 
     /// The positions of everything that is ready, each with the time of its partition.
     fn positions(&self) -> Result<TopicPartitionList, Fault> {
-        self.inputs.positions(|partition| self.stage.time(partition))
+        self.inputs.positions(|partition, of_records| match S::ALIGNED {
+            true => self.stage.time(partition),
+            false => of_records,
+        })
     }
 
     fn finish(&mut self) -> Result<(), Fault> {
@@ -422,8 +435,13 @@ impl<S: Stage> Life<'_, S> {
         if restored.new {
             // Pinned before anything follows from it: a later life must not begin
             // elsewhere, nor find state that goes with no position.
-            self.outbox.commit(&self.member, &self.positions()?)?;
-            self.inputs.committed();
+            if self.inputs.have_moved() || self.outbox.is_open() {
+                // Positions go with the state they lead to, those of others here too.
+                self.commit(clock::now(), clock::uptime())?;
+            } else {
+                self.outbox.commit(&self.member, &self.positions()?)?;
+                self.inputs.committed();
+            }
         }
         if let Some(state) = &restored.state {
             self.setup.pipeline.restored(state.credentials() as u64, restored.took);

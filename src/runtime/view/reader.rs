@@ -232,8 +232,9 @@ fn ask_for_ends(options: &Options, consumer: &BaseConsumer<Context>) {
 }
 
 /// Sends the client's own lines to the log.
-struct Context {
-    tokens: Tokens,
+pub(crate) struct Context {
+    /// What it logs in with.
+    pub(crate) tokens: Tokens,
 }
 
 impl ClientContext for Context {

@@ -3,6 +3,7 @@
 //! Invariants: all faults of a configuration are told at once; a setting whose
 //! check failed never leaves here, since one fault is enough to yield none.
 
+mod alerts;
 mod kafka;
 mod oversight;
 mod security;
@@ -73,6 +74,7 @@ impl Check<'_> {
             profiles,
             race: self.race(file.attackers.as_ref()),
             limits: self.limits(&file.limits.clone().unwrap_or_default()),
+            alerts: self.alerts(&file.alerts.clone().unwrap_or_default()),
             people: match file.people.as_ref().and_then(|people| people.show) {
                 Some(Word(shown)) => shown,
                 None => PeopleShown::Pseudonyms,

@@ -33,6 +33,12 @@ impl Check<'_> {
             delay: self.positive(&key("delay"), table.delay, default.delay),
             // Without one, decisions of a batch are judged apart.
             batch_hold: table.batch_hold.map_or(default.batch_hold, |SpanText(span)| span),
+            reviewers_max: self.whole(
+                &key("reviewers"),
+                table.reviewers,
+                default.reviewers_max,
+                1..=10_000_000,
+            ),
             small_group: self.whole(
                 &key("small_group"),
                 table.small_group,

@@ -147,7 +147,7 @@ impl Check<'_> {
 }
 
 /// Whether an address, without its scheme, is one that never leaves this machine.
-fn is_this_machine(address: &str) -> bool {
+pub(super) fn is_this_machine(address: &str) -> bool {
     let authority = address.split(['/', '?', '#']).next().unwrap_or_default();
     let host = match authority.strip_prefix('[') {
         Some(rest) => rest.split(']').next(),

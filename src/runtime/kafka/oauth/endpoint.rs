@@ -7,17 +7,16 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig};
 use ureq::{Agent, Proxy};
 
 use super::super::error::Fault;
 use super::super::producer::duration;
 use super::answer::{self, Token};
 use crate::runtime::clock;
+use crate::runtime::trust::{self, NoTrust};
 use crate::settings::{Sasl, Secret};
 use crate::time::Span;
 
@@ -74,11 +73,8 @@ impl Endpoint {
         config = if plain {
             config.proxy(None)
         } else {
-            let provider = Arc::new(rustls::crypto::ring::default_provider());
-            let tls = TlsConfig::builder()
-                .root_certs(authorities(ca_file)?)
-                .unversioned_rustls_crypto_provider(provider);
-            config.proxy(Proxy::try_from_env()).tls_config(tls.build())
+            let tls = trust::tls(ca_file).map_err(no_trust)?;
+            config.proxy(Proxy::try_from_env()).tls_config(tls)
         };
         let login = format!("{}:{}", form(client_id), form(secret.reveal()));
         let mut request = "grant_type=client_credentials".to_owned();
@@ -119,31 +115,15 @@ impl Endpoint {
     }
 }
 
-/// Whom to trust about certificates.
-fn authorities(ca_file: Option<&Path>) -> Result<RootCerts, Fault> {
-    let system = rustls_native_certs::load_native_certs();
-    let mut trusted: Vec<Certificate<'static>> =
-        system.certs.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
-    if let Some(file) = ca_file {
-        let pem = std::fs::read(file).map_err(|error| ca_fault(&error.to_string()))?;
-        let before = trusted.len();
-        for item in ureq::tls::parse_pem(&pem) {
-            if let PemItem::Certificate(one) = item.map_err(|_| ca_fault("not PEM"))? {
-                trusted.push(one);
-            }
-        }
-        if trusted.len() == before {
-            return Err(ca_fault("there is no certificate in it"));
-        }
-    }
-    if trusted.is_empty() {
-        return Err(Fault::Lasting(
+fn no_trust(why: NoTrust) -> Fault {
+    match why {
+        NoTrust::File(why) => ca_fault(&why),
+        NoTrust::Nobody => Fault::Lasting(
             "this system has no certificates of authorities that a token endpoint could be \
              checked against; install them (ca-certificates), or set kafka.security.ca_file"
                 .to_owned(),
-        ));
+        ),
     }
-    Ok(RootCerts::from(trusted))
 }
 
 fn ca_fault(why: &str) -> Fault {
@@ -156,7 +136,7 @@ fn fault(error: &ureq::Error) -> Fault {
     let (why, advice) = match error {
         E::Timeout(_) => ("no answer in time".to_owned(), None),
         E::HostNotFound => ("no such host".to_owned(), None),
-        E::Io(error) => match tls(error) {
+        E::Io(error) => match trust::objection(error) {
             Some(why) => (why, Some("check kafka.security.ca_file and the endpoint's certificate")),
             None => (error.to_string(), None),
         },
@@ -181,11 +161,6 @@ fn fault(error: &ureq::Error) -> Fault {
         Some(advice) => Fault::Lasting(format!("{FETCHING}: {why}; {advice}")),
         None => Fault::Passing(format!("{FETCHING}: {why}")),
     }
-}
-
-/// What TLS has against a connection, which comes as an error of reading.
-fn tls(error: &std::io::Error) -> Option<String> {
-    error.get_ref()?.downcast_ref::<rustls::Error>().map(ToString::to_string)
 }
 
 /// As forms and RFC 6749 (section 2.3.1) write a text. Bytes that need no escape

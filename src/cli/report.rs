@@ -1,0 +1,303 @@
+//! `shutterlag report`: a ledger → the control-effectiveness report, or a report
+//! held against a ledger.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use clap::builder::PossibleValuesParser;
+
+use super::identity::{self, Keyed};
+use super::replay::words;
+use super::{CliError, Outcome, check, tell};
+use crate::config::{OversightConfig, Profiles};
+use crate::engine::attacker::{CurveSetting, Race};
+use crate::event::{Severity, Workflow};
+use crate::report::People;
+use crate::report::control::render::{self, Form};
+use crate::report::control::verify::Written;
+use crate::report::control::{self, Edge, Question, Report, Tool};
+use crate::report::terminal::printable;
+use crate::runtime::kafka::{Tokens, client};
+use crate::runtime::ledger::{self, Loaded, Topics};
+use crate::runtime::logging;
+use crate::settings::Settings;
+use crate::time::Timestamp;
+
+/// Arguments of `report`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The ledger: files of its records (plain, gzip or zstd; `-` is standard input),
+    /// or directories that `replay --out` wrote. Several are one.
+    #[arg(required_unless_present = "config", value_name = "LEDGER")]
+    ledger: Vec<PathBuf>,
+
+    /// The ledger is the topic of the live run with this configuration, up to where it
+    /// ends now; attackers' curves and expected openings are those of the run.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["ledger", "attackers", "expect_opening"])]
+    config: Option<PathBuf>,
+
+    /// Exposures detected from this moment on: a date, which begins in UTC, or an
+    /// RFC 3339 time [default: the earliest, and then there is no period before].
+    #[arg(long, value_name = "TIME")]
+    from: Option<Edge>,
+
+    /// … and before this one [default: all].
+    #[arg(long, value_name = "TIME")]
+    to: Option<Edge>,
+
+    /// Up to when undecided exposures are known to be undecided
+    /// [default: the latest moment that the ledger tells of].
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse_rfc3339)]
+    as_of: Option<Timestamp>,
+
+    /// Only this workflow; repeatable.
+    #[arg(long = "workflow", value_name = "WORKFLOW", value_parser = words(Workflow::ALL.iter().map(|w| w.as_str()), Workflow::parse))]
+    workflows: Vec<Workflow>,
+
+    /// Only this severity; repeatable.
+    #[arg(long = "severity", value_name = "SEVERITY", value_parser = words(Severity::ALL.iter().map(|s| s.as_str()), Severity::parse))]
+    severities: Vec<Severity>,
+
+    /// Only what this owner answers for; repeatable.
+    #[arg(long = "team", value_name = "OWNER")]
+    teams: Vec<String>,
+
+    /// Attackers' arrival, `[PLACE=]FASTEST,MEAN`, as for `replay`; repeatable.
+    #[arg(long = "attacker", value_name = "CURVE")]
+    attackers: Vec<CurveSetting>,
+
+    /// The tools of this workflow report that a case was opened, as for `replay`;
+    /// repeatable.
+    #[arg(long, value_name = "WORKFLOW", value_parser = words(Workflow::ALL.iter().map(|w| w.as_str()), Workflow::parse))]
+    expect_opening: Vec<Workflow>,
+
+    /// Write the report here, in the form that the ending names: .html, .md, .json
+    /// or .csv; repeatable [default: Markdown to standard output].
+    #[arg(long = "out", value_name = "FILE")]
+    outs: Vec<PathBuf>,
+
+    /// The form of what goes to standard output.
+    #[arg(long, value_name = "FORM", conflicts_with = "outs", value_parser = PossibleValuesParser::new(Form::ALL.iter().map(|form| form.as_str())))]
+    format: Option<String>,
+
+    /// Show reviewers by name, where the ledger does.
+    #[arg(long)]
+    reviewer_names: bool,
+
+    /// Leave out records that cannot be read, and have the report say so.
+    #[arg(long)]
+    allow_damage: bool,
+
+    /// Compute this report (its JSON form) again from the ledger, and tell what differs.
+    #[arg(long, value_name = "REPORT", conflicts_with_all = [
+        "from", "to", "as_of", "workflows", "severities", "teams", "attackers", "expect_opening", "outs", "format",
+        "reviewer_names", "allow_damage",
+    ])]
+    verify: Option<PathBuf>,
+}
+
+/// Runs the command; a report that differs from what the ledger gives is a failure.
+///
+/// # Errors
+/// A ledger or report that cannot be read, a question that cannot be answered, a file
+/// that cannot be written.
+pub fn run(args: &Args) -> Result<Outcome, CliError> {
+    match &args.verify {
+        Some(report) => verify(args, report),
+        None => write(args),
+    }
+}
+
+/// Where the ledger is.
+enum Place<'p> {
+    Files(&'p [PathBuf]),
+    Topics(Box<Topics>, Box<Settings>),
+}
+
+impl Place<'_> {
+    /// `None` when the configuration is none, which has been told then.
+    fn of(args: &Args) -> Result<Option<Place<'_>>, CliError> {
+        let Some(config) = &args.config else { return Ok(Some(Place::Files(&args.ledger))) };
+        let Some(settings) = check::settings(config) else { return Ok(None) };
+        let failed = |error: &dyn std::fmt::Display| CliError::Failed(error.to_string());
+        logging::init(logging::Form::Pretty, &settings.log.filter, io::stderr().is_terminal())
+            .map_err(|error| failed(&error))?;
+        let tokens = Tokens::new(&settings.kafka.security).map_err(|fault| failed(&fault))?;
+        let topics = Topics {
+            client: client::base(&settings.kafka),
+            tokens,
+            windows: settings.topics.windows(),
+            dead_letters: settings.topics.dead_letters(),
+            until: BTreeMap::new(),
+        };
+        Ok(Some(Place::Topics(Box::new(topics), Box::new(settings))))
+    }
+
+    fn load(&self, race: &Race, allow_damage: bool) -> Result<Loaded, CliError> {
+        let loaded = match self {
+            Place::Files(paths) => ledger::load(paths, race, allow_damage),
+            Place::Topics(topics, _) => ledger::load_topics(topics, race, allow_damage),
+        };
+        loaded.map_err(|error| CliError::Failed(error.to_string()))
+    }
+}
+
+fn write(args: &Args) -> Result<Outcome, CliError> {
+    let outs: Vec<(&Path, Form)> = args
+        .outs
+        .iter()
+        .map(|out| Ok((out.as_path(), form(out)?)))
+        .collect::<Result<_, CliError>>()?;
+    for (out, _) in &outs {
+        if args.ledger.iter().any(|ledger| overwrites(out, ledger)) {
+            return Err(CliError::Usage(format!(
+                "{} is what the report is made from: give another --out",
+                out.display()
+            )));
+        }
+    }
+    let Some(place) = Place::of(args)? else { return Ok(Outcome::Failed) };
+    let report = answer(&place, &question(args, &place)?)?;
+    let written = |form| {
+        let mut bytes = Vec::new();
+        render::write(&report, form, &mut bytes).map(|()| bytes)
+    };
+    for (out, form) in &outs {
+        fs::write(out, written(*form)?)
+            .map_err(|error| CliError::Failed(format!("{}: {error}", out.display())))?;
+    }
+    if outs.is_empty() {
+        let form = args.format.as_deref().and_then(Form::parse).unwrap_or(Form::Markdown);
+        print(&written(form)?)?;
+    }
+    if report.quality.damaged_records > 0 {
+        tell(&format!(
+            "shutterlag: {} could not be read; the report says so",
+            counted(report.quality.damaged_records, "record")
+        ));
+    }
+    Ok(Outcome::Fine)
+}
+
+fn verify(args: &Args, path: &Path) -> Result<Outcome, CliError> {
+    let named =
+        |why: &dyn std::fmt::Display| CliError::Failed(format!("{}: {why}", path.display()));
+    let json = fs::read(path).map_err(|error| named(&error))?;
+    let written = Written::parse(&json).map_err(|error| named(&error))?;
+    let Some(mut place) = Place::of(args)? else { return Ok(Outcome::Failed) };
+    if let Place::Topics(topics, _) = &mut place {
+        topics.until.clone_from(&written.topics);
+    }
+    let computed = answer(&place, &written.question)?;
+    let differences = written.differences(&computed).map_err(|error| named(&error))?;
+    let mut text = String::new();
+    if written.version != Tool::THIS.version {
+        text.push_str(&format!(
+            "The report was written by version {}, this is {}.\n",
+            printable(&written.version),
+            Tool::THIS.version
+        ));
+    }
+    if differences.count == 0 {
+        text.push_str(&format!(
+            "Equal: every figure follows from {} of this ledger.\n",
+            counted(computed.evidence.read, "record")
+        ));
+    } else {
+        text.push_str(&format!(
+            "NOT equal: {}.\n",
+            counted(differences.count as u64, "difference")
+        ));
+        for difference in &differences.told {
+            text.push_str(&format!("  {}\n", printable(&difference.to_string())));
+        }
+        if differences.told.len() < differences.count {
+            text.push_str(&format!(
+                "  … and {} more\n",
+                differences.count - differences.told.len()
+            ));
+        }
+    }
+    print(text.as_bytes())?;
+    Ok(if differences.count == 0 { Outcome::Fine } else { Outcome::Failed })
+}
+
+/// What the ledger answers.
+fn answer(place: &Place<'_>, question: &Question) -> Result<Report, CliError> {
+    let race = question.race().map_err(|error| CliError::Usage(error.to_string()))?;
+    let Loaded { rows, inputs } = place.load(&race, question.allow_damage)?;
+    let Keyed { identity, random } = identity::from_environment()?;
+    let people = match (question.reviewer_names, random) {
+        (true, _) => Some(People::names(identity)),
+        (false, false) => Some(People::pseudonyms(identity)),
+        (false, true) => None,
+    };
+    let report = control::report(&rows, question, &inputs, people);
+    // The process ends soon: to give back a million rows is work for nobody.
+    std::mem::forget(rows);
+    report.map_err(|error| CliError::Failed(error.to_string()))
+}
+
+fn question(args: &Args, place: &Place<'_>) -> Result<Question, CliError> {
+    let (race, mut profiles) = match place {
+        Place::Topics(_, settings) => (settings.race.clone(), settings.profiles),
+        Place::Files(_) => {
+            let race = Race::from_settings(args.attackers.clone());
+            (race.map_err(|error| CliError::Usage(error.to_string()))?, Profiles::default())
+        }
+    };
+    for workflow in &args.expect_opening {
+        profiles.get_mut(*workflow).expects_opening = true;
+    }
+    let mut question = Question::new();
+    question.set_race(&race);
+    question.set_rules(&OversightConfig::default(), &profiles);
+    question.from.clone_from(&args.from);
+    question.to.clone_from(&args.to);
+    question.as_of = args.as_of;
+    question.workflows = sorted(&args.workflows);
+    question.severities = sorted(&args.severities);
+    question.teams = sorted(&args.teams);
+    question.allow_damage = args.allow_damage;
+    question.reviewer_names = args.reviewer_names;
+    Ok(question)
+}
+
+/// In their order, each once: what is asked does not depend on how.
+fn sorted<T: Clone + Ord>(all: &[T]) -> Vec<T> {
+    let distinct: std::collections::BTreeSet<T> = all.iter().cloned().collect();
+    distinct.into_iter().collect()
+}
+
+fn form(out: &Path) -> Result<Form, CliError> {
+    let ending = out.extension().and_then(|ending| ending.to_str());
+    ending.and_then(Form::of_ending).ok_or_else(|| {
+        CliError::Usage(format!(
+            "{}: the ending names the form: .html, .md, .json or .csv",
+            out.display()
+        ))
+    })
+}
+
+/// Whether writing `out` would overwrite what `ledger` holds.
+fn overwrites(out: &Path, ledger: &Path) -> bool {
+    let there = |path: &Path| fs::canonicalize(path).ok();
+    let inside =
+        ["summary.json", "windows.ndjson", "rejected.ndjson"].map(|name| ledger.join(name));
+    let mut files = inside.iter().map(PathBuf::as_path).chain([ledger]);
+    there(out).is_some_and(|out| files.any(|file| there(file).as_ref() == Some(&out)))
+}
+
+fn print(bytes: &[u8]) -> io::Result<()> {
+    match io::stdout().lock().write_all(bytes) {
+        // Whoever read our output has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        printed => printed,
+    }
+}
+
+fn counted(number: u64, one: &str) -> String {
+    format!("{number} {one}{}", if number == 1 { "" } else { "s" })
+}

@@ -1,0 +1,136 @@
+//! The words of the report, for those who do not live with them.
+
+/// A word and what it means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Definition {
+    /// The word.
+    pub word: &'static str,
+    /// What it means.
+    pub meaning: &'static str,
+}
+
+/// All words, in the order in which the report uses them.
+pub const ALL: &[Definition] = &[
+    Definition {
+        word: "Exposure",
+        meaning: "One leak of one credential: from the moment it became public, or was detected where that moment is \
+                  not known, to the moment it was made useless or found not to matter. It belongs to the period in \
+                  which it was detected, whenever it ended.",
+    },
+    Definition {
+        word: "Effective review",
+        meaning: "A person decided before the fastest attackers come (9 minutes), and nothing speaks against it \
+                  having been a real review.",
+    },
+    Definition {
+        word: "Effective review rate",
+        meaning: "The share of effective reviews among all exposures that should have had one by now: those decided, \
+                  and those undecided for 9 minutes or more. An exposure that nobody decides about counts against it.",
+    },
+    Definition {
+        word: "9 and 17 minutes",
+        meaning: "How soon attackers try a cloud key that has become public: after 9 minutes in the fastest cases, \
+                  after 17 on average (measured by Entro, published by NHIMG). In some places they are faster; where \
+                  another curve is used, the report says so.",
+    },
+    Definition {
+        word: "Ahead, contested, behind",
+        meaning: "Decided before 9 minutes; between 9 and 17; after 17.",
+    },
+    Definition {
+        word: "Bounds, interval",
+        meaning: "The range that the true figure would lie in for 95 of 100 such reports. Few cases make it wide. It \
+                  covers chance alone, not wrong clocks or missing data, and takes exposures not to influence each other.",
+    },
+    Definition {
+        word: "Better, worse, unclear",
+        meaning: "Better or worse is said only if the bounds of the difference to the previous period exclude its \
+                  opposite. Unclear means that chance alone could have made the difference.",
+    },
+    Definition {
+        word: "Kaplan–Meier curve",
+        meaning: "The share of exposures still waiting for a decision as time goes by. Exposures that are still \
+                  undecided count for as long as they were watched. A mean over decided cases leaves them out, and \
+                  looks best for those who never decide the worst ones.",
+    },
+    Definition {
+        word: "Number at risk",
+        meaning: "How many exposures the curve still rests on at that time. Where it is small the curve is uncertain.",
+    },
+    Definition {
+        word: "Attacker first",
+        meaning: "The chance that an attacker came before the decision, by the published 9 and 17 minutes. What becomes \
+                  of undecided exposures is not known, so it is a range: its lower end if they are decided right \
+                  away, its upper end if they never are.",
+    },
+    Definition {
+        word: "Credentials expected to be reached first",
+        meaning: "The chances of all exposures added up, each up to its containment, else its decision, else now. It is \
+                  an expectation, not a count of attacks. Attackers that were seen are told apart.",
+    },
+    Definition {
+        word: "Hollow, meaningful",
+        meaning: "A decision is hollow if the events themselves show that it cannot have been a review: less time than \
+                  reading takes, evidence never opened, no authority, one's own request, or the same reasons again and \
+                  again. It is meaningful if none of these is there. That is no proof of care.",
+    },
+    Definition {
+        word: "Certificate",
+        meaning: "One such sign of one decision. It can be checked by hand from the events that it names.",
+    },
+    Definition {
+        word: "Planted case",
+        meaning: "A case whose advice was made wrong on purpose, to see whether the reviewer challenges it. The share \
+                  caught is the best that can be hoped for in real cases, not what happens there.",
+    },
+    Definition {
+        word: "Sensitivity d′ and criterion c",
+        meaning: "d′ tells how well right and wrong advice are told apart (0: not at all, 2: well). c tells which way \
+                  the reviewer leans: above 0 towards agreeing. Little d′ suggests missing context; good d′ with a high \
+                  c suggests missing time or authority to say no.",
+    },
+    Definition {
+        word: "Flagged reviewer, false discovery rate",
+        meaning: "A reviewer whose decisions of the period would be very unlikely if the allowed limits had been kept. \
+                  A false discovery rate of 5 % means that on average at most one in twenty of those on a list is there \
+                  by chance. A flag is a reason to look, never a finding of fault. Reviewers appear by pseudonym; in a \
+                  group too small to hide in, nothing is told.",
+    },
+    Definition {
+        word: "e-value",
+        meaning: "How strongly the evidence speaks against \"within the limits\": 20 means that it would come about by \
+                  chance at most once in twenty. It grows with the number of decisions and is not a score.",
+    },
+    Definition {
+        word: "Boundary violation",
+        meaning: "An AI revoked, rotated or quarantined, or decided so, before any person had decided. A provider's \
+                  automatic quarantine is none.",
+    },
+    Definition {
+        word: "What ended the wait (Aalen–Johansen)",
+        meaning: "The share of exposures that a person decided about first, that were contained before any person \
+                  decided, and in which an attacker was seen before both, as time goes by; those still waiting are \
+                  counted in. The ledger does not say who contained: a provider, a machine, or a person without a \
+                  recorded decision.",
+    },
+    Definition {
+        word: "Owner",
+        meaning: "Who answers for the credential, as the last event that says so has it.",
+    },
+    Definition {
+        word: "Stretch without data",
+        meaning: "Time in which nothing came, or no decision while exposures were detected, for longer than chance \
+                  explains. There may have been nobody at work, or no data: the ledger cannot tell which. Exposures \
+                  in it look undecided.",
+    },
+    Definition {
+        word: "Ledger, record",
+        meaning: "The ledger holds one record per exposure, which is written anew when something changes; the last one \
+                  counts. Records hold no secrets.",
+    },
+    Definition {
+        word: "SHA-256",
+        meaning: "A fingerprint of data: change one letter and it is another. The report names the fingerprints of what \
+                  it was computed from, so that anybody with the ledger can check that it is the same.",
+    },
+];

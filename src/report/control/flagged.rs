@@ -1,0 +1,117 @@
+//! Reviewers whose record of the period speaks against the limits, at a stated rate
+//! of false discoveries.
+//!
+//! Invariants: pseudonyms, in their order, which says nothing; among fewer
+//! reviewers than the least group neither names nor counts; each list keeps its
+//! rate by itself.
+
+use serde::Serialize;
+
+use super::Context;
+use crate::engine::oversight::{Flags, List, Sight, Signal, Standing};
+
+/// Reviewers told one by one, in each list.
+const LISTED_MAX: usize = 50;
+
+/// The people who decide, as a group.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Reviewers {
+    /// Reviewers with a decision.
+    pub reviewers: u64,
+    /// Below so many nothing more is told.
+    pub small_group: u32,
+    /// Whether nothing more is told.
+    pub withheld: bool,
+    /// The promised rate of false discoveries in each list.
+    pub false_discovery_rate: f64,
+    /// The lists; empty where nothing is told.
+    pub lists: Vec<Flagged>,
+}
+
+/// One list.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Flagged {
+    /// By which evidence.
+    pub list: List,
+    /// How many are on it.
+    pub count: u64,
+    /// What an e-value had to reach, its logarithm to base 10; `None` when none did.
+    pub log10_threshold: Option<f64>,
+    /// Who.
+    pub reviewers: Vec<FlaggedReviewer>,
+}
+
+/// One reviewer on a list.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FlaggedReviewer {
+    /// The pseudonym.
+    pub reviewer: String,
+    /// Decisions in the period.
+    pub decisions: u64,
+    /// The e-value, its logarithm to base 10.
+    pub log10_e_value: f64,
+    /// What the e-value is of.
+    pub signals: Vec<SignalSeen>,
+    /// Right and wrong advice told apart.
+    pub sight: Sight,
+}
+
+/// One signal of a reviewer.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct SignalSeen {
+    /// Which.
+    pub signal: Signal,
+    /// How often it could be observed.
+    pub observed: u64,
+    /// … and showed the sign.
+    pub signs: u64,
+}
+
+/// Who is flagged.
+pub(super) fn flagged(context: &Context<'_>) -> Reviewers {
+    let rules = &context.judged.rules;
+    let people = &context.judged.people;
+    let standings: Vec<(&str, Standing)> = people
+        .iter()
+        .map(|(reviewer, person)| (reviewer.as_str(), person.standing(rules)))
+        .collect();
+    let flags = Flags::of(standings.iter().map(|(_, standing)| standing), rules);
+    let lists = List::ALL.iter().filter(|_| !context.few_reviewers);
+    Reviewers {
+        reviewers: people.len() as u64,
+        small_group: context.question.small_group,
+        withheld: context.few_reviewers,
+        false_discovery_rate: rules.config().alpha,
+        lists: lists.map(|list| on(*list, &flags, &standings, context)).collect(),
+    }
+}
+
+fn on(list: List, flags: &Flags, standings: &[(&str, Standing)], context: &Context<'_>) -> Flagged {
+    let found = flags.get(list);
+    let there = standings.iter().filter(|(_, standing)| found.includes(list.log_e(standing)));
+    let mut reviewers: Vec<FlaggedReviewer> = there
+        .filter_map(|(reviewer, standing)| {
+            let signals = Signal::ALL.iter().filter(|s| list.signal().is_none_or(|own| own == **s));
+            let seen = signals.map(|signal| {
+                let of = &standing.signals[*signal as usize];
+                SignalSeen { signal: *signal, observed: of.steps, signs: of.signs }
+            });
+            Some(FlaggedReviewer {
+                reviewer: context.show(reviewer)?,
+                decisions: standing.decisions,
+                log10_e_value: log10(list.log_e(standing)),
+                signals: seen.filter(|signal| signal.observed > 0).collect(),
+                sight: standing.sight,
+            })
+        })
+        .collect();
+    reviewers.sort_by(|a, b| a.reviewer.cmp(&b.reviewer));
+    let count = reviewers.len() as u64;
+    reviewers.truncate(LISTED_MAX);
+    let threshold = Some(log10(found.log_threshold)).filter(|log| log.is_finite());
+    Flagged { list, count, log10_threshold: threshold, reviewers }
+}
+
+fn log10(natural: f64) -> f64 {
+    natural / std::f64::consts::LN_10
+}

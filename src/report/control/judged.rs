@@ -1,0 +1,154 @@
+//! The reviewers' evidence, taken again from the ledger.
+//!
+//! Invariants: every decision of the ledger is gone through, because what came
+//! before bears on the next; only the acts of the period count as evidence, which
+//! begins anew with it, so that a report of a quarter says nothing of the year
+//! before. What is promised of e-values holds for it: which acts count is settled
+//! before they are decided.
+
+use std::collections::BTreeMap;
+
+use super::question::Question;
+use super::rows::{Row, Rows};
+use crate::config::OversightFault;
+use crate::engine::oversight::{
+    BySignal, Evidence, Factors, Judgement, Reviews, Rules, SIGNALS, Signal, SignalStanding,
+    Standing, Trials, Watched, weighted,
+};
+use crate::event::Verdict;
+use crate::time::Timestamp;
+
+/// One reviewer's part in the period.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Person {
+    pub(super) decisions: u64,
+    first_at: Option<Timestamp>,
+    last_at: Option<Timestamp>,
+    signals: BySignal<Evidence>,
+    pub(super) trials: Trials,
+}
+
+/// What came of judging again.
+#[derive(Debug)]
+pub(super) struct Judged {
+    pub(super) rules: Rules,
+    /// By place in the order of the rows, where a reading floor is known.
+    judgements: Vec<(u32, Judgement)>,
+    /// By reviewer, those with a decision in the period.
+    pub(super) people: BTreeMap<String, Person>,
+}
+
+impl Judged {
+    /// Judges all of `rows`; `counts` says which of them are of the period.
+    pub(super) fn new(
+        rows: &Rows,
+        order: &[&Row],
+        counts: &[bool],
+        question: &Question,
+    ) -> Result<Judged, OversightFault> {
+        let rules = Rules::new(question.oversight())?;
+        let (mut reviews, mut places) = (Reviews::new(), Vec::new());
+        let mut people: BTreeMap<String, Person> = BTreeMap::new();
+        for (place, row) in (0_u32..).zip(order) {
+            let review = rows.review(row, question.expects_opening(row.workflow()));
+            let Some(review) = review else { continue };
+            if counts[place as usize] {
+                if !people.contains_key(review.reviewer.as_ref()) {
+                    people.insert(review.reviewer.clone().into_owned(), Person::default());
+                }
+                if let Some(person) = people.get_mut(review.reviewer.as_ref()) {
+                    person.decided(review.decided_at);
+                    if let Some((truth, advice)) = review.truth.zip(review.advice) {
+                        let challenged = match review.verdict {
+                            Some(verdict) => verdict != Verdict::Approve,
+                            None => review.action != advice.recommendation,
+                        };
+                        let wrong = truth.correct_action != advice.recommendation;
+                        person.trials.add(wrong, challenged);
+                    }
+                }
+            }
+            reviews.add(Some(&review));
+            places.push(place);
+        }
+        let mut factors = FactorsOf { rules: &rules, known: BTreeMap::new() };
+        let overseen = reviews.judge_watched(&rules, &mut |watched: &Watched<'_>| {
+            let place = places.get(watched.number as usize);
+            if !place.is_some_and(|place| counts[*place as usize]) {
+                return;
+            }
+            let Some(person) = people.get_mut(watched.reviewer) else { return };
+            person.last_at = person.last_at.max(Some(watched.step.at));
+            for (signal, seen) in Signal::ALL.iter().zip(&watched.step.observed) {
+                if let Some(seen) = seen {
+                    person.signals[*signal as usize]
+                        .step(factors.get(*signal, seen.null), seen.sign);
+                }
+            }
+        });
+        // Only where a floor is known is there anything beyond what is recorded.
+        let known = |judgement: &Judgement| judgement.floor.is_some();
+        let judgements = places.iter().copied().zip(overseen.judgements);
+        let judgements = judgements.filter(|(_, judgement)| known(judgement)).collect();
+        Ok(Judged { rules, judgements, people })
+    }
+
+    /// The judgement that was found again for the row at `place`, where there is a
+    /// reading floor.
+    pub(super) fn at(&self, place: u32) -> Option<&Judgement> {
+        let found = self.judgements.binary_search_by_key(&place, |(place, _)| *place);
+        found.ok().and_then(|at| self.judgements.get(at)).map(|(_, judgement)| judgement)
+    }
+}
+
+impl Person {
+    fn decided(&mut self, at: Timestamp) {
+        self.decisions += 1;
+        self.first_at = Some(self.first_at.map_or(at, |first| first.min(at)));
+    }
+
+    /// Where the reviewer stands, by the acts of the period.
+    pub(super) fn standing(&self, rules: &Rules) -> Standing {
+        let signal = |number: usize| {
+            let (evidence, signal) = (&self.signals[number], Signal::ALL[number]);
+            SignalStanding {
+                steps: evidence.steps(),
+                signs: evidence.ones(),
+                log_e: evidence.log_report(rules.alternatives(signal)),
+            }
+        };
+        let signals: BySignal<SignalStanding> = std::array::from_fn(signal);
+        let config = rules.config();
+        let weights = [&config.seeded, &config.dwell, &config.context, &config.agreement];
+        let logs: BySignal<f64> = signals.map(|signal| signal.log_e);
+        let dwell = &signals[Signal::Dwell as usize];
+        let allowed = rules.factors(Signal::Dwell).null();
+        Standing {
+            decisions: self.decisions,
+            first_at: self.first_at,
+            last_at: self.last_at,
+            signals,
+            log_e: weighted(&logs, &weights.map(|signal| signal.weight)),
+            firing: None,
+            log_burst: 0.0,
+            sight: self.trials.sight(dwell.signs as f64 > allowed * dwell.steps as f64),
+        }
+    }
+}
+
+/// Factors by signal and allowed rate, each computed once: rates go by thousandths.
+struct FactorsOf<'r> {
+    rules: &'r Rules,
+    known: BTreeMap<(usize, u64), Factors>,
+}
+
+impl FactorsOf<'_> {
+    fn get(&mut self, signal: Signal, null: f64) -> &Factors {
+        let config = self.rules.config();
+        let of: [&crate::config::SignalConfig; SIGNALS] =
+            [&config.seeded, &config.dwell, &config.context, &config.agreement];
+        self.known
+            .entry((signal as usize, null.to_bits()))
+            .or_insert_with(|| Factors::new(null, &of[signal as usize].alternatives))
+    }
+}

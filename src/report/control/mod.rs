@@ -1,0 +1,395 @@
+//! The control-effectiveness report: what was measured, how sure that is, and what
+//! cannot be said.
+//!
+//! ```text
+//! records ──▶ Rows ──▶ Report ──▶ HTML, Markdown, JSON, CSV
+//!                        ▲
+//!                     Question: period, slice, rules
+//! ```
+//!
+//! Invariants: the report is a function of the set of records that count, of the
+//! question and of what is told beside the ledger: the same of them give the same
+//! bytes; every figure is of one of three scopes, whose records the evidence names
+//! by digest; what cannot be said is `None`, never zero and never NaN.
+
+mod bands;
+pub mod controls;
+pub mod definitions;
+pub mod evidence;
+mod flagged;
+mod judged;
+mod outcomes;
+mod owners;
+mod quality;
+mod question;
+pub mod render;
+mod reviews;
+mod rows;
+mod seeded;
+mod share;
+mod stages;
+mod verdict;
+pub mod verify;
+mod waiting;
+
+pub use bands::{Bands, Group};
+pub use flagged::{Flagged, FlaggedReviewer, Reviewers, SignalSeen};
+pub use outcomes::{Boundary, EndCount, Outcomes, Shares, Violation};
+pub use owners::{Ownership, Unowned};
+pub use quality::{Quality, Stretch, Without};
+pub use question::{Curve, Edge, Period, Question, QuestionError};
+pub use reviews::{ByReason, Certificate, Found, Reviews};
+pub use rows::{Counts, Digest, Row, Rows, digest};
+pub use seeded::{Seeded, TrialCounts};
+pub use share::{Difference, Share};
+pub use stages::{Part, PartFigures};
+pub use verdict::{Effective, LookAt, Matter, Previous, Trend, Verdict};
+pub use waiting::{AtRisk, AttackerFirst, ByCurve, Point, ReviewedBy, TimeToReview};
+
+use serde::Serialize;
+
+use self::evidence::{Digesting, Evidence, Inputs, Scope, ScopeRecords};
+use self::judged::Judged;
+use super::People;
+use crate::engine::oversight::{Judgement, Signal};
+use crate::engine::windows::Window;
+use crate::time::Timestamp;
+
+/// What the JSON form is called, and its version: a change that a reader could
+/// stumble over raises it.
+pub const FORMAT: &str = "shutterlag control-effectiveness report";
+/// See [`FORMAT`].
+pub const FORMAT_VERSION: u32 = 1;
+
+/// The report.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// [`FORMAT`].
+    pub report: &'static str,
+    /// [`FORMAT_VERSION`].
+    pub format: u32,
+    /// What made it.
+    pub tool: Tool,
+    /// What was asked.
+    pub question: Question,
+    /// The period, and up to when windows were watched.
+    pub period: Period,
+    /// The moment up to which windows without an end are counted.
+    pub as_of: Timestamp,
+    /// The headline.
+    pub verdict: Verdict,
+    /// How long exposures wait.
+    pub time_to_review: TimeToReview,
+    /// Who comes first.
+    pub attacker_first: AttackerFirst,
+    /// Where the time goes.
+    pub stages: Vec<PartFigures>,
+    /// In time or not, by what they are.
+    pub bands: Bands,
+    /// Real or not.
+    pub reviews: Reviews,
+    /// Would wrong advice be noticed?
+    pub seeded: Seeded,
+    /// Who is flagged.
+    pub reviewers: Reviewers,
+    /// Where an AI acted first.
+    pub boundary: Boundary,
+    /// What ended the wait.
+    pub outcomes: Outcomes,
+    /// Who answers for it.
+    pub ownership: Ownership,
+    /// What the figures stand on.
+    pub quality: Quality,
+    /// What they are evidence for.
+    pub controls: Vec<controls::Control>,
+    /// Where they come from.
+    pub evidence: Evidence,
+}
+
+/// What made a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Tool {
+    /// Its name.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
+}
+
+impl Tool {
+    /// This program.
+    pub const THIS: Tool = Tool { name: "shutterlag", version: env!("CARGO_PKG_VERSION") };
+}
+
+/// Why there is no report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReportError {
+    /// The question cannot be answered.
+    Question(QuestionError),
+    /// The ledger is empty and no whole period was asked for: there is nothing to
+    /// tell a period by.
+    NoPeriod,
+}
+
+impl std::fmt::Display for ReportError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ReportError::Question(error) => error.fmt(f),
+            ReportError::NoPeriod => f.write_str(
+                "the ledger has nothing in the period asked for, and does not tell where it begins or ends: give \
+                 both --from and --to to have a report of an empty period",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for ReportError {}
+
+impl From<QuestionError> for ReportError {
+    fn from(error: QuestionError) -> ReportError {
+        ReportError::Question(error)
+    }
+}
+
+/// How far the ledger reaches.
+#[derive(Clone, Copy, Debug)]
+struct Extent {
+    /// Its earliest detection; the end of the period where there is none.
+    first: Timestamp,
+    /// The moment up to which it tells.
+    as_of: Timestamp,
+}
+
+/// What every section knows.
+struct Context<'c> {
+    question: &'c Question,
+    period: Period,
+    extent: Extent,
+    rows: &'c Rows,
+    order: &'c [&'c Row],
+    judged: &'c Judged,
+    few_reviewers: bool,
+    people: Option<&'c std::cell::RefCell<People>>,
+    inputs: &'c Inputs,
+}
+
+impl Context<'_> {
+    /// How a reviewer is shown; `None` among few.
+    fn show(&self, reviewer: &str) -> Option<String> {
+        let shown = || {
+            // The ledger's own pseudonyms stay what they are, to be found there.
+            if is_pseudonym(reviewer) {
+                return Some(reviewer.to_owned());
+            }
+            let people = self.people?;
+            Some(people.borrow_mut().show(reviewer).to_owned())
+        };
+        if self.few_reviewers { None } else { shown() }
+    }
+}
+
+/// `reviewer-` and 12 hex digits, as [`People`] makes them.
+fn is_pseudonym(reviewer: &str) -> bool {
+    reviewer.strip_prefix("reviewer-").is_some_and(|digits| {
+        digits.len() == 12 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
+}
+
+/// One window of the period.
+struct Case<'c> {
+    place: u32,
+    row: &'c Row,
+    window: Window<'c>,
+    /// As recorded; `None` while it has not been judged.
+    judgement: Option<Judgement>,
+}
+
+/// The sections that the verdict looks at.
+struct Figures<'f> {
+    attacker_first: &'f AttackerFirst,
+    seeded: &'f Seeded,
+    boundary: &'f Boundary,
+    ownership: &'f Ownership,
+    quality: &'f Quality,
+}
+
+/// Answers `question` from `rows`. `people` is how reviewers are shown whom the
+/// ledger shows by name; `None` refuses a ledger that does.
+///
+/// # Errors
+/// See [`ReportError`].
+pub fn report(
+    rows: &Rows,
+    question: &Question,
+    inputs: &Inputs,
+    people: Option<People>,
+) -> Result<Report, ReportError> {
+    let order = rows.in_order();
+    let named = |row: &&Row| rows.reviewer(row).is_some_and(|reviewer| !is_pseudonym(reviewer));
+    if people.is_none() && order.iter().any(named) {
+        return Err(QuestionError::Named.into());
+    }
+    let people = people.map(std::cell::RefCell::new);
+    let latest = order.iter().map(|row| rows.latest(row)).max();
+    let told = latest.max(inputs.as_of);
+    if let Some((_, latest)) = question.as_of.zip(latest).filter(|(asked, at)| asked < at) {
+        return Err(QuestionError::AsOfBefore(latest).into());
+    }
+    let first = order.iter().map(|row| row.detected_at()).min();
+    let as_of = question.as_of.or(told);
+    let period = question.period(first, as_of)?.ok_or(ReportError::NoPeriod)?;
+    let as_of = as_of.unwrap_or(period.to);
+    let extent = Extent { first: first.unwrap_or(period.to), as_of };
+    let wanted = |row: &Row| question.wants(row.workflow(), row.severity(), rows.owner(row));
+    let counts: Vec<bool> =
+        order.iter().map(|row| period.holds(row.detected_at()) && wanted(row)).collect();
+    let judged = Judged::new(rows, &order, &counts, question).map_err(QuestionError::Rules)?;
+    let context = Context {
+        question,
+        period,
+        extent,
+        rows,
+        order: &order,
+        judged: &judged,
+        few_reviewers: judged.people.len() < question.small_group as usize,
+        people: people.as_ref(),
+        inputs,
+    };
+    Ok(Pass::new(&context)?.run())
+}
+
+/// The one pass over all rows, and what it collects.
+struct Pass<'p> {
+    context: &'p Context<'p>,
+    race: crate::engine::attacker::Race,
+    waits: waiting::Waits,
+    parts: stages::Parts,
+    groups: bands::Groups,
+    decisions: reviews::Decisions,
+    cases: seeded::Cases,
+    collected: outcomes::Collected,
+    owners: owners::Owners,
+    seen: quality::Seen,
+    before: bands::Counts,
+    scopes: [Digesting; Scope::ALL.len()],
+    days: evidence::Days,
+}
+
+impl<'p> Pass<'p> {
+    fn new(context: &'p Context<'p>) -> Result<Pass<'p>, QuestionError> {
+        let race = context.question.race()?;
+        Ok(Pass {
+            context,
+            waits: waiting::Waits::new(&race),
+            race,
+            parts: stages::Parts::new(),
+            groups: bands::Groups::default(),
+            decisions: reviews::Decisions::default(),
+            cases: seeded::Cases::default(),
+            collected: outcomes::Collected::default(),
+            owners: owners::Owners::default(),
+            seen: quality::Seen::default(),
+            before: bands::Counts::default(),
+            scopes: Default::default(),
+            days: evidence::Days::default(),
+        })
+    }
+
+    fn run(mut self) -> Report {
+        let Context { question, period, extent, rows, order, .. } = *self.context;
+        for (place, row) in (0_u32..).zip(order.iter().copied()) {
+            self.days.add(row);
+            self.scopes[Scope::Ledger as usize].add(row);
+            if !question.wants(row.workflow(), row.severity(), rows.owner(row)) {
+                continue;
+            }
+            let window = rows.window(row);
+            self.seen.moments(&window, &period);
+            let judgement = rows.judgement(row, &window);
+            if period.previous_holds(row.detected_at()) {
+                self.scopes[Scope::Previous as usize].add(row);
+                self.before.add(&window, judgement.as_ref(), extent.as_of);
+            }
+            if period.holds(row.detected_at()) {
+                self.scopes[Scope::Period as usize].add(row);
+                self.add(&Case { place, row, window, judgement });
+            }
+        }
+        self.finish()
+    }
+
+    fn add(&mut self, case: &Case<'_>) {
+        let as_of = self.context.extent.as_of;
+        self.waits.add(&case.window, &self.race, as_of);
+        self.parts.add(&case.window);
+        self.groups.add(&case.window, case.judgement.as_ref(), as_of);
+        self.decisions.add(case, self.context);
+        self.cases.add(&case.window);
+        self.collected.add(case, as_of);
+        self.owners.add(case, as_of);
+        self.seen.add(case);
+    }
+
+    fn finish(self) -> Report {
+        let context = self.context;
+        let all = self.groups.all;
+        let (time_to_review, attacker_first) = self.waits.finish(&self.race);
+        let (outcomes, boundary) = self.collected.finish(context);
+        let rules = &context.judged.rules;
+        let seeded = self.cases.finish(hasty(context), rules.config().seeded.null);
+        let ownership = self.owners.finish(context);
+        let quality = self.seen.finish(context);
+        let previous = context.period.previous_from.map(|from| Previous {
+            from,
+            to: context.period.from,
+            windows: self.before.windows,
+            effective: Effective::of(&self.before),
+        });
+        // A ledger that began within it would flatter or shame for no reason.
+        let comparable = previous.filter(|_| quality.previous_begins_late != Some(true));
+        let figures = Figures {
+            attacker_first: &attacker_first,
+            seeded: &seeded,
+            boundary: &boundary,
+            ownership: &ownership,
+            quality: &quality,
+        };
+        let verdict = verdict::verdict(&all, previous, comparable.is_some(), &figures);
+        let scopes = Scope::ALL.iter().zip(self.scopes);
+        let scopes = scopes
+            .map(|(scope, digesting)| ScopeRecords { scope: *scope, records: digesting.finish() })
+            .collect();
+        Report {
+            report: FORMAT,
+            format: FORMAT_VERSION,
+            tool: Tool::THIS,
+            question: context.question.clone(),
+            period: context.period,
+            as_of: context.extent.as_of,
+            verdict,
+            time_to_review,
+            attacker_first,
+            stages: self.parts.finish(),
+            bands: self.groups.finish(),
+            reviews: self.decisions.finish(context),
+            seeded,
+            reviewers: flagged::flagged(context),
+            boundary,
+            outcomes,
+            ownership,
+            quality,
+            controls: controls::all(),
+            evidence: evidence::evidence(context.inputs, context.rows.counts(), scopes, self.days),
+        }
+    }
+}
+
+/// Whether reviewers as a group take less time than reading needs more often than
+/// is allowed.
+fn hasty(context: &Context<'_>) -> bool {
+    let rules = &context.judged.rules;
+    let standings = context.judged.people.values().map(|person| person.standing(rules));
+    let dwell = standings.map(|standing| standing.signals[Signal::Dwell as usize]);
+    let (steps, signs) =
+        dwell.fold((0, 0), |(steps, signs), seen| (steps + seen.steps, signs + seen.signs));
+    signs as f64 > rules.factors(Signal::Dwell).null() * steps as f64
+}

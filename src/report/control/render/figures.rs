@@ -1,0 +1,110 @@
+//! Figures as people read them.
+
+use super::super::Share;
+
+/// What stands where nothing can be said.
+pub(super) const NOTHING: &str = "–";
+
+/// A count, its thousands apart.
+pub(super) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 2);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A share in percent.
+pub(super) fn percent(share: Option<f64>) -> String {
+    match share {
+        // What is not all, or not nothing, must not be rounded to it.
+        Some(share) if share > 0.0 && share < 0.0005 => "< 0.1 %".to_owned(),
+        Some(share) if (0.9995..1.0).contains(&share) => "> 99.9 %".to_owned(),
+        Some(share) => format!("{:.1} %", share * 100.0),
+        None => NOTHING.to_owned(),
+    }
+}
+
+/// Its bounds.
+pub(super) fn bounds(low: Option<f64>, high: Option<f64>) -> String {
+    match (low, high) {
+        (Some(_), Some(_)) => format!("{} to {}", percent(low), percent(high)),
+        _ => NOTHING.to_owned(),
+    }
+}
+
+/// A share with its bounds.
+pub(super) fn share(share: &Share) -> String {
+    match share.share {
+        Some(_) => format!("{} ({})", percent(share.share), bounds(share.low, share.high)),
+        None => NOTHING.to_owned(),
+    }
+}
+
+/// A number that is no count.
+pub(super) fn number(value: Option<f64>, decimals: usize) -> String {
+    value.map_or(NOTHING.to_owned(), |value| {
+        let text = format!("{value:.decimals$}");
+        // No minus before a zero.
+        let zero = text.chars().all(|c| matches!(c, '-' | '0' | '.'));
+        if zero { text.trim_start_matches('-').to_owned() } else { text }
+    })
+}
+
+/// A length of time, in the two largest units that it has.
+pub(super) fn length(ms: Option<i64>) -> String {
+    let Some(ms) = ms else { return NOTHING.to_owned() };
+    let (seconds, minutes, hours, days) = (ms / 1000, ms / 60_000, ms / 3_600_000, ms / 86_400_000);
+    match ms {
+        0 => "0".to_owned(),
+        ..1_000 => format!("{ms} ms"),
+        1_000..60_000 => format!("{seconds} s"),
+        60_000..3_600_000 => format!("{minutes} min {:02} s", seconds % 60),
+        3_600_000..86_400_000 => format!("{hours} h {:02} min", minutes % 60),
+        _ => format!("{days} d {} h", hours % 24),
+    }
+}
+
+/// The beginning of a digest, enough to tell digests apart on a page.
+pub(super) fn short(digest: &str) -> &str {
+    digest.get(..16).unwrap_or(digest)
+}
+
+/// `1 exposure`, `2 exposures`.
+pub(super) fn of(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(number), if number == 1 { one } else { many })
+}
+
+/// Exposures, counted.
+pub(super) fn exposures(number: u64) -> String {
+    of(number, "exposure", "exposures")
+}
+
+/// A word of the vocabulary as text.
+pub(super) fn spoken(word: &str) -> String {
+    word.replace('_', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_rounded_honestly() {
+        assert_eq!(count(0), "0");
+        assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!(percent(Some(0.0)), "0.0 %");
+        assert_eq!(percent(Some(0.0001)), "< 0.1 %");
+        assert_eq!(percent(Some(0.99999)), "> 99.9 %");
+        assert_eq!(percent(Some(1.0)), "100.0 %");
+        assert_eq!(percent(None), NOTHING);
+        assert_eq!(number(Some(-0.004), 2), "0.00");
+        assert_eq!(length(Some(999)), "999 ms");
+        assert_eq!(length(Some(540_000)), "9 min 00 s");
+        assert_eq!(length(Some(90_000_000)), "1 d 1 h");
+    }
+}

@@ -1,0 +1,227 @@
+//! The sections about time.
+
+use super::super::evidence::Scope;
+use super::super::{Group, Report};
+use super::Section;
+use super::blocks::{Block, Chart, Table};
+use super::figures::{NOTHING, bounds, count, exposures, length, number, percent, share, spoken};
+use crate::engine::attacker::Band;
+
+pub(super) fn sections(report: &Report, blocks: &mut Vec<Block>) {
+    time_to_review(report, blocks);
+    attacker_first(report, blocks);
+    stages(report, blocks);
+    bands(report, blocks);
+}
+
+fn time_to_review(report: &Report, blocks: &mut Vec<Block>) {
+    let waits = &report.time_to_review;
+    blocks.push(Block::Section(Section::TimeToReview));
+    blocks.push(Block::Text(format!(
+        "How long {} waited for a person: {} decided, {} still undecided and counted for as long as they were watched.{}",
+        exposures(waits.windows),
+        count(waits.decided),
+        count(waits.undecided),
+        match waits.left_out {
+            0 => String::new(),
+            some => format!(" Left out, because their times contradict each other: {}.", count(some)),
+        }
+    )));
+    if waits.windows == 0 {
+        blocks.push(Block::Text("Without exposures there is no curve.".to_owned()));
+        return blocks.push(Block::From(Scope::Period));
+    }
+    blocks.push(Block::Chart(Chart::Waiting));
+    let mut by = Table::new(
+        "Decided by a person within …, the undecided counted in (Kaplan–Meier)",
+        &["Within", "Decided", "95 % bounds"],
+    );
+    for told in &waits.reviewed_by {
+        let beyond = waits.observed_up_to_ms.is_some_and(|last| told.t_ms.as_millis() > last);
+        let mark = if beyond { " *" } else { "" };
+        by.row([
+            format!("{}{mark}", length(Some(told.t_ms.as_millis()))),
+            percent(told.chance.estimate),
+            bounds(told.chance.low, told.chance.high),
+        ]);
+    }
+    by.left_out = Some(format!(
+        "* beyond {}, the longest that any exposure was watched: the curve is taken to stay level, which nobody knows. \
+         Bounds are missing where nobody or everybody had been decided about.",
+        length(waits.observed_up_to_ms)
+    ));
+    blocks.push(Block::Table(by));
+    let decided_only =
+        report.stages.iter().find(|part| part.part == super::super::Part::TimeToReview);
+    blocks.push(Block::Facts(vec![
+        (
+            "Median, the undecided counted in".to_owned(),
+            match waits.median_ms {
+                Some(ms) => length(Some(ms)),
+                None => "not reached: over half are undecided".to_owned(),
+            },
+        ),
+        (
+            "Median of the decided alone, which flatters".to_owned(),
+            length(decided_only.and_then(|part| part.p50_ms)),
+        ),
+        (
+            "Mean wait within the first hour".to_owned(),
+            length(waits.rmst_1h_ms.map(|ms| ms as i64)),
+        ),
+    ]));
+    let mut risk =
+        Table::new("Number at risk: exposures still waiting just before …", &["After", "Waiting"]);
+    for told in &waits.at_risk {
+        risk.row([length(Some(told.t_ms.as_millis())), count(told.windows)]);
+    }
+    blocks.push(Block::Table(risk));
+    blocks.push(Block::From(Scope::Period));
+}
+
+fn attacker_first(report: &Report, blocks: &mut Vec<Block>) {
+    let race = &report.attacker_first;
+    blocks.push(Block::Section(Section::AttackerFirst));
+    blocks.push(Block::Text(
+        "The chance that an attacker came before the person decided. What becomes of the undecided is not known, so it \
+         is a range. Attackers and reviewers are taken not to wait for each other."
+            .to_owned(),
+    ));
+    let mut table = Table::new(
+        "Chance that an attacker came before the decision",
+        &[
+            "Where exposed",
+            "Fastest attacker",
+            "On average",
+            "Exposures",
+            "Chance, at least to at most",
+        ],
+    );
+    for curve in race.by_curve.iter().filter(|curve| curve.windows > 0 || curve.location.is_none())
+    {
+        table.row([
+            curve.location.clone().unwrap_or_else(|| "everywhere else".to_owned()),
+            length(Some(curve.fastest_ms.as_millis())),
+            length(Some(curve.mean_ms.as_millis())),
+            count(curve.windows),
+            bounds(curve.low, curve.high),
+        ]);
+    }
+    if race.by_curve.len() > 1 {
+        table.row([
+            "all".to_owned(),
+            NOTHING.to_owned(),
+            NOTHING.to_owned(),
+            count(report.time_to_review.windows),
+            bounds(race.low, race.high),
+        ]);
+    }
+    blocks.push(Block::Table(table));
+    blocks.push(Block::Facts(vec![
+        (
+            "Credentials expected to be reached first".to_owned(),
+            format!(
+                "{}, at least {} whatever the attackers' law",
+                number(Some(race.expected), 1),
+                number(Some(race.expected_at_least), 1)
+            ),
+        ),
+        ("Exposures in which an attacker was seen".to_owned(), count(race.abuse_seen)),
+        ("… before decision and containment".to_owned(), count(race.abuse_seen_first)),
+    ]));
+    blocks.push(Block::From(Scope::Period));
+}
+
+fn stages(report: &Report, blocks: &mut Vec<Block>) {
+    blocks.push(Block::Section(Section::Stages));
+    blocks.push(Block::Text(
+        "Quantiles are of the exposures that completed the step (HdrHistogram, three digits); those that have begun it \
+         and not completed it stand beside them and are in no quantile. Queue and human step can be told apart only \
+         where the tools report that the reviewer opened the case."
+            .to_owned(),
+    ));
+    blocks.push(Block::Chart(Chart::Stages));
+    let head =
+        ["Step", "Completed", "Not yet", "Median", "90 %", "99 %", "Longest", "Share of time"];
+    let mut table = Table::new("Steps, and stretches over several of them", &head);
+    for part in &report.stages {
+        table.row([
+            spoken(part.part.as_str()),
+            count(part.completed),
+            count(part.censored),
+            length(part.p50_ms),
+            length(part.p90_ms),
+            length(part.p99_ms),
+            length(part.max_ms),
+            percent(part.share_of_time),
+        ]);
+    }
+    table.left_out = Some(
+        "The last three stretches span several steps and have no share of their own. A share is of the time that all \
+         completed steps took together: a few very long ones can make most of it."
+            .to_owned(),
+    );
+    blocks.push(Block::Table(table));
+    blocks.push(Block::From(Scope::Period));
+}
+
+pub(super) const GROUP_HEAD: [&str; 9] = [
+    "",
+    "Exposures",
+    "Ahead",
+    "Contested",
+    "Behind",
+    "Undecided",
+    "Contradictory",
+    "Hollow",
+    "Effective (95 % bounds)",
+];
+
+pub(super) fn group_row(group: &Group) -> Vec<String> {
+    vec![
+        spoken(&group.name),
+        count(group.windows),
+        count(group.ahead),
+        count(group.contested),
+        count(group.behind),
+        count(group.undecided),
+        count(group.unknown),
+        format!("{} of {}", count(group.hollow.count), count(group.hollow.of)),
+        share(&group.effective),
+    ]
+}
+
+fn bands(report: &Report, blocks: &mut Vec<Block>) {
+    blocks.push(Block::Section(Section::Bands));
+    blocks.push(Block::Text(format!(
+        "{}: decided before 9 minutes; {}: between 9 and 17; {}: later. Effective is ahead and without a sign of being \
+         hollow, of those decided or undecided for 9 minutes.",
+        Band::Ahead,
+        Band::Contested,
+        Band::Behind
+    )));
+    blocks.push(Block::Chart(Chart::Bands));
+    let by = [
+        ("By workflow", "Workflow", &report.bands.by_workflow),
+        ("By severity", "Severity", &report.bands.by_severity),
+        ("By place of exposure", "Place", &report.bands.by_location),
+    ];
+    for (caption, first, groups) in by {
+        let mut head = GROUP_HEAD;
+        head[0] = first;
+        let mut table = Table::new(caption, &head);
+        if first == "Place" {
+            table.long = &[0];
+        }
+        let named = |group: &Group| {
+            let mut row = group_row(group);
+            if first == "Place" {
+                row[0].clone_from(&group.name);
+            }
+            row
+        };
+        table.rows = groups.iter().map(named).collect();
+        blocks.push(Block::Table(table));
+    }
+    blocks.push(Block::From(Scope::Period));
+}

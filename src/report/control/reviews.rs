@@ -1,0 +1,183 @@
+//! Which decisions were reviews, and which bear a certificate that they were not.
+//!
+//! Invariants: the verdict on a decision is the ledger's; what this report finds
+//! again is told beside it, never put in its place; a decision that has not been
+//! judged is neither meaningful nor hollow; among few reviewers nobody is named.
+
+use serde::Serialize;
+
+use super::Context;
+use super::share::Share;
+use crate::engine::oversight::{HollowReason, HollowReasons};
+use crate::event::Severity;
+use crate::time::{Span, Timestamp};
+
+/// Certificates told one by one.
+const CERTIFICATES_MAX: usize = 100;
+
+/// Decisions and what speaks against them.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Reviews {
+    /// Human decisions.
+    pub decisions: u64,
+    /// … not judged yet.
+    pub unjudged: u64,
+    /// Without a sign of not having been a review, of those judged.
+    pub meaningful: Share,
+    /// With one or more.
+    pub hollow: Share,
+    /// By sign; a decision may have several.
+    pub by_reason: Vec<ByReason>,
+    /// Decided as advised.
+    pub agreed: u64,
+    /// Decided otherwise.
+    pub disagreed: u64,
+    /// Decided before any advice.
+    pub unadvised: u64,
+    /// Decisions whose reading time this report finds impossible again, or finds
+    /// impossible where the ledger does not.
+    pub reading: Found,
+    /// The certificates, those of the highest severity first, then the latest.
+    pub certificates: Vec<Certificate>,
+    /// Certificates beyond those listed.
+    pub certificates_not_listed: u64,
+}
+
+/// How often a sign was found.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct ByReason {
+    /// The sign.
+    pub reason: HollowReason,
+    /// How often, of the decisions judged.
+    #[serde(flatten)]
+    pub share: Share,
+}
+
+/// Impossible readings, recorded and found again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Found {
+    /// Recorded, and found again from the times in the ledger.
+    pub confirmed: u64,
+    /// Recorded only: the ledger may not reach back far enough to show why.
+    pub recorded_only: u64,
+    /// Found only: the record says otherwise.
+    pub found_only: u64,
+}
+
+/// A decision with a sign of not having been a review.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Certificate {
+    /// The exposure.
+    pub exposure_id: String,
+    /// Its severity.
+    pub severity: Option<Severity>,
+    /// When it was decided.
+    pub decided_at: Timestamp,
+    /// Who decided, by pseudonym; `None` among few reviewers.
+    pub reviewer: Option<String>,
+    /// The signs.
+    pub reasons: HollowReasons,
+    /// The time there was to read, where a floor is known.
+    pub attention_ms: Option<Span>,
+    /// The time that reading takes at the least.
+    pub reading_floor_ms: Option<Span>,
+}
+
+/// Collects decisions.
+#[derive(Debug, Default)]
+pub(super) struct Decisions {
+    decisions: u64,
+    unjudged: u64,
+    hollow: u64,
+    by_reason: [u64; HollowReason::ALL.len()],
+    agreed: u64,
+    disagreed: u64,
+    unadvised: u64,
+    reading: Found,
+    /// Places of hollow decisions.
+    hollow_at: Vec<u32>,
+}
+
+impl Decisions {
+    pub(super) fn add(&mut self, case: &super::Case<'_>, context: &Context<'_>) {
+        let window = &case.window;
+        if window.decision.is_none() {
+            return;
+        }
+        self.decisions += 1;
+        self.unadvised += u64::from(window.advice.is_none());
+        match window.agreed() {
+            Some(true) => self.agreed += 1,
+            Some(false) => self.disagreed += 1,
+            None => {}
+        }
+        let Some(judgement) = &case.judgement else {
+            self.unjudged += 1;
+            return;
+        };
+        let reasons = judgement.reasons;
+        let recorded = reasons.iter().any(|reason| reason == HollowReason::ImpossibleReading);
+        let found = context.judged.at(case.place);
+        let found = found.is_some_and(|found| found.attention < found.floor);
+        match (recorded, found) {
+            (true, true) => self.reading.confirmed += 1,
+            (true, false) => self.reading.recorded_only += 1,
+            (false, true) => self.reading.found_only += 1,
+            (false, false) => {}
+        }
+        if reasons.is_empty() {
+            return;
+        }
+        self.hollow += 1;
+        self.hollow_at.push(case.place);
+        reasons.iter().for_each(|reason| self.by_reason[reason as usize] += 1);
+    }
+
+    pub(super) fn finish(mut self, context: &Context<'_>) -> Reviews {
+        let judged = self.decisions - self.unjudged;
+        let hollow = Share::of(self.hollow, judged);
+        let rows = context.rows;
+        self.hollow_at.sort_by_cached_key(|place| {
+            let row = context.order[*place as usize];
+            let decided = rows.window(row).decided_at();
+            (std::cmp::Reverse(row.severity()), std::cmp::Reverse(decided), *place)
+        });
+        let not_listed = self.hollow_at.len().saturating_sub(CERTIFICATES_MAX);
+        self.hollow_at.truncate(CERTIFICATES_MAX);
+        let certificate = |place: u32| {
+            let row = context.order[place as usize];
+            let window = rows.window(row);
+            let decision = window.decision?;
+            let found = context.judged.at(place);
+            Some(Certificate {
+                exposure_id: window.exposure_id().to_string(),
+                severity: row.severity(),
+                decided_at: decision.decided_at,
+                reviewer: context.show(decision.reviewer),
+                reasons: row.hollow()?,
+                attention_ms: found.and_then(|found| found.attention),
+                reading_floor_ms: found.and_then(|found| found.floor),
+            })
+        };
+        Reviews {
+            decisions: self.decisions,
+            unjudged: self.unjudged,
+            meaningful: hollow.rest(),
+            hollow,
+            by_reason: HollowReason::ALL
+                .iter()
+                .zip(self.by_reason)
+                .map(|(reason, count)| ByReason {
+                    reason: *reason,
+                    share: Share::of(count, judged),
+                })
+                .collect(),
+            agreed: self.agreed,
+            disagreed: self.disagreed,
+            unadvised: self.unadvised,
+            reading: self.reading,
+            certificates: self.hollow_at.into_iter().filter_map(certificate).collect(),
+            certificates_not_listed: not_listed as u64,
+        }
+    }
+}

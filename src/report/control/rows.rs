@@ -1,0 +1,521 @@
+//! The windows of a ledger, as little of each as the report needs.
+//!
+//! Invariants: of several records of one exposure the last one counts, and a
+//! tombstone makes it void; a row has a fixed size and texts are held once, so that
+//! a million windows fit a quarter of a gigabyte; [`Rows::in_order`] gives the rows by
+//! `exposure_id`, whatever order they came in.
+
+use std::hash::BuildHasher;
+use std::num::{NonZeroI64, NonZeroU32};
+
+use foldhash::quality::RandomState;
+use foldhash::{HashMap, HashMapExt};
+use hashbrown::HashTable;
+use sha2::{Digest as _, Sha256};
+
+use crate::engine::attacker::Race;
+use crate::engine::oversight::{Advised, HollowReason, HollowReasons, Judgement, Known, Review};
+use crate::engine::windows::{Advice, Decision, ExposureId, Key, State, Truth, Window};
+use crate::event::{Action, ExposedAtQuality, Severity, Verdict, Workflow};
+use crate::report::ledger::LedgerRecord;
+use crate::time::Timestamp;
+
+/// SHA-256 of some bytes.
+pub type Digest = [u8; 32];
+
+/// SHA-256 of one record, as it stands in the ledger without the line's end.
+pub fn digest(record: &[u8]) -> Digest {
+    Sha256::digest(record).into()
+}
+
+/// A moment that may be missing, in eight bytes: no acceptable time is the epoch.
+#[derive(Clone, Copy, Debug, Default)]
+struct Moment(Option<NonZeroI64>);
+
+impl Moment {
+    fn get(self) -> Option<Timestamp> {
+        self.0.map(|ms| Timestamp::from_millis(ms.get()))
+    }
+}
+
+impl From<Option<Timestamp>> for Moment {
+    fn from(time: Option<Timestamp>) -> Moment {
+        Moment(time.and_then(|time| NonZeroI64::new(time.as_millis())))
+    }
+}
+
+/// One window of the ledger. Texts are numbers; [`Rows::window`] puts them back.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    digest: Digest,
+    /// Where the credential's name begins among all names, and its length.
+    credential: (usize, u32),
+    location: Option<NonZeroU32>,
+    owner: Option<NonZeroU32>,
+    reviewer: Option<NonZeroU32>,
+    batch: Option<NonZeroU32>,
+    detected_at: Timestamp,
+    exposed_at: Moment,
+    triaged_at: Moment,
+    presented_at: Moment,
+    opened_at: Moment,
+    decided_at: Moment,
+    dismissed_at: Moment,
+    contained_at: Moment,
+    closed_at: Moment,
+    abused_at: Moment,
+    truth_at: Moment,
+    confidence: Option<f64>,
+    summary_words: Option<u32>,
+    workflow: Workflow,
+    severity: Option<Severity>,
+    state: State,
+    exposed_at_quality: Option<ExposedAtQuality>,
+    recommendation: Option<Action>,
+    action: Option<Action>,
+    verdict: Option<Verdict>,
+    correct_action: Option<Action>,
+    seeded: bool,
+    clock_skew: bool,
+    ai_acted_first: bool,
+    hollow: Option<HollowReasons>,
+    other_curve: bool,
+    void: bool,
+}
+
+impl Row {
+    /// SHA-256 of its record.
+    pub const fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// The detection that opened the window: what decides whether it is of a period.
+    pub const fn detected_at(&self) -> Timestamp {
+        self.detected_at
+    }
+
+    /// The kind of process.
+    pub const fn workflow(&self) -> Workflow {
+        self.workflow
+    }
+
+    /// The highest severity stated.
+    pub const fn severity(&self) -> Option<Severity> {
+        self.severity
+    }
+
+    /// Why its decision is hollow, as recorded; `None` while it has not been judged.
+    pub const fn hollow(&self) -> Option<HollowReasons> {
+        self.hollow
+    }
+
+    /// How far the window has come, as recorded.
+    pub const fn state(&self) -> State {
+        self.state
+    }
+
+    /// Whether its record holds another chance of the attacker than the curves of
+    /// this report give.
+    pub const fn other_curve(&self) -> bool {
+        self.other_curve
+    }
+
+    /// Whether the record says that clocks contradict each other in it.
+    pub const fn clock_skew(&self) -> bool {
+        self.clock_skew
+    }
+}
+
+/// Texts told apart by number.
+#[derive(Debug, Default)]
+struct Texts {
+    numbers: HashMap<Box<str>, NonZeroU32>,
+    all: Vec<Box<str>>,
+}
+
+impl Texts {
+    fn number(&mut self, text: &str) -> NonZeroU32 {
+        if let Some(number) = self.numbers.get(text) {
+            return *number;
+        }
+        self.all.push(text.into());
+        let number = NonZeroU32::MIN.saturating_add(self.all.len() as u32 - 1);
+        self.numbers.insert(text.into(), number);
+        number
+    }
+
+    fn get(&self, number: NonZeroU32) -> &str {
+        self.all.get(number.get() as usize - 1).map_or("", |text| text)
+    }
+}
+
+/// How records fared on their way in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Records taken in.
+    pub read: u64,
+    /// … that a later record of the same exposure replaced.
+    pub superseded: u64,
+    /// … that a tombstone made void.
+    pub void: u64,
+    /// Tombstones.
+    pub tombstones: u64,
+}
+
+/// The windows of a ledger.
+#[derive(Debug, Default)]
+pub struct Rows {
+    rows: Vec<Row>,
+    index: HashTable<u32>,
+    hasher: RandomState,
+    credentials: String,
+    texts: Texts,
+    counts: Counts,
+}
+
+impl Rows {
+    /// Nothing taken in yet.
+    pub fn new() -> Rows {
+        Rows { texts: Texts { numbers: HashMap::new(), all: Vec::new() }, ..Rows::default() }
+    }
+
+    /// Takes in the next record; one of the same exposure before it counts no more.
+    pub fn take(&mut self, record: &LedgerRecord, digest: Digest, race: &Race) {
+        self.counts.read += 1;
+        let found = self.find(record.exposure_id());
+        let credential = match found {
+            Some(place) => self.rows[place].credential,
+            None => {
+                let at = self.credentials.len();
+                self.credentials.push_str(&record.credential_id);
+                (at, record.credential_id.len() as u32)
+            }
+        };
+        let row = self.row(record, credential, digest, race);
+        match found {
+            Some(place) => {
+                // What a tombstone made void counts as that.
+                self.counts.superseded += u64::from(!self.rows[place].void);
+                self.rows[place] = row;
+            }
+            None => {
+                let place = self.rows.len() as u32;
+                self.rows.push(row);
+                let hash = self.hash(record.exposure_id());
+                let (rows, hasher, credentials) = (&self.rows, &self.hasher, &self.credentials);
+                self.index.insert_unique(hash, place, |place| {
+                    hasher.hash_one(name(credentials, &rows[*place as usize]))
+                });
+            }
+        }
+    }
+
+    /// Takes in a tombstone: the exposure never was.
+    pub fn void(&mut self, exposure: ExposureId<'_>) {
+        self.counts.tombstones += 1;
+        if let Some(place) = self.find(exposure) {
+            self.counts.void += u64::from(!self.rows[place].void);
+            self.rows[place].void = true;
+        }
+    }
+
+    /// How records fared.
+    pub const fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// The rows that count, by `exposure_id`.
+    pub fn in_order(&self) -> Vec<&Row> {
+        let mut rows: Vec<&Row> = self.rows.iter().filter(|row| !row.void).collect();
+        if !rows.is_sorted_by_key(|row| self.exposure_id(row)) {
+            rows.sort_unstable_by_key(|row| self.exposure_id(row));
+        }
+        rows
+    }
+
+    /// The window's name.
+    pub fn exposure_id(&self, row: &Row) -> ExposureId<'_> {
+        name(&self.credentials, row)
+    }
+
+    /// Who decided, as the ledger shows people.
+    pub fn reviewer(&self, row: &Row) -> Option<&str> {
+        row.reviewer.map(|number| self.texts.get(number))
+    }
+
+    /// The owner.
+    pub fn owner(&self, row: &Row) -> Option<&str> {
+        row.owner.map(|number| self.texts.get(number))
+    }
+
+    /// The place of exposure.
+    pub fn location(&self, row: &Row) -> Option<&str> {
+        row.location.map(|number| self.texts.get(number))
+    }
+
+    /// The latest moment that the row's record tells of as past.
+    pub fn latest(&self, row: &Row) -> Timestamp {
+        let told = [
+            row.triaged_at,
+            row.presented_at,
+            row.opened_at,
+            row.decided_at,
+            row.dismissed_at,
+            row.contained_at,
+            row.abused_at,
+            row.truth_at,
+        ];
+        told.into_iter().filter_map(Moment::get).fold(row.detected_at, Timestamp::max)
+    }
+
+    /// The window of a row, as far as its record holds it.
+    pub fn window<'r>(&'r self, row: &Row) -> Window<'r> {
+        let ExposureId { key, detected_at } = self.exposure_id(row);
+        let exposed_at = row.exposed_at.get();
+        let late_exposure = exposed_at.is_some_and(|exposed| exposed > detected_at);
+        let advice = row.presented_at.get().zip(row.recommendation);
+        let decided = row.decided_at.get().zip(row.action).zip(self.reviewer(row));
+        Window {
+            key,
+            source: None,
+            location: self.location(row),
+            severity: row.severity,
+            owner: self.owner(row),
+            exposed_at,
+            exposed_at_quality: row.exposed_at_quality,
+            detected_at,
+            triaged_at: row.triaged_at.get(),
+            advice: advice.map(|(presented_at, recommendation)| Advice {
+                presented_at,
+                recommendation,
+                confidence: row.confidence,
+                summary_words: row.summary_words,
+                requested_by: None,
+            }),
+            decision: decided.map(|((decided_at, action), reviewer)| Decision {
+                decided_at,
+                reviewer,
+                action,
+                verdict: row.verdict,
+                opened_at: row.opened_at.get(),
+                rationale_words: None,
+                rationale_digest: None,
+                batch_id: row.batch.map(|number| self.texts.get(number)),
+                authorized: None,
+            }),
+            final_action: row.action,
+            further_decisions: 0,
+            nonhuman_decisions: 0,
+            dismissed_at: row.dismissed_at.get(),
+            contained_at: row.contained_at.get(),
+            abused_at: row.abused_at.get(),
+            truth: self.truth(row).map(Truth::from),
+            ai_acted_first_at: row.ai_acted_first.then_some(detected_at),
+            detections: 1,
+            events: 1,
+            last_event_at: self.latest(row),
+            adopted: u64::from(row.clock_skew && !late_exposure),
+            closed_at: row.closed_at.get(),
+        }
+    }
+
+    /// What turned out to be right.
+    pub fn truth(&self, row: &Row) -> Option<Known> {
+        let told = row.truth_at.get().zip(row.correct_action);
+        told.map(|(established_at, correct_action)| Known {
+            established_at,
+            correct_action,
+            seeded: row.seeded,
+        })
+    }
+
+    /// The judgement of its decision as recorded; an empty one where there is no
+    /// decision, `None` while the decision has not been judged.
+    pub fn judgement(&self, row: &Row, window: &Window<'_>) -> Option<Judgement> {
+        if window.decision.is_none() {
+            return Some(Judgement::default());
+        }
+        let ahead = window.band() == Some(crate::engine::attacker::Band::Ahead);
+        let judged = |reasons| Judgement { reviewed: true, ahead, reasons, ..Judgement::default() };
+        row.hollow.map(judged)
+    }
+
+    /// The review of a decided window, for judging it again. What the ledger holds
+    /// only as what it led to is taken from there; reasons are not compared anew.
+    pub fn review<'r>(&'r self, row: &Row, expects_opening: bool) -> Option<Review<'r>> {
+        let window = self.window(row);
+        let decision = window.decision?;
+        let hollow = row.hollow.unwrap_or_default();
+        let found = |reason: HollowReason| hollow.iter().any(|there| there == reason);
+        Some(Review {
+            workflow: row.workflow,
+            credential_id: window.key.credential_id.into(),
+            detected_at: row.detected_at,
+            revision: 1,
+            mark: 0,
+            reviewer: decision.reviewer.into(),
+            decided_at: decision.decided_at,
+            opened_at: decision.opened_at,
+            action: decision.action,
+            verdict: decision.verdict,
+            agreed: window.agreed(),
+            advice: window.advice.map(|advice| Advised {
+                presented_at: advice.presented_at,
+                recommendation: advice.recommendation,
+                confidence: advice.confidence,
+                summary_words: advice.summary_words,
+                own_request: found(HollowReason::SelfApproval),
+            }),
+            severity: row.severity,
+            batch_id: decision.batch_id.map(Into::into),
+            rationale_digest: None,
+            authorized: found(HollowReason::Unauthorized).then_some(false),
+            truth: self.truth(row),
+            expects_opening,
+            ahead: false,
+        })
+    }
+
+    fn find(&self, exposure: ExposureId<'_>) -> Option<usize> {
+        let hash = self.hash(exposure);
+        let same = |place: &u32| self.exposure_id(&self.rows[*place as usize]) == exposure;
+        self.index.find(hash, same).map(|place| *place as usize)
+    }
+
+    fn hash(&self, exposure: ExposureId<'_>) -> u64 {
+        self.hasher.hash_one(exposure)
+    }
+
+    fn row(
+        &mut self,
+        record: &LedgerRecord,
+        credential: (usize, u32),
+        digest: Digest,
+        race: &Race,
+    ) -> Row {
+        let mut number = |text: Option<&str>| text.map(|text| self.texts.number(text));
+        let decision = record.decision.as_ref();
+        let advice = record.advice;
+        Row {
+            digest,
+            credential,
+            location: number(record.location.as_deref()),
+            owner: number(record.owner.as_deref()),
+            reviewer: number(decision.map(|decision| decision.reviewer.as_str())),
+            batch: number(decision.and_then(|decision| decision.batch_id.as_deref())),
+            detected_at: record.detected_at,
+            exposed_at: record.exposed_at.into(),
+            triaged_at: record.triaged_at.into(),
+            presented_at: advice.map(|advice| advice.presented_at).into(),
+            opened_at: decision.and_then(|decision| decision.opened_at).into(),
+            decided_at: decision.map(|decision| decision.decided_at).into(),
+            dismissed_at: record.dismissed_at.into(),
+            contained_at: record.contained_at.into(),
+            closed_at: record.closed_at().into(),
+            abused_at: record.abused_at.into(),
+            truth_at: record.truth.map(|truth| truth.established_at).into(),
+            confidence: advice.and_then(|advice| advice.confidence),
+            summary_words: advice.and_then(|advice| advice.summary_words),
+            workflow: record.workflow,
+            severity: record.severity,
+            state: record.state,
+            exposed_at_quality: record.exposed_at_quality,
+            recommendation: advice.map(|advice| advice.recommendation),
+            action: decision.map(|decision| decision.action),
+            verdict: decision.and_then(|decision| decision.verdict),
+            correct_action: record.truth.map(|truth| truth.correct_action),
+            seeded: record.truth.is_some_and(|truth| truth.seeded),
+            clock_skew: record.clock_skew,
+            ai_acted_first: record.ai_acted_first,
+            hollow: record.hollow,
+            other_curve: other_curve(record, race),
+            void: false,
+        }
+    }
+}
+
+fn name<'c>(credentials: &'c str, row: &Row) -> ExposureId<'c> {
+    let (at, length) = row.credential;
+    let credential_id = credentials.get(at..at + length as usize).unwrap_or_default();
+    ExposureId { key: Key { workflow: row.workflow, credential_id }, detected_at: row.detected_at }
+}
+
+/// Whether a record was written under another curve: told by windows that have an
+/// end, whose chance no longer depends on when it is told.
+fn other_curve(record: &LedgerRecord, race: &Race) -> bool {
+    let window = record.window();
+    let ended = window.contained_at.is_some() || window.decision.is_some();
+    let recorded = record.attacker_first.filter(|_| ended);
+    let ours = window.attacker_first(race, record.detected_at);
+    recorded
+        .zip(ours)
+        .is_some_and(|(recorded, ours)| (recorded.probability - ours.probability).abs() > 1e-9)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DETECTED_MS: i64 = 1_800_000_000_000;
+
+    fn record(credential: &str, severity: &str, at: i64) -> LedgerRecord {
+        let detected = DETECTED_MS + at;
+        let json = format!(
+            r#"{{"exposure_id":"secret_exposure/{credential}/{detected}","workflow":"secret_exposure",
+            "credential_id":"{credential}","severity":"{severity}","state":"open","revision":1,"final":false,
+            "clock_skew":false,"detected_at":"{}","durations_ms":{{}},"detections":1,
+            "further_decisions":0,"ai_acted_first":false}}"#,
+            Timestamp::from_millis(detected)
+        );
+        LedgerRecord::parse(json.as_bytes()).unwrap()
+    }
+
+    fn told(rows: &Rows) -> Vec<(String, Option<Severity>)> {
+        let told = |row: &&Row| (rows.exposure_id(row).to_string(), row.severity());
+        rows.in_order().iter().map(told).collect()
+    }
+
+    #[test]
+    fn the_last_record_counts_and_a_tombstone_makes_void() {
+        let (race, mut rows) = (Race::default(), Rows::new());
+        let digest = digest(b"");
+        let (b, a) = (record("b", "low", 0), record("a", "high", 5));
+        rows.take(&b, digest, &race);
+        rows.take(&a, digest, &race);
+        rows.take(&record("b", "critical", 0), digest, &race);
+        let name = |credential: &str, at: i64| {
+            format!("secret_exposure/{credential}/{}", DETECTED_MS + at)
+        };
+        let both = [(name("a", 5), Some(Severity::High)), (name("b", 0), Some(Severity::Critical))];
+        assert_eq!(told(&rows), both, "by exposure, whatever the order");
+        rows.void(a.exposure_id());
+        rows.void(a.exposure_id());
+        rows.void(record("c", "low", 9).exposure_id());
+        assert_eq!(told(&rows), both[1..]);
+        let counts = Counts { read: 3, superseded: 1, void: 1, tombstones: 3 };
+        assert_eq!(rows.counts(), counts);
+        // What comes after the tombstone counts again.
+        rows.take(&a, digest, &race);
+        assert_eq!(told(&rows), both);
+        assert_eq!(rows.counts(), Counts { read: 4, ..counts });
+    }
+
+    #[test]
+    fn a_row_stays_small() {
+        assert!(size_of::<Row>() <= 256, "{}", size_of::<Row>());
+    }
+
+    #[test]
+    fn a_curve_that_the_record_was_not_written_under_is_noticed() {
+        let mut decided = record("a", "low", 0);
+        decided.state = State::Contained;
+        decided.contained_at = Some(decided.detected_at + crate::time::Span::from_mins(30));
+        let curve = |race: &Race| decided.window().attacker_first(race, decided.detected_at);
+        let own = Race::default();
+        let other = Race::from_settings(["1m,3m".parse().unwrap()]).unwrap();
+        decided.attacker_first = curve(&own);
+        assert!(!other_curve(&decided, &own) && other_curve(&decided, &other));
+        decided.attacker_first = None;
+        assert!(!other_curve(&decided, &other), "nothing is told of");
+    }
+}

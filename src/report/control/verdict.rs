@@ -1,0 +1,178 @@
+//! One page: the headline, whether it got better, and what to look at.
+//!
+//! Invariants: "better" and "worse" are said only where the bounds of the difference
+//! exclude its opposite; what to look at is chosen by a rule that the report tells.
+
+use serde::Serialize;
+
+use super::share::{Difference, Share};
+use super::{Figures, bands::Counts};
+use crate::engine::attacker::Band;
+use crate::event::words;
+use crate::time::Timestamp;
+
+/// How many things to look at are named.
+const LOOK_AT: usize = 3;
+
+/// The effective review rate.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Effective {
+    /// The share, with 95 % bounds; what has not been judged counts as not effective.
+    #[serde(flatten)]
+    pub share: Share,
+    /// Decisions in time that have not been judged.
+    pub unjudged: u64,
+    /// What the share would be if all of those were real reviews; `None` of nothing.
+    pub at_most: Option<f64>,
+}
+
+impl Effective {
+    pub(super) fn of(counts: &Counts) -> Effective {
+        let share = counts.effective();
+        let most = share.count + counts.unjudged_ahead;
+        let at_most = (share.of > 0).then(|| most as f64 / share.of as f64);
+        Effective { share, unjudged: counts.unjudged_ahead, at_most }
+    }
+}
+
+words! {
+    /// Where the rate is going.
+    Trend {
+        /// Better, beyond what chance would do.
+        Better = "better",
+        /// Worse, beyond what chance would do.
+        Worse = "worse",
+        /// No difference that can be told from chance.
+        Unclear = "unclear",
+        /// There is nothing to compare.
+        Unknown = "unknown",
+    }
+}
+
+/// The previous period.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Previous {
+    /// Its first moment.
+    pub from: Timestamp,
+    /// The first moment after it.
+    pub to: Timestamp,
+    /// Exposures.
+    pub windows: u64,
+    /// Its rate.
+    pub effective: Effective,
+}
+
+words! {
+    /// What to look at.
+    Matter {
+        /// An AI acted before any person had decided.
+        AiActedFirst = "ai_acted_first",
+        /// An attacker was seen before decision and containment.
+        AbuseFirst = "abuse_first",
+        /// Planted wrong advice is let through more often than allowed.
+        WrongAdvicePasses = "wrong_advice_passes",
+        /// Exposures wait for a decision past the fastest attackers.
+        Overdue = "overdue",
+        /// Decisions come after the fastest attackers.
+        TooLate = "too_late",
+        /// Decisions bear signs of not having been reviews.
+        Hollow = "hollow",
+        /// Exposures have no owner.
+        NoOwner = "no_owner",
+        /// Decisions have not been judged.
+        Unjudged = "unjudged",
+        /// There may have been no data for some time.
+        NoData = "no_data",
+    }
+}
+
+impl Matter {
+    /// What must never happen comes first, whatever its number; then what shows that
+    /// reviews would not notice; then the rest by number.
+    const fn rank(self) -> u8 {
+        match self {
+            Matter::AiActedFirst | Matter::AbuseFirst => 0,
+            Matter::WrongAdvicePasses => 1,
+            _ => 2,
+        }
+    }
+}
+
+/// One thing to look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct LookAt {
+    /// What.
+    pub matter: Matter,
+    /// How many exposures it concerns; of `no_data` the exposures detected in the stretches.
+    pub windows: u64,
+}
+
+/// The verdict.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Verdict {
+    /// Exposures of the period.
+    pub windows: u64,
+    /// Its effective review rate.
+    pub effective: Effective,
+    /// The previous period.
+    pub previous: Option<Previous>,
+    /// By how much the rate differs from it.
+    pub change: Option<Difference>,
+    /// Where the rate is going.
+    pub trend: Trend,
+    /// What to look at first.
+    pub look_at: Vec<LookAt>,
+}
+
+/// The verdict on all figures.
+pub(super) fn verdict(
+    all: &Counts,
+    previous: Option<Previous>,
+    comparable: bool,
+    figures: &Figures<'_>,
+) -> Verdict {
+    let effective = Effective::of(all);
+    let unjudged = effective.unjudged > 0 || previous.is_some_and(|p| p.effective.unjudged > 0);
+    let change = previous
+        .filter(|_| comparable && !unjudged)
+        .and_then(|previous| Difference::between(effective.share, previous.effective.share));
+    let trend = match change {
+        None => Trend::Unknown,
+        Some(change) if change.low > 0.0 => Trend::Better,
+        Some(change) if change.high < 0.0 => Trend::Worse,
+        Some(_) => Trend::Unclear,
+    };
+    Verdict {
+        windows: all.windows,
+        effective,
+        previous,
+        change,
+        trend,
+        look_at: look_at(all, figures),
+    }
+}
+
+fn look_at(all: &Counts, figures: &Figures<'_>) -> Vec<LookAt> {
+    let seeded = figures.seeded;
+    let too_lenient = seeded.missed.low.is_some_and(|low| low > seeded.allowed_miss_rate);
+    let silent = figures.quality.stretches.iter().map(|stretch| stretch.detections).sum();
+    let matters = [
+        (Matter::AiActedFirst, figures.boundary.ai_acted_first.count),
+        (Matter::AbuseFirst, figures.attacker_first.abuse_seen_first),
+        (Matter::WrongAdvicePasses, if too_lenient { seeded.missed.count } else { 0 }),
+        (Matter::Overdue, all.overdue),
+        (Matter::TooLate, all.get(Band::Contested) + all.get(Band::Behind)),
+        (Matter::Hollow, all.hollow),
+        (Matter::NoOwner, figures.ownership.without_owner.count),
+        (Matter::Unjudged, all.unjudged),
+        (Matter::NoData, silent),
+    ];
+    let mut there: Vec<LookAt> = matters
+        .into_iter()
+        .filter(|(_, windows)| *windows > 0)
+        .map(|(matter, windows)| LookAt { matter, windows })
+        .collect();
+    there.sort_by_key(|look| (look.matter.rank(), std::cmp::Reverse(look.windows), look.matter));
+    there.truncate(LOOK_AT);
+    there
+}

@@ -1,0 +1,209 @@
+//! Files of records → rows, on as many threads as there are cores.
+//!
+//! Invariant: records are taken in the order of the input, whichever thread read
+//! them: chunk `k` goes to reader `k mod n` and is taken from it in the same turn.
+
+use std::path::{Path, PathBuf};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use super::beside::{Beside, beside};
+use super::hashing::Watched;
+use super::{Damage, LoadError, Loaded};
+use crate::config::Limits;
+use crate::engine::attacker::Race;
+use crate::formats::RejectReason;
+use crate::report::control::evidence::{Inputs as Told, Source};
+use crate::report::control::{Digest, Rows, digest};
+use crate::report::ledger::{LedgerError, LedgerRecord};
+use crate::runtime::input::{Chunk, Fault, Input, Inputs, Item, Place};
+
+/// Chunks that may wait before and behind each reader.
+const WAITING: usize = 4;
+
+/// What became of a chunk, in its order.
+enum Read {
+    Record(Place, Box<LedgerRecord>, Digest),
+    Wrong(Place, LedgerError),
+    Fault(Fault),
+}
+
+/// Reads the ledgers at `paths` as one: files of records, or directories that
+/// `replay --out` wrote.
+///
+/// # Errors
+/// See [`LoadError`].
+pub fn load(paths: &[PathBuf], race: &Race, allow_damage: bool) -> Result<Loaded, LoadError> {
+    let (mut inputs, mut watched, mut told) = (Vec::new(), Vec::new(), Vec::new());
+    for path in paths {
+        let directory = path.is_dir();
+        let file = if directory { path.join("windows.ndjson") } else { path.clone() };
+        let opened = Watched::input(&file);
+        let (input, seen) =
+            opened.map_err(|error| LoadError::unreadable(file.display().to_string(), &error))?;
+        inputs.push(input);
+        watched.push(seen);
+        told.push(directory.then(|| beside(path)).transpose()?);
+    }
+    let mut taking = Taking {
+        rows: Rows::new(),
+        records: vec![0; paths.len()],
+        damage: Damage::default(),
+        names: inputs.iter().map(Input::name).collect(),
+        unreadable: None,
+    };
+    run(inputs, &mut |read| taking.take(read, race));
+    if let Some(error) = taking.unreadable {
+        return Err(error);
+    }
+    let mut damaged = taking.damage.allowed(allow_damage)?;
+    for ((beside, path), records) in told.iter().zip(paths).zip(&taking.records) {
+        let Some(beside) = beside else { continue };
+        damaged += missing(beside, path, *records, damaged, allow_damage)?;
+    }
+    let sources = watched.iter().zip(&taking.records).map(|(seen, n)| seen.source(*n));
+    let inputs = together(sources.collect(), told, damaged);
+    Ok(Loaded { rows: taking.rows, inputs })
+}
+
+/// Windows that the summary tells of and the ledger does not have, beyond those
+/// that could not be read.
+fn missing(
+    beside: &Beside,
+    path: &Path,
+    records: u64,
+    damaged: u64,
+    allow: bool,
+) -> Result<u64, LoadError> {
+    if beside.windows == records {
+        return Ok(0);
+    }
+    if !allow {
+        return Err(LoadError::Incomplete {
+            name: path.join("windows.ndjson").display().to_string(),
+            why: format!(
+                "holds {records} windows, and summary.json beside it tells of {}",
+                beside.windows
+            ),
+        });
+    }
+    Ok(beside.windows.abs_diff(records).saturating_sub(damaged))
+}
+
+/// What several ledgers tell, as one.
+fn together(mut sources: Vec<Source>, told: Vec<Option<Beside>>, damaged: u64) -> Told {
+    let as_of = told.iter().flatten().filter_map(|beside| beside.as_of).max();
+    let complete = told.iter().all(Option::is_some) && !told.is_empty();
+    let mut sum = crate::report::control::evidence::Told::default();
+    for beside in told.into_iter().flatten() {
+        let one = beside.told;
+        sum.read += one.read;
+        sum.accepted += one.accepted;
+        sum.duplicate += one.duplicate;
+        sum.rejected += one.rejected;
+        sum.late += one.late;
+        sum.orphan += one.orphan;
+        sum.clock_skew += one.clock_skew;
+        for (reason, events) in one.by_reason {
+            *sum.by_reason.entry(reason).or_default() += events;
+        }
+        sources.extend(beside.sources);
+    }
+    // Of some of the ledgers alone it would look like all.
+    Told { sources, told: complete.then_some(sum), as_of, damaged, ..Told::default() }
+}
+
+struct Taking {
+    rows: Rows,
+    /// Records by input.
+    records: Vec<u64>,
+    damage: Damage,
+    names: Vec<String>,
+    unreadable: Option<LoadError>,
+}
+
+impl Taking {
+    fn take(&mut self, read: Read, race: &Race) {
+        match read {
+            Read::Record(place, record, digest) => {
+                if let Some(records) = self.records.get_mut(place.input as usize) {
+                    *records += 1;
+                }
+                self.rows.take(&record, digest, race);
+            }
+            Read::Wrong(place, error) => {
+                let name = self.name(place.input);
+                self.damage.add(format!("{name}:{}: {error}", place.line));
+            }
+            Read::Fault(fault) => {
+                let name = self.name(fault.input);
+                let line = fault.line.map_or(String::new(), |line| format!(":{line}"));
+                let rejection = &fault.rejection;
+                if rejection.reason == RejectReason::Unreadable {
+                    // What is behind it is not known: that cannot be left out and counted.
+                    let why = rejection.detail.to_string();
+                    let error = LoadError::Unreadable { name: format!("{name}{line}"), why };
+                    self.unreadable.get_or_insert(error);
+                } else {
+                    self.damage.add(format!("{name}{line}: {}", rejection.detail));
+                }
+            }
+        }
+    }
+
+    fn name(&self, input: u32) -> String {
+        self.names.get(input as usize).cloned().unwrap_or_default()
+    }
+}
+
+fn run(inputs: Vec<Input>, take: &mut dyn FnMut(Read)) {
+    let readers = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut inputs = Inputs::new(inputs, Limits::DEFAULT);
+    let (recycle, recycled) = bounded::<Chunk>(readers * WAITING * 2);
+    std::thread::scope(|scope| {
+        let (mut feeds, mut turns) = (Vec::new(), Vec::new());
+        for _ in 0..readers {
+            let (feed, chunks) = bounded(WAITING);
+            let (done, batches) = bounded(WAITING);
+            let recycle = recycle.clone();
+            scope.spawn(move || parse(&chunks, &done, &recycle));
+            feeds.push(feed);
+            turns.push(batches);
+        }
+        scope.spawn(move || frame(&mut inputs, &feeds, &recycled));
+        for turn in (0..readers).cycle() {
+            // A reader that has nothing in its turn has reached the end.
+            let Ok(batch) = turns[turn].recv() else { break };
+            batch.into_iter().for_each(&mut *take);
+        }
+    });
+}
+
+fn frame(inputs: &mut Inputs, feeds: &[Sender<Chunk>], recycled: &Receiver<Chunk>) {
+    for feed in feeds.iter().cycle() {
+        let Some(chunk) = inputs.next_chunk(recycled.try_recv().unwrap_or_default()) else {
+            return;
+        };
+        if feed.send(chunk).is_err() {
+            return;
+        }
+    }
+}
+
+fn parse(chunks: &Receiver<Chunk>, done: &Sender<Vec<Read>>, recycle: &Sender<Chunk>) {
+    for chunk in chunks {
+        let read = |item: Item<'_>| match item {
+            Item::Record(place, bytes) => match LedgerRecord::parse(bytes) {
+                Ok(record) => Read::Record(place, Box::new(record), digest(bytes)),
+                Err(error) => Read::Wrong(place, error),
+            },
+            Item::Fault(fault) => Read::Fault(fault.clone()),
+        };
+        let batch = chunk.items().map(read).collect();
+        // Full when the reader is ahead: then the memory is let go.
+        let _ = recycle.try_send(chunk);
+        if done.send(batch).is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Pushing alerts, by hand-made records and made-up Alertmanagers.
+
+mod alertmanager;
+mod board;
+mod pushing;
+
+use std::sync::Arc;
+
+use super::board::{Applied, Board, Ticket};
+use super::page::Page;
+use crate::engine::attacker::Race;
+use crate::formats::Identity;
+use crate::settings::Alerts;
+use crate::time::{Span, Timestamp};
+
+/// A moment, so many milliseconds into a morning.
+fn at(ms: i64) -> Timestamp {
+    Timestamp::parse_rfc3339("2026-03-02T09:00:00Z").unwrap() + Span::from_millis(ms)
+}
+
+const SECOND: i64 = 1_000;
+const MINUTE: i64 = 60 * SECOND;
+
+fn board(settings: Alerts) -> Board {
+    let names = Identity::new(b"a key for tests only").unwrap();
+    Board::new(Arc::new(settings), Race::default(), names)
+}
+
+/// The record of a change, as the windows stage writes it, of a window that began
+/// six minutes before.
+fn record(alert: &str, credential: &str, state: &str, ms: i64) -> (String, String) {
+    let (moment, start) = (at(ms), at(ms - 6 * MINUTE));
+    let exposure = format!("secret_exposure/{credential}/1");
+    let value = serde_json::json!({
+        "alert": alert, "severity": "warning", "state": state, "at": moment,
+        "exposure_id": exposure, "workflow": "secret_exposure", "credential_id": credential,
+        "source": "github", "location": "github", "window_severity": "high",
+        "owner": "platform", "recommendation": "revoke", "confidence": 0.9,
+        "started_at": start, "detected_at": start, "age_ms": 6 * MINUTE,
+    });
+    (format!("{alert}/{exposure}"), value.to_string())
+}
+
+impl Board {
+    /// Takes in a change that is published as it happens.
+    fn say(&mut self, alert: &str, credential: &str, state: &str, ms: i64) {
+        let (key, value) = record(alert, credential, state, ms);
+        assert_eq!(self.apply(&key, Some(value.as_bytes()), at(ms)), Applied::Taken);
+        if state == "resolved" {
+            assert_eq!(self.apply(&key, None, at(ms)), Applied::Taken);
+        }
+    }
+
+    /// What is pushed at a moment.
+    fn pushed(&mut self, ms: i64) -> Vec<Page> {
+        let tickets = self.due(at(ms));
+        tickets
+            .iter()
+            .filter_map(|ticket| {
+                let page = self.page(ticket, at(ms));
+                self.accepted(ticket);
+                page
+            })
+            .collect()
+    }
+
+    /// Everything that is pushed until a moment, asked for every 100 ms: when,
+    /// about what, and whether it fires.
+    fn follow(&mut self, from: i64, to: i64) -> Vec<(i64, String, bool)> {
+        let mut all = Vec::new();
+        for ms in (from..=to).step_by(100) {
+            for page in self.pushed(ms) {
+                all.push((ms, name(&page), page.ended.is_none()));
+            }
+        }
+        all
+    }
+}
+
+/// What a page is about, in short.
+fn name(page: &Page) -> String {
+    let about = page.annotations.get("credential").or(page.annotations.get("count"));
+    format!("{} {}", page.labels["alertname"], about.map_or("", String::as_str))
+}
+
+/// A name for what waits.
+fn ticket(key: &str) -> Ticket {
+    Ticket::Alert(key.into())
+}

@@ -1,0 +1,116 @@
+//! Texts from outside, made fit for a page: short, one line, nothing that a chat,
+//! a mail or a template could take for more than text.
+
+use std::fmt::Write as _;
+
+use crate::time::Span;
+
+/// `text` on one line of at most `chars_max` characters.
+///
+/// Whatever steers a terminal or turns the direction of writing becomes a space;
+/// quotes, angle brackets and whatever begins a link or calls people by group are
+/// written so that they do not. What reads the same to people stays as it is.
+pub(super) fn plain(text: &str, chars_max: usize) -> String {
+    let mut written = String::new();
+    let mut chars = text.chars().peekable();
+    let mut before = ' ';
+    let mut length = 0;
+    while let Some(c) = chars.next() {
+        if length + 1 >= chars_max && chars.peek().is_some() {
+            written.push('…');
+            break;
+        }
+        let shown = match c {
+            c if c.is_control() || is_unseen(c) => ' ',
+            '"' | '`' => '\'',
+            '<' | '{' | '[' => '(',
+            '>' | '}' | ']' => ')',
+            // Not the one within an address of mail.
+            '@' if !before.is_alphanumeric() => '＠',
+            ':' if chars.peek() == Some(&'/') => '∶',
+            c => c,
+        };
+        if !(shown == ' ' && before == ' ') {
+            written.push(shown);
+            length += 1;
+        }
+        before = shown;
+    }
+    written.truncate(written.trim_end().len());
+    written
+}
+
+/// Characters that show nothing and change how others are read.
+fn is_unseen(c: char) -> bool {
+    matches!(c,
+        '\u{00AD}' | '\u{061C}' | '\u{180E}' | '\u{FEFF}'
+        | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
+        | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
+}
+
+/// A part of an address: everything but letters, digits and `-._~` is escaped.
+pub(super) fn escaped(text: &str) -> String {
+    let mut written = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            written.push(char::from(byte));
+        } else {
+            // Writing to memory does not fail.
+            let _ = write!(written, "%{byte:02X}");
+        }
+    }
+    written
+}
+
+/// A length of time in the two units that matter.
+pub(super) fn length(span: Span) -> String {
+    let seconds = span.as_millis().max(0) / 1000;
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, _) => format!("{minutes} min {:02} s", seconds % 60),
+        (0, _, _) => format!("{hours} h {minutes:02} min"),
+        _ => format!("{days} d {hours} h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_page_could_take_for_more_than_text_is_made_text() {
+        for (text, shown) in [
+            ("platform team", "platform team"),
+            ("a\nb\r\n\tc\0d", "a b c d"),
+            ("\u{202E}evil\u{200B}", "evil"),
+            (
+                "<!channel> \"x\" `y` {{ .Labels }} [a](b)",
+                "(!channel) 'x' 'y' (( .Labels )) (a)(b)",
+            ),
+            ("@here ops@example.org", "＠here ops@example.org"),
+            ("https://evil.example", "https∶//evil.example"),
+            ("ключ-01 é", "ключ-01 é"),
+            ("  \n ", ""),
+        ] {
+            assert_eq!(plain(text, 100), shown);
+        }
+        let long = plain(&"x".repeat(10_240), 100);
+        assert_eq!((long.chars().count(), long.ends_with("x…")), (100, true));
+        assert_eq!(plain(&"x".repeat(100), 100).len(), 100);
+    }
+
+    #[test]
+    fn an_address_and_a_length_are_written_plainly() {
+        assert_eq!(escaped("a/b c\"é"), "a%2Fb%20c%22%C3%A9");
+        for (seconds, shown) in [
+            (-5, "0 s"),
+            (59, "59 s"),
+            (364, "6 min 04 s"),
+            (3_600, "1 h 00 min"),
+            (93_600, "1 d 2 h"),
+        ] {
+            assert_eq!(length(Span::from_secs(seconds)), shown);
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Whom to trust about the certificates of web servers.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig};
+
+/// Why there is nobody to trust.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum NoTrust {
+    /// The file with authorities' certificates cannot be used.
+    File(String),
+    /// There is no file, and the system has none.
+    Nobody,
+}
+
+/// TLS that trusts the system's authorities and those in `ca_file`.
+pub(crate) fn tls(ca_file: Option<&Path>) -> Result<TlsConfig, NoTrust> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(TlsConfig::builder()
+        .root_certs(authorities(ca_file)?)
+        .unversioned_rustls_crypto_provider(provider)
+        .build())
+}
+
+fn authorities(ca_file: Option<&Path>) -> Result<RootCerts, NoTrust> {
+    let system = rustls_native_certs::load_native_certs();
+    let mut trusted: Vec<Certificate<'static>> =
+        system.certs.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
+    if let Some(file) = ca_file {
+        let pem = std::fs::read(file).map_err(|error| NoTrust::File(error.to_string()))?;
+        let before = trusted.len();
+        for item in ureq::tls::parse_pem(&pem) {
+            let item = item.map_err(|_| NoTrust::File("not PEM".to_owned()))?;
+            if let PemItem::Certificate(one) = item {
+                trusted.push(one);
+            }
+        }
+        if trusted.len() == before {
+            return Err(NoTrust::File("there is no certificate in it".to_owned()));
+        }
+    }
+    if trusted.is_empty() { Err(NoTrust::Nobody) } else { Ok(RootCerts::from(trusted)) }
+}
+
+/// What TLS has against a connection, which comes as an error of reading.
+pub(crate) fn objection(error: &std::io::Error) -> Option<String> {
+    error.get_ref()?.downcast_ref::<rustls::Error>().map(ToString::to_string)
+}
