@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use shutterlag::engine::alerts::Alert;
 
 const RULES: &str = "dashboards/rules/shutterlag.rules.yml";
+/// What the panels ask for.
+const PANELS: &str = "dashboards/rules/panels.yml";
 const SECTIONS: [&str; 4] =
     ["What it means", "First three things to do", "How to silence", "What not to conclude"];
 
@@ -78,7 +80,8 @@ fn known() -> BTreeSet<String> {
 
 #[test]
 fn every_metric_in_rules_and_dashboards_exists() {
-    let (known, recorded) = (known(), named(&read(RULES), "record"));
+    let (known, mut recorded) = (known(), named(&read(RULES), "record"));
+    recorded.extend(named(&read(PANELS), "record"));
     assert!(recorded.len() > 10);
     let mut seen = 0;
     for path in files("dashboards") {
