@@ -121,10 +121,15 @@ test("windows appear, count down, turn and leave, and the story is told", async 
 });
 
 test("without a connection it says so, and comes back", async (t) => {
-  const { url, child } = await demo(t);
+  const { url, address, child } = await demo(t);
   const { page } = await open(await browser(t), url);
+  const link = () => page.$eval("#link", (link) => link.textContent);
+  const ended = new Promise((resolve) => child.once("exit", resolve));
   child.kill("SIGTERM");
-  await until("the loss is told", 10_000, async () => /lost/.test(await page.$eval("#link", (link) => link.textContent)));
+  await until("the loss is told", 10_000, async () => /lost/.test(await link()));
+  await ended;
+  await demo(t, address);
+  await until("it is live again", 20_000, async () => (await link()) === "Live");
 });
 
 /** The page as it is, with a stream made by the test. */

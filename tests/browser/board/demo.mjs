@@ -3,8 +3,8 @@ import { spawn } from "node:child_process";
 import { createServer } from "node:net";
 
 /** Starts the demo; resolves once it says where it is served. */
-export async function demo(t, ...more) {
-  const child = spawn(process.env.SHUTTERLAG_PROGRAM, ["demo", "--listen", "127.0.0.1:0", ...more], { stdio: ["ignore", "pipe", "inherit"] });
+export async function demo(t, listen = "127.0.0.1:0") {
+  const child = spawn(process.env.SHUTTERLAG_PROGRAM, ["demo", "--listen", listen], { stdio: ["ignore", "pipe", "inherit"] });
   t.after(() => child.kill("SIGTERM"));
   const address = await new Promise((resolve, reject) => {
     let said = "";
