@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::Message;
+use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::Value;
 use shutterlag::time::Timestamp;
@@ -43,7 +43,7 @@ pub(crate) fn run(broker: &Broker) {
     let consumer = follow(&client, "d.alerts");
     let mut delays = Vec::new();
     while delays.len() < due {
-        let message = consumer.poll(Duration::from_secs(30)).unwrap().unwrap();
+        let message = next(&consumer);
         let alert: Value = serde_json::from_slice(message.payload().unwrap()).unwrap();
         delays.push(now_ms() - time(&alert["at"]));
     }
@@ -81,7 +81,7 @@ pub(crate) fn burst(broker: &Broker) {
     let consumer = follow(&client, "b.alerts");
     let (mut keys, mut last) = (HashSet::new(), 0);
     while keys.len() < count {
-        let message = consumer.poll(Duration::from_secs(90)).unwrap().unwrap();
+        let message = next(&consumer);
         last = last.max(now_ms() - due);
         assert!(keys.insert(message.key().unwrap().to_vec()), "twice");
     }
@@ -91,15 +91,13 @@ pub(crate) fn burst(broker: &Broker) {
         memory()
     );
     let (at, page) = pager.until("the page", Duration::from_secs(60), |alert| {
-        alert["annotations"]["count"].as_str().is_some_and(|n| n.parse::<usize>().unwrap() == count)
+        alert["labels"]["credential"] == "many"
     });
-    let sent = pager.alerts();
     println!(
-        "whoever is paged: first after {} ms, with the full count of {} after {} ms, {} pages in all",
-        sent[0].0 - due,
-        page["annotations"]["count"],
+        "whoever is paged: after {} ms, with {} of them, {} pages in all",
         at - due,
-        sent.len()
+        page["annotations"]["count"],
+        pager.alerts().len()
     );
     program.stop();
 }
@@ -117,6 +115,17 @@ fn tell(what: &str, delays: &mut [i64]) {
 
 fn time(value: &Value) -> i64 {
     Timestamp::parse_rfc3339(value.as_str().unwrap()).unwrap().as_millis()
+}
+
+/// The next record; a wait may end without one.
+fn next(consumer: &BaseConsumer) -> BorrowedMessage<'_> {
+    let began = Instant::now();
+    loop {
+        if let Some(message) = consumer.poll(Duration::from_secs(1)) {
+            return message.unwrap();
+        }
+        assert!(began.elapsed() < Duration::from_secs(120), "nothing comes");
+    }
 }
 
 fn follow(client: &Client, topic: &str) -> BaseConsumer {

@@ -35,7 +35,7 @@ impl Pair {
 }
 
 fn ledger() -> Vec<Value> {
-    let mut records: Vec<Value> = (0..30)
+    let mut records: Vec<Value> = (0..10)
         .map(|n| decided(&format!("c{n:02}"), MONDAY + n * 3_600_000, n * MINUTE, n as u32 % 6))
         .collect();
     records.push(open("c98", MONDAY + DAY));

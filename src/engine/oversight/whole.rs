@@ -88,6 +88,11 @@ impl Reviews {
         Reviews { reviews: Vec::new(), texts: HashMap::new(), windows: 0 }
     }
 
+    /// No reviews yet, with room for so many.
+    pub fn with_capacity(reviews: usize) -> Reviews {
+        Reviews { reviews: Vec::with_capacity(reviews), ..Reviews::new() }
+    }
+
     /// Takes in the next window; windows come in the order of their `exposure_id`.
     pub fn push(&mut self, window: &Window<'_>, profile: &Profile, rules: &Rules) {
         self.add(Review::of(window, profile, rules.config()).as_ref());

@@ -47,7 +47,9 @@ impl Judged {
         question: &Question,
     ) -> Result<Judged, OversightFault> {
         let rules = Rules::new(question.oversight())?;
-        let (mut reviews, mut places) = (Reviews::new(), Vec::new());
+        let decided = order.iter().filter(|row| rows.reviewer(row).is_some()).count();
+        let (mut reviews, mut places) =
+            (Reviews::with_capacity(decided), Vec::with_capacity(decided));
         let mut people: BTreeMap<String, Person> = BTreeMap::new();
         for (place, row) in (0_u32..).zip(order) {
             let review = rows.review(row, question.expects_opening(row.workflow()));

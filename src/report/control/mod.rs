@@ -242,7 +242,17 @@ pub fn report(
     let wanted = |row: &Row| question.wants(row.workflow(), row.severity(), rows.owner(row));
     let counts: Vec<bool> =
         order.iter().map(|row| period.holds(row.detected_at()) && wanted(row)).collect();
-    let judged = Judged::new(rows, &order, &counts, question).map_err(QuestionError::Rules)?;
+    // Reviewers are judged beside the pass over all windows: neither needs the other.
+    let (judged, pass) = std::thread::scope(|scope| {
+        let judging = scope.spawn(|| Judged::new(rows, &order, &counts, question));
+        let mut pass = Pass::new(question);
+        if let Ok(pass) = &mut pass {
+            pass.run(rows, &order, question, &period, as_of);
+        }
+        let judged = judging.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        (judged, pass)
+    });
+    let judged = judged.map_err(QuestionError::Rules)?;
     let context = Context {
         question,
         period,
@@ -254,12 +264,11 @@ pub fn report(
         people: people.as_ref(),
         inputs,
     };
-    Ok(Pass::new(&context)?.run())
+    Ok(pass?.finish(&context))
 }
 
 /// The one pass over all rows, and what it collects.
-struct Pass<'p> {
-    context: &'p Context<'p>,
+struct Pass {
     race: crate::engine::attacker::Race,
     waits: waiting::Waits,
     parts: stages::Parts,
@@ -274,11 +283,10 @@ struct Pass<'p> {
     days: evidence::Days,
 }
 
-impl<'p> Pass<'p> {
-    fn new(context: &'p Context<'p>) -> Result<Pass<'p>, QuestionError> {
-        let race = context.question.race()?;
+impl Pass {
+    fn new(question: &Question) -> Result<Pass, QuestionError> {
+        let race = question.race()?;
         Ok(Pass {
-            context,
             waits: waiting::Waits::new(&race),
             race,
             parts: stages::Parts::new(),
@@ -294,8 +302,14 @@ impl<'p> Pass<'p> {
         })
     }
 
-    fn run(mut self) -> Report {
-        let Context { question, period, extent, rows, order, .. } = *self.context;
+    fn run(
+        &mut self,
+        rows: &Rows,
+        order: &[&Row],
+        question: &Question,
+        period: &Period,
+        as_of: Timestamp,
+    ) {
         for (place, row) in (0_u32..).zip(order.iter().copied()) {
             self.days.add(row);
             self.scopes[Scope::Ledger as usize].add(row);
@@ -303,34 +317,31 @@ impl<'p> Pass<'p> {
                 continue;
             }
             let window = rows.window(row);
-            self.seen.moments(&window, &period);
+            self.seen.moments(&window, period);
             let judgement = rows.judgement(row, &window);
             if period.previous_holds(row.detected_at()) {
                 self.scopes[Scope::Previous as usize].add(row);
-                self.before.add(&window, judgement.as_ref(), extent.as_of);
+                self.before.add(&window, judgement.as_ref(), as_of);
             }
             if period.holds(row.detected_at()) {
                 self.scopes[Scope::Period as usize].add(row);
-                self.add(&Case { place, row, window, judgement });
+                self.add(&Case { place, row, window, judgement }, as_of);
             }
         }
-        self.finish()
     }
 
-    fn add(&mut self, case: &Case<'_>) {
-        let as_of = self.context.extent.as_of;
+    fn add(&mut self, case: &Case<'_>, as_of: Timestamp) {
         self.waits.add(&case.window, &self.race, as_of);
         self.parts.add(&case.window);
         self.groups.add(&case.window, case.judgement.as_ref(), as_of);
-        self.decisions.add(case, self.context);
+        self.decisions.add(case);
         self.cases.add(&case.window);
         self.collected.add(case, as_of);
         self.owners.add(case, as_of);
         self.seen.add(case);
     }
 
-    fn finish(self) -> Report {
-        let context = self.context;
+    fn finish(self, context: &Context<'_>) -> Report {
         let all = self.groups.all;
         let (time_to_review, attacker_first) = self.waits.finish(&self.race);
         let (outcomes, boundary) = self.collected.finish(context);

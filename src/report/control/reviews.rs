@@ -93,13 +93,14 @@ pub(super) struct Decisions {
     agreed: u64,
     disagreed: u64,
     unadvised: u64,
-    reading: Found,
-    /// Places of hollow decisions.
+    /// Places of judged decisions.
+    judged_at: Vec<u32>,
+    /// Places of hollow ones.
     hollow_at: Vec<u32>,
 }
 
 impl Decisions {
-    pub(super) fn add(&mut self, case: &super::Case<'_>, context: &Context<'_>) {
+    pub(super) fn add(&mut self, case: &super::Case<'_>) {
         let window = &case.window;
         if window.decision.is_none() {
             return;
@@ -115,16 +116,8 @@ impl Decisions {
             self.unjudged += 1;
             return;
         };
+        self.judged_at.push(case.place);
         let reasons = judgement.reasons;
-        let recorded = reasons.iter().any(|reason| reason == HollowReason::ImpossibleReading);
-        let found = context.judged.at(case.place);
-        let found = found.is_some_and(|found| found.attention < found.floor);
-        match (recorded, found) {
-            (true, true) => self.reading.confirmed += 1,
-            (true, false) => self.reading.recorded_only += 1,
-            (false, true) => self.reading.found_only += 1,
-            (false, false) => {}
-        }
         if reasons.is_empty() {
             return;
         }
@@ -175,9 +168,27 @@ impl Decisions {
             agreed: self.agreed,
             disagreed: self.disagreed,
             unadvised: self.unadvised,
-            reading: self.reading,
+            reading: found_again(&self.judged_at, context),
             certificates: self.hollow_at.into_iter().filter_map(certificate).collect(),
             certificates_not_listed: not_listed as u64,
         }
     }
+}
+
+/// Impossible readings as recorded, beside those that the ledger's times give.
+fn found_again(places: &[u32], context: &Context<'_>) -> Found {
+    let mut found = Found::default();
+    for place in places {
+        let reasons = context.order[*place as usize].hollow().unwrap_or_default();
+        let recorded = reasons.iter().any(|reason| reason == HollowReason::ImpossibleReading);
+        let again = context.judged.at(*place);
+        let again = again.is_some_and(|again| again.attention < again.floor);
+        match (recorded, again) {
+            (true, true) => found.confirmed += 1,
+            (true, false) => found.recorded_only += 1,
+            (false, true) => found.found_only += 1,
+            (false, false) => {}
+        }
+    }
+    found
 }

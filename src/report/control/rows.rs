@@ -44,12 +44,76 @@ impl From<Option<Timestamp>> for Moment {
     }
 }
 
+/// Where a credential's name stands.
+#[derive(Clone, Copy, Debug)]
+struct Name {
+    page: u32,
+    at: u32,
+    length: u32,
+}
+
+/// The names of all credentials, in pages: none is ever moved.
+#[derive(Debug, Default)]
+struct Names(Vec<String>);
+
+impl Names {
+    /// Bytes of a page; a longer name has one of its own.
+    const PAGE: usize = 1 << 20;
+
+    fn push(&mut self, name: &str) -> Name {
+        let full = |page: &String| page.len() + name.len() > page.capacity();
+        if self.0.last().is_none_or(full) {
+            self.0.push(String::with_capacity(Names::PAGE.max(name.len())));
+        }
+        let page = self.0.len() as u32 - 1;
+        let at = self.0.last_mut().map_or(0, |page| {
+            page.push_str(name);
+            page.len() - name.len()
+        });
+        Name { page, at: at as u32, length: name.len() as u32 }
+    }
+
+    fn get(&self, name: Name) -> &str {
+        let at = name.at as usize;
+        let page = self.0.get(name.page as usize);
+        page.and_then(|page| page.get(at..at + name.length as usize)).unwrap_or_default()
+    }
+}
+
+/// Rows in pieces: none is ever moved, and none of the memory is needed twice
+/// while they grow.
+#[derive(Debug, Default)]
+struct Pieces(Vec<Vec<Row>>);
+
+impl Pieces {
+    const PIECE: usize = 1 << 13;
+
+    fn push(&mut self, row: Row) -> u32 {
+        if self.0.last().is_none_or(|piece| piece.len() == Pieces::PIECE) {
+            self.0.push(Vec::with_capacity(Pieces::PIECE));
+        }
+        let before = (self.0.len() - 1) * Pieces::PIECE;
+        let here = self.0.last_mut().map_or(0, |piece| {
+            piece.push(row);
+            piece.len() - 1
+        });
+        (before + here) as u32
+    }
+
+    fn get(&self, place: u32) -> &Row {
+        &self.0[place as usize / Pieces::PIECE][place as usize % Pieces::PIECE]
+    }
+
+    fn get_mut(&mut self, place: u32) -> &mut Row {
+        &mut self.0[place as usize / Pieces::PIECE][place as usize % Pieces::PIECE]
+    }
+}
+
 /// One window of the ledger. Texts are numbers; [`Rows::window`] puts them back.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
     digest: Digest,
-    /// Where the credential's name begins among all names, and its length.
-    credential: (usize, u32),
+    credential: Name,
     location: Option<NonZeroU32>,
     owner: Option<NonZeroU32>,
     reviewer: Option<NonZeroU32>,
@@ -165,10 +229,10 @@ pub struct Counts {
 /// The windows of a ledger.
 #[derive(Debug, Default)]
 pub struct Rows {
-    rows: Vec<Row>,
+    rows: Pieces,
     index: HashTable<u32>,
     hasher: RandomState,
-    credentials: String,
+    credentials: Names,
     texts: Texts,
     counts: Counts,
 }
@@ -184,38 +248,32 @@ impl Rows {
         self.counts.read += 1;
         let found = self.find(record.exposure_id());
         let credential = match found {
-            Some(place) => self.rows[place].credential,
-            None => {
-                let at = self.credentials.len();
-                self.credentials.push_str(&record.credential_id);
-                (at, record.credential_id.len() as u32)
-            }
+            Some(place) => self.rows.get(place).credential,
+            None => self.credentials.push(&record.credential_id),
         };
         let row = self.row(record, credential, digest, race);
-        match found {
-            Some(place) => {
-                // What a tombstone made void counts as that.
-                self.counts.superseded += u64::from(!self.rows[place].void);
-                self.rows[place] = row;
-            }
-            None => {
-                let place = self.rows.len() as u32;
-                self.rows.push(row);
-                let hash = self.hash(record.exposure_id());
-                let (rows, hasher, credentials) = (&self.rows, &self.hasher, &self.credentials);
-                self.index.insert_unique(hash, place, |place| {
-                    hasher.hash_one(name(credentials, &rows[*place as usize]))
-                });
-            }
-        }
+        let Some(place) = found else {
+            let place = self.rows.push(row);
+            let hash = self.hash(record.exposure_id());
+            let (rows, hasher, credentials) = (&self.rows, &self.hasher, &self.credentials);
+            self.index.insert_unique(hash, place, |place| {
+                hasher.hash_one(exposure(credentials, rows.get(*place)))
+            });
+            return;
+        };
+        let replaced = self.rows.get_mut(place);
+        // What a tombstone made void counts as that.
+        self.counts.superseded += u64::from(!replaced.void);
+        *replaced = row;
     }
 
     /// Takes in a tombstone: the exposure never was.
     pub fn void(&mut self, exposure: ExposureId<'_>) {
         self.counts.tombstones += 1;
         if let Some(place) = self.find(exposure) {
-            self.counts.void += u64::from(!self.rows[place].void);
-            self.rows[place].void = true;
+            let row = self.rows.get_mut(place);
+            self.counts.void += u64::from(!row.void);
+            row.void = true;
         }
     }
 
@@ -226,7 +284,7 @@ impl Rows {
 
     /// The rows that count, by `exposure_id`.
     pub fn in_order(&self) -> Vec<&Row> {
-        let mut rows: Vec<&Row> = self.rows.iter().filter(|row| !row.void).collect();
+        let mut rows: Vec<&Row> = self.rows.0.iter().flatten().filter(|row| !row.void).collect();
         if !rows.is_sorted_by_key(|row| self.exposure_id(row)) {
             rows.sort_unstable_by_key(|row| self.exposure_id(row));
         }
@@ -235,7 +293,7 @@ impl Rows {
 
     /// The window's name.
     pub fn exposure_id(&self, row: &Row) -> ExposureId<'_> {
-        name(&self.credentials, row)
+        exposure(&self.credentials, row)
     }
 
     /// Who decided, as the ledger shows people.
@@ -376,23 +434,17 @@ impl Rows {
         })
     }
 
-    fn find(&self, exposure: ExposureId<'_>) -> Option<usize> {
+    fn find(&self, exposure: ExposureId<'_>) -> Option<u32> {
         let hash = self.hash(exposure);
-        let same = |place: &u32| self.exposure_id(&self.rows[*place as usize]) == exposure;
-        self.index.find(hash, same).map(|place| *place as usize)
+        let same = |place: &u32| self.exposure_id(self.rows.get(*place)) == exposure;
+        self.index.find(hash, same).copied()
     }
 
     fn hash(&self, exposure: ExposureId<'_>) -> u64 {
         self.hasher.hash_one(exposure)
     }
 
-    fn row(
-        &mut self,
-        record: &LedgerRecord,
-        credential: (usize, u32),
-        digest: Digest,
-        race: &Race,
-    ) -> Row {
+    fn row(&mut self, record: &LedgerRecord, credential: Name, digest: Digest, race: &Race) -> Row {
         let mut number = |text: Option<&str>| text.map(|text| self.texts.number(text));
         let decision = record.decision.as_ref();
         let advice = record.advice;
@@ -434,9 +486,8 @@ impl Rows {
     }
 }
 
-fn name<'c>(credentials: &'c str, row: &Row) -> ExposureId<'c> {
-    let (at, length) = row.credential;
-    let credential_id = credentials.get(at..at + length as usize).unwrap_or_default();
+fn exposure<'c>(credentials: &'c Names, row: &Row) -> ExposureId<'c> {
+    let credential_id = credentials.get(row.credential);
     ExposureId { key: Key { workflow: row.workflow, credential_id }, detected_at: row.detected_at }
 }
 

@@ -94,7 +94,9 @@ pub(super) fn record(json: &[u8]) -> Result<LedgerRecord, LedgerError> {
     // The library would take a list for an object as well, by position.
     let raw: Option<Record<'_>> = Some(json)
         .filter(|json| json.trim_ascii_start().starts_with(b"{"))
-        .and_then(|json| serde_json::from_slice(json).ok());
+        // Checked once as a whole, not once more for every text in it.
+        .and_then(|json| std::str::from_utf8(json).ok())
+        .and_then(|json| serde_json::from_str(json).ok());
     let raw = raw.ok_or(whole(Fault::NotAnObject))?;
     let workflow = field!(raw.workflow).word(Workflow::parse)?;
     let credential_id = field!(raw.credential_id).text()?;

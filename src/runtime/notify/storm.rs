@@ -13,6 +13,8 @@ use crate::time::{Span, Timestamp};
 /// How long after one push of a storm the next may follow because more alerts
 /// have joined or left it.
 const NEWS_AFTER: Span = Span::from_secs(5);
+/// How long its first push waits for alerts that still join it.
+const JOINING_MAX: Span = Span::from_secs(1);
 
 /// The alerts of one kind, workflow and urgency that were published in one stretch
 /// of time: all that its labels say, so that they never change.
@@ -54,6 +56,8 @@ pub(super) struct Storm {
     pub(super) is_one: bool,
     /// When it is to be pushed next.
     pub(super) next: Option<Timestamp>,
+    /// When it would have been pushed first, had no more joined it.
+    ready: Option<Timestamp>,
     pub(super) pushed: Option<Timestamp>,
     /// When the last of them ended.
     pub(super) ended: Option<Timestamp>,
@@ -93,6 +97,13 @@ impl Storm {
 
     /// Something about it has changed.
     fn news(&mut self, at: Timestamp) {
+        if self.pushed.is_none() {
+            // While more join it, the count would be wrong; and an Alertmanager pages
+            // once, however often the count is put right later.
+            let ready = *self.ready.get_or_insert(at);
+            self.next = Some(at.min(ready + JOINING_MAX));
+            return;
+        }
         let at = self.pushed.map_or(at, |pushed| at.max(pushed + NEWS_AFTER));
         self.next = Some(self.next.map_or(at, |next| next.min(at)));
     }

@@ -132,6 +132,24 @@ fn many_at_once_are_one_page_with_a_count_and_the_worst() {
 }
 
 #[test]
+fn the_first_page_about_many_waits_for_those_that_still_come_but_not_for_ever() {
+    let mut board = board(Alerts::default());
+    let mut pushes = Vec::new();
+    // One each 10 ms, for three seconds.
+    for n in 0..300 {
+        board.say("ReviewOverdue", &format!("c{n:03}"), "firing", n * 10);
+        pushes.extend(board.pushed(n * 10).into_iter().map(|page| (n * 10, page)));
+    }
+    let alone = pushes.iter().filter(|(_, page)| !page.labels.contains_key("storm")).count();
+    assert_eq!(alone, 0);
+    let (at, page) = &pushes[0];
+    // The 21st came at 200 ms and would have been pushed at 450.
+    assert!((1_450..=1_500).contains(at), "{at}");
+    assert!(page.annotations["count"].parse::<usize>().unwrap() > 140);
+    assert_eq!(pushes.len(), 1, "the next follows when there is news, after a while");
+}
+
+#[test]
 fn as_many_as_are_allowed_are_pages_of_their_own() {
     let mut board = board(Alerts { storm_size: 3, ..Alerts::default() });
     for name in ["a", "b", "c"] {
