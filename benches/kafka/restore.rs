@@ -29,8 +29,10 @@ pub(crate) fn run(broker: &Broker) {
         / load::metric(&program, "shutterlag_restore_duration_seconds_count", "");
     let ready = program.age().as_secs_f64();
     println!(
-        "stop and start: {windows} windows in {seconds:.2} s, {:.0}/s; ready after {ready:.2} s",
-        windows as f64 / seconds
+        "stop and start: {windows} windows in {seconds:.2} s, {:.0}/s; ready after {ready:.2} s, \
+         {:.1} s of CPU, the view's reading included",
+        windows as f64 / seconds,
+        program.cpu().as_secs_f64()
     );
 
     program.kill();

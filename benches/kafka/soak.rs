@@ -15,6 +15,8 @@ pub(crate) fn run(broker: &Broker) {
     client.create("events", load::PARTITIONS, short);
     let mut config = load::prekeyed(Config::new(broker, "s"), "events");
     config.set("windows.settle", "1s").set("windows.orphan_timeout", "3s");
+    // A decided window is held until it is judged.
+    config.set("oversight.delay", "1s");
     let mut program = Program::start(&config);
     program.until_ready(READY);
     let rounds = load::number("SHUTTERLAG_BENCH_ROUNDS", 20);

@@ -8,6 +8,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::broker::Broker;
 use crate::client::Client;
+use crate::guard::cpu_of;
 use crate::load;
 use crate::program::{Config, Program};
 
@@ -19,7 +20,6 @@ pub(crate) fn run(broker: &Broker) {
     let rounds = load::number("SHUTTERLAG_BENCH_ROUNDS", 2);
     for round in 0..rounds {
         let bare = bare(&client, "input");
-        println!("bare consumer           {bare:>10.0} events/s");
         let once = program(broker, &client, round, "exactly_once", true, size);
         let least = program(broker, &client, round, "at_least_once", true, size);
         println!(
@@ -46,6 +46,7 @@ fn bare(client: &Client, topic: &str) -> f64 {
         list.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
     }
     consumer.assign(&list).unwrap();
+    let used = cpu_of("self");
     let (mut read, mut ends, mut began) = (0_u64, 0, None);
     while ends < load::PARTITIONS {
         match consumer.poll(Duration::from_secs(30)) {
@@ -57,7 +58,10 @@ fn bare(client: &Client, topic: &str) -> f64 {
             other => panic!("{other:?}"),
         }
     }
-    read as f64 / began.unwrap().elapsed().as_secs_f64()
+    let rate = read as f64 / began.unwrap().elapsed().as_secs_f64();
+    let cpu_us = (cpu_of("self") - used).as_secs_f64() * 1e6 / read as f64;
+    println!("bare consumer {rate:>20.0} events/s, {cpu_us:.2} µs of CPU each");
+    rate
 }
 
 fn program(

@@ -235,7 +235,18 @@ impl Client {
         for partition in self.partitions(topic) {
             asked.add_partition(topic, partition);
         }
-        let offsets = consumer.committed_offsets(asked, REQUEST).unwrap();
+        let began = Instant::now();
+        let offsets = loop {
+            match consumer.committed_offsets(asked.clone(), REQUEST) {
+                // A broker that has just begun to keep positions takes a moment.
+                Err(KafkaError::MetadataFetch(RDKafkaErrorCode::NotCoordinator))
+                    if began.elapsed() < REQUEST =>
+                {
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+                answer => break answer.unwrap(),
+            }
+        };
         let known = offsets.elements().into_iter().filter_map(|element| match element.offset() {
             Offset::Offset(offset) => Some((element.partition(), offset)),
             _ => None,

@@ -110,13 +110,7 @@ impl Guarded {
 
     /// CPU time used so far, of all its threads.
     pub(crate) fn cpu(&self) -> Duration {
-        let text = fs::read_to_string(format!("/proc/{}/stat", self.pid.as_raw_nonzero()));
-        let Ok(text) = text else { return Duration::ZERO };
-        // The name, in parentheses, may hold spaces; user and system time are
-        // the 12th and 13th field behind it.
-        let fields: Vec<&str> = text.rsplit(')').next().unwrap().split_whitespace().collect();
-        let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
-        Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second())
+        cpu_of(&self.pid.as_raw_nonzero().to_string())
     }
 
     /// Everything it said.
@@ -132,6 +126,17 @@ impl Guarded {
         let from = lines.len().saturating_sub(LINES);
         format!("the last lines of {}:\n{}", self.log.display(), lines[from..].join("\n"))
     }
+}
+
+/// CPU time that a process has used, of all its threads; `self` is this one.
+pub(crate) fn cpu_of(process: &str) -> Duration {
+    let text = fs::read_to_string(format!("/proc/{process}/stat"));
+    let Ok(text) = text else { return Duration::ZERO };
+    // The name, in parentheses, may hold spaces; user and system time are
+    // the 12th and 13th field behind it.
+    let fields: Vec<&str> = text.rsplit(')').next().unwrap().split_whitespace().collect();
+    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+    Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second())
 }
 
 impl Drop for Guarded {

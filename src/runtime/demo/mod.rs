@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Invariants: whatever is shown was said by the engine of these events; time goes
-//! on in steps that are never longer than [`STEP_MAX`], so that an alert which is
+//! on in steps of bounded length, so that an alert which is
 //! over soon was still said; nothing is kept that the engine and the view do not bound.
 
 mod voice;
