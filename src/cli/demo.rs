@@ -272,7 +272,7 @@ fn welcome(address: SocketAddr, speed: f64) -> io::Result<()> {
   the figures      http://{address}/api/v1/summary
   for Prometheus   http://{address}/metrics
 
-In the first minute: a leaked key is decided seconds before the fastest attackers,
+In the first minute at the usual speed: a leaked key is decided seconds before the fastest attackers,
 a provider quarantines another, a reviewer who stopped reading is caught, and a
 planted case is let through. Nothing here is real, and nothing leaves this machine.
 

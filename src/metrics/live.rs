@@ -4,6 +4,7 @@
 //! events change about it shows in the ledger, not here: counters cannot go back.
 
 use super::{Metrics, StageObservers};
+use crate::engine::alerts::{Alert, Transition};
 use crate::engine::attacker::Band;
 use crate::engine::oversight::HollowReasons;
 use crate::engine::windows::{Stage, Standing};
@@ -27,6 +28,28 @@ impl Metrics {
     pub fn verdict(&self, workflow: Workflow, verdict: Option<Verdict>) {
         let verdict = verdict.map_or("none", Verdict::as_str);
         self.verdicts.with_label_values(&[workflow.as_str(), verdict]).inc();
+    }
+
+    /// Has every counter of facts there at zero, with all of its labels: one that begins
+    /// with its first step has never risen for whoever watches it.
+    pub(super) fn begin_at_zero(&self) {
+        for workflow in Workflow::ALL {
+            let bands = Band::ALL.iter().map(|band| band.as_str()).chain(["unknown"]);
+            for band in bands {
+                for quality in ["meaningful", "hollow"] {
+                    self.reviews.with_label_values(&[workflow.as_str(), band, quality]).inc_by(0);
+                }
+            }
+        }
+        self.violations.with_label_values(&["ai_acted_first"]).inc_by(0);
+        for result in ["caught", "missed"] {
+            self.seeded.with_label_values(&[result]).inc_by(0);
+        }
+        for alert in Alert::ALL {
+            for transition in Transition::ALL {
+                self.alerts.with_label_values(&[alert.as_str(), transition.as_str()]).inc_by(0);
+            }
+        }
     }
 
     /// A decision is judged.

@@ -12,6 +12,7 @@ use prometheus::{
 use super::{Metrics, Source, SourcesSeen, process};
 use crate::engine::windows::State;
 use crate::event::{Kind, words};
+use crate::formats::RejectReason;
 use crate::time::Timestamp;
 
 /// Upper bounds of a commit's buckets in seconds, from half a millisecond.
@@ -121,6 +122,7 @@ impl Pipeline {
         let view_lag =
             IntGauge::with_opts(named("view_lag_records", "Records the view has yet to read"))?;
         registry.register(Box::new(view_lag.clone()))?;
+        metrics.begin_at_zero();
         Ok(Pipeline {
             metrics_events: metrics.events.clone(),
             sources: std::sync::Arc::default(),
@@ -154,7 +156,8 @@ impl Pipeline {
             view_lag,
             view_not_kept: plain("view_not_kept_total", "Records the view had no room for")?,
             view_foreign: plain("view_foreign_total", "Records the view cannot read")?,
-        })
+        }
+        .dead_letters_from_zero())
     }
 
     /// Takes in events of one kind and source. Counters go on for ever, so of more
@@ -208,6 +211,15 @@ impl Pipeline {
             // It is not there unless a state was told: nothing to forget then.
             drop(gauge.remove_label_values(&[&partition]));
         }
+    }
+
+    /// Has every reason there at zero: a counter that begins with its first step has
+    /// never risen for whoever watches it.
+    fn dead_letters_from_zero(self) -> Pipeline {
+        for reason in RejectReason::ALL {
+            self.dead_letters(reason.as_str(), 0);
+        }
+        self
     }
 
     /// Decided windows became final without a judgement.

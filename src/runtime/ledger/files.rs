@@ -48,6 +48,7 @@ pub fn load(paths: &[PathBuf], race: &Race, allow_damage: bool) -> Result<Loaded
     let mut taking = Taking {
         rows: Rows::new(),
         records: vec![0; paths.len()],
+        wrong: vec![0; paths.len()],
         damage: Damage::default(),
         names: inputs.iter().map(Input::name).collect(),
         unreadable: None,
@@ -57,9 +58,10 @@ pub fn load(paths: &[PathBuf], race: &Race, allow_damage: bool) -> Result<Loaded
         return Err(error);
     }
     let mut damaged = taking.damage.allowed(allow_damage)?;
-    for ((beside, path), records) in told.iter().zip(paths).zip(&taking.records) {
+    let read = taking.records.iter().zip(&taking.wrong);
+    for ((beside, path), (records, wrong)) in told.iter().zip(paths).zip(read) {
         let Some(beside) = beside else { continue };
-        damaged += missing(beside, path, *records, damaged, allow_damage)?;
+        damaged += missing(beside, path, *records, *wrong, allow_damage)?;
     }
     let sources = watched.iter().zip(&taking.records).map(|(seen, n)| seen.source(*n));
     let inputs = together(sources.collect(), told, damaged);
@@ -67,7 +69,7 @@ pub fn load(paths: &[PathBuf], race: &Race, allow_damage: bool) -> Result<Loaded
 }
 
 /// Windows that the summary tells of and the ledger does not have, beyond those
-/// that could not be read.
+/// of it that could not be read.
 fn missing(
     beside: &Beside,
     path: &Path,
@@ -82,7 +84,8 @@ fn missing(
         return Err(LoadError::Incomplete {
             name: path.join("windows.ndjson").display().to_string(),
             why: format!(
-                "holds {records} windows, and summary.json beside it tells of {}",
+                "holds {records} windows, and summary.json beside it tells of {}; give \
+                 --allow-damage to report on what is there",
                 beside.windows
             ),
         });
@@ -117,6 +120,8 @@ struct Taking {
     rows: Rows,
     /// Records by input.
     records: Vec<u64>,
+    /// What is no record, by input.
+    wrong: Vec<u64>,
     damage: Damage,
     names: Vec<String>,
     unreadable: Option<LoadError>,
@@ -132,6 +137,7 @@ impl Taking {
                 self.rows.take(&record, digest, race);
             }
             Read::Wrong(place, error) => {
+                self.is_wrong(place.input);
                 let name = self.name(place.input);
                 self.damage.add(format!("{name}:{}: {error}", place.line));
             }
@@ -145,9 +151,16 @@ impl Taking {
                     let error = LoadError::Unreadable { name: format!("{name}{line}"), why };
                     self.unreadable.get_or_insert(error);
                 } else {
+                    self.is_wrong(fault.input);
                     self.damage.add(format!("{name}{line}: {}", rejection.detail));
                 }
             }
+        }
+    }
+
+    fn is_wrong(&mut self, input: u32) {
+        if let Some(wrong) = self.wrong.get_mut(input as usize) {
+            *wrong += 1;
         }
     }
 

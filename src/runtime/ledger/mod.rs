@@ -69,10 +69,7 @@ impl fmt::Display for LoadError {
         match self {
             LoadError::Unreadable { name, why } => write!(f, "{name}: {why}"),
             LoadError::Topic { name, why } => write!(f, "topic {name}: {why}"),
-            LoadError::Incomplete { name, why } => write!(
-                f,
-                "{name}: {why}; replay again, or give --allow-damage to report on what is there"
-            ),
+            LoadError::Incomplete { name, why } => write!(f, "{name}: {why}, or replay again"),
             LoadError::Damaged { first, count } => {
                 for fault in first {
                     writeln!(f, "{fault}")?;
