@@ -125,9 +125,6 @@ impl WorkerStage for Oversight {
         match serde_json::from_slice(value) {
             Ok(Handed::Review { review, answered }) => {
                 let key = Part::Review.key(review.exposure_id());
-                let answer = Judged::new(&review, None);
-                json(&mut self.voice.value, &answer)?;
-                let credential_id = review.credential_id.as_bytes().to_vec();
                 let receipt = held.overseeing.stage.handle(review);
                 if matches!(receipt, Receipt::Held | Receipt::Learning) {
                     send(outbox, &self.changelog, &key, Some(value), stamp(held.time))?;
@@ -138,10 +135,14 @@ impl WorkerStage for Oversight {
                     self.voice.pending.rejected(rejection.reason);
                     self.letters.record(outbox, record, &rejection, None)?;
                 }
-                // Its window waits to be told.
-                if receipt != Receipt::Held && !answered {
-                    let answer = Some(self.voice.value.as_slice());
-                    send(outbox, &self.voice.events, &credential_id, answer, None)?;
+                // Its window waits to be told. Rare enough to read the review once more.
+                if receipt != Receipt::Held
+                    && !answered
+                    && let Ok(Handed::Review { review, .. }) = serde_json::from_slice(value)
+                {
+                    json(&mut self.voice.value, &Judged::new(&review, None))?;
+                    let key = review.credential_id.as_bytes();
+                    send(outbox, &self.voice.events, key, Some(&self.voice.value), None)?;
                 }
             }
             Ok(Handed::Void(exposure)) => {
