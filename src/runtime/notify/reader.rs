@@ -5,14 +5,11 @@
 //! to fire; while Kafka is away what fires goes on firing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::error::Error;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rdkafka::client::{ClientContext, OAuthToken};
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset, TopicPartitionList};
@@ -22,8 +19,8 @@ use super::Options;
 use super::board::{Applied, Board};
 use super::queue::Queue;
 use crate::metrics::NotifyFigures;
-use crate::runtime::kafka::Tokens;
-use crate::runtime::{clock, logging};
+use crate::runtime::clock;
+use crate::runtime::view::reader::Context;
 use crate::time::{Span, Timestamp};
 
 /// The longest wait for records, and so how soon a stop is seen.
@@ -251,26 +248,3 @@ impl Reader {
         self.options.stop.load(Ordering::Relaxed)
     }
 }
-
-/// Sends the client's own lines to the log.
-struct Context {
-    tokens: Tokens,
-}
-
-impl ClientContext for Context {
-    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
-
-    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        self.tokens.answer()
-    }
-
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        logging::librdkafka(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        logging::librdkafka_error(&error, reason);
-    }
-}
-
-impl ConsumerContext for Context {}
