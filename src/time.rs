@@ -4,16 +4,51 @@
 //! lies in the years 2000 to 2100; no operation wraps; within those years none saturates.
 
 use std::fmt;
+use std::num::NonZeroU64;
 
 use jiff::fmt::temporal::DateTimePrinter;
 
 /// A point in time: milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Timestamp(i64);
+pub struct Timestamp(Millis);
 
 /// A signed length of time in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Span(i64);
+pub struct Span(Millis);
+
+/// Milliseconds of which one number, the least, is none: a time that may be missing
+/// takes no more room than one that is there, and a window has a dozen of them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Millis(NonZeroU64);
+
+impl Millis {
+    /// Turns the order of signed numbers into that of unsigned ones.
+    const SIGN: u64 = 1 << 63;
+
+    /// `ms`; of `i64::MIN` the next one, 300 million years from any time there is.
+    const fn new(ms: i64) -> Millis {
+        match NonZeroU64::new(ms as u64 ^ Millis::SIGN) {
+            Some(flipped) => Millis(flipped),
+            None => Millis(NonZeroU64::MIN),
+        }
+    }
+
+    const fn get(self) -> i64 {
+        (self.0.get() ^ Millis::SIGN) as i64
+    }
+}
+
+impl Default for Millis {
+    fn default() -> Millis {
+        Millis::new(0)
+    }
+}
+
+impl fmt::Debug for Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.get().fmt(f)
+    }
+}
 
 /// Why a text or a number is not an acceptable time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,13 +101,13 @@ impl std::error::Error for TimeError {}
 
 impl Timestamp {
     /// The earliest acceptable time, 2000-01-01T00:00:00Z.
-    pub const MIN: Timestamp = Timestamp(946_684_800_000);
+    pub const MIN: Timestamp = Timestamp::from_millis(946_684_800_000);
     /// The latest acceptable time, the last millisecond of the year 2100.
-    pub const MAX: Timestamp = Timestamp(4_133_980_799_999);
+    pub const MAX: Timestamp = Timestamp::from_millis(4_133_980_799_999);
 
     /// A time from milliseconds since the epoch, without a check of its range.
     pub const fn from_millis(ms: i64) -> Timestamp {
-        Timestamp(ms)
+        Timestamp(Millis::new(ms))
     }
 
     /// A time from milliseconds since the epoch.
@@ -80,7 +115,7 @@ impl Timestamp {
     /// # Errors
     /// [`TimeError::OutOfRange`] outside the years 2000 to 2100.
     pub fn from_millis_checked(ms: i64) -> Result<Timestamp, TimeError> {
-        let t = Timestamp(ms);
+        let t = Timestamp::from_millis(ms);
         if (Timestamp::MIN..=Timestamp::MAX).contains(&t) {
             Ok(t)
         } else {
@@ -90,7 +125,7 @@ impl Timestamp {
 
     /// Milliseconds since the epoch.
     pub const fn as_millis(self) -> i64 {
-        self.0
+        self.0.get()
     }
 
     /// Reads an RFC 3339 date and time with an offset; digits beyond the
@@ -109,14 +144,14 @@ impl Timestamp {
     /// `self - earlier`, negative when `earlier` is in fact later. Both within
     /// the acceptable years, the difference cannot overflow.
     pub const fn since(self, earlier: Timestamp) -> Span {
-        Span(self.0.saturating_sub(earlier.0))
+        Span::from_millis(self.as_millis().saturating_sub(earlier.as_millis()))
     }
 }
 
 impl std::ops::Add<Span> for Timestamp {
     type Output = Timestamp;
     fn add(self, span: Span) -> Timestamp {
-        Timestamp(self.0.saturating_add(span.0))
+        Timestamp::from_millis(self.as_millis().saturating_add(span.as_millis()))
     }
 }
 
@@ -124,7 +159,7 @@ impl std::ops::Add<Span> for Timestamp {
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
-        let time = jiff::Timestamp::from_millisecond(self.0).map_err(|_| fmt::Error)?;
+        let time = jiff::Timestamp::from_millisecond(self.as_millis()).map_err(|_| fmt::Error)?;
         PRINTER.print_timestamp(&time, jiff::fmt::StdFmtWrite(f)).map_err(|_| fmt::Error)
     }
 }
@@ -145,46 +180,46 @@ impl<'de> serde::Deserialize<'de> for Timestamp {
 
 impl Span {
     /// No time at all.
-    pub const ZERO: Span = Span(0);
+    pub const ZERO: Span = Span::from_millis(0);
 
     /// The longest distance between two acceptable times, about 101 years.
     pub const MAX: Span = Timestamp::MAX.since(Timestamp::MIN);
 
     /// A span of `ms` milliseconds.
     pub const fn from_millis(ms: i64) -> Span {
-        Span(ms)
+        Span(Millis::new(ms))
     }
 
     /// A span of `s` seconds.
     pub const fn from_secs(s: i64) -> Span {
-        Span(s * 1000)
+        Span::from_millis(s * 1000)
     }
 
     /// A span of `min` minutes.
     pub const fn from_mins(min: i64) -> Span {
-        Span(min * 60_000)
+        Span::from_millis(min * 60_000)
     }
 
     /// The length in milliseconds.
     pub const fn as_millis(self) -> i64 {
-        self.0
+        self.0.get()
     }
 
     /// The length in minutes.
     pub fn as_mins_f64(self) -> f64 {
-        self.0 as f64 / 60_000.0
+        self.as_millis() as f64 / 60_000.0
     }
 
     /// The span itself unless it is negative.
     pub fn non_negative(self) -> Option<Span> {
-        (self.0 >= 0).then_some(self)
+        (self.as_millis() >= 0).then_some(self)
     }
 }
 
 impl std::ops::Add for Span {
     type Output = Span;
     fn add(self, other: Span) -> Span {
-        Span(self.0.saturating_add(other.0))
+        Span::from_millis(self.as_millis().saturating_add(other.as_millis()))
     }
 }
 
@@ -209,14 +244,14 @@ impl std::str::FromStr for Span {
         };
         // Digits alone: the only fault left is a number beyond i64.
         let number = number.parse::<i64>().map_err(|_| SpanError::TooLong)?;
-        let span = number.checked_mul(unit_ms).map(Span).ok_or(SpanError::TooLong)?;
+        let span = number.checked_mul(unit_ms).map(Span::from_millis).ok_or(SpanError::TooLong)?;
         if span > Span::MAX { Err(SpanError::TooLong) } else { Ok(span) }
     }
 }
 
 impl serde::Serialize for Span {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_i64(self.0)
+        serializer.serialize_i64(self.as_millis())
     }
 }
 
@@ -252,7 +287,7 @@ fn plain_utc(text: &[u8]) -> Option<Timestamp> {
     // begin in March, so that the leap day comes last.
     let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let days = 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719_468;
-    Some(Timestamp((((days * 24 + hour) * 60 + minute) * 60 + second) * 1000 + millis))
+    Some(Timestamp::from_millis((((days * 24 + hour) * 60 + minute) * 60 + second) * 1000 + millis))
 }
 
 /// The value of decimal digits.
@@ -313,6 +348,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_time_that_may_be_missing_takes_no_more_room() {
+        assert_eq!(size_of::<Option<Timestamp>>(), 8);
+        assert_eq!(size_of::<Option<Span>>(), 8);
+        let rising = [i64::MIN + 1, -1, 0, 1, i64::MAX].map(Span::from_millis);
+        assert!(rising.is_sorted(), "{rising:?}");
+        let told = [i64::MIN + 1, -1, 0, 1, i64::MAX];
+        assert_eq!(rising.map(Span::as_millis), told);
+        assert_eq!(Span::from_millis(i64::MIN), rising[0]);
+        assert_eq!((Span::default(), Timestamp::default().as_millis()), (Span::ZERO, 0));
+    }
+
+    #[test]
     fn reads_what_rfc_3339_allows_and_nothing_else() {
         let at = |text: &str| Timestamp::parse_rfc3339(text).map(Timestamp::as_millis);
         assert_eq!(at("2026-01-02T03:04:05Z"), Ok(1_767_323_045_000));
@@ -350,11 +397,11 @@ mod tests {
         /// Wherever the short way gives an answer, the long one gives the same.
         #[test]
         fn the_plain_form_means_the_same_both_ways(
-            ms in Timestamp::MIN.0..=Timestamp::MAX.0,
+            ms in Timestamp::MIN.as_millis()..=Timestamp::MAX.as_millis(),
             at in 0..24_usize,
             byte in 0x20..0x7f_u8,
         ) {
-            let printed = Timestamp(ms).to_string();
+            let printed = Timestamp::from_millis(ms).to_string();
             let second = format!("{}Z", &printed[..19]);
             for text in [printed.as_str(), second.as_str()] {
                 let time = plain_utc(text.as_bytes());

@@ -32,8 +32,10 @@ pub(super) struct Person {
 #[derive(Debug)]
 pub(super) struct Judged {
     pub(super) rules: Rules,
-    /// By place in the order of the rows, where a reading floor is known.
-    judgements: Vec<(u32, Judgement)>,
+    /// The places of decided windows in the order of the rows.
+    places: Vec<u32>,
+    /// What was found there.
+    judgements: Vec<Judgement>,
     /// By reviewer, those with a decision in the period.
     pub(super) people: BTreeMap<String, Person>,
 }
@@ -88,18 +90,15 @@ impl Judged {
                 }
             }
         });
-        // Only where a floor is known is there anything beyond what is recorded.
-        let known = |judgement: &Judgement| judgement.floor.is_some();
-        let judgements = places.iter().copied().zip(overseen.judgements);
-        let judgements = judgements.filter(|(_, judgement)| known(judgement)).collect();
-        Ok(Judged { rules, judgements, people })
+        Ok(Judged { rules, places, judgements: overseen.judgements, people })
     }
 
     /// The judgement that was found again for the row at `place`, where there is a
     /// reading floor.
     pub(super) fn at(&self, place: u32) -> Option<&Judgement> {
-        let found = self.judgements.binary_search_by_key(&place, |(place, _)| *place);
-        found.ok().and_then(|at| self.judgements.get(at)).map(|(_, judgement)| judgement)
+        let at = self.places.binary_search(&place).ok()?;
+        // Only where a floor is known is there anything beyond what is recorded.
+        self.judgements.get(at).filter(|judgement| judgement.floor.is_some())
     }
 }
 

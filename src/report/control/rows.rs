@@ -6,7 +6,7 @@
 //! `exposure_id`, whatever order they came in.
 
 use std::hash::BuildHasher;
-use std::num::{NonZeroI64, NonZeroU32};
+use std::num::NonZeroU32;
 
 use foldhash::quality::RandomState;
 use foldhash::{HashMap, HashMapExt};
@@ -26,22 +26,6 @@ pub type Digest = [u8; 32];
 /// SHA-256 of one record, as it stands in the ledger without the line's end.
 pub fn digest(record: &[u8]) -> Digest {
     Sha256::digest(record).into()
-}
-
-/// A moment that may be missing, in eight bytes: no acceptable time is the epoch.
-#[derive(Clone, Copy, Debug, Default)]
-struct Moment(Option<NonZeroI64>);
-
-impl Moment {
-    fn get(self) -> Option<Timestamp> {
-        self.0.map(|ms| Timestamp::from_millis(ms.get()))
-    }
-}
-
-impl From<Option<Timestamp>> for Moment {
-    fn from(time: Option<Timestamp>) -> Moment {
-        Moment(time.and_then(|time| NonZeroI64::new(time.as_millis())))
-    }
 }
 
 /// Where a credential's name stands.
@@ -119,16 +103,16 @@ pub struct Row {
     reviewer: Option<NonZeroU32>,
     batch: Option<NonZeroU32>,
     detected_at: Timestamp,
-    exposed_at: Moment,
-    triaged_at: Moment,
-    presented_at: Moment,
-    opened_at: Moment,
-    decided_at: Moment,
-    dismissed_at: Moment,
-    contained_at: Moment,
-    closed_at: Moment,
-    abused_at: Moment,
-    truth_at: Moment,
+    exposed_at: Option<Timestamp>,
+    triaged_at: Option<Timestamp>,
+    presented_at: Option<Timestamp>,
+    opened_at: Option<Timestamp>,
+    decided_at: Option<Timestamp>,
+    dismissed_at: Option<Timestamp>,
+    contained_at: Option<Timestamp>,
+    closed_at: Option<Timestamp>,
+    abused_at: Option<Timestamp>,
+    truth_at: Option<Timestamp>,
     confidence: Option<f64>,
     summary_words: Option<u32>,
     workflow: Workflow,
@@ -323,16 +307,16 @@ impl Rows {
             row.abused_at,
             row.truth_at,
         ];
-        told.into_iter().filter_map(Moment::get).fold(row.detected_at, Timestamp::max)
+        told.into_iter().flatten().fold(row.detected_at, Timestamp::max)
     }
 
     /// The window of a row, as far as its record holds it.
     pub fn window<'r>(&'r self, row: &Row) -> Window<'r> {
         let ExposureId { key, detected_at } = self.exposure_id(row);
-        let exposed_at = row.exposed_at.get();
+        let exposed_at = row.exposed_at;
         let late_exposure = exposed_at.is_some_and(|exposed| exposed > detected_at);
-        let advice = row.presented_at.get().zip(row.recommendation);
-        let decided = row.decided_at.get().zip(row.action).zip(self.reviewer(row));
+        let advice = row.presented_at.zip(row.recommendation);
+        let decided = row.decided_at.zip(row.action).zip(self.reviewer(row));
         Window {
             key,
             source: None,
@@ -342,7 +326,7 @@ impl Rows {
             exposed_at,
             exposed_at_quality: row.exposed_at_quality,
             detected_at,
-            triaged_at: row.triaged_at.get(),
+            triaged_at: row.triaged_at,
             advice: advice.map(|(presented_at, recommendation)| Advice {
                 presented_at,
                 recommendation,
@@ -355,7 +339,7 @@ impl Rows {
                 reviewer,
                 action,
                 verdict: row.verdict,
-                opened_at: row.opened_at.get(),
+                opened_at: row.opened_at,
                 rationale_words: None,
                 rationale_digest: None,
                 batch_id: row.batch.map(|number| self.texts.get(number)),
@@ -364,22 +348,22 @@ impl Rows {
             final_action: row.action,
             further_decisions: 0,
             nonhuman_decisions: 0,
-            dismissed_at: row.dismissed_at.get(),
-            contained_at: row.contained_at.get(),
-            abused_at: row.abused_at.get(),
+            dismissed_at: row.dismissed_at,
+            contained_at: row.contained_at,
+            abused_at: row.abused_at,
             truth: self.truth(row).map(Truth::from),
             ai_acted_first_at: row.ai_acted_first.then_some(detected_at),
             detections: 1,
             events: 1,
             last_event_at: self.latest(row),
             adopted: u64::from(row.clock_skew && !late_exposure),
-            closed_at: row.closed_at.get(),
+            closed_at: row.closed_at,
         }
     }
 
     /// What turned out to be right.
     pub fn truth(&self, row: &Row) -> Option<Known> {
-        let told = row.truth_at.get().zip(row.correct_action);
+        let told = row.truth_at.zip(row.correct_action);
         told.map(|(established_at, correct_action)| Known {
             established_at,
             correct_action,
@@ -456,16 +440,16 @@ impl Rows {
             reviewer: number(decision.map(|decision| decision.reviewer.as_str())),
             batch: number(decision.and_then(|decision| decision.batch_id.as_deref())),
             detected_at: record.detected_at,
-            exposed_at: record.exposed_at.into(),
-            triaged_at: record.triaged_at.into(),
-            presented_at: advice.map(|advice| advice.presented_at).into(),
-            opened_at: decision.and_then(|decision| decision.opened_at).into(),
-            decided_at: decision.map(|decision| decision.decided_at).into(),
-            dismissed_at: record.dismissed_at.into(),
-            contained_at: record.contained_at.into(),
-            closed_at: record.closed_at().into(),
-            abused_at: record.abused_at.into(),
-            truth_at: record.truth.map(|truth| truth.established_at).into(),
+            exposed_at: record.exposed_at,
+            triaged_at: record.triaged_at,
+            presented_at: advice.map(|advice| advice.presented_at),
+            opened_at: decision.and_then(|decision| decision.opened_at),
+            decided_at: decision.map(|decision| decision.decided_at),
+            dismissed_at: record.dismissed_at,
+            contained_at: record.contained_at,
+            closed_at: record.closed_at(),
+            abused_at: record.abused_at,
+            truth_at: record.truth.map(|truth| truth.established_at),
             confidence: advice.and_then(|advice| advice.confidence),
             summary_words: advice.and_then(|advice| advice.summary_words),
             workflow: record.workflow,
