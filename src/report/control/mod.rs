@@ -18,6 +18,7 @@ pub mod definitions;
 pub mod evidence;
 mod flagged;
 mod judged;
+mod moments;
 mod outcomes;
 mod owners;
 mod quality;

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::evidence::Told;
+use super::moments::{GAP_MIN, Moments};
 use super::question::Period;
 use super::{Case, Context};
 use crate::engine::windows::{Clock, Window};
@@ -19,8 +20,6 @@ use crate::time::{Span, Timestamp};
 const STRETCHES_MAX: usize = 5;
 /// A stretch is told when its like would come about by chance less often than this.
 const CHANCE: f64 = 0.001;
-/// Shorter stretches say nothing.
-const STRETCH_MIN: Span = Span::from_mins(60);
 
 /// The quality of the data.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -94,8 +93,8 @@ pub(super) struct Seen {
     unjudged: u64,
     advice_without_length: u64,
     detections: Vec<Timestamp>,
-    decisions: Vec<Timestamp>,
-    events: Vec<Timestamp>,
+    decisions: Moments,
+    events: Moments,
 }
 
 impl Seen {
@@ -107,9 +106,9 @@ impl Seen {
         let detected = Some(window.detected_at).filter(inside);
         let decided = window.decided_at().filter(inside);
         self.detections.extend(detected);
-        self.decisions.extend(decided);
+        decided.into_iter().for_each(|at| self.decisions.add(at));
         let others = others.into_iter().flatten().filter(inside);
-        self.events.extend(others.chain(detected).chain(decided));
+        others.chain(detected).chain(decided).for_each(|at| self.events.add(at));
     }
 
     /// Takes in a window of the period.
@@ -135,9 +134,7 @@ impl Seen {
             exposed(Some(ExposedAtQuality::Commit)),
             exposed(None),
         );
-        for moments in [&mut self.detections, &mut self.decisions, &mut self.events] {
-            moments.sort_unstable();
-        }
+        self.detections.sort_unstable();
         let (period, extent) = (&context.period, &context.extent);
         let end = period.to.min(extent.as_of + Span::from_millis(1));
         let long = self.long(period.from, end);
@@ -164,10 +161,10 @@ impl Seen {
     /// The length that no gap between events would reach by chance, were they as
     /// frequent all the time.
     fn long(&self, from: Timestamp, end: Timestamp) -> Span {
-        let gaps = self.events.len() as f64 + 1.0;
+        let gaps = self.events.count() as f64 + 1.0;
         let mean = end.since(from).as_millis().max(0) as f64 / gaps;
         let ms = mean * (gaps.ln() - CHANCE.ln());
-        Span::from_millis(ms as i64).max(STRETCH_MIN)
+        Span::from_millis(ms as i64).max(GAP_MIN)
     }
 
     fn stretches(&self, from: Timestamp, end: Timestamp, long: Span) -> Vec<Stretch> {
@@ -177,12 +174,9 @@ impl Seen {
             let before = self.detections.partition_point(|own| *own < to);
             before.saturating_sub(upto) as u64
         };
-        let between = |moments: &[Timestamp]| -> Vec<(Timestamp, Timestamp)> {
-            let begins = std::iter::once(from).chain(moments.iter().copied());
-            let ends = moments.iter().copied().chain([end]);
-            begins.zip(ends).filter(|(from, to)| to.since(*from) >= STRETCH_MIN).collect()
-        };
-        let mut silent: Vec<Stretch> = between(&self.events)
+        let mut silent: Vec<Stretch> = self
+            .events
+            .gaps(from, end)
             .into_iter()
             .filter(|(from, to)| to.since(*from) > long)
             .map(|(from, to)| Stretch {
@@ -197,7 +191,9 @@ impl Seen {
         let share = self.decided as f64 / self.windows.max(1) as f64;
         // Where nobody ever decided, any detection could have had a decision.
         let missed = 1.0 - if self.decided == 0 { 1.0 - CHANCE } else { share };
-        let mut undecided: Vec<Stretch> = between(&self.decisions)
+        let mut undecided: Vec<Stretch> = self
+            .decisions
+            .gaps(from, end)
             .into_iter()
             .map(|(from, to)| Stretch {
                 without: Without::Decisions,
