@@ -47,9 +47,21 @@ macro_rules! words {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<$name, D::Error> {
-                let word = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-                // What it was is not told: it may be anything.
-                $name::parse(&word).ok_or_else(|| serde::de::Error::custom(concat!("no ", stringify!($name))))
+                struct Word;
+                // Looks at the text where it stands: no copy for each word.
+                impl serde::de::Visitor<'_> for Word {
+                    type Value = $name;
+
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str(concat!("a word of ", stringify!($name)))
+                    }
+
+                    fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<$name, E> {
+                        // What it was is not told: it may be anything.
+                        $name::parse(word).ok_or_else(|| E::custom(concat!("no ", stringify!($name))))
+                    }
+                }
+                deserializer.deserialize_str(Word)
             }
         }
     };

@@ -158,23 +158,91 @@ impl std::ops::Add<Span> for Timestamp {
 /// RFC 3339 in UTC with exactly three decimals: `2026-01-02T03:04:05.678Z`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.plain() {
+            Some(text) => f.write_str(ascii(&text)),
+            None => self.print(f),
+        }
+    }
+}
+
+impl serde::Serialize for Timestamp {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.plain() {
+            Some(text) => serializer.serialize_str(ascii(&text)),
+            None => serializer.collect_str(self),
+        }
+    }
+}
+
+impl Timestamp {
+    /// The text of an acceptable time, without the general printer: a ledger
+    /// record has up to nine of them.
+    fn plain(self) -> Option<[u8; 24]> {
+        const DAY_MS: i64 = 86_400_000;
+        if !(Timestamp::MIN..=Timestamp::MAX).contains(&self) {
+            return None;
+        }
+        let (days, ms) = (self.as_millis() / DAY_MS, self.as_millis() % DAY_MS);
+        // As in `plain_utc`, backwards: days since 0000-03-01, in eras of 400 years.
+        let days = days + 719_468;
+        let (era, day) = (days / 146_097, days % 146_097);
+        let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+        let day = day - (365 * year + year / 4 - year / 100);
+        let month = (5 * day + 2) / 153;
+        let day = day - (153 * month + 2) / 5 + 1;
+        let (year, month) = match month {
+            0..10 => (era * 400 + year, month + 3),
+            _ => (era * 400 + year + 1, month - 9),
+        };
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let parts = [
+            (0..4, year),
+            (5..7, month),
+            (8..10, day),
+            (11..13, ms / 3_600_000),
+            (14..16, ms / 60_000 % 60),
+            (17..19, ms / 1_000 % 60),
+            (20..23, ms % 1_000),
+        ];
+        for (place, mut value) in parts {
+            for digit in text[place].iter_mut().rev() {
+                *digit += (value % 10) as u8;
+                value /= 10;
+            }
+        }
+        Some(text)
+    }
+
+    /// Any time at all.
+    fn print(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
         let time = jiff::Timestamp::from_millisecond(self.as_millis()).map_err(|_| fmt::Error)?;
         PRINTER.print_timestamp(&time, jiff::fmt::StdFmtWrite(f)).map_err(|_| fmt::Error)
     }
 }
 
-impl serde::Serialize for Timestamp {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
+fn ascii(text: &[u8; 24]) -> &str {
+    // Digits and punctuation alone.
+    std::str::from_utf8(text).unwrap_or_default()
 }
 
 /// From the same form, and from any RFC 3339 time with an offset.
 impl<'de> serde::Deserialize<'de> for Timestamp {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        Timestamp::parse_rfc3339(&text).map_err(serde::de::Error::custom)
+        struct Text;
+        // Looks at the text where it stands: no copy for each time.
+        impl serde::de::Visitor<'_> for Text {
+            type Value = Timestamp;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an RFC 3339 date and time")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Timestamp, E> {
+                Timestamp::parse_rfc3339(text).map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Text)
     }
 }
 
@@ -416,6 +484,44 @@ mod tests {
                     proptest::prop_assert_eq!(rfc3339(&changed), Ok(time));
                 }
             }
+        }
+    }
+
+    /// The general printer.
+    fn printed(time: Timestamp) -> String {
+        struct General(Timestamp);
+        impl fmt::Display for General {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.print(f)
+            }
+        }
+        General(time).to_string()
+    }
+
+    #[test]
+    fn every_day_is_printed_as_the_library_does() {
+        const DAY_MS: i64 = 86_400_000;
+        for ms in (Timestamp::MIN.as_millis()..=Timestamp::MAX.as_millis()).step_by(DAY_MS as usize)
+        {
+            for time in [ms, ms + DAY_MS - 1].map(Timestamp::from_millis) {
+                assert!(time.plain().is_some());
+                assert_eq!(time.to_string(), printed(time));
+            }
+        }
+        let beyond = [Timestamp::MIN.as_millis() - 1, Timestamp::MAX.as_millis() + 1, 0];
+        for time in beyond.map(Timestamp::from_millis) {
+            assert!(time.plain().is_none());
+            assert_eq!(time.to_string(), printed(time));
+            assert_eq!(serde_json::to_string(&time).unwrap(), format!("\"{time}\""));
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_time_is_printed_as_the_library_does(ms in Timestamp::MIN.as_millis()..=Timestamp::MAX.as_millis()) {
+            let time = Timestamp::from_millis(ms);
+            proptest::prop_assert_eq!(time.to_string(), printed(time));
+            proptest::prop_assert_eq!(serde_json::to_string(&time).unwrap(), format!("\"{time}\""));
         }
     }
 

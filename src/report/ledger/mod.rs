@@ -13,6 +13,7 @@
 mod error;
 mod field;
 mod figures;
+mod plain;
 mod read;
 
 pub use error::{Fault, LedgerError};

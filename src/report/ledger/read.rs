@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 
 use super::error::{Fault, LedgerError};
 use super::field::Field;
+use super::plain;
 use super::{LedgerAdvice, LedgerDecision, LedgerRecord, RECORD_BYTES_MAX};
 use crate::engine::attacker::AttackerFirst;
 use crate::engine::oversight::{HollowReason, HollowReasons, Known};
@@ -92,12 +93,18 @@ pub(super) fn record(json: &[u8]) -> Result<LedgerRecord, LedgerError> {
         return Err(whole(Fault::TooLarge));
     }
     // The library would take a list for an object as well, by position.
-    let raw: Option<Record<'_>> = Some(json)
-        .filter(|json| json.trim_ascii_start().starts_with(b"{"))
-        // Checked once as a whole, not once more for every text in it.
-        .and_then(|json| std::str::from_utf8(json).ok())
-        .and_then(|json| serde_json::from_str(json).ok());
-    let raw = raw.ok_or(whole(Fault::NotAnObject))?;
+    if !json.trim_ascii_start().starts_with(b"{") {
+        return Err(whole(Fault::NotAnObject));
+    }
+    // Checked once as a whole, not once more for every text in it.
+    let json = std::str::from_utf8(json).map_err(|_| whole(Fault::NotAnObject))?;
+    plain::record(json).map_or_else(|| field_by_field(json), Ok)
+}
+
+/// Tells which field is wrong.
+pub(super) fn field_by_field(json: &str) -> Result<LedgerRecord, LedgerError> {
+    let not_an_object = LedgerError { field: None, fault: Fault::NotAnObject };
+    let raw: Record<'_> = serde_json::from_str(json).map_err(|_| not_an_object)?;
     let workflow = field!(raw.workflow).word(Workflow::parse)?;
     let credential_id = field!(raw.credential_id).text()?;
     let state = field!(raw.state).word(State::parse)?;
@@ -226,14 +233,14 @@ fn hollow(raw: &Record<'_>) -> Result<Option<HollowReasons>, LedgerError> {
 
 /// A window that closed without containment ended its exposure with the decision
 /// to dismiss it, and the length of the exposure tells when that was.
-fn dismissed_at(record: &LedgerRecord, exposure: Option<Span>) -> Option<Timestamp> {
+pub(super) fn dismissed_at(record: &LedgerRecord, exposure: Option<Span>) -> Option<Timestamp> {
     let dismissed = record.state == State::Closed && record.contained_at.is_none();
     exposure.filter(|_| dismissed).map(|exposure| record.start() + exposure)
 }
 
 fn check(raw: &Record<'_>, record: &LedgerRecord) -> Result<(), LedgerError> {
     let id = field!(raw.exposure_id);
-    if id.required(id.text()?)? != record.exposure_id().to_string() {
+    if !plain::says(&id.required(id.text()?)?, record.exposure_id()) {
         return Err(id.wrong(Fault::Contradicts { other: "detected_at" }));
     }
     let state = field!(raw.state);

@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
@@ -147,6 +148,67 @@ fn what_is_wrong_is_told_with_its_field() {
     ];
     for (change, message) in cases {
         assert_eq!(read(&with(open(), change)).unwrap_err().to_string(), message);
+    }
+}
+
+/// A value of any type, near the bounds.
+fn any_value() -> impl Strategy<Value = Value> {
+    const TEXTS: &[&str] =
+        &["open", "closed", "high", "revoke", "reviewer-03", "", "2026-01-02T03:04:05.678Z"];
+    prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        (-2_i64..100_000).prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        (-0.5..1.5).prop_map(Value::from),
+        proptest::sample::select(TEXTS).prop_map(Value::from),
+        Just(json!([])),
+        Just(json!(["unauthorized", "self_approval"])),
+        Just(json!([0.5, 0.25])),
+        Just(json!([60_000])),
+        Just(json!({"exposure": 60_000})),
+        Just(json!({"exposure": -1})),
+        Just(json!({"probability": 1, "lower_bound": 0, "new": [{}]})),
+        Just(json!({"probability": 1, "lower_bound": 1.1})),
+        Just(json!({"established_at": at(90), "correct_action": "revoke", "seeded": true})),
+        Just(json!({"established_at": at(90), "correct_action": "revoke"})),
+    ]
+}
+
+proptest! {
+    /// Wherever the reading in one pass gives a record, the careful one gives the same.
+    #[test]
+    fn both_ways_of_reading_agree(
+        closed in any::<bool>(),
+        changes in proptest::collection::vec((any::<proptest::sample::Index>(), any_value()), 0..4),
+        gone in proptest::option::of(any::<proptest::sample::Index>()),
+    ) {
+        let mut record = if closed { dismissed() } else { open() };
+        let mut fields: Vec<String> = record.as_object().unwrap().keys().cloned().collect();
+        let others = ["summary_words", "batch_id", "rationale_digest", "truth", "unknown"];
+        fields.extend(others.map(str::to_owned));
+        let whole = plain::record(&record.to_string());
+        prop_assert!(whole.is_some(), "nothing is wrong with it");
+        for (at, value) in changes {
+            record[at.get(&fields)] = value;
+        }
+        if let Some(gone) = gone {
+            record.as_object_mut().unwrap().remove(gone.get(&fields));
+        }
+        let json = record.to_string();
+        let careful = read::field_by_field(&json);
+        match plain::record(&json) {
+            Some(read) => prop_assert_eq!(careful, Ok(read)),
+            // Nothing is lost but time.
+            None => prop_assert_eq!(LedgerRecord::parse(json.as_bytes()), careful),
+        }
+    }
+}
+
+#[test]
+fn a_name_is_compared_as_it_is_shown() {
+    for (text, same) in [("7/8", true), ("7/88", false), ("7/", false), ("", false)] {
+        assert_eq!(plain::says(text, format_args!("{}/{}", 7, 8)), same);
     }
 }
 
