@@ -80,8 +80,9 @@ impl Windows {
             bytes.extend_from_slice(&entry.bytes[..before_events]);
             log::heads(state.log, heads);
             for head in heads.iter() {
-                if let Some(event) = head.named_event(state.log) {
-                    log::push(bytes, &event, head.weight, |_| None);
+                if let Some(event) = head.event(state.log) {
+                    let id = head.written_id(state.log);
+                    log::push_again(bytes, id, &event, head.weight, |_| None);
                 }
             }
             each(state.log.key, Some(bytes));
@@ -128,8 +129,9 @@ impl Windows {
         bytes.clear();
         bytes.extend_from_slice(&written[..written.len() - log.len()]);
         for head in heads.iter() {
-            let event = head.named_event(state.log).ok_or(RestoreError::Damaged)?;
-            log::push(bytes, &event, head.weight, |text| self.texts.take_in(text));
+            let event = head.event(state.log).ok_or(RestoreError::Damaged)?;
+            let id = head.written_id(state.log);
+            log::push_again(bytes, id, &event, head.weight, |text| self.texts.take_in(text));
         }
         self.forget(key);
         if self.credentials() >= self.config.credentials {

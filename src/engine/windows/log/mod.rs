@@ -14,7 +14,7 @@ mod write;
 
 use std::borrow::Cow;
 
-pub(super) use self::write::push;
+pub(super) use self::write::{push, push_again};
 
 use self::read::{Reader, word};
 use super::texts::Texts;
@@ -108,13 +108,13 @@ impl Head {
 
     /// Appends the event to another log of the same credential.
     pub(super) fn copy(self, log: Log<'_>, into: &mut Vec<u8>) {
-        match self.named_event(log).filter(|_| self.reweighted) {
-            Some(event) => push(into, &event, self.weight, |text| log.texts.number(text)),
-            None => {
-                let written = log.bytes.get(self.start as usize..self.end as usize);
-                into.extend_from_slice(written.unwrap_or_default());
-            }
+        if self.reweighted
+            && let Some(event) = self.named_event(log)
+        {
+            return push(into, &event, self.weight, |text| log.texts.number(text));
         }
+        let written = log.bytes.get(self.start as usize..self.end as usize);
+        into.extend_from_slice(written.unwrap_or_default());
     }
 
     /// Decodes the event but for its names, which a fold does not look at:

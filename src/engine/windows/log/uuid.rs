@@ -38,16 +38,14 @@ pub(super) fn pack(id: &str) -> Option<[u8; 16]> {
 }
 
 pub(super) fn unpack(packed: &[u8]) -> String {
-    let mut id = String::with_capacity(36);
-    for (at, byte) in packed.iter().enumerate() {
-        if [4, 6, 8, 10].contains(&at) {
-            id.push('-');
-        }
-        for digit in [byte >> 4, byte & 15] {
-            id.push(char::from_digit(u32::from(digit), 16).unwrap_or_default());
-        }
+    let mut id = [b'-'; 36];
+    for (byte, at) in packed.iter().zip(PAIRS) {
+        let digit = |value: u8| b"0123456789abcdef"[usize::from(value & 15)];
+        id[at] = digit(byte >> 4);
+        id[at + 1] = digit(*byte);
     }
-    id
+    // Digits and hyphens alone.
+    std::str::from_utf8(&id).unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

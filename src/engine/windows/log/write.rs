@@ -13,12 +13,33 @@ pub(in super::super) fn push(
     weight: u32,
     number: impl FnMut(&str) -> Option<u32>,
 ) {
+    write(log, event, weight, number, |writer| writer.id(&event.id));
+}
+
+/// The same with an id that was written before: it is the same bytes in any log.
+pub(in super::super) fn push_again(
+    log: &mut Vec<u8>,
+    written_id: &[u8],
+    event: &Event<'_>,
+    weight: u32,
+    number: impl FnMut(&str) -> Option<u32>,
+) {
+    write(log, event, weight, number, |writer| writer.log.extend_from_slice(written_id));
+}
+
+fn write<N: FnMut(&str) -> Option<u32>>(
+    log: &mut Vec<u8>,
+    event: &Event<'_>,
+    weight: u32,
+    number: N,
+    id: impl FnOnce(&mut Writer<'_, N>),
+) {
     let start = log.len();
     let mut writer = Writer { log, number };
     writer.log.extend_from_slice(&[0, 0, event.kind() as u8]);
     writer.time(event.time);
     writer.count(u64::from(weight));
-    writer.id(&event.id);
+    id(&mut writer);
     let severity = event.severity.map_or(0, |severity| severity as u8 + 1);
     let (sourced, owned) = (u8::from(event.source.is_some()), u8::from(event.owner.is_some()));
     writer.log.push(sourced | owned << 1 | severity << 2);
