@@ -133,14 +133,18 @@ impl Stage for WindowsStage {
         outbox: &mut Outbox,
     ) -> Result<Option<Timestamp>, Fault> {
         let Some(partition) = self.partitions.get_mut(&record.partition()) else { return Ok(None) };
-        if input == topics::OWN_EVENTS
-            && let Some(judged) = Judged::read(record.payload().unwrap_or_default())
-        {
+        let own = input == topics::OWN_EVENTS;
+        if own && let Some(judged) = Judged::read(record.payload().unwrap_or_default()) {
             partition.windows.judge(judged.exposure(), judged.mark, judged.reasons());
             return Ok(None);
         }
         let mut events = Vec::new();
-        match self.decoders[input].decode(record, &mut events) {
+        let decoder = &self.decoders[input];
+        let decoded = match own {
+            true => decoder.decode_own(record, &mut events),
+            false => decoder.decode(record, &mut events),
+        };
+        match decoded {
             Ok(Decoded::Events) => {}
             Ok(Decoded::Skipped(_)) => return Ok(None),
             Err(rejection) => {
