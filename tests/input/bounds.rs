@@ -30,6 +30,16 @@ fn the_limit_is_exact_and_counts_no_blanks_around() {
 }
 
 #[test]
+fn many_blanks_behind_an_element_count_the_same_however_it_is_read() {
+    for (element, end) in [("{", "]"), ("x", ","), ("x", "]"), ("{\"a\":1", "]")] {
+        let text = format!("[{element}{}{end}", " ".repeat(5_000));
+        let whole = read_with(text.clone(), limits(10), 1 << 20, &[usize::MAX]);
+        let piecewise = read_with(text, limits(10), 9, &[1]);
+        assert_eq!(whole, piecewise, "{element} … {end}");
+    }
+}
+
+#[test]
 fn reading_goes_on_after_a_record_too_large() {
     let long = "x".repeat(20_000);
     let objects = [format!("{{\"a\":\"{long}\"}}"), format!("{{\n\"a\":\n\"{long}\"\n}}"), long];

@@ -335,6 +335,7 @@ impl Framer {
     }
 
     fn end_body(&mut self, bytes: &[u8], out: &mut Framed) -> Step {
+        self.record.dropped = self.is_over(self.at);
         self.emit_trimmed(bytes, self.at, out);
         self.go(self.outside())
     }
