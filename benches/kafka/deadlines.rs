@@ -60,6 +60,8 @@ pub(crate) fn run(broker: &Broker) {
     // Nearly all of them were small: one for a few deadlines.
     println!("median commit {}", load::median_commit(&program));
     program.stop();
+    let bare = crate::commits::bare_median(&client, "leaks").as_secs_f64() * 1e3;
+    println!("median of a bare producer's, as small: {bare:.1} ms");
 }
 
 /// All deadlines in the same moment.

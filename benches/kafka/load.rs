@@ -68,22 +68,25 @@ pub(crate) fn metric(program: &Program, name: &str, label: &str) -> f64 {
         .sum()
 }
 
-/// The bucket of `shutterlag_commit_duration_seconds` below which half of the
-/// windows stage's commits lie.
+/// The median of the windows stage's commits, as Prometheus would tell it from
+/// `shutterlag_commit_duration_seconds`: evenly within its bucket.
 pub(crate) fn median_commit(program: &Program) -> String {
     let (_, exposition) = program.get("/metrics").unwrap();
     let prefix = "shutterlag_commit_duration_seconds_bucket{";
-    let buckets: Vec<(String, f64)> = exposition
+    let buckets: Vec<(f64, f64)> = exposition
         .lines()
         .filter(|line| line.starts_with(prefix) && line.contains("stage=\"windows\""))
         .map(|line| {
             let bound = line.split("le=\"").nth(1).unwrap().split('"').next().unwrap();
-            (bound.to_owned(), line.rsplit(' ').next().unwrap().parse().unwrap())
+            (bound.parse().unwrap(), line.rsplit(' ').next().unwrap().parse().unwrap())
         })
         .collect();
     let all = buckets.last().map_or(0.0, |(_, count)| *count);
-    let median = buckets.iter().find(|(_, count)| *count >= all / 2.0);
-    format!("≤ {} s (of {all})", median.map_or("?", |(bound, _)| bound))
+    let above = buckets.iter().position(|(_, count)| *count >= all / 2.0).unwrap();
+    let (low, before) = above.checked_sub(1).map_or((0.0, 0.0), |below| buckets[below]);
+    let (high, count) = buckets[above];
+    let median = low + (high - low) * (all / 2.0 - before) / (count - before);
+    format!("{:.1} ms, of {all}", median * 1e3)
 }
 
 /// A configuration that reads `topic` straight into the windows.

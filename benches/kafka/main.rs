@@ -22,6 +22,7 @@ mod broker;
 #[path = "../../tests/live/client.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
 mod client;
+mod commits;
 mod deadlines;
 #[path = "../../tests/live/guard.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]

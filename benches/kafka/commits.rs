@@ -1,0 +1,83 @@
+//! What a small transaction takes by itself: a bare producer, without anything of the
+//! program, against the same broker.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::bindings::rd_kafka_commit_transaction;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::{Offset, TopicPartitionList};
+
+use crate::client::Client;
+use crate::load;
+
+const STEP: Duration = Duration::from_secs(10);
+const TRANSACTIONS: usize = 1_000;
+/// What two deadlines leave: each a ledger record, one of state and an alert.
+const OUTPUTS: [&str; 3] = ["bare.windows", "bare.state", "bare.alerts"];
+const RECORDS: usize = 2;
+const BYTES: usize = 600;
+
+/// The median of the whole of it, from the positions to the end, one transaction after
+/// the other.
+pub(crate) fn bare_median(client: &Client, input: &str) -> Duration {
+    OUTPUTS.iter().for_each(|topic| client.create(topic, load::PARTITIONS, &[]));
+    let consumer: BaseConsumer = client
+        .config()
+        .set("group.id", "bare")
+        .set("enable.auto.commit", "false")
+        .create()
+        .unwrap();
+    consumer.subscribe(&[input]).unwrap();
+    while consumer.assignment().unwrap().count() == 0 {
+        drop(consumer.poll(Duration::from_millis(100)));
+    }
+    let producer: BaseProducer = client
+        .config()
+        .set("transactional.id", "bare")
+        .set("delivery.report.only.error", "true")
+        .set("linger.ms", "1")
+        .set("retry.backoff.ms", "2")
+        .create()
+        .unwrap();
+    producer.init_transactions(STEP).unwrap();
+    let value = vec![b'x'; BYTES];
+    let mut took: Vec<Duration> =
+        (0..TRANSACTIONS).map(|number| one(&producer, &consumer, input, &value, number)).collect();
+    took.sort_unstable();
+    took[TRANSACTIONS / 2]
+}
+
+fn one(
+    producer: &BaseProducer,
+    consumer: &BaseConsumer,
+    input: &str,
+    value: &[u8],
+    number: usize,
+) -> Duration {
+    producer.begin_transaction().unwrap();
+    for topic in OUTPUTS {
+        for record in 0..RECORDS {
+            let key = format!("{number}/{record}");
+            producer.send(BaseRecord::to(topic).key(&key).payload(value)).unwrap();
+        }
+    }
+    let mut positions = TopicPartitionList::new();
+    for partition in 0..load::PARTITIONS {
+        let offset = Offset::Offset(number as i64);
+        positions.add_partition_offset(input, partition, offset).unwrap();
+    }
+    let group = consumer.group_metadata().unwrap();
+    let began = Instant::now();
+    producer.send_offsets_to_transaction(&positions, &group, STEP).unwrap();
+    commit(producer);
+    began.elapsed()
+}
+
+/// The wrapper's own waits for deliveries in steps of 100 ms.
+#[expect(unsafe_code, reason = "there is no other way to it")]
+fn commit(producer: &BaseProducer) {
+    // SAFETY: the producer is borrowed; of an error no more is asked than whether it is one.
+    let error = unsafe { rd_kafka_commit_transaction(producer.client().native_ptr(), 10_000) };
+    assert!(error.is_null(), "it does not commit");
+}
