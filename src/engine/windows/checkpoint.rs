@@ -10,7 +10,7 @@ use super::log::{self, Head, Key, Log};
 use super::state::{self, Held};
 use super::texts::Texts;
 use super::{Scratch, Windows};
-use crate::event::Kind;
+use crate::event::{Kind, Workflow};
 
 /// The first byte of every checkpoint; no text starts with it.
 const MAGIC: u8 = 0xE5;
@@ -133,14 +133,9 @@ impl Windows {
             let id = head.written_id(state.log);
             log::push_again(bytes, id, &event, head.weight, |text| self.texts.take_in(text));
         }
-        self.forget(key);
-        if self.credentials() >= self.config.credentials {
-            return Err(RestoreError::TooMany);
-        }
         let detected =
             heads.iter().any(|head| head.kind == Kind::LeakDetected) || state.settled_at.is_some();
-        let hash = self.hash_of(key);
-        let at = self.insert(key, hash, detected);
+        let at = self.place(key, detected)?;
         let entry = &mut self.entries[at as usize];
         self.state_bytes = self.state_bytes + bytes.len() as u64 - entry.bytes.len() as u64;
         entry.bytes = bytes.as_slice().into();
@@ -149,7 +144,7 @@ impl Windows {
         entry.saved = true;
         // Mostly nothing has come in since it was said.
         entry.dirty = unsaid;
-        self.dirty.push(at);
+        self.list(at);
         self.counts.accepted += heads.iter().map(|head| u64::from(head.weight)).sum::<u64>();
         for published in state.published() {
             self.standings.add(key.workflow, published.waiting);
@@ -157,15 +152,39 @@ impl Windows {
         Ok(())
     }
 
+    /// Where a restored state goes. A changelog has several of most credentials: what
+    /// stands there already is replaced where it stands.
+    fn place(&mut self, key: Key<'_>, detected: bool) -> Result<u32, RestoreError> {
+        let hash = self.hash_of(key);
+        let found = self.find(key, hash);
+        if let Some(at) = found {
+            let entry = &mut self.entries[at as usize];
+            if entry.detected == detected {
+                entry.set_due(None);
+                self.take_back_standings(at, key.workflow);
+                return Ok(at);
+            }
+            self.forget(key);
+        }
+        if self.credentials() >= self.config.credentials {
+            return Err(RestoreError::TooMany);
+        }
+        Ok(self.insert(key, hash, detected))
+    }
+
+    fn take_back_standings(&mut self, at: u32, workflow: Workflow) {
+        if let Some(state) = Held::read(&self.entries[at as usize].bytes, &self.texts) {
+            for published in state.published() {
+                self.standings.remove(workflow, published.waiting);
+            }
+        }
+    }
+
     /// Gives up whatever is held of a credential, as its checkpoint says that
     /// it is gone.
     pub fn forget(&mut self, key: Key<'_>) {
         let Some(at) = self.find(key, self.hash_of(key)) else { return };
-        if let Some(state) = Held::read(&self.entries[at as usize].bytes, &self.texts) {
-            for published in state.published() {
-                self.standings.remove(key.workflow, published.waiting);
-            }
-        }
+        self.take_back_standings(at, key.workflow);
         self.entries[at as usize].saved = false;
         self.remove(at);
     }

@@ -163,9 +163,8 @@ impl Windows {
         if !state::judge(&mut entry.bytes, exposure.detected_at, decision, judged) {
             return false;
         }
-        if !std::mem::replace(&mut entry.dirty, true) {
-            self.dirty.push(at);
-        }
+        entry.dirty = true;
+        self.list(at);
         self.mark_unsaved(at);
         true
     }

@@ -19,7 +19,7 @@ impl Windows {
     /// The next time at which [`Windows::advance`] has something to do; the
     /// time of the last call when events came in since.
     pub fn next_deadline(&mut self) -> Option<Timestamp> {
-        if self.dirty.is_empty() { self.next_timer() } else { self.now.or(Some(Timestamp::MIN)) }
+        if self.listed.is_empty() { self.next_timer() } else { self.now.or(Some(Timestamp::MIN)) }
     }
 
     /// As [`Windows::next_deadline`], for what passes by itself alone: events
@@ -34,17 +34,18 @@ impl Windows {
     pub fn advance(&mut self, now: Timestamp, say: &mut dyn FnMut(Output<'_>)) {
         let now = self.now.map_or(now, |before| before.max(now));
         self.now = Some(now);
-        let mut due = std::mem::take(&mut self.dirty);
+        let mut due = std::mem::take(&mut self.listed);
         let entries = &self.entries;
         self.timers.take_due(now, |at| entries[at as usize].due(), &mut due);
         for at in due.drain(..) {
             self.refresh(at, now, say);
         }
-        self.dirty = due;
+        self.listed = due;
     }
 
     fn refresh(&mut self, at: u32, now: Timestamp, say: &mut dyn FnMut(Output<'_>)) {
         let entry = &mut self.entries[at as usize];
+        entry.listed = false;
         // Without new events the windows are as they were said.
         let changed = std::mem::take(&mut entry.dirty);
         let held = std::mem::take(&mut entry.bytes);

@@ -68,7 +68,8 @@ pub struct Windows {
     hasher: RandomState,
     timers: Timers,
     texts: Texts,
-    dirty: Vec<u32>,
+    /// What the next advance looks at.
+    listed: Vec<u32>,
     undetected: Undetected,
     settled: Vec<Box<[u8]>>,
     counts: Counts,
@@ -113,6 +114,8 @@ struct Entry {
     queued: bool,
     /// Whether it stands in the list of [`Unsaved`].
     unsaved: bool,
+    /// Whether it stands in the list of those that the next advance looks at.
+    listed: bool,
     /// Whether a checkpoint of it was handed out, which has to be taken back.
     saved: bool,
 }
@@ -162,7 +165,7 @@ impl Windows {
             hasher: RandomState::default(),
             timers: Timers::default(),
             texts: Texts::new(),
-            dirty: Vec::new(),
+            listed: Vec::new(),
             undetected: Undetected::default(),
             settled: Vec::new(),
             counts: Counts::default(),
@@ -233,12 +236,11 @@ impl Windows {
         self.state_bytes += bytes.len() as u64;
         entry.events += 1;
         self.counts.accepted += 1;
-        if !std::mem::replace(&mut entry.dirty, true) {
-            self.dirty.push(at);
-        }
+        entry.dirty = true;
         if detection && !std::mem::replace(&mut entry.detected, true) {
             self.undetected.live -= 1;
         }
+        self.list(at);
         self.mark_unsaved(at);
         let entry = &self.entries[at as usize];
         // Each doubling, so that the cost of looking is shared by many events.
@@ -274,8 +276,8 @@ impl Windows {
         let entry = Entry { bytes, detected, queued, ..Entry::default() };
         let at = match self.free.pop() {
             Some(at) => {
-                let unsaved = self.entries[at as usize].unsaved;
-                self.entries[at as usize] = Entry { unsaved, ..entry };
+                let Entry { unsaved, listed, .. } = self.entries[at as usize];
+                self.entries[at as usize] = Entry { unsaved, listed, ..entry };
                 at
             }
             None => {
@@ -292,10 +294,18 @@ impl Windows {
         at
     }
 
+    /// Has the next advance look at a credential.
+    fn list(&mut self, at: u32) {
+        if !std::mem::replace(&mut self.entries[at as usize].listed, true) {
+            self.listed.push(at);
+        }
+    }
+
     fn remove(&mut self, at: u32) {
         let entry = &mut self.entries[at as usize];
-        let (queued, unsaved) = (entry.queued, entry.unsaved);
-        let entry = std::mem::replace(entry, Entry { queued, unsaved, ..Entry::default() });
+        let Entry { queued, unsaved, listed, .. } = *entry;
+        let free = Entry { queued, unsaved, listed, ..Entry::default() };
+        let entry = std::mem::replace(entry, free);
         self.state_bytes -= entry.bytes.len() as u64;
         if entry.saved {
             self.mark_gone(&entry.bytes);
