@@ -30,6 +30,11 @@ use crate::runtime::clock;
 use crate::settings::Start;
 use crate::time::{Span, Timestamp};
 
+/// Threads that take in what one worker restores, at most.
+const LANES_MAX: usize = 4;
+/// How long one look at the client lasts while they do.
+const LOOK: Duration = Duration::from_millis(2);
+
 /// What a worker wants restored.
 #[derive(Clone, Debug)]
 pub(super) struct Wanted {
@@ -110,10 +115,10 @@ impl Restorer {
         let (wanted_in, wanted) = unbounded();
         let (restored, restored_out) = unbounded();
         let stop = Arc::new(AtomicBool::new(false));
-        let reader = Reader::new(plan, Arc::clone(&stop))?;
+        let mut reader = Reader::new(plan, Arc::clone(&stop))?;
         let thread = std::thread::Builder::new()
             .name("restore".to_owned())
-            .spawn(move || serve(&reader, &wanted, &restored))
+            .spawn(move || serve(&mut reader, &wanted, &restored))
             .map_err(|error| Fault::Passing(format!("starting a thread: {error}")))?;
         Ok(Restorer { wanted: wanted_in, restored: restored_out, stop, thread: Some(thread) })
     }
@@ -144,7 +149,11 @@ impl Drop for Restorer {
     }
 }
 
-fn serve(reader: &Reader, wanted: &Receiver<Wanted>, restored: &Sender<Result<Restored, Fault>>) {
+fn serve(
+    reader: &mut Reader,
+    wanted: &Receiver<Wanted>,
+    restored: &Sender<Result<Restored, Fault>>,
+) {
     while !reader.stop.load(Ordering::Acquire) {
         let first = match wanted.recv_timeout(Duration::from_millis(200)) {
             Ok(first) => first,
@@ -170,7 +179,8 @@ struct Reader {
     plan: Plan,
     committed: Arc<BaseConsumer<Quiet>>,
     uncommitted: BaseConsumer<Quiet>,
-    queue: Queue<Quiet>,
+    /// One for each thread that takes in what is read.
+    lanes: Vec<Queue<Quiet>>,
     stop: Arc<AtomicBool>,
 }
 
@@ -206,9 +216,11 @@ impl Reader {
         tokens.admit(committed.client())?;
         tokens.admit(uncommitted.client())?;
         let committed = Arc::new(committed);
-        let queue = Queue::new(Arc::clone(&committed))
-            .ok_or_else(|| Fault::Passing("no memory for a queue".to_owned()))?;
-        Ok(Reader { plan, committed, uncommitted, queue, stop })
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let lane = |_| Queue::new(Arc::clone(&committed));
+        let lanes = (0..cores.min(LANES_MAX)).map(lane).collect::<Option<_>>();
+        let lanes = lanes.ok_or_else(|| Fault::Passing("no memory for a queue".to_owned()))?;
+        Ok(Reader { plan, committed, uncommitted, lanes, stop })
     }
 
     fn serve(&self) {
@@ -216,11 +228,11 @@ impl Reader {
         let _ = self.uncommitted.poll(Duration::ZERO);
     }
 
-    fn restore(&self, wanted: &[Wanted]) -> Result<Vec<Restored>, Fault> {
+    fn restore(&mut self, wanted: &[Wanted]) -> Result<Vec<Restored>, Fault> {
         // What follows waits without serving: a token must not be out of date.
         self.serve();
         let positions = self.positions(wanted)?;
-        let Some((changelog, fresh)) = &self.plan.state else {
+        let Some((changelog, fresh)) = self.plan.state.clone() else {
             return Ok(wanted
                 .iter()
                 .zip(positions)
@@ -238,7 +250,7 @@ impl Reader {
         let began = clock::instant();
         let mut readings = BTreeMap::new();
         for (wanted, positions) in wanted.iter().zip(positions) {
-            let (low, high) = self.watermarks(changelog, wanted.partition)?;
+            let (low, high) = self.watermarks(&changelog, wanted.partition)?;
             readings.insert(
                 wanted.partition,
                 Reading {
@@ -253,7 +265,7 @@ impl Reader {
                 },
             );
         }
-        self.read(changelog, &mut readings)?;
+        self.read(&changelog, &mut readings)?;
         // Only now: offsets may be those of a transaction that came to nothing.
         let orphaned = readings.values().find(|it| it.new && it.state.entries() > 0);
         if let Some(Reading { wanted, .. }) = orphaned {
@@ -287,64 +299,62 @@ impl Reader {
             .collect())
     }
 
-    fn read(&self, changelog: &str, readings: &mut BTreeMap<i32, Reading>) -> Result<(), Fault> {
+    /// Reads all partitions to their ends, side by side.
+    fn read(
+        &mut self,
+        changelog: &str,
+        readings: &mut BTreeMap<i32, Reading>,
+    ) -> Result<(), Fault> {
         let failed = |error| Fault::of("reading the changelog", &error);
         let mut list = TopicPartitionList::new();
-        let mut unread = 0;
-        for (partition, reading) in &*readings {
-            if reading.next < reading.end {
-                unread += 1;
-                self.queue.adopt(changelog, *partition);
-                list.add_partition_offset(changelog, *partition, Offset::Offset(reading.next))
-                    .map_err(failed)?;
-            }
+        let mut lanes: Vec<Lane<'_>> = Vec::new();
+        lanes.resize_with(self.lanes.len(), Lane::new);
+        let unread = readings.iter_mut().filter(|(_, reading)| reading.next < reading.end);
+        for ((partition, reading), lane) in unread.zip((0..lanes.len()).cycle()) {
+            self.lanes[lane].adopt(changelog, *partition);
+            list.add_partition_offset(changelog, *partition, Offset::Offset(reading.next))
+                .map_err(failed)?;
+            lanes[lane].insert(*partition, reading);
         }
-        if unread == 0 {
+        if list.count() == 0 {
             return Ok(());
         }
         self.committed.assign(&list).map_err(failed)?;
-        let mut stuck_at = clock::uptime() + self.plan.patience;
-        while unread > 0 {
-            if let Some(Err(error)) = self.committed.poll(Duration::ZERO)
-                && !logs::passes_by_itself(&error)
-            {
-                return Err(self.plan.tokens.fault("reading the changelog", &error));
-            }
-            let mut fault = None;
-            let served = self.queue.serve(100, usize::MAX, &mut |record| {
-                let Some(reading) = readings.get_mut(&record.partition()) else {
-                    return ControlFlow::Continue(());
-                };
-                if reading.next >= reading.end {
-                    return ControlFlow::Continue(());
+        let patience = self.plan.patience;
+        let (stop, left) = (&self.stop, &AtomicBool::new(false));
+        let read = std::thread::scope(|scope| {
+            let lanes = lanes.into_iter().zip(&mut self.lanes);
+            let lanes = lanes.filter(|(lane, _)| !lane.is_empty());
+            let threads: Vec<_> = lanes
+                .map(|(mut lane, queue)| {
+                    scope.spawn(move || {
+                        let ended = || stop.load(Ordering::Acquire) || left.load(Ordering::Acquire);
+                        let read = read_lane(changelog, &mut lane, queue, patience, &ended);
+                        // Without one of them the rest is of no use.
+                        left.fetch_or(read.is_err(), Ordering::Release);
+                        read
+                    })
+                })
+                .collect();
+            let mut read = Ok(());
+            while !threads.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+                // Where errors of the client as a whole come up.
+                if let Some(Err(error)) = self.committed.poll(LOOK)
+                    && !logs::passes_by_itself(&error)
+                {
+                    read = Err(self.plan.tokens.fault("reading the changelog", &error));
+                    left.store(true, Ordering::Release);
                 }
-                match record.kind() {
-                    Kind::Data => {
-                        fault = take(reading, changelog, record).err();
-                        reading.next = record.offset() + 1;
-                    }
-                    Kind::End => reading.next = reading.next.max(record.offset()),
-                    Kind::Error(code) => {
-                        let words = String::from_utf8_lossy(record.payload().unwrap_or_default());
-                        fault = Some(Fault::of_code("reading the changelog", Some(code), &words));
-                    }
-                }
-                if reading.next >= reading.end {
-                    unread -= 1;
-                }
-                if fault.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            });
-            if let Some(fault) = fault {
-                return Err(fault);
             }
-            if self.stop.load(Ordering::Acquire) {
-                return Err(Fault::Passing("nobody waits for the state any more".to_owned()));
+            for thread in threads {
+                let of_lane = thread.join().unwrap_or_else(|it| std::panic::resume_unwind(it));
+                read = read.and(of_lane);
             }
-            if served > 0 {
-                stuck_at = clock::uptime() + self.plan.patience;
-            } else if clock::uptime() > stuck_at {
-                return Err(stuck(changelog, readings));
-            }
+            read
+        });
+        read?;
+        if self.stop.load(Ordering::Acquire) {
+            return Err(Fault::Passing("nobody waits for the state any more".to_owned()));
         }
         self.committed.unassign().map_err(failed)
     }
@@ -401,6 +411,59 @@ impl Reader {
     }
 }
 
+/// The partitions that one thread takes in.
+type Lane<'r> = BTreeMap<i32, &'r mut Reading>;
+
+/// Reads the partitions of a lane to their ends, or until that is of no use any more.
+fn read_lane(
+    changelog: &str,
+    lane: &mut Lane<'_>,
+    queue: &mut Queue<Quiet>,
+    patience: Span,
+    ended: &dyn Fn() -> bool,
+) -> Result<(), Fault> {
+    let mut unread = lane.len();
+    let mut stuck_at = clock::uptime() + patience;
+    while unread > 0 {
+        let mut fault = None;
+        let served = queue.serve(100, usize::MAX, &mut |record| {
+            let Some(reading) = lane.get_mut(&record.partition()) else {
+                return ControlFlow::Continue(());
+            };
+            if reading.next >= reading.end {
+                return ControlFlow::Continue(());
+            }
+            match record.kind() {
+                Kind::Data => {
+                    fault = take(reading, changelog, record).err();
+                    reading.next = record.offset() + 1;
+                }
+                Kind::End => reading.next = reading.next.max(record.offset()),
+                Kind::Error(code) => {
+                    let words = String::from_utf8_lossy(record.payload().unwrap_or_default());
+                    fault = Some(Fault::of_code("reading the changelog", Some(code), &words));
+                }
+            }
+            if reading.next >= reading.end {
+                unread -= 1;
+            }
+            if fault.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        if let Some(fault) = fault {
+            return Err(fault);
+        }
+        if ended() {
+            return Ok(());
+        }
+        if served > 0 {
+            stuck_at = clock::uptime() + patience;
+        } else if clock::uptime() > stuck_at {
+            return Err(stuck(changelog, lane));
+        }
+    }
+    Ok(())
+}
+
 struct Positions {
     offsets: Vec<(usize, i64)>,
     /// Whether nothing was ever committed.
@@ -431,8 +494,8 @@ fn take(
     })
 }
 
-fn stuck(changelog: &str, readings: &BTreeMap<i32, Reading>) -> Fault {
-    let waiting: Vec<String> = readings
+fn stuck(changelog: &str, lane: &Lane<'_>) -> Fault {
+    let waiting: Vec<String> = lane
         .iter()
         .filter(|(_, reading)| reading.next < reading.end)
         .map(|(partition, reading)| format!("{partition} at {} of {}", reading.next, reading.end))
