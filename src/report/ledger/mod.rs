@@ -129,6 +129,11 @@ impl LedgerRecord {
         read::record(json)
     }
 
+    /// Whether it is the record of the window that has this name.
+    pub fn is_of(&self, exposure_id: &str) -> bool {
+        plain::says(exposure_id, self.exposure_id())
+    }
+
     /// The window's name.
     pub fn exposure_id(&self) -> ExposureId<'_> {
         let key = Key { workflow: self.workflow, credential_id: &self.credential_id };

@@ -183,7 +183,7 @@ struct Shot<'r> {
     waiting_ms: Option<Span>,
     /// The attacker's chance as of now, where the record has it of when it was written.
     attacker_first: Option<AttackerFirst>,
-    record: &'r RawValue,
+    record: Option<&'r RawValue>,
 }
 
 impl Shot<'_> {
@@ -193,7 +193,7 @@ impl Shot<'_> {
         Shot {
             waiting_ms: waits.then(|| now.since(row.start).max(Span::ZERO)),
             attacker_first: record.and_then(|r| r.window().attacker_first(&shown.race, now)),
-            record: &row.record,
+            record: row.json(),
         }
     }
 }

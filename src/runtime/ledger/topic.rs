@@ -94,7 +94,7 @@ fn take(rows: &mut Rows, race: &Race, message: &BorrowedMessage<'_>) -> Result<(
         return Ok(());
     };
     let record = LedgerRecord::parse(value).map_err(|error| error.to_string())?;
-    if record.exposure_id().to_string() != key {
+    if !record.is_of(key) {
         return Err("its key names another exposure".to_owned());
     }
     rows.take(&record, digest(value), race);

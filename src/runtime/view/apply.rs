@@ -6,11 +6,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use serde_json::value::RawValue;
-
 use super::{Facts, Orders, Place, Row, View};
-use crate::engine::oversight::Known;
-use crate::engine::windows::{State, Truth};
+use crate::engine::windows::State;
 use crate::event::Workflow;
 use crate::report::ledger::{LedgerError, LedgerRecord};
 use crate::time::Timestamp;
@@ -69,20 +66,19 @@ impl View {
             return Ok(Applied::Removed);
         };
         let record = LedgerRecord::parse(value).map_err(Foreign::Value)?;
-        if record.exposure_id().to_string() != key {
+        if !record.is_of(key) {
             return Err(Foreign::OtherKey);
         }
         // It was read from these bytes: they are text, and JSON.
         let text = std::str::from_utf8(value).map_err(|_| Foreign::Key)?;
-        let raw = RawValue::from_string(text.to_owned()).map_err(|_| Foreign::Key)?;
         let row = Row {
-            record: raw,
+            record: text.into(),
             workflow: record.workflow,
             state: record.state,
             start: record.start(),
             detected_at: record.detected_at,
             decided_at: record.decision.as_ref().map(|decision| decision.decided_at),
-            facts: facts(&record, text),
+            facts: facts(&record),
             closed_at: record.closed_at(),
         };
         let orders = &mut self.orders_mut();
@@ -157,28 +153,15 @@ impl View {
 }
 
 /// The facts of a record that is not final.
-fn facts(record: &LedgerRecord, text: &str) -> Facts {
+fn facts(record: &LedgerRecord) -> Facts {
     if record.is_final {
         return Facts::default();
     }
-    let mut window = record.window();
-    window.truth = truth_of(text);
     Facts {
         ai_acted_first: record.ai_acted_first,
         hollow: record.hollow.is_some_and(|reasons| !reasons.is_empty()),
-        seeded_missed: window.seeded_case_caught() == Some(false),
+        seeded_missed: record.window().seeded_case_caught() == Some(false),
     }
-}
-
-/// What turned out to be right, of which [`LedgerRecord`] keeps nothing.
-fn truth_of(record: &str) -> Option<Truth> {
-    #[derive(serde::Deserialize)]
-    struct Told {
-        truth: Option<Known>,
-    }
-    let Known { established_at, correct_action, seeded } =
-        serde_json::from_str::<Told>(record).ok()?.truth?;
-    Some(Truth { established_at, correct_action, seeded })
 }
 
 /// Whether a text has the form `{workflow}/{credential_id}/{detected_at in ms}`.

@@ -60,7 +60,7 @@ impl Bounds {
 #[derive(Debug)]
 pub struct Row {
     /// The record, byte for byte.
-    pub record: Box<RawValue>,
+    pub record: Box<str>,
     /// The kind of process.
     pub workflow: Workflow,
     /// How far it has come.
@@ -104,7 +104,13 @@ impl Row {
     /// The record, read.
     pub fn read(&self) -> Option<LedgerRecord> {
         // It was read before it was taken in, so this gives one.
-        LedgerRecord::parse(self.record.get().as_bytes()).ok()
+        LedgerRecord::parse(self.record.as_bytes()).ok()
+    }
+
+    /// The record as JSON, to be handed on as it is.
+    pub fn json(&self) -> Option<&RawValue> {
+        // The same.
+        serde_json::from_str(&self.record).ok()
     }
 }
 

@@ -68,7 +68,7 @@ impl View {
                 page.next = last.take();
                 return false;
             }
-            bytes += row.record.get().len();
+            bytes += row.record.len();
             page.rows.push(Arc::clone(row));
             last = Some(place.clone());
             true

@@ -252,7 +252,7 @@ impl Painter {
     fn read(&mut self, row: &Arc<Row>) -> Option<&Read> {
         let at = place(row);
         if let Entry::Vacant(vacant) = self.read.entry(at) {
-            let told = Told::read(row.record.get())?;
+            let told = Told::read(&row.record)?;
             vacant.insert(Read { row: Arc::clone(row), told, record: row.read()?, used: true });
         }
         let read = self.read.get_mut(&at)?;
