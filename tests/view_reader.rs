@@ -13,6 +13,8 @@ use rdkafka::config::ClientConfig;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use serde_json::{Value, json};
+use shutterlag::metrics::PipelineStage;
+use shutterlag::runtime::health::{Health, Restoring};
 use shutterlag::runtime::view::reader::{Options, spawn};
 use shutterlag::runtime::view::{Bounds, Filter, View};
 use shutterlag::time::Timestamp;
@@ -62,6 +64,11 @@ struct Reading {
 }
 
 fn reading(brokers: &str) -> Reading {
+    reading_after(brokers, &Arc::default())
+}
+
+/// Reads once the workers have what they need.
+fn reading_after(brokers: &str, health: &Arc<Health>) -> Reading {
     let view = Arc::new(View::new(Bounds { windows_max: 1000, closed_kept: Bounds::CLOSED_KEPT }));
     let stop = Arc::new(AtomicBool::new(false));
     let mut client = ClientConfig::new();
@@ -71,6 +78,7 @@ fn reading(brokers: &str) -> Reading {
         client,
         topic: TOPIC.to_owned(),
         view: Arc::clone(&view),
+        health: Arc::clone(health),
         stop: Arc::clone(&stop),
         now: || Timestamp::from_millis(NOW_MS),
     });
@@ -133,6 +141,25 @@ fn all_partitions_are_read_to_their_end_and_then_on() {
     let other = self::reading(&cluster.bootstrap_servers());
     other.until("caught up", |view| view.status().caught_up);
     assert_eq!(other.names(), expected);
+}
+
+#[test]
+fn the_workers_state_comes_first() {
+    let cluster = MockCluster::new(1).unwrap();
+    cluster.create_topic(TOPIC, 1, 1).unwrap();
+    let health = Arc::new(Health::new());
+    let now = Timestamp::from_millis(NOW_MS);
+    let worker = health.worker(PipelineStage::Windows, 0, now);
+    let ended = health.worker(PipelineStage::Windows, 1, now);
+    ended.failed("for whatever reason: it is not waited for".to_owned());
+    let reading = reading_after(&cluster.bootstrap_servers(), &health);
+    worker.restoring(0, Restoring::default());
+    worker.assigned();
+    // Far longer than reading nothing takes, and far shorter than it waits.
+    thread::sleep(Duration::from_secs(2));
+    assert!(!reading.view.status().caught_up);
+    worker.restored(0);
+    reading.until("caught up", |view| view.status().caught_up);
 }
 
 #[test]

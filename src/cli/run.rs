@@ -147,6 +147,7 @@ fn serve(shared: &Shared, stop: &Arc<AtomicBool>) -> Result<Option<http::Server>
         tokens: shared.tokens.clone(),
         topic: settings.topics.windows(),
         view,
+        health: Arc::clone(&shared.health),
         stop: Arc::clone(stop),
         now: clock::now,
     })?;

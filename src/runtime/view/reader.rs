@@ -21,6 +21,8 @@ use tracing::{info, warn};
 
 use super::View;
 use super::apply::Applied;
+use crate::runtime::clock;
+use crate::runtime::health::Health;
 use crate::runtime::kafka::Tokens;
 use crate::runtime::logging;
 use crate::time::{Span, Timestamp};
@@ -37,6 +39,10 @@ const REST: Duration = Duration::from_secs(2);
 /// How often it asks where the ledger ends, and lets old windows go.
 const CHECK: Span = Span::from_secs(5);
 
+/// How long the workers may have the machine to themselves while they read their
+/// state back: what they do is more urgent than what is shown of it.
+const FIRST: Span = Span::from_secs(20);
+
 /// What the thread needs.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -49,6 +55,8 @@ pub struct Options {
     pub topic: String,
     /// Where it goes.
     pub view: Arc<View>,
+    /// How the workers are, which come first.
+    pub health: Arc<Health>,
     /// Ends the thread when set.
     pub stop: Arc<AtomicBool>,
     /// The time.
@@ -64,6 +72,10 @@ pub fn spawn(options: Options) -> io::Result<JoinHandle<()>> {
 }
 
 fn run(options: &Options) {
+    let first_until = clock::uptime() + FIRST;
+    while !stopped(options) && clock::uptime() < first_until && restoring(options) {
+        thread::sleep(POLL);
+    }
     while !stopped(options) {
         let Err(why) = follow(options) else { return };
         if matches!(why, Ended::PositionGone) {
@@ -80,6 +92,12 @@ fn run(options: &Options) {
             rested += POLL;
         }
     }
+}
+
+/// Whether a worker that goes on does not do its part yet.
+fn restoring(options: &Options) -> bool {
+    let workers = options.health.report((options.now)(), Span::MAX);
+    workers.iter().any(|worker| worker.alive() && !worker.ready())
 }
 
 fn stopped(options: &Options) -> bool {
