@@ -131,15 +131,20 @@ fn an_alert_about_a_judgement_that_came_late_lasts_as_well() {
     assert_eq!(said.alerts, [(Alert::HollowApproval, Transition::Resolved)]);
 }
 
+/// Nothing is waited for any more: a window must not stay for longer than one that was judged.
 #[test]
-fn a_window_whose_decision_came_too_late_to_be_judged_is_final_without() {
+fn a_settled_window_is_final_as_soon_as_it_is_known_that_nobody_will_judge_it() {
     let (mut windows, mark) = decided();
-    assert_eq!(advance(&mut windows, 1_000), Said::default());
+    let settled = 120 + 60 * SETTLE_MIN;
+    assert_eq!(advance(&mut windows, settled + 1), Said::default(), "an answer is waited for");
     assert!(windows.judge(EXPOSURE, mark, None));
-    assert_eq!(advance(&mut windows, 1_001), Said::default(), "nothing to say");
-    assert!(!windows.judge(EXPOSURE, mark, None));
-    let said = advance(&mut windows, 1_100 + 3_600);
-    assert_eq!(said.words, [(true, None, NOTHING)]);
+    assert_eq!(advance(&mut windows, settled + 2).words, [(true, None, NOTHING)]);
+    // And one that has yet to settle is final then, not later.
+    let (mut windows, mark) = decided();
+    assert!(windows.judge(EXPOSURE, mark, None));
+    assert!(!windows.judge(EXPOSURE, mark, None), "known already");
+    assert_eq!(advance(&mut windows, settled - 1), Said::default());
+    assert_eq!(advance(&mut windows, settled).words, [(true, None, NOTHING)]);
 }
 
 /// In a backlog time passes faster than answers come.

@@ -28,9 +28,9 @@ impl Judged {
         Judged(JUDGED | UNSAID | reasons.bits())
     }
 
-    /// It came too late to be judged.
+    /// It came too late to be judged, of which there is nothing to say.
     pub(super) const fn given_up() -> Judged {
-        Judged(GIVEN_UP | UNSAID)
+        Judged(GIVEN_UP)
     }
 
     /// Why the decision is hollow; `None` while it is not judged.
