@@ -155,8 +155,8 @@ fn the_workers_state_comes_first() {
     let reading = reading_after(&cluster.bootstrap_servers(), &health);
     worker.restoring(0, Restoring::default());
     worker.assigned();
-    // Far longer than reading nothing takes, and far shorter than it waits.
-    thread::sleep(Duration::from_secs(2));
+    // Longer than it waits for partitions, and far shorter than for what is restored.
+    thread::sleep(Duration::from_secs(4));
     assert!(!reading.view.status().caught_up);
     worker.restored(0);
     reading.until("caught up", |view| view.status().caught_up);

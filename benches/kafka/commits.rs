@@ -37,7 +37,7 @@ pub(crate) fn bare_median(client: &Client, input: &str) -> Duration {
         .set("transactional.id", "bare")
         .set("delivery.report.only.error", "true")
         .set("linger.ms", "1")
-        .set("retry.backoff.ms", "2")
+        .set("retry.backoff.ms", "5")
         .create()
         .unwrap();
     producer.init_transactions(STEP).unwrap();

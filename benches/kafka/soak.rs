@@ -16,7 +16,7 @@ pub(crate) fn run(broker: &Broker) {
     let mut config = load::prekeyed(Config::new(broker, "s"), "events");
     config.set("windows.settle", "1s").set("windows.orphan_timeout", "3s");
     // A decided window is held until it is judged.
-    config.set("oversight.delay", "1s");
+    config.set("oversight.delay", "3s");
     let mut program = Program::start(&config);
     program.until_ready(READY);
     let rounds = load::number("SHUTTERLAG_BENCH_ROUNDS", 20);
@@ -30,7 +30,7 @@ pub(crate) fn run(broker: &Broker) {
         );
         load::until_read(&client, "s.windows", "events");
         // Until everything of the round is final and forgotten.
-        std::thread::sleep(Duration::from_secs(6));
+        std::thread::sleep(Duration::from_secs(8));
         println!(
             "{:>9} windows opened and closed: {:>4.0} MB, {} credentials held",
             (round + 1) * windows,
@@ -51,7 +51,10 @@ fn case(number: usize, at: Timestamp) -> [Sent; 3] {
     };
     [
         event("leak.detected", ""),
-        event("decision.made", r#","reviewer":"reviewer-03","action":"revoke""#),
+        event(
+            "decision.made",
+            &format!(r#","reviewer":"reviewer-{:03}","action":"revoke""#, number % 200),
+        ),
         event("credential.contained", r#","method":"revoked""#),
     ]
 }

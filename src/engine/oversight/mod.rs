@@ -82,6 +82,14 @@ impl HollowReasons {
     }
 }
 
+impl FromIterator<HollowReason> for HollowReasons {
+    fn from_iter<I: IntoIterator<Item = HollowReason>>(reasons: I) -> HollowReasons {
+        let mut all = HollowReasons::default();
+        reasons.into_iter().for_each(|reason| all.insert_if(reason, true));
+        all
+    }
+}
+
 impl serde::Serialize for HollowReasons {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.iter())

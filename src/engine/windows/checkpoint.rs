@@ -158,9 +158,7 @@ impl Windows {
         let hash = self.hash_of(key);
         let found = self.find(key, hash);
         if let Some(at) = found {
-            let entry = &mut self.entries[at as usize];
-            if entry.detected == detected {
-                entry.set_due(None);
+            if self.entries[at as usize].detected == detected {
                 self.take_back_standings(at, key.workflow);
                 return Ok(at);
             }

@@ -26,7 +26,7 @@ impl Windows {
     /// that came in since may be gathered meanwhile.
     pub fn next_timer(&mut self) -> Option<Timestamp> {
         let entries = &self.entries;
-        self.timers.next(|at| entries[at as usize].due())
+        self.timers.next(|at| entries[at as usize].due)
     }
 
     /// Brings everything up to `now` and says what changed. Time does not go
@@ -36,7 +36,7 @@ impl Windows {
         self.now = Some(now);
         let mut due = std::mem::take(&mut self.listed);
         let entries = &self.entries;
-        self.timers.take_due(now, |at| entries[at as usize].due(), &mut due);
+        self.timers.take_due(now, |at| entries[at as usize].due, &mut due);
         for at in due.drain(..) {
             self.refresh(at, now, say);
         }
@@ -184,8 +184,8 @@ impl Windows {
             self.remove(at);
             return;
         }
-        if entry.due() != due {
-            entry.set_due(due);
+        if entry.due != due {
+            entry.due = due;
             if let Some(due) = due {
                 self.timers.set(at, due);
             }
@@ -293,9 +293,4 @@ fn digest(bytes: &[u8]) -> u32 {
         .fold(bytes.len() as u64, |state, word| (state.rotate_left(23) ^ word).wrapping_mul(ODD));
     let mixed = (mixed ^ mixed >> 32).wrapping_mul(ODD);
     (mixed >> 32) as u32
-}
-
-/// FNV-1a, 32 bits: published, tiny, and good enough to tell two revisions apart.
-pub(super) fn fnv1a(bytes: &[u8]) -> u32 {
-    bytes.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }

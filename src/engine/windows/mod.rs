@@ -104,10 +104,10 @@ impl Place {
 struct Entry {
     /// See [`state`]; empty when the place is free.
     bytes: Box<[u8]>,
-    due_ms: i64,
+    /// When something happens to the credential by itself.
+    due: Option<Timestamp>,
     /// Events in `bytes`.
     events: u32,
-    has_due: bool,
     dirty: bool,
     detected: bool,
     /// Whether it stands in the queue of [`Undetected`].
@@ -118,19 +118,6 @@ struct Entry {
     listed: bool,
     /// Whether a checkpoint of it was handed out, which has to be taken back.
     saved: bool,
-}
-
-impl Entry {
-    /// When something happens to the credential by itself. Kept in two parts
-    /// because an `Option` would cost eight bytes for one bit, four million times.
-    fn due(&self) -> Option<Timestamp> {
-        self.has_due.then(|| Timestamp::from_millis(self.due_ms))
-    }
-
-    fn set_due(&mut self, due: Option<Timestamp>) {
-        self.has_due = due.is_some();
-        self.due_ms = due.unwrap_or_default().as_millis();
-    }
 }
 
 /// Credentials that came without a detection, oldest arrival first; some have

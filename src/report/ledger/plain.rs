@@ -109,7 +109,9 @@ pub(super) fn record(json: &str) -> Option<LedgerRecord> {
         (None, None) => None,
         _ => return None,
     };
-    raw.confidence.map_or(Some(0.0), fraction)?;
+    if raw.confidence.is_some_and(|confidence| fraction(confidence).is_none()) {
+        return None;
+    }
     let decision = match (raw.decided_at, raw.reviewer, raw.action) {
         (Some(decided_at), Some(reviewer), Some(action)) => Some(LedgerDecision {
             decided_at,
@@ -163,11 +165,7 @@ pub(super) fn record(json: &str) -> Option<LedgerRecord> {
         detections: raw.detections,
         ai_acted_first: raw.ai_acted_first,
         attacker_first,
-        hollow: raw.hollow.map(|words| {
-            let mut reasons = HollowReasons::default();
-            words.into_iter().for_each(|reason| reasons.insert_if(reason, true));
-            reasons
-        }),
+        hollow: raw.hollow.map(HollowReasons::from_iter),
     };
     record.dismissed_at = super::read::dismissed_at(&record, exposure);
     let named = says(&raw.exposure_id, record.exposure_id());

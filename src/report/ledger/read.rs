@@ -224,11 +224,7 @@ fn truth(raw: &Record<'_>) -> Result<Option<Known>, LedgerError> {
 
 fn hollow(raw: &Record<'_>) -> Result<Option<HollowReasons>, LedgerError> {
     let words = field!(raw.hollow).words(HollowReason::parse)?;
-    Ok(words.map(|words| {
-        let mut reasons = HollowReasons::default();
-        words.into_iter().for_each(|reason| reasons.insert_if(reason, true));
-        reasons
-    }))
+    Ok(words.map(HollowReasons::from_iter))
 }
 
 /// A window that closed without containment ended its exposure with the decision

@@ -34,7 +34,7 @@ pub(super) struct Queue<C: ConsumerContext> {
     consumer: Arc<BaseConsumer<C>>,
 }
 
-// SAFETY: librdkafka's queues may be used from any thread, and the client is `Send`.
+// SAFETY: librdkafka's queues may be used from any thread, and the client is `Sync`.
 unsafe impl<C: ConsumerContext> Send for Queue<C> {}
 
 impl<C: ConsumerContext> Queue<C> {

@@ -325,18 +325,28 @@ impl Reader {
         let read = std::thread::scope(|scope| {
             let lanes = lanes.into_iter().zip(&mut self.lanes);
             let lanes = lanes.filter(|(lane, _)| !lane.is_empty());
-            let threads: Vec<_> = lanes
-                .map(|(mut lane, queue)| {
-                    scope.spawn(move || {
-                        let ended = || stop.load(Ordering::Acquire) || left.load(Ordering::Acquire);
-                        let read = read_lane(changelog, &mut lane, queue, patience, &ended);
-                        // Without one of them the rest is of no use.
-                        left.fetch_or(read.is_err(), Ordering::Release);
-                        read
-                    })
-                })
-                .collect();
             let mut read = Ok(());
+            let mut threads = Vec::new();
+            for (mut lane, queue) in lanes {
+                let take_in = move || {
+                    // Without one of them the rest is of no use, whatever ends it.
+                    let gone = Gone(left);
+                    let ended = || stop.load(Ordering::Acquire) || left.load(Ordering::Acquire);
+                    let read = read_lane(changelog, &mut lane, queue, patience, &ended);
+                    if read.is_ok() {
+                        std::mem::forget(gone);
+                    }
+                    read
+                };
+                let name = "restore-lane".to_owned();
+                match std::thread::Builder::new().name(name).spawn_scoped(scope, take_in) {
+                    Ok(thread) => threads.push(thread),
+                    Err(error) => {
+                        read = Err(Fault::Passing(format!("starting a thread: {error}")));
+                        left.store(true, Ordering::Release);
+                    }
+                }
+            }
             while !threads.iter().all(std::thread::ScopedJoinHandle::is_finished) {
                 // Where errors of the client as a whole come up.
                 if let Some(Err(error)) = self.committed.poll(LOOK)
@@ -413,6 +423,15 @@ impl Reader {
 
 /// The partitions that one thread takes in.
 type Lane<'r> = BTreeMap<i32, &'r mut Reading>;
+
+/// Notes, when it is dropped, that a lane has not come to its end.
+struct Gone<'l>(&'l AtomicBool);
+
+impl Drop for Gone<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
 
 /// Reads the partitions of a lane to their ends, or until that is of no use any more.
 fn read_lane(
@@ -505,3 +524,6 @@ fn stuck(changelog: &str, lane: &Lane<'_>) -> Fault {
         waiting.join(", ")
     ))
 }
+
+#[cfg(test)]
+mod tests;

@@ -181,12 +181,12 @@ fn producer(kafka: &Kafka, id: &str) -> ClientConfig {
             // transaction: give up on it when the broker does.
             .set("socket.timeout.ms", &timeout)
             .set("message.timeout.ms", &timeout);
+        // The broker refuses a transaction while it still writes the marks of the one
+        // before, which takes it some milliseconds; the library would wait for 100.
+        unless_set(&mut config, "retry.backoff.ms", "5");
     }
     // A backlog fills batches while others are under way; a deadline is waited for.
     unless_set(&mut config, "linger.ms", "1");
-    // The broker refuses a transaction while it still writes the marks of the one
-    // before, which takes it some milliseconds; the library would wait for 100.
-    unless_set(&mut config, "retry.backoff.ms", "2");
     unless_set(&mut config, "compression.type", "lz4");
     unless_set(&mut config, "queue.buffering.max.messages", "1000000");
     unless_set(&mut config, "queue.buffering.max.kbytes", "262144");

@@ -22,7 +22,7 @@ use tracing::{info, warn};
 use super::View;
 use super::apply::Applied;
 use crate::runtime::clock;
-use crate::runtime::health::Health;
+use crate::runtime::health::{Health, WorkerReport};
 use crate::runtime::kafka::Tokens;
 use crate::runtime::logging;
 use crate::time::{Span, Timestamp};
@@ -42,6 +42,10 @@ const CHECK: Span = Span::from_secs(5);
 /// How long the workers may have the machine to themselves while they read their
 /// state back: what they do is more urgent than what is shown of it.
 const FIRST: Span = Span::from_secs(20);
+
+/// How long they may take to be told what they are to read back. While they wait for
+/// their group for longer the machine has nothing else to do.
+const ASSIGNED_WITHIN: Span = Span::from_secs(3);
 
 /// What the thread needs.
 #[derive(Clone, Debug)]
@@ -72,8 +76,8 @@ pub fn spawn(options: Options) -> io::Result<JoinHandle<()>> {
 }
 
 fn run(options: &Options) {
-    let first_until = clock::uptime() + FIRST;
-    while !stopped(options) && clock::uptime() < first_until && restoring(options) {
+    let began = clock::uptime();
+    while !stopped(options) && clock::uptime() < began + FIRST && restoring(options, began) {
         thread::sleep(POLL);
     }
     while !stopped(options) {
@@ -94,10 +98,12 @@ fn run(options: &Options) {
     }
 }
 
-/// Whether a worker that goes on does not do its part yet.
-fn restoring(options: &Options) -> bool {
+/// Whether a worker reads its state back, or may be about to.
+fn restoring(options: &Options, began: Span) -> bool {
+    let soon = clock::uptime() < began + ASSIGNED_WITHIN;
     let workers = options.health.report((options.now)(), Span::MAX);
-    workers.iter().any(|worker| worker.alive() && !worker.ready())
+    let busy = |it: &WorkerReport| !it.restoring.is_empty() || soon && !it.assigned;
+    workers.iter().any(|worker| worker.alive() && busy(worker))
 }
 
 fn stopped(options: &Options) -> bool {

@@ -1,0 +1,175 @@
+//! Restoring from a broker of librdkafka's own making. It knows no transactions, which
+//! the live tests show; here are partitions, threads and faults.
+
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
+
+use super::*;
+use crate::config::EngineConfig;
+use crate::engine::windows::{Key, Windows};
+use crate::event::{Body, Event, LeakDetected, Workflow};
+use crate::runtime::kafka::changelog;
+
+/// More than there are threads for.
+const PARTITIONS: i32 = 3 * LANES_MAX as i32 - 1;
+const CREDENTIALS: usize = 40;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+struct Changelog {
+    cluster: MockCluster<'static, DefaultProducerContext>,
+    producer: BaseProducer,
+}
+
+impl Changelog {
+    /// Each credential stands in it twice.
+    fn new() -> Changelog {
+        let cluster = MockCluster::new(1).unwrap();
+        for topic in ["state", "input"] {
+            cluster.create_topic(topic, PARTITIONS, 1).unwrap();
+        }
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", cluster.bootstrap_servers());
+        let log = Changelog { cluster, producer: config.create().unwrap() };
+        for partition in 0..PARTITIONS {
+            for (key, state) in states(partition).iter().chain(&states(partition)) {
+                log.write(partition, key, state);
+            }
+        }
+        log.producer.flush(PATIENCE).unwrap();
+        log
+    }
+
+    fn write(&self, partition: i32, key: &[u8], state: &[u8]) {
+        let record = BaseRecord::to("state").partition(partition).key(key).payload(state);
+        self.producer.send(record).map_err(|(error, _)| error).unwrap();
+    }
+
+    fn restorer(&self) -> Restorer {
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", self.cluster.bootstrap_servers())
+            .set("group.id", "restoring")
+            .set("isolation.level", "read_committed")
+            .set("enable.partition.eof", "true");
+        Restorer::new(Plan {
+            config,
+            tokens: Tokens::default(),
+            inputs: vec!["input".to_owned()],
+            state: Some(("state".to_owned(), Fresh::Windows(Box::new(engine())))),
+            start: Start::Earliest,
+            patience: Span::from_secs(60),
+            answer_within: Span::from_secs(30),
+        })
+        .unwrap()
+    }
+}
+
+fn engine() -> EngineConfig {
+    EngineConfig { checkpoints: true, ..EngineConfig::default() }
+}
+
+fn states(partition: i32) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut windows = Windows::new(engine());
+    for number in 0..CREDENTIALS {
+        let body = Body::LeakDetected(LeakDetected {
+            exposed_at: None,
+            exposed_at_quality: None,
+            location: None,
+            provider: None,
+        });
+        let _ = windows.handle(&Event {
+            id: number.to_string().into(),
+            time: Timestamp::from_millis(1_800_000_000_000),
+            credential_id: format!("credential-{partition}-{number}").into(),
+            workflow: Workflow::SecretExposure,
+            source: None,
+            severity: None,
+            owner: None,
+            body,
+        });
+    }
+    let mut states = Vec::new();
+    windows.checkpoint(&mut |key: Key<'_>, state| {
+        let mut written = Vec::new();
+        changelog::write_key(key, &mut written);
+        states.push((written, state.unwrap().to_vec()));
+    });
+    states
+}
+
+impl Restorer {
+    fn want_all(&self, partitions: impl IntoIterator<Item = i32>) {
+        for partition in partitions {
+            self.want(Wanted { partition, inputs: vec![0], turn: 1 });
+        }
+    }
+
+    fn wait(&self) -> Result<Restored, Fault> {
+        self.restored.recv_timeout(PATIENCE).unwrap()
+    }
+}
+
+/// Positions of the group that were never committed would be refused.
+fn committed(log: &Changelog) {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", log.cluster.bootstrap_servers()).set("group.id", "restoring");
+    let consumer: BaseConsumer = config.create().unwrap();
+    let mut positions = TopicPartitionList::new();
+    for partition in 0..PARTITIONS {
+        positions.add_partition_offset("input", partition, Offset::Offset(0)).unwrap();
+    }
+    consumer.commit(&positions, rdkafka::consumer::CommitMode::Sync).unwrap();
+}
+
+#[test]
+fn partitions_come_back_whole_whichever_thread_reads_them() {
+    let log = Changelog::new();
+    committed(&log);
+    let restorer = log.restorer();
+    // All at once, then some again in another order, so that they change threads.
+    let all: Vec<i32> = (0..PARTITIONS).collect();
+    for wanted in [all, vec![7, 2, 5], vec![2]] {
+        restorer.want_all(wanted.iter().copied());
+        let mut seen = Vec::new();
+        for _ in &wanted {
+            let restored = restorer.wait().unwrap();
+            assert_eq!(restored.state.unwrap().credentials(), CREDENTIALS);
+            seen.push(restored.partition);
+        }
+        let mut wanted = wanted;
+        wanted.sort_unstable();
+        seen.sort_unstable();
+        assert_eq!(seen, wanted);
+    }
+}
+
+#[test]
+fn a_record_that_is_none_of_ours_ends_all_of_it_and_is_named() {
+    let log = Changelog::new();
+    committed(&log);
+    log.write(3, b"secret_exposure/x", b"what a stranger wrote");
+    log.producer.flush(PATIENCE).unwrap();
+    let restorer = log.restorer();
+    restorer.want_all(0..PARTITIONS);
+    let fault = loop {
+        // Those that were asked for before it may be there.
+        match restorer.wait() {
+            Ok(_) => {}
+            Err(fault) => break fault,
+        }
+    };
+    let Fault::Lasting(why) = fault else { panic!("{fault:?}") };
+    let offset = 2 * CREDENTIALS;
+    assert!(why.starts_with(&format!("state, partition 3, offset {offset}: not a state")), "{why}");
+}
+
+#[test]
+fn a_stop_does_not_wait_for_what_is_being_read() {
+    let log = Changelog::new();
+    committed(&log);
+    let restorer = log.restorer();
+    restorer.want_all(0..PARTITIONS);
+    let began = clock::uptime();
+    drop(restorer);
+    assert!(clock::uptime() < began + Span::from_secs(30));
+}
