@@ -7,9 +7,12 @@
 //! state behind somebody's open transaction. Restoring ends by position, since
 //! the last offsets may be control records that are never seen.
 
+mod lanes;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -21,11 +24,12 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
+use self::lanes::{Gone, Lane, read_lane};
 use super::error::Fault;
 use super::logs;
 use super::oauth::Tokens;
-use super::raw::{Kind, Queue};
-use super::state::{Fresh, Refusal, State};
+use super::raw::Queue;
+use super::state::{Fresh, State};
 use crate::runtime::clock;
 use crate::settings::Start;
 use crate::time::{Span, Timestamp};
@@ -421,68 +425,6 @@ impl Reader {
     }
 }
 
-/// The partitions that one thread takes in.
-type Lane<'r> = BTreeMap<i32, &'r mut Reading>;
-
-/// Notes, when it is dropped, that a lane has not come to its end.
-struct Gone<'l>(&'l AtomicBool);
-
-impl Drop for Gone<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Release);
-    }
-}
-
-/// Reads the partitions of a lane to their ends, or until that is of no use any more.
-fn read_lane(
-    changelog: &str,
-    lane: &mut Lane<'_>,
-    queue: &mut Queue<Quiet>,
-    patience: Span,
-    ended: &dyn Fn() -> bool,
-) -> Result<(), Fault> {
-    let mut unread = lane.len();
-    let mut stuck_at = clock::uptime() + patience;
-    while unread > 0 {
-        let mut fault = None;
-        let served = queue.serve(100, usize::MAX, &mut |record| {
-            let Some(reading) = lane.get_mut(&record.partition()) else {
-                return ControlFlow::Continue(());
-            };
-            if reading.next >= reading.end {
-                return ControlFlow::Continue(());
-            }
-            match record.kind() {
-                Kind::Data => {
-                    fault = take(reading, changelog, record).err();
-                    reading.next = record.offset() + 1;
-                }
-                Kind::End => reading.next = reading.next.max(record.offset()),
-                Kind::Error(code) => {
-                    let words = String::from_utf8_lossy(record.payload().unwrap_or_default());
-                    fault = Some(Fault::of_code("reading the changelog", Some(code), &words));
-                }
-            }
-            if reading.next >= reading.end {
-                unread -= 1;
-            }
-            if fault.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        });
-        if let Some(fault) = fault {
-            return Err(fault);
-        }
-        if ended() {
-            return Ok(());
-        }
-        if served > 0 {
-            stuck_at = clock::uptime() + patience;
-        } else if clock::uptime() > stuck_at {
-            return Err(stuck(changelog, lane));
-        }
-    }
-    Ok(())
-}
-
 struct Positions {
     offsets: Vec<(usize, i64)>,
     /// Whether nothing was ever committed.
@@ -490,40 +432,3 @@ struct Positions {
     /// Whether something was not.
     unpinned: bool,
 }
-
-/// One record of the changelog.
-fn take(
-    reading: &mut Reading,
-    changelog: &str,
-    record: super::raw::Record<'_>,
-) -> Result<(), Fault> {
-    let place =
-        || format!("{changelog}, partition {}, offset {}", record.partition(), record.offset());
-    reading.time = reading.time.max(record.created_ms().map(Timestamp::from_millis));
-    let taken = reading.state.take(record.key().unwrap_or_default(), record.payload());
-    taken.map_err(|refusal| {
-        let advice = match refusal {
-            Refusal::Newer { .. } => "run the version that wrote it, or a later one",
-            Refusal::Foreign | Refusal::Damaged => {
-                "find out who writes to this topic, then delete it to begin anew"
-            }
-            Refusal::TooMany => "raise [windows] credentials",
-        };
-        Fault::Lasting(format!("{}: {refusal}; {advice}", place()))
-    })
-}
-
-fn stuck(changelog: &str, lane: &Lane<'_>) -> Fault {
-    let waiting: Vec<String> = lane
-        .iter()
-        .filter(|(_, reading)| reading.next < reading.end)
-        .map(|(partition, reading)| format!("{partition} at {} of {}", reading.next, reading.end))
-        .collect();
-    Fault::Passing(format!(
-        "restoring from {changelog} does not go on: partition {}",
-        waiting.join(", ")
-    ))
-}
-
-#[cfg(test)]
-mod tests;
