@@ -46,13 +46,15 @@ const INTAKE_AND_WINDOWS: [&str; 2] = [
 const WINDOWS_ALONE: [&str; 2] =
     ["delivery = \"exactly_once\"", "[[sources]]\ntopic = \"leaks\"\nprekeyed = true"];
 
+/// One worker: a mock forgets the positions of transactions, so that nobody could go on
+/// with a partition that moves once something is committed.
 fn settings(brokers: &str, [kafka, sources]: [&str; 2]) -> Settings {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("shutterlag.toml");
     let text = format!(
         "[kafka]\nbrokers = \"{brokers}\"\ninstance = \"a\"\n{kafka}\n\
          [topics]\nprefix = \"s\"\npartitions = {PARTITIONS}\ncreate = false\n{sources}\n\
-         [windows]\nworkers = 2\nsettle = \"1s\"\n[oversight]\ndelay = \"1s\"\n[http]\nlisten = \"off\"\n"
+         [windows]\nworkers = 1\nsettle = \"1s\"\n[oversight]\ndelay = \"1s\"\n[http]\nlisten = \"off\"\n"
     );
     fs::write(&file, text).unwrap();
     Settings::load(&file, std::iter::empty::<(std::ffi::OsString, std::ffi::OsString)>()).unwrap()
