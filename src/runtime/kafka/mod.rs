@@ -21,6 +21,7 @@ mod announce;
 mod changelog;
 pub mod client;
 mod consumer;
+mod context;
 mod decode;
 mod error;
 pub mod feed;
@@ -47,6 +48,7 @@ mod worker;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+pub(in crate::runtime) use context::Context;
 pub use error::Fault;
 pub use oauth::Tokens;
 

@@ -23,8 +23,7 @@ use crate::report::control::evidence::{Inputs, Partition, Source};
 use crate::report::control::{Rows, digest};
 use crate::report::ledger::LedgerRecord;
 use crate::runtime::clock;
-use crate::runtime::kafka::Tokens;
-use crate::runtime::view::reader::Context;
+use crate::runtime::kafka::{Context, Tokens};
 use crate::time::{Span, Timestamp};
 
 /// How long one wait for records lasts.

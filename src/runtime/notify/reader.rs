@@ -20,7 +20,7 @@ use super::board::{Applied, Board};
 use super::queue::Queue;
 use crate::metrics::NotifyFigures;
 use crate::runtime::clock;
-use crate::runtime::view::reader::Context;
+use crate::runtime::kafka::Context;
 use crate::time::{Span, Timestamp};
 
 /// The longest wait for records, and so how soon a stop is seen.

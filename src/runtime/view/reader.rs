@@ -4,16 +4,14 @@
 //! instance reads all partitions and no worker waits for it; committed records
 //! only; it never gives up while the process runs, and never spins.
 
-use std::error::Error;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use rdkafka::client::{ClientContext, OAuthToken};
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
@@ -23,8 +21,7 @@ use super::View;
 use super::apply::Applied;
 use crate::runtime::clock;
 use crate::runtime::health::{Health, WorkerReport};
-use crate::runtime::kafka::Tokens;
-use crate::runtime::logging;
+use crate::runtime::kafka::{Context, Tokens};
 use crate::time::{Span, Timestamp};
 
 /// How long one wait for records lasts, and so how soon a stop is seen.
@@ -254,27 +251,3 @@ fn ask_for_ends(options: &Options, consumer: &BaseConsumer<Context>) {
     }
     options.view.progress(|progress| progress.set_trouble(None));
 }
-
-/// Sends the client's own lines to the log.
-pub(crate) struct Context {
-    /// What it logs in with.
-    pub(crate) tokens: Tokens,
-}
-
-impl ClientContext for Context {
-    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
-
-    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        self.tokens.answer()
-    }
-
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        logging::librdkafka(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        logging::librdkafka_error(&error, reason);
-    }
-}
-
-impl ConsumerContext for Context {}

@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::super::context::Context;
 use super::super::error::Fault;
 use super::super::raw::{Kind, Queue, Record};
 use super::super::state::Refusal;
-use super::{Quiet, Reading};
+use super::Reading;
 use crate::runtime::clock;
 use crate::time::{Span, Timestamp};
 
@@ -31,7 +32,7 @@ impl Drop for Gone<'_> {
 pub(super) fn read_lane(
     changelog: &str,
     lane: &mut Lane<'_>,
-    queue: &mut Queue<Quiet>,
+    queue: &mut Queue<Context>,
     patience: Span,
     ended: &dyn Fn() -> bool,
 ) -> Result<(), Fault> {

@@ -12,19 +12,17 @@ mod lanes;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
-use rdkafka::client::{ClientContext, OAuthToken};
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::KafkaError;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 
 use self::lanes::{Gone, Lane, read_lane};
+use super::context::Context;
 use super::error::Fault;
 use super::logs;
 use super::oauth::Tokens;
@@ -82,28 +80,6 @@ pub(super) struct Plan {
     /// broker that is away.
     pub(super) answer_within: Span,
 }
-
-struct Quiet {
-    tokens: Tokens,
-}
-
-impl ClientContext for Quiet {
-    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
-
-    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        self.tokens.answer()
-    }
-
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        logs::line(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        logs::error(&error, reason);
-    }
-}
-
-impl ConsumerContext for Quiet {}
 
 /// A thread that restores while the worker goes on with what it has.
 pub(super) struct Restorer {
@@ -181,10 +157,10 @@ fn serve(
 
 struct Reader {
     plan: Plan,
-    committed: Arc<BaseConsumer<Quiet>>,
-    uncommitted: BaseConsumer<Quiet>,
+    committed: Arc<BaseConsumer<Context>>,
+    uncommitted: BaseConsumer<Context>,
     /// One for each thread that takes in what is read.
-    lanes: Vec<Queue<Quiet>>,
+    lanes: Vec<Queue<Context>>,
     stop: Arc<AtomicBool>,
 }
 
@@ -212,11 +188,12 @@ impl Reader {
         // The end of what is restored is only seen when an empty fetch comes back.
         config.set("fetch.wait.max.ms", "10");
         let tokens = &plan.tokens;
-        let quiet = || Quiet { tokens: tokens.clone() };
-        let committed: BaseConsumer<Quiet> = config.create_with_context(quiet()).map_err(failed)?;
+        let context = || Context { tokens: tokens.clone() };
+        let committed: BaseConsumer<Context> =
+            config.create_with_context(context()).map_err(failed)?;
         config.set("isolation.level", "read_uncommitted");
-        let uncommitted: BaseConsumer<Quiet> =
-            config.create_with_context(quiet()).map_err(failed)?;
+        let uncommitted: BaseConsumer<Context> =
+            config.create_with_context(context()).map_err(failed)?;
         tokens.admit(committed.client())?;
         tokens.admit(uncommitted.client())?;
         let committed = Arc::new(committed);
