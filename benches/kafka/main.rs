@@ -2,7 +2,7 @@
 //!
 //! ```sh
 //! tests/live/run --list >/dev/null    # fetches the broker, once
-//! SHUTTERLAG_LIVE_JARS=$PWD/target/live/jars cargo bench --features live --bench kafka -- throughput
+//! SHUTTERLAG_LIVE_JARS=$PWD/target/live/jars cargo bench --bench kafka -- throughput
 //! ```
 //!
 //! One or more of `throughput`, `restore`, `deadlines`, `burst`, `soak`; all without an
