@@ -76,8 +76,8 @@ fn one(
 
 /// The wrapper's own waits for deliveries in steps of 100 ms.
 #[expect(unsafe_code, reason = "there is no other way to it")]
-fn commit(producer: &BaseProducer) {
+pub(crate) fn commit(producer: &BaseProducer) {
     // SAFETY: the producer is borrowed; of an error no more is asked than whether it is one.
-    let error = unsafe { rd_kafka_commit_transaction(producer.client().native_ptr(), 10_000) };
+    let error = unsafe { rd_kafka_commit_transaction(producer.client().native_ptr(), 30_000) };
     assert!(error.is_null(), "it does not commit");
 }

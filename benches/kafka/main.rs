@@ -34,6 +34,7 @@ mod monitoring;
 #[path = "../../tests/live/program.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
 mod program;
+mod relay;
 #[path = "../../tests/replay/mod.rs"]
 mod replay;
 mod restore;

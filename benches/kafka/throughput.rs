@@ -1,4 +1,5 @@
-//! Events a second: a bare consumer, and the program with and without transactions.
+//! Events a second: a bare consumer, a bare relay, and the program with and without
+//! transactions.
 
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use crate::client::Client;
 use crate::guard::cpu_of;
 use crate::load;
 use crate::program::{Config, Program};
+use crate::relay;
 
 pub(crate) fn run(broker: &Broker) {
     let client = Client::new(broker.address());
@@ -21,17 +23,20 @@ pub(crate) fn run(broker: &Broker) {
     for round in 0..rounds {
         let bare = bare(&client, "input");
         let once = program(broker, &client, round, "exactly_once", true, size);
+        let relay = relay::run(&client, &prefix(round, "exactly_once", true), "input", size);
         let least = program(broker, &client, round, "at_least_once", true, size);
         println!(
-            "exactly once: {:.2} of a bare consumer, {:.2} of at least once",
+            "exactly once: {:.2} of a bare consumer, {:.2} of a bare relay, {:.2} of at least once",
             once / bare,
+            once / relay,
             once / least
         );
     }
     program(broker, &client, rounds, "exactly_once", false, size);
 }
 
-fn bare(client: &Client, topic: &str) -> f64 {
+/// A consumer without a part in a group, at the beginning of a topic.
+pub(crate) fn reading(client: &Client, topic: &str) -> BaseConsumer {
     let consumer: BaseConsumer = client
         .config()
         .set("group.id", "bare")
@@ -46,6 +51,11 @@ fn bare(client: &Client, topic: &str) -> f64 {
         list.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
     }
     consumer.assign(&list).unwrap();
+    consumer
+}
+
+fn bare(client: &Client, topic: &str) -> f64 {
+    let consumer = reading(client, topic);
     let used = cpu_of("self");
     let (mut read, mut ends, mut began) = (0_u64, 0, None);
     while ends < load::PARTITIONS {
@@ -64,6 +74,10 @@ fn bare(client: &Client, topic: &str) -> f64 {
     rate
 }
 
+fn prefix(round: usize, delivery: &str, prekeyed: bool) -> String {
+    format!("t{round}{}{prekeyed}", &delivery[..2])
+}
+
 fn program(
     broker: &Broker,
     client: &Client,
@@ -72,7 +86,7 @@ fn program(
     prekeyed: bool,
     size: f64,
 ) -> f64 {
-    let prefix = format!("t{round}{}{prekeyed}", &delivery[..2]);
+    let prefix = prefix(round, delivery, prekeyed);
     let mut config = Config::new(broker, &prefix);
     config.without_sources().source("input", "native", false);
     config.set("windows.settle", "10m").set("windows.orphan_timeout", "24h");
