@@ -138,7 +138,9 @@ fn consumer(settings: &Settings, stage: &str, number: usize, several: bool) -> C
         .set("enable.partition.eof", "true")
         .set("allow.auto.create.topics", "false")
         .set("session.timeout.ms", kafka.session_timeout.as_millis().to_string())
-        .set("heartbeat.interval.ms", (kafka.session_timeout.as_millis() / 4).to_string())
+        // By its answers members learn that the group shares out anew: whoever takes over
+        // waits for one, twice where assignment is cooperative.
+        .set("heartbeat.interval.ms", heartbeat(kafka.session_timeout).as_millis().to_string())
         // Cooperative assignment does not give one member the same partition of
         // several topics; by range it does. And it takes two rounds to move a
         // partition: a static member that comes back between them is given what it
@@ -162,6 +164,12 @@ fn consumer(settings: &Settings, stage: &str, number: usize, several: bool) -> C
     // The end of a partition is only seen when an empty fetch comes back.
     unless_set(&mut config, "fetch.wait.max.ms", "100");
     config
+}
+
+/// How often a member gives a sign of life: no less often than Kafka's own clients do.
+fn heartbeat(session_timeout: Span) -> Span {
+    const LONGEST_MS: i64 = 3_000;
+    Span::from_millis((session_timeout.as_millis() / 10).min(LONGEST_MS))
 }
 
 fn producer(kafka: &Kafka, id: &str) -> ClientConfig {
