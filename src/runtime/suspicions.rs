@@ -152,8 +152,14 @@ impl Suspicions {
         let held = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = held.by_reviewer.contains_key(&suspected.reviewer);
         if !known && held.by_reviewer.len() >= REVIEWERS_MAX {
-            held.not_kept += 1;
-            return;
+            // What is over makes room first.
+            let ended = held.by_reviewer.values().filter(|it| it.ended_at.is_some());
+            let Some(first) = ended.min_by_key(|it| it.ended_at).map(|it| it.reviewer.clone())
+            else {
+                held.not_kept += 1;
+                return;
+            };
+            held.by_reviewer.remove(&first);
         }
         held.by_reviewer.insert(suspected.reviewer.clone(), suspected);
     }
@@ -220,5 +226,22 @@ mod tests {
         suspicions.turn(Turned::Begins(page("reviewer-0", 7)));
         let (all, not_kept) = suspicions.all();
         assert_eq!((all.len(), not_kept), (REVIEWERS_MAX, 1));
+    }
+
+    #[test]
+    fn a_page_that_ended_makes_room_for_a_new_one() {
+        let suspicions = Suspicions::default();
+        for number in 0..REVIEWERS_MAX as i64 {
+            suspicions.turn(Turned::Begins(page(&format!("reviewer-{number}"), number)));
+        }
+        for (reviewer, second) in [("reviewer-5", 2_000), ("reviewer-7", 1_999)] {
+            let at = page("", second).at;
+            suspicions.turn(Turned::Ends { reviewer: reviewer.to_owned(), at });
+        }
+        suspicions.turn(Turned::Begins(page("new", 3_000)));
+        let (all, not_kept) = suspicions.all();
+        assert_eq!((all.len(), not_kept), (REVIEWERS_MAX, 0));
+        let held = |name: &str| all.iter().any(|page| page.reviewer == name);
+        assert!(held("new") && held("reviewer-5") && !held("reviewer-7"), "the first that ended");
     }
 }
