@@ -40,8 +40,13 @@ impl Fault {
         words: &dyn fmt::Display,
     ) -> Fault {
         match code.and_then(advice) {
-            // librdkafka says so as well when a connection is lost while it logs in.
-            Some(advice) if code == Some(RDKafkaErrorCode::Authentication) => {
+            // librdkafka says so as well when a connection is lost on the way to being one.
+            Some(advice)
+                if matches!(
+                    code,
+                    Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL)
+                ) =>
+            {
                 Fault::Doubtful(format!("{doing}: {words}; {advice}"))
             }
             Some(advice) => Fault::Lasting(format!("{doing}: {words}; {advice}")),
@@ -106,10 +111,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_login_that_failed_is_doubtful_until_the_broker_says_so() {
+    fn what_a_lost_connection_also_looks_like_is_doubtful_until_the_broker_says_so() {
         let of = |code| Fault::of_code("reading", Some(code), &"words");
         let lost = of(RDKafkaErrorCode::Authentication);
         assert!(matches!(lost, Fault::Doubtful(why) if why.contains("[kafka.security.sasl]")));
+        let handshake = of(RDKafkaErrorCode::SSL);
+        assert!(matches!(handshake, Fault::Doubtful(why) if why.contains("ca_file")));
         let refused = of(RDKafkaErrorCode::SaslAuthenticationFailed);
         assert!(matches!(refused, Fault::Lasting(_)));
         assert!(matches!(of(RDKafkaErrorCode::BrokerTransportFailure), Fault::Passing(_)));
