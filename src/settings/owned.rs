@@ -37,6 +37,7 @@ const OWNED: &[(&str, Instead)] = &[
     ("partitioner", PARTITIONS),
     ("auto.offset.reset", Set("kafka.start")),
     ("session.timeout.ms", Set("kafka.session_timeout")),
+    ("heartbeat.interval.ms", Set("kafka.session_timeout")),
     ("transaction.timeout.ms", Set("kafka.transaction_timeout")),
     ("message.timeout.ms", Set("kafka.transaction_timeout")),
     ("delivery.timeout.ms", Set("kafka.transaction_timeout")),

@@ -15,6 +15,9 @@ use crate::time::{Span, Timestamp};
 /// Sources told apart within one transaction.
 const SOURCES_MAX: usize = 64;
 
+/// Stage lengths that there is room for from one transaction to the next, at most.
+const STAGES_KEPT: usize = 1 << 19;
+
 /// Figures of one transaction.
 #[derive(Debug, Default)]
 pub(in crate::runtime) struct Pending {
@@ -136,6 +139,7 @@ impl Pending {
         metrics.stages(&mut self.observers, done.stages.drain(..));
         // By far the longest: a backlog fills the same space again each time.
         self.stages = done.stages;
+        self.stages.shrink_to(STAGES_KEPT);
         for (workflow, verdict) in done.verdicts {
             metrics.verdict(workflow, verdict);
         }
