@@ -94,10 +94,12 @@ impl Live {
     }
 
     /// Lets time come to `now`, and checks all that is said by itself: nothing is
-    /// said twice, nothing after the last word, alerts begin before they end.
+    /// said twice, nothing after the last word, alerts begin before they end. It comes
+    /// in slices, whose size must not matter.
     pub(crate) fn advance(&mut self, now: Timestamp) -> Vec<Said> {
         let mut outputs = Vec::new();
-        self.windows.advance(now, &mut |output| outputs.push(said(output)));
+        let most = 1 + self.said.len() % 3;
+        while !self.windows.advance_some(now, most, &mut |output| outputs.push(said(output))) {}
         for output in &outputs {
             self.note(now, output);
         }

@@ -271,14 +271,29 @@ impl Stage {
 
     /// Judges all that is due at `now`, and says what follows.
     pub fn advance(&mut self, now: Timestamp, say: &mut dyn FnMut(Said<'_>)) {
+        let _ = self.advance_some(now, usize::MAX, say);
+    }
+
+    /// As [`Stage::advance`], in at most `most` steps; whether that was all.
+    #[must_use]
+    pub fn advance_some(
+        &mut self,
+        now: Timestamp,
+        most: usize,
+        say: &mut dyn FnMut(Said<'_>),
+    ) -> bool {
+        let mut left = most;
         while let Some(Reverse((due, number))) = self.queue.peek().copied()
             && due <= now
         {
+            let Some(fewer) = left.checked_sub(1) else { return false };
+            left = fewer;
             self.publish(due);
             let wait = self.step(number, now, say);
             self.schedule(number, wait);
         }
         self.publish(now);
+        true
     }
 
     /// When the counts of `period` are complete, and decisions are compared with them.

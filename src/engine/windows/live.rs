@@ -32,15 +32,32 @@ impl Windows {
     /// Brings everything up to `now` and says what changed. Time does not go
     /// back: an earlier `now` than before counts as the latest one given.
     pub fn advance(&mut self, now: Timestamp, say: &mut dyn FnMut(Output<'_>)) {
+        let _ = self.advance_some(now, usize::MAX, say);
+    }
+
+    /// As [`Windows::advance`], of at most `most` credentials; whether nothing is left
+    /// to be said. What is left comes first the next time, at whatever `now` is then.
+    #[must_use]
+    pub fn advance_some(
+        &mut self,
+        now: Timestamp,
+        most: usize,
+        say: &mut dyn FnMut(Output<'_>),
+    ) -> bool {
         let now = self.now.map_or(now, |before| before.max(now));
         self.now = Some(now);
         let mut due = std::mem::take(&mut self.listed);
         let entries = &self.entries;
         self.timers.take_due(now, |at| entries[at as usize].due, &mut due);
-        for at in due.drain(..) {
+        let left = due.len().saturating_sub(most);
+        for at in due.drain(..due.len() - left) {
             self.refresh(at, now, say);
         }
+        for at in &due {
+            self.entries[*at as usize].listed = true;
+        }
         self.listed = due;
+        left == 0
     }
 
     fn refresh(&mut self, at: u32, now: Timestamp, say: &mut dyn FnMut(Output<'_>)) {

@@ -34,6 +34,8 @@ use crate::time::{Span, Timestamp};
 
 /// How often, by the time of the stage, it is looked who is on which list.
 const LISTS_EVERY: Span = Span::from_secs(10);
+/// Decisions and truths judged in one go: one transaction has to hold what follows.
+const STEPS_MAX: usize = 50_000;
 
 /// The stage.
 pub(super) struct Oversight {
@@ -178,19 +180,22 @@ impl WorkerStage for Oversight {
         _partition: i32,
         now: Timestamp,
         outbox: &mut Outbox,
-    ) -> Result<(), Fault> {
-        let Some(held) = &mut self.held else { return Ok(()) };
+    ) -> Result<bool, Fault> {
+        let Some(held) = &mut self.held else { return Ok(true) };
         let now = held.time.map_or(now, |before| before.max(now));
-        held.time = Some(now);
         let mut said = Ok(());
         let (voice, news) = (&mut self.voice, &mut held.news);
-        held.overseeing.stage.advance(now, &mut |output| {
+        let all = held.overseeing.stage.advance_some(now, STEPS_MAX, &mut |output| {
             if said.is_ok() {
                 *news = true;
                 said = voice.say(&output, outbox);
             }
         });
         said?;
+        if !all {
+            return Ok(false);
+        }
+        held.time = Some(now);
         if held.news && held.looked_at.is_none_or(|looked| looked + LISTS_EVERY <= now) {
             (held.news, held.looked_at) = (false, Some(now));
             let Overseeing { stage, listed, .. } = &mut held.overseeing;
@@ -208,7 +213,7 @@ impl WorkerStage for Oversight {
             }
             *listed = now_listed;
         }
-        Ok(())
+        Ok(true)
     }
 
     fn checkpoint(&mut self, outbox: &mut Outbox) -> Result<(), Fault> {

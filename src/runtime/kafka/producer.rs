@@ -93,6 +93,8 @@ pub(super) struct Outbox {
     patience: Span,
     /// Whether a transaction, or without transactions anything at all, is open.
     open: bool,
+    /// Records since the last commit.
+    sent: usize,
 }
 
 impl Outbox {
@@ -114,7 +116,7 @@ impl Outbox {
             // An earlier transaction may have to run out first.
             producer.init_transactions(duration(patience + patience)).map_err(failed)?;
         }
-        Ok(Outbox { producer, delivery, patience, open: false })
+        Ok(Outbox { producer, delivery, patience, open: false, sent: 0 })
     }
 
     /// Serves the producer, so that it stays logged in while nothing is sent.
@@ -125,6 +127,11 @@ impl Outbox {
     /// Whether there is something to commit.
     pub(super) fn is_open(&self) -> bool {
         self.open
+    }
+
+    /// Records sent since the last commit.
+    pub(super) fn sent(&self) -> usize {
+        self.sent
     }
 
     /// Makes sure that a transaction is open.
@@ -140,6 +147,7 @@ impl Outbox {
     /// Sends one record.
     pub(super) fn send(&mut self, outgoing: Outgoing<'_>) -> Result<(), Fault> {
         self.open()?;
+        self.sent += 1;
         let mut record: BaseRecord<'_, [u8], [u8]> =
             BaseRecord::to(outgoing.topic).key(outgoing.key);
         record.partition = outgoing.partition;
@@ -177,6 +185,7 @@ impl Outbox {
             Delivery::AtLeastOnce => self.commit_separately(member, positions)?,
         }
         self.open = false;
+        self.sent = 0;
         Ok(())
     }
 

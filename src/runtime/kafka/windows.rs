@@ -57,6 +57,9 @@ struct Partition {
     present_since: Option<Span>,
 }
 
+/// Credentials of a partition that are told of in one go: each may leave several
+/// records, and one transaction has to hold them.
+const ADVANCED_MAX: usize = 50_000;
 /// A partition goes by the clock this long before it believes that a judgement which
 /// has not come will not come: what waits in a backlog of oversight may be on its way.
 const ANSWERS_WITHIN: Span = Span::from_mins(60);
@@ -186,25 +189,28 @@ impl Stage for WindowsStage {
         self.partitions.get_mut(&partition)?.windows.next_timer()
     }
 
-    fn advance(&mut self, number: i32, now: Timestamp, outbox: &mut Outbox) -> Result<(), Fault> {
-        let Some(partition) = self.partitions.get_mut(&number) else { return Ok(()) };
+    fn advance(&mut self, number: i32, now: Timestamp, outbox: &mut Outbox) -> Result<bool, Fault> {
+        let Some(partition) = self.partitions.get_mut(&number) else { return Ok(true) };
         let now = partition.time.map_or(now, |before| before.max(now));
-        partition.time = Some(now);
         let uptime = clock::uptime();
         let present = clock::now().since(now) < PRESENT;
         partition.present_since = partition.present_since.or(Some(uptime)).filter(|_| present);
         let long = |since: Span| uptime >= since + ANSWERS_WITHIN;
         partition.windows.give_up_unjudged(partition.present_since.is_some_and(long));
         let mut said = Ok(());
-        partition.windows.advance(now, &mut |output| {
+        let all = partition.windows.advance_some(now, ADVANCED_MAX, &mut |output| {
             if said.is_ok() {
                 said = self.voice.say(number, now, &output, outbox);
             }
         });
+        if all {
+            // Not before: others take it that everything up to then is said.
+            partition.time = Some(now);
+        }
         let counts = partition.windows.counts();
         self.voice.pending.counts(partition.counted, counts);
         partition.counted = counts;
-        said
+        said.map(|()| all)
     }
 
     fn checkpoint(&mut self, outbox: &mut Outbox) -> Result<(), Fault> {

@@ -24,7 +24,7 @@ use super::restore::{Plan, Restored, Restorer, Wanted};
 use super::watermark::{Reached, Watermark};
 use crate::metrics::{Pipeline, PipelineStage, TransactionResult};
 use crate::runtime::clock;
-use crate::runtime::health::{Restoring, WorkerHealth};
+use crate::runtime::health::WorkerHealth;
 use crate::settings::Delivery;
 use crate::time::{Span, Timestamp};
 
@@ -50,9 +50,14 @@ pub(super) trait Stage {
     fn time(&self, partition: i32) -> Option<Timestamp>;
     /// When something happens to the partition by itself.
     fn next_timer(&mut self, partition: i32) -> Option<Timestamp>;
-    /// Brings a partition up to `now` and sends what follows.
-    fn advance(&mut self, partition: i32, now: Timestamp, outbox: &mut Outbox)
-    -> Result<(), Fault>;
+    /// Brings a partition up to `now` and sends what follows, or only a part of it
+    /// where that is much: says whether nothing is left.
+    fn advance(
+        &mut self,
+        partition: i32,
+        now: Timestamp,
+        outbox: &mut Outbox,
+    ) -> Result<bool, Fault>;
     /// Sends the state that has changed.
     fn checkpoint(&mut self, outbox: &mut Outbox) -> Result<(), Fault>;
     /// All that was sent is committed.
@@ -99,7 +104,8 @@ pub(super) enum Clock {
 const WAIT_MS_MAX: u32 = 50;
 /// Records taken between two looks at the time and the group.
 const ROUND_RECORDS_MAX: usize = 4096;
-/// Records in one transaction at most, so that a commit stays short.
+/// Records taken in one transaction at most, so that a commit stays short; and when so
+/// many are sent, what else there is to say waits for the next one.
 const TRANSACTION_RECORDS_MAX: usize = 200_000;
 /// Intervals between commits that a worker with a backlog makes one of.
 const BACKLOG_INTERVALS: i64 = 10;
@@ -146,7 +152,7 @@ fn live<S: Stage>(setup: &Setup, stage: S) -> Result<(), Fault> {
     // The transaction of an earlier life ends before anything is restored.
     let outbox = Outbox::new(&setup.producer, &setup.tokens, setup.delivery, setup.patience)?;
     let topics: Vec<&str> = setup.plan.inputs.iter().map(String::as_str).collect();
-    let restorer = Restorer::new(setup.plan.clone())?;
+    let restorer = Restorer::new(setup.plan.clone(), Arc::clone(&setup.health))?;
     let member = Member::join(&setup.consumer, &setup.tokens, &topics)?;
     let inputs = Inputs::new(setup.plan.inputs.clone());
     let mut life = Life {
@@ -162,6 +168,7 @@ fn live<S: Stage>(setup: &Setup, stage: S) -> Result<(), Fault> {
         reached: BTreeMap::new(),
         taken: 0,
         taken_since: None,
+        unsaid: false,
     };
     while !setup.stop.load(Ordering::Acquire) {
         life.turn()?;
@@ -190,6 +197,8 @@ struct Life<'s, S> {
     taken: usize,
     /// Since when.
     taken_since: Option<Span>,
+    /// Whether the last transaction could not hold all that there was to say.
+    unsaid: bool,
 }
 
 impl<S: Stage> Life<'_, S> {
@@ -206,7 +215,11 @@ impl<S: Stage> Life<'_, S> {
         let (present, uptime) = (clock::now(), clock::uptime());
         let due = self.taken_since.is_some_and(|since| uptime >= since + self.interval(uptime))
             || self.taken >= TRANSACTION_RECORDS_MAX;
-        if due || self.begun_is_due(present, uptime) || self.timer_is_due(present, uptime) {
+        if due
+            || self.unsaid
+            || self.begun_is_due(present, uptime)
+            || self.timer_is_due(present, uptime)
+        {
             self.commit(present, uptime)?;
         }
         self.setup.health.progressed(present);
@@ -227,6 +240,9 @@ impl<S: Stage> Life<'_, S> {
 
     /// How long to wait for records: until something is due, and never long.
     fn wait_ms(&mut self, present: Timestamp) -> u32 {
+        if self.unsaid {
+            return 0;
+        }
         let uptime = clock::uptime();
         let mut wait_ms = i64::from(WAIT_MS_MAX);
         if let Some(since) = self.taken_since {
@@ -332,11 +348,15 @@ impl<S: Stage> Life<'_, S> {
     }
 
     fn commit(&mut self, present: Timestamp, uptime: Span) -> Result<(), Fault> {
+        self.unsaid = false;
         for at in 0..self.partitions.len() {
             let partition = self.partitions[at];
-            if let Some(now) = self.time(partition, present, uptime) {
-                self.stage.advance(partition, now, &mut self.outbox)?;
+            let Some(now) = self.time(partition, present, uptime) else { continue };
+            let room = self.outbox.sent() < TRANSACTION_RECORDS_MAX;
+            if room && self.stage.advance(partition, now, &mut self.outbox)? {
                 self.begun.retain(|begun| *begun != partition);
+            } else {
+                self.unsaid = true;
             }
         }
         self.stage.checkpoint(&mut self.outbox)?;
@@ -407,7 +427,7 @@ impl<S: Stage> Life<'_, S> {
                 )));
             }
             if S::ALIGNED {
-                self.setup.health.restoring(partition, Restoring::default());
+                self.setup.health.restoring(partition);
             }
             self.restorer.want(Wanted { partition, inputs, turn: self.turn });
         }
