@@ -14,7 +14,7 @@ use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use serde_json::{Value, json};
 use shutterlag::metrics::PipelineStage;
-use shutterlag::runtime::health::{Health, Restoring};
+use shutterlag::runtime::health::Health;
 use shutterlag::runtime::view::reader::{Options, spawn};
 use shutterlag::runtime::view::{Bounds, Filter, View};
 use shutterlag::time::Timestamp;
@@ -153,7 +153,7 @@ fn the_workers_state_comes_first() {
     let ended = health.worker(PipelineStage::Windows, 1, now);
     ended.failed("for whatever reason: it is not waited for".to_owned());
     let reading = reading_after(&cluster.bootstrap_servers(), &health);
-    worker.restoring(0, Restoring::default());
+    worker.restoring(0);
     worker.assigned();
     // Longer than it waits for partitions, and far shorter than for what is restored.
     thread::sleep(Duration::from_secs(4));

@@ -140,9 +140,16 @@ impl WorkerHealth {
         lock(&self.rare).restoring.clear();
     }
 
-    /// A partition's state is being read back.
-    pub fn restoring(&self, partition: i32, progress: Restoring) {
-        lock(&self.rare).restoring.insert(partition, progress);
+    /// A partition's state is to be read back.
+    pub fn restoring(&self, partition: i32) {
+        lock(&self.rare).restoring.insert(partition, Restoring::default());
+    }
+
+    /// How far that is. Of a partition that is no longer wanted it says nothing.
+    pub fn read_back(&self, partition: i32, progress: Restoring) {
+        if let Some(known) = lock(&self.rare).restoring.get_mut(&partition) {
+            *known = progress;
+        }
     }
 
     /// A partition's state is back, or no longer wanted.
@@ -202,7 +209,9 @@ mod tests {
         let health = Health::new();
         let worker = health.worker(PipelineStage::Windows, 0, at(0));
         assert!(only(&health, at(1)).alive() && !only(&health, at(1)).ready());
-        worker.restoring(3, Restoring { restored: 5, expected: 10 });
+        worker.restoring(3);
+        worker.read_back(3, Restoring { restored: 5, expected: 10 });
+        worker.read_back(4, Restoring { restored: 1, expected: 1 });
         worker.assigned();
         let report = only(&health, at(1));
         assert!(!report.ready());

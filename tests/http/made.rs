@@ -111,7 +111,8 @@ pub(crate) fn example() -> Made {
         progress.heard_of_end(0, 2, ago(1));
     });
     let windows = health.worker(PipelineStage::Windows, 0, ago(1));
-    windows.restoring(3, Restoring { restored: 1200, expected: 4500 });
+    windows.restoring(3);
+    windows.read_back(3, Restoring { restored: 1200, expected: 4500 });
     let intake = health.worker(PipelineStage::Intake, 0, ago(1));
     intake.assigned();
     intake.caught_up(true);

@@ -16,7 +16,7 @@ use crate::config::EngineConfig;
 use crate::engine::oversight::Rules;
 use crate::metrics::PipelineStage;
 use crate::runtime::clock;
-use crate::settings::{Delivery, Kafka, Settings};
+use crate::settings::{Delivery, Kafka, Settings, Start};
 use crate::time::Span;
 
 /// All workers of a process.
@@ -59,7 +59,14 @@ pub(super) fn all(
                 tokens: shared.tokens.clone(),
                 inputs: inputs.to_vec(),
                 state,
-                start: settings.kafka.start,
+                // What our own stages hand on is for whoever comes later, too.
+                starts: inputs
+                    .iter()
+                    .map(|topic| match settings.sources.iter().any(|it| it.topic == *topic) {
+                        true => settings.kafka.start,
+                        false => Start::Earliest,
+                    })
+                    .collect(),
                 patience: patience(&settings.kafka),
                 // Positions are answered once open transactions have run out.
                 answer_within: settings.kafka.transaction_timeout + Span::from_secs(2),
@@ -138,8 +145,8 @@ fn consumer(settings: &Settings, stage: &str, number: usize, several: bool) -> C
         .set("enable.partition.eof", "true")
         .set("allow.auto.create.topics", "false")
         .set("session.timeout.ms", kafka.session_timeout.as_millis().to_string())
-        // By its answers members learn that the group shares out anew: whoever takes over
-        // waits for one, twice where assignment is cooperative.
+        // From the answer to a heartbeat a member learns that the group shares out anew:
+        // whoever takes over waits for one, twice where assignment is cooperative.
         .set("heartbeat.interval.ms", heartbeat(kafka.session_timeout).as_millis().to_string())
         // Cooperative assignment does not give one member the same partition of
         // several topics; by range it does. And it takes two rounds to move a

@@ -35,6 +35,7 @@ pub(super) fn read_lane(
     queue: &mut Queue<Context>,
     patience: Span,
     ended: &dyn Fn() -> bool,
+    told: &dyn Fn(&Reading),
 ) -> Result<(), Fault> {
     let mut unread = lane.len();
     let mut stuck_at = clock::uptime() + patience;
@@ -69,6 +70,7 @@ pub(super) fn read_lane(
         if ended() {
             return Ok(());
         }
+        lane.values().for_each(|reading| told(reading));
         if served > 0 {
             stuck_at = clock::uptime() + patience;
         } else if clock::uptime() > stuck_at {

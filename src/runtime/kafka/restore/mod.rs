@@ -29,6 +29,7 @@ use super::oauth::Tokens;
 use super::raw::Queue;
 use super::state::{Fresh, State};
 use crate::runtime::clock;
+use crate::runtime::health::{Restoring, WorkerHealth};
 use crate::settings::Start;
 use crate::time::{Span, Timestamp};
 
@@ -73,7 +74,8 @@ pub(super) struct Plan {
     pub(super) inputs: Vec<String>,
     /// The changelog and what its records are the state of.
     pub(super) state: Option<(String, Fresh)>,
-    pub(super) start: Start,
+    /// Where each input begins that the group has no position in.
+    pub(super) starts: Vec<Start>,
     /// How long nothing may happen.
     pub(super) patience: Span,
     /// How long an answer may take: short enough that a stop need not wait for a
@@ -91,11 +93,11 @@ pub(super) struct Restorer {
 
 impl Restorer {
     /// Starts the thread.
-    pub(super) fn new(plan: Plan) -> Result<Restorer, Fault> {
+    pub(super) fn new(plan: Plan, health: Arc<WorkerHealth>) -> Result<Restorer, Fault> {
         let (wanted_in, wanted) = unbounded();
         let (restored, restored_out) = unbounded();
         let stop = Arc::new(AtomicBool::new(false));
-        let mut reader = Reader::new(plan, Arc::clone(&stop))?;
+        let mut reader = Reader::new(plan, health, Arc::clone(&stop))?;
         let thread = std::thread::Builder::new()
             .name("restore".to_owned())
             .spawn(move || serve(&mut reader, &wanted, &restored))
@@ -157,6 +159,8 @@ fn serve(
 
 struct Reader {
     plan: Plan,
+    /// Told how far it is.
+    health: Arc<WorkerHealth>,
     committed: Arc<BaseConsumer<Context>>,
     uncommitted: BaseConsumer<Context>,
     /// One for each thread that takes in what is read.
@@ -175,12 +179,21 @@ struct Reading {
     state: State,
     /// The latest time of a record.
     time: Option<Timestamp>,
+    first: i64,
     next: i64,
     end: i64,
 }
 
+impl Reading {
+    fn progress(&self) -> Restoring {
+        // Offsets: what compaction took away counts as read.
+        let records = |upto: i64| u64::try_from(upto - self.first).unwrap_or(0);
+        Restoring { restored: records(self.next.min(self.end)), expected: records(self.end) }
+    }
+}
+
 impl Reader {
-    fn new(plan: Plan, stop: Arc<AtomicBool>) -> Result<Reader, Fault> {
+    fn new(plan: Plan, health: Arc<WorkerHealth>, stop: Arc<AtomicBool>) -> Result<Reader, Fault> {
         let failed = |error| Fault::of("starting to restore", &error);
         let mut config = plan.config.clone();
         // Not a member of the group: it only asks what the group has committed.
@@ -201,7 +214,7 @@ impl Reader {
         let lane = |_| Queue::new(Arc::clone(&committed));
         let lanes = (0..cores.min(LANES_MAX)).map(lane).collect::<Option<_>>();
         let lanes = lanes.ok_or_else(|| Fault::Passing("no memory for a queue".to_owned()))?;
-        Ok(Reader { plan, committed, uncommitted, lanes, stop })
+        Ok(Reader { plan, health, committed, uncommitted, lanes, stop })
     }
 
     fn serve(&self) {
@@ -241,6 +254,7 @@ impl Reader {
                     unpinned: positions.unpinned,
                     state: fresh.state(),
                     time: None,
+                    first: low,
                     next: low,
                     end: high,
                 },
@@ -302,7 +316,7 @@ impl Reader {
         }
         self.committed.assign(&list).map_err(failed)?;
         let patience = self.plan.patience;
-        let (stop, left) = (&self.stop, &AtomicBool::new(false));
+        let (stop, left, health) = (&self.stop, &AtomicBool::new(false), &self.health);
         let read = std::thread::scope(|scope| {
             let lanes = lanes.into_iter().zip(&mut self.lanes);
             let lanes = lanes.filter(|(lane, _)| !lane.is_empty());
@@ -313,7 +327,10 @@ impl Reader {
                     // Without one of them the rest is of no use, whatever ends it.
                     let gone = Gone(left);
                     let ended = || stop.load(Ordering::Acquire) || left.load(Ordering::Acquire);
-                    let read = read_lane(changelog, &mut lane, queue, patience, &ended);
+                    let told = |it: &Reading| {
+                        health.read_back(it.wanted.partition, it.progress());
+                    };
+                    let read = read_lane(changelog, &mut lane, queue, patience, &ended, &told);
                     if read.is_ok() {
                         std::mem::forget(gone);
                     }
@@ -389,7 +406,7 @@ impl Reader {
                     } else {
                         positions.unpinned = true;
                         let (low, high) = self.watermarks(topic, *partition)?;
-                        match self.plan.start {
+                        match self.plan.starts[*input] {
                             Start::Earliest => low,
                             Start::Latest => high,
                         }

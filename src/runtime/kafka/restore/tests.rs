@@ -8,6 +8,8 @@ use super::*;
 use crate::config::EngineConfig;
 use crate::engine::windows::{Key, Windows};
 use crate::event::{Body, Event, LeakDetected, Workflow};
+use crate::metrics::PipelineStage;
+use crate::runtime::health::Health;
 use crate::runtime::kafka::changelog;
 
 /// More than there are threads for.
@@ -16,6 +18,8 @@ const CREDENTIALS: usize = 40;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Changelog {
+    health: Health,
+    worker: Arc<WorkerHealth>,
     cluster: MockCluster<'static, DefaultProducerContext>,
     producer: BaseProducer,
 }
@@ -29,7 +33,9 @@ impl Changelog {
         }
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", cluster.bootstrap_servers());
-        let log = Changelog { cluster, producer: config.create().unwrap() };
+        let health = Health::new();
+        let worker = health.worker(PipelineStage::Windows, 0, Timestamp::MIN);
+        let log = Changelog { health, worker, cluster, producer: config.create().unwrap() };
         for partition in 0..PARTITIONS {
             for (key, state) in states(partition).iter().chain(&states(partition)) {
                 log.write(partition, key, state);
@@ -51,16 +57,16 @@ impl Changelog {
             .set("group.id", "restoring")
             .set("isolation.level", "read_committed")
             .set("enable.partition.eof", "true");
-        Restorer::new(Plan {
+        let plan = Plan {
             config,
             tokens: Tokens::default(),
             inputs: vec!["input".to_owned()],
             state: Some(("state".to_owned(), Fresh::Windows(Box::new(engine())))),
-            start: Start::Earliest,
+            starts: vec![Start::Earliest],
             patience: Span::from_secs(60),
             answer_within: Span::from_secs(30),
-        })
-        .unwrap()
+        };
+        Restorer::new(plan, Arc::clone(&self.worker)).unwrap()
     }
 }
 
@@ -128,6 +134,7 @@ fn partitions_come_back_whole_whichever_thread_reads_them() {
     let restorer = log.restorer();
     // All at once, then some again in another order, so that they change threads.
     let all: Vec<i32> = (0..PARTITIONS).collect();
+    log.worker.restoring(2);
     for wanted in [all, vec![7, 2, 5], vec![2]] {
         restorer.want_all(wanted.iter().copied());
         let mut seen = Vec::new();
@@ -141,6 +148,10 @@ fn partitions_come_back_whole_whichever_thread_reads_them() {
         seen.sort_unstable();
         assert_eq!(seen, wanted);
     }
+    let records = 2 * CREDENTIALS as u64;
+    let told = log.health.report(Timestamp::MIN, Span::MAX).remove(0).restoring;
+    let whole = Restoring { restored: records, expected: records };
+    assert_eq!(told, BTreeMap::from([(2, whole)]), "of what is waited for, and nothing else");
 }
 
 #[test]
