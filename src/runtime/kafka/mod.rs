@@ -18,6 +18,7 @@
 //! are committed together; whoever lost a partition cannot commit for it.
 
 mod announce;
+mod backlog;
 mod changelog;
 pub mod client;
 mod consumer;

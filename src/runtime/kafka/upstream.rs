@@ -5,7 +5,8 @@
 //! before the windows have handed on all that belongs before it. Positions and ends
 //! are asked of the brokers, so that it does not matter which process does what.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,6 +15,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaResult;
 use rdkafka::{Offset, config::ClientConfig};
 
+use super::backlog::Backlog;
 use super::client::base;
 use super::error::Fault;
 use super::inputs::time_of;
@@ -26,14 +28,9 @@ use crate::runtime::clock;
 use crate::time::{Span, Timestamp};
 
 const LOOK_EVERY: Span = Span::from_secs(1);
-/// Looks in a row without a backlog that end one.
-const LOOKS_CLEAR: u32 = 2;
 const ANSWER_WITHIN: Span = Span::from_secs(5);
-/// An intake that does not move for this long holds the present back no longer:
-/// alerts that may be wrong are better than none, and the lag is told.
-const STUCK_AFTER: Span = Span::from_secs(60);
 
-type Place = (String, i32);
+pub(super) type Place = (String, i32);
 
 /// What the workers of this process are told.
 #[derive(Clone, Debug, Default)]
@@ -72,15 +69,17 @@ pub(super) fn watch(shared: &Shared, told: &Told, stop: &AtomicBool) -> Result<(
             false => intake.look(shared),
         };
         oversight.look(shared);
+        if !intake.topics.is_empty() {
+            match &of_intake {
+                Some(seen) => backlog.update(seen, &told.caught_up),
+                None => backlog.unseen(of_windows.is_some(), &told.caught_up),
+            }
+        }
         // Each in this order: what was committed with a time is in the topics behind it
         // before their ends are asked for.
         let come = of_intake.and_then(|seen| {
             let come = taken_in.time(&seen);
-            let ends = seen.iter().map(|(place, seen)| (place.clone(), seen.end)).collect();
-            taken_in.look(asked_at, ends);
-            if !intake.topics.is_empty() {
-                backlog.update(seen, &told.caught_up);
-            }
+            taken_in.look(asked_at, ends_of(&seen));
             come
         });
         let gone = of_windows.and_then(|seen| handed_on.time(&seen));
@@ -113,6 +112,14 @@ fn of_topic(topic: &str, ends: &BTreeMap<Place, i64>) -> BTreeMap<i32, i64> {
     of_topic.map(|((_, partition), end)| (*partition, *end)).collect()
 }
 
+/// What was seen of each partition; `None` of one that could not be asked.
+pub(super) type Look = BTreeMap<Place, Option<Seen>>;
+
+pub(super) fn ends_of(look: &Look) -> BTreeMap<Place, i64> {
+    let known = look.iter().filter_map(|(place, seen)| Some((place.clone(), seen.as_ref()?.end)));
+    known.collect()
+}
+
 /// How far a stage has come in what is before it, from one look to the next.
 #[derive(Debug, Default)]
 struct Progress {
@@ -129,9 +136,10 @@ impl Progress {
     /// The time up to which everything has gone through the stage: that of the slowest
     /// partition. One that has gone past what it had before it has come as far as that;
     /// of another, its positions say how far.
-    fn time(&self, seen: &BTreeMap<Place, Seen>) -> Option<Timestamp> {
+    fn time(&self, seen: &Look) -> Option<Timestamp> {
         let (before, ends) = self.before.as_ref()?;
-        let of_place = |(place, seen): (&Place, &Seen)| {
+        let of_place = |(place, seen): (&Place, &Option<Seen>)| {
+            let seen = seen.as_ref()?;
             let end = ends.get(place).copied().unwrap_or(i64::MAX);
             let through = seen.low >= end || seen.committed >= end;
             if through { Some(*before) } else { seen.time }
@@ -143,44 +151,12 @@ impl Progress {
     }
 }
 
-/// What was seen of the intake so far.
-#[derive(Debug, Default)]
-struct Backlog {
-    ends: BTreeMap<Place, i64>,
-    committed: BTreeMap<Place, i64>,
-    moved_at: Option<Span>,
-    /// Looks in a row without a backlog.
-    clear: u32,
-}
-
-impl Backlog {
-    fn update(&mut self, seen: BTreeMap<Place, Seen>, caught_up: &AtomicBool) {
-        let uptime = clock::uptime();
-        let behind = seen.iter().any(|(place, seen)| {
-            // What came since the last look may still be on its way.
-            let end = self.ends.get(place).copied().unwrap_or(seen.end);
-            seen.low < end && seen.committed < end
-        });
-        let committed = seen.iter().map(|(place, seen)| (place.clone(), seen.committed)).collect();
-        if !behind || self.committed != committed || self.moved_at.is_none() {
-            self.committed = committed;
-            self.moved_at = Some(uptime);
-        }
-        let stuck = self.moved_at.is_some_and(|moved| uptime > moved + STUCK_AFTER);
-        if behind && stuck && !caught_up.load(Ordering::Acquire) {
-            tracing::warn!("the intake has a backlog and does not move; windows go by the clock");
-        }
-        self.clear = if behind { 0 } else { self.clear + 1 };
-        // Once more than needed: what was committed last has yet to be read.
-        caught_up.store(self.clear >= LOOKS_CLEAR || stuck, Ordering::Release);
-        self.ends = seen.into_iter().map(|(place, seen)| (place, seen.end)).collect();
-    }
-}
-
 /// A stage's group and what it reads.
 struct Group {
     client: BaseConsumer<Probe>,
     topics: Vec<String>,
+    /// Partitions that could not be asked the last time.
+    mute: RefCell<BTreeSet<Place>>,
 }
 
 impl Group {
@@ -194,7 +170,7 @@ impl Group {
         let client: BaseConsumer<Probe> = config
             .create_with_context(Probe::new(&shared.tokens))
             .map_err(|error| Fault::of("watching the groups", &error))?;
-        Ok(Group { client, topics })
+        Ok(Group { client, topics, mute: RefCell::default() })
     }
 
     fn serve(&self) {
@@ -202,14 +178,24 @@ impl Group {
     }
 
     /// Positions and ends; `None` when they cannot be had now.
-    fn look(&self, shared: &Shared) -> Option<BTreeMap<Place, Seen>> {
+    fn look(&self, shared: &Shared) -> Option<Look> {
         self.serve();
         match look(&self.client, &self.topics) {
             Ok(seen) => {
-                for ((topic, partition), seen) in &seen {
+                let mut mute = BTreeSet::new();
+                for (place, seen) in &seen {
+                    let (topic, partition) = place;
+                    let Some(seen) = seen else {
+                        mute.insert(place.clone());
+                        continue;
+                    };
                     let lag = seen.end - seen.committed.max(seen.low);
                     shared.pipeline.lag(topic, *partition, u64::try_from(lag).unwrap_or(0));
                 }
+                for (topic, partition) in mute.difference(&self.mute.borrow()) {
+                    tracing::warn!(topic, partition, "a partition cannot be asked how far it is");
+                }
+                self.mute.replace(mute);
                 Some(seen)
             }
             Err(error) => {
@@ -221,12 +207,12 @@ impl Group {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Seen {
-    low: i64,
-    end: i64,
-    committed: i64,
+pub(super) struct Seen {
+    pub(super) low: i64,
+    pub(super) end: i64,
+    pub(super) committed: i64,
     /// The time that the partition had come to with that.
-    time: Option<Timestamp>,
+    pub(super) time: Option<Timestamp>,
 }
 
 /// Where topics end, open transactions included.
@@ -252,52 +238,59 @@ impl Ends {
     fn look(&self, topics: &[String]) -> Option<BTreeMap<Place, i64>> {
         self.serve();
         let timeout = producer::duration(ANSWER_WITHIN);
-        let end = |place: Place| {
-            let (_, end) = self.client.fetch_watermarks(&place.0, place.1, timeout)?;
-            Ok((place, end))
+        // Of a partition without a leader nothing is known; the others count without it.
+        let end = |(place, led): (Place, bool)| {
+            let asked = led.then(|| self.client.fetch_watermarks(&place.0, place.1, timeout));
+            let (_, end) = asked?.ok()?;
+            Some((place, end))
         };
-        let found = places(&self.client, topics).and_then(|all| all.into_iter().map(end).collect());
+        let found = places(&self.client, topics);
+        let found = found.map(|all| all.into_iter().filter_map(end).collect());
         found.map_err(|error| tracing::debug!("watching the topics: {error}")).ok()
     }
 }
 
-/// All partitions of the topics.
-fn places(client: &BaseConsumer<Probe>, topics: &[String]) -> KafkaResult<Vec<Place>> {
+/// All partitions of the topics, and whether each has a leader to be asked.
+fn places(client: &BaseConsumer<Probe>, topics: &[String]) -> KafkaResult<Vec<(Place, bool)>> {
     let timeout = producer::duration(ANSWER_WITHIN);
     let mut places = Vec::new();
     for topic in topics {
         let metadata = client.fetch_metadata(Some(topic), timeout)?;
         for topic in metadata.topics() {
-            let of_topic = topic.partitions().iter();
-            places.extend(of_topic.map(|partition| (topic.name().to_owned(), partition.id())));
+            places.extend(topic.partitions().iter().map(|partition| {
+                ((topic.name().to_owned(), partition.id()), partition.leader() >= 0)
+            }));
         }
     }
     Ok(places)
 }
 
-fn look(client: &BaseConsumer<Probe>, topics: &[String]) -> KafkaResult<BTreeMap<Place, Seen>> {
+fn look(client: &BaseConsumer<Probe>, topics: &[String]) -> KafkaResult<Look> {
     let timeout = producer::duration(ANSWER_WITHIN);
     let mut list = TopicPartitionList::new();
-    for (topic, partition) in places(client, topics)? {
-        list.add_partition(&topic, partition);
+    let led: BTreeMap<Place, bool> = places(client, topics)?.into_iter().collect();
+    for (topic, partition) in led.keys() {
+        list.add_partition(topic, *partition);
     }
-    let mut seen = BTreeMap::new();
+    let mut look = Look::new();
     for element in client.committed_offsets(list, timeout)?.elements() {
-        let (low, end) = client.fetch_watermarks(element.topic(), element.partition(), timeout)?;
-        let committed = match element.offset() {
-            Offset::Offset(offset) => offset,
-            _ => low,
-        };
-        seen.insert(
-            (element.topic().to_owned(), element.partition()),
-            Seen { low, end, committed, time: time_of(element.metadata()) },
-        );
+        let place = (element.topic().to_owned(), element.partition());
+        let asked = led.get(&place).is_some_and(|led| *led);
+        let asked = asked.then(|| client.fetch_watermarks(&place.0, place.1, timeout));
+        let seen = asked.and_then(Result::ok).map(|(low, end)| {
+            let committed = match element.offset() {
+                Offset::Offset(offset) => offset,
+                _ => low,
+            };
+            Seen { low, end, committed, time: time_of(element.metadata()) }
+        });
+        look.insert(place, seen);
     }
-    Ok(seen)
+    Ok(look)
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     fn t(ms: i64) -> Timestamp {
@@ -305,13 +298,10 @@ mod tests {
     }
 
     /// Two partitions: how far each is read, to which end, and its time.
-    fn seen(partitions: [(i64, i64, Option<i64>); 2]) -> BTreeMap<Place, Seen> {
+    pub(in super::super) fn seen(partitions: [(i64, i64, Option<i64>); 2]) -> Look {
         let place = |number| ("events".to_owned(), number);
-        let one = |(committed, end, time): (i64, i64, Option<i64>)| Seen {
-            low: 0,
-            end,
-            committed,
-            time: time.map(t),
+        let one = |(committed, end, time): (i64, i64, Option<i64>)| {
+            Some(Seen { low: 0, end, committed, time: time.map(t) })
         };
         (0..).map(place).zip(partitions.map(one)).collect()
     }
@@ -340,5 +330,18 @@ mod tests {
         assert_eq!(time([(5, 9, None), (3, 3, Some(80))]), None, "one is not known");
         // A stage that goes by the clock has still got no further than what is before it.
         assert_eq!(time([(5, 9, Some(800)), (3, 3, Some(800))]), Some(t(90)));
+    }
+
+    /// As [`seen`], but nothing is known of the second.
+    pub(in super::super) fn half_seen(first: (i64, i64, Option<i64>)) -> Look {
+        let mut look = seen([first, (0, 0, None)]);
+        look.insert(("events".to_owned(), 1), None);
+        look
+    }
+
+    #[test]
+    fn a_partition_that_cannot_be_asked_leaves_the_time_unknown() {
+        assert_eq!(after(90, [9, 3]).time(&half_seen((9, 9, Some(80)))), None);
+        assert_eq!(ends_of(&half_seen((2, 9, None))).len(), 1);
     }
 }
