@@ -113,7 +113,8 @@ pub struct EngineConfig {
     pub undetected_credentials: usize,
     /// Credentials held in all.
     pub credentials: usize,
-    /// Bytes held of one credential, all of its windows together.
+    /// Bytes held of one credential, all of its windows together; where there are
+    /// checkpoints also those of its checkpoint. One event more may be held.
     pub credential_bytes: usize,
     /// Deadlines of each workflow.
     pub profiles: Profiles,

@@ -382,3 +382,34 @@ fn credentials_beyond_the_bound_are_refused_and_counted() {
     assert_eq!(windows.handle(&contained_by(Human).of(&name(0), 5)), Receipt::Held);
     assert_eq!(windows.counts().accepted, 1_001);
 }
+
+#[test]
+fn a_checkpoint_stays_within_the_bound_whatever_is_shared_in_memory() {
+    let bytes = 100_000;
+    let config =
+        EngineConfig { checkpoints: true, credential_bytes: bytes, ..EngineConfig::default() };
+    let mut windows = Windows::new(config);
+    let long = |n: usize, what: &str| format!("{what}-{n:0>250}");
+    // Everybody's texts are known from other credentials: here each is a number.
+    let opening = |n: usize, credential: &str| {
+        let body = Body::ReviewOpened { reviewer: long(n % 500, "reviewer").into() };
+        let mut event = body.of(credential, n as i64);
+        event.source = Some(long(n % 7, "source").into());
+        event.owner = Some(long(n % 5, "owner").into());
+        event
+    };
+    assert_eq!(windows.handle(&leak().of("hot", 0)), Receipt::Held);
+    let mut refused = 0;
+    let mut longest = 0;
+    for n in 1..3_000 {
+        refused += usize::from(windows.handle(&opening(n, "hot")) == Receipt::Refused);
+        if n % 100 == 0 {
+            windows.advance(seconds(n as i64), &mut |_| {});
+            windows.checkpoint(&mut |_, state| longest = longest.max(state.map_or(0, <[u8]>::len)));
+        }
+    }
+    assert!(refused > 0, "nothing was refused");
+    assert!((bytes / 2..bytes + 2_048).contains(&longest), "{longest} bytes");
+    // Others are not concerned.
+    assert_eq!(windows.handle(&opening(1, "cold")), Receipt::Held);
+}

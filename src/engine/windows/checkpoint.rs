@@ -9,8 +9,8 @@ use std::fmt;
 use super::log::{self, Head, Key, Log};
 use super::state::{self, Held};
 use super::texts::Texts;
-use super::{Scratch, Windows};
-use crate::event::{Kind, Workflow};
+use super::{Entry, Scratch, Windows};
+use crate::event::{Event, Kind, Workflow};
 
 /// The first byte of every checkpoint; no text starts with it.
 const MAGIC: u8 = 0xE5;
@@ -56,6 +56,28 @@ pub(super) struct Unsaved {
     gone: Vec<Box<[u8]>>,
 }
 
+/// What an event takes in a checkpoint, at most: the limits of the decoders add up to less.
+const EVENT_WRITTEN_MAX: usize = 2 << 10;
+/// The same without its texts.
+const EVENT_FIXED_MAX: usize = 128;
+
+/// Writes the checkpoint of a credential.
+fn write(entry: &Entry, state: Held<'_>, scratch: &mut Scratch) {
+    let Scratch { heads, bytes, .. } = scratch;
+    bytes.clear();
+    // What came in and has not been said yet is to be said after a restore.
+    bytes.extend_from_slice(&[MAGIC, VERSION, entry.dirty.into()]);
+    let before_events = entry.bytes.len() - state.log.bytes.len();
+    bytes.extend_from_slice(&entry.bytes[..before_events]);
+    log::heads(state.log, heads);
+    for head in heads.iter() {
+        if let Some(event) = head.event(state.log) {
+            let id = head.written_id(state.log);
+            log::push_again(bytes, id, &event, head.weight, |_| None);
+        }
+    }
+}
+
 impl Windows {
     /// Hands out every credential that has changed since the last call: its key
     /// and its state, or `None` when it is no longer held. Nothing unless
@@ -67,26 +89,42 @@ impl Windows {
                 each(key, None);
             }
         }
-        let Scratch { heads, bytes, .. } = &mut self.scratch;
         for at in self.unsaved.changed.drain(..) {
             let entry = &mut self.entries[at as usize];
             entry.unsaved = false;
             let Some(state) = Held::read(&entry.bytes, &self.texts) else { continue };
             entry.saved = true;
-            bytes.clear();
-            // What came in and has not been said yet is to be said after a restore.
-            bytes.extend_from_slice(&[MAGIC, VERSION, entry.dirty.into()]);
-            let before_events = entry.bytes.len() - state.log.bytes.len();
-            bytes.extend_from_slice(&entry.bytes[..before_events]);
-            log::heads(state.log, heads);
-            for head in heads.iter() {
-                if let Some(event) = head.event(state.log) {
-                    let id = head.written_id(state.log);
-                    log::push_again(bytes, id, &event, head.weight, |_| None);
-                }
-            }
-            each(state.log.key, Some(bytes));
+            write(entry, state, &mut self.scratch);
+            each(state.log.key, Some(&self.scratch.bytes));
         }
+    }
+
+    /// Whether a credential may not take in `event` as well. Its checkpoint is one record
+    /// of a log that has a bound of its own, and each text stands there in full, where
+    /// here it may be a number.
+    pub(super) fn is_full(&mut self, at: u32, event: &Event<'_>) -> bool {
+        let bytes_max = self.config.credential_bytes;
+        let entry = &self.entries[at as usize];
+        if entry.bytes.len() > bytes_max {
+            return true;
+        }
+        let at_most = entry.bytes.len() + entry.events as usize * EVENT_WRITTEN_MAX;
+        if !self.config.checkpoints || at_most <= bytes_max {
+            return false;
+        }
+        let written = match self.written.get(&at) {
+            Some(written) => *written,
+            None => {
+                let Some(state) = Held::read(&entry.bytes, &self.texts) else { return false };
+                write(entry, state, &mut self.scratch);
+                self.scratch.bytes.len()
+            }
+        };
+        let full = written > bytes_max;
+        // Once more than enough for it, until it is measured anew.
+        let grown = if full { written } else { written + log::texts(event) + EVENT_FIXED_MAX };
+        self.written.insert(at, grown);
+        full
     }
 
     /// Takes back what [`Windows::checkpoint`] handed out, in place of whatever

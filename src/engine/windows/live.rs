@@ -176,6 +176,7 @@ impl Windows {
         now: Timestamp,
     ) {
         let Some(state) = Held::read(&held, &self.texts) else { return };
+        self.written.remove(&at);
         if stays.is_empty() {
             // Remembered for a while, so that a straggler is known as late.
             let forgotten_at = kept.settled_at.map(|settled| settled + self.config.orphan_timeout);

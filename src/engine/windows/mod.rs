@@ -22,6 +22,7 @@ mod window;
 
 use std::hash::BuildHasher;
 
+use foldhash::HashMap;
 use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 
@@ -75,6 +76,8 @@ pub struct Windows {
     counts: Counts,
     standings: Standings,
     unsaved: Unsaved,
+    /// Lengths of the checkpoints of those that may come near the bound.
+    written: HashMap<u32, usize>,
     state_bytes: u64,
     gives_up_unjudged: bool,
     now: Option<Timestamp>,
@@ -158,6 +161,7 @@ impl Windows {
             counts: Counts::default(),
             standings: Standings::default(),
             unsaved: Unsaved::default(),
+            written: HashMap::default(),
             state_bytes: 0,
             gives_up_unjudged: true,
             now: None,
@@ -203,11 +207,11 @@ impl Windows {
             }
             None => self.insert(key, hash, detection),
         };
-        let entry = &mut self.entries[at as usize];
-        if entry.bytes.len() > self.config.credential_bytes {
+        if self.is_full(at, event) {
             self.counts.refused += 1;
             return Receipt::Refused;
         }
+        let entry = &mut self.entries[at as usize];
         if state::settled_at(&entry.bytes).is_some_and(|settled| event.time <= settled) {
             self.counts.late += 1;
             return Receipt::Late;
@@ -294,6 +298,7 @@ impl Windows {
         let free = Entry { queued, unsaved, listed, ..Entry::default() };
         let entry = std::mem::replace(entry, free);
         self.state_bytes -= entry.bytes.len() as u64;
+        self.written.remove(&at);
         if entry.saved {
             self.mark_gone(&entry.bytes);
         }
@@ -348,6 +353,7 @@ impl Windows {
     }
 
     fn shorten(&mut self, at: u32) {
+        self.written.remove(&at);
         let Scratch { heads, fates, bytes } = &mut self.scratch;
         let entry = &mut self.entries[at as usize];
         let Some(state) = Held::read(&entry.bytes, &self.texts) else { return };

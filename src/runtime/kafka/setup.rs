@@ -53,7 +53,7 @@ pub(super) fn all(
         let consumer = consumer(settings, stage, number, inputs.len() > 1);
         Setup {
             number,
-            producer: producer(&settings.kafka, &format!("{stage}.{instance}.{number}")),
+            producer: producer(settings, &format!("{stage}.{instance}.{number}")),
             plan: Plan {
                 config: consumer.clone(),
                 tokens: shared.tokens.clone(),
@@ -179,7 +179,8 @@ fn heartbeat(session_timeout: Span) -> Span {
     Span::from_millis((session_timeout.as_millis() / 10).min(LONGEST_MS))
 }
 
-fn producer(kafka: &Kafka, id: &str) -> ClientConfig {
+fn producer(settings: &Settings, id: &str) -> ClientConfig {
+    let kafka = &settings.kafka;
     let mut config = base(kafka);
     let timeout = kafka.transaction_timeout.as_millis().to_string();
     config
@@ -200,6 +201,10 @@ fn producer(kafka: &Kafka, id: &str) -> ClientConfig {
         // before, which takes it some milliseconds; the library would wait for 100.
         unless_set(&mut config, "retry.backoff.ms", "5");
     }
+    // A credential's state is one record; an event more than the bound may be in it.
+    let record_bytes = settings.windows.engine.credential_bytes + RECORD_SPARE_BYTES;
+    let record_bytes = record_bytes.max(RECORD_BYTES);
+    unless_set(&mut config, "message.max.bytes", &record_bytes.to_string());
     // A backlog fills batches while others are under way; a deadline is waited for.
     unless_set(&mut config, "linger.ms", "1");
     unless_set(&mut config, "compression.type", "lz4");
@@ -207,6 +212,11 @@ fn producer(kafka: &Kafka, id: &str) -> ClientConfig {
     unless_set(&mut config, "queue.buffering.max.kbytes", "262144");
     config
 }
+
+/// librdkafka's own bound on a record.
+const RECORD_BYTES: usize = 1_000_000;
+/// Beside a state: the event that went beyond the bound, its key, headers.
+const RECORD_SPARE_BYTES: usize = 64 << 10;
 
 fn unless_set(config: &mut ClientConfig, option: &str, value: &str) {
     if config.get(option).is_none() {
