@@ -204,6 +204,18 @@ fn state_that_the_broker_would_throw_away_is_told() {
 }
 
 #[test]
+fn state_without_the_time_that_it_is_written_with_is_told() {
+    let client = Client::new(Broker::shared().address());
+    client.create("timeless.source", 1, &[]);
+    let settings = [("cleanup.policy", "compact"), ("message.timestamp.type", "LogAppendTime")];
+    client.create("timeless.state", 4, &settings);
+    refuses(
+        &config(Broker::shared(), "timeless"),
+        &["timeless.state", "message.timestamp.type", "CreateTime"],
+    );
+}
+
+#[test]
 fn an_unknown_setting_is_told() {
     let mut config = config(Broker::shared(), "unknown");
     config.set("kafka.comit_interval", "100ms");

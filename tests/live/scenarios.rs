@@ -60,6 +60,23 @@ fn events_that_are_keyed_already_take_the_short_way() {
 }
 
 #[test]
+fn what_a_stage_handed_on_is_read_whatever_the_sources_begin_with() {
+    let input = Input::simulate(11, 1_000, Arrival::Ordered);
+    let mut case = Case::new(Broker::shared(), "latest", input);
+    case.config.set("kafka.start", "latest");
+    // The intake was quicker than whoever reads what it writes.
+    let events = case.config.topic("events");
+    case.client.create(&events, 4, &[]);
+    case.source.clone_from(&events);
+    case.send_rest();
+    let mut program = Program::start(&case.config);
+    program.until_ready(READY);
+    case.until_done();
+    program.stop();
+    case.must_be_faultless();
+}
+
+#[test]
 fn state_survives_a_full_restart() {
     let input = Input::simulate(3, 6_000, Arrival::Disturbed);
     let mut case = Case::new(Broker::shared(), "restart", input);

@@ -94,6 +94,10 @@ pub(super) fn advice(code: RDKafkaErrorCode) -> Option<&'static str> {
             "records were deleted before they were read; move the group's offsets on \
              purpose, for example with kafka-consumer-groups --reset-offsets --to-earliest"
         }
+        Code::MessageSizeTooLarge => {
+            "a record is larger than is allowed: lower [windows] credential_bytes, or raise \
+             max.message.bytes of the topic"
+        }
         Code::InvalidTransactionTimeout => {
             "lower [kafka] transaction_timeout below the broker's transaction.max.timeout.ms"
         }

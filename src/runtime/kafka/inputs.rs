@@ -16,9 +16,43 @@ use crate::time::{Span, Timestamp};
 /// Records that come for longer than this without an end mean a backlog.
 const BEHIND_AFTER: Span = Span::from_secs(1);
 
-/// The time that went with a position; `None` where none was known.
-pub(super) fn time_of(metadata: &str) -> Option<Timestamp> {
-    metadata.parse().ok().map(Timestamp::from_millis)
+/// How far a partition has come, as it goes with its positions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Come {
+    /// Nothing is known of its time.
+    Unknown,
+    /// What its records say has not been said, whatever its position.
+    Unsaid,
+    /// Up to this time.
+    To(Timestamp),
+}
+
+impl Come {
+    const UNSAID: &str = "unsaid";
+
+    /// Reads what went with a position.
+    pub(super) fn read(metadata: &str) -> Come {
+        match metadata.parse().ok().map(Timestamp::from_millis) {
+            Some(time) => Come::To(time),
+            None if metadata == Come::UNSAID => Come::Unsaid,
+            None => Come::Unknown,
+        }
+    }
+
+    /// What is to go with a position, if anything is.
+    fn written(self) -> Option<String> {
+        match self {
+            Come::Unknown => None,
+            Come::Unsaid => Some(Come::UNSAID.to_owned()),
+            Come::To(time) => Some(time.as_millis().to_string()),
+        }
+    }
+}
+
+impl From<Option<Timestamp>> for Come {
+    fn from(time: Option<Timestamp>) -> Come {
+        time.map_or(Come::Unknown, Come::To)
+    }
 }
 
 /// One partition of one input.
@@ -93,18 +127,18 @@ impl Inputs {
     /// The positions of everything that is ready, moved or not: without them a
     /// transaction would not be refused to one that has lost its partitions. With
     /// each goes the time of its partition, or where the stage has none that of its
-    /// records, for [`time_of`] to read.
+    /// records, for [`Come::read`].
     pub(super) fn positions(
         &self,
-        time: impl Fn(i32, Option<Timestamp>) -> Option<Timestamp>,
+        come: impl Fn(i32, Option<Timestamp>) -> Come,
     ) -> Result<TopicPartitionList, Fault> {
         let failed = |error| Fault::of("noting positions", &error);
         let mut list = TopicPartitionList::new();
         for ((partition, topic), input) in self.inputs.iter().filter(|(_, input)| input.ready) {
             let mut element = list.add_partition(&self.topics[*topic], *partition);
             element.set_offset(Offset::Offset(input.next)).map_err(failed)?;
-            if let Some(time) = time(*partition, input.stream_time) {
-                element.set_metadata(time.as_millis().to_string());
+            if let Some(written) = come(*partition, input.stream_time).written() {
+                element.set_metadata(written);
             }
         }
         Ok(list)
@@ -251,20 +285,28 @@ mod tests {
         assert!(!input(&mut inputs, 0).record(7, s(0)), "not twice");
         input(&mut inputs, 0).end(12);
         assert!(inputs.have_moved());
-        let at_seven = |_, _| Some(Timestamp::from_millis(7));
+        let at_seven = |_, _| Come::To(Timestamp::from_millis(7));
         let positions = inputs.positions(at_seven).unwrap();
         let at = |topic| positions.find_partition(topic, 0).unwrap().offset();
         assert_eq!((at("a"), at("b")), (Offset::Offset(12), Offset::Offset(5)));
         let element = positions.find_partition("a", 0).unwrap();
-        assert_eq!(time_of(element.metadata()), at_seven(0, None));
+        assert_eq!(Come::read(element.metadata()), at_seven(0, None));
         inputs.committed();
         assert!(!inputs.have_moved());
         inputs.remove(0, 0);
         inputs.add(0, 0, 2);
         assert_eq!(
-            inputs.positions(|_, _| None).unwrap().count(),
+            inputs.positions(|_, _| Come::Unknown).unwrap().count(),
             1,
             "what is not ready has no position"
         );
+    }
+
+    #[test]
+    fn what_goes_with_a_position_is_read_as_it_was_written() {
+        for come in [Come::Unknown, Come::Unsaid, Come::To(Timestamp::from_millis(7))] {
+            assert_eq!(Come::read(&come.written().unwrap_or_default()), come);
+        }
+        assert_eq!(Come::read("of another program"), Come::Unknown);
     }
 }

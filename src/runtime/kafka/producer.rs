@@ -166,7 +166,9 @@ impl Outbox {
                     self.producer.context().check()?;
                     record = back;
                 }
-                Err((error, _)) => return Err(Fault::of("sending", &error)),
+                Err((error, back)) => {
+                    return Err(Fault::of(&format!("sending to {}", back.topic), &error));
+                }
             }
         }
     }

@@ -157,7 +157,7 @@ pub(super) fn ensure(settings: &Settings, tokens: &Tokens) -> Result<(), Fault> 
         until_known(&client, settings, &missing)?;
         let existing: Vec<Own> =
             own(settings).into_iter().filter(|own| found.contains_key(&own.name)).collect();
-        check_cleanup(&config, tokens, settings, &existing, &mut faults);
+        check_settings(&config, tokens, settings, &existing, &mut faults);
     }
     if faults.is_empty() { Ok(()) } else { Err(Fault::Lasting(faults.join("; "))) }
 }
@@ -351,7 +351,7 @@ fn create(
     Ok(())
 }
 
-fn check_cleanup(
+fn check_settings(
     config: &ClientConfig,
     tokens: &Tokens,
     settings: &Settings,
@@ -372,14 +372,24 @@ fn check_cleanup(
         Err(fault) => return not_checked(&fault.to_string()),
     };
     for (own, described) in existing.iter().zip(described) {
-        let policy = match described {
-            Ok(described) => described.get("cleanup.policy").and_then(|entry| entry.value.clone()),
+        let described = match described {
+            Ok(described) => described,
             Err(code) => {
                 not_checked(&code.to_string());
                 continue;
             }
         };
-        let Some(policy) = policy else { continue };
+        let setting = |name| described.get(name).and_then(|entry| entry.value.clone());
+        let times = setting("message.timestamp.type");
+        if own.cleanup != Cleanup::Delete && times.is_some_and(|times| times != "CreateTime") {
+            // The time of a record says how far the time of its partition had come.
+            faults.push(format!(
+                "topic {} has message.timestamp.type=LogAppendTime and needs CreateTime; change it \
+                 with kafka-configs --alter",
+                own.name
+            ));
+        }
+        let Some(policy) = setting("cleanup.policy") else { continue };
         let compacts = policy.split(',').any(|policy| policy.trim() == "compact");
         let fits = match own.cleanup {
             // Deleting by age as well would take state that is still needed.
@@ -398,7 +408,7 @@ fn check_cleanup(
 }
 
 fn not_checked(why: &str) {
-    tracing::warn!("the cleanup policies of topics could not be read: {why}");
+    tracing::warn!("the settings of topics could not be read: {why}");
 }
 
 impl Cleanup {

@@ -18,7 +18,7 @@ use rdkafka::{Offset, config::ClientConfig};
 use super::backlog::Backlog;
 use super::client::base;
 use super::error::Fault;
-use super::inputs::time_of;
+use super::inputs::Come;
 use super::probe::Probe;
 use super::setup::group;
 use super::topics::windows_inputs;
@@ -134,15 +134,20 @@ impl Progress {
     }
 
     /// The time up to which everything has gone through the stage: that of the slowest
-    /// partition. One that has gone past what it had before it has come as far as that;
-    /// of another, its positions say how far.
+    /// partition. One that has gone past what it had before it has come as far as that,
+    /// once it has said what follows; of another, its positions say how far.
     fn time(&self, seen: &Look) -> Option<Timestamp> {
         let (before, ends) = self.before.as_ref()?;
         let of_place = |(place, seen): (&Place, &Option<Seen>)| {
             let seen = seen.as_ref()?;
             let end = ends.get(place).copied().unwrap_or(i64::MAX);
             let through = seen.low >= end || seen.committed >= end;
-            if through { Some(*before) } else { seen.time }
+            match seen.come {
+                Come::Unsaid => None,
+                _ if through => Some(*before),
+                Come::To(time) => Some(time),
+                Come::Unknown => None,
+            }
         };
         // Not to know one of them is not to know the time. And what is before the stage
         // bounds it, whatever clock the stage goes by.
@@ -211,8 +216,8 @@ pub(super) struct Seen {
     pub(super) low: i64,
     pub(super) end: i64,
     pub(super) committed: i64,
-    /// The time that the partition had come to with that.
-    pub(super) time: Option<Timestamp>,
+    /// How far the partition had come with that.
+    pub(super) come: Come,
 }
 
 /// Where topics end, open transactions included.
@@ -282,7 +287,7 @@ fn look(client: &BaseConsumer<Probe>, topics: &[String]) -> KafkaResult<Look> {
                 Offset::Offset(offset) => offset,
                 _ => low,
             };
-            Seen { low, end, committed, time: time_of(element.metadata()) }
+            Seen { low, end, committed, come: Come::read(element.metadata()) }
         });
         look.insert(place, seen);
     }
@@ -301,7 +306,7 @@ pub(super) mod tests {
     pub(in super::super) fn seen(partitions: [(i64, i64, Option<i64>); 2]) -> Look {
         let place = |number| ("events".to_owned(), number);
         let one = |(committed, end, time): (i64, i64, Option<i64>)| {
-            Some(Seen { low: 0, end, committed, time: time.map(t) })
+            Some(Seen { low: 0, end, committed, come: time.map(t).into() })
         };
         (0..).map(place).zip(partitions.map(one)).collect()
     }
@@ -337,6 +342,14 @@ pub(super) mod tests {
         let mut look = seen([first, (0, 0, None)]);
         look.insert(("events".to_owned(), 1), None);
         look
+    }
+
+    #[test]
+    fn a_partition_is_not_through_before_it_has_said_what_follows() {
+        let mut look = seen([(9, 9, Some(80)), (3, 3, None)]);
+        assert_eq!(after(90, [9, 3]).time(&look), Some(t(90)));
+        look.values_mut().flatten().last().unwrap().come = Come::Unsaid;
+        assert_eq!(after(90, [9, 3]).time(&look), None);
     }
 
     #[test]

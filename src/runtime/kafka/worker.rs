@@ -16,7 +16,7 @@ use rdkafka::consumer::Consumer;
 
 use super::consumer::{Change, Member, Place};
 use super::error::Fault;
-use super::inputs::Inputs;
+use super::inputs::{Come, Inputs};
 use super::oauth::Tokens;
 use super::producer::Outbox;
 use super::raw::{Kind, Record};
@@ -169,6 +169,7 @@ fn live<S: Stage>(setup: &Setup, stage: S) -> Result<(), Fault> {
         taken: 0,
         taken_since: None,
         unsaid: false,
+        owes_word: false,
     };
     while !setup.stop.load(Ordering::Acquire) {
         life.turn()?;
@@ -199,6 +200,9 @@ struct Life<'s, S> {
     taken_since: Option<Span>,
     /// Whether the last transaction could not hold all that there was to say.
     unsaid: bool,
+    /// Whether positions may be committed that say of a begun partition that what follows
+    /// is not said: whoever had it before may have left it so.
+    owes_word: bool,
 }
 
 impl<S: Stage> Life<'_, S> {
@@ -360,7 +364,9 @@ impl<S: Stage> Life<'_, S> {
             }
         }
         self.stage.checkpoint(&mut self.outbox)?;
-        if self.outbox.is_open() || self.inputs.have_moved() {
+        let news = self.owes_word && self.begun.is_empty();
+        self.owes_word &= !news;
+        if self.outbox.is_open() || self.inputs.have_moved() || news {
             let began = clock::instant();
             self.outbox.commit(&self.member, &self.positions()?)?;
             let took = clock::instant() - began;
@@ -376,8 +382,9 @@ impl<S: Stage> Life<'_, S> {
     /// The positions of everything that is ready, each with the time of its partition.
     fn positions(&self) -> Result<TopicPartitionList, Fault> {
         self.inputs.positions(|partition, of_records| match S::ALIGNED {
-            true => self.stage.time(partition),
-            false => of_records,
+            true if self.begun.contains(&partition) => Come::Unsaid,
+            true => self.stage.time(partition).into(),
+            false => of_records.into(),
         })
     }
 
@@ -473,6 +480,7 @@ impl<S: Stage> Life<'_, S> {
         }
         if S::ALIGNED {
             self.begun.push(partition);
+            self.owes_word = true;
         }
         Ok(())
     }
