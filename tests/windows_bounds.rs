@@ -385,31 +385,59 @@ fn credentials_beyond_the_bound_are_refused_and_counted() {
 
 #[test]
 fn a_checkpoint_stays_within_the_bound_whatever_is_shared_in_memory() {
-    let bytes = 100_000;
-    let config =
-        EngineConfig { checkpoints: true, credential_bytes: bytes, ..EngineConfig::default() };
-    let mut windows = Windows::new(config);
-    let long = |n: usize, what: &str| format!("{what}-{n:0>250}");
-    // Everybody's texts are known from other credentials: here each is a number.
-    let opening = |n: usize, credential: &str| {
-        let body = Body::ReviewOpened { reviewer: long(n % 500, "reviewer").into() };
-        let mut event = body.of(credential, n as i64);
-        event.source = Some(long(n % 7, "source").into());
-        event.owner = Some(long(n % 5, "owner").into());
-        event
-    };
-    assert_eq!(windows.handle(&leak().of("hot", 0)), Receipt::Held);
-    let mut refused = 0;
-    let mut longest = 0;
-    for n in 1..3_000 {
-        refused += usize::from(windows.handle(&opening(n, "hot")) == Receipt::Refused);
-        if n % 100 == 0 {
-            windows.advance(seconds(n as i64), &mut |_| {});
-            windows.checkpoint(&mut |_, state| longest = longest.max(state.map_or(0, <[u8]>::len)));
+    for text_bytes in [20, 250, 4_000] {
+        let bytes = 100_000;
+        let config =
+            EngineConfig { checkpoints: true, credential_bytes: bytes, ..EngineConfig::default() };
+        let mut windows = Windows::new(config);
+        let long = |n: usize, what: &str| format!("{what}-{n:0>text_bytes$}");
+        // In memory each text is a number.
+        let opening = |n: usize, credential: &str| {
+            let body = Body::ReviewOpened { reviewer: long(n % 500, "reviewer").into() };
+            let mut event = body.of(credential, n as i64);
+            event.source = Some(long(n % 7, "source").into());
+            event.owner = Some(long(n % 5, "owner").into());
+            event
+        };
+        assert_eq!(windows.handle(&leak().of("hot", 0)), Receipt::Held);
+        let (mut refused, mut longest) = (0, 0);
+        for n in 1..3_000 {
+            refused += usize::from(windows.handle(&opening(n, "hot")) == Receipt::Refused);
+            if n % 100 == 0 {
+                windows.advance(seconds(n as i64), &mut |_| {});
+                let mut each =
+                    |state: Option<&[u8]>| longest = longest.max(state.map_or(0, <[u8]>::len));
+                windows.checkpoint(&mut |_, state| each(state));
+            }
         }
+        assert!(refused > 0, "of {text_bytes} bytes nothing was refused");
+        let most = bytes + 3 * text_bytes + 1_000;
+        assert!((bytes / 2..most).contains(&longest), "{longest} bytes");
+        // Others are not concerned.
+        assert_eq!(windows.handle(&opening(1, "cold")), Receipt::Held);
     }
-    assert!(refused > 0, "nothing was refused");
-    assert!((bytes / 2..bytes + 2_048).contains(&longest), "{longest} bytes");
-    // Others are not concerned.
-    assert_eq!(windows.handle(&opening(1, "cold")), Receipt::Held);
+}
+
+#[test]
+fn late_events_take_no_room() {
+    let config = EngineConfig {
+        checkpoints: true,
+        credential_bytes: 60_000,
+        settle: Some(Span::from_mins(10)),
+        ..EngineConfig::default()
+    };
+    let mut windows = Windows::new(config);
+    let opening = |windows: &mut Windows, n: usize, s: i64| {
+        let reviewer = format!("reviewer-{n:0>200}").into();
+        windows.handle(&Body::ReviewOpened { reviewer }.of("one", s))
+    };
+    for event in [leak().of("one", 0), decided(Dismiss).of("one", 10), leak().of("one", 5_000)] {
+        assert_eq!(windows.handle(&event), Receipt::Held);
+    }
+    windows.advance(seconds(5_000), &mut |_| {});
+    for n in 1..200 {
+        assert_eq!(opening(&mut windows, n, 5_000 + n as i64), Receipt::Held);
+    }
+    (1..1_000).for_each(|n| assert_eq!(opening(&mut windows, n, 5), Receipt::Late));
+    assert_eq!(opening(&mut windows, 1_000, 6_000), Receipt::Held, "there is room");
 }

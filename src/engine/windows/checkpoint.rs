@@ -10,7 +10,7 @@ use super::log::{self, Head, Key, Log};
 use super::state::{self, Held};
 use super::texts::Texts;
 use super::{Entry, Scratch, Windows};
-use crate::event::{Event, Kind, Workflow};
+use crate::event::{Kind, Workflow};
 
 /// The first byte of every checkpoint; no text starts with it.
 const MAGIC: u8 = 0xE5;
@@ -56,10 +56,16 @@ pub(super) struct Unsaved {
     gone: Vec<Box<[u8]>>,
 }
 
-/// What an event takes in a checkpoint, at most: the limits of the decoders add up to less.
-const EVENT_WRITTEN_MAX: usize = 2 << 10;
-/// The same without its texts.
+/// What an event takes in a checkpoint beside its texts, at most.
 const EVENT_FIXED_MAX: usize = 128;
+
+/// The length of a checkpoint that may come near the bound.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Written {
+    bytes: usize,
+    /// Measured, not estimated: it may be less otherwise.
+    exact: bool,
+}
 
 /// Writes the checkpoint of a credential.
 fn write(entry: &Entry, state: Held<'_>, scratch: &mut Scratch) {
@@ -99,32 +105,41 @@ impl Windows {
         }
     }
 
-    /// Whether a credential may not take in `event` as well. Its checkpoint is one record
-    /// of a log that has a bound of its own, and each text stands there in full, where
-    /// here it may be a number.
-    pub(super) fn is_full(&mut self, at: u32, event: &Event<'_>) -> bool {
+    /// Whether a credential has as much as it may. Its checkpoint is one record of a log
+    /// that has a bound of its own, and each text stands there in full, where here it may
+    /// be a number.
+    pub(super) fn is_full(&mut self, at: u32) -> bool {
         let bytes_max = self.config.credential_bytes;
         let entry = &self.entries[at as usize];
         if entry.bytes.len() > bytes_max {
             return true;
         }
-        let at_most = entry.bytes.len() + entry.events as usize * EVENT_WRITTEN_MAX;
+        let at_most = entry.bytes.len() + entry.events as usize * self.event_bytes_max;
         if !self.config.checkpoints || at_most <= bytes_max {
             return false;
         }
-        let written = match self.written.get(&at) {
-            Some(written) => *written,
+        let known = self.written.get(&at).copied();
+        let known = known.filter(|known| known.exact || known.bytes <= bytes_max);
+        let written = match known {
+            Some(known) => known.bytes,
             None => {
                 let Some(state) = Held::read(&entry.bytes, &self.texts) else { return false };
                 write(entry, state, &mut self.scratch);
-                self.scratch.bytes.len()
+                let bytes = self.scratch.bytes.len();
+                self.written.insert(at, Written { bytes, exact: true });
+                bytes
             }
         };
-        let full = written > bytes_max;
-        // Once more than enough for it, until it is measured anew.
-        let grown = if full { written } else { written + log::texts(event) + EVENT_FIXED_MAX };
-        self.written.insert(at, grown);
-        full
+        written > bytes_max
+    }
+
+    /// Notes that a credential has taken in an event of so many bytes of text.
+    pub(super) fn grown(&mut self, at: u32, texts: usize) {
+        let bytes = texts + EVENT_FIXED_MAX;
+        self.event_bytes_max = self.event_bytes_max.max(bytes);
+        if let Some(written) = self.written.get_mut(&at) {
+            *written = Written { bytes: written.bytes + bytes, exact: false };
+        }
     }
 
     /// Takes back what [`Windows::checkpoint`] handed out, in place of whatever
@@ -168,12 +183,14 @@ impl Windows {
         bytes.extend_from_slice(&written[..written.len() - log.len()]);
         for head in heads.iter() {
             let event = head.event(state.log).ok_or(RestoreError::Damaged)?;
+            self.event_bytes_max = self.event_bytes_max.max(log::texts(&event) + EVENT_FIXED_MAX);
             let id = head.written_id(state.log);
             log::push_again(bytes, id, &event, head.weight, |text| self.texts.take_in(text));
         }
         let detected =
             heads.iter().any(|head| head.kind == Kind::LeakDetected) || state.settled_at.is_some();
         let at = self.place(key, detected)?;
+        self.written.remove(&at);
         let entry = &mut self.entries[at as usize];
         self.state_bytes = self.state_bytes + bytes.len() as u64 - entry.bytes.len() as u64;
         entry.bytes = bytes.as_slice().into();

@@ -33,7 +33,7 @@ pub use self::read::{Part, Unplaced, View};
 pub use self::standing::{Awaiting, Standing, Standings};
 pub use self::window::{Advice, Clock, Decision, ExposureId, Stage, State, Truth, Window};
 
-use self::checkpoint::Unsaved;
+use self::checkpoint::{Unsaved, Written};
 use self::fold::{Fate, Rules};
 use self::log::Head;
 use self::state::{Held, Published, begin};
@@ -76,8 +76,10 @@ pub struct Windows {
     counts: Counts,
     standings: Standings,
     unsaved: Unsaved,
-    /// Lengths of the checkpoints of those that may come near the bound.
-    written: HashMap<u32, usize>,
+    /// Of those whose checkpoints may come near the bound.
+    written: HashMap<u32, Written>,
+    /// The most that one event so far takes in a checkpoint.
+    event_bytes_max: usize,
     state_bytes: u64,
     gives_up_unjudged: bool,
     now: Option<Timestamp>,
@@ -162,6 +164,7 @@ impl Windows {
             standings: Standings::default(),
             unsaved: Unsaved::default(),
             written: HashMap::default(),
+            event_bytes_max: 0,
             state_bytes: 0,
             gives_up_unjudged: true,
             now: None,
@@ -207,7 +210,7 @@ impl Windows {
             }
             None => self.insert(key, hash, detection),
         };
-        if self.is_full(at, event) {
+        if self.is_full(at) {
             self.counts.refused += 1;
             return Receipt::Refused;
         }
@@ -233,6 +236,7 @@ impl Windows {
         }
         self.list(at);
         self.mark_unsaved(at);
+        self.grown(at, log::texts(event));
         let entry = &self.entries[at as usize];
         // Each doubling, so that the cost of looking is shared by many events.
         if entry.events >= self.config.events_per_window && entry.events.is_power_of_two() {
