@@ -18,6 +18,7 @@ use client::{get, request};
 use made::{Made, NOW_MS, ago, dismissed, now, open, options, start};
 use serde_json::{Value, json};
 use shutterlag::metrics::PipelineStage;
+use shutterlag::runtime::health::Restoring;
 use shutterlag::runtime::http::{Server, StartError};
 
 fn ids(answer: &Value) -> Vec<String> {
@@ -154,6 +155,7 @@ fn ready_is_every_worker_with_its_state_and_a_view_that_has_caught_up() {
     made.view.progress(|progress| progress.assigned([(0, 0, 0)]));
     assert_eq!(missing(&made), ["worker 0 of windows waits for its partitions"]);
     worker.restoring(7);
+    worker.read_back(7, Restoring { restored: 1, expected: 2 });
     worker.assigned();
     assert_eq!(missing(&made), ["worker 0 of windows restores partition 7: 1 of 2 records"]);
     worker.restored(7);

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::upstream::{Look, Place, ends_of};
+use super::upstream::{Look, Place, Seen};
 use crate::runtime::clock;
 use crate::time::Span;
 
@@ -18,13 +18,37 @@ const STUCK_AFTER: Span = Span::from_secs(60);
 /// What was seen of the intake so far.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
-    ends: BTreeMap<Place, i64>,
-    committed: BTreeMap<Place, i64>,
-    moved_at: Option<Span>,
+    places: BTreeMap<Place, Moved>,
     /// Looks in a row without a backlog.
     clear: u32,
     /// Since when the intake alone could not be looked at.
     unseen_since: Option<Span>,
+}
+
+/// One partition of a source.
+#[derive(Debug)]
+struct Moved {
+    /// Where it ended when it was last seen.
+    end: Option<i64>,
+    committed: Option<i64>,
+    /// When that was another than before, or nothing was left to be read.
+    at: Span,
+    stuck: bool,
+}
+
+impl Moved {
+    /// Takes in what was seen of it, and says whether something may be left to be read.
+    fn look(&mut self, uptime: Span, seen: Option<&Seen>) -> bool {
+        // What cannot be asked is not known to be read.
+        let Some(seen) = seen else { return true };
+        // What came since the last look may still be on its way.
+        let end = self.end.replace(seen.end).unwrap_or(seen.end);
+        let behind = seen.low < end && seen.committed < end;
+        if self.committed.replace(seen.committed) != Some(seen.committed) || !behind {
+            self.at = uptime;
+        }
+        behind
+    }
 }
 
 impl Backlog {
@@ -34,28 +58,25 @@ impl Backlog {
     }
 
     fn update_at(&mut self, uptime: Span, look: &Look, caught_up: &AtomicBool) {
-        let behind = look.iter().any(|(place, seen)| {
-            // What cannot be asked is not known to be read.
-            let Some(seen) = seen else { return true };
-            // What came since the last look may still be on its way.
-            let end = self.ends.get(place).copied().unwrap_or(seen.end);
-            seen.low < end && seen.committed < end
-        });
-        let known = look.iter().filter_map(|(place, seen)| Some((place, seen.as_ref()?)));
-        let committed = known.map(|(place, seen)| (place.clone(), seen.committed)).collect();
-        if !behind || self.committed != committed || self.moved_at.is_none() {
-            self.committed = committed;
-            self.moved_at = Some(uptime);
-        }
-        let stuck = self.moved_at.is_some_and(|moved| uptime > moved + STUCK_AFTER);
-        if behind && stuck && !caught_up.load(Ordering::Acquire) {
-            tracing::warn!("the intake has a backlog and does not move; windows go by the clock");
+        self.places.retain(|place, _| look.contains_key(place));
+        let mut behind = false;
+        for (place, seen) in look {
+            let fresh = Moved { end: None, committed: None, at: uptime, stuck: false };
+            let moved = self.places.entry(place.clone()).or_insert(fresh);
+            let left = moved.look(uptime, seen.as_ref());
+            // Each by itself: others that move do not make it one that does.
+            let stuck = left && uptime > moved.at + STUCK_AFTER;
+            if stuck && !moved.stuck {
+                let (topic, partition) = place;
+                tracing::warn!(topic, partition, "it is not read on; windows go by the clock");
+            }
+            moved.stuck = stuck;
+            behind |= left && !stuck;
         }
         self.unseen_since = None;
         self.clear = if behind { 0 } else { self.clear + 1 };
         // Once more than needed: what was committed last has yet to be read.
-        caught_up.store(self.clear >= LOOKS_CLEAR || stuck, Ordering::Release);
-        self.ends = ends_of(look);
+        caught_up.store(self.clear >= LOOKS_CLEAR, Ordering::Release);
     }
 
     /// The intake could not be looked at: whatever was known of it counts no more, since
@@ -97,7 +118,22 @@ mod tests {
             |uptime| told(|it| backlog.update_at(uptime, &half_seen((9, 9, None)), it), true);
         assert!(!look(S));
         assert!(!look(S + STUCK_AFTER));
+        let _ = look(LONG);
         assert!(look(LONG), "alarms that may be wrong are better than none");
+    }
+
+    #[test]
+    fn others_that_move_do_not_hold_the_clock_back_for_one_that_does_not() {
+        let mut backlog = Backlog::default();
+        for second in 0..100 {
+            // The first is read on all the time, and never to its end.
+            let look = half_seen((second, 1_000, None));
+            let at = Span::from_secs(second);
+            assert!(!told(|it| backlog.update_at(at, &look, it), true), "the first is behind");
+        }
+        let read = half_seen((1_000, 1_000, None));
+        assert!(!told(|it| backlog.update_at(LONG, &read, it), false));
+        assert!(told(|it| backlog.update_at(LONG, &read, it), false), "the second is stuck");
     }
 
     #[test]

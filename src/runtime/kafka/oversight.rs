@@ -183,6 +183,7 @@ impl WorkerStage for Oversight {
     ) -> Result<bool, Fault> {
         let Some(held) = &mut self.held else { return Ok(true) };
         let now = held.time.map_or(now, |before| before.max(now));
+        held.time = Some(now);
         let mut said = Ok(());
         let (voice, news) = (&mut self.voice, &mut held.news);
         let all = held.overseeing.stage.advance_some(now, STEPS_MAX, &mut |output| {
@@ -195,7 +196,6 @@ impl WorkerStage for Oversight {
         if !all {
             return Ok(false);
         }
-        held.time = Some(now);
         if held.news && held.looked_at.is_none_or(|looked| looked + LISTS_EVERY <= now) {
             (held.news, held.looked_at) = (false, Some(now));
             let Overseeing { stage, listed, .. } = &mut held.overseeing;

@@ -381,11 +381,12 @@ fn check_settings(
         };
         let setting = |name| described.get(name).and_then(|entry| entry.value.clone());
         let times = setting("message.timestamp.type");
-        if own.cleanup != Cleanup::Delete && times.is_some_and(|times| times != "CreateTime") {
-            // The time of a record says how far the time of its partition had come.
+        // The time of a record of state says how far the time of its partition had come.
+        let state = [settings.topics.state(), settings.topics.reviewers()].contains(&own.name);
+        if let Some(times) = times.filter(|times| state && times != "CreateTime") {
             faults.push(format!(
-                "topic {} has message.timestamp.type=LogAppendTime and needs CreateTime; change it \
-                 with kafka-configs --alter",
+                "topic {} has message.timestamp.type={times} and needs CreateTime; change it with \
+                 kafka-configs --alter",
                 own.name
             ));
         }

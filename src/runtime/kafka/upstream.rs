@@ -115,7 +115,7 @@ fn of_topic(topic: &str, ends: &BTreeMap<Place, i64>) -> BTreeMap<i32, i64> {
 /// What was seen of each partition; `None` of one that could not be asked.
 pub(super) type Look = BTreeMap<Place, Option<Seen>>;
 
-pub(super) fn ends_of(look: &Look) -> BTreeMap<Place, i64> {
+fn ends_of(look: &Look) -> BTreeMap<Place, i64> {
     let known = look.iter().filter_map(|(place, seen)| Some((place.clone(), seen.as_ref()?.end)));
     known.collect()
 }
@@ -242,29 +242,63 @@ impl Ends {
     /// `None` when they cannot be had now.
     fn look(&self, topics: &[String]) -> Option<BTreeMap<Place, i64>> {
         self.serve();
-        let timeout = producer::duration(ANSWER_WITHIN);
-        // Of a partition without a leader nothing is known; the others count without it.
-        let end = |(place, led): (Place, bool)| {
-            let asked = led.then(|| self.client.fetch_watermarks(&place.0, place.1, timeout));
-            let (_, end) = asked?.ok()?;
-            Some((place, end))
-        };
-        let found = places(&self.client, topics);
-        let found = found.map(|all| all.into_iter().filter_map(end).collect());
-        found.map_err(|error| tracing::debug!("watching the topics: {error}")).ok()
+        let found = places(&self.client, topics).map(|all| {
+            let mut asker = Asker::new(&self.client);
+            // A mark that lacks a partition would never be passed in it.
+            let ends = all.into_iter().map(|(place, leader)| {
+                let (_, end) = asker.watermarks(&place, leader)?;
+                Some((place, end))
+            });
+            ends.collect()
+        });
+        found.unwrap_or_else(|error| {
+            tracing::debug!("watching the topics: {error}");
+            None
+        })
     }
 }
 
-/// All partitions of the topics, and whether each has a leader to be asked.
-fn places(client: &BaseConsumer<Probe>, topics: &[String]) -> KafkaResult<Vec<(Place, bool)>> {
+/// Asks brokers for the bounds of partitions; one that has not answered is not asked
+/// again, so that a look takes no longer than a few answers may.
+struct Asker<'c> {
+    client: &'c BaseConsumer<Probe>,
+    silent: BTreeSet<i32>,
+}
+
+impl<'c> Asker<'c> {
+    fn new(client: &'c BaseConsumer<Probe>) -> Asker<'c> {
+        Asker { client, silent: BTreeSet::new() }
+    }
+
+    /// The first and the next offset; `None` when there is nobody to tell them.
+    fn watermarks(&mut self, (topic, partition): &Place, leader: i32) -> Option<(i64, i64)> {
+        if leader < 0 || self.silent.contains(&leader) {
+            return None;
+        }
+        let timeout = producer::duration(ANSWER_WITHIN);
+        match self.client.fetch_watermarks(topic, *partition, timeout) {
+            Ok(found) => Some(found),
+            Err(error) => {
+                tracing::debug!(topic, partition, leader, "asking for its end: {error}");
+                self.silent.insert(leader);
+                None
+            }
+        }
+    }
+}
+
+/// All partitions of the topics and their leaders, -1 where there is none.
+fn places(client: &BaseConsumer<Probe>, topics: &[String]) -> KafkaResult<Vec<(Place, i32)>> {
     let timeout = producer::duration(ANSWER_WITHIN);
     let mut places = Vec::new();
     for topic in topics {
         let metadata = client.fetch_metadata(Some(topic), timeout)?;
         for topic in metadata.topics() {
-            places.extend(topic.partitions().iter().map(|partition| {
-                ((topic.name().to_owned(), partition.id()), partition.leader() >= 0)
-            }));
+            places.extend(
+                topic.partitions().iter().map(|partition| {
+                    ((topic.name().to_owned(), partition.id()), partition.leader())
+                }),
+            );
         }
     }
     Ok(places)
@@ -273,16 +307,16 @@ fn places(client: &BaseConsumer<Probe>, topics: &[String]) -> KafkaResult<Vec<(P
 fn look(client: &BaseConsumer<Probe>, topics: &[String]) -> KafkaResult<Look> {
     let timeout = producer::duration(ANSWER_WITHIN);
     let mut list = TopicPartitionList::new();
-    let led: BTreeMap<Place, bool> = places(client, topics)?.into_iter().collect();
-    for (topic, partition) in led.keys() {
+    let leaders: BTreeMap<Place, i32> = places(client, topics)?.into_iter().collect();
+    for (topic, partition) in leaders.keys() {
         list.add_partition(topic, *partition);
     }
     let mut look = Look::new();
+    let mut asker = Asker::new(client);
     for element in client.committed_offsets(list, timeout)?.elements() {
         let place = (element.topic().to_owned(), element.partition());
-        let asked = led.get(&place).is_some_and(|led| *led);
-        let asked = asked.then(|| client.fetch_watermarks(&place.0, place.1, timeout));
-        let seen = asked.and_then(Result::ok).map(|(low, end)| {
+        let leader = leaders.get(&place).copied().unwrap_or(-1);
+        let seen = asker.watermarks(&place, leader).map(|(low, end)| {
             let committed = match element.offset() {
                 Offset::Offset(offset) => offset,
                 _ => low,

@@ -51,6 +51,8 @@ struct Partition {
     /// and alerts would end that never should. So it lies in the changelog, too,
     /// as the time of each record.
     time: Option<Timestamp>,
+    /// Up to when all is said. Behind `time` while one transaction could not hold it.
+    said: Option<Timestamp>,
     /// The counts that are in the metrics.
     counted: Counts,
     /// Since when it goes by the clock.
@@ -117,8 +119,9 @@ impl Stage for WindowsStage {
     fn begin(&mut self, restored: Restored) {
         let Some(State::Windows(windows)) = restored.state else { return };
         let counted = windows.counts();
-        let partition =
-            Partition { windows: *windows, time: restored.time, counted, present_since: None };
+        let time = restored.time;
+        let windows = *windows;
+        let partition = Partition { windows, time, said: time, counted, present_since: None };
         self.tell(restored.partition, &partition);
         self.partitions.insert(restored.partition, partition);
     }
@@ -182,7 +185,7 @@ impl Stage for WindowsStage {
     }
 
     fn time(&self, partition: i32) -> Option<Timestamp> {
-        self.partitions.get(&partition)?.time
+        self.partitions.get(&partition)?.said
     }
 
     fn next_timer(&mut self, partition: i32) -> Option<Timestamp> {
@@ -192,6 +195,7 @@ impl Stage for WindowsStage {
     fn advance(&mut self, number: i32, now: Timestamp, outbox: &mut Outbox) -> Result<bool, Fault> {
         let Some(partition) = self.partitions.get_mut(&number) else { return Ok(true) };
         let now = partition.time.map_or(now, |before| before.max(now));
+        partition.time = Some(now);
         let uptime = clock::uptime();
         let present = clock::now().since(now) < PRESENT;
         partition.present_since = partition.present_since.or(Some(uptime)).filter(|_| present);
@@ -204,8 +208,7 @@ impl Stage for WindowsStage {
             }
         });
         if all {
-            // Not before: others take it that everything up to then is said.
-            partition.time = Some(now);
+            partition.said = Some(now);
         }
         let counts = partition.windows.counts();
         self.voice.pending.counts(partition.counted, counts);

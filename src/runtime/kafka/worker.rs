@@ -4,7 +4,7 @@
 //! committed together or not at all; after any fault everything held is thrown
 //! away, memory included, and the worker begins again from what is committed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -46,7 +46,7 @@ pub(super) trait Stage {
         record: Record<'_>,
         outbox: &mut Outbox,
     ) -> Result<Option<Timestamp>, Fault>;
-    /// How far the time of the partition has come.
+    /// Up to when all of the partition is said.
     fn time(&self, partition: i32) -> Option<Timestamp>;
     /// When something happens to the partition by itself.
     fn next_timer(&mut self, partition: i32) -> Option<Timestamp>;
@@ -163,13 +163,11 @@ fn live<S: Stage>(setup: &Setup, stage: S) -> Result<(), Fault> {
         member,
         inputs,
         partitions: Vec::new(),
-        begun: Vec::new(),
+        unsaid: BTreeSet::new(),
         turn: 0,
         reached: BTreeMap::new(),
         taken: 0,
         taken_since: None,
-        unsaid: false,
-        owes_word: false,
     };
     while !setup.stop.load(Ordering::Acquire) {
         life.turn()?;
@@ -189,20 +187,16 @@ struct Life<'s, S> {
     /// Ready partitions, in order.
     partitions: Vec<i32>,
     turn: u64,
-    /// Partitions that time has not passed for since they were begun: only that
-    /// shows what their state waits for.
-    begun: Vec<i32>,
+    /// Partitions of which not all is said that follows: those that time has not passed
+    /// for since they were begun, since only that shows what their state waits for, and
+    /// those of which the last transaction could not hold all.
+    unsaid: BTreeSet<i32>,
     /// Of the partitions whose time is told by a watermark.
     reached: BTreeMap<i32, Reached>,
     /// Records in the open transaction.
     taken: usize,
     /// Since when.
     taken_since: Option<Span>,
-    /// Whether the last transaction could not hold all that there was to say.
-    unsaid: bool,
-    /// Whether positions may be committed that say of a begun partition that what follows
-    /// is not said: whoever had it before may have left it so.
-    owes_word: bool,
 }
 
 impl<S: Stage> Life<'_, S> {
@@ -219,11 +213,7 @@ impl<S: Stage> Life<'_, S> {
         let (present, uptime) = (clock::now(), clock::uptime());
         let due = self.taken_since.is_some_and(|since| uptime >= since + self.interval(uptime))
             || self.taken >= TRANSACTION_RECORDS_MAX;
-        if due
-            || self.unsaid
-            || self.begun_is_due(present, uptime)
-            || self.timer_is_due(present, uptime)
-        {
+        if due || self.unsaid_is_due(present, uptime) || self.timer_is_due(present, uptime) {
             self.commit(present, uptime)?;
         }
         self.setup.health.progressed(present);
@@ -244,10 +234,10 @@ impl<S: Stage> Life<'_, S> {
 
     /// How long to wait for records: until something is due, and never long.
     fn wait_ms(&mut self, present: Timestamp) -> u32 {
-        if self.unsaid {
+        let uptime = clock::uptime();
+        if self.unsaid_is_due(present, uptime) {
             return 0;
         }
-        let uptime = clock::uptime();
         let mut wait_ms = i64::from(WAIT_MS_MAX);
         if let Some(since) = self.taken_since {
             let left = (since + self.interval(uptime)).as_millis() - uptime.as_millis();
@@ -330,9 +320,9 @@ impl<S: Stage> Life<'_, S> {
         }
     }
 
-    fn begun_is_due(&mut self, present: Timestamp, uptime: Span) -> bool {
-        let begun = self.begun.clone();
-        begun.into_iter().any(|partition| self.time(partition, present, uptime).is_some())
+    fn unsaid_is_due(&mut self, present: Timestamp, uptime: Span) -> bool {
+        let unsaid = self.unsaid.clone();
+        unsaid.into_iter().any(|partition| self.time(partition, present, uptime).is_some())
     }
 
     /// Whether a deadline has passed. Those of a partition that is behind pass all
@@ -352,20 +342,19 @@ impl<S: Stage> Life<'_, S> {
     }
 
     fn commit(&mut self, present: Timestamp, uptime: Span) -> Result<(), Fault> {
-        self.unsaid = false;
+        // Whether a word that went with positions does not hold any more.
+        let mut news = false;
         for at in 0..self.partitions.len() {
             let partition = self.partitions[at];
             let Some(now) = self.time(partition, present, uptime) else { continue };
             let room = self.outbox.sent() < TRANSACTION_RECORDS_MAX;
             if room && self.stage.advance(partition, now, &mut self.outbox)? {
-                self.begun.retain(|begun| *begun != partition);
+                news |= self.unsaid.remove(&partition);
             } else {
-                self.unsaid = true;
+                self.unsaid.insert(partition);
             }
         }
         self.stage.checkpoint(&mut self.outbox)?;
-        let news = self.owes_word && self.begun.is_empty();
-        self.owes_word &= !news;
         if self.outbox.is_open() || self.inputs.have_moved() || news {
             let began = clock::instant();
             self.outbox.commit(&self.member, &self.positions()?)?;
@@ -382,7 +371,7 @@ impl<S: Stage> Life<'_, S> {
     /// The positions of everything that is ready, each with the time of its partition.
     fn positions(&self) -> Result<TopicPartitionList, Fault> {
         self.inputs.positions(|partition, of_records| match S::ALIGNED {
-            true if self.begun.contains(&partition) => Come::Unsaid,
+            true if self.unsaid.contains(&partition) => Come::Unsaid,
             true => self.stage.time(partition).into(),
             false => of_records.into(),
         })
@@ -459,6 +448,9 @@ impl<S: Stage> Life<'_, S> {
                 input.begin(*offset);
             }
         }
+        if S::ALIGNED {
+            self.unsaid.insert(partition);
+        }
         if restored.new {
             // Pinned before anything follows from it: a later life must not begin
             // elsewhere, nor find state that goes with no position.
@@ -477,10 +469,6 @@ impl<S: Stage> Life<'_, S> {
         self.stage.begin(restored);
         if let Err(at) = self.partitions.binary_search(&partition) {
             self.partitions.insert(at, partition);
-        }
-        if S::ALIGNED {
-            self.begun.push(partition);
-            self.owes_word = true;
         }
         Ok(())
     }
@@ -505,7 +493,7 @@ impl<S: Stage> Life<'_, S> {
                 self.stage.give_up(*partition);
                 self.setup.health.restored(*partition);
                 self.partitions.retain(|held| held != partition);
-                self.begun.retain(|begun| begun != partition);
+                self.unsaid.remove(partition);
                 self.reached.remove(partition);
             }
         }
