@@ -286,8 +286,10 @@ impl Stage {
         while let Some(Reverse((due, number))) = self.queue.peek().copied()
             && due <= now
         {
-            let Some(fewer) = left.checked_sub(1) else { return false };
-            left = fewer;
+            if left == 0 {
+                return false;
+            }
+            left -= 1;
             self.publish(due);
             let wait = self.step(number, now, say);
             self.schedule(number, wait);

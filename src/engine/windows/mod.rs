@@ -195,7 +195,8 @@ impl Windows {
 
     /// Takes in one event.
     pub fn handle(&mut self, event: &Event<'_>) -> Receipt {
-        if log::texts(event) > EVENT_BYTES_MAX {
+        let texts = log::texts(event);
+        if texts > EVENT_BYTES_MAX {
             self.counts.refused += 1;
             return Receipt::Refused;
         }
@@ -236,7 +237,7 @@ impl Windows {
         }
         self.list(at);
         self.mark_unsaved(at);
-        self.grown(at, log::texts(event));
+        self.grown(at, texts);
         let entry = &self.entries[at as usize];
         // Each doubling, so that the cost of looking is shared by many events.
         if entry.events >= self.config.events_per_window && entry.events.is_power_of_two() {

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::upstream::{Look, Place, Seen};
-use crate::runtime::clock;
 use crate::time::Span;
 
 /// Looks in a row without a backlog that end one.
@@ -53,11 +52,7 @@ impl Moved {
 
 impl Backlog {
     /// The intake was looked at. Says through `caught_up` whether nothing is held back.
-    pub(super) fn update(&mut self, look: &Look, caught_up: &AtomicBool) {
-        self.update_at(clock::uptime(), look, caught_up);
-    }
-
-    fn update_at(&mut self, uptime: Span, look: &Look, caught_up: &AtomicBool) {
+    pub(super) fn update(&mut self, uptime: Span, look: &Look, caught_up: &AtomicBool) {
         self.places.retain(|place, _| look.contains_key(place));
         let mut behind = false;
         for (place, seen) in look {
@@ -81,11 +76,7 @@ impl Backlog {
 
     /// The intake could not be looked at: whatever was known of it counts no more, since
     /// there may be a backlog by now. `alone`: other groups could be.
-    pub(super) fn unseen(&mut self, alone: bool, caught_up: &AtomicBool) {
-        self.unseen_at(clock::uptime(), alone, caught_up);
-    }
-
-    fn unseen_at(&mut self, uptime: Span, alone: bool, caught_up: &AtomicBool) {
+    pub(super) fn unseen(&mut self, uptime: Span, alone: bool, caught_up: &AtomicBool) {
         // While nobody can be asked that says nothing of the intake.
         let since = self.unseen_since.filter(|_| alone).unwrap_or(uptime);
         let stuck = uptime > since + STUCK_AFTER;
@@ -115,7 +106,7 @@ mod tests {
     fn a_partition_that_cannot_be_asked_holds_the_clock_back_for_a_minute() {
         let mut backlog = Backlog::default();
         let mut look =
-            |uptime| told(|it| backlog.update_at(uptime, &half_seen((9, 9, None)), it), true);
+            |uptime| told(|it| backlog.update(uptime, &half_seen((9, 9, None)), it), true);
         assert!(!look(S));
         assert!(!look(S + STUCK_AFTER));
         let _ = look(LONG);
@@ -129,11 +120,11 @@ mod tests {
             // The first is read on all the time, and never to its end.
             let look = half_seen((second, 1_000, None));
             let at = Span::from_secs(second);
-            assert!(!told(|it| backlog.update_at(at, &look, it), true), "the first is behind");
+            assert!(!told(|it| backlog.update(at, &look, it), true), "the first is behind");
         }
         let read = half_seen((1_000, 1_000, None));
-        assert!(!told(|it| backlog.update_at(LONG, &read, it), false));
-        assert!(told(|it| backlog.update_at(LONG, &read, it), false), "the second is stuck");
+        assert!(!told(|it| backlog.update(LONG, &read, it), false));
+        assert!(told(|it| backlog.update(LONG, &read, it), false), "the second is stuck");
     }
 
     #[test]
@@ -141,25 +132,25 @@ mod tests {
         let mut backlog = Backlog::default();
         let read = seen([(9, 9, None), (3, 3, None)]);
         for _ in 0..LOOKS_CLEAR {
-            backlog.update_at(S, &read, &AtomicBool::new(false));
+            backlog.update(S, &read, &AtomicBool::new(false));
         }
-        assert!(told(|it| backlog.update_at(S, &read, it), false), "nothing is held back");
+        assert!(told(|it| backlog.update(S, &read, it), false), "nothing is held back");
         // Nobody answers for long: that says nothing of the intake.
-        assert!(!told(|it| backlog.unseen_at(S, false, it), true));
-        assert!(!told(|it| backlog.unseen_at(LONG, false, it), true));
+        assert!(!told(|it| backlog.unseen(S, false, it), true));
+        assert!(!told(|it| backlog.unseen(LONG, false, it), true));
         let unread = seen([(9, 900, None), (3, 300, None)]);
         for _ in 0..2 * LOOKS_CLEAR {
-            assert!(!told(|it| backlog.update_at(LONG, &unread, it), false), "not at once stuck");
+            assert!(!told(|it| backlog.update(LONG, &unread, it), false), "not at once stuck");
         }
     }
 
     #[test]
     fn an_intake_that_alone_cannot_be_asked_holds_the_clock_back_for_a_minute() {
         let mut backlog = Backlog::default();
-        assert!(!told(|it| backlog.unseen_at(S, true, it), true));
-        assert!(told(|it| backlog.unseen_at(LONG, true, it), false));
+        assert!(!told(|it| backlog.unseen(S, true, it), true));
+        assert!(told(|it| backlog.unseen(LONG, true, it), false));
         // Once it answers it counts from there.
         let unread = seen([(1, 9, None), (3, 3, None)]);
-        assert!(!told(|it| backlog.update_at(LONG, &unread, it), true));
+        assert!(!told(|it| backlog.update(LONG, &unread, it), true));
     }
 }

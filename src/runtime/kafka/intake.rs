@@ -1,8 +1,7 @@
 //! Any topic, any format → events keyed by credential.
 //!
-//! Invariants: no state; a record's events are sent with the record's own
-//! timestamp, so that later stages know when it arrived; what cannot be decoded
-//! goes to the dead letters and stops nothing.
+//! Invariants: no state; what cannot be decoded goes to the dead letters and stops
+//! nothing.
 
 use std::sync::Arc;
 

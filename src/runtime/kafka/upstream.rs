@@ -70,9 +70,10 @@ pub(super) fn watch(shared: &Shared, told: &Told, stop: &AtomicBool) -> Result<(
         };
         oversight.look(shared);
         if !intake.topics.is_empty() {
+            let uptime = clock::uptime();
             match &of_intake {
-                Some(seen) => backlog.update(seen, &told.caught_up),
-                None => backlog.unseen(of_windows.is_some(), &told.caught_up),
+                Some(seen) => backlog.update(uptime, seen, &told.caught_up),
+                None => backlog.unseen(uptime, of_windows.is_some(), &told.caught_up),
             }
         }
         // Each in this order: what was committed with a time is in the topics behind it
