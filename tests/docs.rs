@@ -17,7 +17,7 @@ use shutterlag::config::Limits;
 use shutterlag::engine::alerts::Alert;
 use shutterlag::event::{
     Action, Actor, Body, DecisionMade, Event, ExposedAtQuality, Kind, LeakDetected, Method,
-    Provenance, Severity, TriageCompleted, Verdict, Workflow,
+    Provenance, ReviewOpened, Severity, TriageCompleted, Verdict, Workflow,
 };
 use shutterlag::formats::{Context, Decoded, Format, Identity, RejectReason, SkipReason, decode};
 use shutterlag::metrics::{
@@ -308,16 +308,19 @@ fn full(kind: Kind) -> Event<'static> {
             exposed_at_quality: Some(ExposedAtQuality::Exact),
             location: text(),
             provider: text(),
+            incident: None,
+            reopened: false,
         }),
         Kind::TriageCompleted => Body::TriageCompleted(TriageCompleted {
             recommendation: Action::Revoke,
             model: text(),
             confidence: Some(0.5),
             summary_words: Some(1),
+            summary_chars: None,
             provenance: Some(Provenance::Model),
             requested_by: text(),
         }),
-        Kind::ReviewOpened => Body::ReviewOpened { reviewer: "x".into() },
+        Kind::ReviewOpened => Body::ReviewOpened(ReviewOpened::by("x".into())),
         Kind::DecisionMade => Body::DecisionMade(DecisionMade {
             reviewer: "x".into(),
             action: Action::Revoke,
@@ -327,6 +330,7 @@ fn full(kind: Kind) -> Event<'static> {
             rationale_digest: text(),
             batch_id: text(),
             batch_size: Some(1),
+            items_opened: None,
             authorized: Some(true),
         }),
         Kind::CredentialContained => {

@@ -8,7 +8,7 @@ use std::path::Path;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use shutterlag::config::Limits;
-use shutterlag::event::{Body, Event};
+use shutterlag::event::{Body, Event, ReviewOpened};
 use shutterlag::formats::{Context, Decoded, Format, Identity, decode, excerpt};
 use shutterlag::time::Timestamp;
 
@@ -75,7 +75,7 @@ fn check_event(event: &Event<'_>, limits: &Limits) -> Result<(), TestCaseError> 
             texts.extend([&decision.rationale_digest, &decision.batch_id]);
             prop_assert!((1..=limits.text_bytes).contains(&decision.reviewer.len()));
         }
-        Body::ReviewOpened { reviewer } => {
+        Body::ReviewOpened(ReviewOpened { reviewer, .. }) => {
             prop_assert!((1..=limits.text_bytes).contains(&reviewer.len()));
         }
         Body::CredentialContained { .. }

@@ -24,8 +24,8 @@ use shutterlag::engine::oversight::Rules;
 use shutterlag::engine::summary::EventCounts;
 use shutterlag::engine::windows::Windows;
 use shutterlag::event::{
-    Action, Actor, Body, DecisionMade, Event, LeakDetected, Method, Provenance, TriageCompleted,
-    Verdict, Workflow,
+    Action, Actor, Body, DecisionMade, Event, LeakDetected, Method, Provenance, ReviewOpened,
+    TriageCompleted, Verdict, Workflow,
 };
 use shutterlag::report::{Telling, conclude};
 use shutterlag::simulate::{self, Extent, Options, Simulation};
@@ -173,6 +173,7 @@ fn decision() -> impl Strategy<Value = DecisionMade<'static>> {
                 rationale_digest: digest,
                 batch_id: batch,
                 batch_size: None,
+                items_opened: None,
                 authorized,
             }
         })
@@ -195,8 +196,8 @@ fn leak() -> impl Strategy<Value = Vec<(i64, Body<'static>)>> {
     );
     let triage = (prop_oneof![step(3), step(12)], advice())
         .prop_map(|(ms, it)| (ms, Body::TriageCompleted(it)));
-    let opened =
-        (step(8), reviewer()).prop_map(|(ms, reviewer)| (ms, Body::ReviewOpened { reviewer }));
+    let opened = (step(8), reviewer())
+        .prop_map(|(ms, reviewer)| (ms, Body::ReviewOpened(ReviewOpened::by(reviewer))));
     let decided = (prop_oneof![step(4), step(40)], decision())
         .prop_map(|(ms, it)| (ms, Body::DecisionMade(it)));
     let contained = (step(60), select(Actor::ALL)).prop_map(|(ms, actor_kind)| {

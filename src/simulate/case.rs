@@ -228,6 +228,8 @@ impl World {
             exposed_at_quality,
             location: case.detector.location.map(Cow::Borrowed),
             provider: Some(Cow::Borrowed(*self.dice.pick(case.detector.providers))),
+            incident: None,
+            reopened: false,
         });
         self.happens(case, System::Detector, case.detected_at, case.detector.source, body);
     }
@@ -284,6 +286,7 @@ impl World {
             model: Some(Cow::Borrowed(*dice.pick(organisation::MODELS))),
             confidence: (!advice.fallback).then(|| percent as f64 / 100.0),
             summary_words: Some(advice.summary_words),
+            summary_chars: None,
             provenance: Some(if advice.fallback {
                 Provenance::Fallback
             } else {
@@ -347,6 +350,7 @@ impl World {
             rationale_digest: None,
             batch_id: None,
             batch_size: None,
+            items_opened: None,
             authorized: None,
         });
         self.happens(case, System::Desk, at, organisation::REVIEW_DESK, body);

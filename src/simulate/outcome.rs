@@ -126,6 +126,8 @@ impl World {
                 exposed_at_quality: None,
                 location: case.detector.location.map(Cow::Borrowed),
                 provider: None,
+                incident: None,
+                reopened: false,
             });
             // Not the detector whose clock may be wrong.
             let skew = case.skew.take();

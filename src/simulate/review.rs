@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::event::{Action, Actor, Body, DecisionMade, Verdict};
+use crate::event::{Action, Actor, Body, DecisionMade, ReviewOpened, Verdict};
 use crate::time::{Span, Timestamp};
 
 use super::case::{Case, System, digest, push_hex};
@@ -154,7 +154,7 @@ impl World {
         tally.self_approved += u64::from(case.requested_by.as_ref() == Some(&reviewer.name));
         let name = reviewer.name.clone();
         if let Some(opened_at) = opened_at {
-            let body = Body::ReviewOpened { reviewer: Cow::Owned(name.clone()) };
+            let body = Body::ReviewOpened(ReviewOpened::by(Cow::Owned(name.clone())));
             self.happens(case, System::Desk, opened_at, organisation::REVIEW_DESK, body);
         }
         let (batch_id, batch_size) = batch.unzip();
@@ -167,6 +167,7 @@ impl World {
             rationale_digest: Some(Cow::Owned(rationale_digest)),
             batch_id: batch_id.clone().map(Cow::Owned),
             batch_size,
+            items_opened: None,
             authorized,
         });
         self.happens(case, System::Desk, decided_at, organisation::REVIEW_DESK, body);
@@ -223,6 +224,7 @@ impl World {
             rationale_digest: Some(Cow::Owned(digest(&mut self.dice))),
             batch_id: None,
             batch_size: None,
+            items_opened: None,
             authorized: Some(true),
         });
         self.happens(case, System::Desk, at, organisation::REVIEW_DESK, body);

@@ -20,7 +20,7 @@ use std::fmt;
 use record::{Advice, Decision, Figures, Record};
 use shutterlag::engine::windows::{Clock, State, Truth};
 use shutterlag::event::{
-    Action, Actor, Body, DecisionMade, Event, ExposedAtQuality, Provenance, Severity,
+    Action, Actor, Body, DecisionMade, Event, ExposedAtQuality, Provenance, ReviewOpened, Severity,
     TriageCompleted, Verdict,
 };
 use shutterlag::time::Timestamp;
@@ -233,7 +233,7 @@ impl Open {
         let opened_at = self.events[..first]
             .iter()
             .filter(|event| {
-                matches!(&event.body, Body::ReviewOpened { reviewer } if *reviewer == decision.reviewer)
+                matches!(&event.body, Body::ReviewOpened(ReviewOpened { reviewer, .. }) if *reviewer == decision.reviewer)
             })
             .map(|event| event.time)
             .next_back();
