@@ -1,0 +1,7 @@
+//! The repository agrees with itself: documents, rules and containers with the program, source files with the layers.
+
+mod cardinality;
+mod containers;
+mod docs;
+mod layers;
+mod rules;
