@@ -8,24 +8,10 @@ use std::borrow::Cow;
 use crate::event::{Action, Actor, Body, DecisionMade, Verdict};
 use crate::time::{Span, Timestamp};
 
-use super::case::{Case, System, digest, push_hex};
+use super::case::{Case, Review, System, digest, push_hex};
+use super::organisation;
 use super::reviewer::{Habits, reading_floor};
-use super::{World, organisation};
-
-/// The first human decision of a window.
-#[derive(Clone, Debug)]
-pub(super) struct Review {
-    pub(super) reviewer: String,
-    /// Counted over the reviewer's decisions, from 1.
-    pub(super) decision_number: u64,
-    pub(super) opened_at: Option<Timestamp>,
-    pub(super) decided_at: Timestamp,
-    pub(super) verdict: Option<Verdict>,
-    pub(super) action: Action,
-    /// Nothing where there was no advice or the case was handed on.
-    pub(super) agreed: Option<bool>,
-    pub(super) batch_id: Option<String>,
-}
+use super::world::World;
 
 /// When a reviewer looked and decided.
 struct Moment {
