@@ -27,7 +27,6 @@ mod value;
 pub use cloudevents::Attributes;
 pub use context::{Context, Decoded, SkipReason};
 pub use excerpt::excerpt;
-pub(crate) use identity::push_hex;
 pub use identity::{Identity, KeyTooShort};
 pub use native::REVIEW_JUDGED;
 pub use rejection::{RejectReason, Rejection};

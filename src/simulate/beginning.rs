@@ -12,7 +12,7 @@ use crate::event::{
 use crate::time::{Span, Timestamp};
 
 use super::arrivals::{Arrival, ReLeak};
-use super::case::{Advice, Case, Skew, System, push_hex};
+use super::case::{Advice, Case, Skew, System};
 use super::dice::Dice;
 use super::organisation;
 use super::world::World;
@@ -20,17 +20,14 @@ use super::world::World;
 /// A random identifier in the form of a version 4 UUID.
 fn event_id(dice: &mut Dice) -> String {
     let (high, low) = (dice.bits(), dice.bits());
-    let mut text = String::with_capacity(36);
-    push_hex(&mut text, high >> 32, 8);
-    text.push('-');
-    push_hex(&mut text, high >> 16, 4);
-    text.push('-');
-    push_hex(&mut text, (high & 0x0fff) | 0x4000, 4);
-    text.push('-');
-    push_hex(&mut text, (low >> 48 & 0x3fff) | 0x8000, 4);
-    text.push('-');
-    push_hex(&mut text, low, 12);
-    text
+    format!(
+        "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
+        high >> 32,
+        (high >> 16) & 0xffff,
+        high & 0x0fff,
+        ((low >> 48) & 0x3fff) | 0x8000,
+        low & 0xffff_ffff_ffff
+    )
 }
 
 impl World {

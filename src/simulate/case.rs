@@ -85,17 +85,6 @@ pub(super) struct Review {
 
 /// What looks like a SHA-256 digest.
 pub(super) fn digest(dice: &mut Dice) -> String {
-    let mut text = String::with_capacity(71);
-    text.push_str("sha256:");
-    for _ in 0..4 {
-        push_hex(&mut text, dice.bits(), 16);
-    }
-    text
-}
-
-/// The lowest `digits` hexadecimal digits of `bits`.
-pub(super) fn push_hex(text: &mut String, bits: u64, digits: u32) {
-    for place in (0..digits).rev() {
-        text.push(char::from(b"0123456789abcdef"[(bits >> (4 * place) & 15) as usize]));
-    }
+    let [a, b, c, d] = [(); 4].map(|()| dice.bits());
+    format!("sha256:{a:016x}{b:016x}{c:016x}{d:016x}")
 }

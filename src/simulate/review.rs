@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use crate::event::{Action, Actor, Body, DecisionMade, Verdict};
 use crate::time::{Span, Timestamp};
 
-use super::case::{Case, Review, System, digest, push_hex};
+use super::case::{Case, Review, System, digest};
 use super::organisation;
 use super::reviewer::{Habits, reading_floor};
 use super::world::World;
@@ -89,8 +89,7 @@ impl World {
         let presented = advised.map(|advice| advice.presented_at + Span::from_secs(1));
         let ready = presented.fold(now, Timestamp::max);
         let mut cursor = self.people.available(who, ready, &mut self.dice);
-        let mut batch_id = String::from("batch-");
-        push_hex(&mut batch_id, self.dice.bits(), 12);
+        let batch_id = format!("batch-{:012x}", self.dice.bits() & 0xffff_ffff_ffff);
         let size = cases.len() as u32;
         for mut case in cases {
             let dice = &mut self.dice;
