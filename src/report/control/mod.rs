@@ -51,9 +51,9 @@ use serde::Serialize;
 
 use self::evidence::{Digesting, Evidence, Inputs, Scope, ScopeRecords};
 use self::judged::Judged;
-use super::People;
 use crate::engine::oversight::{Judgement, Signal};
 use crate::engine::windows::Window;
+use crate::records::{People, is_pseudonym};
 use crate::time::Timestamp;
 
 /// What the JSON form is called, and its version: a change that a reader could
@@ -186,13 +186,6 @@ impl Context<'_> {
         };
         if self.few_reviewers { None } else { shown() }
     }
-}
-
-/// `reviewer-` and 12 hex digits, as [`People`] makes them.
-fn is_pseudonym(reviewer: &str) -> bool {
-    reviewer.strip_prefix("reviewer-").is_some_and(|digits| {
-        digits.len() == 12 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
-    })
 }
 
 /// One window of the period.
