@@ -17,7 +17,8 @@ use shutterlag::engine::windows::Windows;
 use shutterlag::event::{Body, Event, LeakDetected, Workflow};
 use shutterlag::formats::{Context, Format, Identity, decode};
 use shutterlag::metrics::Metrics;
-use shutterlag::report::{Ledger, People, Telling, conclude};
+use shutterlag::records::People;
+use shutterlag::report::{Ledger, Telling, conclude};
 use shutterlag::time::{Span, Timestamp};
 
 // As the binary has it.

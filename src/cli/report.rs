@@ -14,7 +14,7 @@ use super::{CliError, Outcome, check, tell};
 use crate::config::{OversightConfig, Profiles};
 use crate::engine::attacker::{CurveSetting, Race};
 use crate::event::{Severity, Workflow};
-use crate::report::People;
+use crate::records::People;
 use crate::report::control::render::{self, Form};
 use crate::report::control::verify::Written;
 use crate::report::control::{self, Edge, Question, Report, Tool};

@@ -22,20 +22,27 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("formats", &["time", "event", "config"]),
     ("settings", &["time", "event", "config", "engine", "formats"]),
     ("simulate", &["time", "event"]),
-    ("metrics", &["time", "event", "config", "engine", "formats"]),
-    ("report", &["time", "event", "config", "engine", "formats", "metrics"]),
-    ("runtime", &["time", "event", "config", "engine", "formats", "settings", "metrics", "report"]),
+    ("records", &["time", "event", "config", "engine", "formats"]),
+    ("metrics", &["time", "event", "config", "engine", "formats", "records"]),
+    ("report", &["time", "event", "config", "engine", "formats", "records", "metrics"]),
+    (
+        "runtime",
+        &[
+            "time", "event", "config", "engine", "formats", "settings", "records", "metrics",
+            "report",
+        ],
+    ),
     (
         "cli",
         &[
-            "time", "event", "config", "engine", "formats", "settings", "simulate", "metrics",
-            "report", "runtime",
+            "time", "event", "config", "engine", "formats", "settings", "simulate", "records",
+            "metrics", "report", "runtime",
         ],
     ),
 ];
 
 /// Layers that know no world: bytes or events in, values out.
-const PURE: &[&str] = &["time", "event", "config", "engine", "formats"];
+const PURE: &[&str] = &["time", "event", "config", "engine", "formats", "records"];
 
 /// Crates that bring a world with them.
 const WORLDLY_CRATES: &[&str] = &[

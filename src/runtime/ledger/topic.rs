@@ -13,18 +13,15 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset, TopicPartitionList};
-use serde::Deserialize;
 
 use super::{Damage, LoadError, Loaded};
 use crate::engine::attacker::Race;
-use crate::engine::windows::{ExposureId, Key};
-use crate::event::Workflow;
+use crate::records::{DeadLetter, Declared, WindowRecord, exposure_id};
 use crate::report::control::evidence::{Inputs, Partition, Source};
 use crate::report::control::{Rows, digest};
-use crate::report::ledger::LedgerRecord;
 use crate::runtime::clock;
 use crate::runtime::kafka::{Context, Tokens};
-use crate::time::{Span, Timestamp};
+use crate::time::Span;
 
 /// How long one wait for records lasts.
 const POLL: Duration = Duration::from_millis(100);
@@ -32,8 +29,6 @@ const POLL: Duration = Duration::from_millis(100);
 const ASK: Duration = Duration::from_secs(10);
 /// How long nothing may come before it is given up.
 const PATIENCE: Span = Span::from_secs(60);
-/// Reasons told apart; there are fewer, and a topic could hold anything.
-const REASONS_MAX: usize = 64;
 
 /// What is read, and how.
 #[derive(Clone, Debug)]
@@ -48,12 +43,6 @@ pub struct Topics {
     pub dead_letters: String,
     /// Where each topic is to end, as a report states it; empty: where it ends now.
     pub until: BTreeMap<String, Vec<Partition>>,
-}
-
-/// What of a dead letter is asked for.
-#[derive(Debug, Deserialize)]
-struct Letter {
-    reason: String,
 }
 
 /// Reads the ledger, and counts what could not be used.
@@ -71,10 +60,9 @@ pub fn load_topics(topics: &Topics, race: &Race, allow_damage: bool) -> Result<L
     })?;
     let mut letters: BTreeMap<String, u64> = BTreeMap::new();
     let dead = read(topics, &topics.dead_letters, &mut |message| {
-        let letter = message.payload().and_then(|json| serde_json::from_slice::<Letter>(json).ok());
-        let reason = letter.map_or("others".to_owned(), |letter| letter.reason);
-        let known = letters.len() < REASONS_MAX || letters.contains_key(&reason);
-        *letters.entry(if known { reason } else { "others".to_owned() }).or_default() += 1;
+        let letter = message.payload().and_then(|json| DeadLetter::read(json).ok());
+        let reason = letter.map_or("others", |letter| letter.reason.as_str());
+        *letters.entry(reason.to_owned()).or_default() += 1;
     })?;
     let inputs = Inputs {
         sources: vec![windows, dead],
@@ -89,23 +77,15 @@ fn take(rows: &mut Rows, race: &Race, message: &BorrowedMessage<'_>) -> Result<(
     let key = message.key().and_then(|key| std::str::from_utf8(key).ok());
     let key = key.ok_or("its key is no text")?;
     let Some(value) = message.payload() else {
-        rows.void(exposure_id(key).ok_or("its key names no exposure")?);
+        rows.void(exposure_id::parse(key).ok_or("its key names no exposure")?);
         return Ok(());
     };
-    let record = LedgerRecord::parse(value).map_err(|error| error.to_string())?;
+    let record = WindowRecord::read(value).map_err(|error| error.to_string())?;
     if !record.is_of(key) {
         return Err("its key names another exposure".to_owned());
     }
     rows.take(&record, digest(value), race);
     Ok(())
-}
-
-/// `{workflow}/{credential_id}/{detected_at in ms}`
-fn exposure_id(text: &str) -> Option<ExposureId<'_>> {
-    let (workflow, rest) = text.split_once('/')?;
-    let (credential_id, ms) = rest.rsplit_once('/')?;
-    let key = Key { workflow: Workflow::parse(workflow)?, credential_id };
-    Some(ExposureId { key, detected_at: Timestamp::from_millis(ms.parse().ok()?) })
 }
 
 /// How far a partition has been read.
@@ -219,22 +199,4 @@ fn assign(
     }
     consumer.assign(&list).map_err(kafka)?;
     Ok(readings)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_tombstone_names_its_exposure() {
-        let read = |text| exposure_id(text).map(|id| id.to_string());
-        for id in ["secret_exposure/hmac:1/1772409600000", "policy_change/a/b/1772409600000"] {
-            assert_eq!(read(id).as_deref(), Some(id));
-        }
-        for none in
-            ["", "secret_exposure", "secret_exposure/x", "gardening/x/1", "policy_change/x/y"]
-        {
-            assert_eq!(read(none), None, "{none}");
-        }
-    }
 }

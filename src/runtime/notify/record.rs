@@ -4,20 +4,21 @@
 //! labels is taken before anything is cut off. A record of a later version with
 //! more fields is read as well.
 
-use serde::Deserialize;
-
 use super::text::plain;
 use crate::engine::alerts::{Alert, Transition, Urgency};
 use crate::event::{Action, Severity, Workflow};
 use crate::formats::Identity;
+use crate::records::{
+    AlertRecord, Declared, RECORD_BYTES_MAX, ReviewerAlert, is_pseudonym, pseudonym,
+};
 use crate::time::Timestamp;
 
 /// Characters of a text that a page shows.
 const TEXT_CHARS_MAX: usize = 120;
 /// Bytes of an exposure's name that a link has room for.
 const LINK_BYTES_MAX: usize = 1_024;
-/// Bytes of a record and of its key: many times what there is.
-const RECORD_BYTES_MAX: usize = 64 << 10;
+/// Hex digits of a pseudonym in a label: labels have one length, whatever the text.
+const MARK_DIGITS: usize = 16;
 
 /// One change of an alert.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,69 +57,30 @@ pub(super) struct About {
     pub(super) recommendation: Option<Action>,
     pub(super) confidence: Option<f64>,
     pub(super) started_at: Option<Timestamp>,
-    pub(super) detected_at: Option<Timestamp>,
-}
-
-/// As it is written.
-#[derive(Deserialize)]
-struct Raw {
-    alert: Alert,
-    severity: Urgency,
-    state: Transition,
-    at: Timestamp,
-    exposure_id: Option<String>,
-    workflow: Option<Workflow>,
-    credential_id: Option<String>,
-    source: Option<String>,
-    location: Option<String>,
-    window_severity: Option<Severity>,
-    owner: Option<String>,
-    recommendation: Option<Action>,
-    confidence: Option<f64>,
-    started_at: Option<Timestamp>,
-    detected_at: Option<Timestamp>,
-    reviewer: Option<String>,
+    pub(super) detected_at: Timestamp,
 }
 
 impl Told {
     /// Reads a record under its key, `alert/subject`; `None` if it is none.
     pub(super) fn read(key: &str, value: &[u8], names: &Identity) -> Option<Told> {
-        if key.len() > RECORD_BYTES_MAX || value.len() > RECORD_BYTES_MAX {
+        if key.len() > RECORD_BYTES_MAX {
             return None;
         }
-        let raw: Raw = serde_json::from_slice(value).ok()?;
         let (_, subject) = key.split_once('/')?;
-        let subject = match (raw.exposure_id, raw.workflow, raw.credential_id, raw.reviewer) {
-            (Some(exposure_id), Some(workflow), Some(credential_id), _) => {
-                let shown = |text: Option<String>| {
-                    text.map(|text| plain(&text, TEXT_CHARS_MAX)).filter(|text| !text.is_empty())
-                };
-                Subject::Window(Box::new(About {
-                    workflow,
-                    credential_mark: mark("credential", &credential_id, names),
-                    exposure_mark: mark("exposure", &exposure_id, names),
-                    credential: plain(&credential_id, TEXT_CHARS_MAX),
-                    exposure_id: Some(exposure_id).filter(|id| id.len() <= LINK_BYTES_MAX),
-                    location: raw.location.filter(|text| text.len() <= LINK_BYTES_MAX),
-                    source: shown(raw.source),
-                    severity: raw.window_severity,
-                    owner: shown(raw.owner),
-                    recommendation: raw.recommendation,
-                    confidence: raw.confidence.filter(|share| (0.0..=1.0).contains(share)),
-                    started_at: raw.started_at,
-                    detected_at: raw.detected_at,
-                }))
-            }
-            // The record may show a name, where the operator wants that; the key never does.
-            (None, _, _, Some(_)) => Subject::Reviewer(reviewer(subject, names)),
-            _ => return None,
-        };
+        if let Ok(record) = AlertRecord::read(value) {
+            let (alert, urgency, state, at) =
+                (record.alert, record.severity, record.state, record.at);
+            let subject = Subject::Window(Box::new(About::new(record, names)));
+            return Some(Told { alert, urgency, state, at, subject });
+        }
+        let record = ReviewerAlert::read(value).ok()?;
         Some(Told {
-            alert: raw.alert,
-            urgency: raw.severity,
-            state: raw.state,
-            at: raw.at,
-            subject,
+            alert: record.alert,
+            urgency: record.severity,
+            state: record.state,
+            at: record.at,
+            // The record may show a name, where the operator wants that; the key never does.
+            subject: Subject::Reviewer(reviewer(subject, names)),
         })
     }
 
@@ -141,19 +103,36 @@ impl Told {
     }
 }
 
-/// A label's value for a text that may be anything: the same wherever the same
-/// key is used, and of a fixed length.
-fn mark(kind: &str, text: &str, names: &Identity) -> String {
-    let digest = names.name(format!("{kind}\0{text}").as_bytes());
-    format!("{kind}-{}", digest.trim_start_matches("hmac:").get(..16).unwrap_or_default())
+impl About {
+    fn new(record: AlertRecord, names: &Identity) -> About {
+        let shown = |text: Option<String>| {
+            text.map(|text| plain(&text, TEXT_CHARS_MAX)).filter(|text| !text.is_empty())
+        };
+        let exposure_id = record.exposure_id.to_string();
+        About {
+            workflow: record.workflow,
+            credential_mark: pseudonym("credential", &record.credential_id, MARK_DIGITS, names),
+            exposure_mark: pseudonym("exposure", &exposure_id, MARK_DIGITS, names),
+            credential: plain(&record.credential_id, TEXT_CHARS_MAX),
+            exposure_id: Some(exposure_id).filter(|id| id.len() <= LINK_BYTES_MAX),
+            location: record.location.filter(|text| text.len() <= LINK_BYTES_MAX),
+            source: shown(record.source),
+            severity: record.window_severity,
+            owner: shown(record.owner),
+            recommendation: record.recommendation,
+            confidence: record.confidence.filter(|share| (0.0..=1.0).contains(share)),
+            started_at: record.started_at,
+            detected_at: record.detected_at,
+        }
+    }
 }
 
-/// A pseudonym as it stands in keys; of anything else, a pseudonym.
+/// A pseudonym as keys have it; of any other text, a pseudonym.
 fn reviewer(subject: &str, names: &Identity) -> String {
-    let digits = subject.strip_prefix("reviewer-").unwrap_or_default();
-    let is_pseudonym =
-        digits.len() == 12 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    if is_pseudonym { subject.to_owned() } else { mark("reviewer", subject, names) }
+    if is_pseudonym(subject) {
+        return subject.to_owned();
+    }
+    pseudonym("reviewer", subject, MARK_DIGITS, names)
 }
 
 #[cfg(test)]
@@ -168,7 +147,7 @@ mod tests {
     fn both_shapes_are_read_and_nothing_else() {
         let window = br#"{"alert":"ReviewOverdue","severity":"page","state":"firing",
             "at":"2026-03-02T09:09:00Z","exposure_id":"secret_exposure/c/1","later":[1],
-            "workflow":"secret_exposure","credential_id":"c","owner":"a\nb","age_ms":1}"#;
+            "workflow":"secret_exposure","credential_id":"c","owner":"a\nb","detected_at":"2026-03-02T09:00:00Z"}"#;
         let told = Told::read("ReviewOverdue/secret_exposure/c/1", window, &names()).unwrap();
         let about = told.window().unwrap();
         assert_eq!(about.owner.as_deref(), Some("a b"));

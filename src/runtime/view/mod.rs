@@ -38,7 +38,7 @@ use crate::engine::alerts::Moments;
 use crate::engine::windows::State;
 use crate::event::Workflow;
 use crate::metrics::ViewFigures;
-use crate::report::ledger::LedgerRecord;
+use crate::records::{Declared, WindowRecord};
 use crate::time::{Span, Timestamp};
 
 /// How much the view holds.
@@ -79,9 +79,9 @@ pub struct Row {
 
 impl Row {
     /// The record, read.
-    pub fn read(&self) -> Option<LedgerRecord> {
+    pub fn read(&self) -> Option<WindowRecord> {
         // It was read before it was taken in, so this gives one.
-        LedgerRecord::parse(self.record.as_bytes()).ok()
+        WindowRecord::read(self.record.as_bytes()).ok()
     }
 
     /// The record as JSON, to be handed on as it is.

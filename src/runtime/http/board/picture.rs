@@ -13,7 +13,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::frame::{Picture, Rows};
 use super::notes::{self, Note};
-use super::reviews::{self, Told};
+use super::reviews;
 use super::text;
 use crate::config::OversightConfig;
 use crate::engine::alerts::Alert;
@@ -22,7 +22,8 @@ use crate::engine::oversight::{HollowReason, Rules, Signal};
 use crate::engine::survival::Estimate;
 use crate::engine::windows::{Awaiting, State};
 use crate::event::{Action, Severity, Workflow};
-use crate::report::ledger::{EffectiveBounds, LedgerRecord};
+use crate::records::{WindowRecord, exposure_id};
+use crate::report::figures::EffectiveBounds;
 use crate::runtime::clock;
 use crate::runtime::http::{Shown, status};
 use crate::runtime::suspicions::{self, Counted};
@@ -55,8 +56,7 @@ pub(super) struct Painter {
 /// A record that was read. The row is held, so that its place is not another's.
 struct Read {
     row: Arc<Row>,
-    told: Told,
-    record: LedgerRecord,
+    record: WindowRecord,
     used: bool,
 }
 
@@ -172,10 +172,8 @@ impl Page {
             at: step.at,
             // The name without the workflow before it and the time behind it.
             credential: text::shown(
-                step.exposure_id
-                    .split_once('/')
-                    .and_then(|(_, rest)| rest.rsplit_once('/'))
-                    .map_or(step.exposure_id.as_str(), |(credential, _)| credential),
+                exposure_id::parse(&step.exposure_id)
+                    .map_or(step.exposure_id.as_str(), |id| id.key.credential_id),
             ),
             signs: step.signs,
             statistic: step.statistic,
@@ -252,8 +250,7 @@ impl Painter {
     fn read(&mut self, row: &Arc<Row>) -> Option<&Read> {
         let at = place(row);
         if let Entry::Vacant(vacant) = self.read.entry(at) {
-            let told = Told::read(&row.record)?;
-            vacant.insert(Read { row: Arc::clone(row), told, record: row.read()?, used: true });
+            vacant.insert(Read { row: Arc::clone(row), record: row.read()?, used: true });
         }
         let read = self.read.get_mut(&at)?;
         debug_assert!(Arc::ptr_eq(&read.row, row), "a row that is held keeps its place");
@@ -264,7 +261,7 @@ impl Painter {
     fn waits(&mut self, urgent: &[(Timestamp, Arc<Row>)]) -> Rows {
         let mut rows = Rows::new();
         for (_, row) in urgent {
-            let Some(Read { told, record, .. }) = self.read(row) else { continue };
+            let Some(Read { record, .. }) = self.read(row) else { continue };
             let text = |text: &Option<String>| text.as_deref().map(text::shown);
             let waits = Waits {
                 credential: text::shown(&record.credential_id),
@@ -277,10 +274,10 @@ impl Painter {
                 awaiting: record.window().awaiting(),
                 start_ms: row.start.as_millis(),
                 contained_ms: record.contained_at.map(Timestamp::as_millis),
-                recommendation: record.advice.map(|advice| advice.recommendation),
+                recommendation: record.recommendation,
                 detections: record.detections,
             };
-            insert(&mut rows, text::key(&told.exposure_id), &waits);
+            insert(&mut rows, text::key(&record.exposure_id.to_string()), &waits);
         }
         rows
     }
@@ -289,14 +286,14 @@ impl Painter {
         let mut names = BTreeMap::new();
         for (_, row) in decided {
             if let Some(read) = self.read(row) {
-                names.insert(read.told.exposure_id.clone(), place(row));
+                names.insert(read.record.exposure_id.to_string(), place(row));
             }
         }
-        let told: Vec<&Told> =
-            names.values().filter_map(|at| self.read.get(at)).map(|read| &read.told).collect();
+        let records = names.values().filter_map(|at| self.read.get(at));
+        let records: Vec<&WindowRecord> = records.map(|read| &read.record).collect();
         let mut rows = Rows::new();
         if let Some(rules) = &self.rules {
-            for (key, row) in reviews::rows(&told, rules, DECISIONS_MAX) {
+            for (key, row) in reviews::rows(&records, rules, DECISIONS_MAX) {
                 insert(&mut rows, key, &row);
             }
         }
@@ -307,9 +304,9 @@ impl Painter {
     fn notes(&mut self, lately: &[(Timestamp, Arc<Row>)], shown: &Shown, now: Timestamp) -> Rows {
         let mut all: Vec<(String, Note)> = Vec::new();
         for (_, row) in lately {
-            let Some(Read { told, record, .. }) = self.read(row) else { continue };
+            let Some(Read { record, .. }) = self.read(row) else { continue };
             let profile = shown.profiles.get(record.workflow);
-            all.extend(notes::of(told, record, profile, now));
+            all.extend(notes::of(record, profile, now));
         }
         all.sort_by(|a, b| b.1.at.cmp(&a.1.at).then_with(|| a.0.cmp(&b.0)));
         all.truncate(NOTES_MAX);
