@@ -37,11 +37,11 @@ settings! {
         /// How long a new alert waits for others of its kind, so that many are pushed as one;
         /// `0s` for not at all.
         gather: Span = Span::from_millis(250);
-        /// More alerts of one kind, workflow and urgency within `storm_within` are pushed as one.
-        storm_size: usize = 20, in 1..=1_000_000;
-        /// The length of the intervals in which alerts are counted for `storm_size`; intervals
-        /// start at multiples of it since 1970, and a burst across a boundary counts in both.
-        storm_within: Span = Span::from_mins(1), in SHORTEST..;
+        /// More alerts of one kind, workflow and urgency within `group_within` are pushed as one group.
+        group_size: usize = 20, in 1..=1_000_000;
+        /// The length of the intervals in which alerts are counted for `group_size`; intervals
+        /// start at multiples of it since 1970, and a burst across a boundary becomes two groups.
+        group_within: Span = Span::from_mins(1), in SHORTEST..;
         /// An alert that begins this often within `flap_within` is restless.
         flap_count: usize = 3, in 2..=100;
         /// See `flap_count`.

@@ -124,7 +124,7 @@ fn ends<V: Value>(bounds: &impl RangeBounds<V>) -> (String, Option<String>) {
 /// ```
 ///
 /// All clauses may be left out. Without `= default` the type's own default
-/// holds. `key "name"` after the type gives a key another name than its field.
+/// holds. `key "name"` after the default gives the key another name than its field.
 macro_rules! settings {
     ($(
         $(#[$meta:meta])*
@@ -163,7 +163,7 @@ macro_rules! keys {
         $(, check $check:expr)? $(, at $($part:ident).+)? $(, via ($get:expr, $set:expr))?;
     )+ }) => {
         const _: () = {
-            use $crate::settings::declare::{Check, Key, Table, Value, bounds, checked, keys, within};
+            use $crate::settings::declare::{self, Check, Key, Table, Value, keys};
 
             impl Table for $table {
                 const KEYS: &'static [Key<$table>] = &[$(Key {
@@ -175,15 +175,15 @@ macro_rules! keys {
                     secret: <$type as Value>::SECRET,
                     about: || {
                         let about = <$type as Value>::about();
-                        $(let about = about + &bounds::<<$type as Value>::Core>($range);)?
+                        $(let about = about + &declare::bounds::<<$type as Value>::Core>($range);)?
                         about
                     },
                     read: |table, reader, key, node| {
                         let set: fn(&mut $table, $type) =
                             keys!(@set [$field] [$($($part).+)?] [$($set)?]);
                         let checks: &[Check<<$type as Value>::Core>] =
-                            &[$(|value| within(value, $range),)? $($check,)?];
-                        if let Some(value) = checked(reader, key, node, checks) {
+                            &[$(|value| declare::within(value, $range),)? $($check,)?];
+                        if let Some(value) = declare::checked(reader, key, node, checks) {
                             set(table, value);
                         }
                     },
@@ -319,7 +319,7 @@ impl<T: Table> Value for T {
                     key: file_key(key.name),
                     about: "path".to_owned(),
                     default: "none".to_owned(),
-                    meaning: format!("the file that holds `{}`", key.name),
+                    meaning: format!("The file that holds `{}`.", key.name),
                 });
             }
         }

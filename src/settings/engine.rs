@@ -17,7 +17,7 @@ use crate::time::Span;
 pub(super) const WORKERS_MAX: usize = 1024;
 /// No machine holds more credentials.
 const CREDENTIALS_MAX: usize = 1 << 40;
-/// No organization has more ids of people with several.
+/// No organisation has more ids of people with several.
 const ALIASES_MAX: usize = 100_000;
 /// The shortest span where zero makes no sense.
 const SHORTEST: Span = Span::from_millis(1);
@@ -100,7 +100,7 @@ keys! { Profile {
     review_overdue: Span, in SHORTEST..;
     /// A credential in an undecided window of this age has, on average, been tried.
     attacker_likely: Span, in SHORTEST..;
-    /// How long a decision to act may wait for containment.
+    /// How long containment may take after a decision to act.
     containment_limit: Span, in SHORTEST..;
     /// Whether the workflow's tools report `review.opened`, so that a decision without one is
     /// hollow.
@@ -235,12 +235,12 @@ impl Value for Race {
                 row(
                     DEFAULT_PLACE,
                     &default.unwrap_or_default(),
-                    "places without a curve of their own",
+                    "The curve of all places without one of their own.",
                 ),
                 row(
                     "<place>",
                     "none",
-                    "a place of exposure as events name it; letter case matters",
+                    "The curve of a place of exposure, named as in events; letter case matters.",
                 ),
             ],
         });

@@ -104,7 +104,7 @@ settings! {
 
     /// The topics that belong to shutterlag: `<prefix>.events` and so on.
     pub struct Topics {
-        /// What their names begin with.
+        /// What the names of the topics begin with.
         prefix: String = "shutterlag".to_owned(), check prefix;
         /// Whether missing topics are created at the start.
         create: bool = true;
@@ -119,7 +119,7 @@ settings! {
     pub struct Source {
         /// The topic's name.
         topic: String, required "no topic; set it to the name of the topic to read", check topic_name;
-        /// The format of its records; `auto` recognizes it record by record.
+        /// The format of its records; `auto` recognises it record by record.
         format: Format = Format::Auto;
         /// Whether its records are keyed by credential id already, so that they can go straight
         /// to the windows stage.

@@ -61,11 +61,7 @@ impl<'b> Reader<'b> {
     /// Says nothing when one of them has a fault of its own, since its value is
     /// not the one that was meant.
     pub(super) fn contradiction(&mut self, keys: &[&str], why: impl Into<String>) {
-        let within = |fault: &Found, key: &str| {
-            let rest = fault.key.strip_prefix(key);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-        };
-        if keys.iter().any(|key| self.faults.iter().any(|fault| within(fault, key))) {
+        if self.faults.iter().any(|fault| keys.contains(&fault.key.as_str())) {
             return;
         }
         let place = keys.iter().find_map(|key| self.given.get(*key)).unwrap_or(&Place::File);

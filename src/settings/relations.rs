@@ -158,7 +158,10 @@ fn profiles(settings: &Settings, reader: &mut Reader<'_>) {
                 span_text(overdue),
                 span_text(likely)
             );
-            reader.contradiction(&[&format!("profiles.{workflow}")], why);
+            let table = format!("profiles.{workflow}");
+            let keys = ["review_due_soon", "review_overdue", "attacker_likely"];
+            let [a, b, c] = keys.map(|key| join(&table, key));
+            reader.contradiction(&[&table, &a, &b, &c], why);
         }
     }
 }
