@@ -26,7 +26,7 @@ pub(crate) fn run(broker: &Broker) {
     let alertmanager = Alertmanager::start(&pager);
     let mut config = load::prekeyed(Config::new(broker, "d"), "leaks");
     // Each is to be a page of its own.
-    config.set("alerts.storm_size", 1_000_000).alertmanager(&alertmanager.url());
+    config.set("alerts.group_size", 1_000_000).alertmanager(&alertmanager.url());
     let mut program = Program::start(&config);
     program.until_ready(READY);
 

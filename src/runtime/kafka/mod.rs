@@ -92,7 +92,7 @@ impl Shared {
     }
 
     fn people(&self) -> People {
-        match self.settings.people {
+        match self.settings.people.show {
             PeopleShown::Names => People::names(self.identity.clone()),
             PeopleShown::Pseudonyms => People::pseudonyms(self.identity.clone()),
         }

@@ -138,7 +138,7 @@ impl Board {
         }
         let urgency = rule.and_then(|rule| rule.urgency).unwrap_or(urgency);
         let push_at = at + self.settings.gather;
-        let size = self.settings.storm_size;
+        let size = self.settings.group_size;
         let known = self.entries.get_key_value(key).map(|(key, _)| Arc::clone(key));
         if let Some(key) = known
             && let Some(entry) = self.entries.get_mut(&key)
@@ -168,7 +168,7 @@ impl Board {
             }
         }
         let key: Arc<str> = key.into();
-        let storm = StormId::of(told.alert, workflow, urgency, at, self.settings.storm_within);
+        let storm = StormId::of(told.alert, workflow, urgency, at, self.settings.group_within);
         self.storms.entry(storm).or_default().begins(&key, size, push_at);
         let mut entry = Entry {
             told,
@@ -271,7 +271,7 @@ impl Board {
             }
             true
         });
-        let bucket_is_over = |id: &StormId| now.since(id.bucket) > settings.storm_within;
+        let bucket_is_over = |id: &StormId| now.since(id.bucket) > settings.group_within;
         storms.retain(|id, storm| {
             if let Some(at) = storm.next.filter(|_| storm.is_one) {
                 if at > now {

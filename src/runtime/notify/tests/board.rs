@@ -150,7 +150,7 @@ fn the_first_page_about_many_waits_for_those_that_still_come_but_not_for_ever() 
 
 #[test]
 fn as_many_as_are_allowed_are_pages_of_their_own() {
-    let mut board = board(Alerts { storm_size: 3, ..Alerts::default() });
+    let mut board = board(Alerts { group_size: 3, ..Alerts::default() });
     for name in ["a", "b", "c"] {
         board.say("ReviewOverdue", name, "firing", 0);
     }
