@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use crate::engine::alerts::Alert;
+use crate::engine::alerts::Moments;
 use crate::engine::windows::State;
 use crate::event::Workflow;
 use crate::report::ledger::LedgerRecord;
@@ -35,34 +35,11 @@ pub struct Row {
     pub detected_at: Timestamp,
     /// The first human decision.
     pub decided_at: Option<Timestamp>,
-    /// Facts that raise an alert as long as the window is not final.
-    pub facts: Facts,
+    /// What its alerts are derived from; `None` for a final window, which has no alerts.
+    pub moments: Option<Moments>,
     /// When it was closed. A closed window stays for [`Bounds::closed_kept`](super::Bounds)
     /// after that.
     pub(super) closed_at: Option<Timestamp>,
-}
-
-/// Facts about a window that do not change any more. Each raises an alert.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
-    /// The AI acted before a person had decided.
-    pub ai_acted_first: bool,
-    /// The decision was judged hollow.
-    pub hollow: bool,
-    /// A seeded case was let through.
-    pub seeded_missed: bool,
-}
-
-impl Facts {
-    /// The alerts that these facts raise.
-    pub fn alerts(self) -> impl Iterator<Item = Alert> {
-        let all = [
-            (Alert::AiActedFirst, self.ai_acted_first),
-            (Alert::HollowApproval, self.hollow),
-            (Alert::SeededCaseMissed, self.seeded_missed),
-        ];
-        all.into_iter().filter(|(_, holds)| *holds).map(|(alert, _)| alert)
-    }
 }
 
 impl Row {
