@@ -273,6 +273,11 @@ impl Span {
         self.0.get()
     }
 
+    /// The same length for the standard library; a negative span is no time at all.
+    pub fn to_std(self) -> std::time::Duration {
+        std::time::Duration::from_millis(u64::try_from(self.as_millis()).unwrap_or(0))
+    }
+
     /// The length in minutes.
     pub fn as_mins_f64(self) -> f64 {
         self.as_millis() as f64 / 60_000.0

@@ -1,5 +1,5 @@
 //! Settings of alerts: where they are pushed, which of them, and when many or
-//! restless ones become one.
+//! flapping ones become one.
 
 use std::path::PathBuf;
 
@@ -42,11 +42,11 @@ settings! {
         /// The length of the intervals in which alerts are counted for `group_size`; intervals
         /// start at multiples of it since 1970, and a burst across a boundary becomes two groups.
         group_within: Span = Span::from_mins(1), in SHORTEST..;
-        /// An alert that begins this often within `flap_within` is restless.
+        /// An alert that begins this often within `flap_within` is flapping.
         flap_count: usize = 3, in 2..=100;
         /// See `flap_count`.
         flap_within: Span = Span::from_mins(10), in SHORTEST..;
-        /// A restless alert is pushed as ended only after it has been quiet for this long.
+        /// A flapping alert is pushed as ended only after it has been quiet for this long.
         flap_hold: Span = Span::from_mins(10), in SHORTEST..;
         /// Alerts held at most; further ones are not pushed, but counted.
         firing_max: usize = 100_000, in 1..=10_000_000;

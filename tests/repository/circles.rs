@@ -37,14 +37,6 @@ const ALLOWED: &[&[&str]] = &[
     ],
     &["runtime/demo/mod.rs", "runtime/demo/voice.rs"],
     &[
-        "runtime/http/board/picture.rs",
-        "runtime/http/board/stream.rs",
-        "runtime/http/mod.rs",
-        "runtime/http/routes.rs",
-        "runtime/http/serve.rs",
-        "runtime/http/status.rs",
-    ],
-    &[
         "runtime/kafka/backlog.rs",
         "runtime/kafka/intake.rs",
         "runtime/kafka/mod.rs",
@@ -53,17 +45,8 @@ const ALLOWED: &[&[&str]] = &[
         "runtime/kafka/upstream.rs",
         "runtime/kafka/windows.rs",
     ],
-    &[
-        "runtime/kafka/consumer.rs",
-        "runtime/kafka/oauth/answer.rs",
-        "runtime/kafka/oauth/endpoint.rs",
-        "runtime/kafka/oauth/mod.rs",
-        "runtime/kafka/producer.rs",
-    ],
     &["runtime/kafka/restore/lanes.rs", "runtime/kafka/restore/mod.rs"],
-    &["runtime/notify/mod.rs", "runtime/notify/reader.rs"],
     &["runtime/replay/batch.rs", "runtime/replay/mod.rs", "runtime/replay/pipeline.rs"],
-    &["runtime/view/mod.rs", "runtime/view/page.rs"],
     &[
         "settings/check/mod.rs",
         "settings/file.rs",

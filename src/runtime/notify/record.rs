@@ -1,8 +1,8 @@
-//! A record of the alerts' topic, read.
+//! Reads a record of the alerts' topic.
 //!
-//! Invariants: texts are bounded and harmless from here on; what is needed for
-//! labels is taken before anything is cut off. A record of a later version with
-//! more fields is read as well.
+//! Invariants: from here on texts are short and cannot be taken for markup; labels are
+//! made from the whole texts, before they are cut. Unknown fields are ignored, so the
+//! records of a later version can be read.
 
 use super::text::plain;
 use crate::engine::alerts::{Alert, Transition, Urgency};
@@ -15,14 +15,14 @@ use crate::time::Timestamp;
 
 /// Characters of a text that a page shows.
 const TEXT_CHARS_MAX: usize = 120;
-/// Bytes of an exposure's name that a link has room for.
+/// Bytes of an exposure's name that a link can hold.
 const LINK_BYTES_MAX: usize = 1_024;
 /// Hex digits of a pseudonym in a label: labels have one length, whatever the text.
-const MARK_DIGITS: usize = 16;
+const LABEL_DIGITS: usize = 16;
 
-/// One change of an alert.
+/// A change of an alert: it began to fire, or ended.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Told {
+pub(super) struct AlertChange {
     pub(super) alert: Alert,
     pub(super) urgency: Urgency,
     pub(super) state: Transition,
@@ -33,23 +33,23 @@ pub(super) struct Told {
 /// What an alert is about.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Subject {
-    Window(Box<About>),
+    Window(Box<WindowDetails>),
     /// A reviewer's pseudonym.
     Reviewer(String),
 }
 
-/// What is told of a window.
+/// The window that an alert is about.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct About {
+pub(super) struct WindowDetails {
     pub(super) workflow: Workflow,
     /// Pseudonyms of the credential and of the window, for labels.
-    pub(super) credential_mark: String,
-    pub(super) exposure_mark: String,
-    /// To be shown.
+    pub(super) credential_label: String,
+    pub(super) exposure_label: String,
+    /// The credential's name, to be shown.
     pub(super) credential: String,
-    /// The window's name as it is, for a link; `None` if it is too long for one.
+    /// The window's full name for a link; `None` if it is too long.
     pub(super) exposure_id: Option<String>,
-    /// As the source has it, to find its curve by.
+    /// As the source wrote it: attackers' curves are found by it.
     pub(super) location: Option<String>,
     pub(super) source: Option<String>,
     pub(super) severity: Option<Severity>,
@@ -60,9 +60,9 @@ pub(super) struct About {
     pub(super) detected_at: Timestamp,
 }
 
-impl Told {
-    /// Reads a record under its key, `alert/subject`; `None` if it is none.
-    pub(super) fn read(key: &str, value: &[u8], names: &Identity) -> Option<Told> {
+impl AlertChange {
+    /// Reads the record with the key `alert/subject`; `None` if it is not an alert's.
+    pub(super) fn read(key: &str, value: &[u8], names: &Identity) -> Option<AlertChange> {
         if key.len() > RECORD_BYTES_MAX {
             return None;
         }
@@ -70,16 +70,16 @@ impl Told {
         if let Ok(record) = AlertRecord::read(value) {
             let (alert, urgency, state, at) =
                 (record.alert, record.severity, record.state, record.at);
-            let subject = Subject::Window(Box::new(About::new(record, names)));
-            return Some(Told { alert, urgency, state, at, subject });
+            let subject = Subject::Window(Box::new(WindowDetails::new(record, names)));
+            return Some(AlertChange { alert, urgency, state, at, subject });
         }
         let record = ReviewerAlert::read(value).ok()?;
-        Some(Told {
+        Some(AlertChange {
             alert: record.alert,
             urgency: record.severity,
             state: record.state,
             at: record.at,
-            // The record may show a name, where the operator wants that; the key never does.
+            // The record holds a name if the operator wants names. The key never does.
             subject: Subject::Reviewer(reviewer(subject, names)),
         })
     }
@@ -94,8 +94,8 @@ impl Told {
         self.window()?.severity
     }
 
-    /// What is told of the window, if it is about one.
-    pub(super) fn window(&self) -> Option<&About> {
+    /// The window, if the alert is about one.
+    pub(super) fn window(&self) -> Option<&WindowDetails> {
         match &self.subject {
             Subject::Window(about) => Some(about),
             Subject::Reviewer(_) => None,
@@ -103,16 +103,16 @@ impl Told {
     }
 }
 
-impl About {
-    fn new(record: AlertRecord, names: &Identity) -> About {
+impl WindowDetails {
+    fn new(record: AlertRecord, names: &Identity) -> WindowDetails {
         let shown = |text: Option<String>| {
             text.map(|text| plain(&text, TEXT_CHARS_MAX)).filter(|text| !text.is_empty())
         };
         let exposure_id = record.exposure_id.to_string();
-        About {
+        WindowDetails {
             workflow: record.workflow,
-            credential_mark: pseudonym("credential", &record.credential_id, MARK_DIGITS, names),
-            exposure_mark: pseudonym("exposure", &exposure_id, MARK_DIGITS, names),
+            credential_label: pseudonym("credential", &record.credential_id, LABEL_DIGITS, names),
+            exposure_label: pseudonym("exposure", &exposure_id, LABEL_DIGITS, names),
             credential: plain(&record.credential_id, TEXT_CHARS_MAX),
             exposure_id: Some(exposure_id).filter(|id| id.len() <= LINK_BYTES_MAX),
             location: record.location.filter(|text| text.len() <= LINK_BYTES_MAX),
@@ -127,12 +127,12 @@ impl About {
     }
 }
 
-/// A pseudonym as keys have it; of any other text, a pseudonym.
+/// The reviewer's pseudonym: the subject itself, or a pseudonym of a subject that is not one.
 fn reviewer(subject: &str, names: &Identity) -> String {
     if is_pseudonym(subject) {
         return subject.to_owned();
     }
-    pseudonym("reviewer", subject, MARK_DIGITS, names)
+    pseudonym("reviewer", subject, LABEL_DIGITS, names)
 }
 
 #[cfg(test)]
@@ -148,15 +148,16 @@ mod tests {
         let window = br#"{"alert":"ReviewOverdue","severity":"page","state":"firing",
             "at":"2026-03-02T09:09:00Z","exposure_id":"secret_exposure/c/1","later":[1],
             "workflow":"secret_exposure","credential_id":"c","owner":"a\nb","detected_at":"2026-03-02T09:00:00Z"}"#;
-        let told = Told::read("ReviewOverdue/secret_exposure/c/1", window, &names()).unwrap();
-        let about = told.window().unwrap();
+        let change =
+            AlertChange::read("ReviewOverdue/secret_exposure/c/1", window, &names()).unwrap();
+        let about = change.window().unwrap();
         assert_eq!(about.owner.as_deref(), Some("a b"));
-        assert!(about.credential_mark.starts_with("credential-"));
-        assert_eq!(about.credential_mark.len(), "credential-".len() + 16);
+        assert!(about.credential_label.starts_with("credential-"));
+        assert_eq!(about.credential_label.len(), "credential-".len() + 16);
 
         let reviewer = br#"{"alert":"RubberStampSuspected","severity":"page","state":"firing",
             "at":"2026-03-02T09:09:00Z","reviewer":"a real name"}"#;
-        let read = |key: &str| Told::read(key, reviewer, &names()).unwrap().subject;
+        let read = |key: &str| AlertChange::read(key, reviewer, &names()).unwrap().subject;
         let known = "RubberStampSuspected/reviewer-0123456789ab";
         assert_eq!(read(known), Subject::Reviewer("reviewer-0123456789ab".to_owned()));
         let Subject::Reviewer(shown) = read("RubberStampSuspected/a real name") else { panic!() };
@@ -171,8 +172,8 @@ mod tests {
                 br#"{"alert":"ReviewOverdue","severity":"page","state":"firing","at":"2026-03-02T09:09:00Z"}"#,
             ),
         ] {
-            assert_eq!(Told::read(key, value, &names()), None);
+            assert_eq!(AlertChange::read(key, value, &names()), None);
         }
-        assert_eq!(Told::read(&"x/".repeat(40_000), window, &names()), None);
+        assert_eq!(AlertChange::read(&"x/".repeat(40_000), window, &names()), None);
     }
 }

@@ -1,8 +1,8 @@
-//! The latest decisions: how soon each came, and how much attention there was.
+//! The latest decisions: how soon each came, and with how much attention.
 //!
-//! Invariants: the time to review and whether it is hollow are the ledger's; attention
-//! and reading floor are what the second stage makes of the same records; a decision
-//! that has not been judged is shown as such.
+//! Invariants: the time to review and the signs of being hollow come from the ledger;
+//! attention and reading floor are computed from the same records by the oversight stage's
+//! code; a decision that has not been judged is shown as such.
 
 use serde::Serialize;
 
@@ -14,7 +14,7 @@ use crate::time::{Span, Timestamp};
 
 /// One decision as the board shows it.
 #[derive(Debug, Serialize)]
-struct Shown {
+struct DecisionRow {
     at: Timestamp,
     credential: String,
     workflow: Workflow,
@@ -22,17 +22,17 @@ struct Shown {
     verdict: Option<Verdict>,
     action: Option<Action>,
     time_to_review_ms: Span,
-    /// Attention available over reading floor; null where the advice or its length
-    /// is not known.
+    /// Available attention divided by the reading floor; null if the advice or its length
+    /// is unknown.
     attention_ratio: Option<f64>,
     attention_ms: Option<Span>,
     floor_ms: Option<Span>,
-    /// Null while it has not been judged.
+    /// Signs of being hollow; null while it has not been judged.
     hollow: Option<HollowReasons>,
     effective: Option<bool>,
 }
 
-/// The decisions among `records`, which are in the order of names, as rows by key.
+/// The latest decisions among `records`, which are sorted by name, as rows by key.
 pub(super) fn rows(
     records: &[&WindowRecord],
     rules: &Rules,
@@ -43,7 +43,7 @@ pub(super) fn rows(
         reviews.add(record.review(false).as_ref());
     }
     let judgements = reviews.judge(rules).judgements;
-    let mut rows: Vec<(Timestamp, String, Shown)> = records
+    let mut rows: Vec<(Timestamp, String, DecisionRow)> = records
         .iter()
         .zip(judgements)
         .filter_map(|(record, judgement)| {
@@ -53,26 +53,26 @@ pub(super) fn rows(
             let ratio = ratio.map(|(attention, floor)| {
                 attention.as_millis().max(0) as f64 / floor.as_millis() as f64
             });
-            let shown = Shown {
+            let row = DecisionRow {
                 at,
                 credential: text::shown(&record.credential_id),
                 workflow: record.workflow,
                 reviewer: text::shown(record.reviewer.as_deref().unwrap_or_default()),
                 verdict: record.verdict,
                 action: record.action,
-                // Without one there is no place for it; the clocks disagree.
+                // If the clocks contradict each other there is none, and no row.
                 time_to_review_ms: record.durations_ms.0.time_to_review?,
-                // Three digits are more than can be seen.
+                // Three digits are enough for the chart.
                 attention_ratio: ratio.map(|ratio| (ratio * 1000.0).round() / 1000.0),
                 attention_ms: attention,
                 floor_ms: floor,
                 hollow: record.hollow,
                 effective: record.effective,
             };
-            Some((at, text::key(&record.exposure_id.to_string()), shown))
+            Some((at, text::key(&record.exposure_id.to_string()), row))
         })
         .collect();
     rows.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
     rows.truncate(shown_max);
-    rows.into_iter().map(|(_, key, shown)| (key, shown)).collect()
+    rows.into_iter().map(|(_, key, row)| (key, row)).collect()
 }
