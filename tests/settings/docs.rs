@@ -1,7 +1,7 @@
 //! docs/configuration.md and the program name the same keys and defaults.
 //!
-//! The keys are those that the program tells when it refuses one it does not
-//! know; the defaults are those in force when nothing is set.
+//! The keys are those that the program lists when it refuses an unknown one; the defaults are
+//! those in force when nothing is set.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
