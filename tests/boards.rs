@@ -1,5 +1,5 @@
-//! A thousand boards at once, nearly all of which never read: alone in its process,
-//! as it measures that process's memory.
+//! A thousand boards at once, of which nearly all never read. This test is alone in its process,
+//! because it measures the memory of the process and raises its limit on open files.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
 #![expect(clippy::disallowed_methods, reason = "how long it takes is part of the promise")]

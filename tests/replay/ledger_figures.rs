@@ -1,4 +1,4 @@
-//! The figures over a ledger that was read back are those of the run that wrote it.
+//! The figures from a ledger that is read back equal those of the run that wrote it.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
 

@@ -1,8 +1,8 @@
 //! Dependencies point one way, and the pure layers stay pure.
 //!
-//! The source is read as text: comments and literals are cut out, and every path
-//! in what is left is held against the rule, grouped imports and paths within
-//! expressions included. `docs/architecture.md` tells the rule and its reasons.
+//! The test reads the source as text, without comments and literals, and checks every path
+//! against the rule, in imports and in expressions. `docs/architecture.md` states the rule
+//! and its reasons.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
 

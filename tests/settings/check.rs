@@ -1,4 +1,4 @@
-//! `shutterlag check` as its users see it: exit status, both outputs.
+//! `shutterlag check` as its users see it: the exit status and both outputs.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
