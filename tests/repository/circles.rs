@@ -27,14 +27,6 @@ const ALLOWED: &[&[&str]] = &[
         "engine/windows/state.rs",
     ],
     &["engine/windows/log/mod.rs", "engine/windows/log/read.rs", "engine/windows/log/write.rs"],
-    &["report/explain/certificate.rs", "report/explain/mod.rs", "report/explain/sequential.rs"],
-    &[
-        "report/ledger/error.rs",
-        "report/ledger/field.rs",
-        "report/ledger/mod.rs",
-        "report/ledger/plain.rs",
-        "report/ledger/read.rs",
-    ],
     &["runtime/demo/mod.rs", "runtime/demo/voice.rs"],
     &[
         "runtime/http/board/picture.rs",
