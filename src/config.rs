@@ -117,6 +117,12 @@ impl Profile {
     }
 }
 
+impl Default for Profile {
+    fn default() -> Profile {
+        Profile::of(Workflow::SecretExposure)
+    }
+}
+
 /// The profiles of all workflows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Profiles([Profile; Workflow::ALL.len()]);

@@ -273,6 +273,11 @@ impl Span {
         self.0.get()
     }
 
+    /// The same length for the standard library; a negative span is no time at all.
+    pub fn to_std(self) -> std::time::Duration {
+        std::time::Duration::from_millis(u64::try_from(self.as_millis()).unwrap_or(0))
+    }
+
     /// The length in minutes.
     pub fn as_mins_f64(self) -> f64 {
         self.as_millis() as f64 / 60_000.0
@@ -320,6 +325,12 @@ impl std::str::FromStr for Span {
 impl serde::Serialize for Span {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_i64(self.as_millis())
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Span {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
+        i64::deserialize(deserializer).map(Span::from_millis)
     }
 }
 

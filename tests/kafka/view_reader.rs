@@ -12,23 +12,26 @@ use std::time::Duration;
 use rdkafka::config::ClientConfig;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-use serde_json::{Value, json};
+use serde_json::Value;
+use shutterlag::engine::windows::{ExposureId, Key};
+use shutterlag::event::Workflow;
 use shutterlag::metrics::PipelineStage;
+use shutterlag::records::WindowRecord;
 use shutterlag::runtime::health::Health;
+use shutterlag::runtime::kafka::Tokens;
+use shutterlag::runtime::kafka::tail::Topic;
 use shutterlag::runtime::view::reader::{Options, spawn};
 use shutterlag::runtime::view::{Bounds, Filter, View};
+use shutterlag::settings::Kafka;
 use shutterlag::time::Timestamp;
 
 const TOPIC: &str = "example.windows";
 const NOW_MS: i64 = 1_772_452_800_000;
 
 fn record(credential: &str) -> Value {
-    json!({
-        "exposure_id": format!("secret_exposure/{credential}/{NOW_MS}"),
-        "workflow": "secret_exposure", "credential_id": credential, "state": "open", "revision": 1,
-        "final": false, "clock_skew": false, "detected_at": Timestamp::from_millis(NOW_MS),
-        "durations_ms": {}, "detections": 1, "further_decisions": 0, "ai_acted_first": false,
-    })
+    let key = Key { workflow: Workflow::SecretExposure, credential_id: credential };
+    let exposure = ExposureId { key, detected_at: Timestamp::from_millis(NOW_MS) };
+    serde_json::to_value(WindowRecord::detected(exposure)).unwrap()
 }
 
 struct Ledger {
@@ -71,12 +74,9 @@ fn reading(brokers: &str) -> Reading {
 fn reading_after(brokers: &str, health: &Arc<Health>) -> Reading {
     let view = Arc::new(View::new(Bounds { windows_max: 1000, closed_kept: Bounds::CLOSED_KEPT }));
     let stop = Arc::new(AtomicBool::new(false));
-    let mut client = ClientConfig::new();
-    client.set("bootstrap.servers", brokers);
+    let kafka = Kafka { brokers: brokers.to_owned(), ..Kafka::default() };
     let thread = spawn(Options {
-        tokens: shutterlag::runtime::kafka::Tokens::default(),
-        client,
-        topic: TOPIC.to_owned(),
+        topic: Topic::new(&kafka, &Tokens::default(), TOPIC.to_owned()),
         view: Arc::clone(&view),
         health: Arc::clone(health),
         stop: Arc::clone(&stop),

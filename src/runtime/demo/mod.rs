@@ -25,7 +25,7 @@ use crate::engine::windows::{Counts, Windows};
 use crate::event::Event;
 use crate::formats::{Identity, RejectReason};
 use crate::metrics::{Metrics, Pipeline, PipelineStage};
-use crate::report::People;
+use crate::records::People;
 use crate::runtime::clock::Clock;
 use crate::runtime::health::Health;
 use crate::runtime::standings::PartitionStandings;

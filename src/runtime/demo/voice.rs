@@ -6,11 +6,10 @@
 use super::Demo;
 use crate::engine::Output;
 use crate::engine::alerts::Alert;
-use crate::engine::attacker::Band;
-use crate::engine::oversight::{Flags, HollowReasons, Judgement, Review, Said, Stage};
+use crate::engine::oversight::{Flags, HollowReasons, Review, Said, Stage};
 use crate::engine::summary::Flagged;
 use crate::engine::windows::{Window, Windows};
-use crate::report::{Circumstances, People, Record};
+use crate::records::{Circumstances, People, WindowRecord};
 use crate::runtime::kafka::pending::Pending;
 use crate::runtime::suspicions::{Suspected, Turned};
 use crate::time::{Span, Timestamp};
@@ -72,22 +71,17 @@ impl<'d> Voice<'d> {
         is_final: bool,
         now: Timestamp,
     ) {
-        let judged = window.decision.is_none() || hollow.is_some();
-        let judgement = Judgement {
-            reviewed: window.decision.is_some(),
-            ahead: window.band() == Some(Band::Ahead),
-            reasons: hollow.unwrap_or_default(),
-            ..Judgement::default()
-        };
-        let told = Circumstances {
-            judgement: judged.then_some(&judgement),
+        let circumstances = Circumstances {
+            hollow,
             race: &self.demo.race,
             oversight: &self.demo.oversight,
             as_of: now,
             is_final,
         };
         // A record always is JSON; without one the view stays as it is.
-        if let Ok(json) = serde_json::to_vec(&Record::new(window, told, &mut self.people)) {
+        if let Ok(json) =
+            serde_json::to_vec(&WindowRecord::new(window, circumstances, &mut self.people))
+        {
             let name = window.exposure_id().to_string();
             self.demo.view.apply(name.as_bytes(), Some(&json), now);
         }

@@ -5,22 +5,20 @@
 //! partition's messages go to the worker's queue and nowhere else.
 
 use std::cell::RefCell;
-use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use rdkafka::client::{ClientContext, OAuthToken};
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
-use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::context::{ClientErrors, Context};
 use super::error::Fault;
-use super::logs;
 use super::oauth::Tokens;
 use super::raw::Queue;
+use crate::runtime::logging;
 
 /// A topic's name and a partition of it.
 pub(super) type Place = (String, i32);
@@ -36,28 +34,16 @@ pub(super) enum Change {
     Failed(String),
 }
 
-/// Notes changes of the assignment for the worker.
-pub(super) struct Membership {
+/// The context of a member of a group.
+type Membership = Context<Changes>;
+
+/// Hands changes of the assignment on to the worker.
+pub(super) struct Changes {
     changes: Sender<Change>,
     closing: AtomicBool,
-    tokens: Tokens,
 }
 
-impl ClientContext for Membership {
-    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
-
-    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        self.tokens.answer()
-    }
-
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        logs::line(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        logs::error(&error, reason);
-    }
-}
+impl ClientErrors for Changes {}
 
 impl ConsumerContext for Membership {
     fn rebalance(
@@ -66,7 +52,7 @@ impl ConsumerContext for Membership {
         error: RDKafkaRespErr,
         partitions: &mut TopicPartitionList,
     ) {
-        if self.closing.load(Ordering::Acquire) {
+        if self.own.closing.load(Ordering::Acquire) {
             // Nobody is left to carry it out.
             let _ = consumer.unassign();
             return;
@@ -81,7 +67,7 @@ impl ConsumerContext for Membership {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => Change::Revoked(places),
             error => Change::Failed(format!("{error:?}")),
         };
-        let _ = self.changes.send(change);
+        let _ = self.own.changes.send(change);
     }
 }
 
@@ -102,8 +88,8 @@ impl Member {
         topics: &[&str],
     ) -> Result<Member, Fault> {
         let (sender, changes) = unbounded();
-        let tokens = tokens.clone();
-        let context = Membership { changes: sender, closing: AtomicBool::new(false), tokens };
+        let own = Changes { changes: sender, closing: AtomicBool::new(false) };
+        let context = Context::with(tokens, own);
         let failed = |error| Fault::of("joining the consumer group", &error);
         let consumer: BaseConsumer<Membership> =
             config.create_with_context(context).map_err(failed)?;
@@ -125,7 +111,7 @@ impl Member {
     /// Serves the group and returns what it wants.
     pub(super) fn serve(&self) -> Result<Option<Change>, Fault> {
         if let Some(Err(error)) = self.consumer.poll(std::time::Duration::ZERO)
-            && !logs::passes_by_itself(&error)
+            && !logging::passes_by_itself(&error)
         {
             return Err(self.consumer.context().tokens.fault("reading", &error));
         }
@@ -190,7 +176,7 @@ impl Member {
 
 impl Drop for Member {
     fn drop(&mut self) {
-        self.consumer.context().closing.store(true, Ordering::Release);
+        self.consumer.context().own.closing.store(true, Ordering::Release);
         // A change that was told and not carried out is an answer still owed, and
         // librdkafka would wait for it for ever before it closes.
         match self.owed.take().or_else(|| self.changes.try_recv().ok()) {

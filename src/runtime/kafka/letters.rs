@@ -7,40 +7,9 @@ use serde::Serialize;
 use super::error::Fault;
 use super::producer::{Outbox, Outgoing};
 use super::raw::Record;
-use crate::event::Kind;
-use crate::formats::{RejectReason, Rejection, excerpt};
+use crate::formats::{Rejection, excerpt};
+use crate::records::{DeadLetter, EventName, Object, Origin};
 use crate::time::Timestamp;
-
-/// One letter, as it stands in the topic.
-#[derive(Debug, Serialize)]
-struct Letter<'l> {
-    at: Timestamp,
-    stage: &'static str,
-    reason: RejectReason,
-    detail: &'l str,
-    origin: Option<Origin<'l>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    event: Option<EventName<'l>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    excerpt: Option<String>,
-}
-
-/// Where the record stood.
-#[derive(Debug, Serialize)]
-struct Origin<'l> {
-    topic: &'l str,
-    partition: i32,
-    offset: i64,
-}
-
-/// Which event it was, where that is known.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub(super) struct EventName<'l> {
-    pub(super) credential_id: &'l str,
-    pub(super) id: &'l str,
-    pub(super) kind: Kind,
-    pub(super) events: u64,
-}
 
 /// Writes letters to their topic.
 #[derive(Debug)]
@@ -57,20 +26,21 @@ impl Letters {
         outbox: &mut Outbox,
         record: Record<'_>,
         rejection: &Rejection,
-        event: Option<EventName<'_>>,
+        event: Option<EventName<&str>>,
     ) -> Result<(), Fault> {
         let topic = record.topic();
         let origin = Origin { topic, partition: record.partition(), offset: record.offset() };
         let key = format!("{topic}/{}/{}", origin.partition, origin.offset);
-        let letter = Letter {
+        // An event that was decoded has a name, which says more.
+        let shape = event.is_none().then(|| excerpt(record.payload().unwrap_or_default()));
+        let letter = DeadLetter {
             at: crate::runtime::clock::now(),
             stage: self.stage,
             reason: rejection.reason,
             detail: &rejection.detail,
-            origin: Some(origin),
-            event,
-            // An event that was decoded has a name, which says more.
-            excerpt: event.is_none().then(|| excerpt(record.payload().unwrap_or_default())),
+            origin: Some(Object(origin)),
+            event: event.map(Object),
+            excerpt: shape.as_deref(),
         };
         self.send(outbox, &key, &letter)
     }
@@ -81,21 +51,26 @@ impl Letters {
         outbox: &mut Outbox,
         at: Timestamp,
         rejection: &Rejection,
-        event: EventName<'_>,
+        event: EventName<&str>,
     ) -> Result<(), Fault> {
-        let letter = Letter {
+        let letter = DeadLetter {
             at,
             stage: self.stage,
             reason: rejection.reason,
             detail: &rejection.detail,
             origin: None,
-            event: Some(event),
+            event: Some(Object(event)),
             excerpt: None,
         };
         self.send(outbox, event.credential_id, &letter)
     }
 
-    fn send(&mut self, outbox: &mut Outbox, key: &str, letter: &Letter<'_>) -> Result<(), Fault> {
+    fn send(
+        &mut self,
+        outbox: &mut Outbox,
+        key: &str,
+        letter: &DeadLetter<&str>,
+    ) -> Result<(), Fault> {
         json(&mut self.value, letter)?;
         outbox.send(Outgoing {
             topic: &self.topic,

@@ -24,12 +24,12 @@ pub mod client;
 mod consumer;
 mod context;
 mod decode;
+mod deliveries;
 mod error;
 pub mod feed;
 mod inputs;
 mod intake;
 mod letters;
-mod logs;
 mod oauth;
 mod oversight;
 pub(in crate::runtime) mod pending;
@@ -37,9 +37,9 @@ mod probe;
 mod producer;
 mod raw;
 mod restore;
-mod reviews;
 mod setup;
 mod state;
+pub mod tail;
 mod topics;
 mod upstream;
 mod watermark;
@@ -49,14 +49,13 @@ mod worker;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-pub(in crate::runtime) use context::Context;
 pub use error::Fault;
 pub use oauth::Tokens;
 
 use crate::engine::oversight::Rules;
 use crate::formats::{Format, Identity};
 use crate::metrics::{Metrics, Pipeline};
-use crate::report::People;
+use crate::records::People;
 use crate::runtime::health::Health;
 use crate::runtime::standings::PartitionStandings;
 use crate::runtime::suspicions::Suspicions;
@@ -93,7 +92,7 @@ impl Shared {
     }
 
     fn people(&self) -> People {
-        match self.settings.people {
+        match self.settings.people.show {
             PeopleShown::Names => People::names(self.identity.clone()),
             PeopleShown::Pseudonyms => People::pseudonyms(self.identity.clone()),
         }

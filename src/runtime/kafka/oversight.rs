@@ -17,7 +17,6 @@ use super::pending::Pending;
 use super::producer::{Outbox, Outgoing};
 use super::raw::Record;
 use super::restore::Restored;
-use super::reviews::{Handed, Judged};
 use super::state::{Listed, Overseeing, State};
 use super::worker::Stage as WorkerStage;
 use crate::engine::alerts::{Alert, Transition};
@@ -28,7 +27,7 @@ use crate::engine::summary::Flagged as FlaggedCounts;
 use crate::engine::windows::ExposureId;
 use crate::formats::{RejectReason, Rejection};
 use crate::metrics::{Metrics, PipelineStage};
-use crate::report::{Finding, Flagged, People, ReviewerAlert, ReviewerFinding, RulesShown};
+use crate::records::{Finding, Flagged, Handed, Judged, People, ReviewerAlert, RulesShown};
 use crate::runtime::suspicions::{Suspected, Turned};
 use crate::time::{Span, Timestamp};
 
@@ -322,14 +321,14 @@ impl Voice {
     ) -> Result<(), Fault> {
         let path = cited.iter().map(ToString::to_string);
         let shown = self.people.show(reviewer);
-        let found = ReviewerFinding::suspected(shown, at, suspicion, path, &self.shown);
+        let found = Finding::suspected(shown, at, suspicion, path, &self.shown);
         json(&mut self.value, &found)?;
         let key = format!("{}/{}/{at}", found.name(), self.keys.show(reviewer));
         send(outbox, &self.findings, key.as_bytes(), Some(&self.value), None)
     }
 
     fn flagged_key(&mut self, reviewer: &str, list: List) -> String {
-        format!("{}/{}/{list}", ReviewerFinding::FLAGGED, self.keys.show(reviewer))
+        format!("{}/{}/{list}", Finding::FLAGGED, self.keys.show(reviewer))
     }
 
     /// Looks who is on which list now, and tells who was not before.
@@ -353,7 +352,7 @@ impl Voice {
                     let path = path.map(|(exposure, point)| (exposure.to_string(), point));
                     let flagged = Flagged { list, flags: &flags, standing };
                     let shown = self.people.show(reviewer);
-                    let found = ReviewerFinding::flagged(shown, now, flagged, path, &self.shown);
+                    let found = Finding::flagged(shown, now, flagged, path, &self.shown);
                     json(&mut self.value, &found)?;
                     let key = self.flagged_key(reviewer, list);
                     send(outbox, &self.findings, key.as_bytes(), Some(&self.value), None)?;

@@ -5,23 +5,20 @@
 //! under the group's metadata of that moment, so that whoever lost a partition is
 //! refused; after any failure the producer is thrown away, never used again.
 
-use std::error::Error;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use rdkafka::TopicPartitionList;
-use rdkafka::client::{ClientContext, OAuthToken};
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{DeliveryResult, Message};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use super::consumer::Member;
+use super::context::Context;
+use super::deliveries::{Deliveries, FirstFailure};
 use super::error::Fault;
 use super::oauth::Tokens;
-use super::{logs, raw};
+use super::raw;
 use crate::runtime::clock;
 use crate::settings::Delivery;
 use crate::time::Span;
@@ -37,53 +34,6 @@ pub(super) struct Outgoing<'o> {
     pub(super) value: Option<&'o [u8]>,
     /// Milliseconds since 1970; `None`: now.
     pub(super) timestamp_ms: Option<i64>,
-}
-
-/// Notes the first delivery that failed.
-struct Deliveries {
-    tokens: Tokens,
-    failed: Mutex<Option<(Option<RDKafkaErrorCode>, String)>>,
-}
-
-impl Deliveries {
-    fn note(&self, code: Option<RDKafkaErrorCode>, why: String) {
-        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        failed.get_or_insert((code, why));
-    }
-
-    fn check(&self) -> Result<(), Fault> {
-        match &*self.failed.lock().unwrap_or_else(PoisonError::into_inner) {
-            None => Ok(()),
-            Some((code, why)) => Err(Fault::of_code("sending", *code, why)),
-        }
-    }
-}
-
-impl ClientContext for Deliveries {
-    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
-
-    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        self.tokens.answer()
-    }
-
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        logs::line(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        logs::error(&error, reason);
-    }
-}
-
-impl ProducerContext for Deliveries {
-    type DeliveryOpaque = ();
-
-    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if let Err((error, message)) = result {
-            let why = format!("{error} (topic {})", message.topic());
-            self.note(error.rdkafka_error_code(), why);
-        }
-    }
 }
 
 /// The producer.
@@ -108,7 +58,7 @@ impl Outbox {
         patience: Span,
     ) -> Result<Outbox, Fault> {
         let failed = |error| Fault::of("starting the producer", &error);
-        let context = Deliveries { tokens: tokens.clone(), failed: Mutex::default() };
+        let context = Context::with(tokens, FirstFailure::default());
         let producer: BaseProducer<Deliveries> =
             config.create_with_context(context).map_err(failed)?;
         tokens.admit(producer.client())?;
@@ -163,7 +113,7 @@ impl Outbox {
                         return Err(Fault::Passing("the broker takes no more records".to_owned()));
                     }
                     self.producer.poll(Duration::from_millis(1));
-                    self.producer.context().check()?;
+                    self.producer.context().own.check()?;
                     record = back;
                 }
                 Err((error, back)) => {
@@ -181,7 +131,7 @@ impl Outbox {
     ) -> Result<(), Fault> {
         self.open()?;
         self.producer.poll(Duration::ZERO);
-        self.producer.context().check()?;
+        self.producer.context().own.check()?;
         match self.delivery {
             Delivery::ExactlyOnce => self.commit_transaction(member, positions)?,
             Delivery::AtLeastOnce => self.commit_separately(member, positions)?,
@@ -214,7 +164,7 @@ impl Outbox {
                 return Ok(());
             };
             self.producer.poll(Duration::ZERO);
-            self.producer.context().check()?;
+            self.producer.context().own.check()?;
             if !error.retriable || clock::uptime() >= until {
                 return Err(Fault::of_code("committing", Some(error.code), &error));
             }
@@ -233,7 +183,7 @@ impl Outbox {
         while self.producer.in_flight_count() > 0 {
             // A failed delivery is the only thing that is ever polled.
             self.producer.poll(Duration::from_millis(1));
-            self.producer.context().check()?;
+            self.producer.context().own.check()?;
             if clock::uptime() >= until {
                 return Err(Fault::Passing("the broker did not take all records".to_owned()));
             }

@@ -13,24 +13,24 @@ use super::Shared;
 use super::announce::announce;
 use super::decode::Decoder;
 use super::error::Fault;
-use super::letters::{EventName, Letters, json};
+use super::letters::{Letters, json};
 use super::pending::Pending;
 use super::producer::{Outbox, Outgoing};
 use super::raw::Record;
 use super::restore::Restored;
-use super::reviews::{Handed, Judged};
 use super::state::State;
 use super::worker::Stage;
 use super::{changelog, topics};
 use crate::engine::alerts::{Alert, Cause, Change};
-use crate::engine::attacker::Band;
-use crate::engine::oversight::{HollowReasons, Judgement, Review};
+use crate::engine::oversight::{HollowReasons, Review};
 use crate::engine::windows::{Counts, ExposureId, Key, Window, Windows};
 use crate::engine::{Output, Receipt};
 use crate::event::{Event, Kind};
 use crate::formats::{Decoded, RejectReason, Rejection};
 use crate::metrics::PipelineStage;
-use crate::report::{AlertRecord, Circumstances, Finding, People, Record as LedgerRecord};
+use crate::records::{
+    AlertRecord, Circumstances, EventName, Finding, Handed, Judged, People, WindowRecord,
+};
 use crate::runtime::clock;
 use crate::time::{Span, Timestamp};
 
@@ -141,7 +141,7 @@ impl Stage for WindowsStage {
         let Some(partition) = self.partitions.get_mut(&record.partition()) else { return Ok(None) };
         let own = input == topics::OWN_EVENTS;
         if own && let Some(judged) = Judged::read(record.payload().unwrap_or_default()) {
-            partition.windows.judge(judged.exposure(), judged.mark, judged.reasons());
+            partition.windows.judge(judged.exposure(), judged.mark, judged.hollow);
             return Ok(None);
         }
         let mut events = Vec::new();
@@ -273,7 +273,7 @@ impl Voice {
         outbox: &mut Outbox,
         record: Record<'_>,
         rejection: &Rejection,
-        event: Option<EventName<'_>>,
+        event: Option<EventName<&str>>,
     ) -> Result<(), Fault> {
         self.pending.rejected(rejection.reason);
         self.letters.record(outbox, record, rejection, event)
@@ -346,22 +346,14 @@ impl Voice {
         is_final: bool,
         outbox: &mut Outbox,
     ) -> Result<(), Fault> {
-        let judged = window.decision.is_none() || hollow.is_some();
-        let judgement = Judgement {
-            reviewed: window.decision.is_some(),
-            ahead: window.band() == Some(Band::Ahead),
-            reasons: hollow.unwrap_or_default(),
-            ..Judgement::default()
-        };
-        let told = Circumstances {
-            // Of a window without a decision there is nothing to judge.
-            judgement: judged.then_some(&judgement),
+        let circumstances = Circumstances {
+            hollow,
             race: &self.shared.settings.race,
             oversight: &self.shared.settings.oversight,
             as_of: now,
             is_final,
         };
-        json(&mut self.value, &LedgerRecord::new(window, told, &mut self.people))?;
+        json(&mut self.value, &WindowRecord::new(window, circumstances, &mut self.people))?;
         self.write_key(window.exposure_id());
         outbox.send(Outgoing {
             topic: &self.windows_topic,
@@ -480,6 +472,6 @@ fn find(outbox: &mut Outbox, topic: &str, key: &str, value: Option<&[u8]>) -> Re
     })
 }
 
-fn name<'e>(event: &'e Event<'_>) -> EventName<'e> {
+fn name<'e>(event: &'e Event<'_>) -> EventName<&'e str> {
     EventName { credential_id: &event.credential_id, id: &event.id, kind: event.kind(), events: 1 }
 }

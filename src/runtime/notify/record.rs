@@ -1,27 +1,28 @@
-//! A record of the alerts' topic, read.
+//! Reads a record of the alerts' topic.
 //!
-//! Invariants: texts are bounded and harmless from here on; what is needed for
-//! labels is taken before anything is cut off. A record of a later version with
-//! more fields is read as well.
-
-use serde::Deserialize;
+//! Invariants: from here on texts are short and cannot be taken for markup; labels are
+//! made from the whole texts, before they are cut. Unknown fields are ignored, so the
+//! records of a later version can be read.
 
 use super::text::plain;
 use crate::engine::alerts::{Alert, Transition, Urgency};
 use crate::event::{Action, Severity, Workflow};
 use crate::formats::Identity;
+use crate::records::{
+    AlertRecord, Declared, RECORD_BYTES_MAX, ReviewerAlert, is_pseudonym, pseudonym,
+};
 use crate::time::Timestamp;
 
 /// Characters of a text that a page shows.
 const TEXT_CHARS_MAX: usize = 120;
-/// Bytes of an exposure's name that a link has room for.
+/// Bytes of an exposure's name that a link can hold.
 const LINK_BYTES_MAX: usize = 1_024;
-/// Bytes of a record and of its key: many times what there is.
-const RECORD_BYTES_MAX: usize = 64 << 10;
+/// Hex digits of a pseudonym in a label: labels have one length, whatever the text.
+const LABEL_DIGITS: usize = 16;
 
-/// One change of an alert.
+/// A change of an alert: it began to fire, or ended.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Told {
+pub(super) struct AlertChange {
     pub(super) alert: Alert,
     pub(super) urgency: Urgency,
     pub(super) state: Transition,
@@ -32,23 +33,23 @@ pub(super) struct Told {
 /// What an alert is about.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Subject {
-    Window(Box<About>),
+    Window(Box<WindowDetails>),
     /// A reviewer's pseudonym.
     Reviewer(String),
 }
 
-/// What is told of a window.
+/// The window that an alert is about.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct About {
+pub(super) struct WindowDetails {
     pub(super) workflow: Workflow,
     /// Pseudonyms of the credential and of the window, for labels.
-    pub(super) credential_mark: String,
-    pub(super) exposure_mark: String,
-    /// To be shown.
+    pub(super) credential_label: String,
+    pub(super) exposure_label: String,
+    /// The credential's name, to be shown.
     pub(super) credential: String,
-    /// The window's name as it is, for a link; `None` if it is too long for one.
+    /// The window's full name for a link; `None` if it is too long.
     pub(super) exposure_id: Option<String>,
-    /// As the source has it, to find its curve by.
+    /// As the source wrote it: attackers' curves are found by it.
     pub(super) location: Option<String>,
     pub(super) source: Option<String>,
     pub(super) severity: Option<Severity>,
@@ -56,69 +57,30 @@ pub(super) struct About {
     pub(super) recommendation: Option<Action>,
     pub(super) confidence: Option<f64>,
     pub(super) started_at: Option<Timestamp>,
-    pub(super) detected_at: Option<Timestamp>,
+    pub(super) detected_at: Timestamp,
 }
 
-/// As it is written.
-#[derive(Deserialize)]
-struct Raw {
-    alert: Alert,
-    severity: Urgency,
-    state: Transition,
-    at: Timestamp,
-    exposure_id: Option<String>,
-    workflow: Option<Workflow>,
-    credential_id: Option<String>,
-    source: Option<String>,
-    location: Option<String>,
-    window_severity: Option<Severity>,
-    owner: Option<String>,
-    recommendation: Option<Action>,
-    confidence: Option<f64>,
-    started_at: Option<Timestamp>,
-    detected_at: Option<Timestamp>,
-    reviewer: Option<String>,
-}
-
-impl Told {
-    /// Reads a record under its key, `alert/subject`; `None` if it is none.
-    pub(super) fn read(key: &str, value: &[u8], names: &Identity) -> Option<Told> {
-        if key.len() > RECORD_BYTES_MAX || value.len() > RECORD_BYTES_MAX {
+impl AlertChange {
+    /// Reads the record with the key `alert/subject`; `None` if it is not an alert's.
+    pub(super) fn read(key: &str, value: &[u8], names: &Identity) -> Option<AlertChange> {
+        if key.len() > RECORD_BYTES_MAX {
             return None;
         }
-        let raw: Raw = serde_json::from_slice(value).ok()?;
         let (_, subject) = key.split_once('/')?;
-        let subject = match (raw.exposure_id, raw.workflow, raw.credential_id, raw.reviewer) {
-            (Some(exposure_id), Some(workflow), Some(credential_id), _) => {
-                let shown = |text: Option<String>| {
-                    text.map(|text| plain(&text, TEXT_CHARS_MAX)).filter(|text| !text.is_empty())
-                };
-                Subject::Window(Box::new(About {
-                    workflow,
-                    credential_mark: mark("credential", &credential_id, names),
-                    exposure_mark: mark("exposure", &exposure_id, names),
-                    credential: plain(&credential_id, TEXT_CHARS_MAX),
-                    exposure_id: Some(exposure_id).filter(|id| id.len() <= LINK_BYTES_MAX),
-                    location: raw.location.filter(|text| text.len() <= LINK_BYTES_MAX),
-                    source: shown(raw.source),
-                    severity: raw.window_severity,
-                    owner: shown(raw.owner),
-                    recommendation: raw.recommendation,
-                    confidence: raw.confidence.filter(|share| (0.0..=1.0).contains(share)),
-                    started_at: raw.started_at,
-                    detected_at: raw.detected_at,
-                }))
-            }
-            // The record may show a name, where the operator wants that; the key never does.
-            (None, _, _, Some(_)) => Subject::Reviewer(reviewer(subject, names)),
-            _ => return None,
-        };
-        Some(Told {
-            alert: raw.alert,
-            urgency: raw.severity,
-            state: raw.state,
-            at: raw.at,
-            subject,
+        if let Ok(record) = AlertRecord::read(value) {
+            let (alert, urgency, state, at) =
+                (record.alert, record.severity, record.state, record.at);
+            let subject = Subject::Window(Box::new(WindowDetails::new(record, names)));
+            return Some(AlertChange { alert, urgency, state, at, subject });
+        }
+        let record = ReviewerAlert::read(value).ok()?;
+        Some(AlertChange {
+            alert: record.alert,
+            urgency: record.severity,
+            state: record.state,
+            at: record.at,
+            // The record holds a name if the operator wants names. The key never does.
+            subject: Subject::Reviewer(reviewer(subject, names)),
         })
     }
 
@@ -132,8 +94,8 @@ impl Told {
         self.window()?.severity
     }
 
-    /// What is told of the window, if it is about one.
-    pub(super) fn window(&self) -> Option<&About> {
+    /// The window, if the alert is about one.
+    pub(super) fn window(&self) -> Option<&WindowDetails> {
         match &self.subject {
             Subject::Window(about) => Some(about),
             Subject::Reviewer(_) => None,
@@ -141,19 +103,36 @@ impl Told {
     }
 }
 
-/// A label's value for a text that may be anything: the same wherever the same
-/// key is used, and of a fixed length.
-fn mark(kind: &str, text: &str, names: &Identity) -> String {
-    let digest = names.name(format!("{kind}\0{text}").as_bytes());
-    format!("{kind}-{}", digest.trim_start_matches("hmac:").get(..16).unwrap_or_default())
+impl WindowDetails {
+    fn new(record: AlertRecord, names: &Identity) -> WindowDetails {
+        let shown = |text: Option<String>| {
+            text.map(|text| plain(&text, TEXT_CHARS_MAX)).filter(|text| !text.is_empty())
+        };
+        let exposure_id = record.exposure_id.to_string();
+        WindowDetails {
+            workflow: record.workflow,
+            credential_label: pseudonym("credential", &record.credential_id, LABEL_DIGITS, names),
+            exposure_label: pseudonym("exposure", &exposure_id, LABEL_DIGITS, names),
+            credential: plain(&record.credential_id, TEXT_CHARS_MAX),
+            exposure_id: Some(exposure_id).filter(|id| id.len() <= LINK_BYTES_MAX),
+            location: record.location.filter(|text| text.len() <= LINK_BYTES_MAX),
+            source: shown(record.source),
+            severity: record.window_severity,
+            owner: shown(record.owner),
+            recommendation: record.recommendation,
+            confidence: record.confidence.filter(|share| (0.0..=1.0).contains(share)),
+            started_at: record.started_at,
+            detected_at: record.detected_at,
+        }
+    }
 }
 
-/// A pseudonym as it stands in keys; of anything else, a pseudonym.
+/// The reviewer's pseudonym: the subject itself, or a pseudonym of a subject that is not one.
 fn reviewer(subject: &str, names: &Identity) -> String {
-    let digits = subject.strip_prefix("reviewer-").unwrap_or_default();
-    let is_pseudonym =
-        digits.len() == 12 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    if is_pseudonym { subject.to_owned() } else { mark("reviewer", subject, names) }
+    if is_pseudonym(subject) {
+        return subject.to_owned();
+    }
+    pseudonym("reviewer", subject, LABEL_DIGITS, names)
 }
 
 #[cfg(test)]
@@ -168,16 +147,17 @@ mod tests {
     fn both_shapes_are_read_and_nothing_else() {
         let window = br#"{"alert":"ReviewOverdue","severity":"page","state":"firing",
             "at":"2026-03-02T09:09:00Z","exposure_id":"secret_exposure/c/1","later":[1],
-            "workflow":"secret_exposure","credential_id":"c","owner":"a\nb","age_ms":1}"#;
-        let told = Told::read("ReviewOverdue/secret_exposure/c/1", window, &names()).unwrap();
-        let about = told.window().unwrap();
+            "workflow":"secret_exposure","credential_id":"c","owner":"a\nb","detected_at":"2026-03-02T09:00:00Z"}"#;
+        let change =
+            AlertChange::read("ReviewOverdue/secret_exposure/c/1", window, &names()).unwrap();
+        let about = change.window().unwrap();
         assert_eq!(about.owner.as_deref(), Some("a b"));
-        assert!(about.credential_mark.starts_with("credential-"));
-        assert_eq!(about.credential_mark.len(), "credential-".len() + 16);
+        assert!(about.credential_label.starts_with("credential-"));
+        assert_eq!(about.credential_label.len(), "credential-".len() + 16);
 
         let reviewer = br#"{"alert":"RubberStampSuspected","severity":"page","state":"firing",
             "at":"2026-03-02T09:09:00Z","reviewer":"a real name"}"#;
-        let read = |key: &str| Told::read(key, reviewer, &names()).unwrap().subject;
+        let read = |key: &str| AlertChange::read(key, reviewer, &names()).unwrap().subject;
         let known = "RubberStampSuspected/reviewer-0123456789ab";
         assert_eq!(read(known), Subject::Reviewer("reviewer-0123456789ab".to_owned()));
         let Subject::Reviewer(shown) = read("RubberStampSuspected/a real name") else { panic!() };
@@ -192,8 +172,8 @@ mod tests {
                 br#"{"alert":"ReviewOverdue","severity":"page","state":"firing","at":"2026-03-02T09:09:00Z"}"#,
             ),
         ] {
-            assert_eq!(Told::read(key, value, &names()), None);
+            assert_eq!(AlertChange::read(key, value, &names()), None);
         }
-        assert_eq!(Told::read(&"x/".repeat(40_000), window, &names()), None);
+        assert_eq!(AlertChange::read(&"x/".repeat(40_000), window, &names()), None);
     }
 }

@@ -24,12 +24,11 @@ use rdkafka::{Offset, TopicPartitionList};
 use self::lanes::{Gone, Lane, read_lane};
 use super::context::Context;
 use super::error::Fault;
-use super::logs;
 use super::oauth::Tokens;
 use super::raw::Queue;
 use super::state::{Fresh, State};
-use crate::runtime::clock;
 use crate::runtime::health::{Restoring, WorkerHealth};
+use crate::runtime::{clock, logging};
 use crate::settings::Start;
 use crate::time::{Span, Timestamp};
 
@@ -201,7 +200,7 @@ impl Reader {
         // The end of what is restored is only seen when an empty fetch comes back.
         config.set("fetch.wait.max.ms", "10");
         let tokens = &plan.tokens;
-        let context = || Context { tokens: tokens.clone() };
+        let context = || Context::with(tokens, ());
         let committed: BaseConsumer<Context> =
             config.create_with_context(context()).map_err(failed)?;
         config.set("isolation.level", "read_uncommitted");
@@ -348,7 +347,7 @@ impl Reader {
             while !threads.iter().all(std::thread::ScopedJoinHandle::is_finished) {
                 // Where errors of the client as a whole come up.
                 if let Some(Err(error)) = self.committed.poll(LOOK)
-                    && !logs::passes_by_itself(&error)
+                    && !logging::passes_by_itself(&error)
                 {
                     read = Err(self.plan.tokens.fault("reading the changelog", &error));
                     left.store(true, Ordering::Release);

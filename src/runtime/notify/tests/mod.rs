@@ -1,15 +1,18 @@
 //! Pushing alerts, by hand-made records and made-up Alertmanagers.
 
 mod alertmanager;
-mod board;
 mod pushing;
+mod store;
 
 use std::sync::Arc;
 
-use super::board::{Applied, Board, Ticket};
-use super::page::Page;
+use super::postable::PostableAlert;
+use super::store::{AlertStore, Applied, PushKey};
+use crate::engine::alerts::{Alert, Transition, Urgency};
 use crate::engine::attacker::Race;
+use crate::event::{Action, Severity, Workflow};
 use crate::formats::Identity;
+use crate::records::{AlertRecord, exposure_id};
 use crate::settings::Alerts;
 use crate::time::{Span, Timestamp};
 
@@ -21,9 +24,9 @@ fn at(ms: i64) -> Timestamp {
 const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60 * SECOND;
 
-fn board(settings: Alerts) -> Board {
+fn store(settings: Alerts) -> AlertStore {
     let names = Identity::new(b"a key for tests only").unwrap();
-    Board::new(Arc::new(settings), Race::default(), names)
+    AlertStore::new(Arc::new(settings), Race::default(), names)
 }
 
 /// The record of a change, as the windows stage writes it, of a window that began
@@ -31,17 +34,28 @@ fn board(settings: Alerts) -> Board {
 fn record(alert: &str, credential: &str, state: &str, ms: i64) -> (String, String) {
     let (moment, start) = (at(ms), at(ms - 6 * MINUTE));
     let exposure = format!("secret_exposure/{credential}/1");
-    let value = serde_json::json!({
-        "alert": alert, "severity": "warning", "state": state, "at": moment,
-        "exposure_id": exposure, "workflow": "secret_exposure", "credential_id": credential,
-        "source": "github", "location": "github", "window_severity": "high",
-        "owner": "platform", "recommendation": "revoke", "confidence": 0.9,
-        "started_at": start, "detected_at": start, "age_ms": 6 * MINUTE,
-    });
-    (format!("{alert}/{exposure}"), value.to_string())
+    let record = AlertRecord {
+        alert: Alert::parse(alert).unwrap(),
+        severity: Urgency::Warning,
+        state: Transition::parse(state).unwrap(),
+        at: moment,
+        exposure_id: exposure_id::parse(&exposure).unwrap().into(),
+        workflow: Workflow::SecretExposure,
+        credential_id: credential,
+        source: Some("github"),
+        location: Some("github"),
+        window_severity: Some(Severity::High),
+        owner: Some("platform"),
+        recommendation: Some(Action::Revoke),
+        confidence: Some(0.9),
+        started_at: Some(start),
+        detected_at: start,
+        age_ms: Some(6 * MINUTE),
+    };
+    (format!("{alert}/{exposure}"), serde_json::to_string(&record).unwrap())
 }
 
-impl Board {
+impl AlertStore {
     /// Takes in a change that is published as it happens.
     fn say(&mut self, alert: &str, credential: &str, state: &str, ms: i64) {
         let (key, value) = record(alert, credential, state, ms);
@@ -52,13 +66,12 @@ impl Board {
     }
 
     /// What is pushed at a moment.
-    fn pushed(&mut self, ms: i64) -> Vec<Page> {
-        let tickets = self.due(at(ms));
-        tickets
-            .iter()
-            .filter_map(|ticket| {
-                let page = self.page(ticket, at(ms));
-                self.accepted(ticket);
+    fn pushed(&mut self, ms: i64) -> Vec<PostableAlert> {
+        let keys = self.due(at(ms));
+        keys.iter()
+            .filter_map(|key| {
+                let page = self.content(key, at(ms));
+                self.accepted(key);
                 page
             })
             .collect()
@@ -78,12 +91,12 @@ impl Board {
 }
 
 /// What a page is about, in short.
-fn name(page: &Page) -> String {
+fn name(page: &PostableAlert) -> String {
     let about = page.annotations.get("credential").or(page.annotations.get("count"));
     format!("{} {}", page.labels["alertname"], about.map_or("", String::as_str))
 }
 
 /// A name for what waits.
-fn ticket(key: &str) -> Ticket {
-    Ticket::Alert(key.into())
+fn push_key(key: &str) -> PushKey {
+    PushKey::Alert(key.into())
 }

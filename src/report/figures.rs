@@ -1,0 +1,217 @@
+//! Figures over records of the ledger.
+//!
+//! Invariants: a figure that needs what records do not hold is absent, never
+//! zero; a decision that has not been judged is neither meaningful nor hollow.
+
+use serde::Serialize;
+
+use crate::engine::attacker::{Band, Race};
+use crate::engine::oversight::Judgement;
+use crate::engine::summary::{
+    AttackerWindow, ByReason, EventCounts, StagesFigures, SurvivalOf, Tally, WindowCounts,
+};
+use crate::engine::windows::Window;
+use crate::records::WindowRecord;
+use crate::time::Timestamp;
+
+/// Takes in records and gives figures.
+///
+/// The figures of a replay's `windows.ndjson` are those of its `summary.json`.
+/// What is not among them: how events fared and decisions by machines, which no
+/// record holds, and planted cases.
+#[derive(Debug, Default)]
+pub struct LedgerTally {
+    tally: Tally,
+    unjudged: u64,
+    unjudged_ahead: u64,
+}
+
+/// The figures of some records.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LedgerFigures {
+    /// The moment up to which windows without an end are counted.
+    pub as_of: Timestamp,
+    /// Windows by state.
+    pub windows: WindowCounts,
+    /// Latencies.
+    pub stages: StagesFigures,
+    /// The race.
+    pub attacker_window: AttackerWindow,
+    /// Time to review, open windows included.
+    pub survival: SurvivalOf,
+    /// The human step.
+    pub oversight: LedgerOversight,
+    /// Effective reviews among the windows that should have one; `None` while a
+    /// decision that could be one has not been judged.
+    pub effective_review_rate: Option<f64>,
+    /// What it lies between, whatever the judgements will be.
+    pub effective_review_rate_bounds: Option<EffectiveBounds>,
+}
+
+/// The least and the most that the effective review rate can be.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct EffectiveBounds {
+    /// Every unjudged decision turns out to be hollow.
+    pub low: f64,
+    /// None does.
+    pub high: f64,
+}
+
+/// How the human step was done, as far as records tell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LedgerOversight {
+    /// Windows with a human decision.
+    pub reviews: u64,
+    /// … that has been judged. The next three are of these, and `None` where
+    /// there are reviews and none has been judged.
+    pub judged: u64,
+    /// Without a sign of being hollow.
+    pub meaningful: Option<u64>,
+    /// With at least one.
+    pub hollow: Option<u64>,
+    /// How often each sign was found.
+    pub by_reason: Option<ByReason>,
+    /// Decided as advised.
+    pub agreed: u64,
+    /// Decided otherwise.
+    pub disagreed: u64,
+    /// Decided before any advice.
+    pub unadvised: u64,
+    /// Windows in which an AI acted before a person decided.
+    pub ai_acted_first: u64,
+}
+
+impl LedgerTally {
+    /// Nothing taken in yet.
+    pub fn new() -> LedgerTally {
+        LedgerTally::default()
+    }
+
+    /// Takes in one window as it stands at `as_of`.
+    pub fn add(&mut self, record: &WindowRecord, race: &Race, as_of: Timestamp) {
+        self.add_window(&record.window(), record.judgement(), race, as_of);
+    }
+
+    /// Takes in one window as it stands at `as_of`, with its judgement; `None` while
+    /// its decision has not been judged.
+    pub fn add_window(
+        &mut self,
+        window: &Window<'_>,
+        judgement: Option<Judgement>,
+        race: &Race,
+        as_of: Timestamp,
+    ) {
+        self.tally.add(window, race, as_of);
+        match judgement {
+            Some(judgement) => self.tally.judged(&judgement),
+            None => {
+                self.unjudged += 1;
+                self.unjudged_ahead += u64::from(window.band() == Some(Band::Ahead));
+            }
+        }
+    }
+
+    /// Takes in all that another tally took in.
+    pub fn merge(&mut self, other: &LedgerTally) {
+        self.tally.merge(&other.tally);
+        self.unjudged += other.unjudged;
+        self.unjudged_ahead += other.unjudged_ahead;
+    }
+
+    /// The tally beneath, for its histograms. Its summary counts what records do
+    /// not hold as zero, and unjudged decisions as meaningful.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// The figures.
+    pub fn figures(&self, as_of: Timestamp) -> LedgerFigures {
+        let summary = self.tally.summary(Some(as_of), EventCounts::default());
+        let (oversight, rate) = (summary.oversight, summary.effective_review_rate);
+        let judged = oversight.reviews - self.unjudged;
+        let known = judged > 0 || oversight.reviews == 0;
+        let bounds = rate.share().map(|low| EffectiveBounds {
+            low,
+            high: (rate.count + self.unjudged_ahead) as f64 / rate.of as f64,
+        });
+        LedgerFigures {
+            as_of,
+            windows: summary.windows,
+            stages: summary.stages,
+            attacker_window: summary.attacker_window,
+            survival: summary.survival,
+            oversight: LedgerOversight {
+                reviews: oversight.reviews,
+                judged,
+                meaningful: known.then_some(judged - oversight.hollow),
+                hollow: known.then_some(oversight.hollow),
+                by_reason: known.then_some(oversight.by_reason),
+                agreed: oversight.agreed,
+                disagreed: oversight.disagreed,
+                unadvised: oversight.unadvised,
+                ai_acted_first: oversight.ai_acted_first,
+            },
+            effective_review_rate: rate.share().filter(|_| self.unjudged_ahead == 0),
+            effective_review_rate_bounds: bounds,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::oversight::HollowReasons;
+    use crate::engine::windows::{ExposureId, Key, State};
+    use crate::event::{Action, Workflow};
+    use crate::records::{Durations, Object};
+    use crate::time::Span;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_millis(1_800_000_000_000 + second * 1000)
+    }
+
+    fn open() -> WindowRecord {
+        let key = Key { workflow: Workflow::SecretExposure, credential_id: "hmac:1" };
+        WindowRecord::detected(ExposureId { key, detected_at: at(0) })
+    }
+
+    fn dismissed(second: i64, hollow: Option<HollowReasons>) -> WindowRecord {
+        let exposure = Some(Span::from_secs(second));
+        WindowRecord {
+            state: State::Closed,
+            decided_at: Some(at(second)),
+            durations_ms: Object(Durations { exposure, ..Durations::default() }),
+            reviewer: Some("reviewer-03".to_owned()),
+            action: Some(Action::Dismiss),
+            hollow,
+            ..open()
+        }
+    }
+
+    #[test]
+    fn an_unjudged_review_is_neither_meaningful_nor_hollow() {
+        let figures = |records: &[WindowRecord]| {
+            let (mut tally, race) = (LedgerTally::new(), Race::default());
+            records.iter().for_each(|record| tally.add(record, &race, at(600)));
+            tally.figures(at(600))
+        };
+        let unjudged = dismissed(60, None);
+        let all =
+            figures(&[dismissed(60, Some(HollowReasons::default())), unjudged.clone(), open()]);
+        assert_eq!((all.oversight.reviews, all.oversight.judged), (2, 1));
+        assert_eq!((all.oversight.meaningful, all.oversight.hollow), (Some(1), Some(0)));
+        assert_eq!(all.effective_review_rate, None);
+        let bounds = all.effective_review_rate_bounds.unwrap();
+        assert_eq!((bounds.low, bounds.high), (1.0 / 3.0, 2.0 / 3.0));
+
+        let none = figures(&[unjudged, open()]);
+        assert_eq!((none.oversight.meaningful, none.oversight.hollow), (None, None));
+        assert_eq!(none.oversight.by_reason, None);
+
+        // A late decision cannot become effective: the rate is known without its judgement.
+        let late = dismissed(541, None);
+        assert_eq!(figures(&[late, open()]).effective_review_rate, Some(0.0));
+        assert_eq!(figures(&[]).effective_review_rate, None);
+        assert_eq!(figures(&[]).oversight.meaningful, Some(0));
+    }
+}

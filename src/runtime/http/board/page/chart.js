@@ -1,0 +1,143 @@
+// The chart of speed and diligence, and small helpers for all modules.
+// Text is only ever inserted as text.
+
+export function el(name, className) {
+  const made = document.createElement(name);
+  if (className) made.className = className;
+  return made;
+}
+
+export function set(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+/** A length of time: 4:07, 2 h 05, 3 d 04 h. */
+export function span(ms) {
+  const total = Math.max(0, Math.floor(ms / 1000)), two = (n) => String(n).padStart(2, "0");
+  if (total < 3600) return `${Math.floor(total / 60)}:${two(total % 60)}`;
+  const hours = Math.floor(total / 3600);
+  if (hours < 24) return `${hours} h ${two(Math.floor(total / 60) % 60)}`;
+  return `${Math.floor(hours / 24)} d ${two(hours % 24)} h`;
+}
+
+export const words = (word) => String(word ?? "").replaceAll("_", " ");
+
+const SVG = "http://www.w3.org/2000/svg";
+function svg(name, attributes, text) {
+  const made = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes ?? {})) made.setAttribute(key, value);
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+const W = 720, H = 430, LEFT = 62, RIGHT = 8, TOP = 8, BOTTOM = 46;
+const X = [15_000, 6 * 3_600_000], Y = [0.02, 60];
+const scale = (value, [low, high], from, to) => {
+  const share = Math.log(Math.min(Math.max(value, low), high) / low) / Math.log(high / low);
+  return from + share * (to - from);
+};
+const x = (ms) => scale(ms, X, LEFT, W - RIGHT);
+const y = (ratio) => scale(ratio, Y, H - BOTTOM, TOP);
+
+const QUADRANTS = {
+  best: "in time and read", late: "read, but late",
+  worst: "in time, not read: controls nothing", both: "late and not read",
+};
+
+/** The quadrant of a decision. */
+export function quadrant(decision, fastest_ms) {
+  const soon = decision.time_to_review_ms < fastest_ms, read = decision.attention_ratio >= 1;
+  return soon ? (read ? "best" : "worst") : (read ? "late" : "both");
+}
+
+export const quality = (decision) =>
+  decision.hollow === null ? "unjudged" : decision.hollow.length ? "hollow" : "real";
+
+export class Chart {
+  constructor(place, marks) {
+    this.marks = marks;
+    this.points = new Map();
+    this.first = true;
+    this.svg = svg("svg", { viewBox: `0 0 ${W} ${H}`, role: "img", "aria-labelledby": "chart-title" });
+    this.title = svg("title", { id: "chart-title" });
+    this.svg.append(this.title);
+    this.ground();
+    this.dots = svg("g");
+    this.svg.append(this.dots);
+    this.labels();
+    place.replaceChildren(this.svg);
+  }
+
+  ground() {
+    const nine = x(this.marks.fastest_ms), one = y(1), right = W - RIGHT, bottom = H - BOTTOM;
+    const hatch = svg("pattern", { id: "hatch", width: 9, height: 9, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" });
+    hatch.append(svg("path", { d: "M0 0V9", class: "hatch", "stroke-width": 2 }));
+    const defs = svg("defs");
+    defs.append(hatch);
+    const box = (left, top, width, height, more) => svg("rect", { x: left, y: top, width, height, ...more });
+    this.svg.append(defs,
+      box(LEFT, TOP, nine - LEFT, one - TOP, { class: "good" }),
+      box(LEFT, one, nine - LEFT, bottom - one, { class: "bad" }),
+      box(LEFT, one, nine - LEFT, bottom - one, { fill: "url(#hatch)" }));
+    const line = (x1, y1, x2, y2, kind) => this.svg.append(svg("path", { d: `M${x1} ${y1}L${x2} ${y2}`, class: kind }));
+    for (const [ms, label] of [[30e3, "30 s"], [120e3, "2 min"], [540e3, "9"], [1020e3, "17 min"], [3600e3, "1 h"], [14400e3, "4 h"]]) {
+      line(x(ms), TOP, x(ms), bottom, ms === 540e3 || ms === 1020e3 ? "mark9" : "grid");
+      this.svg.append(svg("text", { x: x(ms), y: bottom + 16, "text-anchor": "middle" }, label));
+    }
+    for (const [ratio, label] of [[0.03, "0.03"], [0.1, "0.1"], [0.3, "0.3"], [1, "1"], [3, "3"], [10, "10"], [30, "30"]]) {
+      line(LEFT, y(ratio), right, y(ratio), ratio === 1 ? "mark9" : "grid");
+      this.svg.append(svg("text", { x: LEFT - 6, y: y(ratio) + 4, "text-anchor": "end" }, label));
+    }
+    line(LEFT, bottom, right, bottom, "axis");
+    line(LEFT, TOP, LEFT, bottom, "axis");
+    this.svg.append(
+      svg("text", { x: (LEFT + right) / 2, y: H - 8, "text-anchor": "middle" }, "time to review, from exposure to decision"),
+      svg("text", { transform: `translate(13 ${(TOP + bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, "attention available ÷ reading floor"));
+  }
+
+  labels() {
+    const right = W - RIGHT - 8, bottom = H - BOTTOM;
+    const places = { best: [LEFT + 8, TOP + 18, "start"], late: [right, TOP + 18, "end"], worst: [LEFT + 8, bottom - 10, "start"], both: [right, bottom - 10, "end"] };
+    this.tallies = {};
+    for (const [name, [left, top, anchor]] of Object.entries(places)) {
+      const upper = top < H / 2;
+      const tally = svg("text", { x: left, y: upper ? top + 24 : top - 18, "text-anchor": anchor, class: "tally" }, "0");
+      this.svg.append(svg("text", { x: left, y: top, "text-anchor": anchor, class: `quad ${name}` }, QUADRANTS[name]), tally);
+      this.tallies[name] = tally;
+    }
+  }
+
+  /** Shows these decisions. Returns how many have no position, and how many have one. */
+  update(decisions) {
+    const counts = { best: 0, late: 0, worst: 0, both: 0 };
+    let without = 0;
+    const latest = [...decisions.values()].map((decision) => decision.at).sort().at(-25) ?? "";
+    for (const [key, decision] of decisions) {
+      if (decision.attention_ratio === null) { without += 1; continue; }
+      counts[quadrant(decision, this.marks.fastest_ms)] += 1;
+      this.point(key, decision, decision.at < latest);
+    }
+    for (const [key, point] of this.points) {
+      if (!decisions.has(key)) { point.node.remove(); this.points.delete(key); }
+    }
+    for (const [name, count] of Object.entries(counts)) set(this.tallies[name], String(count));
+    set(this.title, Object.entries(counts).map(([name, count]) => `${count} ${QUADRANTS[name]}`).join("; "));
+    this.first = false;
+    return { without, placed: decisions.size - without };
+  }
+
+  point(key, decision, old) {
+    const kind = quality(decision), state = `${kind}/${old}/${decision.attention_ratio}/${decision.time_to_review_ms}`;
+    const known = this.points.get(key);
+    if (known?.state === state) return;
+    known?.node.remove();
+    const left = x(decision.time_to_review_ms).toFixed(1), top = y(decision.attention_ratio).toFixed(1);
+    const style = `${kind}${old ? " old" : ""}${known || this.first ? "" : " fresh"}`;
+    const node = kind === "hollow"
+      ? svg("path", { d: "M-5-5 5 5M5-5-5 5", transform: `translate(${left} ${top})`, class: style })
+      : svg("circle", { cx: left, cy: top, r: 4.5, class: style });
+    node.append(svg("title", {}, `${decision.credential}: decided in ${span(decision.time_to_review_ms)}, attention ${decision.attention_ratio} of the floor`));
+    this.dots.append(node);
+    this.points.set(key, { node, state });
+  }
+}

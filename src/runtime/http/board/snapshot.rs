@@ -1,0 +1,478 @@
+//! Builds snapshots: what the board shows at one moment, made from the view.
+//!
+//! Invariants: every figure comes from the view or the engine; lists have a bounded
+//! length and say how much they leave out; a record is parsed again only if it changed.
+
+use std::cmp::Reverse;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::frame::{Rows, Snapshot};
+use super::notes::{self, Note};
+use super::reviews;
+use super::text;
+use crate::config::OversightConfig;
+use crate::engine::alerts::Alert;
+use crate::engine::attacker::Band;
+use crate::engine::oversight::{HollowReason, Rules, Signal};
+use crate::engine::survival::Estimate;
+use crate::engine::windows::{Awaiting, State};
+use crate::event::{Action, Severity, Workflow};
+use crate::records::{WindowRecord, exposure_id};
+use crate::report::figures::EffectiveBounds;
+use crate::runtime::clock;
+use crate::runtime::http::options::Shown;
+use crate::runtime::http::status;
+use crate::runtime::suspicions::{self, Counted};
+use crate::runtime::view::Row;
+use crate::time::{Span, Timestamp};
+
+/// Windows shown: open ones whose race is not lost yet, contained ones that still need a
+/// review, and open ones whose race is lost.
+const RACING_MAX: usize = 60;
+const OWED_MAX: usize = 6;
+const LOST_MAX: usize = 12;
+/// Decisions shown, and decisions read. More are read than shown because attention depends
+/// on the reviewer's decision before.
+const DECISIONS_MAX: usize = 240;
+const DECISIONS_READ: usize = 480;
+/// Notes shown, and windows that are searched for them.
+const NOTES_MAX: usize = 40;
+const NOTED_WINDOWS: usize = 400;
+/// Reviewers shown.
+const SUSPECTED_MAX: usize = 4;
+/// After computing the figures the builder waits this many times as long as it took.
+const REST_SHARE: i64 = 20;
+
+/// Builds snapshots, and keeps the records that it has parsed.
+pub(super) struct SnapshotBuilder {
+    rules: Option<Rules>,
+    read: HashMap<usize, Read>,
+    rate: Option<(Span, Rate)>,
+}
+
+/// A parsed record. It holds the row, so no other row can get the same address.
+struct Read {
+    row: Arc<Row>,
+    record: WindowRecord,
+    used: bool,
+}
+
+/// The time of the snapshot, and how fast time goes.
+#[derive(Serialize)]
+struct Moment {
+    as_of_ms: i64,
+    speed: f64,
+    demo: bool,
+    version: &'static str,
+}
+
+/// Windows that wait, by attacker band.
+#[derive(Default, Serialize)]
+struct Waiting {
+    open: u64,
+    ahead: u64,
+    contested: u64,
+    behind: u64,
+    reviewed: u64,
+    contained: u64,
+    shown: usize,
+    fastest_ms: i64,
+    mean_ms: i64,
+}
+
+/// One window that waits.
+#[derive(Serialize)]
+struct WaitingRow {
+    credential: String,
+    workflow: Workflow,
+    source: Option<String>,
+    location: Option<String>,
+    owner: Option<String>,
+    severity: Option<Severity>,
+    state: State,
+    awaiting: Option<Awaiting>,
+    start_ms: i64,
+    contained_ms: Option<i64>,
+    recommendation: Option<Action>,
+    detections: u64,
+}
+
+/// The headline figure, and what it is made of.
+#[derive(Clone, Serialize)]
+struct Rate {
+    complete: bool,
+    total: u64,
+    open: u64,
+    older_open: u64,
+    effective: Option<f64>,
+    bounds: Option<EffectiveBounds>,
+    ahead: u64,
+    contested: u64,
+    behind: u64,
+    unreviewed: u64,
+    reviews: u64,
+    judged: u64,
+    meaningful: Option<u64>,
+    hollow: Option<u64>,
+    by_reason: BTreeMap<&'static str, u64>,
+    by_fastest: Estimate,
+    p50_ms: Option<i64>,
+    median_ms: Option<i64>,
+    attacker_first: f64,
+}
+
+/// The health of the pipeline.
+#[derive(Serialize)]
+struct PipelineHealth {
+    healthy: bool,
+    ready: bool,
+    missing: Vec<String>,
+    lag_records: u64,
+    not_kept: u64,
+    foreign: u64,
+    windows: u64,
+    workers: usize,
+}
+
+/// Reviewers with an alert, now or lately.
+#[derive(Serialize)]
+struct Suspected {
+    more: usize,
+    pages: Vec<ReviewerAlert>,
+}
+
+/// The alert about one reviewer.
+#[derive(Serialize)]
+struct ReviewerAlert {
+    reviewer: String,
+    at: Timestamp,
+    ended_at: Option<Timestamp>,
+    since: Timestamp,
+    statistic: f64,
+    threshold: f64,
+    signals: Vec<Counted>,
+    path: Vec<Step>,
+}
+
+/// One decision that such an alert is based on.
+#[derive(Serialize)]
+struct Step {
+    at: Timestamp,
+    credential: String,
+    signs: Vec<Signal>,
+    statistic: f64,
+}
+
+impl ReviewerAlert {
+    fn of(page: suspicions::Suspected) -> ReviewerAlert {
+        let step = |step: suspicions::Cited| Step {
+            at: step.at,
+            // The exposure's name without its workflow and time.
+            credential: text::shown(
+                exposure_id::parse(&step.exposure_id)
+                    .map_or(step.exposure_id.as_str(), |id| id.key.credential_id),
+            ),
+            signs: step.signs,
+            statistic: step.statistic,
+        };
+        ReviewerAlert {
+            reviewer: text::shown(&page.reviewer),
+            at: page.at,
+            ended_at: page.ended_at,
+            since: page.since,
+            statistic: page.statistic,
+            threshold: page.threshold,
+            signals: page.signals,
+            path: page.path.into_iter().map(step).collect(),
+        }
+    }
+}
+
+/// The rows that a snapshot needs, found in one pass over the view.
+#[derive(Default)]
+struct Picked {
+    waiting: Waiting,
+    firing: BTreeMap<Alert, u64>,
+    racing: Vec<(Timestamp, Arc<Row>)>,
+    owed: Vec<(Timestamp, Arc<Row>)>,
+    lost: Vec<(Timestamp, Arc<Row>)>,
+    decided: Vec<(Timestamp, Arc<Row>)>,
+    lately: Vec<(Timestamp, Arc<Row>)>,
+}
+
+impl SnapshotBuilder {
+    pub(super) fn new() -> SnapshotBuilder {
+        // Never `None`: the default rules are valid.
+        let rules = Rules::new(OversightConfig::default()).ok();
+        SnapshotBuilder { rules, read: HashMap::new(), rate: None }
+    }
+
+    /// The snapshot of this moment.
+    pub(super) fn build(&mut self, shown: &Shown) -> Snapshot {
+        let now = shown.clock.now();
+        let picked = pick(shown, now);
+        self.read.values_mut().for_each(|read| read.used = false);
+        let mut snapshot = Snapshot::default();
+        let parts = &mut snapshot.parts;
+        let moment = Moment {
+            as_of_ms: now.as_millis(),
+            speed: shown.clock.speed(),
+            demo: shown.demo,
+            version: env!("CARGO_PKG_VERSION"),
+        };
+        part(parts, "moment", &moment);
+        part(parts, "rate", &self.rate(shown, now));
+        part(parts, "health", &health(shown));
+        let mut firing = picked.firing;
+        let (pages, _) = shown.suspicions.all();
+        let on = pages.iter().filter(|page| page.ended_at.is_none()).count() as u64;
+        firing.entry(Alert::RubberStampSuspected).and_modify(|n| *n += on).or_insert(on);
+        let more = pages.len().saturating_sub(SUSPECTED_MAX);
+        let pages = pages.into_iter().take(SUSPECTED_MAX).map(ReviewerAlert::of).collect();
+        part(parts, "suspected", &Suspected { more, pages });
+        let urgent = [picked.racing, picked.owed, picked.lost].concat();
+        let waits = self.waits(&urgent);
+        let mut waiting = picked.waiting;
+        waiting.shown = waits.len();
+        part(parts, "waiting", &waiting);
+        let noted = self.notes(&picked.lately, shown, now);
+        firing.retain(|_, count| *count > 0);
+        part(parts, "firing", &firing);
+        let decisions = self.decisions(&picked.decided);
+        snapshot.lists = [("windows", waits), ("decisions", decisions), ("notes", noted)].into();
+        self.read.retain(|_, read| read.used);
+        snapshot
+    }
+
+    fn read(&mut self, row: &Arc<Row>) -> Option<&Read> {
+        let at = address(row);
+        if let Entry::Vacant(vacant) = self.read.entry(at) {
+            vacant.insert(Read { row: Arc::clone(row), record: row.read()?, used: true });
+        }
+        let read = self.read.get_mut(&at)?;
+        debug_assert!(Arc::ptr_eq(&read.row, row), "a row that is held keeps its address");
+        read.used = true;
+        Some(read)
+    }
+
+    fn waits(&mut self, urgent: &[(Timestamp, Arc<Row>)]) -> Rows {
+        let mut rows = Rows::new();
+        for (_, row) in urgent {
+            let Some(Read { record, .. }) = self.read(row) else { continue };
+            let text = |text: &Option<String>| text.as_deref().map(text::shown);
+            let waits = WaitingRow {
+                credential: text::shown(&record.credential_id),
+                workflow: record.workflow,
+                source: text(&record.source),
+                location: text(&record.location),
+                owner: text(&record.owner),
+                severity: record.severity,
+                state: row.state,
+                awaiting: record.window().awaiting(),
+                start_ms: row.start.as_millis(),
+                contained_ms: record.contained_at.map(Timestamp::as_millis),
+                recommendation: record.recommendation,
+                detections: record.detections,
+            };
+            insert(&mut rows, text::key(&record.exposure_id.to_string()), &waits);
+        }
+        rows
+    }
+
+    fn decisions(&mut self, decided: &[(Timestamp, Arc<Row>)]) -> Rows {
+        let mut names = BTreeMap::new();
+        for (_, row) in decided {
+            if let Some(read) = self.read(row) {
+                names.insert(read.record.exposure_id.to_string(), address(row));
+            }
+        }
+        let records = names.values().filter_map(|at| self.read.get(at));
+        let records: Vec<&WindowRecord> = records.map(|read| &read.record).collect();
+        let mut rows = Rows::new();
+        if let Some(rules) = &self.rules {
+            for (key, row) in reviews::rows(&records, rules, DECISIONS_MAX) {
+                insert(&mut rows, key, &row);
+            }
+        }
+        rows
+    }
+
+    /// The latest notes.
+    fn notes(&mut self, lately: &[(Timestamp, Arc<Row>)], shown: &Shown, now: Timestamp) -> Rows {
+        let mut all: Vec<(String, Note)> = Vec::new();
+        for (_, row) in lately {
+            let Some(Read { record, .. }) = self.read(row) else { continue };
+            let profile = shown.profiles.get(record.workflow);
+            all.extend(notes::of(record, profile, now));
+        }
+        all.sort_by(|a, b| b.1.at.cmp(&a.1.at).then_with(|| a.0.cmp(&b.0)));
+        all.truncate(NOTES_MAX);
+        let mut rows = Rows::new();
+        for (key, note) in all {
+            insert(&mut rows, key, &note);
+        }
+        rows
+    }
+
+    /// The figures of the last day. They read all of its windows, so the more there are, the
+    /// less often they are computed.
+    fn rate(&mut self, shown: &Shown, now: Timestamp) -> Rate {
+        let began = clock::uptime();
+        if let Some((next, rate)) = &self.rate
+            && began < *next
+        {
+            return rate.clone();
+        }
+        let summary = shown.view.summary(&shown.race, None, now);
+        let figures = summary.figures;
+        let (race, oversight) = (figures.attacker_window, figures.oversight);
+        let review = figures.stages.get(crate::engine::windows::Stage::TimeToReview);
+        let survival = figures.survival.time_to_review;
+        let reasons = HollowReason::ALL.iter().filter_map(|reason| {
+            let found = oversight.by_reason.as_ref()?.get(*reason);
+            (found > 0).then_some((reason.as_str(), found))
+        });
+        let rate = Rate {
+            complete: summary.period.complete,
+            total: figures.windows.total(),
+            open: figures.windows.get(State::Open) + figures.windows.get(State::Contained),
+            older_open: summary.older.open + summary.older.contained,
+            effective: figures.effective_review_rate,
+            bounds: figures.effective_review_rate_bounds,
+            ahead: race.ahead,
+            contested: race.contested,
+            behind: race.behind,
+            unreviewed: race.unreviewed,
+            reviews: oversight.reviews,
+            judged: oversight.judged,
+            meaningful: oversight.meaningful,
+            hollow: oversight.hollow,
+            by_reason: reasons.collect(),
+            by_fastest: survival.reviewed_by_fastest,
+            p50_ms: review.p50_ms,
+            median_ms: survival.median_ms,
+            attacker_first: (race.expected_attacker_first * 10.0).round() / 10.0,
+        };
+        let took_ms = clock::uptime().as_millis() - began.as_millis();
+        let rest = Span::from_millis((took_ms * REST_SHARE).max(1_000));
+        self.rate = Some((began + rest, rate.clone()));
+        rate
+    }
+}
+
+fn pick(shown: &Shown, now: Timestamp) -> Picked {
+    let mut picked = Picked {
+        waiting: Waiting {
+            fastest_ms: crate::config::FASTEST_ATTACKER.as_millis(),
+            mean_ms: crate::config::MEAN_ATTACKER.as_millis(),
+            ..Waiting::default()
+        },
+        ..Picked::default()
+    };
+    shown.view.each(|row| picked.take(row, shown, now));
+    // Where the race is not lost, the window with the least time left comes first;
+    // everywhere else the latest.
+    best(&mut picked.racing, RACING_MAX, |(at, _)| *at);
+    let latest = [
+        (&mut picked.owed, OWED_MAX),
+        (&mut picked.lost, LOST_MAX),
+        (&mut picked.decided, DECISIONS_READ),
+        (&mut picked.lately, NOTED_WINDOWS),
+    ];
+    for (rows, most) in latest {
+        best(rows, most, |(at, _)| Reverse(*at));
+    }
+    picked
+}
+
+impl Picked {
+    fn take(&mut self, row: &Arc<Row>, shown: &Shown, now: Timestamp) {
+        let profile = shown.profiles.get(row.workflow);
+        for alert in row.moments.iter().flat_map(|moments| moments.at(profile, now).0.iter()) {
+            *self.firing.entry(alert).or_default() += 1;
+        }
+        let waiting = &mut self.waiting;
+        let waits = match row.state {
+            State::Open => {
+                waiting.open += 1;
+                let band = Band::of(now.since(row.start), profile.targets);
+                let (count, rows) = match band {
+                    Band::Ahead => (&mut waiting.ahead, &mut self.racing),
+                    Band::Contested => (&mut waiting.contested, &mut self.racing),
+                    Band::Behind => (&mut waiting.behind, &mut self.lost),
+                };
+                *count += 1;
+                Some(rows)
+            }
+            State::Contained => {
+                waiting.contained += 1;
+                Some(&mut self.owed)
+            }
+            State::Reviewed => {
+                waiting.reviewed += 1;
+                None
+            }
+            State::Closed | State::Withdrawn => None,
+        };
+        if let Some(rows) = waits {
+            rows.push((row.start, Arc::clone(row)));
+        }
+        if let Some(decided_at) = row.decided_at {
+            self.decided.push((decided_at, Arc::clone(row)));
+        }
+        self.lately.push((row.detected_at, Arc::clone(row)));
+    }
+}
+
+/// Keeps the first `most` by `order`, sorted.
+fn best<T, K: Ord>(all: &mut Vec<T>, most: usize, order: impl Fn(&T) -> K) {
+    if all.len() > most {
+        all.select_nth_unstable_by_key(most, &order);
+        all.truncate(most);
+    }
+    all.sort_unstable_by_key(order);
+}
+
+fn part(
+    parts: &mut BTreeMap<&'static str, Box<RawValue>>,
+    name: &'static str,
+    value: &impl Serialize,
+) {
+    // Texts and numbers can always be written as JSON.
+    if let Ok(json) = to_raw_value(value) {
+        parts.insert(name, json);
+    }
+}
+
+/// The address of a row. No other row has it as long as this one is held.
+fn address(row: &Arc<Row>) -> usize {
+    Arc::as_ptr(row).addr()
+}
+
+fn insert(rows: &mut Rows, key: String, row: &impl Serialize) {
+    // Texts and numbers can always be written as JSON.
+    if let Ok(json) = to_raw_value(row) {
+        rows.insert(key, json);
+    }
+}
+
+fn health(shown: &Shown) -> PipelineHealth {
+    let alive = status::alive(shown);
+    let ready = status::ready(shown);
+    let view = shown.view.status();
+    PipelineHealth {
+        healthy: alive.healthy,
+        ready: ready.ready,
+        missing: ready.missing().iter().map(|why| text::shown(why)).collect(),
+        lag_records: view.lag_records,
+        not_kept: view.not_kept,
+        foreign: view.foreign,
+        windows: view.windows,
+        workers: ready.workers(),
+    }
+}
