@@ -16,3 +16,4 @@ mod windows_judged;
 mod windows_late;
 mod windows_live;
 mod windows_properties;
+mod windows_rules;

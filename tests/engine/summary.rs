@@ -143,6 +143,7 @@ fn advice() -> impl Strategy<Value = TriageCompleted<'static>> {
                 model: None,
                 confidence: None,
                 summary_words,
+                summary_chars: None,
                 provenance,
                 requested_by,
             }

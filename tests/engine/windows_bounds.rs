@@ -225,7 +225,7 @@ fn a_dismissal_among_many_decisions_is_not_folded_away() {
 fn of_a_thousand_reviewers_who_looked_the_deciding_one_s_look_is_known() {
     let mut events = vec![leak().at(0)];
     for n in 0..1000 {
-        let reviewer = format!("reviewer-{n:04}").into();
+        let reviewer = format!("reviewer-{n:04}");
         events.push(numbered(n, Body::ReviewOpened(ReviewOpened::by(reviewer)).at(1 + n as i64)));
     }
     let mut decision = decided(Revoke).at(2000);
@@ -429,7 +429,7 @@ fn late_events_take_no_room() {
     };
     let mut windows = Windows::new(config);
     let opening = |windows: &mut Windows, n: usize, s: i64| {
-        let reviewer = format!("reviewer-{n:0>200}").into();
+        let reviewer = format!("reviewer-{n:0>200}");
         windows.handle(&Body::ReviewOpened(ReviewOpened::by(reviewer)).of("one", s))
     };
     for event in [leak().of("one", 0), decided(Dismiss).of("one", 10), leak().of("one", 5_000)] {

@@ -320,7 +320,7 @@ fn full(kind: Kind) -> Event<'static> {
             provenance: Some(Provenance::Model),
             requested_by: text(),
         }),
-        Kind::ReviewOpened => Body::ReviewOpened(ReviewOpened::by("x".into())),
+        Kind::ReviewOpened => Body::ReviewOpened(ReviewOpened::by("x")),
         Kind::DecisionMade => Body::DecisionMade(DecisionMade {
             reviewer: "x".into(),
             action: Action::Revoke,

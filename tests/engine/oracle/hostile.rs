@@ -56,7 +56,13 @@ fn leak() -> impl Strategy<Value = Body<'static>> {
         option::of(word(&["aws", "gcp"])),
     )
         .prop_map(|(exposed_at, exposed_at_quality, location, provider)| {
-            Body::LeakDetected(LeakDetected { exposed_at, exposed_at_quality, location, provider })
+            Body::LeakDetected(LeakDetected {
+                exposed_at,
+                exposed_at_quality,
+                location,
+                provider,
+                ..LeakDetected::default()
+            })
         })
 }
 
