@@ -19,7 +19,6 @@ use crate::source::{files, is_name, tokens};
 
 /// Circles that are still there: the files of each. A circle may only shrink.
 const ALLOWED: &[&[&str]] = &[
-    &["engine/oversight/entry.rs", "engine/oversight/stage.rs"],
     &[
         "engine/windows/checkpoint.rs",
         "engine/windows/judged.rs",
