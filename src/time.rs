@@ -246,6 +246,13 @@ impl<'de> serde::Deserialize<'de> for Timestamp {
     }
 }
 
+impl From<Span> for std::time::Duration {
+    /// A negative span is no time at all.
+    fn from(span: Span) -> std::time::Duration {
+        std::time::Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(0))
+    }
+}
+
 impl Span {
     /// No time at all.
     pub const ZERO: Span = Span::from_millis(0);

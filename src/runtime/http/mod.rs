@@ -29,8 +29,8 @@ use crate::engine::attacker::Race;
 use crate::metrics::{Metrics, Pipeline};
 use crate::runtime::clock::Clock;
 use crate::runtime::health::Health;
+use crate::runtime::reviewer_alerts::ReviewerAlerts;
 use crate::runtime::standings::PartitionStandings;
-use crate::runtime::suspicions::Suspicions;
 use crate::runtime::view::View;
 use crate::time::Span;
 
@@ -98,8 +98,8 @@ pub struct Shown {
     pub stalled_after: Span,
     /// The time.
     pub clock: Clock,
-    /// Reviewers whose page is on.
-    pub suspicions: Arc<Suspicions>,
+    /// The alerts about reviewers.
+    pub reviewer_alerts: Arc<ReviewerAlerts>,
     /// Whether all of it is made up, which the board then says.
     pub demo: bool,
 }

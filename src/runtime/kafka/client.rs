@@ -49,6 +49,11 @@ pub fn base(kafka: &Kafka) -> ClientConfig {
     config
 }
 
+/// The consumer group of a stage.
+pub(super) fn group(kafka: &Kafka, stage: &str) -> String {
+    format!("{}.{stage}", kafka.group)
+}
+
 fn login(config: &mut ClientConfig, sasl: &Sasl) {
     config.set("sasl.mechanism", sasl.mechanism.as_str());
     set(config, "sasl.username", sasl.username.as_deref());

@@ -7,25 +7,7 @@ use std::fmt;
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-/// Why a worker could not go on.
-#[derive(Clone, Debug)]
-pub enum Fault {
-    /// The worker throws away what it holds and begins again.
-    Passing(String),
-    /// The same, but if it comes again and again it lasts.
-    Doubtful(String),
-    /// Somebody has to do something first.
-    Lasting(String),
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Fault::Passing(why) | Fault::Doubtful(why) | Fault::Lasting(why)) = self;
-        f.write_str(why)
-    }
-}
-
-impl std::error::Error for Fault {}
+pub use crate::runtime::stages::Fault;
 
 impl Fault {
     /// Sorts librdkafka's error by whether waiting may mend it.

@@ -28,6 +28,8 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{BaseProducer, Producer, ProducerContext};
 use rdkafka::types::RDKafkaRespErr;
 
+use crate::runtime::stages::Headers;
+
 /// A queue that the fetched messages of chosen partitions go to.
 pub(super) struct Queue<C: ConsumerContext> {
     queue: NonNull<ffi::rd_kafka_queue_t>,
@@ -69,7 +71,7 @@ impl<C: ConsumerContext> Queue<C> {
         &self,
         timeout_ms: u32,
         max: usize,
-        each: &mut dyn FnMut(Record<'_>) -> ControlFlow<()>,
+        each: &mut dyn FnMut(Message<'_>) -> ControlFlow<()>,
     ) -> usize {
         let mut serving = Serving {
             client: self.consumer.client().native_ptr(),
@@ -101,7 +103,7 @@ struct Serving<'s> {
     client: *mut ffi::rd_kafka_t,
     left: usize,
     served: usize,
-    each: &'s mut dyn FnMut(Record<'_>) -> ControlFlow<()>,
+    each: &'s mut dyn FnMut(Message<'_>) -> ControlFlow<()>,
     panic: Option<Box<dyn std::any::Any + Send>>,
 }
 
@@ -113,7 +115,7 @@ extern "C" fn lend(message: *mut ffi::rd_kafka_message_t, serving: *mut c_void) 
     serving.served += 1;
     serving.left = serving.left.saturating_sub(1);
     // A panic must not unwind through librdkafka.
-    let each = std::panic::AssertUnwindSafe(|| (serving.each)(Record(message)));
+    let each = std::panic::AssertUnwindSafe(|| (serving.each)(Message(message)));
     let flow = std::panic::catch_unwind(each).unwrap_or_else(|panic| {
         serving.panic = Some(panic);
         ControlFlow::Break(())
@@ -134,7 +136,7 @@ impl<C: ConsumerContext> Drop for Queue<C> {
 
 /// One message, or what stands in the place of one.
 #[derive(Clone, Copy)]
-pub(super) struct Record<'b>(&'b ffi::rd_kafka_message_t);
+pub(super) struct Message<'b>(&'b ffi::rd_kafka_message_t);
 
 /// What a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,7 +149,7 @@ pub(super) enum Kind {
     Error(RDKafkaErrorCode),
 }
 
-impl<'b> Record<'b> {
+impl<'b> Message<'b> {
     pub(super) fn kind(self) -> Kind {
         match self.0.err {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => Kind::Data,
@@ -234,6 +236,12 @@ impl<'b> Record<'b> {
     }
 }
 
+impl Headers for Message<'_> {
+    fn all(&self) -> Vec<(&str, &[u8])> {
+        self.headers()
+    }
+}
+
 /// The bytes at `start`; `None` for a null pointer.
 ///
 /// # Safety
@@ -285,13 +293,13 @@ pub(super) fn commit_transaction<C: ProducerContext>(
         if error.is_null() {
             return Ok(());
         }
-        let told = TransactionError {
+        let failed = TransactionError {
             code: ffi::rd_kafka_error_code(error).into(),
             text: CStr::from_ptr(ffi::rd_kafka_error_string(error)).to_string_lossy().into_owned(),
             retriable: ffi::rd_kafka_error_is_retriable(error) != 0,
         };
         ffi::rd_kafka_error_destroy(error);
-        Err(told)
+        Err(failed)
     }
 }
 

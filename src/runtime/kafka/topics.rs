@@ -4,6 +4,7 @@
 //! fit or the run does not start, with a word on each that does not.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::config::ClientConfig;
@@ -14,10 +15,10 @@ use super::client::base;
 use super::error::{Fault, advice};
 use super::oauth::Tokens;
 use super::probe::Probe;
-use super::producer::duration;
 use crate::formats::Format;
 use crate::runtime::clock;
-use crate::settings::Settings;
+use crate::runtime::stages::Topic;
+use crate::settings::{Settings, Topics};
 use crate::time::Span;
 
 /// What the windows stage reads.
@@ -27,11 +28,22 @@ pub(super) struct WindowsInput {
     pub(super) format: Format,
 }
 
-/// The number of our own events among the inputs of the windows stage.
-pub(super) const OWN_EVENTS: usize = 0;
+/// The names of our own topics, in the order of [`Topic::ALL`].
+pub(super) fn names(topics: &Topics) -> [String; Topic::ALL.len()] {
+    std::array::from_fn(|at| match Topic::ALL[at] {
+        Topic::Events => topics.events(),
+        Topic::State => topics.state(),
+        Topic::Windows => topics.windows(),
+        Topic::Alerts => topics.alerts(),
+        Topic::Reviews => topics.reviews(),
+        Topic::Reviewers => topics.reviewers(),
+        Topic::Findings => topics.findings(),
+        Topic::DeadLetters => topics.dead_letters(),
+    })
+}
 
-/// The inputs of the windows stage: our own events, among which judgements come
-/// back, and the sources that are keyed already.
+/// The inputs of the windows stage: our own events first, among which judgements come
+/// back, then the sources that are keyed already.
 pub(super) fn windows_inputs(settings: &Settings) -> Vec<WindowsInput> {
     let own = WindowsInput { topic: settings.topics.events(), format: Format::Native };
     let prekeyed = settings.sources.iter().filter(|source| source.prekeyed);
@@ -171,7 +183,8 @@ fn until_known(
     let until = clock::uptime() + settings.kafka.startup_timeout;
     for own in created {
         loop {
-            let metadata = client.fetch_metadata(Some(&own.name), duration(Span::from_secs(5)));
+            let metadata =
+                client.fetch_metadata(Some(&own.name), Duration::from(Span::from_secs(5)));
             let known = metadata.is_ok_and(|metadata| {
                 metadata.topics().iter().any(|topic| {
                     topic.error().is_none()
@@ -188,7 +201,7 @@ fn until_known(
                     own.name
                 )));
             }
-            std::thread::sleep(duration(Span::from_millis(50)));
+            std::thread::sleep(Duration::from(Span::from_millis(50)));
         }
     }
     Ok(())
@@ -218,7 +231,7 @@ fn partitions(
     loop {
         let left = Span::from_millis(until.as_millis() - clock::uptime().as_millis());
         let slice = left.min(Span::from_secs(1)).max(Span::from_millis(100));
-        match client.fetch_metadata(None, duration(slice)) {
+        match client.fetch_metadata(None, Duration::from(slice)) {
             Ok(metadata) => {
                 return Ok(metadata
                     .topics()
@@ -262,7 +275,7 @@ fn may_see(
     let own = own(settings).into_iter().map(|own| own.name);
     for name in sources.chain(own).filter(|name| !found.contains_key(name)) {
         let metadata = client
-            .fetch_metadata(Some(&name), duration(settings.kafka.startup_timeout))
+            .fetch_metadata(Some(&name), Duration::from(settings.kafka.startup_timeout))
             .map_err(|error| lasting(&format!("asking for topic {name}"), &error))?;
         let topics = metadata.topics().iter();
         let code = topics.filter_map(|topic| topic.error()).map(RDKafkaErrorCode::from).next();
@@ -330,7 +343,7 @@ fn create(
             }
         })
         .collect();
-    let timeout = duration(settings.kafka.startup_timeout);
+    let timeout = Duration::from(settings.kafka.startup_timeout);
     let options =
         AdminOptions::new().operation_timeout(Some(timeout)).request_timeout(Some(timeout));
     let results = wait(admin.create_topics(&topics, &options))?
@@ -364,7 +377,7 @@ fn check_settings(
     let Ok(admin) = admin(config, tokens) else { return };
     let resources: Vec<ResourceSpecifier<'_>> =
         existing.iter().map(|own| ResourceSpecifier::Topic(&own.name)).collect();
-    let timeout = duration(settings.kafka.startup_timeout);
+    let timeout = Duration::from(settings.kafka.startup_timeout);
     let options = AdminOptions::new().request_timeout(Some(timeout));
     let described = match wait(admin.describe_configs(&resources, &options)) {
         Ok(Ok(described)) => described,

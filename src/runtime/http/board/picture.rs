@@ -25,7 +25,7 @@ use crate::event::{Action, Severity, Workflow};
 use crate::report::ledger::{EffectiveBounds, LedgerRecord};
 use crate::runtime::clock;
 use crate::runtime::http::{Shown, status};
-use crate::runtime::suspicions::{self, Counted};
+use crate::runtime::reviewer_alerts::{AlertState, Cited, Counted};
 use crate::runtime::view::Row;
 use crate::time::{Span, Timestamp};
 
@@ -167,8 +167,8 @@ struct Step {
 }
 
 impl Page {
-    fn of(page: suspicions::Suspected) -> Page {
-        let step = |step: suspicions::Cited| Step {
+    fn of(page: AlertState) -> Page {
+        let step = |step: Cited| Step {
             at: step.at,
             // The name without the workflow before it and the time behind it.
             credential: text::shown(
@@ -229,7 +229,7 @@ impl Painter {
         part(parts, "rate", &self.rate(shown, now));
         part(parts, "health", &health(shown));
         let mut firing = picked.firing;
-        let (pages, _) = shown.suspicions.all();
+        let (pages, _) = shown.reviewer_alerts.all();
         let on = pages.iter().filter(|page| page.ended_at.is_none()).count() as u64;
         firing.entry(Alert::RubberStampSuspected).and_modify(|n| *n += on).or_insert(on);
         let more = pages.len().saturating_sub(SUSPECTED_MAX);

@@ -13,7 +13,6 @@ use base64::engine::general_purpose::STANDARD;
 use ureq::{Agent, Proxy};
 
 use super::super::error::Fault;
-use super::super::producer::duration;
 use super::answer::{self, Token};
 use crate::runtime::clock;
 use crate::runtime::trust::{self, NoTrust};
@@ -69,7 +68,7 @@ impl Endpoint {
             // Requests are too far apart for a connection to be kept.
             .max_idle_connections(0)
             .user_agent("shutterlag")
-            .timeout_global(Some(duration(answer_within)));
+            .timeout_global(Some(answer_within.into()));
         config = if plain {
             config.proxy(None)
         } else {
