@@ -1,8 +1,15 @@
 //! Restoring from a broker of librdkafka's own making. It knows no transactions, which
 //! the live tests show; here are partitions, threads and faults.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
+use rdkafka::{Offset, TopicPartitionList};
 
 use super::reader::THREADS_MAX;
 use super::*;
@@ -11,7 +18,11 @@ use crate::engine::windows::{Key, Windows};
 use crate::event::{Body, Event, LeakDetected, Workflow};
 use crate::metrics::PipelineStage;
 use crate::runtime::clock;
-use crate::runtime::health::Health;
+use crate::runtime::health::{Health, Restoring, WorkerHealth};
+use crate::runtime::kafka::oauth::Tokens;
+use crate::runtime::stages::{Fault, Fresh};
+use crate::settings::Start;
+use crate::time::{Span, Timestamp};
 
 /// More than there are threads for.
 const PARTITIONS: i32 = 3 * THREADS_MAX as i32 - 1;

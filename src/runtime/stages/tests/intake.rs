@@ -65,5 +65,5 @@ fn the_headers_of_a_binary_cloudevent_are_read() {
     let record = Record { headers: Some(&Binary), ..record(b"k", value) };
     let time = intake.take(record, &mut outbox).unwrap();
     assert_eq!(time, Some(Timestamp::parse_rfc3339("2026-03-01T11:00:00Z").unwrap()));
-    assert_eq!(outbox.to(Topic::Events)[0].json()["id"], "of the header");
+    assert_eq!(outbox.to(Topic::Events)[0].json()["id"], "//desk of the header");
 }

@@ -72,9 +72,10 @@ fn an_earlier_detection_takes_back_what_was_said_under_the_old_name() {
     assert!(finding("evidence_unopened", old).is_null());
     let all = pipe.outbox.to(Topic::Findings);
     assert!(all.iter().any(|sent| sent.key() == format!("ai_acted_first/{old}")));
-    let new = &exposure(30);
-    assert_eq!(pipe.outbox.last(Topic::Windows, new)["hollow"][0], "evidence_unopened");
-    assert!(finding("evidence_unopened", new).is_object(), "it is judged anew");
+    let new = pipe.outbox.last(Topic::Windows, &exposure(30));
+    assert_eq!(new["decided_at"], ago(15).to_string());
+    // The same decision is not judged twice, whatever its window is called.
+    assert!(new["hollow"].is_null());
 }
 
 #[test]
@@ -95,11 +96,14 @@ fn a_record_under_another_key_is_refused_with_the_name_of_its_event() {
 fn an_event_for_a_final_window_is_late() {
     let mut pipe = Pipe::new();
     pipe.event("leak.detected", "1", CREDENTIAL, ago(300), "");
-    pipe.event("credential.contained", "2", CREDENTIAL, ago(290), r#","method":"revoked""#);
+    let dismissed = r#","reviewer":"kim","action":"dismiss""#;
+    pipe.event("decision.made", "2", CREDENTIAL, ago(290), dismissed);
     pipe.pass(after(0));
+    // It stays for as long after its judgement as after its closing.
+    pipe.pass(after(60));
     assert_eq!(pipe.outbox.last(Topic::Windows, &exposure(300))["final"], true);
     pipe.event("triage.completed", "3", CREDENTIAL, ago(295), r#","recommendation":"revoke""#);
-    pipe.pass(after(1));
+    pipe.pass(after(61));
     let letters = pipe.outbox.to(Topic::DeadLetters);
     let [letter] = letters[..] else { panic!("{letters:?}") };
     assert_eq!(
