@@ -9,10 +9,11 @@ use crate::event::{Action, Actor, Body, LeakDetected, Method};
 use crate::time::{Span, Timestamp};
 
 use super::arrivals::ReLeak;
-use super::case::{Case, System};
-use super::review::{Review, alternative};
+use super::case::{Case, Review, System};
+use super::organisation;
+use super::review::alternative;
 use super::truth::WindowTruth;
-use super::{World, organisation};
+use super::world::World;
 
 impl World {
     /// Follows `case` to its end. `now` is the simulation's present.
