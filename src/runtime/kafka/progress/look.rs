@@ -5,28 +5,28 @@ use std::collections::BTreeMap;
 use crate::time::Timestamp;
 
 /// A topic's name and a partition of it.
-pub(in crate::runtime::kafka) type TopicPartition = (String, i32);
+pub(crate) type TopicPartition = (String, i32);
 
 /// What was seen of each partition; `None` of one that could not be asked.
-pub(in crate::runtime::kafka) type Look = BTreeMap<TopicPartition, Option<Seen>>;
+pub(crate) type Look = BTreeMap<TopicPartition, Option<Seen>>;
 
 /// The bounds of a partition, and how far a consumer group is in it.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::runtime::kafka) struct Seen {
+pub(crate) struct Seen {
     /// The first offset that is still there.
-    pub(in crate::runtime::kafka) low: i64,
+    pub(crate) low: i64,
     /// The next offset to be written.
-    pub(in crate::runtime::kafka) end: i64,
+    pub(crate) end: i64,
     /// The group's committed position: the next offset to be read.
-    pub(in crate::runtime::kafka) committed: i64,
+    pub(crate) committed: i64,
     /// The time that was committed with it.
-    pub(in crate::runtime::kafka) reached: ReachedTime,
+    pub(crate) reached: ReachedTime,
 }
 
 /// How far the time of a partition has come, as it is committed with a position: as the
 /// metadata of that position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::runtime::kafka) enum ReachedTime {
+pub(crate) enum ReachedTime {
     /// Nothing is known of it.
     Unknown,
     /// What follows from the records before the position is not all emitted yet.
@@ -39,7 +39,7 @@ impl ReachedTime {
     const PENDING: &str = "pending";
 
     /// Reads the metadata of a position.
-    pub(in crate::runtime::kafka) fn read(metadata: &str) -> ReachedTime {
+    pub(crate) fn read(metadata: &str) -> ReachedTime {
         match metadata.parse().ok().map(Timestamp::from_millis) {
             Some(time) => ReachedTime::To(time),
             None if metadata == ReachedTime::PENDING => ReachedTime::Pending,
@@ -48,7 +48,7 @@ impl ReachedTime {
     }
 
     /// The metadata of a position, if there is anything to say.
-    pub(in crate::runtime::kafka) fn written(self) -> Option<String> {
+    pub(crate) fn written(self) -> Option<String> {
         match self {
             ReachedTime::Unknown => None,
             ReachedTime::Pending => Some(ReachedTime::PENDING.to_owned()),
@@ -64,7 +64,7 @@ impl From<Option<Timestamp>> for ReachedTime {
 }
 
 /// Where each partition ended that could be asked.
-pub(in crate::runtime::kafka) fn ends_of(look: &Look) -> BTreeMap<TopicPartition, i64> {
+pub(crate) fn ends_of(look: &Look) -> BTreeMap<TopicPartition, i64> {
     look.iter().filter_map(|(at, seen)| Some((at.clone(), seen.as_ref()?.end))).collect()
 }
 

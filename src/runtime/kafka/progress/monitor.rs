@@ -32,11 +32,7 @@ const LOOK_EVERY: Span = Span::from_secs(1);
 const ANSWER_WITHIN: Span = Span::from_secs(5);
 
 /// Looks until `stop` is set, and shows every group's lag in the metrics.
-pub(in crate::runtime::kafka) fn watch(
-    shared: &Shared,
-    signals: &Signals,
-    stop: &AtomicBool,
-) -> Result<(), Fault> {
+pub(crate) fn watch(shared: &Shared, signals: &Signals, stop: &AtomicBool) -> Result<(), Fault> {
     let settings = &shared.settings;
     let sources = settings.sources.iter().filter(|source| !source.prekeyed);
     let sources: Vec<String> = sources.map(|source| source.topic.clone()).collect();

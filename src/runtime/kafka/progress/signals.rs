@@ -7,11 +7,11 @@ use super::watermark::Watermarks;
 
 /// What workers read and the monitor writes.
 #[derive(Clone, Debug, Default)]
-pub(in crate::runtime::kafka) struct Signals {
+pub(crate) struct Signals {
     /// Whether the lag gate is open: nothing is held back before the windows.
-    pub(in crate::runtime::kafka) gate_open: Arc<AtomicBool>,
+    pub(crate) gate_open: Arc<AtomicBool>,
     /// How far the sources have come in our own events.
-    pub(in crate::runtime::kafka) events: Arc<Watermarks>,
+    pub(crate) events: Arc<Watermarks>,
     /// How far the windows have come in the reviews.
-    pub(in crate::runtime::kafka) reviews: Arc<Watermarks>,
+    pub(crate) reviews: Arc<Watermarks>,
 }

@@ -19,7 +19,7 @@ pub(super) struct Watermark {
 
 /// The watermarks of a process, for its workers, in the order of time and of ends.
 #[derive(Debug, Default)]
-pub(in crate::runtime::kafka) struct Watermarks(Mutex<VecDeque<Watermark>>);
+pub(crate) struct Watermarks(Mutex<VecDeque<Watermark>>);
 
 /// Watermarks that are kept: there is one a second as a rule, so a worker may be that far
 /// behind and still see time pass step by step. Beyond, every other one is dropped.
@@ -42,11 +42,11 @@ impl Watermarks {
 
 /// How far the time of a partition has come.
 #[derive(Clone, Copy, Debug, Default)]
-pub(in crate::runtime::kafka) struct PartitionTime(Option<Timestamp>);
+pub(crate) struct PartitionTime(Option<Timestamp>);
 
 impl PartitionTime {
     /// The time of `partition`, which is read up to `next`.
-    pub(in crate::runtime::kafka) fn at(
+    pub(crate) fn at(
         &mut self,
         watermarks: &Watermarks,
         partition: i32,

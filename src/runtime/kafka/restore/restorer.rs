@@ -12,7 +12,7 @@ use crate::runtime::health::WorkerHealth;
 use crate::runtime::kafka::error::Fault;
 
 /// A thread that restores while the worker goes on with what it has.
-pub(in crate::runtime::kafka) struct Restorer {
+pub(crate) struct Restorer {
     wanted: Sender<Wanted>,
     pub(super) ready: Receiver<Result<Ready, Fault>>,
     stop: Arc<AtomicBool>,
@@ -21,10 +21,7 @@ pub(in crate::runtime::kafka) struct Restorer {
 
 impl Restorer {
     /// Starts the thread.
-    pub(in crate::runtime::kafka) fn new(
-        plan: Plan,
-        health: Arc<WorkerHealth>,
-    ) -> Result<Restorer, Fault> {
+    pub(crate) fn new(plan: Plan, health: Arc<WorkerHealth>) -> Result<Restorer, Fault> {
         let (wanted_in, wanted) = unbounded();
         let (ready, ready_out) = unbounded();
         let stop = Arc::new(AtomicBool::new(false));
@@ -37,12 +34,12 @@ impl Restorer {
     }
 
     /// Asks for a partition.
-    pub(in crate::runtime::kafka) fn want(&self, wanted: Wanted) {
+    pub(crate) fn want(&self, wanted: Wanted) {
         let _ = self.wanted.send(wanted);
     }
 
     /// The next partition that is ready.
-    pub(in crate::runtime::kafka) fn next(&self) -> Result<Option<Ready>, Fault> {
+    pub(crate) fn next(&self) -> Result<Option<Ready>, Fault> {
         match self.ready.try_recv() {
             Ok(ready) => ready.map(Some),
             Err(crossbeam_channel::TryRecvError::Empty) => Ok(None),

@@ -21,14 +21,14 @@ use crate::time::Span;
 
 /// All workers of a process.
 #[derive(Debug)]
-pub(in crate::runtime::kafka) struct Setups {
-    pub(in crate::runtime::kafka) intake: Vec<Setup>,
-    pub(in crate::runtime::kafka) windows: Vec<Setup>,
-    pub(in crate::runtime::kafka) oversight: Vec<Setup>,
+pub(crate) struct Setups {
+    pub(crate) intake: Vec<Setup>,
+    pub(crate) windows: Vec<Setup>,
+    pub(crate) oversight: Vec<Setup>,
 }
 
 /// The setups of all workers, each entered in the process's health.
-pub(in crate::runtime::kafka) fn all(
+pub(crate) fn all(
     shared: &Arc<Shared>,
     stop: &Arc<AtomicBool>,
     signals: &Signals,

@@ -46,10 +46,7 @@ const DOUBTS_MAX: u32 = 3;
 ///
 /// # Errors
 /// A fault that lasts.
-pub(in crate::runtime::kafka) fn run<S: Stage>(
-    setup: &Setup,
-    stage: &dyn Fn() -> S,
-) -> Result<(), Fault> {
+pub(crate) fn run<S: Stage>(setup: &Setup, stage: &dyn Fn() -> S) -> Result<(), Fault> {
     let mut pause = RETRY_FIRST;
     let mut doubts = 0;
     while !setup.stop.load(Ordering::Acquire) {

@@ -15,9 +15,9 @@ use crate::time::Span;
 
 /// How a worker is set up.
 #[derive(Debug)]
-pub(in crate::runtime::kafka) struct Setup {
+pub(crate) struct Setup {
     /// Which of its stage's workers, counted from 0.
-    pub(in crate::runtime::kafka) number: usize,
+    pub(crate) number: usize,
     pub(super) consumer: ClientConfig,
     pub(super) producer: ClientConfig,
     pub(super) topics: Topics,

@@ -21,8 +21,8 @@ use crate::runtime::stages::state::Listed;
 use crate::time::Timestamp;
 
 /// Publishes what oversight emits.
-pub(in crate::runtime::stages) struct OversightPublisher {
-    pub(in crate::runtime::stages) publisher: Publisher,
+pub(crate) struct OversightPublisher {
+    pub(crate) publisher: Publisher,
     rules: Arc<Rules>,
     shown: RulesShown,
     /// Alerts about reviewers that fired or resolved; the board shows them once they are
@@ -31,10 +31,7 @@ pub(in crate::runtime::stages) struct OversightPublisher {
 }
 
 impl OversightPublisher {
-    pub(in crate::runtime::stages) fn new(
-        context: &Arc<Context>,
-        rules: &Arc<Rules>,
-    ) -> OversightPublisher {
+    pub(crate) fn new(context: &Arc<Context>, rules: &Arc<Rules>) -> OversightPublisher {
         OversightPublisher {
             publisher: Publisher::new(context, PipelineStage::Oversight),
             rules: Arc::clone(rules),
@@ -44,7 +41,7 @@ impl OversightPublisher {
     }
 
     /// Publishes what follows from the reviews.
-    pub(in crate::runtime::stages) fn reviews<O: Outbox>(
+    pub(crate) fn reviews<O: Outbox>(
         &mut self,
         said: &Said<'_>,
         outbox: &mut O,
@@ -88,7 +85,7 @@ impl OversightPublisher {
     }
 
     /// Sends the judgement of a decision to its window; `None`: there will be none.
-    pub(in crate::runtime::stages) fn judgement<O: Outbox>(
+    pub(crate) fn judgement<O: Outbox>(
         &mut self,
         review: &Review<'_>,
         judgement: Option<&Judgement>,
@@ -100,7 +97,7 @@ impl OversightPublisher {
     }
 
     /// Deletes what may have been found of a decision that no longer holds.
-    pub(in crate::runtime::stages) fn void<O: Outbox>(
+    pub(crate) fn void<O: Outbox>(
         &mut self,
         exposure: ExposureId<'_>,
         outbox: &mut O,
@@ -143,7 +140,7 @@ impl OversightPublisher {
 
     /// Publishes who is on which list now and was not among `before`, and deletes the
     /// findings about who is not any more: only present evidence counts. Returns who is.
-    pub(in crate::runtime::stages) fn lists<O: Outbox>(
+    pub(crate) fn lists<O: Outbox>(
         &mut self,
         stage: &Stage,
         before: &Listed,
@@ -181,7 +178,7 @@ impl OversightPublisher {
     }
 
     /// Everything that was published is committed.
-    pub(in crate::runtime::stages) fn committed(&mut self) {
+    pub(crate) fn committed(&mut self) {
         self.publisher.committed();
         for change in self.changes.drain(..) {
             self.publisher.context.reviewer_alerts.apply(change);

@@ -15,10 +15,10 @@ use crate::runtime::stages::record::Record;
 use crate::time::Timestamp;
 
 /// Publishes what a stage emits.
-pub(in crate::runtime::stages) struct Publisher {
-    pub(in crate::runtime::stages) context: Arc<Context>,
-    pub(in crate::runtime::stages) writer: Writer,
-    pub(in crate::runtime::stages) pending: Pending,
+pub(crate) struct Publisher {
+    pub(crate) context: Arc<Context>,
+    pub(crate) writer: Writer,
+    pub(crate) pending: Pending,
     /// Reviewers in values: as the operator wants them shown.
     pub(super) people: People,
     /// Reviewers in keys: always pseudonyms, since more people see keys than values.
@@ -27,10 +27,7 @@ pub(in crate::runtime::stages) struct Publisher {
 }
 
 impl Publisher {
-    pub(in crate::runtime::stages) fn new(
-        context: &Arc<Context>,
-        stage: PipelineStage,
-    ) -> Publisher {
+    pub(crate) fn new(context: &Arc<Context>, stage: PipelineStage) -> Publisher {
         Publisher {
             writer: Writer::default(),
             pending: Pending::default(),
@@ -42,7 +39,7 @@ impl Publisher {
     }
 
     /// A record, or one of its events, cannot be used.
-    pub(in crate::runtime::stages) fn refuse<O: Outbox>(
+    pub(crate) fn refuse<O: Outbox>(
         &mut self,
         record: Record<'_>,
         rejection: &Rejection,
@@ -66,7 +63,7 @@ impl Publisher {
     }
 
     /// Everything that was published is committed: the counters move.
-    pub(in crate::runtime::stages) fn committed(&mut self) {
+    pub(crate) fn committed(&mut self) {
         self.pending.apply(&self.context.metrics, &self.context.pipeline);
     }
 }

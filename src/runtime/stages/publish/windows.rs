@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 
 impl Publisher {
     /// Publishes what the windows of `partition` emit at `now`.
-    pub(in crate::runtime::stages) fn windows<O: Outbox>(
+    pub(crate) fn windows<O: Outbox>(
         &mut self,
         partition: i32,
         now: Timestamp,

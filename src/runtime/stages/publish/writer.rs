@@ -10,18 +10,18 @@ use crate::runtime::stages::fault::Fault;
 use crate::runtime::stages::outbox::{Outbox, Outgoing, Topic};
 
 /// The partition of topics that have only one.
-pub(in crate::runtime::stages) const ONLY: Option<i32> = Some(0);
+pub(crate) const ONLY: Option<i32> = Some(0);
 
 /// The space that keys and values are written in.
 #[derive(Debug, Default)]
-pub(in crate::runtime::stages) struct Writer {
+pub(crate) struct Writer {
     key: Vec<u8>,
     value: Vec<u8>,
 }
 
 impl Writer {
     /// Sends `value` as JSON under `key`.
-    pub(in crate::runtime::stages) fn send<O: Outbox>(
+    pub(crate) fn send<O: Outbox>(
         &mut self,
         outbox: &mut O,
         topic: Topic,
@@ -36,7 +36,7 @@ impl Writer {
     }
 
     /// The same where the key is there as bytes.
-    pub(in crate::runtime::stages) fn send_under<O: Outbox>(
+    pub(crate) fn send_under<O: Outbox>(
         &mut self,
         outbox: &mut O,
         topic: Topic,
@@ -49,7 +49,7 @@ impl Writer {
     }
 
     /// Sends a tombstone: deletes what was sent under `key`.
-    pub(in crate::runtime::stages) fn delete<O: Outbox>(
+    pub(crate) fn delete<O: Outbox>(
         &mut self,
         outbox: &mut O,
         topic: Topic,
@@ -62,7 +62,7 @@ impl Writer {
 
     /// Sends a change of an alert. A tombstone follows the end of one: the topic is
     /// compacted, late, so that in the end exactly the alerts that fire are left.
-    pub(in crate::runtime::stages) fn alert<O: Outbox>(
+    pub(crate) fn alert<O: Outbox>(
         &mut self,
         outbox: &mut O,
         partition: Option<i32>,
@@ -88,10 +88,7 @@ fn write_key(into: &mut Vec<u8>, key: impl Display) {
 }
 
 /// Writes `value` as JSON in place of whatever `into` holds.
-pub(in crate::runtime::stages) fn json(
-    into: &mut Vec<u8>,
-    value: &impl Serialize,
-) -> Result<(), Fault> {
+pub(crate) fn json(into: &mut Vec<u8>, value: &impl Serialize) -> Result<(), Fault> {
     into.clear();
     serde_json::to_writer(into, value)
         .map_err(|error| Fault::Lasting(format!("writing JSON: {error}")))
