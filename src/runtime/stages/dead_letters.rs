@@ -4,19 +4,15 @@
 
 use serde::Serialize;
 
-use super::fault::Fault;
-use super::outbox::{Outbox, Topic};
-use super::publish::Writer;
 use super::record::Record;
 use crate::event::{Event, Kind};
 use crate::formats::{RejectReason, Rejection, excerpt};
 use crate::metrics::PipelineStage;
-use crate::runtime::clock::Clock;
 use crate::time::Timestamp;
 
 /// One dead letter, as it stands in the topic.
 #[derive(Debug, Serialize)]
-struct DeadLetter<'l> {
+pub(super) struct DeadLetter<'l> {
     at: Timestamp,
     stage: PipelineStage,
     reason: RejectReason,
@@ -52,56 +48,39 @@ impl<'l> From<&'l Event<'_>> for EventName<'l> {
     }
 }
 
-/// Writes the dead letters of a stage.
-#[derive(Debug)]
-pub(super) struct DeadLetters {
-    pub(super) stage: PipelineStage,
-    pub(super) clock: Clock,
-}
-
-impl DeadLetters {
-    /// A record, or one of its events, that could not be used.
-    pub(super) fn record<O: Outbox>(
-        &self,
-        writer: &mut Writer,
-        outbox: &mut O,
-        record: Record<'_>,
-        rejection: &Rejection,
-        event: Option<EventName<'_>>,
-    ) -> Result<(), Fault> {
-        let Record { topic, partition, offset, .. } = record;
-        let letter = DeadLetter {
-            at: self.clock.now(),
-            stage: self.stage,
+impl<'l> DeadLetter<'l> {
+    /// A record, or one of its events, that could not be used. An event that was held for
+    /// a while has no record any more, so that its origin is not known.
+    pub(super) fn new(
+        at: Timestamp,
+        stage: PipelineStage,
+        record: Option<Record<'l>>,
+        rejection: &'l Rejection,
+        event: Option<EventName<'l>>,
+    ) -> DeadLetter<'l> {
+        DeadLetter {
+            at,
+            stage,
             reason: rejection.reason,
             detail: &rejection.detail,
-            origin: Some(Origin { topic, partition, offset }),
+            origin: record.map(|Record { topic, partition, offset, .. }| Origin {
+                topic,
+                partition,
+                offset,
+            }),
             event,
             // An event that was decoded has a name, which says more.
-            excerpt: event.is_none().then(|| excerpt(record.value)),
-        };
-        let key = format_args!("{topic}/{partition}/{offset}");
-        writer.send(outbox, Topic::DeadLetters, None, key, &letter)
+            excerpt: record.filter(|_| event.is_none()).map(|record| excerpt(record.value)),
+        }
     }
 
-    /// An event that was held for a while, so that its origin is not known any more.
-    pub(super) fn event<O: Outbox>(
-        &self,
-        writer: &mut Writer,
-        outbox: &mut O,
-        at: Timestamp,
-        rejection: &Rejection,
-        event: EventName<'_>,
-    ) -> Result<(), Fault> {
-        let letter = DeadLetter {
-            at,
-            stage: self.stage,
-            reason: rejection.reason,
-            detail: &rejection.detail,
-            origin: None,
-            event: Some(event),
-            excerpt: None,
-        };
-        writer.send(outbox, Topic::DeadLetters, None, event.credential_id, &letter)
+    /// Where the record stood, else the credential.
+    pub(super) fn key(&self) -> String {
+        match (&self.origin, &self.event) {
+            (Some(Origin { topic, partition, offset }), _) => {
+                format!("{topic}/{partition}/{offset}")
+            }
+            (None, event) => event.map_or("", |event| event.credential_id).to_owned(),
+        }
     }
 }

@@ -12,7 +12,7 @@ use super::changelog::{Part, listed_key};
 use super::context::Context;
 use super::fault::Fault;
 use super::outbox::{Outbox, Outgoing, Topic};
-use super::publish::{OversightPublisher, json};
+use super::publish::{OversightPublisher, Publisher, json};
 use super::record::Record;
 use super::reviews::Handed;
 use super::stage::Stage;
@@ -20,6 +20,8 @@ use super::state::{Overseeing, Restored, State};
 use crate::engine::oversight::{Change, Receipt, Rules};
 use crate::formats::{RejectReason, Rejection};
 use crate::metrics::PipelineStage;
+use crate::report::RulesShown;
+use crate::runtime::reviewer_alerts;
 use crate::time::{Span, Timestamp};
 
 /// How often, by the time of the stage, it looks who is on which list.
@@ -34,7 +36,12 @@ const ONLY: i32 = 0;
 pub struct Oversight {
     context: Arc<Context>,
     held: Option<Held>,
-    publisher: OversightPublisher,
+    publisher: Publisher,
+    rules: Arc<Rules>,
+    shown: RulesShown,
+    /// Alerts about reviewers that fired or resolved; the board shows them once they are
+    /// committed.
+    changes: Vec<reviewer_alerts::Change>,
     value: Vec<u8>,
 }
 
@@ -54,20 +61,13 @@ impl Oversight {
     pub fn new(context: &Arc<Context>, rules: &Arc<Rules>) -> Oversight {
         Oversight {
             held: None,
-            publisher: OversightPublisher::new(context, rules),
+            publisher: Publisher::new(context, Self::KIND),
+            rules: Arc::clone(rules),
+            shown: RulesShown::new(&context.oversight, &context.profiles),
+            changes: Vec::new(),
             value: Vec::new(),
             context: Arc::clone(context),
         }
-    }
-
-    fn refuse<O: Outbox>(
-        &mut self,
-        record: Record<'_>,
-        reason: RejectReason,
-        why: &'static str,
-        outbox: &mut O,
-    ) -> Result<(), Fault> {
-        self.publisher.publisher.refuse(record, &Rejection::new(reason, why), None, outbox)
     }
 }
 
@@ -94,37 +94,40 @@ impl Stage for Oversight {
         record: Record<'_>,
         outbox: &mut O,
     ) -> Result<Option<Timestamp>, Fault> {
-        let Some(held) = &mut self.held else { return Ok(None) };
+        let Oversight { held: Some(held), publisher, rules, shown, changes, .. } = self else {
+            return Ok(None);
+        };
         let value = record.value;
-        match serde_json::from_slice(value) {
+        let rejection = match serde_json::from_slice(value) {
             Ok(Handed::Review { review, answered }) => {
                 let key = Part::Review.key(review.exposure_id());
                 let receipt = held.overseeing.stage.handle(review);
                 if matches!(receipt, Receipt::Held | Receipt::Learning) {
                     send(outbox, held.time, &key, Some(value))?;
                 }
-                if receipt == Receipt::Refused {
-                    let why = "more reviewers than [oversight] reviewers allows";
-                    self.refuse(record, RejectReason::BeyondBound, why, outbox)?;
-                }
                 // Its window waits for an answer. Rare enough to read the review once more.
                 if receipt != Receipt::Held
                     && !answered
                     && let Ok(Handed::Review { review, .. }) = serde_json::from_slice(value)
                 {
-                    self.publisher.judgement(&review, None, outbox)?;
+                    let mut publisher =
+                        OversightPublisher { publisher, outbox, rules, shown, changes };
+                    publisher.judgement(&review, None)?;
                 }
+                if receipt != Receipt::Refused {
+                    return Ok(None);
+                }
+                let why = "more reviewers than [oversight] reviewers allows";
+                Rejection::new(RejectReason::BeyondBound, why)
             }
             Ok(Handed::Void(exposure)) => {
                 held.overseeing.stage.retract(exposure.id());
-                self.publisher.void(exposure.id(), outbox)?;
+                let mut publisher = OversightPublisher { publisher, outbox, rules, shown, changes };
+                return publisher.void(exposure.id()).map(|()| None);
             }
-            Err(_) => {
-                let why = "not a review that was handed on";
-                self.refuse(record, RejectReason::InvalidValue, why, outbox)?;
-            }
-        }
-        Ok(None)
+            Err(_) => Rejection::new(RejectReason::InvalidValue, "not a review that was handed on"),
+        };
+        self.publisher.refuse(record, &rejection, None, outbox).map(|()| None)
     }
 
     fn time(&self, _partition: i32) -> Option<Timestamp> {
@@ -143,16 +146,19 @@ impl Stage for Oversight {
         now: Timestamp,
         outbox: &mut O,
     ) -> Result<bool, Fault> {
-        let Some(held) = &mut self.held else { return Ok(true) };
+        let Oversight { held: Some(held), publisher, rules, shown, changes, .. } = self else {
+            return Ok(true);
+        };
         let now = held.time.map_or(now, |before| before.max(now));
         held.time = Some(now);
-        let (publisher, news) = (&mut self.publisher, &mut held.news);
+        let news = &mut held.news;
+        let mut publisher = OversightPublisher { publisher, outbox, rules, shown, changes };
         let Overseeing { stage, listed, .. } = &mut held.overseeing;
         let mut sent = Ok(());
         let all = stage.advance_some(now, STEPS_MAX, &mut |output| {
             if sent.is_ok() {
                 *news = true;
-                sent = publisher.reviews(&output, outbox);
+                sent = publisher.publish(&output);
             }
         });
         sent?;
@@ -161,7 +167,7 @@ impl Stage for Oversight {
         }
         if *news && held.looked_at.is_none_or(|looked| looked + LISTS_EVERY <= now) {
             (*news, held.looked_at) = (false, Some(now));
-            let now_listed = publisher.lists(stage, listed, now, outbox)?;
+            let now_listed = publisher.lists(stage, listed, now)?;
             for changed in listed.symmetric_difference(&now_listed) {
                 let value = now_listed.contains(changed).then_some(&b"{}"[..]);
                 send(outbox, held.time, &listed_key(&changed.0, changed.1), value)?;
@@ -194,6 +200,9 @@ impl Stage for Oversight {
 
     fn committed(&mut self) {
         self.publisher.committed();
+        for change in self.changes.drain(..) {
+            self.context.reviewer_alerts.apply(change);
+        }
     }
 }
 

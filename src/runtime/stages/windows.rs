@@ -13,7 +13,7 @@ use super::context::Context;
 use super::decode::Decoder;
 use super::fault::Fault;
 use super::outbox::{Outbox, Outgoing, Topic};
-use super::publish::Publisher;
+use super::publish::{Publisher, WindowsPublisher};
 use super::record::Record;
 use super::reviews::Judged;
 use super::stage::Stage;
@@ -173,10 +173,12 @@ impl Stage for WindowsStage {
         partition.present_since = partition.present_since.or(Some(uptime)).filter(|_| present);
         let long = |since: Span| uptime >= since + JUDGED_WITHIN;
         partition.windows.give_up_unjudged(partition.present_since.is_some_and(long));
+        let publisher = &mut self.publisher;
+        let mut publisher = WindowsPublisher { publisher, outbox, partition: number, now };
         let mut sent = Ok(());
         let all = partition.windows.advance_some(now, CREDENTIALS_MAX, &mut |output| {
             if sent.is_ok() {
-                sent = self.publisher.windows(number, now, &output, outbox);
+                sent = publisher.publish(&output);
             }
         });
         if all {

@@ -11,4 +11,5 @@ mod writer;
 
 pub(super) use oversight::OversightPublisher;
 pub(super) use publisher::Publisher;
-pub(super) use writer::{Writer, json};
+pub(super) use windows::WindowsPublisher;
+pub(super) use writer::json;

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use super::writer::Writer;
+use super::writer::{ONLY, Writer};
+use crate::engine::windows::ExposureId;
 use crate::formats::Rejection;
 use crate::metrics::PipelineStage;
 use crate::report::People;
 use crate::runtime::stages::context::Context;
-use crate::runtime::stages::dead_letters::{DeadLetters, EventName};
+use crate::runtime::stages::dead_letters::{DeadLetter, EventName};
 use crate::runtime::stages::fault::Fault;
-use crate::runtime::stages::outbox::Outbox;
+use crate::runtime::stages::outbox::{Outbox, Topic};
 use crate::runtime::stages::pending::Pending;
 use crate::runtime::stages::record::Record;
 use crate::time::Timestamp;
@@ -23,7 +24,7 @@ pub(crate) struct Publisher {
     pub(super) people: People,
     /// Reviewers in keys: always pseudonyms, since more people see keys than values.
     pub(super) keys: People,
-    dead_letters: DeadLetters,
+    stage: PipelineStage,
 }
 
 impl Publisher {
@@ -33,7 +34,7 @@ impl Publisher {
             pending: Pending::default(),
             people: context.people(),
             keys: People::pseudonyms(context.identity.clone()),
-            dead_letters: DeadLetters { stage, clock: context.clock },
+            stage,
             context: Arc::clone(context),
         }
     }
@@ -46,20 +47,31 @@ impl Publisher {
         event: Option<EventName<'_>>,
         outbox: &mut O,
     ) -> Result<(), Fault> {
-        self.pending.rejected(rejection.reason);
-        self.dead_letters.record(&mut self.writer, outbox, record, rejection, event)
+        self.dead_letter(self.context.clock.now(), Some(record), rejection, event, outbox)
     }
 
-    /// An event that was held for a while cannot be used.
-    pub(super) fn refuse_event<O: Outbox>(
+    /// Sends a dead letter. An event that was held for a while has no record any more.
+    pub(super) fn dead_letter<O: Outbox>(
         &mut self,
         at: Timestamp,
+        record: Option<Record<'_>>,
         rejection: &Rejection,
-        event: EventName<'_>,
+        event: Option<EventName<'_>>,
         outbox: &mut O,
     ) -> Result<(), Fault> {
         self.pending.rejected(rejection.reason);
-        self.dead_letters.event(&mut self.writer, outbox, at, rejection, event)
+        let letter = DeadLetter::new(at, self.stage, record, rejection, event);
+        self.writer.send(outbox, Topic::DeadLetters, None, letter.key(), &letter)
+    }
+
+    /// Deletes the finding of this name about a window.
+    pub(super) fn delete_finding<O: Outbox>(
+        &mut self,
+        name: &str,
+        exposure: ExposureId<'_>,
+        outbox: &mut O,
+    ) -> Result<(), Fault> {
+        self.writer.delete(outbox, Topic::Findings, ONLY, format_args!("{name}/{exposure}"))
     }
 
     /// Everything that was published is committed: the counters move.

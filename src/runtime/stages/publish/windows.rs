@@ -3,7 +3,7 @@
 use super::publisher::Publisher;
 use super::writer::ONLY;
 use crate::engine::Output;
-use crate::engine::alerts::{Alert, Transition, episodes};
+use crate::engine::alerts::{Alert, Cause};
 use crate::engine::attacker::Band;
 use crate::engine::oversight::{HollowReasons, Judgement, Review};
 use crate::engine::windows::{ExposureId, Window};
@@ -15,70 +15,78 @@ use crate::runtime::stages::outbox::{Outbox, Topic};
 use crate::runtime::stages::reviews::Handed;
 use crate::time::Timestamp;
 
-impl Publisher {
-    /// Publishes what the windows of `partition` emit at `now`.
-    pub(crate) fn windows<O: Outbox>(
-        &mut self,
-        partition: i32,
-        now: Timestamp,
-        output: &Output<'_>,
-        outbox: &mut O,
-    ) -> Result<(), Fault> {
-        let own = Some(partition);
+/// Publishes what the windows of one partition emit at one time.
+pub(crate) struct WindowsPublisher<'p, O> {
+    pub(crate) publisher: &'p mut Publisher,
+    pub(crate) outbox: &'p mut O,
+    pub(crate) partition: i32,
+    pub(crate) now: Timestamp,
+}
+
+impl<O: Outbox> WindowsPublisher<'_, O> {
+    /// Publishes one output.
+    pub(crate) fn publish(&mut self, output: &Output<'_>) -> Result<(), Fault> {
+        let (own, pending) = (Some(self.partition), &mut self.publisher.pending);
         match *output {
             Output::Window { window, is_final, reached, hollow, news } => {
-                self.pending.window(window, reached, &self.context.race);
+                pending.window(window, reached, &self.publisher.context.race);
                 if let Some(reasons) = hollow.filter(|_| news.judged) {
-                    self.pending.judged(window, reasons);
+                    pending.judged(window, reasons);
                 }
                 if is_final && hollow.is_none() && window.decision.is_some() {
-                    self.pending.unjudged();
+                    pending.unjudged();
                 }
                 if news.superseded {
-                    self.void(window.exposure_id(), outbox)?;
+                    self.void(window.exposure_id())?;
                 }
-                self.window(partition, now, window, hollow, is_final, outbox)?;
+                self.window(window, hollow, is_final)?;
                 if news.revised {
-                    self.findings(window, outbox)?;
-                    self.review(window, hollow.is_some(), outbox)?;
+                    self.facts(window)?;
+                    self.review(window, hollow.is_some())?;
                 }
                 Ok(())
             }
             Output::Retracted { exposure } => {
-                self.void(exposure, outbox)?;
+                self.void(exposure)?;
                 for finding in Finding::FACTS {
-                    self.delete_finding(finding, exposure, outbox)?;
+                    self.publisher.delete_finding(finding, exposure, self.outbox)?;
                 }
-                self.writer.delete(outbox, Topic::Windows, own, exposure)
+                self.publisher.writer.delete(self.outbox, Topic::Windows, own, exposure)
             }
-            Output::Alert { exposure, window, alert, transition } => {
-                let at =
-                    window.map_or(now, |window| self.happened_at(window, alert, transition, now));
-                self.pending.alert(alert, transition);
-                let change = AlertRecord::new(alert, transition, at, exposure, window);
+            Output::Alert { exposure, window, alert, transition, change } => {
+                pending.alert(alert, transition);
+                let record = AlertRecord::new(alert, transition, change.at, exposure, window);
                 let key = format_args!("{alert}/{exposure}");
-                self.writer.alert(outbox, own, key, &change, transition)?;
-                self.withdraw(window, alert, transition, outbox)
+                self.publisher.writer.alert(self.outbox, own, key, &record, transition)?;
+                // Where a late event shows that there was no alert, there was no finding.
+                let [ai_acted_first, seeded_case_missed] = Finding::FACTS;
+                match (alert, change.cause) {
+                    (Alert::AiActedFirst, Cause::Undone) => {
+                        self.publisher.delete_finding(ai_acted_first, exposure, self.outbox)
+                    }
+                    (Alert::SeededCaseMissed, Cause::Undone) => {
+                        self.publisher.delete_finding(seeded_case_missed, exposure, self.outbox)
+                    }
+                    _ => Ok(()),
+                }
             }
             Output::Orphan { .. } => Ok(()),
             Output::Late { key, id, kind, events } => {
                 let why = "more than the settle time after its window's closing";
                 let rejection = Rejection::new(RejectReason::Late, why);
                 let event = EventName { credential_id: key.credential_id, id, kind, events };
-                self.refuse_event(now, &rejection, event, outbox)
+                self.publisher.dead_letter(self.now, None, &rejection, Some(event), self.outbox)
             }
         }
     }
 
-    fn window<O: Outbox>(
+    fn window(
         &mut self,
-        partition: i32,
-        now: Timestamp,
         window: &Window<'_>,
         hollow: Option<HollowReasons>,
         is_final: bool,
-        outbox: &mut O,
     ) -> Result<(), Fault> {
+        let Publisher { writer, people, context, .. } = &mut *self.publisher;
         // Of a window without a decision there is nothing to judge.
         let judged = window.decision.is_none() || hollow.is_some();
         let judgement = Judgement {
@@ -89,107 +97,46 @@ impl Publisher {
         };
         let circumstances = Circumstances {
             judgement: judged.then_some(&judgement),
-            race: &self.context.race,
-            oversight: &self.context.oversight,
-            as_of: now,
+            race: &context.race,
+            oversight: &context.oversight,
+            as_of: self.now,
             is_final,
         };
-        let record = LedgerRecord::new(window, circumstances, &mut self.people);
-        let (key, partition) = (window.exposure_id(), Some(partition));
-        self.writer.send(outbox, Topic::Windows, partition, key, &record)
+        let record = LedgerRecord::new(window, circumstances, people);
+        let (key, own) = (window.exposure_id(), Some(self.partition));
+        writer.send(self.outbox, Topic::Windows, own, key, &record)
     }
 
     /// Hands a decided window on to whoever judges its reviewer: each time that it
     /// changes, as a higher revision replaces a lower one.
-    fn review<O: Outbox>(
-        &mut self,
-        window: &Window<'_>,
-        answered: bool,
-        outbox: &mut O,
-    ) -> Result<(), Fault> {
-        let profile = self.context.profiles.get(window.key.workflow);
-        let Some(review) = Review::of(window, profile, &self.context.oversight) else {
-            return Ok(());
-        };
-        let key = self.keys.show(&review.reviewer).to_owned();
+    fn review(&mut self, window: &Window<'_>, answered: bool) -> Result<(), Fault> {
+        let Publisher { writer, keys, context, .. } = &mut *self.publisher;
+        let profile = context.profiles.get(window.key.workflow);
+        let Some(review) = Review::of(window, profile, &context.oversight) else { return Ok(()) };
+        let key = keys.show(&review.reviewer).to_owned();
         let handed = Handed::Review { review, answered };
-        self.writer.send(outbox, Topic::Reviews, ONLY, key, &handed)
+        writer.send(self.outbox, Topic::Reviews, ONLY, key, &handed)
     }
 
     /// Takes back what was handed on of a window.
-    fn void<O: Outbox>(&mut self, exposure: ExposureId<'_>, outbox: &mut O) -> Result<(), Fault> {
+    fn void(&mut self, exposure: ExposureId<'_>) -> Result<(), Fault> {
         let handed = Handed::Void(exposure.into());
-        self.writer.send(outbox, Topic::Reviews, ONLY, exposure, &handed)
-    }
-
-    /// Takes back the finding that goes with an alert, where the alert ends because a
-    /// late event showed that it was none.
-    fn withdraw<O: Outbox>(
-        &mut self,
-        window: Option<&Window<'_>>,
-        alert: Alert,
-        transition: Transition,
-        outbox: &mut O,
-    ) -> Result<(), Fault> {
-        let (Some(window), Transition::Resolved) = (window, transition) else { return Ok(()) };
-        let [ai_acted_first, seeded_case_missed] = Finding::FACTS;
-        let gone = match alert {
-            Alert::AiActedFirst if window.ai_acted_first_at.is_none() => ai_acted_first,
-            Alert::SeededCaseMissed if window.seeded_case_caught() != Some(false) => {
-                seeded_case_missed
-            }
-            _ => return Ok(()),
-        };
-        self.delete_finding(gone, window.exposure_id(), outbox)
+        self.publisher.writer.send(self.outbox, Topic::Reviews, ONLY, exposure, &handed)
     }
 
     /// Publishes the facts that are findings, anew with each revision: there is more to
     /// say of one once a person has decided, too.
-    fn findings<O: Outbox>(&mut self, window: &Window<'_>, outbox: &mut O) -> Result<(), Fault> {
-        let oversight = &self.context.oversight;
-        let reviewer = window.decision.map(|decision| oversight.canonical(decision.reviewer));
-        let reviewer = reviewer.map(|reviewer| self.people.show(reviewer));
+    fn facts(&mut self, window: &Window<'_>) -> Result<(), Fault> {
+        let Publisher { writer, people, context, .. } = &mut *self.publisher;
+        let reviewer = window.decision.map(|it| context.oversight.canonical(it.reviewer));
+        let reviewer = reviewer.map(|reviewer| people.show(reviewer));
         let facts = [
             Finding::ai_acted_first(window, reviewer),
             Finding::seeded_case_missed(window, reviewer),
         ];
-        for finding in facts.iter().flatten() {
+        facts.iter().flatten().try_for_each(|finding| {
             let key = format_args!("{}/{}", finding.name(), window.exposure_id());
-            self.writer.send(outbox, Topic::Findings, ONLY, key, finding)?;
-        }
-        Ok(())
-    }
-
-    /// Deletes the finding of this name about a window.
-    pub(super) fn delete_finding<O: Outbox>(
-        &mut self,
-        name: &str,
-        exposure: ExposureId<'_>,
-        outbox: &mut O,
-    ) -> Result<(), Fault> {
-        self.writer.delete(outbox, Topic::Findings, ONLY, format_args!("{name}/{exposure}"))
-    }
-
-    /// When an alert began or ended by the times of the events; the present for
-    /// one that a settled window ends.
-    fn happened_at(
-        &self,
-        window: &Window<'_>,
-        alert: Alert,
-        transition: Transition,
-        now: Timestamp,
-    ) -> Timestamp {
-        if let (Alert::HollowApproval, Transition::Firing, Some(decided)) =
-            (alert, transition, window.decided_at())
-        {
-            return decided.max(window.detected_at);
-        }
-        let profile = self.context.profiles.get(window.key.workflow);
-        let episode = episodes(window, profile).find(|episode| episode.alert == alert);
-        let at = episode.and_then(|episode| match transition {
-            Transition::Firing => Some(episode.from),
-            Transition::Resolved => episode.until,
-        });
-        at.map_or(now, |at| at.min(now))
+            writer.send(self.outbox, Topic::Findings, ONLY, key, finding)
+        })
     }
 }
