@@ -246,13 +246,6 @@ impl<'de> serde::Deserialize<'de> for Timestamp {
     }
 }
 
-impl From<Span> for std::time::Duration {
-    /// A negative span is no time at all.
-    fn from(span: Span) -> std::time::Duration {
-        std::time::Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(0))
-    }
-}
-
 impl Span {
     /// No time at all.
     pub const ZERO: Span = Span::from_millis(0);
@@ -278,6 +271,11 @@ impl Span {
     /// The length in milliseconds.
     pub const fn as_millis(self) -> i64 {
         self.0.get()
+    }
+
+    /// The same length for the standard library; a negative span is no time at all.
+    pub fn to_std(self) -> std::time::Duration {
+        std::time::Duration::from_millis(u64::try_from(self.as_millis()).unwrap_or(0))
     }
 
     /// The length in minutes.

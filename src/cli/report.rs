@@ -19,7 +19,8 @@ use crate::report::control::render::{self, Form};
 use crate::report::control::verify::Written;
 use crate::report::control::{self, Edge, Question, Report, Tool};
 use crate::report::terminal::printable;
-use crate::runtime::kafka::{Tokens, client};
+use crate::runtime::kafka::Tokens;
+use crate::runtime::kafka::tail::Topic;
 use crate::runtime::ledger::{self, Loaded, Topics};
 use crate::runtime::logging;
 use crate::settings::Settings;
@@ -125,11 +126,10 @@ impl Place<'_> {
         logging::init(logging::Form::Pretty, &settings.log.filter, io::stderr().is_terminal())
             .map_err(|error| failed(&error))?;
         let tokens = Tokens::new(&settings.kafka.security).map_err(|fault| failed(&fault))?;
+        let topic = |name| Topic::new(&settings.kafka, &tokens, name);
         let topics = Topics {
-            client: client::base(&settings.kafka),
-            tokens,
-            windows: settings.topics.windows(),
-            dead_letters: settings.topics.dead_letters(),
+            windows: topic(settings.topics.windows()),
+            dead_letters: topic(settings.topics.dead_letters()),
             until: BTreeMap::new(),
         };
         Ok(Some(Place::Topics(Box::new(topics), Box::new(settings))))

@@ -10,6 +10,7 @@ use super::signals::Signals;
 use super::{CliError, Outcome, check, tell};
 use crate::metrics::{Metrics, Notify};
 use crate::runtime::http::{self, Token};
+use crate::runtime::kafka::tail::Topic;
 use crate::runtime::kafka::{self, Shared, Tokens};
 use crate::runtime::view::{self, Bounds, View};
 use crate::runtime::{clock, logging, notify};
@@ -135,9 +136,7 @@ fn serve(shared: &Shared, stop: &Arc<AtomicBool>) -> Result<Option<http::Server>
         .map_err(|error| failed(&error))?;
     tracing::info!(address = %server.address(), "serving HTTP");
     view::reader::spawn(view::reader::Options {
-        client: kafka::client::base(&settings.kafka),
-        tokens: shared.tokens.clone(),
-        topic: settings.topics.windows(),
+        topic: Topic::new(&settings.kafka, &shared.tokens, settings.topics.windows()),
         view,
         health: Arc::clone(&shared.health),
         stop: Arc::clone(stop),
@@ -157,9 +156,7 @@ fn notify(shared: &Shared, stop: &Arc<AtomicBool>) -> Result<(), CliError> {
         return Ok(());
     }
     notify::spawn(notify::Options {
-        client: kafka::client::base(&settings.kafka),
-        tokens: shared.tokens.clone(),
-        topic: settings.topics.alerts(),
+        topic: Topic::new(&settings.kafka, &shared.tokens, settings.topics.alerts()),
         alerts: settings.alerts.clone(),
         race: settings.race.clone(),
         identity: shared.stages.identity.clone(),

@@ -1,4 +1,4 @@
-//! What is told of pushing alerts: what fires, what each Alertmanager took, how late.
+//! Metrics of pushing alerts: what fires, what each Alertmanager accepted, how late.
 //!
 //! Invariant: an Alertmanager is labelled by its place in the configuration, which
 //! bounds the label and shows no address.
@@ -36,19 +36,19 @@ words! {
     }
 }
 
-/// Alerts by how they stand.
+/// Alerts by phase.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NotifyFigures {
-    /// Published, and waiting for others that come with them.
+    /// Published, and waiting for alerts that come together.
     pub pending: u64,
     /// Pushed as firing.
     pub firing: u64,
-    /// Ended, but restless: pushed as firing.
+    /// Ended, but flapping: pushed as firing.
     pub held: u64,
     /// Pushed as ended.
     pub resolved: u64,
-    /// Groups of many that are pushed as one.
-    pub storms: u64,
+    /// Alert groups that are pushed as one.
+    pub groups: u64,
     /// Partitions of the topic that were not read to their end yet.
     pub unread_partitions: u64,
 }
@@ -57,7 +57,7 @@ pub struct NotifyFigures {
 #[derive(Clone, Debug)]
 pub struct Notify {
     alerts: IntGaugeVec,
-    storms: IntGauge,
+    groups: IntGauge,
     unread: IntGauge,
     not_kept: IntCounter,
     foreign: IntCounter,
@@ -112,8 +112,8 @@ impl Notify {
         )?;
         registry.register(Box::new(delay.clone()))?;
         let notify = Notify {
-            alerts: gauge("notify_alerts", "Alerts held by how they stand", &["state"])?,
-            storms: single("notify_storms", "Groups of alerts that are pushed as one")?,
+            alerts: gauge("notify_alerts", "Alerts held, by phase", &["state"])?,
+            groups: single("notify_alert_groups", "Alert groups that are pushed as one")?,
             unread: single(
                 "notify_unread_partitions",
                 "Partitions of alerts not yet read to their end; nothing is pushed before",
@@ -169,7 +169,7 @@ impl Notify {
         ] {
             self.alerts.with_label_values(&[state]).set(whole(count));
         }
-        self.storms.set(whole(figures.storms));
+        self.groups.set(whole(figures.groups));
         self.unread.set(whole(figures.unread_partitions));
     }
 

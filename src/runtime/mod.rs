@@ -10,6 +10,7 @@ pub mod ledger;
 pub mod logging;
 pub mod notify;
 mod percent;
+pub mod read_progress;
 pub mod replay;
 pub mod reviewer_alerts;
 pub mod stages;

@@ -1,11 +1,11 @@
-//! Whom to trust about the certificates of web servers.
+//! The authorities that certificates of web servers are checked against.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig};
 
-/// Why there is nobody to trust.
+/// Why there are no authorities.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NoTrust {
     /// The file with authorities' certificates cannot be used.
@@ -43,7 +43,7 @@ fn authorities(ca_file: Option<&Path>) -> Result<RootCerts, NoTrust> {
     if trusted.is_empty() { Err(NoTrust::Nobody) } else { Ok(RootCerts::from(trusted)) }
 }
 
-/// What TLS has against a connection, which comes as an error of reading.
+/// The TLS error behind an error of reading.
 pub(crate) fn objection(error: &std::io::Error) -> Option<String> {
     error.get_ref()?.downcast_ref::<rustls::Error>().map(ToString::to_string)
 }

@@ -27,10 +27,10 @@ pub struct Alerts {
     pub resolved_for: Span,
     /// How long a new alert waits for others that come with it.
     pub gather: Span,
-    /// More alerts of one kind within `storm_within` are pushed as one.
-    pub storm_size: usize,
-    /// See `storm_size`.
-    pub storm_within: Span,
+    /// More alerts of one kind within `group_within` are pushed as one.
+    pub group_size: usize,
+    /// See `group_size`.
+    pub group_within: Span,
     /// An alert that begins so many times within `flap_within` is restless.
     pub flap_count: usize,
     /// See `flap_count`.
@@ -54,8 +54,8 @@ impl Default for Alerts {
             ends_after: Span::from_mins(5),
             resolved_for: Span::from_mins(5),
             gather: Span::from_millis(250),
-            storm_size: 20,
-            storm_within: Span::from_mins(1),
+            group_size: 20,
+            group_within: Span::from_mins(1),
             flap_count: 3,
             flap_within: Span::from_mins(10),
             flap_hold: Span::from_mins(10),

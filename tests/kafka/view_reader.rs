@@ -15,8 +15,11 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use serde_json::{Value, json};
 use shutterlag::metrics::PipelineStage;
 use shutterlag::runtime::health::Health;
+use shutterlag::runtime::kafka::Tokens;
+use shutterlag::runtime::kafka::tail::Topic;
 use shutterlag::runtime::view::reader::{Options, spawn};
 use shutterlag::runtime::view::{Bounds, Filter, View};
+use shutterlag::settings::Kafka;
 use shutterlag::time::Timestamp;
 
 const TOPIC: &str = "example.windows";
@@ -71,12 +74,9 @@ fn reading(brokers: &str) -> Reading {
 fn reading_after(brokers: &str, health: &Arc<Health>) -> Reading {
     let view = Arc::new(View::new(Bounds { windows_max: 1000, closed_kept: Bounds::CLOSED_KEPT }));
     let stop = Arc::new(AtomicBool::new(false));
-    let mut client = ClientConfig::new();
-    client.set("bootstrap.servers", brokers);
+    let kafka = Kafka { brokers: brokers.to_owned(), ..Kafka::default() };
     let thread = spawn(Options {
-        tokens: shutterlag::runtime::kafka::Tokens::default(),
-        client,
-        topic: TOPIC.to_owned(),
+        topic: Topic::new(&kafka, &Tokens::default(), TOPIC.to_owned()),
         view: Arc::clone(&view),
         health: Arc::clone(health),
         stop: Arc::clone(&stop),

@@ -36,16 +36,7 @@ const ALLOWED: &[&[&str]] = &[
         "report/ledger/read.rs",
     ],
     &[
-        "runtime/http/board/picture.rs",
-        "runtime/http/board/stream.rs",
-        "runtime/http/mod.rs",
-        "runtime/http/routes.rs",
-        "runtime/http/serve.rs",
-        "runtime/http/status.rs",
-    ],
-    &["runtime/notify/mod.rs", "runtime/notify/reader.rs"],
     &["runtime/replay/batch.rs", "runtime/replay/mod.rs", "runtime/replay/pipeline.rs"],
-    &["runtime/view/mod.rs", "runtime/view/page.rs"],
     &[
         "settings/check/mod.rs",
         "settings/file.rs",

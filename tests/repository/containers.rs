@@ -226,7 +226,7 @@ fn an_alert_about_a_credential_does_not_wait_for_its_group() {
         .skip_while(|line| !line.contains("credential=~"))
         .take_while(|line| !line.contains("reviewer=~"))
         .collect();
-    assert!(route.contains(&"group_by: [credential, workflow, storm]"), "{route:?}");
+    assert!(route.contains(&"group_by: [credential, workflow, alert_group]"), "{route:?}");
     assert!(route.contains(&"group_wait: 0s"), "{route:?}");
     let interval = route.iter().find_map(|line| line.strip_prefix("group_interval: ")).unwrap();
     assert!(interval.parse::<Span>().unwrap() <= Span::from_secs(30), "{interval}");

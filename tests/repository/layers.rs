@@ -151,6 +151,18 @@ fn every_file_keeps_to_its_layer() {
 }
 
 #[test]
+fn only_the_kafka_runtime_and_the_log_name_the_kafka_client() {
+    let mut naming: Vec<String> = sources()
+        .into_iter()
+        .filter(|(_, _, code)| paths(code).iter().any(|path| path.starts_with("rdkafka")))
+        .map(|(_, file, _)| file)
+        .collect();
+    assert!(naming.iter().any(|file| file == "runtime/kafka/tail/reader.rs"), "{naming:?}");
+    naming.retain(|file| !file.starts_with("runtime/kafka/") && file != "runtime/logging.rs");
+    assert!(naming.is_empty(), "{naming:?}");
+}
+
+#[test]
 fn the_rule_has_no_cycle() {
     for (at, (layer, allowed)) in LAYERS.iter().enumerate() {
         for target in *allowed {

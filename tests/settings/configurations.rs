@@ -503,7 +503,7 @@ fn what_is_wrong_with_alerts_is_told_with_a_remedy() {
         ("alerts.ends_after = \"2m\"".to_owned(), "alerts.ends_after", "three times"),
         ("alerts.external_url = \"lag\"".to_owned(), "alerts.external_url", "https://"),
         ("alerts.flap_count = 1".to_owned(), "alerts.flap_count", "2 or more"),
-        ("alerts.storm_size = 0".to_owned(), "alerts.storm_size", "1 or more"),
+        ("alerts.group_size = 0".to_owned(), "alerts.group_size", "1 or more"),
     ] {
         let found = faults(&more);
         assert!(

@@ -67,9 +67,9 @@ pub struct Partition {
     pub records: u64,
 }
 
-/// How the input fared, by whoever wrote the ledger.
+/// Counts of the input, by the run that wrote the ledger.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Told {
+pub struct InputCounts {
     /// Events decoded, and records refused or skipped.
     pub read: u64,
     /// Distinct events in use.
@@ -93,8 +93,8 @@ pub struct Told {
 pub struct Inputs {
     /// Where they were read from.
     pub sources: Vec<Source>,
-    /// How the input fared.
-    pub told: Option<Told>,
+    /// Counts of the input.
+    pub counts: Option<InputCounts>,
     /// Dead letters by reason, where their topic was read.
     pub dead_letters: Option<BTreeMap<String, u64>>,
     /// The moment that the ledger says it is of.

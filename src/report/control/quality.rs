@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::evidence::Told;
+use super::evidence::InputCounts;
 use super::moments::{GAP_MIN, Moments};
 use super::question::Period;
 use super::{Case, Context};
@@ -42,7 +42,7 @@ pub struct Quality {
     pub advice_without_length: u64,
     /// How the input fared, by whoever wrote the ledger; `None` where that is not
     /// beside it.
-    pub input: Option<Told>,
+    pub input: Option<InputCounts>,
     /// Dead letters by reason, late events among them; `None` where their topic
     /// was not read.
     pub dead_letters: Option<BTreeMap<String, u64>>,
@@ -148,7 +148,7 @@ impl Seen {
             other_curves: self.other_curves,
             unjudged: self.unjudged,
             advice_without_length: self.advice_without_length,
-            input: context.inputs.told.clone(),
+            input: context.inputs.counts.clone(),
             dead_letters: context.inputs.dead_letters.clone(),
             damaged_records: context.inputs.damaged,
             ends_early: period.to.since(extent.as_of) > long,

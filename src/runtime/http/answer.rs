@@ -1,11 +1,12 @@
-//! What an answer looks like, and an error.
+//! Answers and errors as JSON.
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use serde::Serialize;
 
-/// On every answer: it is data, is not kept, and runs or loads nothing.
+/// Headers of every answer: a browser takes it for data, does not store it, and runs or
+/// loads nothing from it.
 pub(super) const SECURITY_HEADERS: [(HeaderName, HeaderValue); 4] = [
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
@@ -19,12 +20,12 @@ pub(super) const SECURITY_HEADERS: [(HeaderName, HeaderValue); 4] = [
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Problem {
-    /// A parameter that is not there, or twice, or has no such value.
+    /// An unknown, repeated or invalid parameter.
     Parameter(String),
-    /// The path is not text.
+    /// The path is not UTF-8.
     Path,
     Unauthorized,
-    /// The host is a name, and there is no token.
+    /// The host is a name, and no token is set.
     Host,
     NotFound(&'static str),
     Method,
@@ -34,12 +35,12 @@ pub(super) enum Problem {
 }
 
 #[derive(Serialize)]
-struct Told<'p> {
-    error: Inner<'p>,
+struct ErrorBody<'p> {
+    error: ErrorDetail<'p>,
 }
 
 #[derive(Serialize)]
-struct Inner<'p> {
+struct ErrorDetail<'p> {
     code: &'static str,
     message: &'p str,
 }
@@ -64,11 +65,11 @@ impl Problem {
             Problem::Parameter(why) => why,
             Problem::Path => "the path is not UTF-8 when decoded",
             Problem::Unauthorized => "send the token: Authorization: Bearer …",
-            Problem::Host => "without a token, ask by address or as localhost",
+            Problem::Host => "without a token, use an IP address or localhost",
             Problem::NotFound(what) => what,
-            Problem::Method => "only GET and HEAD",
-            Problem::Timeout => "the answer took too long to make; ask for less, or again",
-            Problem::TooManyBoards => "as many boards as allowed are watching; close one",
+            Problem::Method => "only GET and HEAD are allowed",
+            Problem::Timeout => "the answer took too long to make; ask for less, or try again",
+            Problem::TooManyBoards => "too many boards are open; close one",
             Problem::Internal => "the answer could not be made; see the log",
         }
     }
@@ -77,9 +78,9 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response<Body> {
         let (status, code) = self.status();
-        let told = Told { error: Inner { code, message: self.message() } };
-        // Two texts always are JSON; nothing is what would be left.
-        let body = serde_json::to_vec(&told).unwrap_or_default();
+        let body = ErrorBody { error: ErrorDetail { code, message: self.message() } };
+        // Two texts can always be written as JSON.
+        let body = serde_json::to_vec(&body).unwrap_or_default();
         let mut response = (status, [(header::CONTENT_TYPE, JSON)], body).into_response();
         if self == Problem::Unauthorized {
             let scheme = HeaderValue::from_static("Bearer");

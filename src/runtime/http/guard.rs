@@ -1,7 +1,7 @@
-//! Who may ask: the bearer token, and the host where there is none.
+//! Access: the bearer token, or without one the host that a request names.
 //!
-//! Invariants: how long a comparison takes says nothing about the token; the token
-//! is in no message and no `Debug`.
+//! Invariants: the time of a comparison reveals nothing about the token; no message and no
+//! `Debug` shows the token.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -10,8 +10,8 @@ use axum::http::{HeaderMap, Uri, header};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// What a request must bear. Only a keyed digest is held, under a key of this
-/// process: comparing digests takes the same time whatever was sent.
+/// The token that requests need. It is kept as a keyed digest, with a key of this process:
+/// comparing digests takes the same time whatever a client sent.
 #[derive(Clone)]
 pub struct Token {
     keyed: Hmac<Sha256>,
@@ -21,7 +21,7 @@ pub struct Token {
 /// Why a token cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenError {
-    /// It is empty, or holds what no header can: anything but visible ASCII.
+    /// It is empty, or holds other characters than visible ASCII.
     Unsendable,
     /// The system gives no random bytes.
     NoRandomness,
@@ -30,7 +30,7 @@ pub enum TokenError {
 impl fmt::Display for TokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            TokenError::Unsendable => "a token must be visible ASCII characters, at least one",
+            TokenError::Unsendable => "a token must be one or more visible ASCII characters",
             TokenError::NoRandomness => "the system gives no random bytes",
         })
     }
@@ -60,8 +60,8 @@ impl Token {
         Ok(Token { keyed, digest })
     }
 
-    /// Whether a request bears it: `Authorization: Bearer …`, once.
-    pub(super) fn is_borne(&self, headers: &HeaderMap) -> bool {
+    /// Whether a request carries it: `Authorization: Bearer …`, once.
+    pub(super) fn admits(&self, headers: &HeaderMap) -> bool {
         let mut given = headers.get_all(header::AUTHORIZATION).iter();
         let (Some(given), None) = (given.next(), given.next()) else { return false };
         let Some((scheme, token)) =
@@ -79,10 +79,10 @@ impl Token {
     }
 }
 
-/// Whether a request without a token may be answered: it names this machine by
-/// address or as `localhost`. A page in somebody's browser can have its own name
-/// lead here, and would be allowed to read what it gets; it cannot change the name
-/// that the browser then sends. Who sends no name is no browser.
+/// Whether a request without a token may be answered: it names this machine by address or
+/// as `localhost`. A foreign page can point its own host name at this machine, and the
+/// browser would let it read the answer (DNS rebinding). But it cannot change the name that
+/// the browser sends. A client that sends no name is no browser.
 pub(super) fn names_an_address(uri: &Uri, headers: &HeaderMap) -> bool {
     let sent = headers.get_all(header::HOST).iter().map(|host| host.to_str().ok());
     let named = uri.authority().map(|authority| Some(authority.as_str()));
@@ -108,7 +108,7 @@ mod tests {
         for value in values {
             headers.append(header::AUTHORIZATION, value.parse().unwrap());
         }
-        token.is_borne(&headers)
+        token.admits(&headers)
     }
 
     #[test]

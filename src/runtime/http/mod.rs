@@ -1,13 +1,14 @@
 //! The HTTP server: metrics, health, the read view as JSON, and the live board.
 //!
-//! Invariants: it reads and never changes anything; it runs on one thread of its
-//! own and keeps no worker waiting; every answer, connection, wait and shutdown has
-//! a bound; without a token it answers no page that a browser was lured to; what it
-//! says of an error is JSON with a code.
+//! Invariants: it reads and never changes anything; it runs on a thread of its own, and
+//! no worker waits for it; every answer, connection, wait and shutdown has a time limit;
+//! without a token it answers no request that a foreign page made through a browser;
+//! errors are JSON with a code.
 
 mod answer;
 mod board;
 mod guard;
+mod options;
 mod query;
 mod routes;
 mod serve;
@@ -16,105 +17,25 @@ mod status;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
 pub use guard::{Token, TokenError};
-
-use crate::config::Profiles;
-use crate::engine::attacker::Race;
-use crate::metrics::{Metrics, Pipeline};
-use crate::runtime::clock::Clock;
-use crate::runtime::health::Health;
-use crate::runtime::reviewer_alerts::ReviewerAlerts;
-use crate::runtime::standings::PartitionStandings;
-use crate::runtime::view::View;
-use crate::time::Span;
-
-/// How the server listens, and what it bears.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Where it listens; port 0 is any free one.
-    pub listen: SocketAddr,
-    /// What every request but `/healthz` must bear.
-    pub token: Option<Token>,
-    /// Connections at a time; further ones wait to be accepted.
-    pub connections_max: usize,
-    /// Boards that watch at a time; they take none of the connections above.
-    pub boards_max: usize,
-    /// How long a board may watch before it has to ask again.
-    pub board_within: Duration,
-    /// How long a board may take in nothing before it is cut off.
-    pub board_stalled_after: Span,
-    /// How long a client may take to send a request's head, or stay silent between two.
-    pub head_within: Duration,
-    /// How long making an answer may take.
-    pub answer_within: Duration,
-    /// How long a connection may last; then it ends after the answer at hand.
-    pub connection_within: Duration,
-    /// How long answers at hand may take when the server ends.
-    pub shutdown_within: Duration,
-}
-
-impl Options {
-    /// The usual bounds.
-    pub fn new(listen: SocketAddr, token: Option<Token>) -> Options {
-        Options {
-            listen,
-            token,
-            connections_max: 64,
-            boards_max: 1_024,
-            board_within: Duration::from_secs(30 * 60),
-            board_stalled_after: Span::from_secs(20),
-            head_within: Duration::from_secs(10),
-            answer_within: Duration::from_secs(10),
-            connection_within: Duration::from_secs(120),
-            shutdown_within: Duration::from_secs(3),
-        }
-    }
-}
-
-/// What the server shows.
-#[derive(Clone, Debug)]
-pub struct Shown {
-    /// All metrics.
-    pub metrics: Arc<Metrics>,
-    /// Those of a live run, among them the view's, which are set when asked for.
-    pub pipeline: Pipeline,
-    /// The workers.
-    pub health: Arc<Health>,
-    /// The windows.
-    pub view: Arc<View>,
-    /// The windows that wait in this process, for the metrics.
-    pub standings: Arc<PartitionStandings>,
-    /// The attackers' curves.
-    pub race: Race,
-    /// The deadlines of workflows.
-    pub profiles: Profiles,
-    /// How long a worker may go without progress.
-    pub stalled_after: Span,
-    /// The time.
-    pub clock: Clock,
-    /// The alerts about reviewers.
-    pub reviewer_alerts: Arc<ReviewerAlerts>,
-    /// Whether all of it is made up, which the board then says.
-    pub demo: bool,
-}
+pub use options::{Options, Shown};
 
 /// Why the server did not start.
 #[derive(Debug)]
 pub enum StartError {
-    /// The address cannot be had.
+    /// It cannot listen on the address.
     Listen {
         /// Which.
         address: SocketAddr,
         /// Why.
         error: io::Error,
     },
-    /// The system has no thread, or nothing to wait with.
+    /// The system gives no thread or no event queue.
     System(io::Error),
 }
 
@@ -124,9 +45,9 @@ impl fmt::Display for StartError {
             StartError::Listen { address, error } => {
                 write!(f, "cannot listen on {address}: ")?;
                 match error.kind() {
-                    io::ErrorKind::AddrInUse => {
-                        f.write_str("another program does; end it, or set another address for HTTP")
-                    }
+                    io::ErrorKind::AddrInUse => f.write_str(
+                        "another program does; stop it, or set another address for HTTP",
+                    ),
                     io::ErrorKind::PermissionDenied => f.write_str(
                         "not allowed; ports below 1024 need a privilege, set a higher one for HTTP",
                     ),
@@ -149,7 +70,7 @@ impl std::error::Error for StartError {
     }
 }
 
-/// A running server. It ends when this is dropped, or told to.
+/// A running server. It stops when this is dropped.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
@@ -158,7 +79,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts the server; when this returns, it listens.
+    /// Starts the server. It listens when this returns.
     ///
     /// # Errors
     /// See [`StartError`].
@@ -171,7 +92,7 @@ impl Server {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
-            // Answers are made beside the loop that reads and writes.
+            // Answers are made on other threads than the loop that reads and writes.
             .max_blocking_threads(4)
             .build()
             .map_err(StartError::System)?;
@@ -191,14 +112,14 @@ impl Server {
         self.address
     }
 
-    /// Ends the server: takes no more connections, finishes answers at hand within
-    /// the time set for it, and returns when all is over.
+    /// Stops the server: accepts no more connections, finishes the current answers within
+    /// [`Options::shutdown_within`], then returns.
     pub fn shutdown(mut self) {
         self.end();
     }
 
     fn end(&mut self) {
-        // The server sees that nobody can tell it anything any more.
+        // The server notices that the sender is gone, and stops.
         drop(self.stop.take());
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()

@@ -1,8 +1,7 @@
-//! What stands behind the `?`, and cursors.
+//! Query parameters, and cursors.
 //!
-//! Invariants: a parameter that is not known, or comes twice, is an error, as
-//! leaving it out would give another answer than was asked for; a cursor is a place
-//! and holds no more than the answer it came with.
+//! Invariants: an unknown or repeated parameter is an error, since ignoring it would give
+//! another answer than the client wants; a cursor holds only what its answer showed.
 
 use axum::extract::Query;
 use axum::http::Uri;
@@ -10,16 +9,16 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::answer::Problem;
-use crate::runtime::view::Place;
+use crate::runtime::view::SortKey;
 use crate::time::Timestamp;
 
-/// How many a page has unless told otherwise.
+/// Windows or reviewers on a page, if the request does not say.
 const LIMIT: usize = 100;
 
-/// How many a page has at most.
+/// The same at most.
 const LIMIT_MAX: usize = 1000;
 
-/// The longest cursor, in bytes: that of the longest name of a window.
+/// Bytes of a cursor at most: enough for the longest name of a window.
 const CURSOR_BYTES_MAX: usize = 4 << 10;
 
 /// The parameters of a request.
@@ -27,7 +26,7 @@ const CURSOR_BYTES_MAX: usize = 4 << 10;
 pub(super) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
-    /// Those of `uri`, all of which must be `known`.
+    /// The parameters of `uri`. All of them must be `known`.
     pub(super) fn read(uri: &Uri, known: &[&str]) -> Result<Parameters, Problem> {
         let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
             .map_err(|_| Problem::Parameter("the query is not name=value&…".to_owned()))?;
@@ -38,7 +37,7 @@ impl Parameters {
                 return Err(Problem::Parameter(why));
             }
             if pairs[..at].iter().any(|(before, _)| before == name) {
-                return Err(Problem::Parameter(format!("`{name}` stands there twice")));
+                return Err(Problem::Parameter(format!("`{name}` is given twice")));
             }
         }
         Ok(Parameters(pairs))
@@ -48,7 +47,7 @@ impl Parameters {
         self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 
-    /// One of the words of a closed set.
+    /// A parameter whose value is one of a set of words.
     pub(super) fn word<T: Copy>(
         &self,
         name: &str,
@@ -69,7 +68,7 @@ impl Parameters {
         number.ok_or_else(|| Problem::Parameter(format!("`limit` is from 1 to {LIMIT_MAX}")))
     }
 
-    /// The text that a cursor stands for.
+    /// The text in the cursor `after`.
     pub(super) fn after(&self) -> Result<Option<String>, Problem> {
         let Some(cursor) = self.get("after") else { return Ok(None) };
         let text = Some(cursor)
@@ -79,27 +78,27 @@ impl Parameters {
         text.map(Some).ok_or_else(bad_cursor)
     }
 
-    /// The place that a cursor stands for.
-    pub(super) fn after_place(&self) -> Result<Option<Place>, Problem> {
+    /// The sort key in the cursor `after`.
+    pub(super) fn after_sort_key(&self) -> Result<Option<SortKey>, Problem> {
         let Some(text) = self.after()? else { return Ok(None) };
-        let place = text.split_once('/').and_then(|(ms, exposure_id)| {
+        let key = text.split_once('/').and_then(|(ms, exposure_id)| {
             let start = Timestamp::from_millis_checked(ms.parse().ok()?).ok()?;
-            Some(Place { start, exposure_id: exposure_id.into() })
+            Some(SortKey { start, exposure_id: exposure_id.into() })
         });
-        place.map(Some).ok_or_else(bad_cursor)
+        key.map(Some).ok_or_else(bad_cursor)
     }
 }
 
 fn bad_cursor() -> Problem {
-    Problem::Parameter("`after` is the `next` of an earlier answer, as it stands there".to_owned())
+    Problem::Parameter("`after` must be the unchanged `next` of an earlier answer".to_owned())
 }
 
-/// The cursor of a text.
+/// A cursor that holds `text`.
 pub(super) fn cursor(text: &str) -> String {
     URL_SAFE_NO_PAD.encode(text)
 }
 
-/// The cursor of a place.
-pub(super) fn place_cursor(place: &Place) -> String {
-    cursor(&format!("{}/{}", place.start.as_millis(), place.exposure_id))
+/// The cursor of a sort key.
+pub(super) fn sort_key_cursor(key: &SortKey) -> String {
+    cursor(&format!("{}/{}", key.start.as_millis(), key.exposure_id))
 }

@@ -1,7 +1,7 @@
-//! What is answered where.
+//! The routes.
 //!
-//! Invariants: an answer that looks at windows is made beside the loop that serves
-//! connections; one that looks at all of them is made one at a time.
+//! Invariants: an answer that reads windows is made on another thread than the loop that
+//! serves connections; answers that read all windows are made one at a time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,9 +20,11 @@ use tokio::sync::{Semaphore, watch};
 use tracing::{debug, error};
 
 use super::answer::{Problem, SECURITY_HEADERS, json};
-use super::board::{self, Feed, Place};
-use super::query::{Parameters, cursor, place_cursor};
-use super::{Options, Shown, Token, guard, status};
+use super::board::{self, Feed, Slot};
+use super::guard::{self, Token};
+use super::options::{Options, Shown};
+use super::query::{Parameters, cursor, sort_key_cursor};
+use super::status;
 use crate::engine::attacker::AttackerFirst;
 use crate::engine::windows::State as WindowState;
 use crate::event::Workflow;
@@ -37,11 +39,11 @@ struct Server {
     token: Option<Token>,
     answer_within: Duration,
     boards: Feed,
-    /// Held by whoever looks at all windows.
+    /// Held while all windows are read.
     thorough: Arc<Semaphore>,
 }
 
-/// All routes, with what holds for each of them.
+/// All routes.
 pub(super) fn router(options: &Options, shown: Shown, stop: watch::Receiver<bool>) -> Router {
     let shown = Arc::new(shown);
     let server = Server {
@@ -66,7 +68,7 @@ pub(super) fn router(options: &Options, shown: Shown, stop: watch::Receiver<bool
         .with_state(server)
 }
 
-/// Around every answer: who may have it, how long it takes, how it is to be handled.
+/// Around every answer: access, the time limit, and headers.
 async fn around(State(server): State<Server>, request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let mut response = if let Err(problem) = admitted(&server, &request) {
@@ -76,7 +78,7 @@ async fn around(State(server): State<Server>, request: Request, next: Next) -> R
         answer.unwrap_or_else(|_| Problem::Timeout.into_response())
     };
     for (name, value) in SECURITY_HEADERS {
-        // The page has a policy of its own.
+        // The board's page sets its own policy.
         response.headers_mut().entry(name).or_insert(value);
     }
     debug!(%method, path, status = response.status().as_u16(), "answered");
@@ -87,11 +89,11 @@ fn admitted(server: &Server, request: &Request) -> Result<(), Problem> {
     if request.uri().path() == "/healthz" {
         return Ok(());
     }
-    // The page holds no figure: it asks for the token itself.
+    // The board's page holds no figures. It asks for the token itself.
     let page = board::paths().any(|path| path == request.uri().path());
     match &server.token {
         Some(_) if page => Ok(()),
-        Some(token) if token.is_borne(request.headers()) => Ok(()),
+        Some(token) if token.admits(request.headers()) => Ok(()),
         Some(_) => Err(Problem::Unauthorized),
         None if guard::names_an_address(request.uri(), request.headers()) => Ok(()),
         None => Err(Problem::Host),
@@ -99,8 +101,8 @@ fn admitted(server: &Server, request: &Request) -> Result<(), Problem> {
 }
 
 impl Server {
-    /// Makes an answer beside the loop.
-    async fn beside(
+    /// Makes an answer on another thread.
+    async fn on_thread(
         &self,
         make: impl FnOnce(&Shown) -> Response + Send + 'static,
     ) -> Result<Response, Problem> {
@@ -112,8 +114,8 @@ impl Server {
         })
     }
 
-    /// The same, after all others that look at all windows. Who stops waiting for
-    /// the answer does not let the next one in before it is made.
+    /// The same for an answer that reads all windows: one at a time. The next one waits
+    /// until this one is made, even if its client has left.
     async fn thoroughly(
         &self,
         make: impl FnOnce(&Shown) -> Response + Send + 'static,
@@ -125,7 +127,7 @@ impl Server {
             drop(turn);
             response
         };
-        self.beside(made).await
+        self.on_thread(made).await
     }
 }
 
@@ -143,15 +145,15 @@ async fn page_file(uri: Uri) -> Result<Response, Problem> {
     board::file(uri.path()).ok_or(Problem::NotFound("there is nothing at this path"))
 }
 
-/// What the board shows, as server-sent events.
+/// The board's stream of server-sent events.
 async fn watch_board(
     State(server): State<Server>,
-    place: Option<Extension<Arc<Place>>>,
+    slot: Option<Extension<Arc<Slot>>>,
     uri: Uri,
 ) -> Result<Response, Problem> {
     Parameters::read(&uri, &[])?;
-    let Extension(place) = place.ok_or(Problem::Internal)?;
-    let stream = server.boards.stream(&place).ok_or(Problem::TooManyBoards)?;
+    let Extension(slot) = slot.ok_or(Problem::Internal)?;
+    let stream = server.boards.stream(&slot).ok_or(Problem::TooManyBoards)?;
     let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CONNECTION, "close")];
     Ok((headers, Body::new(stream)).into_response())
 }
@@ -168,29 +170,29 @@ async fn metrics(State(server): State<Server>) -> Result<Response, Problem> {
                 ([(header::CONTENT_TYPE, form)], text).into_response()
             }
             Err(error) => {
-                error!("the metrics cannot be told: {error}");
+                error!("the metrics cannot be encoded: {error}");
                 Problem::Internal.into_response()
             }
         }
     };
-    server.beside(exposition).await
+    server.on_thread(exposition).await
 }
 
 /// One window in an answer.
 #[derive(Serialize)]
-struct Shot<'r> {
+struct WindowNow<'r> {
     /// How long it has been waiting; null once it is closed.
     waiting_ms: Option<Span>,
-    /// The attacker's chance as of now, where the record has it of when it was written.
+    /// The attacker's chance now. The record has it for the time when it was written.
     attacker_first: Option<AttackerFirst>,
     record: Option<&'r RawValue>,
 }
 
-impl Shot<'_> {
-    fn of<'r>(row: &'r Row, shown: &Shown, now: Timestamp) -> Shot<'r> {
+impl WindowNow<'_> {
+    fn of<'r>(row: &'r Row, shown: &Shown, now: Timestamp) -> WindowNow<'r> {
         let record = row.read();
         let waits = row.state != WindowState::Closed;
-        Shot {
+        WindowNow {
             waiting_ms: waits.then(|| now.since(row.start).max(Span::ZERO)),
             attacker_first: record.and_then(|r| r.window().attacker_first(&shown.race, now)),
             record: row.json(),
@@ -202,7 +204,7 @@ impl Shot<'_> {
 struct WindowsAnswer<'r> {
     as_of: Timestamp,
     view: Status,
-    windows: Vec<Shot<'r>>,
+    windows: Vec<WindowNow<'r>>,
     next: Option<String>,
 }
 
@@ -212,22 +214,22 @@ async fn windows(State(server): State<Server>, uri: Uri) -> Result<Response, Pro
         state: parameters.word("state", WindowState::parse, WindowState::ALL, word_of_state)?,
         workflow: workflow(&parameters)?,
     };
-    let (after, limit) = (parameters.after_place()?, parameters.limit()?);
+    let (after, limit) = (parameters.after_sort_key()?, parameters.limit()?);
     let answer = move |shown: &Shown| {
         let (as_of, view) = (shown.clock.now(), shown.view.status());
         let page = shown.view.page(&filter, after, limit);
-        let windows = page.rows.iter().map(|row| Shot::of(row, shown, as_of)).collect();
-        let next = page.next.as_ref().map(place_cursor);
+        let windows = page.rows.iter().map(|row| WindowNow::of(row, shown, as_of)).collect();
+        let next = page.next.as_ref().map(sort_key_cursor);
         json(StatusCode::OK, &WindowsAnswer { as_of, view, windows, next })
     };
-    server.beside(answer).await
+    server.on_thread(answer).await
 }
 
 #[derive(Serialize)]
 struct WindowAnswer<'r> {
     as_of: Timestamp,
     view: Status,
-    window: Shot<'r>,
+    window: WindowNow<'r>,
 }
 
 async fn window(
@@ -239,10 +241,10 @@ async fn window(
     Parameters::read(&uri, &[])?;
     let shown = &server.shown;
     let (as_of, view) = (shown.clock.now(), shown.view.status());
-    let missing = "the view has no window of this name: it is not there, not yet read, or closed \
-                   for longer than the view keeps it";
+    let missing = "the view has no window of this name: it does not exist, was not read yet, or \
+                   closed too long ago";
     let row = shown.view.get(&exposure_id).ok_or(Problem::NotFound(missing))?;
-    let window = Shot::of(&row, shown, as_of);
+    let window = WindowNow::of(&row, shown, as_of);
     Ok(json(StatusCode::OK, &WindowAnswer { as_of, view, window }))
 }
 

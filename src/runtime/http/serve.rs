@@ -1,6 +1,6 @@
-//! Connections: accepting, bounding and ending them.
+//! Accepts, limits and ends connections.
 //!
-//! Invariant: a client that sends or takes slowly holds one place for a bounded time,
+//! Invariant: a client that sends or reads slowly occupies one slot for a limited time,
 //! and nothing else.
 
 use std::convert::Infallible;
@@ -24,27 +24,27 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, error, warn};
 
-use super::board::Place;
-use super::{Options, Shown, routes};
+use super::board::Slot;
+use super::options::{Options, Shown};
+use super::routes;
 
-/// The largest head of a request, in bytes: a name of a window percent-encoded, and
-/// room for headers.
+/// Bytes of a request's head at most: a percent-encoded name of a window, and headers.
 const HEAD_BYTES_MAX: usize = 16 << 10;
 
 /// The most headers of a request.
 const HEADERS_MAX: usize = 64;
 
-/// How much the system keeps of what a client has not taken yet, in bytes.
+/// Bytes that the system buffers for a client that has not read them yet.
 const SEND_BUFFER_BYTES: usize = 128 << 10;
 
-/// How often it is looked whether a board is read.
+/// How often to check whether a board still reads its stream.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// How long to wait after a connection could not be accepted: most likely there
-/// are no more files to be had, and trying at once would spin.
+/// How long to wait after a connection could not be accepted. Most likely the process is
+/// out of file descriptors, and retrying at once would spin.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
 
-/// Serves until `stop` ends, then finishes what is at hand.
+/// Serves until `stop` changes, then finishes the current answers.
 pub(super) async fn serve(
     listener: StdListener,
     options: &Options,
@@ -57,17 +57,18 @@ pub(super) async fn serve(
     };
     allow_files();
     let router = routes::router(options, shown, stop.clone());
-    let places = Arc::new(Semaphore::new(options.connections_max));
+    let slots = Arc::new(Semaphore::new(options.connections_max));
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             biased;
             _ = stop.changed() => break,
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
-            accepted = accept(&listener, &places) => {
-                if let Some((stream, place)) = accepted {
-                    let placed = Placed { router: router.clone(), place: Place::new(place) };
-                    connections.spawn(connection(stream, placed, options.clone(), stop.clone()));
+            accepted = accept(&listener, &slots) => {
+                if let Some((stream, permit)) = accepted {
+                    let slot = Slot::new(permit);
+                    let routes = Connection { router: router.clone(), slot };
+                    connections.spawn(serve_one(stream, routes, options.clone(), stop.clone()));
                 }
             }
         }
@@ -80,24 +81,24 @@ pub(super) async fn serve(
     }
 }
 
-/// Lets the process have as many files as the system allows it: each board is one, and
-/// a system's first answer is often a thousand for everything.
+/// Raises the limit of open files to what the system allows. Each board needs one, and the
+/// usual limit is a thousand.
 fn allow_files() {
     let files = getrlimit(Resource::Nofile);
     if files.current < files.maximum || files.maximum.is_none() {
-        // Refused, it stays as it is; connections then wait for a file.
+        // If the system refuses, the limit stays and connections wait.
         let _ = setrlimit(Resource::Nofile, Rlimit { current: files.maximum, ..files });
     }
 }
 
-/// The next connection, once there is a place for it.
+/// The next connection, once a slot is free.
 async fn accept(
     listener: &TcpListener,
-    places: &Arc<Semaphore>,
+    slots: &Arc<Semaphore>,
 ) -> Option<(TcpStream, OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    let permit = Arc::clone(slots).acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, _)) => Some((stream, place)),
+        Ok((stream, _)) => Some((stream, permit)),
         Err(error) => {
             warn!("cannot accept an HTTP connection: {error}");
             sleep(ACCEPT_REST).await;
@@ -107,39 +108,39 @@ async fn accept(
 }
 
 /// The routes, for one connection.
-struct Placed {
+struct Connection {
     router: Router,
-    place: Arc<Place>,
+    slot: Arc<Slot>,
 }
 
-impl Service<Request<Incoming>> for Placed {
+impl Service<Request<Incoming>> for Connection {
     type Response = Response<axum::body::Body>;
     type Error = Infallible;
     type Future = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Future;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        request.extensions_mut().insert(Arc::clone(&self.place));
+        request.extensions_mut().insert(Arc::clone(&self.slot));
         TowerToHyperService::new(self.router.clone()).call(request)
     }
 }
 
-async fn connection(
+async fn serve_one(
     stream: TcpStream,
-    placed: Placed,
+    routes: Connection,
     options: Options,
     mut stop: watch::Receiver<bool>,
 ) {
-    // Small answers should not wait for each other; without it they only come later.
+    // Small answers should not wait for each other. If this fails they only come later.
     drop(stream.set_nodelay(true));
-    // What the system holds for a client that does not read; without it, more.
+    // Limits what the system buffers. If this fails it buffers more.
     drop(SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES));
-    let place = Arc::clone(&placed.place);
+    let slot = Arc::clone(&routes.slot);
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(options.head_within)
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX)
-        .serve_connection(TokioIo::new(stream), placed);
+        .serve_connection(TokioIo::new(stream), routes);
     let mut served = pin!(served);
     tokio::select! {
         ended = served.as_mut() => {
@@ -149,25 +150,26 @@ async fn connection(
             return;
         }
         _ = stop.changed() => {}
-        cut_off = time_is_up(&place, &options) => {
+        cut_off = time_is_up(&slot, &options) => {
             if cut_off {
-                return debug!("a board took nothing for too long");
+                return debug!("a board did not read its stream");
             }
         }
     }
     served.as_mut().graceful_shutdown();
-    // A board has to come again and loses nothing by it.
-    let patience = if place.streams() { options.shutdown_within } else { options.answer_within };
+    // A board connects again, and loses nothing by it.
+    let patience = if slot.streams() { options.shutdown_within } else { options.answer_within };
     if timeout(patience, served).await.is_err() {
         debug!("an HTTP client did not take its answer in time");
     }
 }
 
-/// When a connection has lasted long enough, or as a board is not read: then `true`.
-async fn time_is_up(place: &Place, options: &Options) -> bool {
+/// Waits until a connection has lasted long enough, or until a board does not read its
+/// stream: then returns `true`.
+async fn time_is_up(slot: &Slot, options: &Options) -> bool {
     let mut lasted = Duration::ZERO;
     loop {
-        let board = place.streams();
+        let board = slot.streams();
         let within = if board { options.board_within } else { options.connection_within };
         let Some(left) = within.checked_sub(lasted).filter(|left| !left.is_zero()) else {
             return false;
@@ -175,7 +177,7 @@ async fn time_is_up(place: &Place, options: &Options) -> bool {
         let step = left.min(LOOK_EVERY);
         sleep(step).await;
         lasted += step;
-        if place.stalled(options.board_stalled_after) {
+        if slot.stalled(options.board_stalled_after) {
             return true;
         }
     }

@@ -1,14 +1,15 @@
-//! `/healthz` and `/readyz`: should this process be restarted, may it be relied on.
+//! `/healthz` tells whether to restart the process, `/readyz` whether its answers are
+//! complete.
 
 use serde::Serialize;
 
-use super::Shown;
+use super::options::Shown;
 use crate::metrics::PipelineStage;
 use crate::runtime::health::WorkerReport;
 use crate::runtime::view::Status;
 use crate::time::Timestamp;
 
-/// `/healthz`: anyone may ask, so it says little.
+/// `/healthz`. Anyone may ask without a token, so it says little.
 #[derive(Debug, Serialize)]
 pub(super) struct Alive {
     pub(super) healthy: bool,
@@ -19,7 +20,7 @@ pub(super) struct Alive {
 struct Failing {
     stage: PipelineStage,
     worker: u32,
-    /// It ended; else it makes no progress.
+    /// Whether it ended. Otherwise it makes no progress.
     ended: bool,
 }
 
@@ -27,7 +28,7 @@ struct Failing {
 #[derive(Debug, Serialize)]
 pub(super) struct Ready {
     pub(super) ready: bool,
-    /// What it waits for, a sentence each.
+    /// What is missing until it is ready, one sentence each.
     missing: Vec<String>,
     as_of: Timestamp,
     workers: Vec<WorkerReport>,
@@ -35,7 +36,7 @@ pub(super) struct Ready {
 }
 
 impl Ready {
-    /// What it waits for.
+    /// What is missing until it is ready.
     pub(super) fn missing(&self) -> &[String] {
         &self.missing
     }

@@ -1,7 +1,7 @@
-//! Settings → what every client of librdkafka is configured with.
+//! The configuration that all clients of librdkafka share, made from the settings.
 //!
-//! Invariants: a typed setting wins over a passed-through option, whatever the
-//! option; every key is one that librdkafka knows; no error quotes a value.
+//! Invariants: a typed setting wins over a passed-through option; librdkafka knows every
+//! key; no error quotes a value.
 
 use std::path::Path;
 
@@ -10,16 +10,15 @@ use rdkafka::error::KafkaError;
 
 use crate::settings::{Kafka, Protocol, Sasl, Secret};
 
-/// What brokers see of us in their logs.
+/// The client id in the brokers' logs.
 const CLIENT_ID: &str = "shutterlag";
 
-/// Has librdkafka look for the system's authorities where distributions keep
-/// them: the OpenSSL that is built in knows only the place it was built for, and
-/// would trust nobody without a word.
+/// Makes librdkafka search for the system's authorities where distributions keep them. The
+/// built-in OpenSSL only knows the path it was built with, and would silently trust nobody.
 const SYSTEM_AUTHORITIES: &str = "probe";
 
-/// What a consumer, a producer and an admin client have in common: the brokers,
-/// our name, encryption and login, and what the operator passes through.
+/// What consumers, producers and admin clients have in common: brokers, client id,
+/// encryption, login, and the options that the operator passes through.
 pub fn base(kafka: &Kafka) -> ClientConfig {
     let mut config = ClientConfig::new();
     for (option, value) in &kafka.librdkafka {
@@ -58,7 +57,7 @@ fn login(config: &mut ClientConfig, sasl: &Sasl) {
     config.set("sasl.mechanism", sasl.mechanism.as_str());
     set(config, "sasl.username", sasl.username.as_deref());
     set(config, "sasl.password", sasl.password.as_ref().map(Secret::reveal));
-    // For OAUTHBEARER librdkafka asks the client's context for tokens.
+    // With OAUTHBEARER librdkafka asks the client's context for tokens.
 }
 
 fn set(config: &mut ClientConfig, key: &str, value: Option<impl Into<String>>) {
@@ -67,15 +66,15 @@ fn set(config: &mut ClientConfig, key: &str, value: Option<impl Into<String>>) {
     }
 }
 
-/// Asks librdkafka, without a client or a connection, whether it knows every
-/// option and takes its value.
+/// Checks that librdkafka knows every option and accepts its value. Makes no client and no
+/// connection.
 ///
 /// # Errors
 /// Which option it refuses, and why.
 pub fn verify(kafka: &Kafka) -> Result<(), String> {
     match base(kafka).create_native_config() {
         Ok(_) => Ok(()),
-        // The reason and the option, without the value that the error holds as well.
+        // The error also holds the value, which must not be shown.
         Err(KafkaError::ClientConfig(_, why, option, _))
             if kafka.librdkafka.contains_key(&option) =>
         {
@@ -191,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn typed_settings_win_and_wrong_options_are_told_without_their_value() {
+    fn typed_settings_win_and_wrong_options_are_reported_without_their_value() {
         let mut kafka = kafka(Security::default());
         kafka.instance = Some("a-1".to_owned());
         kafka.librdkafka = BTreeMap::from([

@@ -1,4 +1,5 @@
-//! What clients have in common that only read.
+//! The part of a client's context that every client of librdkafka shares: it logs in
+//! with the tokens of the process, and writes what librdkafka reports to our log.
 
 use std::error::Error;
 
@@ -7,16 +8,30 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
 
-use super::logs;
 use super::oauth::Tokens;
+use crate::runtime::logging;
 
-/// Sends the client's own lines to the log, and gives it its tokens.
-pub(in crate::runtime) struct Context {
-    /// What it logs in with.
-    pub(in crate::runtime) tokens: Tokens,
+/// A client's context. `own` is what one kind of client adds to it.
+#[derive(Clone, Debug)]
+pub(super) struct Context<T = ()> {
+    pub(super) tokens: Tokens,
+    pub(super) own: T,
 }
 
-impl ClientContext for Context {
+/// What one kind of client does about an error of the whole client, besides logging it.
+pub(super) trait ClientErrors: Send + Sync + 'static {
+    fn note(&self, _error: &KafkaError, _reason: &str) {}
+}
+
+impl ClientErrors for () {}
+
+impl<T> Context<T> {
+    pub(super) fn with(tokens: &Tokens, own: T) -> Context<T> {
+        Context { tokens: tokens.clone(), own }
+    }
+}
+
+impl<T: ClientErrors> ClientContext for Context<T> {
     const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
     fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
@@ -24,11 +39,12 @@ impl ClientContext for Context {
     }
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        logs::line(level, facility, message);
+        logging::librdkafka(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        logs::error(&error, reason);
+        self.own.note(&error, reason);
+        logging::librdkafka_error(&error, reason);
     }
 }
 

@@ -1,23 +1,21 @@
-//! Events of a feed into topics, each when it is due: what plays the part of detectors,
-//! AI and people where there are none.
+//! Sends the events of a feed to topics, each at its time. The feed stands in for
+//! detectors, AI and people where there are none.
 //!
-//! Invariants: an event goes to the topic of its kind under its credential's name;
-//! what cannot be delivered ends it with a reason.
+//! Invariants: an event goes to the topic of its kind, with its credential's name as
+//! the key; an event that cannot be delivered ends the feed with a reason.
 
 use std::io;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rdkafka::ClientContext;
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::DeliveryResult;
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
+use super::context::Context;
+use super::deliveries::{Deliveries, FirstFailure};
 use super::error::Fault;
-use super::logs;
+use super::oauth::Tokens;
 use crate::event::{Event, Kind};
 use crate::runtime::clock::Clock;
 use crate::time::Timestamp;
@@ -51,31 +49,6 @@ impl Topics {
     }
 }
 
-/// Notes the first delivery that failed.
-#[derive(Default)]
-struct Deliveries(Mutex<Option<String>>);
-
-impl ClientContext for Deliveries {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        logs::line(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        logs::error(&error, reason);
-    }
-}
-
-impl ProducerContext for Deliveries {
-    type DeliveryOpaque = ();
-
-    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if let Err((error, _)) = result {
-            let mut failed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            failed.get_or_insert_with(|| error.to_string());
-        }
-    }
-}
-
 /// Writes events in their native form until the feed or the program ends.
 ///
 /// # Errors
@@ -92,20 +65,20 @@ pub fn feed(
         .set("enable.idempotence", "true")
         .set("linger.ms", "20")
         .set("message.timeout.ms", "60000")
-        .create_with_context(Deliveries::default())
+        .create_with_context(Context::with(&Tokens::default(), FirstFailure::default()))
         .map_err(|error| Fault::of("starting the producer", &error))?;
-    let failed = || {
-        let failed = producer.context().0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        failed.map(|why| Fault::Lasting(format!("events cannot be delivered to {brokers}: {why}")))
+    let check = || {
+        let delivered = producer.context().own.check();
+        delivered.map_err(|why| {
+            Fault::Lasting(format!("events cannot be delivered to {brokers}: {why}"))
+        })
     };
     let mut value = Vec::new();
     for (at, event) in events {
         while clock.now() < at && !stop.load(Ordering::Relaxed) {
             producer.poll(Duration::ZERO);
             std::thread::sleep(REST);
-            if let Some(fault) = failed() {
-                return Err(fault);
-            }
+            check()?;
         }
         value.clear();
         serde_json::to_writer(&mut value, &event)
@@ -119,9 +92,7 @@ pub fn feed(
             }
             producer.poll(REST);
             record = back;
-            if let Some(fault) = failed() {
-                return Err(fault);
-            }
+            check()?;
             if stop.load(Ordering::Relaxed) {
                 break;
             }
@@ -131,5 +102,5 @@ pub fn feed(
         }
     }
     producer.flush(FLUSH_WITHIN).map_err(|error| Fault::of("sending what is left", &error))?;
-    failed().map_or(Ok(()), Err)
+    check()
 }

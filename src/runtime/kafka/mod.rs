@@ -10,22 +10,22 @@
 
 pub mod client;
 mod context;
+mod deliveries;
 mod error;
 pub mod feed;
-mod logs;
 mod oauth;
 mod probe;
 mod progress;
 mod raw;
 mod restore;
 mod shared;
+pub mod tail;
 mod topics;
 mod worker;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-pub(in crate::runtime) use context::Context;
 pub use error::Fault;
 pub use oauth::Tokens;
 pub use shared::Shared;

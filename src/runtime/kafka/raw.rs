@@ -1,18 +1,16 @@
-//! The few calls of librdkafka that its Rust wrapper does not offer, or offers
-//! too slowly: serving many messages from a queue of our own, committing a
-//! transaction without polling in slices of 100 ms, and giving a client a token
-//! before it asks.
+//! The few calls of librdkafka that its Rust wrapper lacks, or makes too slowly: serving
+//! many messages from a queue of our own, committing a transaction without polling in
+//! slices of 100 ms, and giving a client a token before it asks.
 //!
-//! Messages are lent by callback, not taken in batches: after a batch that ends in
-//! "end of partition" librdkafka 2.12 believes the end itself was read, and skips
-//! a record, or fails, when the group's next change makes it resume from there.
+//! Messages come by callback, not in batches. After a batch that ends in "end of
+//! partition", librdkafka 2.12 takes the end itself for read. When the next rebalance makes
+//! it resume from there, it skips a record or fails.
 //!
-//! Safety invariants, on which every `unsafe` block below rests:
-//! * a pointer to a client is taken from a wrapper that is borrowed, or held by
-//!   an `Arc`, for as long as the pointer is used;
+//! Safety invariants, which every `unsafe` block below relies on:
+//! * a pointer to a client comes from a wrapper that is borrowed, or held by an `Arc`, for
+//!   as long as the pointer is used;
 //! * a queue is destroyed before its client, since [`Queue`] holds the client;
-//! * a message is lent for the length of one call, and everything read from it
-//!   borrows it.
+//! * a message is valid during one callback, and everything read from it borrows it.
 #![allow(unsafe_code, reason = "the only file that talks to librdkafka past its wrapper")]
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
@@ -30,7 +28,7 @@ use rdkafka::types::RDKafkaRespErr;
 
 use crate::runtime::stages::Headers;
 
-/// A queue that the fetched messages of chosen partitions go to.
+/// A queue for the fetched messages of chosen partitions.
 pub(super) struct Queue<C: ConsumerContext> {
     queue: NonNull<ffi::rd_kafka_queue_t>,
     consumer: Arc<BaseConsumer<C>>,
@@ -47,10 +45,10 @@ impl<C: ConsumerContext> Queue<C> {
         NonNull::new(queue).map(|queue| Queue { queue, consumer })
     }
 
-    /// Sends what is fetched of a partition to this queue. To be called before
-    /// each assignment of it, or its first messages go elsewhere.
+    /// Routes the messages of a partition to this queue. Call it before each assignment of
+    /// the partition, or its first messages go to the consumer's own queue.
     pub(super) fn adopt(&self, topic: &str, partition: i32) {
-        // Names of topics hold no zero byte: the broker allows letters, digits, `._-`.
+        // Topic names hold no zero byte: brokers allow letters, digits and `._-` only.
         let Ok(topic) = CString::new(topic) else { return };
         // SAFETY: the client is alive, the name ends in zero; the partition's queue
         // is given back once it is forwarded, which does not end the forwarding.
@@ -64,9 +62,8 @@ impl<C: ConsumerContext> Queue<C> {
         }
     }
 
-    /// Lends what is there to `each`, up to `max` messages, waiting up to
-    /// `timeout_ms` for the first; stops early when `each` says so. Returns how
-    /// many there were.
+    /// Calls `each` with up to `max` messages, after waiting up to `timeout_ms` for the
+    /// first. Stops early when `each` breaks. Returns the number of messages.
     pub(super) fn serve(
         &self,
         timeout_ms: u32,
@@ -134,11 +131,11 @@ impl<C: ConsumerContext> Drop for Queue<C> {
     }
 }
 
-/// One message, or what stands in the place of one.
+/// One message: a record, the end of a partition, or an error.
 #[derive(Clone, Copy)]
 pub(super) struct Message<'b>(&'b ffi::rd_kafka_message_t);
 
-/// What a message is.
+/// The kind of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A record of the topic.
@@ -158,8 +155,8 @@ impl<'b> Message<'b> {
         }
     }
 
-    /// A number that stands for the topic while the client lives: to look up
-    /// what is known of it without comparing names.
+    /// A number that identifies the topic while the client lives. It is faster to compare
+    /// than the name.
     pub(super) fn topic_number(self) -> usize {
         self.0.rkt as usize
     }
@@ -182,7 +179,7 @@ impl<'b> Message<'b> {
         self.0.offset
     }
 
-    /// Milliseconds since 1970, as the producer or the broker noted.
+    /// The timestamp in milliseconds since 1970, set by the producer or the broker.
     pub(super) fn timestamp_ms(self) -> Option<i64> {
         let mut kind = ffi::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
         // SAFETY: reads from a valid message.
@@ -190,7 +187,7 @@ impl<'b> Message<'b> {
         (time >= 0).then_some(time)
     }
 
-    /// The same, if it is the producer's.
+    /// The same, if the producer set it.
     pub(super) fn created_ms(self) -> Option<i64> {
         let mut kind = ffi::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
         // SAFETY: reads from a valid message.
@@ -266,7 +263,8 @@ impl fmt::Display for TransactionError {
     }
 }
 
-/// The group's generation that a consumer is a member of; negative while it is none.
+/// The generation of the group that the consumer is a member of; negative if it is not a
+/// member.
 pub(super) fn generation<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> i32 {
     // SAFETY: the consumer is borrowed; what it tells is read before it is destroyed.
     unsafe {
@@ -280,8 +278,8 @@ pub(super) fn generation<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> i32 
     }
 }
 
-/// Commits the current transaction, once all of its messages are delivered.
-/// The producer must report failed deliveries only, or this waits in vain.
+/// Commits the current transaction when all of its messages are delivered. The producer
+/// must be configured to report failed deliveries only, or this never returns.
 pub(super) fn commit_transaction<C: ProducerContext>(
     producer: &BaseProducer<C>,
     timeout_ms: u32,
@@ -293,20 +291,20 @@ pub(super) fn commit_transaction<C: ProducerContext>(
         if error.is_null() {
             return Ok(());
         }
-        let failed = TransactionError {
+        let failure = TransactionError {
             code: ffi::rd_kafka_error_code(error).into(),
             text: CStr::from_ptr(ffi::rd_kafka_error_string(error)).to_string_lossy().into_owned(),
             retriable: ffi::rd_kafka_error_is_retriable(error) != 0,
         };
         ffi::rd_kafka_error_destroy(error);
-        Err(failed)
+        Err(failure)
     }
 }
 
-/// Gives a client the token that it logs in with from now on.
+/// Sets the token that a client logs in with from now on.
 ///
 /// # Errors
-/// In librdkafka's words why it does not take it; the token is not in them.
+/// Why librdkafka does not accept the token, in its words. They do not contain the token.
 pub(super) fn set_token<C: ClientContext>(
     client: &Client<C>,
     token: &OAuthToken,

@@ -184,7 +184,7 @@ fn until_known(
     for own in created {
         loop {
             let metadata =
-                client.fetch_metadata(Some(&own.name), Duration::from(Span::from_secs(5)));
+                client.fetch_metadata(Some(&own.name), Duration::from_secs(5));
             let known = metadata.is_ok_and(|metadata| {
                 metadata.topics().iter().any(|topic| {
                     topic.error().is_none()
@@ -201,7 +201,7 @@ fn until_known(
                     own.name
                 )));
             }
-            std::thread::sleep(Duration::from(Span::from_millis(50)));
+            std::thread::sleep(Duration::from_millis(50));
         }
     }
     Ok(())
@@ -215,7 +215,7 @@ fn log_in(client: &BaseConsumer<Probe>, tokens: &Tokens, settings: &Settings) ->
             Err(Fault::Passing(why)) if clock::uptime() >= until => {
                 return Err(Fault::Lasting(why));
             }
-            Err(Fault::Passing(_)) => std::thread::sleep(std::time::Duration::from_millis(250)),
+            Err(Fault::Passing(_)) => std::thread::sleep(Duration::from_millis(250)),
             done => return done,
         }
     }
@@ -231,7 +231,7 @@ fn partitions(
     loop {
         let left = Span::from_millis(until.as_millis() - clock::uptime().as_millis());
         let slice = left.min(Span::from_secs(1)).max(Span::from_millis(100));
-        match client.fetch_metadata(None, Duration::from(slice)) {
+        match client.fetch_metadata(None, slice.to_std()) {
             Ok(metadata) => {
                 return Ok(metadata
                     .topics()
@@ -242,7 +242,7 @@ fn partitions(
                     .collect());
             }
             Err(error) => {
-                let _ = client.poll(std::time::Duration::ZERO);
+                let _ = client.poll(Duration::ZERO);
                 if let Some((code, why)) = probe.lasting() {
                     let advice = advice(code).unwrap_or_default();
                     return Err(Fault::Lasting(format!(
@@ -275,7 +275,7 @@ fn may_see(
     let own = own(settings).into_iter().map(|own| own.name);
     for name in sources.chain(own).filter(|name| !found.contains_key(name)) {
         let metadata = client
-            .fetch_metadata(Some(&name), Duration::from(settings.kafka.startup_timeout))
+            .fetch_metadata(Some(&name), settings.kafka.startup_timeout.to_std())
             .map_err(|error| lasting(&format!("asking for topic {name}"), &error))?;
         let topics = metadata.topics().iter();
         let code = topics.filter_map(|topic| topic.error()).map(RDKafkaErrorCode::from).next();
@@ -343,7 +343,7 @@ fn create(
             }
         })
         .collect();
-    let timeout = Duration::from(settings.kafka.startup_timeout);
+    let timeout = settings.kafka.startup_timeout.to_std();
     let options =
         AdminOptions::new().operation_timeout(Some(timeout)).request_timeout(Some(timeout));
     let results = wait(admin.create_topics(&topics, &options))?
@@ -377,7 +377,7 @@ fn check_settings(
     let Ok(admin) = admin(config, tokens) else { return };
     let resources: Vec<ResourceSpecifier<'_>> =
         existing.iter().map(|own| ResourceSpecifier::Topic(&own.name)).collect();
-    let timeout = Duration::from(settings.kafka.startup_timeout);
+    let timeout = settings.kafka.startup_timeout.to_std();
     let options = AdminOptions::new().request_timeout(Some(timeout));
     let described = match wait(admin.describe_configs(&resources, &options)) {
         Ok(Ok(described)) => described,

@@ -1,19 +1,20 @@
-//! Files of records → rows, on as many threads as there are cores.
+//! Reads files of records, on as many threads as there are cores.
 //!
-//! Invariant: records are taken in the order of the input, whichever thread read
-//! them: chunk `k` goes to reader `k mod n` and is taken from it in the same turn.
+//! Invariant: records are processed in the order of the input, whichever thread parsed
+//! them: chunk `k` goes to parser `k mod n`, and its results are taken in the same order.
 
 use std::path::{Path, PathBuf};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::beside::{Beside, beside};
+use super::error::{Damage, LoadError};
 use super::hashing::Watched;
-use super::{Damage, LoadError, Loaded};
+use super::loaded::Loaded;
+use super::sidecar::{self, Sidecar};
 use crate::config::Limits;
 use crate::engine::attacker::Race;
 use crate::formats::RejectReason;
-use crate::report::control::evidence::{Inputs as Told, Source};
+use crate::report::control::evidence::{self, InputCounts, Source};
 use crate::report::control::{Digest, Rows, digest};
 use crate::report::ledger::{LedgerError, LedgerRecord};
 use crate::runtime::input::{Chunk, Fault, Input, Inputs, Item, Place};
@@ -21,7 +22,7 @@ use crate::runtime::input::{Chunk, Fault, Input, Inputs, Item, Place};
 /// Chunks that may wait before and behind each reader.
 const WAITING: usize = 4;
 
-/// What became of a chunk, in its order.
+/// A parsed item of a chunk.
 enum Read {
     Record(Place, Box<LedgerRecord>, Digest),
     Wrong(Place, LedgerError),
@@ -34,7 +35,7 @@ enum Read {
 /// # Errors
 /// See [`LoadError`].
 pub fn load(paths: &[PathBuf], race: &Race, allow_damage: bool) -> Result<Loaded, LoadError> {
-    let (mut inputs, mut watched, mut told) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut inputs, mut watched, mut sidecars) = (Vec::new(), Vec::new(), Vec::new());
     for path in paths {
         let directory = path.is_dir();
         let file = if directory { path.join("windows.ndjson") } else { path.clone() };
@@ -43,7 +44,7 @@ pub fn load(paths: &[PathBuf], race: &Race, allow_damage: bool) -> Result<Loaded
             opened.map_err(|error| LoadError::unreadable(file.display().to_string(), &error))?;
         inputs.push(input);
         watched.push(seen);
-        told.push(directory.then(|| beside(path)).transpose()?);
+        sidecars.push(directory.then(|| sidecar::read(path)).transpose()?);
     }
     let mut taking = Taking {
         rows: Rows::new(),
@@ -59,47 +60,50 @@ pub fn load(paths: &[PathBuf], race: &Race, allow_damage: bool) -> Result<Loaded
     }
     let mut damaged = taking.damage.allowed(allow_damage)?;
     let read = taking.records.iter().zip(&taking.wrong);
-    for ((beside, path), (records, wrong)) in told.iter().zip(paths).zip(read) {
-        let Some(beside) = beside else { continue };
-        damaged += missing(beside, path, *records, *wrong, allow_damage)?;
+    for ((sidecar, path), (records, wrong)) in sidecars.iter().zip(paths).zip(read) {
+        let Some(sidecar) = sidecar else { continue };
+        damaged += missing(sidecar, path, *records, *wrong, allow_damage)?;
     }
     let sources = watched.iter().zip(&taking.records).map(|(seen, n)| seen.source(*n));
-    let inputs = together(sources.collect(), told, damaged);
+    let inputs = merge(sources.collect(), sidecars, damaged);
     Ok(Loaded { rows: taking.rows, inputs })
 }
 
-/// Windows that the summary tells of and the ledger does not have, beyond those
-/// of it that could not be read.
+/// How many windows of the summary the ledger lacks, not counting damaged records.
 fn missing(
-    beside: &Beside,
+    sidecar: &Sidecar,
     path: &Path,
     records: u64,
     damaged: u64,
     allow: bool,
 ) -> Result<u64, LoadError> {
-    if beside.windows == records {
+    if sidecar.windows == records {
         return Ok(0);
     }
     if !allow {
         return Err(LoadError::Incomplete {
             name: path.join("windows.ndjson").display().to_string(),
             why: format!(
-                "holds {records} windows, and summary.json beside it tells of {}; give \
+                "holds {records} windows, but summary.json next to it counts {}; give \
                  --allow-damage to report on what is there",
-                beside.windows
+                sidecar.windows
             ),
         });
     }
-    Ok(beside.windows.abs_diff(records).saturating_sub(damaged))
+    Ok(sidecar.windows.abs_diff(records).saturating_sub(damaged))
 }
 
-/// What several ledgers tell, as one.
-fn together(mut sources: Vec<Source>, told: Vec<Option<Beside>>, damaged: u64) -> Told {
-    let as_of = told.iter().flatten().filter_map(|beside| beside.as_of).max();
-    let complete = told.iter().all(Option::is_some) && !told.is_empty();
-    let mut sum = crate::report::control::evidence::Told::default();
-    for beside in told.into_iter().flatten() {
-        let one = beside.told;
+/// The inputs of several ledgers as one.
+fn merge(
+    mut sources: Vec<Source>,
+    sidecars: Vec<Option<Sidecar>>,
+    damaged: u64,
+) -> evidence::Inputs {
+    let as_of = sidecars.iter().flatten().filter_map(|sidecar| sidecar.as_of).max();
+    let complete = sidecars.iter().all(Option::is_some) && !sidecars.is_empty();
+    let mut sum = InputCounts::default();
+    for sidecar in sidecars.into_iter().flatten() {
+        let one = sidecar.counts;
         sum.read += one.read;
         sum.accepted += one.accepted;
         sum.duplicate += one.duplicate;
@@ -110,17 +114,18 @@ fn together(mut sources: Vec<Source>, told: Vec<Option<Beside>>, damaged: u64) -
         for (reason, events) in one.by_reason {
             *sum.by_reason.entry(reason).or_default() += events;
         }
-        sources.extend(beside.sources);
+        sources.extend(sidecar.sources);
     }
-    // Of some of the ledgers alone it would look like all.
-    Told { sources, told: complete.then_some(sum), as_of, damaged, ..Told::default() }
+    // Counts of some of the ledgers alone would look like counts of all.
+    let counts = complete.then_some(sum);
+    evidence::Inputs { sources, counts, as_of, damaged, ..Default::default() }
 }
 
 struct Taking {
     rows: Rows,
     /// Records by input.
     records: Vec<u64>,
-    /// What is no record, by input.
+    /// Damaged records by input.
     wrong: Vec<u64>,
     damage: Damage,
     names: Vec<String>,
@@ -146,7 +151,7 @@ impl Taking {
                 let line = fault.line.map_or(String::new(), |line| format!(":{line}"));
                 let rejection = &fault.rejection;
                 if rejection.reason == RejectReason::Unreadable {
-                    // What is behind it is not known: that cannot be left out and counted.
+                    // The rest of the file is unknown, so it cannot be left out and counted.
                     let why = rejection.detail.to_string();
                     let error = LoadError::Unreadable { name: format!("{name}{line}"), why };
                     self.unreadable.get_or_insert(error);
@@ -185,7 +190,7 @@ fn run(inputs: Vec<Input>, take: &mut dyn FnMut(Read)) {
         }
         scope.spawn(move || frame(&mut inputs, &feeds, &recycled));
         for turn in (0..readers).cycle() {
-            // A reader that has nothing in its turn has reached the end.
+            // A parser that has nothing in its turn has reached the end.
             let Ok(batch) = turns[turn].recv() else { break };
             batch.into_iter().for_each(&mut *take);
         }
@@ -213,7 +218,7 @@ fn parse(chunks: &Receiver<Chunk>, done: &Sender<Vec<Read>>, recycle: &Sender<Ch
             Item::Fault(fault) => Read::Fault(fault.clone()),
         };
         let batch = chunk.items().map(read).collect();
-        // Full when the reader is ahead: then the memory is let go.
+        // When the channel is full the chunk's memory is freed.
         let _ = recycle.try_send(chunk);
         if done.send(batch).is_err() {
             return;

@@ -1,4 +1,4 @@
-//! A file that is digested while it is read.
+//! Computes the digest of a file while it is read.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -11,14 +11,14 @@ use sha2::{Digest, Sha256};
 use crate::report::control::evidence::Source;
 use crate::runtime::input::Input;
 
-/// What was read so far.
+/// The bytes read so far.
 #[derive(Debug, Default)]
 struct Seen {
     bytes: u64,
     hash: Sha256,
 }
 
-/// Reads and digests.
+/// Passes bytes on, and adds them to the digest.
 struct Hashing {
     source: Box<dyn Read + Send>,
     seen: Arc<Mutex<Seen>>,
@@ -56,7 +56,7 @@ impl Watched {
         Ok((Box::new(Hashing { source, seen }), watched))
     }
 
-    /// The same as an input of records, called as it was given.
+    /// Opens `path` as an input of records, with the path as its name.
     pub(super) fn input(path: &Path) -> io::Result<(Input, Watched)> {
         let (source, watched) = Watched::open(path)?;
         let name =
@@ -64,7 +64,7 @@ impl Watched {
         Ok((Input::Reader(name, source), watched))
     }
 
-    /// The file, once it is read to its end.
+    /// The file with its digest. Call it when the file was read to its end.
     pub(super) fn source(&self, records: u64) -> Source {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         Source::File {

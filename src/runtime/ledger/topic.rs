@@ -1,95 +1,74 @@
-//! The ledger's topic → rows: what is committed in it when reading begins.
-//!
-//! Invariants: every partition is read from its first record to the end that it had
-//! at the beginning, so that reading ends on a topic that grows; what others have not
-//! committed is not part of it; a topic from which nothing comes is an error in the
-//! end, never a wait for ever. The consumer joins no group and commits nothing.
+//! Reads the ledger from its topic: the records that are committed when reading begins.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use rdkafka::config::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
-use rdkafka::message::{BorrowedMessage, Message};
-use rdkafka::{Offset, TopicPartitionList};
 use serde::Deserialize;
 
-use super::{Damage, LoadError, Loaded};
+use super::error::{Damage, LoadError};
+use super::loaded::Loaded;
 use crate::engine::attacker::Race;
 use crate::engine::windows::{ExposureId, Key};
 use crate::event::Workflow;
 use crate::report::control::evidence::{Inputs, Partition, Source};
 use crate::report::control::{Rows, digest};
 use crate::report::ledger::LedgerRecord;
-use crate::runtime::clock;
-use crate::runtime::kafka::{Context, Tokens};
-use crate::time::{Span, Timestamp};
+use crate::runtime::kafka::tail::{Record, Topic, snapshot};
+use crate::time::Timestamp;
 
-/// How long one wait for records lasts.
-const POLL: Duration = Duration::from_millis(100);
-/// How long a question to the broker may take.
-const ASK: Duration = Duration::from_secs(10);
-/// How long nothing may come before it is given up.
-const PATIENCE: Span = Span::from_secs(60);
-/// Reasons told apart; there are fewer, and a topic could hold anything.
+/// Reasons that are counted apart at most. There are fewer, but a topic can hold anything.
 const REASONS_MAX: usize = 64;
 
-/// What is read, and how.
+/// The topics to read.
 #[derive(Clone, Debug)]
 pub struct Topics {
-    /// How Kafka is reached.
-    pub client: ClientConfig,
-    /// What it logs in with where brokers ask for tokens.
-    pub tokens: Tokens,
     /// The ledger's topic.
-    pub windows: String,
+    pub windows: Topic,
     /// The topic of dead letters.
-    pub dead_letters: String,
-    /// Where each topic is to end, as a report states it; empty: where it ends now.
+    pub dead_letters: Topic,
+    /// Where to stop reading each topic, as a report states it; empty: where it ends now.
     pub until: BTreeMap<String, Vec<Partition>>,
 }
 
-/// What of a dead letter is asked for.
+/// The field of a dead letter that is used.
 #[derive(Debug, Deserialize)]
-struct Letter {
+struct DeadLetter {
     reason: String,
 }
 
-/// Reads the ledger, and counts what could not be used.
+/// Reads the ledger, and counts the dead letters.
 ///
 /// # Errors
 /// See [`LoadError`].
 pub fn load_topics(topics: &Topics, race: &Race, allow_damage: bool) -> Result<Loaded, LoadError> {
     let (mut rows, mut damage) = (Rows::new(), Damage::default());
-    let windows = read(topics, &topics.windows, &mut |message| {
-        if let Err(why) = take(&mut rows, race, message) {
-            let (partition, offset) = (message.partition(), message.offset());
-            damage
-                .add(format!("{}, partition {partition}, offset {offset}: {why}", topics.windows));
+    let name = topics.windows.name();
+    let windows = read(topics, &topics.windows, &mut |record| {
+        if let Err(why) = take(&mut rows, race, record) {
+            let (partition, offset) = (record.partition(), record.offset());
+            damage.add(format!("{name}, partition {partition}, offset {offset}: {why}"));
         }
     })?;
-    let mut letters: BTreeMap<String, u64> = BTreeMap::new();
-    let dead = read(topics, &topics.dead_letters, &mut |message| {
-        let letter = message.payload().and_then(|json| serde_json::from_slice::<Letter>(json).ok());
+    let mut by_reason: BTreeMap<String, u64> = BTreeMap::new();
+    let dead = read(topics, &topics.dead_letters, &mut |record| {
+        let letter =
+            record.value().and_then(|json| serde_json::from_slice::<DeadLetter>(json).ok());
         let reason = letter.map_or("others".to_owned(), |letter| letter.reason);
-        let known = letters.len() < REASONS_MAX || letters.contains_key(&reason);
-        *letters.entry(if known { reason } else { "others".to_owned() }).or_default() += 1;
+        let known = by_reason.len() < REASONS_MAX || by_reason.contains_key(&reason);
+        *by_reason.entry(if known { reason } else { "others".to_owned() }).or_default() += 1;
     })?;
     let inputs = Inputs {
         sources: vec![windows, dead],
-        dead_letters: Some(letters),
+        dead_letters: Some(by_reason),
         damaged: damage.allowed(allow_damage)?,
         ..Inputs::default()
     };
     Ok(Loaded { rows, inputs })
 }
 
-fn take(rows: &mut Rows, race: &Race, message: &BorrowedMessage<'_>) -> Result<(), String> {
-    let key = message.key().and_then(|key| std::str::from_utf8(key).ok());
-    let key = key.ok_or("its key is no text")?;
-    let Some(value) = message.payload() else {
-        rows.void(exposure_id(key).ok_or("its key names no exposure")?);
+fn take(rows: &mut Rows, race: &Race, record: &Record<'_>) -> Result<(), String> {
+    let key = std::str::from_utf8(record.key()).map_err(|_| "its key is not text")?;
+    let Some(value) = record.value() else {
+        rows.void(exposure_id(key).ok_or("its key does not name an exposure")?);
         return Ok(());
     };
     let record = LedgerRecord::parse(value).map_err(|error| error.to_string())?;
@@ -108,117 +87,30 @@ fn exposure_id(text: &str) -> Option<ExposureId<'_>> {
     Some(ExposureId { key, detected_at: Timestamp::from_millis(ms.parse().ok()?) })
 }
 
-/// How far a partition has been read.
-#[derive(Clone, Copy, Debug)]
-struct Reading {
-    part: Partition,
-    done: bool,
-}
-
+/// Reads a topic up to the end that a report stated, or else up to where it ends now.
 fn read(
     topics: &Topics,
-    name: &str,
-    take: &mut dyn FnMut(&BorrowedMessage<'_>),
+    topic: &Topic,
+    record: &mut dyn FnMut(&Record<'_>),
 ) -> Result<Source, LoadError> {
-    let failed = |why: String| LoadError::Topic { name: name.to_owned(), why };
-    let kafka = |error: KafkaError| failed(error.to_string());
-    let consumer = consumer(topics, name).map_err(kafka)?;
-    topics.tokens.admit(consumer.client()).map_err(|fault| failed(fault.to_string()))?;
-    let mut readings = assign(topics, name, &consumer)?;
-    let mut came = clock::uptime();
-    while readings.values().any(|reading| !reading.done) {
-        match consumer.poll(POLL) {
-            None if clock::uptime().as_millis() - came.as_millis() > PATIENCE.as_millis() => {
-                let open: Vec<i32> =
-                    readings.values().filter(|r| !r.done).map(|r| r.part.partition).collect();
-                return Err(failed(format!(
-                    "nothing has come for {} s from partitions {open:?}; are the brokers well, and is the topic readable?",
-                    PATIENCE.as_millis() / 1000
-                )));
-            }
-            None => continue,
-            Some(Ok(message)) => {
-                let Some(reading) = readings.get_mut(&message.partition()) else { continue };
-                if message.offset() < reading.part.to_offset {
-                    reading.part.records += 1;
-                    take(&message);
-                }
-                reading.done |= message.offset() + 1 >= reading.part.to_offset;
-            }
-            // The last offsets may be marks of transactions, which are no records.
-            Some(Err(KafkaError::PartitionEOF(partition))) => {
-                if let Some(reading) = readings.get_mut(&partition) {
-                    reading.done = true;
-                }
-            }
-            Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(kafka(error)),
-            Some(Err(error)) => {
-                tracing::warn!(topic = name, "{error}");
-                continue;
-            }
-        }
-        came = clock::uptime();
-    }
-    let partitions = readings.into_values().map(|reading| reading.part).collect();
-    Ok(Source::Topic { name: name.to_owned(), partitions })
-}
-
-fn consumer(topics: &Topics, name: &str) -> Result<BaseConsumer<Context>, KafkaError> {
-    let mut config = topics.client.clone();
-    // Without this name there is no consumer at all; it joins nothing and commits nothing.
-    if config.get("group.id").is_none() {
-        config.set("group.id", format!("{name}.report"));
-    }
-    config.remove("group.instance.id");
-    config
-        .set("isolation.level", "read_committed")
-        .set("enable.auto.commit", "false")
-        .set("enable.auto.offset.store", "false")
-        .set("enable.partition.eof", "true")
-        .set("auto.offset.reset", "error");
-    config.create_with_context(Context { tokens: topics.tokens.clone() })
-}
-
-/// Every partition from its first record; to where it ends now, or was said to end.
-fn assign(
-    topics: &Topics,
-    name: &str,
-    consumer: &BaseConsumer<Context>,
-) -> Result<BTreeMap<i32, Reading>, LoadError> {
-    let failed = |why: String| LoadError::Topic { name: name.to_owned(), why };
-    let kafka = |error: KafkaError| failed(error.to_string());
-    let metadata = consumer.fetch_metadata(Some(name), ASK).map_err(kafka)?;
-    let topic = metadata.topics().iter().find(|topic| topic.name() == name);
-    let partitions = topic.map(|topic| topic.partitions()).unwrap_or_default();
-    if partitions.is_empty() {
-        return Err(failed(
-            "it does not exist; `shutterlag check --config` tells its name".to_owned(),
-        ));
-    }
+    let name = topic.name();
     let until = topics.until.get(name);
-    let mut readings = BTreeMap::new();
-    let mut list = TopicPartitionList::new();
-    for partition in partitions.iter().map(|partition| partition.id()) {
-        let (low, high) = consumer.fetch_watermarks(name, partition, ASK).map_err(kafka)?;
-        let told = until.map(|parts| parts.iter().find(|part| part.partition == partition));
-        let to_offset = match told {
-            None => high,
-            // One that the report does not know has come since.
-            Some(None) => low,
-            Some(Some(part)) if part.to_offset > high => {
-                return Err(failed(format!(
-                    "partition {partition} ends at offset {high}, and the report was made from it up to {}",
-                    part.to_offset
-                )));
-            }
-            Some(Some(part)) => part.to_offset,
-        };
-        let part = Partition { partition, from_offset: low, to_offset, records: 0 };
-        readings.insert(partition, Reading { part, done: low >= to_offset });
-        list.add_partition_offset(name, partition, Offset::Offset(low)).map_err(kafka)?;
-    }
-    consumer.assign(&list).map_err(kafka)?;
-    Ok(readings)
+    let end = |partition: i32, low: i64, high: i64| {
+        let stated = until.map(|parts| parts.iter().find(|part| part.partition == partition));
+        match stated {
+            None => Ok(high),
+            // The partition was added after the report was made.
+            Some(None) => Ok(low),
+            Some(Some(part)) if part.to_offset > high => Err(format!(
+                "partition {partition} ends at offset {high}, and the report was made from it up to {}",
+                part.to_offset
+            )),
+            Some(Some(part)) => Ok(part.to_offset),
+        }
+    };
+    let partitions = snapshot(topic, "report", end, record)
+        .map_err(|why| LoadError::Topic { name: name.to_owned(), why })?;
+    Ok(Source::Topic { name: name.to_owned(), partitions })
 }
 
 #[cfg(test)]

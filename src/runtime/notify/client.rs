@@ -1,15 +1,14 @@
-//! One Alertmanager: alerts are posted to its API v2.
+//! Posts alerts to the API v2 of one Alertmanager.
 //!
-//! Invariants: time and size are bounded; no redirect is followed, since a login
-//! goes with each request; neither the login nor an answer's text, which may be
-//! anything, is in a message.
+//! Invariants: time and size are bounded; redirects are not followed, since each request
+//! carries a login; no message holds the login or the text of an answer.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use ureq::{Agent, Proxy};
 
-use super::page::Page;
+use super::postable::PostableAlert;
 use crate::metrics::PushFailure;
 use crate::runtime::clock;
 use crate::runtime::trust::{self, NoTrust};
@@ -18,10 +17,10 @@ use crate::time::{Span, Timestamp};
 
 /// Bytes of an answer that are read.
 const ANSWER_BYTES_MAX: u64 = 64 << 10;
-/// A difference between clocks that the answer's whole seconds may feign.
+/// A smaller difference between clocks may come from the answer's whole seconds.
 const SKEW_UNSURE: Span = Span::from_secs(2);
 
-/// An Alertmanager that can be reached.
+/// A client of one Alertmanager.
 pub(super) struct Client {
     agent: Agent,
     url: String,
@@ -31,39 +30,38 @@ pub(super) struct Client {
     ahead: Span,
 }
 
-/// Why alerts were not taken.
+/// Why a push failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct NotTaken {
+pub(super) struct PushError {
     pub(super) failure: PushFailure,
-    /// Whether the same request may do better later.
+    /// Whether the same request may succeed later.
     pub(super) passing: bool,
     pub(super) why: String,
 }
 
-/// An alert as the API takes it.
+/// The JSON of an alert.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Posted<'p> {
     #[serde(flatten)]
-    page: &'p Page,
+    alert: &'p PostableAlert,
     starts_at: Timestamp,
     ends_at: Timestamp,
 }
 
 impl Client {
-    /// Reads the authorities' certificates; connects to nothing yet.
+    /// Reads the certificates of authorities. Does not connect yet.
     ///
     /// # Errors
     /// Certificates that cannot be read, or none at all.
     pub(super) fn new(settings: &Alertmanager, ends_after: Span) -> Result<Client, String> {
         let plain = settings.url.starts_with("http://");
-        let timeout = u64::try_from(settings.timeout.as_millis()).unwrap_or(0);
         let mut config = Agent::config_builder()
             .https_only(!plain)
             .http_status_as_error(false)
             .max_redirects(0)
             .user_agent("shutterlag")
-            .timeout_global(Some(std::time::Duration::from_millis(timeout)));
+            .timeout_global(Some(settings.timeout.to_std()));
         config = if plain {
             config.proxy(None)
         } else {
@@ -98,10 +96,14 @@ impl Client {
     /// Pushes alerts.
     ///
     /// # Errors
-    /// When they were not taken.
-    pub(super) fn push(&mut self, pages: &[Page], now: Timestamp) -> Result<(), NotTaken> {
-        let posted: Vec<Posted<'_>> = pages.iter().map(|page| self.posted(page, now)).collect();
-        let body = serde_json::to_vec(&posted).map_err(|error| NotTaken {
+    /// When the Alertmanager did not accept them.
+    pub(super) fn push(
+        &mut self,
+        alerts: &[PostableAlert],
+        now: Timestamp,
+    ) -> Result<(), PushError> {
+        let posted: Vec<Posted<'_>> = alerts.iter().map(|alert| self.posted(alert, now)).collect();
+        let body = serde_json::to_vec(&posted).map_err(|error| PushError {
             failure: PushFailure::Other,
             passing: false,
             why: error.to_string(),
@@ -110,38 +112,38 @@ impl Client {
         if let Some(authorization) = &self.authorization {
             request = request.header("authorization", authorization.reveal());
         }
-        let mut response = request.send(&body[..]).map_err(|error| not_taken(&error))?;
+        let mut response = request.send(&body[..]).map_err(|error| push_error(&error))?;
         if let Some(date) = response.headers().get("date").and_then(|date| date.to_str().ok()) {
             self.ahead = ahead(date, clock::now()).unwrap_or(Span::ZERO);
         }
-        // So that the connection can be used again; what is in it is its own business.
+        // Read to its end so that the connection can be reused. The text does not matter.
         let _ = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
-        taken(response.status().as_u16())
+        result(response.status().as_u16())
     }
 
-    /// An alert with its times, as the Alertmanager's clock has them: by its own, it
-    /// would take what fires for ended if ours was far behind, or what has ended
-    /// for firing if ours was ahead.
-    fn posted<'p>(&self, page: &'p Page, now: Timestamp) -> Posted<'p> {
-        let ends_at = match page.ended {
+    /// An alert with its times by the Alertmanager's clock. By our clock, a firing alert
+    /// would count as ended if ours is far behind, and an ended one as firing if ours is
+    /// ahead.
+    fn posted<'p>(&self, alert: &'p PostableAlert, now: Timestamp) -> Posted<'p> {
+        let ends_at = match alert.ended {
             None => now + self.ends_after + self.ahead,
             Some(ended) => ended.min(now) + self.ahead,
         };
-        // One that ends before it begins is refused.
-        let starts_at = (page.began + self.ahead).min(ends_at + Span::from_millis(-1));
-        Posted { page, starts_at, ends_at }
+        // Alertmanager refuses an alert that ends before it begins.
+        let starts_at = (alert.began + self.ahead).min(ends_at + Span::from_millis(-1));
+        Posted { alert, starts_at, ends_at }
     }
 }
 
-/// How far a clock that says `date` is ahead of `now`.
+/// How far a clock that shows `date` is ahead of `now`.
 fn ahead(date: &str, now: Timestamp) -> Option<Span> {
     let date = jiff::fmt::rfc2822::parse(date).ok()?.timestamp().as_millisecond();
     let ahead = Span::from_millis(date - now.as_millis());
     (ahead.as_millis().abs() > SKEW_UNSURE.as_millis()).then_some(ahead)
 }
 
-/// What an answer's status means.
-fn taken(status: u16) -> Result<(), NotTaken> {
+/// The result that an answer's status stands for.
+fn result(status: u16) -> Result<(), PushError> {
     let (failure, passing) = match status {
         200..=299 => return Ok(()),
         300..=399 => (PushFailure::Redirect, false),
@@ -154,10 +156,10 @@ fn taken(status: u16) -> Result<(), NotTaken> {
         PushFailure::Refused => "; check its address, the login and its log",
         _ => "",
     };
-    Err(NotTaken { failure, passing, why: format!("it answers {status}{advice}") })
+    Err(PushError { failure, passing, why: format!("it answers {status}{advice}") })
 }
 
-fn not_taken(error: &ureq::Error) -> NotTaken {
+fn push_error(error: &ureq::Error) -> PushError {
     use ureq::Error as E;
     let (failure, why) = match error {
         E::Timeout(_) => (PushFailure::Timeout, "no answer in time".to_owned()),
@@ -169,10 +171,10 @@ fn not_taken(error: &ureq::Error) -> NotTaken {
         },
         E::Rustls(error) => (PushFailure::Tls, error.to_string()),
         E::Protocol(_) => (PushFailure::Other, "the answer is not HTTP".to_owned()),
-        // What else there is may quote the address.
+        // The text of any other error may quote the address.
         _ => (PushFailure::Other, "failed".to_owned()),
     };
-    NotTaken { failure, passing: true, why }
+    PushError { failure, passing: true, why }
 }
 
 #[cfg(test)]
@@ -200,7 +202,7 @@ mod tests {
         };
         let mut client = Client::new(&settings, Span::from_mins(5)).unwrap();
         client.ahead = Span::from_mins(-60);
-        let page = |ended| Page {
+        let page = |ended| PostableAlert {
             labels: [("alertname", "A".to_owned())].into(),
             annotations: [].into(),
             link: None,

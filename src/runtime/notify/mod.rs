@@ -1,24 +1,23 @@
-//! Alerts on their way to people: what is in `<prefix>.alerts`, as committed, is
-//! pushed to Alertmanagers.
+//! Pushes the alerts of `<prefix>.alerts` to Alertmanagers.
 //!
 //! ```text
-//! <prefix>.alerts ──▶ reader ──▶ board ──▶ a queue and a thread for each Alertmanager
-//!   (compacted)                  what fires, storms, restlessness, what is due
+//! <prefix>.alerts ──▶ reader ──▶ alert store ──▶ a queue and a thread for each Alertmanager
+//!   (compacted)                  what fires, groups, flapping, what is due
 //! ```
 //!
-//! Every instance reads all of the topic and pushes everything: labels are the same
-//! from all of them, so an Alertmanager sees one alert, and any one instance that
-//! lives is enough. There is no state but the topic: it keeps what fires, and
-//! nothing is pushed before all of it is read.
+//! Every instance reads the whole topic and pushes every alert. Labels are the same from
+//! all instances, so an Alertmanager sees one alert, and one running instance is enough.
+//! The topic is the only state: it holds what fires. Nothing is pushed before it was read
+//! to its end.
 
-mod board;
 mod client;
-mod page;
+mod group;
+mod postable;
 mod push;
 mod queue;
 mod reader;
 mod record;
-mod storm;
+mod store;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -28,23 +27,18 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use rdkafka::config::ClientConfig;
-
 use crate::engine::attacker::Race;
 use crate::formats::Identity;
 use crate::metrics::Notify;
-use crate::runtime::kafka::Tokens;
+use crate::runtime::clock;
+use crate::runtime::kafka::tail::{Follow, Topic};
 use crate::settings::Alerts;
 
 /// What pushing alerts needs.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// How Kafka is reached.
-    pub client: ClientConfig,
-    /// What it logs in with where brokers ask for tokens.
-    pub tokens: Tokens,
     /// The alerts' topic.
-    pub topic: String,
+    pub topic: Topic,
     /// Where to push, and how.
     pub alerts: Alerts,
     /// When attackers arrive.
@@ -57,15 +51,15 @@ pub struct Options {
     pub stop: Arc<AtomicBool>,
 }
 
-/// Starts the threads: one that reads, one for each Alertmanager.
+/// Starts the threads: one that reads, and one for each Alertmanager.
 ///
 /// # Errors
 /// Certificates that cannot be read, or a system that has no thread to give.
 pub fn spawn(options: Options) -> io::Result<()> {
-    let settings = Arc::new(options.alerts.clone());
-    let board =
-        board::Board::new(Arc::clone(&settings), options.race.clone(), options.identity.clone());
-    let board = Arc::new(Mutex::new(board));
+    let Options { topic, alerts, race, identity, metrics, stop } = options;
+    let settings = Arc::new(alerts);
+    let store = store::AlertStore::new(Arc::clone(&settings), race, identity);
+    let store = Arc::new(Mutex::new(store));
     let mut queues = Vec::new();
     for (number, alertmanager) in settings.alertmanagers.iter().enumerate() {
         let client = client::Client::new(alertmanager, settings.ends_after)
@@ -76,14 +70,16 @@ pub fn spawn(options: Options) -> io::Result<()> {
             number,
             client,
             queue,
-            board: Arc::clone(&board),
-            metrics: options.metrics.clone(),
-            stop: Arc::clone(&options.stop),
+            store: Arc::clone(&store),
+            metrics: metrics.clone(),
+            stop: Arc::clone(&stop),
         };
         thread::Builder::new().name(format!("push-{number}")).spawn(move || pusher.run())?;
     }
-    thread::Builder::new()
-        .name("notify".to_owned())
-        .spawn(move || reader::Reader { options, board, queues }.run())?;
+    thread::Builder::new().name("notify".to_owned()).spawn(move || {
+        let mut reader = reader::Reader::new(store, queues, metrics);
+        let (topic, now, stop) = (&topic, clock::now, &*stop);
+        Follow { topic, purpose: "notifier", check_ends: false, now, stop }.run(&mut reader);
+    })?;
     Ok(())
 }

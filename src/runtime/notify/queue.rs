@@ -1,15 +1,14 @@
-//! What waits to be pushed to one Alertmanager.
+//! The queue of one Alertmanager.
 //!
-//! Invariants: an alert waits once, however often it is asked for, and what is
-//! pushed is how it is then, not how it was when it was asked for; so while an
-//! Alertmanager is away the queue does not grow with time, and nothing stale is
-//! told when it is back. Beyond the bound what comes is refused and counted.
+//! Invariants: the queue holds names, each once; the content is looked up when an alert
+//! is pushed. So while an Alertmanager is down the queue does not grow with time, and
+//! afterwards nothing stale is pushed. A full queue refuses new names and counts them.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::board::Ticket;
+use super::store::PushKey;
 
 /// A bounded queue without repeats.
 #[derive(Debug)]
@@ -21,8 +20,8 @@ pub(super) struct Queue {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    order: VecDeque<Ticket>,
-    known: BTreeSet<Ticket>,
+    order: VecDeque<PushKey>,
+    known: BTreeSet<PushKey>,
 }
 
 impl Queue {
@@ -30,52 +29,52 @@ impl Queue {
         Queue { waiting: Mutex::default(), came: Condvar::new(), bound }
     }
 
-    /// Adds what does not wait yet, and says how many found no room.
-    pub(super) fn add(&self, tickets: &[Ticket]) -> u64 {
+    /// Adds the keys that do not wait yet. Returns how many found no room.
+    pub(super) fn add(&self, keys: &[PushKey]) -> u64 {
         let mut waiting = self.lock();
         let mut refused = 0;
-        for ticket in tickets {
-            if waiting.known.contains(ticket) {
+        for key in keys {
+            if waiting.known.contains(key) {
                 continue;
             }
             if waiting.order.len() >= self.bound {
                 refused += 1;
                 continue;
             }
-            waiting.known.insert(ticket.clone());
-            waiting.order.push_back(ticket.clone());
+            waiting.known.insert(key.clone());
+            waiting.order.push_back(key.clone());
         }
         drop(waiting);
         self.came.notify_one();
         refused
     }
 
-    /// Puts back what could not be pushed, to be the next. It had its place before.
-    pub(super) fn put_back(&self, tickets: Vec<Ticket>) {
+    /// Puts keys back at the front, because they could not be pushed. Ignores the bound.
+    pub(super) fn put_back(&self, keys: Vec<PushKey>) {
         let mut waiting = self.lock();
-        for ticket in tickets.into_iter().rev() {
-            if waiting.known.insert(ticket.clone()) {
-                waiting.order.push_front(ticket);
+        for key in keys.into_iter().rev() {
+            if waiting.known.insert(key.clone()) {
+                waiting.order.push_front(key);
             }
         }
     }
 
     /// Takes up to `most`, waiting for up to `patience` if there is nothing.
-    pub(super) fn take(&self, most: usize, patience: Duration) -> Vec<Ticket> {
+    pub(super) fn take(&self, most: usize, patience: Duration) -> Vec<PushKey> {
         let mut waiting = self.lock();
         if waiting.order.is_empty() {
             let woken = self.came.wait_timeout(waiting, patience);
             waiting = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
         let most = most.min(waiting.order.len());
-        let taken: Vec<Ticket> = waiting.order.drain(..most).collect();
-        for ticket in &taken {
-            waiting.known.remove(ticket);
+        let taken: Vec<PushKey> = waiting.order.drain(..most).collect();
+        for key in &taken {
+            waiting.known.remove(key);
         }
         taken
     }
 
-    /// How many wait.
+    /// The number of keys that wait.
     pub(super) fn len(&self) -> usize {
         self.lock().order.len()
     }
@@ -89,14 +88,14 @@ impl Queue {
 mod tests {
     use super::*;
 
-    fn ticket(name: &str) -> Ticket {
-        Ticket::Alert(name.into())
+    fn key(name: &str) -> PushKey {
+        PushKey::Alert(name.into())
     }
 
     #[test]
     fn an_alert_waits_once_and_beyond_the_bound_is_counted() {
         let queue = Queue::new(3);
-        let [a, b, c, d] = ["a", "b", "c", "d"].map(ticket);
+        let [a, b, c, d] = ["a", "b", "c", "d"].map(key);
         assert_eq!(queue.add(&[a.clone(), b.clone(), a.clone()]), 0);
         assert_eq!(queue.add(&[c.clone(), d.clone(), b.clone()]), 1);
         assert_eq!(queue.len(), 3);

@@ -1,8 +1,8 @@
-//! A record of the alerts' topic, read.
+//! Reads a record of the alerts' topic.
 //!
-//! Invariants: texts are bounded and harmless from here on; what is needed for
-//! labels is taken before anything is cut off. A record of a later version with
-//! more fields is read as well.
+//! Invariants: from here on texts are short and cannot be taken for markup; labels are
+//! made from the whole texts, before they are cut. Unknown fields are ignored, so the
+//! records of a later version can be read.
 
 use serde::Deserialize;
 
@@ -14,14 +14,14 @@ use crate::time::Timestamp;
 
 /// Characters of a text that a page shows.
 const TEXT_CHARS_MAX: usize = 120;
-/// Bytes of an exposure's name that a link has room for.
+/// Bytes of an exposure's name that a link can hold.
 const LINK_BYTES_MAX: usize = 1_024;
-/// Bytes of a record and of its key: many times what there is.
+/// Bytes of a record, and of its key, at most. Real ones are far smaller.
 const RECORD_BYTES_MAX: usize = 64 << 10;
 
-/// One change of an alert.
+/// A change of an alert: it began to fire, or ended.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Told {
+pub(super) struct AlertChange {
     pub(super) alert: Alert,
     pub(super) urgency: Urgency,
     pub(super) state: Transition,
@@ -32,23 +32,23 @@ pub(super) struct Told {
 /// What an alert is about.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Subject {
-    Window(Box<About>),
+    Window(Box<WindowDetails>),
     /// A reviewer's pseudonym.
     Reviewer(String),
 }
 
-/// What is told of a window.
+/// The window that an alert is about.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct About {
+pub(super) struct WindowDetails {
     pub(super) workflow: Workflow,
     /// Pseudonyms of the credential and of the window, for labels.
-    pub(super) credential_mark: String,
-    pub(super) exposure_mark: String,
-    /// To be shown.
+    pub(super) credential_label: String,
+    pub(super) exposure_label: String,
+    /// The credential's name, to be shown.
     pub(super) credential: String,
-    /// The window's name as it is, for a link; `None` if it is too long for one.
+    /// The window's full name for a link; `None` if it is too long.
     pub(super) exposure_id: Option<String>,
-    /// As the source has it, to find its curve by.
+    /// As the source wrote it: attackers' curves are found by it.
     pub(super) location: Option<String>,
     pub(super) source: Option<String>,
     pub(super) severity: Option<Severity>,
@@ -59,7 +59,7 @@ pub(super) struct About {
     pub(super) detected_at: Option<Timestamp>,
 }
 
-/// As it is written.
+/// The record's JSON.
 #[derive(Deserialize)]
 struct Raw {
     alert: Alert,
@@ -80,9 +80,9 @@ struct Raw {
     reviewer: Option<String>,
 }
 
-impl Told {
-    /// Reads a record under its key, `alert/subject`; `None` if it is none.
-    pub(super) fn read(key: &str, value: &[u8], names: &Identity) -> Option<Told> {
+impl AlertChange {
+    /// Reads the record with the key `alert/subject`; `None` if it is not an alert's.
+    pub(super) fn read(key: &str, value: &[u8], names: &Identity) -> Option<AlertChange> {
         if key.len() > RECORD_BYTES_MAX || value.len() > RECORD_BYTES_MAX {
             return None;
         }
@@ -93,10 +93,10 @@ impl Told {
                 let shown = |text: Option<String>| {
                     text.map(|text| plain(&text, TEXT_CHARS_MAX)).filter(|text| !text.is_empty())
                 };
-                Subject::Window(Box::new(About {
+                Subject::Window(Box::new(WindowDetails {
                     workflow,
-                    credential_mark: mark("credential", &credential_id, names),
-                    exposure_mark: mark("exposure", &exposure_id, names),
+                    credential_label: label("credential", &credential_id, names),
+                    exposure_label: label("exposure", &exposure_id, names),
                     credential: plain(&credential_id, TEXT_CHARS_MAX),
                     exposure_id: Some(exposure_id).filter(|id| id.len() <= LINK_BYTES_MAX),
                     location: raw.location.filter(|text| text.len() <= LINK_BYTES_MAX),
@@ -109,11 +109,11 @@ impl Told {
                     detected_at: raw.detected_at,
                 }))
             }
-            // The record may show a name, where the operator wants that; the key never does.
+            // The record holds a name if the operator wants names. The key never does.
             (None, _, _, Some(_)) => Subject::Reviewer(reviewer(subject, names)),
             _ => return None,
         };
-        Some(Told {
+        Some(AlertChange {
             alert: raw.alert,
             urgency: raw.severity,
             state: raw.state,
@@ -132,8 +132,8 @@ impl Told {
         self.window()?.severity
     }
 
-    /// What is told of the window, if it is about one.
-    pub(super) fn window(&self) -> Option<&About> {
+    /// The window, if the alert is about one.
+    pub(super) fn window(&self) -> Option<&WindowDetails> {
         match &self.subject {
             Subject::Window(about) => Some(about),
             Subject::Reviewer(_) => None,
@@ -141,19 +141,19 @@ impl Told {
     }
 }
 
-/// A label's value for a text that may be anything: the same wherever the same
-/// key is used, and of a fixed length.
-fn mark(kind: &str, text: &str, names: &Identity) -> String {
+/// A label's value for any text. It has a fixed length, and depends on the text and the
+/// identity key only.
+fn label(kind: &str, text: &str, names: &Identity) -> String {
     let digest = names.name(format!("{kind}\0{text}").as_bytes());
     format!("{kind}-{}", digest.trim_start_matches("hmac:").get(..16).unwrap_or_default())
 }
 
-/// A pseudonym as it stands in keys; of anything else, a pseudonym.
+/// The reviewer's pseudonym: the subject itself, or a label for a subject that is not one.
 fn reviewer(subject: &str, names: &Identity) -> String {
     let digits = subject.strip_prefix("reviewer-").unwrap_or_default();
     let is_pseudonym =
         digits.len() == 12 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    if is_pseudonym { subject.to_owned() } else { mark("reviewer", subject, names) }
+    if is_pseudonym { subject.to_owned() } else { label("reviewer", subject, names) }
 }
 
 #[cfg(test)]
@@ -169,15 +169,16 @@ mod tests {
         let window = br#"{"alert":"ReviewOverdue","severity":"page","state":"firing",
             "at":"2026-03-02T09:09:00Z","exposure_id":"secret_exposure/c/1","later":[1],
             "workflow":"secret_exposure","credential_id":"c","owner":"a\nb","age_ms":1}"#;
-        let told = Told::read("ReviewOverdue/secret_exposure/c/1", window, &names()).unwrap();
-        let about = told.window().unwrap();
+        let change =
+            AlertChange::read("ReviewOverdue/secret_exposure/c/1", window, &names()).unwrap();
+        let about = change.window().unwrap();
         assert_eq!(about.owner.as_deref(), Some("a b"));
-        assert!(about.credential_mark.starts_with("credential-"));
-        assert_eq!(about.credential_mark.len(), "credential-".len() + 16);
+        assert!(about.credential_label.starts_with("credential-"));
+        assert_eq!(about.credential_label.len(), "credential-".len() + 16);
 
         let reviewer = br#"{"alert":"RubberStampSuspected","severity":"page","state":"firing",
             "at":"2026-03-02T09:09:00Z","reviewer":"a real name"}"#;
-        let read = |key: &str| Told::read(key, reviewer, &names()).unwrap().subject;
+        let read = |key: &str| AlertChange::read(key, reviewer, &names()).unwrap().subject;
         let known = "RubberStampSuspected/reviewer-0123456789ab";
         assert_eq!(read(known), Subject::Reviewer("reviewer-0123456789ab".to_owned()));
         let Subject::Reviewer(shown) = read("RubberStampSuspected/a real name") else { panic!() };
@@ -192,8 +193,8 @@ mod tests {
                 br#"{"alert":"ReviewOverdue","severity":"page","state":"firing","at":"2026-03-02T09:09:00Z"}"#,
             ),
         ] {
-            assert_eq!(Told::read(key, value, &names()), None);
+            assert_eq!(AlertChange::read(key, value, &names()), None);
         }
-        assert_eq!(Told::read(&"x/".repeat(40_000), window, &names()), None);
+        assert_eq!(AlertChange::read(&"x/".repeat(40_000), window, &names()), None);
     }
 }

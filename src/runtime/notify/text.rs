@@ -1,13 +1,13 @@
-//! Texts from outside, made fit for a page: short, one line, nothing that a chat,
-//! a mail or a template could take for more than text.
+//! Makes texts from outside safe for a page: short, one line, and nothing that a chat, a
+//! mail or a template could take for markup.
 
 use crate::time::Span;
 
 /// `text` on one line of at most `chars_max` characters.
 ///
-/// Whatever steers a terminal or turns the direction of writing becomes a space;
-/// quotes, angle brackets and whatever begins a link or calls people by group are
-/// written so that they do not. What reads the same to people stays as it is.
+/// Control characters and those that change the direction of writing become a space.
+/// Quotes, brackets, `@` and the `:` of a link become characters that look alike but have
+/// no effect.
 pub(super) fn plain(text: &str, chars_max: usize) -> String {
     let mut written = String::new();
     let mut chars = text.chars().peekable();
@@ -23,7 +23,7 @@ pub(super) fn plain(text: &str, chars_max: usize) -> String {
             '"' | '`' => '\'',
             '<' | '{' | '[' => '(',
             '>' | '}' | ']' => ')',
-            // Not the one within an address of mail.
+            // But not the `@` of a mail address.
             '@' if !before.is_alphanumeric() => '＠',
             ':' if chars.peek() == Some(&'/') => '∶',
             c => c,
@@ -38,7 +38,7 @@ pub(super) fn plain(text: &str, chars_max: usize) -> String {
     written
 }
 
-/// Characters that show nothing and change how others are read.
+/// Characters that are invisible and change how others are shown.
 fn is_unseen(c: char) -> bool {
     matches!(c,
         '\u{00AD}' | '\u{061C}' | '\u{180E}' | '\u{FEFF}'
@@ -46,7 +46,7 @@ fn is_unseen(c: char) -> bool {
         | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
 }
 
-/// A length of time in the two units that matter.
+/// A length of time in its two largest units.
 pub(super) fn length(span: Span) -> String {
     let seconds = span.as_millis().max(0) / 1000;
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);

@@ -1,12 +1,13 @@
-//! One record of the ledger into the view.
+//! Applies one record of the ledger to the view.
 //!
-//! Invariants: the rows and their orders change together, under the orders' lock;
-//! what is none of ours changes nothing.
+//! Invariants: the rows and their sorted copies change together, under one lock; a
+//! record that is not of the ledger changes nothing.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::{Orders, Place, Row, View};
+use super::row::{Row, SortKey};
+use super::store::{Orders, View};
 use crate::engine::alerts::Moments;
 use crate::engine::windows::State;
 use crate::event::Workflow;
@@ -16,31 +17,31 @@ use crate::time::Timestamp;
 /// What became of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Applied {
-    /// The window stands in the view as the record says.
+    /// The view holds the window as the record describes it.
     Kept,
-    /// The window is void; it may not have been there.
+    /// A tombstone removed the window, if it was there.
     Removed,
     /// The window closed too long ago to be shown.
     Expired,
     /// There is no room for the window.
     NotKept,
-    /// Not one of ours: nothing changed.
+    /// Not a record of the ledger: nothing changed.
     Foreign(Foreign),
 }
 
-/// Why a record is not one of ours.
+/// Why a record is not of the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Foreign {
     /// The key is not the name of a window.
     Key,
     /// The value is not a record.
     Value(LedgerError),
-    /// The record is that of another window than the key names.
+    /// The key names another window than the record.
     OtherKey,
 }
 
 impl View {
-    /// Takes in the next record of the ledger's log; `None` is a tombstone.
+    /// Applies the next record of the ledger's topic; `None` is a tombstone.
     pub fn apply(&self, key: &[u8], value: Option<&[u8]>, now: Timestamp) -> Applied {
         let applied = self.try_apply(key, value, now).unwrap_or_else(Applied::Foreign);
         let counter = match applied {
@@ -70,7 +71,7 @@ impl View {
         if !record.is_of(key) {
             return Err(Foreign::OtherKey);
         }
-        // It was read from these bytes: they are text, and JSON.
+        // Never fails: these bytes were just parsed as JSON.
         let text = std::str::from_utf8(value).map_err(|_| Foreign::Key)?;
         let row = Row {
             record: text.into(),
@@ -92,7 +93,7 @@ impl View {
         Ok(self.make_room(orders, &name))
     }
 
-    /// Lets go of windows that closed too long ago.
+    /// Removes windows that closed too long ago.
     pub fn expire(&self, now: Timestamp) {
         let orders = &mut self.orders_mut();
         while let Some((closed_at, name)) = orders.by_closing.first().cloned() {
@@ -103,7 +104,7 @@ impl View {
         }
     }
 
-    /// Forgets all windows, to read the ledger anew.
+    /// Removes all windows, to read the ledger again.
     pub fn clear(&self) {
         let orders = &mut self.orders_mut();
         **orders = Orders { lost_up_to: orders.lost_up_to, ..Orders::default() };
@@ -120,7 +121,7 @@ impl View {
         if let Some(closed_at) = row.closed_at {
             orders.by_closing.insert((closed_at, Arc::clone(&name)));
         }
-        let place = Place { start: row.start, exposure_id: Arc::clone(&name) };
+        let place = SortKey { start: row.start, exposure_id: Arc::clone(&name) };
         orders.by_start.insert(place, Arc::clone(&row));
         self.rows.insert(name, row);
     }
@@ -131,12 +132,12 @@ impl View {
         if let Some(closed_at) = row.closed_at {
             orders.by_closing.remove(&(closed_at, Arc::clone(&name)));
         }
-        orders.by_start.remove(&Place { start: row.start, exposure_id: name });
+        orders.by_start.remove(&SortKey { start: row.start, exposure_id: name });
         Some(row)
     }
 
-    /// One too many: the window that closed first goes, or the new one where
-    /// none has closed.
+    /// Removes one window if there is one too many: the window that closed first, or
+    /// the new one if none has closed.
     fn make_room(&self, orders: &mut Orders, new: &Arc<str>) -> Applied {
         if orders.by_start.len() <= self.bounds.windows_max {
             return Applied::Kept;
@@ -153,7 +154,7 @@ impl View {
     }
 }
 
-/// What the alerts of a record that is not final follow from.
+/// What the alerts of a record are derived from, unless it is final.
 fn moments(record: &LedgerRecord) -> Option<Moments> {
     let hollow = record.hollow.is_some_and(|reasons| !reasons.is_empty());
     (!record.is_final).then(|| Moments::of(&record.window(), hollow))

@@ -1,20 +1,20 @@
 //! Figures over the view's windows.
 //!
-//! Invariants: every figure is of a period within which the view knows all windows,
-//! or says that it does not; reviewers stand by pseudonym, with counts and without
-//! a rank; nothing is divided where the count is small.
+//! Invariants: every figure covers a period of which the view holds all windows, or
+//! says that it does not; reviewers are listed by pseudonym, with counts and without a
+//! rank; no share is computed from a small count.
 //!
-//! Which windows are counted matters more than how. The view holds every window
-//! that is not closed, however old, and closed ones for a while only: over all of
-//! them, slow windows would be too many. So the summary is of the windows *detected*
-//! in that while, all of which are held, and names the older ones apart; and
-//! reviewers' figures are of the reviews *decided* in it.
+//! The view holds every open window, however old, but closed ones only for a while.
+//! Figures over all of them would count too many slow windows. So the summary covers
+//! the windows *detected* within that while, all of which the view holds, and counts
+//! the older ones separately. Reviewers' figures cover the reviews *decided* within it.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Row, View};
+use super::row::Row;
+use super::store::View;
 use crate::engine::attacker::{Band, Race};
 use crate::engine::oversight::HollowReason;
 use crate::engine::windows::State;
@@ -22,22 +22,22 @@ use crate::event::Workflow;
 use crate::report::ledger::{LedgerFigures, LedgerRecord, LedgerTally};
 use crate::time::{Span, Timestamp};
 
-/// Fewer reviews than this say next to nothing of a reviewer: with 20, a share of
+/// Fewer reviews than this say next to nothing about a reviewer: with 20, a share of
 /// one half has a 95 % interval from about 0.3 to 0.7.
 const FEW_REVIEWS: u64 = 20;
 
-/// Reviewers told apart at most.
+/// Reviewers that are listed at most.
 const REVIEWERS_MAX: usize = 100_000;
 
-/// From when to when.
+/// The time that figures cover.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Period {
-    /// The first moment.
+    /// Its beginning.
     pub from: Timestamp,
-    /// The last: the present.
+    /// Its end: the present.
     pub to: Timestamp,
-    /// Whether all windows of the period are counted: the view has caught up,
-    /// and its bound has cost none of them.
+    /// Whether all windows of the period are counted: the view has caught up, and all
+    /// of them found room.
     pub complete: bool,
 }
 
@@ -46,13 +46,13 @@ pub struct Period {
 pub struct Summary {
     /// When they were detected.
     pub period: Period,
-    /// Windows detected earlier that are not closed: not in the figures.
+    /// Open windows that were detected earlier. The figures leave them out.
     pub older: Older,
     /// The figures.
     pub figures: LedgerFigures,
 }
 
-/// Windows by what they wait for.
+/// Windows by state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Older {
     /// Neither decided nor contained.
@@ -68,9 +68,9 @@ pub struct Older {
 pub struct Reviewers {
     /// When they were decided.
     pub period: Period,
-    /// Reviews by those beyond the number of reviewers told apart.
+    /// Reviews by reviewers that are not listed because there are too many.
     pub not_told_apart: u64,
-    /// By pseudonym, in its order.
+    /// By pseudonym, sorted.
     pub reviewers: BTreeMap<String, Reviewer>,
 }
 
@@ -79,15 +79,15 @@ pub struct Reviewers {
 pub struct Reviewer {
     /// Human decisions, the first of each window.
     pub reviews: u64,
-    /// Whether they are too few to say anything of the reviewer.
+    /// Whether they are too few to say anything about the reviewer.
     pub few: bool,
-    /// … that have been judged.
+    /// Reviews that have been judged.
     pub judged: u64,
-    /// … without a sign of being hollow.
+    /// Judged reviews without a sign of being hollow.
     pub meaningful: u64,
-    /// … with at least one.
+    /// Judged reviews with at least one sign.
     pub hollow: u64,
-    /// How often each sign was found; those never found are left out.
+    /// How often each sign was found; signs that were never found are left out.
     pub by_reason: BTreeMap<&'static str, u64>,
     /// Decided as advised.
     pub agreed: u64,
@@ -99,7 +99,7 @@ pub struct Reviewer {
     pub bands: Bands,
 }
 
-/// Reviews by where they fell against the attacker window.
+/// Reviews by attacker band.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Bands {
     /// Before the fastest attackers.
@@ -108,7 +108,7 @@ pub struct Bands {
     pub contested: u64,
     /// Later.
     pub behind: u64,
-    /// At a time that contradicts the exposure.
+    /// Decided at a time that contradicts the exposure.
     pub unknown: u64,
 }
 
@@ -133,7 +133,7 @@ impl View {
         Summary { period: self.period(from, now), older, figures: tally.figures(now) }
     }
 
-    /// Who reviewed at all, up to `now`.
+    /// The reviewers of one workflow or all, up to `now`.
     pub fn reviewers(&self, workflow: Option<Workflow>, now: Timestamp) -> Reviewers {
         let from = self.period_from(now);
         let (mut reviewers, mut not_told_apart) = (BTreeMap::<String, Reviewer>::new(), 0);
@@ -162,8 +162,8 @@ impl View {
         Period { from, to, complete: !lost && self.progress(|progress| progress.caught_up()) }
     }
 
-    /// Goes through all rows; those that are `wanted` are read, and nobody waits
-    /// for that.
+    /// Visits all rows, with the parsed record of those that are `wanted`. Parses without
+    /// holding a lock.
     fn read_rows(
         &self,
         workflow: Option<Workflow>,

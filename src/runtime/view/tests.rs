@@ -1,8 +1,15 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::*;
 use crate::engine::attacker::Race;
+use crate::engine::windows::State;
+use crate::event::Workflow;
 use crate::report::ledger::Fault;
+use crate::runtime::read_progress::ReadProgress;
+use crate::time::Timestamp;
 
 const BASE_MS: i64 = 1_800_000_000_000;
 const HOUR: i64 = 3600;
@@ -62,20 +69,20 @@ fn names(view: &View) -> Vec<String> {
     page.rows.iter().map(|row| row.read().unwrap().credential_id).collect()
 }
 
-/// The rows and every order tell of the same windows.
+/// The rows and their sorted copies hold the same windows.
 fn assert_whole(view: &View) {
     let orders = view.orders();
     assert_eq!(orders.by_start.len(), view.rows.len());
     assert_eq!(orders.states.iter().sum::<u64>(), view.rows.len() as u64);
     assert_eq!(orders.by_closing.len() as u64, orders.states[State::Closed as usize]);
-    for (place, row) in &orders.by_start {
-        assert_eq!(place.start, row.start);
-        assert!(Arc::ptr_eq(row, &view.rows.get(&*place.exposure_id).unwrap()));
+    for (key, row) in &orders.by_start {
+        assert_eq!(key.start, row.start);
+        assert!(Arc::ptr_eq(row, &view.rows.get(&*key.exposure_id).unwrap()));
     }
 }
 
 #[test]
-fn what_the_log_says_last_is_what_stands() {
+fn the_last_record_of_a_window_counts() {
     let view = view(10);
     assert_eq!(set(&view, &open("a", 0)), Applied::Kept);
     assert_eq!(set(&view, &dismissed("a", 0, 60, "r")), Applied::Kept);
@@ -102,7 +109,7 @@ fn what_the_log_says_last_is_what_stands() {
 }
 
 #[test]
-fn what_is_not_ours_is_counted_and_changes_nothing() {
+fn a_record_that_is_not_of_the_ledger_is_counted_and_changes_nothing() {
     let view = view(10);
     set(&view, &open("a", 0));
     let key = id("a", 0);
@@ -150,7 +157,7 @@ fn a_closed_window_stays_for_a_day_after_its_closing() {
 }
 
 #[test]
-fn beyond_the_bound_closed_windows_go_first_and_open_ones_are_told() {
+fn beyond_the_bound_closed_windows_go_first_and_open_ones_are_counted() {
     let view = view(3);
     set(&view, &dismissed("c1", 0, 10, "r"));
     set(&view, &dismissed("c2", 0, 5, "r"));
@@ -174,7 +181,7 @@ fn beyond_the_bound_closed_windows_go_first_and_open_ones_are_told() {
 #[test]
 fn pages_neither_repeat_nor_skip_while_windows_come_and_go() {
     let view = view(10_000);
-    // More than one stretch, several windows at the same moment.
+    // More than one stretch, with several windows at the same moment.
     for n in 0..4_500 {
         set(&view, &open(&format!("k{n:05}"), n / 3));
     }
@@ -184,7 +191,7 @@ fn pages_neither_repeat_nor_skip_while_windows_come_and_go() {
         let page = view.page(&Filter::default(), after, 700);
         assert!(page.rows.len() <= 700);
         seen.extend(page.rows.iter().map(|row| row.read().unwrap().credential_id));
-        // What was shown goes, and something new comes before the place.
+        // A window that was shown goes, and a new one comes before it.
         let shown = seen.last().unwrap().clone();
         let gone = id(&shown, shown[1..].parse::<i64>().unwrap() / 3);
         assert_eq!(view.apply(gone.as_bytes(), None, NOW), Applied::Removed);
@@ -246,7 +253,7 @@ fn the_summary_is_of_the_windows_detected_in_the_period() {
     assert_eq!(summary.figures.effective_review_rate, Some(0.5));
     let other = view.summary(&Race::default(), Some(Workflow::PolicyChange), now);
     assert_eq!((other.figures.windows.total(), other.older), (0, Older::default()));
-    view.progress(Progress::restart);
+    view.progress(ReadProgress::restart);
     assert!(!view.summary(&Race::default(), None, now).period.complete);
 }
 

@@ -48,8 +48,8 @@ impl Check<'_> {
             resolved_for: span(self, "resolved_for", table.resolved_for, default.resolved_for),
             // Nothing is wrong with none.
             gather: table.gather.map_or(default.gather, |SpanText(span)| span),
-            storm_size: count(self, "storm_size", table.storm_size, default.storm_size, 1_000_000),
-            storm_within: span(self, "storm_within", table.storm_within, default.storm_within),
+            group_size: count(self, "group_size", table.group_size, default.group_size, 1_000_000),
+            group_within: span(self, "group_within", table.group_within, default.group_within),
             // The first beginning is no sign of restlessness.
             flap_count: self.whole(
                 &["alerts", "flap_count"],

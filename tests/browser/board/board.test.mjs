@@ -79,12 +79,12 @@ test("windows appear, count down, turn and leave, and the story is told", async 
   const bands = racing.map(({ band }) => band);
   assert.deepEqual(bands, [...bands].sort((a, b) => (a === b ? 0 : a === "contested" ? -1 : 1)), "who is nearest to losing stands first");
   const notes = () => page.$$eval("#notes li", (items) => items.map((item) => item.textContent).join("\n"));
-  await until("the planted case that was missed", 40_000, async () => /planted case missed .*#planted/.test(await notes()));
+  await until("the planted case that was missed", 40_000, async () => /seeded case missed .*#planted/.test(await notes()));
   await until("a reviewer's page with its evidence", 20_000, async () => /reviewer-\w+.*evidence/s.test(await page.$eval("#suspects", (box) => box.textContent)));
   assert.match(await page.$eval("#clock", (clock) => clock.textContent), /^2026-01-06 \d\d:\d\d:\d\d UTC$/);
   assert.ok(await page.$eval("#demo", (badge) => badge.offsetParent !== null && badge.textContent.includes("simulated")), "it says that time is simulated");
-  for (const name of ["best", "worst"]) assert.ok(await page.$eval(`.picture .quad.${name}`, (label) => label.textContent.length > 0));
-  assert.ok((await page.$$(".picture path.hollow")).length > 0, "hollow decisions have a shape of their own");
+  for (const name of ["best", "worst"]) assert.ok(await page.$eval(`.chart .quad.${name}`, (label) => label.textContent.length > 0));
+  assert.ok((await page.$$(".chart path.hollow")).length > 0, "hollow decisions have a shape of their own");
   await clean(opened);
 
   await t.test("by everybody: light, dark and on a phone", async () => {

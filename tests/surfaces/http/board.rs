@@ -83,7 +83,7 @@ fn the_page_is_small_and_asks_nobody_else() {
         .filter(|text| text.starts_with("/board/"))
         .map(str::to_owned)
         .collect();
-    for module in ["picture", "race", "source"] {
+    for module in ["chart", "race", "source"] {
         files.push(format!("/board/{module}.js"));
     }
     files.sort();

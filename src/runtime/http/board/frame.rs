@@ -1,7 +1,7 @@
-//! Pictures as bytes of the stream: all of one, or what changed since the one before.
+//! Snapshots as bytes of the stream: a whole one, or the change since the one before.
 //!
-//! Invariants: whoever has frame *n* and applies the change of frame *n + 1* has what
-//! the whole of frame *n + 1* says; both are made once.
+//! Invariants: frame *n* with the change of frame *n + 1* applied equals the whole of frame
+//! *n + 1*; both are encoded once, however many boards there are.
 
 use std::collections::BTreeMap;
 
@@ -14,25 +14,25 @@ pub(super) type Rows = BTreeMap<String, Box<RawValue>>;
 
 /// Everything that the board shows at one moment.
 #[derive(Debug, Default)]
-pub(super) struct Picture {
+pub(super) struct Snapshot {
     /// Parts that are replaced as a whole.
     pub(super) parts: BTreeMap<&'static str, Box<RawValue>>,
     /// Parts that are lists, which change by row.
     pub(super) lists: BTreeMap<&'static str, Rows>,
 }
 
-/// A picture, to be sent.
+/// An encoded snapshot.
 #[derive(Debug)]
 pub(super) struct Frame {
     pub(super) number: u64,
-    /// For who has the frame before.
+    /// The change, for boards that have the frame before.
     pub(super) change: Bytes,
-    /// For everybody else.
+    /// The whole, for all other boards.
     pub(super) whole: Bytes,
 }
 
 #[derive(Serialize)]
-struct Told<'p> {
+struct Message<'p> {
     n: u64,
     parts: BTreeMap<&'static str, &'p RawValue>,
     lists: BTreeMap<&'static str, Change<'p>>,
@@ -46,18 +46,18 @@ struct Change<'p> {
     gone: Vec<&'p str>,
 }
 
-impl Picture {
-    /// The frame that shows this picture after `before`.
-    pub(super) fn frame(&self, number: u64, before: &Picture) -> Frame {
-        let nothing = Picture::default();
+impl Snapshot {
+    /// The frame of this snapshot when the one before it was `before`.
+    pub(super) fn frame(&self, number: u64, before: &Snapshot) -> Frame {
+        let nothing = Snapshot::default();
         Frame {
             number,
-            change: self.told(number, "change", before),
-            whole: self.told(number, "whole", &nothing),
+            change: self.message(number, "change", before),
+            whole: self.message(number, "whole", &nothing),
         }
     }
 
-    fn told(&self, n: u64, name: &str, before: &Picture) -> Bytes {
+    fn message(&self, n: u64, name: &str, before: &Snapshot) -> Bytes {
         let parts = self.parts.iter().filter(|(part, now)| {
             before.parts.get(**part).is_none_or(|before| before.get() != now.get())
         });
@@ -65,18 +65,18 @@ impl Picture {
         let lists = self.lists.iter().filter_map(|(list, rows)| {
             let before = before.lists.get(list);
             let change = Change::of(rows, before.unwrap_or(&empty));
-            // An empty list has to be known of, too.
-            let tell = before.is_none() || !change.set.is_empty() || !change.gone.is_empty();
-            tell.then_some((*list, change))
+            // A new list is sent even if it is empty.
+            let send = before.is_none() || !change.set.is_empty() || !change.gone.is_empty();
+            send.then_some((*list, change))
         });
-        let told = Told {
+        let message = Message {
             n,
             parts: parts.map(|(part, now)| (*part, &**now)).collect(),
             lists: lists.collect(),
         };
-        // Texts and numbers always are JSON; nothing is what would be left. JSON of
-        // this library has no line ends, which would end the message.
-        let json = serde_json::to_string(&told).unwrap_or_default();
+        // Texts and numbers can always be written as JSON. It has no line ends here, which
+        // would end the message.
+        let json = serde_json::to_string(&message).unwrap_or_default();
         Bytes::from(format!("event: {name}\ndata: {json}\n\n"))
     }
 }
@@ -103,9 +103,9 @@ mod tests {
 
     use super::*;
 
-    fn picture(part: &str, rows: &[(&str, i32)]) -> Picture {
+    fn snapshot(part: &str, rows: &[(&str, i32)]) -> Snapshot {
         let rows = rows.iter().map(|(name, row)| ((*name).to_owned(), to_raw_value(row).unwrap()));
-        Picture {
+        Snapshot {
             parts: [("part", to_raw_value(part).unwrap())].into(),
             lists: [("list", rows.collect())].into(),
         }
@@ -119,10 +119,10 @@ mod tests {
 
     #[test]
     fn a_change_holds_what_changed_and_what_is_gone() {
-        let before = picture("a", &[("x", 1), ("y", 2)]);
-        let frame = picture("a", &[("y", 3), ("z", 4)]).frame(7, &before);
-        let told = json!({"n": 7, "parts": {}, "lists": {"list": {"set": {"y": 3, "z": 4}, "gone": ["x"]}}});
-        assert_eq!(read(&frame.change), told);
+        let before = snapshot("a", &[("x", 1), ("y", 2)]);
+        let frame = snapshot("a", &[("y", 3), ("z", 4)]).frame(7, &before);
+        let expected = json!({"n": 7, "parts": {}, "lists": {"list": {"set": {"y": 3, "z": 4}, "gone": ["x"]}}});
+        assert_eq!(read(&frame.change), expected);
         assert!(frame.change.starts_with(b"event: change\n"));
         let all =
             json!({"n": 7, "parts": {"part": "a"}, "lists": {"list": {"set": {"y": 3, "z": 4}}}});
@@ -130,9 +130,9 @@ mod tests {
     }
 
     #[test]
-    fn what_stays_is_not_told_again_but_an_empty_list_is_told_once() {
-        let before = picture("a", &[]);
-        let frame = picture("b", &[]).frame(2, &before);
+    fn unchanged_parts_are_not_sent_again_but_an_empty_list_is_sent_once() {
+        let before = snapshot("a", &[]);
+        let frame = snapshot("b", &[]).frame(2, &before);
         assert_eq!(read(&frame.change), json!({"n": 2, "parts": {"part": "b"}, "lists": {}}));
         let whole = json!({"n": 2, "parts": {"part": "b"}, "lists": {"list": {}}});
         assert_eq!(read(&frame.whole), whole);

@@ -1,27 +1,27 @@
-//! The live board: one page, and one stream of what it shows.
+//! The live board: a page, and a stream of what it shows.
 //!
 //! ```text
-//! view ──picture (one rendering)──▶ frame ──watch──▶ as many streams as there are
+//! view ──snapshot (built once)──▶ frame ──watch──▶ the stream of each board
 //! ```
 //!
-//! Invariants: a picture is made once, however many look at it, and not at all while
-//! nobody does; a stream holds the latest frame alone, so who reads slowly skips
-//! frames and who never reads is cut off; the page is the same for everybody and
-//! holds no figure, so it needs no token, while the stream does.
+//! Invariants: a snapshot is built once for all boards, and not while no board is open; a
+//! stream holds the latest frame only, so a slow board skips frames, and one that never
+//! reads is cut off; the page is the same for everybody and holds no figures, so it needs
+//! no token, but the stream does.
 
 mod frame;
 mod notes;
-mod picture;
 mod reviews;
+mod snapshot;
 mod stream;
 mod text;
 
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
-pub(super) use stream::{Feed, Place};
+pub(super) use stream::{Feed, Slot};
 
-/// What the page may do: load its own three files, and ask this server.
+/// What the page may do: load its own files, and connect to this server.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
                       connect-src 'self'; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types \
@@ -34,7 +34,7 @@ const FILES: [(&str, &str, &str); 7] = [
     ("/board/board.js", "text/javascript; charset=utf-8", include_str!("page/board.js")),
     ("/board/source.js", "text/javascript; charset=utf-8", include_str!("page/source.js")),
     ("/board/race.js", "text/javascript; charset=utf-8", include_str!("page/race.js")),
-    ("/board/picture.js", "text/javascript; charset=utf-8", include_str!("page/picture.js")),
+    ("/board/chart.js", "text/javascript; charset=utf-8", include_str!("page/chart.js")),
     ("/board/icon.svg", "image/svg+xml", include_str!("page/icon.svg")),
 ];
 

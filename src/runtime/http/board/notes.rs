@@ -1,11 +1,11 @@
-//! What happened lately: alerts that began, and what is worth seeing beside them.
+//! Notes about what happened lately: alerts, close calls, and containment before a
+//! decision.
 //!
-//! Invariants: an alert is what the engine derives from the window; nothing is
-//! remembered between two pictures.
+//! Invariants: alerts are derived by the engine; nothing is kept between two snapshots.
 
 use serde::Serialize;
 
-use super::reviews::Told;
+use super::reviews::DecisionRecord;
 use super::text;
 use crate::config::{FASTEST_ATTACKER, Profile};
 use crate::engine::alerts::{Moments, Urgency};
@@ -13,7 +13,7 @@ use crate::event::Workflow;
 use crate::report::ledger::LedgerRecord;
 use crate::time::{Span, Timestamp};
 
-/// How close to the fastest attackers a decision is worth a note.
+/// A decision this shortly before the fastest attackers gets a note.
 const CLOSE: Span = Span::from_secs(60);
 
 /// One note.
@@ -21,36 +21,36 @@ const CLOSE: Span = Span::from_secs(60);
 pub(super) struct Note {
     /// When it began.
     pub(super) at: Timestamp,
-    /// When it ended; null while it lasts, or where it is a fact.
+    /// When it ended; null while it lasts, and for facts.
     until: Option<Timestamp>,
-    /// The alert's name, or one of the two below.
+    /// The alert's name, [`CLOSE_CALL`] or [`CONTAINED_FIRST`].
     what: &'static str,
-    /// How urgent; null where nothing has to be done.
+    /// How urgent it is; null if nothing has to be done.
     urgency: Option<Urgency>,
     credential: String,
     workflow: Workflow,
-    /// By how much it was in time.
+    /// How long before the fastest attackers the decision came.
     margin_ms: Option<Span>,
 }
 
 /// Decided within a minute of the fastest attackers.
 const CLOSE_CALL: &str = "CloseCall";
-/// Contained before anybody had decided.
+/// Contained before anybody decided.
 const CONTAINED_FIRST: &str = "ContainedFirst";
 
 /// The notes of one window up to `now`, by key.
 pub(super) fn of(
-    told: &Told,
+    decision: &DecisionRecord,
     record: &LedgerRecord,
     profile: &Profile,
     now: Timestamp,
 ) -> Vec<(String, Note)> {
     let mut window = record.window();
-    window.truth = told.truth();
+    window.truth = decision.truth();
     let note = |what, at, until, urgency, margin_ms| {
-        let key = format!("{what}-{}", text::key(&told.exposure_id));
-        let credential = text::shown(&told.credential_id);
-        let workflow = told.workflow;
+        let key = format!("{what}-{}", text::key(&decision.exposure_id));
+        let credential = text::shown(&decision.credential_id);
+        let workflow = decision.workflow;
         (key, Note { at, until, what, urgency, credential, workflow, margin_ms })
     };
     let mut notes: Vec<_> = Moments::of(&window, false)

@@ -1,8 +1,8 @@
-//! The latest decisions: how soon each came, and how much attention there was.
+//! The latest decisions: how soon each came, and with how much attention.
 //!
-//! Invariants: the time to review and whether it is hollow are the ledger's; attention
-//! and reading floor are what the second stage makes of the same records; a decision
-//! that has not been judged is shown as such.
+//! Invariants: the time to review and the signs of being hollow come from the ledger;
+//! attention and reading floor are computed from the same records by the oversight stage's
+//! code; a decision that has not been judged is shown as such.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,9 +12,9 @@ use crate::engine::windows::Truth;
 use crate::event::{Action, Severity, Verdict, Workflow};
 use crate::time::{Span, Timestamp};
 
-/// What of a record bears on its decision.
+/// The fields of a ledger record that describe its decision.
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct Told {
+pub(super) struct DecisionRecord {
     pub(super) exposure_id: String,
     pub(super) workflow: Workflow,
     pub(super) credential_id: String,
@@ -48,7 +48,7 @@ struct Durations {
 
 /// One decision as the board shows it.
 #[derive(Debug, Serialize)]
-struct Shown {
+struct DecisionRow {
     at: Timestamp,
     credential: String,
     workflow: Workflow,
@@ -56,22 +56,22 @@ struct Shown {
     verdict: Option<Verdict>,
     action: Option<Action>,
     time_to_review_ms: i64,
-    /// Attention available over reading floor; null where the advice or its length
-    /// is not known.
+    /// Available attention divided by the reading floor; null if the advice or its length
+    /// is unknown.
     attention_ratio: Option<f64>,
     attention_ms: Option<Span>,
     floor_ms: Option<Span>,
-    /// Null while it has not been judged.
+    /// Signs of being hollow; null while it has not been judged.
     hollow: Option<Vec<HollowReason>>,
     effective: Option<bool>,
 }
 
-impl Told {
-    pub(super) fn read(record: &str) -> Option<Told> {
+impl DecisionRecord {
+    pub(super) fn read(record: &str) -> Option<DecisionRecord> {
         serde_json::from_str(record).ok()
     }
 
-    /// What turned out to be right.
+    /// The known right answer.
     pub(super) fn truth(&self) -> Option<Truth> {
         let Known { established_at, correct_action, seeded } = self.truth?;
         Some(Truth { established_at, correct_action, seeded })
@@ -110,18 +110,18 @@ impl Told {
     }
 }
 
-/// The decisions among `told`, which stand by name, as rows by key.
+/// The latest decisions among `records`, which are sorted by name, as rows by key.
 pub(super) fn rows(
-    told: &[&Told],
+    records: &[&DecisionRecord],
     rules: &Rules,
     shown_max: usize,
 ) -> Vec<(String, impl Serialize)> {
     let mut reviews = Reviews::new();
-    for window in told {
+    for window in records {
         reviews.add(window.review().as_ref());
     }
     let judgements = reviews.judge(rules).judgements;
-    let mut rows: Vec<(Timestamp, String, Shown)> = told
+    let mut rows: Vec<(Timestamp, String, DecisionRow)> = records
         .iter()
         .zip(judgements)
         .filter_map(|(window, judgement)| {
@@ -131,26 +131,26 @@ pub(super) fn rows(
             let ratio = ratio.map(|(attention, floor)| {
                 attention.as_millis().max(0) as f64 / floor.as_millis() as f64
             });
-            let shown = Shown {
+            let row = DecisionRow {
                 at,
                 credential: text::shown(&window.credential_id),
                 workflow: window.workflow,
                 reviewer: text::shown(window.reviewer.as_deref().unwrap_or_default()),
                 verdict: window.verdict,
                 action: window.action,
-                // Without one there is no place for it; the clocks disagree.
+                // If the clocks contradict each other there is none, and no row.
                 time_to_review_ms: window.durations_ms.time_to_review?,
-                // Three digits are more than can be seen.
+                // Three digits are enough for the chart.
                 attention_ratio: ratio.map(|ratio| (ratio * 1000.0).round() / 1000.0),
                 attention_ms: attention,
                 floor_ms: floor,
                 hollow: window.hollow.clone(),
                 effective: window.effective,
             };
-            Some((at, text::key(&window.exposure_id), shown))
+            Some((at, text::key(&window.exposure_id), row))
         })
         .collect();
     rows.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
     rows.truncate(shown_max);
-    rows.into_iter().map(|(_, key, shown)| (key, shown)).collect()
+    rows.into_iter().map(|(_, key, row)| (key, row)).collect()
 }

@@ -1,8 +1,8 @@
-//! One rendering, any number of streams.
+//! Builds each frame once, and sends it to any number of streams.
 //!
-//! Invariants: a stream holds the frame that it is sending and nothing that waits;
-//! the number of streams is bounded apart from other connections, which they cannot
-//! keep out; a stream whose client takes nothing for too long is cut off.
+//! Invariants: a stream holds only the frame that it is sending; the number of streams is
+//! limited separately from other connections, so boards cannot keep those out; a stream
+//! whose client reads nothing for too long is cut off.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -17,38 +17,38 @@ use hyper::body::{Body, Bytes, Frame as BodyFrame};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::sleep;
 
-use super::frame::{Frame, Picture};
-use super::picture::Painter;
+use super::frame::{Frame, Snapshot};
+use super::snapshot::SnapshotBuilder;
 use crate::runtime::clock;
-use crate::runtime::http::Shown;
+use crate::runtime::http::options::Shown;
 use crate::time::Span;
 
 /// Between two frames.
 const EVERY: Duration = Duration::from_millis(1000);
 /// Between two frames of a demo, whose time runs fast.
 const EVERY_DEMO: Duration = Duration::from_millis(500);
-/// How soon somebody who comes first gets a picture.
+/// How soon the first board gets a frame.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// What a connection occupies: a place among all, or one among the streams.
+/// The slot that a connection occupies: one of the connections', or one of the streams'.
 #[derive(Debug)]
-pub(in crate::runtime::http) struct Place {
+pub(in crate::runtime::http) struct Slot {
     permit: Mutex<Option<OwnedSemaphorePermit>>,
-    /// When its stream was last asked for more, by the process's uptime; -1 without one.
+    /// The process's uptime when its stream last asked for data; -1 without a stream.
     asked_ms: AtomicI64,
 }
 
-impl Place {
-    pub(in crate::runtime::http) fn new(permit: OwnedSemaphorePermit) -> Arc<Place> {
-        Arc::new(Place { permit: Mutex::new(Some(permit)), asked_ms: AtomicI64::new(-1) })
+impl Slot {
+    pub(in crate::runtime::http) fn new(permit: OwnedSemaphorePermit) -> Arc<Slot> {
+        Arc::new(Slot { permit: Mutex::new(Some(permit)), asked_ms: AtomicI64::new(-1) })
     }
 
-    /// Whether it has become a stream.
+    /// Whether the connection is a stream.
     pub(in crate::runtime::http) fn streams(&self) -> bool {
         self.asked_ms.load(Ordering::Relaxed) >= 0
     }
 
-    /// Whether it is a stream that nobody has read for `long`. Frames come every second.
+    /// Whether it is a stream that was not read for `long`. Frames come every second.
     pub(in crate::runtime::http) fn stalled(&self, long: Span) -> bool {
         let asked = self.asked_ms.load(Ordering::Relaxed);
         asked >= 0 && clock::uptime().as_millis() - asked > long.as_millis()
@@ -56,7 +56,7 @@ impl Place {
 
     fn becomes_stream(&self, permit: OwnedSemaphorePermit) {
         self.asked();
-        // The old permit goes back: a board takes no place of a scraper.
+        // This returns the connection's permit: a board takes no slot from other clients.
         *self.permit.lock().unwrap_or_else(PoisonError::into_inner) = Some(permit);
     }
 
@@ -65,24 +65,24 @@ impl Place {
     }
 }
 
-/// What streams look at.
+/// The state that streams watch.
 #[derive(Debug, Default)]
 struct Latest {
-    /// None while nobody looks, so that nobody who comes sees what was then.
+    /// `None` while no board is open, so that the next board gets no stale frame.
     frame: Option<Arc<Frame>>,
-    /// The server ends, and every stream with it.
+    /// The server stops, and so does every stream.
     over: bool,
 }
 
-/// Where streams come from. Only they receive from it, so that they can be counted.
+/// Makes streams. Only streams subscribe to `latest`, so its receivers count them.
 #[derive(Clone, Debug)]
 pub(in crate::runtime::http) struct Feed {
     latest: Arc<watch::Sender<Latest>>,
-    places: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
 }
 
 impl Feed {
-    /// Starts the rendering; it ends with `stop`.
+    /// Starts building frames, until `stop` changes.
     pub(in crate::runtime::http) fn start(
         shown: Arc<Shown>,
         streams_max: usize,
@@ -90,47 +90,47 @@ impl Feed {
     ) -> Feed {
         let latest = Arc::new(watch::Sender::new(Latest::default()));
         tokio::spawn(render(shown, Arc::clone(&latest), stop));
-        Feed { latest, places: Arc::new(Semaphore::new(streams_max)) }
+        Feed { latest, slots: Arc::new(Semaphore::new(streams_max)) }
     }
 
-    /// A stream on the connection that has `place`; `None` if there are too many.
-    pub(in crate::runtime::http) fn stream(&self, place: &Arc<Place>) -> Option<Stream> {
-        let permit = Arc::clone(&self.places).try_acquire_owned().ok()?;
-        place.becomes_stream(permit);
+    /// A stream on the connection with `slot`; `None` if there are too many streams.
+    pub(in crate::runtime::http) fn stream(&self, slot: &Arc<Slot>) -> Option<Stream> {
+        let permit = Arc::clone(&self.slots).try_acquire_owned().ok()?;
+        slot.becomes_stream(permit);
         let next = Box::pin(next(self.latest.subscribe(), 0));
-        Some(Stream { next, place: Arc::clone(place) })
+        Some(Stream { next, slot: Arc::clone(slot) })
     }
 }
 
-/// Makes frames as long as anybody looks.
+/// Builds frames while a board is open.
 async fn render(
     shown: Arc<Shown>,
     latest: Arc<watch::Sender<Latest>>,
     mut stop: watch::Receiver<bool>,
 ) {
     let every = if shown.demo { EVERY_DEMO } else { EVERY };
-    let mut painting = Some((Painter::new(), Picture::default()));
+    let mut state = Some((SnapshotBuilder::new(), Snapshot::default()));
     let mut number = 0;
     loop {
         let watched = latest.receiver_count() > 0;
         let rest = if watched { every } else { LOOK_EVERY };
-        if watched && let Some((mut painter, before)) = painting.take() {
+        if watched && let Some((mut builder, before)) = state.take() {
             number += 1;
             let shown = Arc::clone(&shown);
-            let painted = tokio::task::spawn_blocking(move || {
-                let picture = painter.paint(&shown);
-                let frame = picture.frame(number, &before);
-                (painter, picture, frame)
+            let built = tokio::task::spawn_blocking(move || {
+                let snapshot = builder.build(&shown);
+                let frame = snapshot.frame(number, &before);
+                (builder, snapshot, frame)
             });
-            match painted.await {
-                Ok((painter, picture, frame)) => {
-                    painting = Some((painter, picture));
+            match built.await {
+                Ok((builder, snapshot, frame)) => {
+                    state = Some((builder, snapshot));
                     latest.send_modify(|latest| latest.frame = Some(Arc::new(frame)));
                 }
                 Err(error) => {
-                    tracing::error!("the board's picture cannot be made: {error}");
-                    painting = Some((Painter::new(), Picture::default()));
-                    // A gap, so that nobody takes the next for a change of what they have.
+                    tracing::error!("the board's snapshot cannot be built: {error}");
+                    state = Some((SnapshotBuilder::new(), Snapshot::default()));
+                    // Skips a number, so that no board applies the next change to its frame.
                     number += 1;
                 }
             }
@@ -148,7 +148,7 @@ async fn render(
     }
 }
 
-/// The next frame after number `has`, as bytes, with what is needed to go on.
+/// The next frame after number `has` as bytes, with the state for the one after it.
 async fn next(
     mut latest: watch::Receiver<Latest>,
     has: u64,
@@ -172,10 +172,10 @@ async fn next(
 
 type Next = dyn Future<Output = Option<(watch::Receiver<Latest>, u64, Bytes)>> + Send;
 
-/// The body of one stream: server-sent events without end.
+/// The body of a stream: endless server-sent events.
 pub(in crate::runtime::http) struct Stream {
     next: Pin<Box<Next>>,
-    place: Arc<Place>,
+    slot: Arc<Slot>,
 }
 
 impl Body for Stream {
@@ -186,7 +186,7 @@ impl Body for Stream {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<BodyFrame<Bytes>, Self::Error>>> {
-        self.place.asked();
+        self.slot.asked();
         let Some((latest, number, bytes)) = ready!(self.next.as_mut().poll(context)) else {
             return Poll::Ready(None);
         };

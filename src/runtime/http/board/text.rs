@@ -1,8 +1,8 @@
-//! Texts of strangers as the board shows them.
+//! Texts from outside, as the board shows them.
 //!
-//! Invariant: what comes out has a bounded length and no character that is invisible
-//! or turns others around; that it is never taken for markup is up to the page,
-//! which only ever sets text.
+//! Invariant: a shown text has a bounded length and no character that is invisible or
+//! changes the direction of others. The page inserts it as text only, so it is never
+//! taken for markup.
 
 use std::hash::BuildHasher;
 use std::sync::OnceLock;
@@ -11,12 +11,12 @@ use foldhash::quality::RandomState;
 
 use crate::report::terminal::printable;
 
-/// The most characters that are shown of one text.
+/// Characters that are shown of a text at most.
 const CHARS_MAX: usize = 96;
 
-/// `text`, cut where it is too long.
+/// `text`, cut if it is too long.
 pub(super) fn shown(text: &str) -> String {
-    // Looked at no further than it is shown, however long it is.
+    // The rest of a long text is not even scanned.
     let cut = text.char_indices().nth(CHARS_MAX).map_or(text, |(at, _)| &text[..at]);
     let mut shown = printable(cut);
     if cut.len() < text.len() || shown.chars().count() > CHARS_MAX {
@@ -26,8 +26,8 @@ pub(super) fn shown(text: &str) -> String {
     shown
 }
 
-/// A short name for an exposure, the same as long as the process runs. Nobody can
-/// choose two that share it.
+/// A short name for an exposure, which stays the same while the process runs. The hash has
+/// a random key, so nobody can choose two exposures that share a name.
 pub(super) fn key(exposure_id: &str) -> String {
     static HASHER: OnceLock<RandomState> = OnceLock::new();
     format!("{:016x}", HASHER.get_or_init(RandomState::default).hash_one(exposure_id))

@@ -1,8 +1,8 @@
-//! What a token endpoint answered (RFC 6749, sections 5.1 and 5.2).
+//! Reads the answer of a token endpoint (RFC 6749, sections 5.1 and 5.2).
 //!
-//! Invariants: a token is taken only if a broker could read it and it is still
-//! valid; of any answer a message holds the status and error codes of a known
-//! name, since the rest may repeat what was sent.
+//! Invariants: a token is accepted only if a broker can read it and it is still valid;
+//! messages hold only the status of an answer and known error codes, since the rest may
+//! repeat what was sent.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,23 +10,25 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::error::Fault;
-use super::endpoint::FETCHING;
 use crate::settings::Secret;
 use crate::time::{Span, Timestamp};
 
-/// How long a token lasts of which neither the answer nor itself says it.
+/// The beginning of every message about a token.
+pub(super) const FETCHING: &str = "fetching a token from kafka.security.sasl.token_endpoint_url";
+
+/// The assumed lifetime of a token if neither the answer nor the token states one.
 const LIFETIME_ASSUMED: Span = Span::from_mins(5);
 
-/// Longer lifetimes are not made use of, however long.
+/// Longer lifetimes are cut to this.
 const LIFETIME_MAX: Span = Span::from_mins(24 * 60);
 
-/// A token and its dates by this machine's clock.
+/// A token, with its times by this machine's clock.
 #[derive(Clone, Debug)]
 pub(super) struct Token {
     pub(super) value: Secret,
-    /// Who it says we are, for librdkafka's log.
+    /// The principal in the token, for librdkafka's log.
     pub(super) principal: String,
-    /// When a new one is due.
+    /// When to fetch the next one.
     pub(super) renew_at: Timestamp,
     pub(super) expires_at: Timestamp,
 }
@@ -43,7 +45,7 @@ struct Refused {
     error: String,
 }
 
-/// Error codes that may be told, and what to do about them.
+/// Error codes that messages may show, and what to do about them.
 const CODES: &[(&str, &str)] = &[
     ("invalid_client", "check client_id and client_secret"),
     ("unauthorized_client", "allow this client the grant client_credentials"),
@@ -58,7 +60,7 @@ const CODES: &[(&str, &str)] = &[
     ("temporarily_unavailable", "see the token server's log"),
 ];
 
-/// Makes a token of an answer that came at `now`.
+/// Reads the token in an answer that came at `now`.
 pub(super) fn read(
     status: u16,
     body: &[u8],
@@ -72,11 +74,11 @@ pub(super) fn read(
         return Err(no_token("the answer holds no token"));
     };
     if granted.token_type.is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
-        return Err(no_token("the token is not one for bearers"));
+        return Err(no_token("the token is not a bearer token"));
     }
     let value = granted.access_token;
     if !is_bearer_token(&value) {
-        return Err(no_token("the token has characters that none may have"));
+        return Err(no_token("the token has characters that are not allowed"));
     }
     let claims = claims(&value);
     let says = granted.expires_in.as_ref().and_then(number);
@@ -88,7 +90,7 @@ pub(super) fn read(
         until.into_iter().flatten().min().unwrap_or(now + LIFETIME_ASSUMED).min(now + LIFETIME_MAX);
     let lifetime_ms = expires_at.since(now).as_millis();
     if lifetime_ms <= 0 {
-        let why = "the token had expired when it came; compare this machine's clock with theirs";
+        let why = "the token had already expired; compare this machine's clock with the server's";
         return Err(Fault::Passing(format!("{FETCHING}: {why}")));
     }
     Ok(Token {
@@ -117,7 +119,7 @@ fn refusal(status: u16, body: &[u8]) -> Fault {
         }
         None => format!("{FETCHING}: status {status}; check the address"),
     };
-    // Too early, too often, or the server's own trouble.
+    // Too early, too often, or a problem of the server.
     if matches!(status, 408 | 425 | 429) || status >= 500 {
         Fault::Passing(told)
     } else {
@@ -125,7 +127,7 @@ fn refusal(status: u16, body: &[u8]) -> Fault {
     }
 }
 
-/// A number, also one in quotes, as some servers write it.
+/// A number. Some servers write it in quotes.
 fn number(value: &Value) -> Option<f64> {
     match value {
         Value::Number(number) => number.as_f64(),
@@ -135,14 +137,14 @@ fn number(value: &Value) -> Option<f64> {
     .filter(|number: &f64| number.is_finite())
 }
 
-/// Seconds of a century at most, so that no later arithmetic overflows.
+/// Cut to a century, so that no later arithmetic overflows.
 fn millis(seconds: f64) -> Span {
     const CENTURY_S: f64 = 100.0 * 366.0 * 86_400.0;
     Span::from_millis((seconds.clamp(-CENTURY_S, CENTURY_S) * 1000.0) as i64)
 }
 
-/// Whether it is a `b64token` (RFC 6750, section 2.1): what else there could be
-/// would break out of the message to the broker.
+/// Whether it is a `b64token` (RFC 6750, section 2.1). Other characters could break the
+/// message to the broker.
 fn is_bearer_token(text: &str) -> bool {
     let body = text.trim_end_matches('=');
     !body.is_empty()
@@ -155,8 +157,8 @@ struct Claims {
     expires_at: Option<f64>,
 }
 
-/// What a token says of itself if it is a JWT. Nobody checks its signature here:
-/// that is the broker's business, and only it must not be deceived.
+/// The claims of a token, if it is a JWT. Its signature is not checked here: that is the
+/// broker's job.
 fn claims(token: &str) -> Claims {
     let mut parts = token.split('.');
     let (Some(_), Some(payload), Some(_), None) =

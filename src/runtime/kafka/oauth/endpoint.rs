@@ -1,9 +1,9 @@
 //! The token endpoint: one request with the client's credentials (RFC 6749,
 //! section 4.4), one answer.
 //!
-//! Invariants: time and size are bounded; credentials go to the configured
-//! address and nowhere else, so no redirect is followed, and unencrypted they do
-//! not go through a proxy; the address, which may hold anything, is in no message.
+//! Invariants: time and size are bounded; credentials go to the configured address only,
+//! so redirects are not followed and an unencrypted request uses no proxy; no message holds
+//! the address, which may contain secrets.
 
 use std::fmt;
 use std::path::Path;
@@ -13,27 +13,24 @@ use base64::engine::general_purpose::STANDARD;
 use ureq::{Agent, Proxy};
 
 use super::super::error::Fault;
-use super::answer::{self, Token};
+use super::answer::{self, FETCHING, Token};
 use crate::runtime::clock;
 use crate::runtime::percent::encoded;
 use crate::runtime::trust::{self, NoTrust};
 use crate::settings::{Sasl, Secret};
 use crate::time::Span;
 
-/// Bytes of an answer that are read; tokens have one or two thousand.
+/// Bytes of an answer that are read at most. A token has one or two thousand.
 const ANSWER_BYTES_MAX: u64 = 256 * 1024;
 
-/// What every message begins with.
-pub(super) const FETCHING: &str = "fetching a token from kafka.security.sasl.token_endpoint_url";
-
-/// Where tokens come from, and who asks for them.
+/// The endpoint, and the client that asks it for tokens.
 pub(super) struct Endpoint {
     agent: Agent,
     url: String,
     client_id: String,
-    /// The header's value.
+    /// The value of the `authorization` header.
     authorization: Secret,
-    /// The form.
+    /// The body of the request, a form.
     request: String,
 }
 
@@ -44,8 +41,8 @@ impl fmt::Debug for Endpoint {
 }
 
 impl Endpoint {
-    /// The endpoint of a login by OAUTHBEARER. Its certificate is checked against
-    /// the system's authorities and those in `ca_file`.
+    /// The endpoint of an OAUTHBEARER login. Its certificate must be signed by one of the
+    /// system's authorities or one in `ca_file`.
     ///
     /// # Errors
     /// Certificates that cannot be read, or none at all.
@@ -60,16 +57,16 @@ impl Endpoint {
             let needed = "client_id, client_secret and token_endpoint_url";
             return Err(Fault::Lasting(format!("kafka.security.sasl: OAUTHBEARER needs {needed}")));
         };
-        // Settings allow it on this machine only.
+        // The settings allow plain HTTP for this machine only.
         let plain = url.starts_with("http://");
         let mut config = Agent::config_builder()
             .https_only(!plain)
             .http_status_as_error(false)
             .max_redirects(0)
-            // Requests are too far apart for a connection to be kept.
+            // Requests are too rare to keep a connection.
             .max_idle_connections(0)
             .user_agent("shutterlag")
-            .timeout_global(Some(answer_within.into()));
+            .timeout_global(Some(answer_within.to_std()));
         config = if plain {
             config.proxy(None)
         } else {
@@ -93,8 +90,8 @@ impl Endpoint {
     /// Asks for a token.
     ///
     /// # Errors
-    /// [`Fault::Passing`] when the endpoint does not answer or is not able to;
-    /// [`Fault::Lasting`] when it refuses, or answers with something else.
+    /// [`Fault::Passing`] when the endpoint does not answer or has a problem of its own;
+    /// [`Fault::Lasting`] when it refuses, or its answer is not a token.
     pub(super) fn fetch(&self) -> Result<Token, Fault> {
         let mut response = self
             .agent
@@ -119,8 +116,8 @@ fn no_trust(why: NoTrust) -> Fault {
     match why {
         NoTrust::File(why) => ca_fault(&why),
         NoTrust::Nobody => Fault::Lasting(
-            "this system has no certificates of authorities that a token endpoint could be \
-             checked against; install them (ca-certificates), or set kafka.security.ca_file"
+            "this system has no certificates of authorities to check the token endpoint with; \
+             install them (ca-certificates), or set kafka.security.ca_file"
                 .to_owned(),
         ),
     }
@@ -145,16 +142,16 @@ fn fault(error: &ureq::Error) -> Fault {
         }
         E::ConnectionFailed => ("no connection".to_owned(), None),
         E::ConnectProxyFailed(_) | E::InvalidProxyUrl => {
-            ("the proxy lets nobody through".to_owned(), Some("check HTTPS_PROXY and NO_PROXY"))
+            ("the proxy refuses the connection".to_owned(), Some("check HTTPS_PROXY and NO_PROXY"))
         }
         E::BodyExceedsLimit(_) => {
             ("the answer is too long for a token".to_owned(), Some("check the address"))
         }
         E::Protocol(_) => ("the answer is not HTTP".to_owned(), Some("check the address")),
         E::BadUri(_) | E::Http(_) | E::RequireHttpsOnly(_) => {
-            ("that is no address".to_owned(), Some("write https://host/path"))
+            ("the address is not valid".to_owned(), Some("write https://host/path"))
         }
-        // What else there is may quote the address.
+        // The text of any other error may quote the address.
         _ => ("failed".to_owned(), None),
     };
     match advice {

@@ -1,14 +1,14 @@
-//! Bearer tokens for brokers that ask for them (SASL/OAUTHBEARER): one source
-//! for all clients of the process.
+//! Bearer tokens for brokers that ask for them (SASL/OAUTHBEARER): one source for all
+//! clients of the process.
 //!
-//! librdkafka asks a client's context for a token when the client begins and
-//! before the one it has runs out; the contexts hand the question on to
-//! [`Tokens`]. It asks when the client is polled, so a client that is waited for
-//! before it is ever polled needs [`Tokens::admit`].
+//! librdkafka asks a client's context for a token when the client starts, and again before
+//! the token expires. The context passes the request to [`Tokens`]. librdkafka asks only
+//! while the client is polled. A client that makes a blocking call before its first poll
+//! needs [`Tokens::admit`].
 //!
-//! Invariants: there is one request at a time, whoever asks; while a token is
-//! valid nobody waits for its successor, and no failure to get one is an error
-//! of a client; neither token nor secret shows in a message or in `Debug`.
+//! Invariants: there is one request to the endpoint at a time; while a token is valid
+//! nobody waits for the next one, and a failed renewal is not an error of a client; no
+//! message and no `Debug` shows a token or secret.
 
 mod answer;
 mod endpoint;
@@ -28,18 +28,18 @@ use crate::runtime::clock;
 use crate::settings::{Mechanism, Security};
 use crate::time::{Span, Timestamp};
 
-/// How long the token endpoint may take to answer, all in all.
+/// How long the token endpoint may take to answer.
 const ANSWER_WITHIN: Span = Span::from_secs(10);
 
-/// How long nobody tries again after a failure.
+/// How long to wait after a failure before the next request.
 const RETRY_AFTER: Span = Span::from_secs(5);
 
-/// How long a client may keep a token whose successor is on its way: librdkafka
-/// looks once a second, and brokers may want the new one soon.
+/// How long a client keeps a token while the next one is being fetched. librdkafka checks
+/// once a second, and brokers may want the new token soon.
 const ASK_AGAIN_AFTER: Span = Span::from_secs(1);
 
-/// Where clients get their tokens from; clones share them. Of no effect with
-/// any other mechanism than OAUTHBEARER.
+/// The source of the clients' tokens; clones share it. With any mechanism other than
+/// OAUTHBEARER it does nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Tokens(Option<Arc<Source>>);
 
@@ -47,10 +47,10 @@ pub struct Tokens(Option<Arc<Source>>);
 struct Source {
     endpoint: Endpoint,
     kept: Mutex<Kept>,
-    /// Held by whoever is fetching.
-    turn: Mutex<()>,
-    /// Whether a thread of its own is fetching.
-    aside: AtomicBool,
+    /// Locked while a token is fetched.
+    fetching: Mutex<()>,
+    /// Whether a background thread is fetching.
+    in_background: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -61,8 +61,7 @@ struct Kept {
 }
 
 impl Tokens {
-    /// The source that `security` asks for. Reads the authorities' certificates
-    /// and connects to nothing yet.
+    /// The source that `security` describes. Reads certificates, but does not connect yet.
     ///
     /// # Errors
     /// Certificates that cannot be read.
@@ -77,8 +76,8 @@ impl Tokens {
         Tokens(Some(Arc::new(Source {
             endpoint,
             kept: Mutex::default(),
-            turn: Mutex::default(),
-            aside: AtomicBool::new(false),
+            fetching: Mutex::default(),
+            in_background: AtomicBool::new(false),
         })))
     }
 
@@ -90,17 +89,18 @@ impl Tokens {
             .map_err(|why| Fault::Passing(format!("handing over a token: {why}")))
     }
 
-    /// What librdkafka asks the context of a client for.
+    /// The token that librdkafka asks a client's context for.
     pub(crate) fn answer(&self) -> Result<OAuthToken, Box<dyn Error>> {
-        let source = self.0.as_ref().ok_or("nobody was to ask for a token; this is a bug")?;
+        let source =
+            self.0.as_ref().ok_or("a token was requested without OAUTHBEARER; this is a bug")?;
         Ok(source.current()?.for_client(clock::now()))
     }
 
-    /// Sorts an error of a client as [`Fault::of`] does, but one that means that
-    /// there was no token by the reason for that.
+    /// Classifies an error of a client as [`Fault::of`] does. If the client failed because
+    /// there was no token, returns the reason for that instead.
     pub(super) fn fault(&self, doing: &str, error: &KafkaError) -> Fault {
-        let unfit = error.rdkafka_error_code() == Some(RDKafkaErrorCode::Authentication);
-        let source = self.0.as_ref().filter(|_| unfit);
+        let no_login = error.rdkafka_error_code() == Some(RDKafkaErrorCode::Authentication);
+        let source = self.0.as_ref().filter(|_| no_login);
         source.and_then(|source| source.missing()).unwrap_or_else(|| Fault::of(doing, error))
     }
 }
@@ -114,7 +114,7 @@ impl Source {
             Some(token) if now < token.renew_at => Ok(token),
             Some(token) => {
                 if self.failed_just_now().is_none() {
-                    self.renew_aside();
+                    self.renew_in_background();
                 }
                 Ok(token)
             }
@@ -122,23 +122,23 @@ impl Source {
         }
     }
 
-    /// Why there is no valid token, if that is so and was found out.
+    /// Why there is no valid token, if there is none and the reason is known.
     fn missing(&self) -> Option<Fault> {
         let kept = lock(&self.kept);
         let valid = kept.token.as_ref().is_some_and(|token| clock::now() < token.expires_at);
         kept.failed.as_ref().filter(|_| !valid).map(|(_, fault)| fault.clone())
     }
 
-    /// Why it is too early to ask again, if it is.
+    /// The last failure, if it was too recent to ask again.
     fn failed_just_now(&self) -> Option<Fault> {
         let kept = lock(&self.kept);
         let (at, fault) = kept.failed.as_ref()?;
         (clock::uptime() < *at + RETRY_AFTER).then(|| fault.clone())
     }
 
-    /// Fetches a token, unless somebody did while this waited for its turn.
+    /// Fetches a token, unless another thread fetched one while this one waited.
     fn renew(&self) -> Result<Token, Fault> {
-        let _turn = lock(&self.turn);
+        let _fetching = lock(&self.fetching);
         let now = clock::now();
         let fresh = lock(&self.kept).token.clone().filter(|token| now < token.renew_at);
         if let Some(token) = fresh {
@@ -165,27 +165,27 @@ impl Source {
         }
     }
 
-    /// Has a thread of its own fetch a token, if none is at it.
-    fn renew_aside(self: &Arc<Source>) {
-        if self.aside.swap(true, Ordering::AcqRel) {
+    /// Fetches a token on a background thread, unless one is already fetching.
+    fn renew_in_background(self: &Arc<Source>) {
+        if self.in_background.swap(true, Ordering::AcqRel) {
             return;
         }
         let source = Arc::clone(self);
         let started = std::thread::Builder::new().name("token".to_owned()).spawn(move || {
-            // A failure was told, and whoever asks next begins again.
+            // A failure was logged, and the next request starts a new attempt.
             let _ = source.renew();
-            source.aside.store(false, Ordering::Release);
+            source.in_background.store(false, Ordering::Release);
         });
         if let Err(error) = started {
-            self.aside.store(false, Ordering::Release);
-            tracing::warn!("starting a thread that renews the token: {error}");
+            self.in_background.store(false, Ordering::Release);
+            tracing::warn!("cannot start a thread that renews the token: {error}");
         }
     }
 }
 
 impl Token {
-    /// The token with the lifetime that makes librdkafka, which asks again after
-    /// four fifths of it, ask when a new one is due or on its way.
+    /// The token with a lifetime for librdkafka, which asks again after four fifths of the
+    /// lifetime. The lifetime is chosen so that it asks when the next token is due.
     fn for_client(&self, now: Timestamp) -> OAuthToken {
         let fresh_ms = self.renew_at.since(now).as_millis();
         let until = if fresh_ms > 0 {

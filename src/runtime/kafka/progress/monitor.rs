@@ -215,7 +215,7 @@ impl<'c> Asker<'c> {
         if leader < 0 || self.silent.contains(&leader) {
             return None;
         }
-        let timeout = Duration::from(ANSWER_WITHIN);
+        let timeout = ANSWER_WITHIN.to_std();
         match self.client.fetch_watermarks(topic, *partition, timeout) {
             Ok(found) => Some(found),
             Err(error) => {
@@ -232,7 +232,7 @@ fn partitions(
     client: &BaseConsumer<Probe>,
     topics: &[String],
 ) -> KafkaResult<Vec<(TopicPartition, i32)>> {
-    let timeout = Duration::from(ANSWER_WITHIN);
+    let timeout = ANSWER_WITHIN.to_std();
     let mut found = Vec::new();
     for topic in topics {
         let metadata = client.fetch_metadata(Some(topic), timeout)?;
@@ -248,7 +248,7 @@ fn partitions(
 }
 
 fn look(client: &BaseConsumer<Probe>, topics: &[String]) -> KafkaResult<Look> {
-    let timeout = Duration::from(ANSWER_WITHIN);
+    let timeout = ANSWER_WITHIN.to_std();
     let mut list = TopicPartitionList::new();
     let leaders: BTreeMap<TopicPartition, i32> = partitions(client, topics)?.into_iter().collect();
     for (topic, partition) in leaders.keys() {

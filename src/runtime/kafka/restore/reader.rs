@@ -22,8 +22,8 @@ use crate::runtime::clock;
 use crate::runtime::health::WorkerHealth;
 use crate::runtime::kafka::context::Context;
 use crate::runtime::kafka::error::Fault;
-use crate::runtime::kafka::logs;
 use crate::runtime::kafka::raw::Queue;
+use crate::runtime::logging;
 use crate::runtime::stages::Restored;
 use crate::settings::Start;
 
@@ -56,7 +56,7 @@ impl Reader {
         // The end of what is restored is only seen when an empty fetch comes back.
         config.set("fetch.wait.max.ms", "10");
         let tokens = &plan.tokens;
-        let context = || Context { tokens: tokens.clone() };
+        let context = || Context::with(tokens, ());
         let committed: BaseConsumer<Context> =
             config.create_with_context(context()).map_err(failed)?;
         config.set("isolation.level", "read_uncommitted");
@@ -206,7 +206,7 @@ impl Reader {
             while !threads.iter().all(std::thread::ScopedJoinHandle::is_finished) {
                 // Errors of the client as a whole come up here.
                 if let Some(Err(error)) = self.committed.poll(LOOK)
-                    && !logs::passes_by_itself(&error)
+                    && !logging::passes_by_itself(&error)
                 {
                     read = Err(self.plan.tokens.fault("reading the changelog", &error));
                     left.store(true, Ordering::Release);
@@ -227,7 +227,7 @@ impl Reader {
 
     fn watermarks(&self, topic: &str, partition: i32) -> Result<(i64, i64), Fault> {
         self.uncommitted
-            .fetch_watermarks(topic, partition, Duration::from(self.plan.answer_within))
+            .fetch_watermarks(topic, partition, self.plan.answer_within.to_std())
             .map_err(|error| Fault::of(&format!("asking for the end of {topic}"), &error))
     }
 
@@ -240,7 +240,7 @@ impl Reader {
                 list.add_partition(&self.plan.inputs[*input], *partition);
             }
         }
-        let timeout = Duration::from(self.plan.answer_within);
+        let timeout = self.plan.answer_within.to_std();
         // To a read_committed consumer the broker answers once the open transactions that
         // hold positions have ended.
         let committed = self.committed.committed_offsets(list, timeout).map_err(failed)?;

@@ -5,23 +5,21 @@
 //! worker's queue and nowhere else.
 
 use std::cell::RefCell;
-use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use rdkafka::client::{ClientContext, OAuthToken};
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
-use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
+use crate::runtime::kafka::context::{ClientErrors, Context};
 use crate::runtime::kafka::error::Fault;
-use crate::runtime::kafka::logs;
 use crate::runtime::kafka::oauth::Tokens;
 use crate::runtime::kafka::progress::look::TopicPartition;
 use crate::runtime::kafka::raw::Queue;
+use crate::runtime::logging;
 
 /// What the group wants of a member.
 #[derive(Clone, Debug)]
@@ -34,28 +32,16 @@ pub(super) enum Change {
     Failed(String),
 }
 
-/// Passes changes of the assignment on to the worker.
-pub(super) struct Membership {
+/// The context of a member of a group.
+type Membership = Context<Changes>;
+
+/// Hands changes of the assignment on to the worker.
+pub(super) struct Changes {
     changes: Sender<Change>,
     closing: AtomicBool,
-    tokens: Tokens,
 }
 
-impl ClientContext for Membership {
-    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
-
-    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        self.tokens.answer()
-    }
-
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        logs::line(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        logs::error(&error, reason);
-    }
-}
+impl ClientErrors for Changes {}
 
 impl ConsumerContext for Membership {
     fn rebalance(
@@ -64,7 +50,7 @@ impl ConsumerContext for Membership {
         error: RDKafkaRespErr,
         partitions: &mut TopicPartitionList,
     ) {
-        if self.closing.load(Ordering::Acquire) {
+        if self.own.closing.load(Ordering::Acquire) {
             // Nobody is left to carry it out.
             let _ = consumer.unassign();
             return;
@@ -79,7 +65,7 @@ impl ConsumerContext for Membership {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => Change::Revoked(all),
             error => Change::Failed(format!("{error:?}")),
         };
-        let _ = self.changes.send(change);
+        let _ = self.own.changes.send(change);
     }
 }
 
@@ -100,8 +86,8 @@ impl Member {
         topics: &[&str],
     ) -> Result<Member, Fault> {
         let (sender, changes) = unbounded();
-        let tokens = tokens.clone();
-        let context = Membership { changes: sender, closing: AtomicBool::new(false), tokens };
+        let own = Changes { changes: sender, closing: AtomicBool::new(false) };
+        let context = Context::with(tokens, own);
         let failed = |error| Fault::of("joining the consumer group", &error);
         let consumer: BaseConsumer<Membership> =
             config.create_with_context(context).map_err(failed)?;
@@ -123,7 +109,7 @@ impl Member {
     /// Serves the group and returns the next change.
     pub(super) fn serve(&self) -> Result<Option<Change>, Fault> {
         if let Some(Err(error)) = self.consumer.poll(std::time::Duration::ZERO)
-            && !logs::passes_by_itself(&error)
+            && !logging::passes_by_itself(&error)
         {
             return Err(self.consumer.context().tokens.fault("reading", &error));
         }
@@ -188,7 +174,7 @@ impl Member {
 
 impl Drop for Member {
     fn drop(&mut self) {
-        self.consumer.context().closing.store(true, Ordering::Release);
+        self.consumer.context().own.closing.store(true, Ordering::Release);
         // A change that was reported and not carried out is an answer still owed:
         // librdkafka would wait for it for ever before it closes.
         match self.owed.take().or_else(|| self.changes.try_recv().ok()) {

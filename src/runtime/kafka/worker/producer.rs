@@ -5,76 +5,23 @@
 //! group's metadata of that moment, so that the broker refuses a worker that has lost a
 //! partition. After any failure the producer is dropped and never used again.
 
-use std::error::Error;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use rdkafka::TopicPartitionList;
-use rdkafka::client::{ClientContext, OAuthToken};
-use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{DeliveryResult, Message};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use super::member::Member;
 use super::setup::Setup;
 use crate::runtime::clock;
+use crate::runtime::kafka::context::Context;
+use crate::runtime::kafka::deliveries::{Deliveries, FirstFailure};
 use crate::runtime::kafka::error::Fault;
-use crate::runtime::kafka::oauth::Tokens;
-use crate::runtime::kafka::topics;
-use crate::runtime::kafka::{logs, raw};
+use crate::runtime::kafka::{raw, topics};
 use crate::runtime::stages::{Outbox, Outgoing, Topic};
 use crate::settings::Delivery;
 use crate::time::{Span, Timestamp};
-
-/// Notes the first delivery that failed.
-struct Deliveries {
-    tokens: Tokens,
-    failed: Mutex<Option<(Option<RDKafkaErrorCode>, String)>>,
-}
-
-impl Deliveries {
-    fn note(&self, code: Option<RDKafkaErrorCode>, why: String) {
-        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        failed.get_or_insert((code, why));
-    }
-
-    fn check(&self) -> Result<(), Fault> {
-        match &*self.failed.lock().unwrap_or_else(PoisonError::into_inner) {
-            None => Ok(()),
-            Some((code, why)) => Err(Fault::of_code("sending", *code, why)),
-        }
-    }
-}
-
-impl ClientContext for Deliveries {
-    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
-
-    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        self.tokens.answer()
-    }
-
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        logs::line(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        logs::error(&error, reason);
-    }
-}
-
-impl ProducerContext for Deliveries {
-    type DeliveryOpaque = ();
-
-    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if let Err((error, message)) = result {
-            let why = format!("{error} (topic {})", message.topic());
-            self.note(error.rdkafka_error_code(), why);
-        }
-    }
-}
 
 /// The producer.
 pub(super) struct TransactionalProducer {
@@ -95,13 +42,13 @@ impl TransactionalProducer {
     pub(super) fn new(setup: &Setup) -> Result<TransactionalProducer, Fault> {
         let Setup { delivery, patience, .. } = *setup;
         let failed = |error| Fault::of("starting the producer", &error);
-        let context = Deliveries { tokens: setup.tokens.clone(), failed: Mutex::default() };
+        let context = Context::with(&setup.tokens, FirstFailure::default());
         let producer: BaseProducer<Deliveries> =
             setup.producer.create_with_context(context).map_err(failed)?;
         setup.tokens.admit(producer.client())?;
         if delivery == Delivery::ExactlyOnce {
             // An earlier transaction may have to time out first.
-            producer.init_transactions(Duration::from(patience + patience)).map_err(failed)?;
+            producer.init_transactions((patience + patience).to_std()).map_err(failed)?;
         }
         let topics = topics::names(&setup.topics);
         Ok(TransactionalProducer { producer, topics, delivery, patience, open: false, sent: 0 })
@@ -140,7 +87,7 @@ impl TransactionalProducer {
     ) -> Result<(), Fault> {
         self.open()?;
         self.producer.poll(Duration::ZERO);
-        self.producer.context().check()?;
+        self.producer.context().own.check()?;
         match self.delivery {
             Delivery::ExactlyOnce => self.commit_transaction(member, positions)?,
             Delivery::AtLeastOnce => self.commit_separately(member, positions)?,
@@ -164,7 +111,7 @@ impl TransactionalProducer {
             .filter(|_| positions.count() > 0)
             .ok_or_else(|| Fault::Passing("no longer a member of the group".to_owned()))?;
         self.producer
-            .send_offsets_to_transaction(positions, &group, Duration::from(self.patience))
+            .send_offsets_to_transaction(positions, &group, self.patience.to_std())
             .map_err(|error| Fault::of("committing positions", &error))?;
         let until = clock::uptime() + self.patience;
         loop {
@@ -173,7 +120,7 @@ impl TransactionalProducer {
                 return Ok(());
             };
             self.producer.poll(Duration::ZERO);
-            self.producer.context().check()?;
+            self.producer.context().own.check()?;
             if !error.retriable || clock::uptime() >= until {
                 return Err(Fault::of_code("committing", Some(error.code), &error));
             }
@@ -192,7 +139,7 @@ impl TransactionalProducer {
         while self.producer.in_flight_count() > 0 {
             // A failed delivery is the only thing that is ever polled.
             self.producer.poll(Duration::from_millis(1));
-            self.producer.context().check()?;
+            self.producer.context().own.check()?;
             if clock::uptime() >= until {
                 return Err(Fault::Passing("the broker did not take all records".to_owned()));
             }
@@ -223,7 +170,7 @@ impl Outbox for TransactionalProducer {
                         return Err(Fault::Passing("the broker takes no more records".to_owned()));
                     }
                     self.producer.poll(Duration::from_millis(1));
-                    self.producer.context().check()?;
+                    self.producer.context().own.check()?;
                     record = back;
                 }
                 Err((error, back)) => {

@@ -1,13 +1,13 @@
 //! Pushing alerts, by hand-made records and made-up Alertmanagers.
 
 mod alertmanager;
-mod board;
 mod pushing;
+mod store;
 
 use std::sync::Arc;
 
-use super::board::{Applied, Board, Ticket};
-use super::page::Page;
+use super::postable::PostableAlert;
+use super::store::{AlertStore, Applied, PushKey};
 use crate::engine::attacker::Race;
 use crate::formats::Identity;
 use crate::settings::Alerts;
@@ -21,9 +21,9 @@ fn at(ms: i64) -> Timestamp {
 const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60 * SECOND;
 
-fn board(settings: Alerts) -> Board {
+fn store(settings: Alerts) -> AlertStore {
     let names = Identity::new(b"a key for tests only").unwrap();
-    Board::new(Arc::new(settings), Race::default(), names)
+    AlertStore::new(Arc::new(settings), Race::default(), names)
 }
 
 /// The record of a change, as the windows stage writes it, of a window that began
@@ -41,7 +41,7 @@ fn record(alert: &str, credential: &str, state: &str, ms: i64) -> (String, Strin
     (format!("{alert}/{exposure}"), value.to_string())
 }
 
-impl Board {
+impl AlertStore {
     /// Takes in a change that is published as it happens.
     fn say(&mut self, alert: &str, credential: &str, state: &str, ms: i64) {
         let (key, value) = record(alert, credential, state, ms);
@@ -52,13 +52,12 @@ impl Board {
     }
 
     /// What is pushed at a moment.
-    fn pushed(&mut self, ms: i64) -> Vec<Page> {
-        let tickets = self.due(at(ms));
-        tickets
-            .iter()
-            .filter_map(|ticket| {
-                let page = self.page(ticket, at(ms));
-                self.accepted(ticket);
+    fn pushed(&mut self, ms: i64) -> Vec<PostableAlert> {
+        let keys = self.due(at(ms));
+        keys.iter()
+            .filter_map(|key| {
+                let page = self.content(key, at(ms));
+                self.accepted(key);
                 page
             })
             .collect()
@@ -78,12 +77,12 @@ impl Board {
 }
 
 /// What a page is about, in short.
-fn name(page: &Page) -> String {
+fn name(page: &PostableAlert) -> String {
     let about = page.annotations.get("credential").or(page.annotations.get("count"));
     format!("{} {}", page.labels["alertname"], about.map_or("", String::as_str))
 }
 
 /// A name for what waits.
-fn ticket(key: &str) -> Ticket {
-    Ticket::Alert(key.into())
+fn push_key(key: &str) -> PushKey {
+    PushKey::Alert(key.into())
 }

@@ -23,11 +23,11 @@ struct Work {
 impl Work {
     /// Pushes to `server`, with some alerts that fire.
     fn start(server: &Alertmanager, login: Option<Login>, alerts: &[&str]) -> Work {
-        let mut board = board(Alerts::default());
+        let mut store = store(Alerts::default());
         for name in alerts {
-            board.say("ReviewOverdue", name, "firing", 0);
+            store.say("ReviewOverdue", name, "firing", 0);
         }
-        let board = Arc::new(Mutex::new(board));
+        let store = Arc::new(Mutex::new(store));
         let settings = settings::Alertmanager {
             url: server.url.clone(),
             login,
@@ -41,7 +41,7 @@ impl Work {
             number: 0,
             client: Client::new(&settings, Span::from_mins(5)).unwrap(),
             queue: Arc::clone(&queue),
-            board: Arc::clone(&board),
+            store: Arc::clone(&store),
             metrics: Notify::register(&metrics, 1).unwrap(),
             stop: Arc::clone(&stop),
         };
@@ -70,8 +70,8 @@ impl Drop for Work {
     }
 }
 
-fn key(credential: &str) -> Ticket {
-    ticket(&record("ReviewOverdue", credential, "firing", 0).0)
+fn key(credential: &str) -> PushKey {
+    push_key(&record("ReviewOverdue", credential, "firing", 0).0)
 }
 
 #[test]

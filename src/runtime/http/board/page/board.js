@@ -1,12 +1,12 @@
-// The board: takes frames in, shows them, and lets the clock run between them.
-import { Picture, el, quality, quadrant, set, span, words } from "./picture.js";
+// The board: applies frames, shows them, and runs the clock between them.
+import { Chart, el, quality, quadrant, set, span, words } from "./chart.js";
 import { Race } from "./race.js";
 import { follow } from "./source.js";
 
 const $ = (id) => document.getElementById(id);
 const model = { n: 0, parts: {}, lists: { windows: new Map(), decisions: new Map(), notes: new Map() } };
 const race = new Race($("windows"));
-let picture = null, paused = false, clock = { at: 0, as_of: 0, speed: 1 }, marks = { fastest_ms: 540_000, mean_ms: 1_020_000 };
+let chart = null, paused = false, clock = { at: 0, as_of: 0, speed: 1 }, marks = { fastest_ms: 540_000, mean_ms: 1_020_000 };
 
 const now = () => clock.as_of + (performance.now() - clock.at) * clock.speed;
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
@@ -18,7 +18,7 @@ function take(name, data) {
     model.parts = {};
     for (const list of Object.values(model.lists)) list.clear();
   } else if (data.n !== model.n + 1) {
-    return; // Not what follows: the next whole frame will tell.
+    return; // A frame was missed: wait for the next whole one.
   }
   model.n = data.n;
   Object.assign(model.parts, data.parts);
@@ -30,7 +30,7 @@ function take(name, data) {
   if (!paused) show(name === "whole" ? { parts: model.parts, lists: model.lists } : data);
 }
 
-// What changed is drawn, nothing else.
+// Draws only what changed.
 function show({ parts, lists }) {
   performance.mark("show");
   if (parts.moment) moment(parts.moment);
@@ -47,30 +47,30 @@ function show({ parts, lists }) {
   performance.clearMarks("show");
 }
 
-function moment(told) {
-  clock = { at: performance.now(), as_of: told.as_of_ms, speed: told.speed };
-  $("demo").hidden = $("made-up").hidden = !told.demo;
-  set($("speed"), String(told.speed));
-  set($("version"), told.version);
+function moment(data) {
+  clock = { at: performance.now(), as_of: data.as_of_ms, speed: data.speed };
+  $("demo").hidden = $("made-up").hidden = !data.demo;
+  set($("speed"), String(data.speed));
+  set($("version"), data.version);
 }
 
-function waiting(told) {
-  marks = { fastest_ms: told.fastest_ms, mean_ms: told.mean_ms };
-  set($("race-count"), `${told.ahead} under 9 min · ${told.contested} under 17 · ${told.behind} later · ${told.contained} contained`);
-  const more = told.open + told.contained - told.shown;
+function waiting(data) {
+  marks = { fastest_ms: data.fastest_ms, mean_ms: data.mean_ms };
+  set($("race-count"), `${data.ahead} under 9 min · ${data.contested} under 17 · ${data.behind} later · ${data.contained} contained`);
+  const more = data.open + data.contained - data.shown;
   set($("windows-more"), [
     more > 0 ? `and ${plural(more, "more window", "more windows")}, less urgent` : "",
-    told.reviewed > 0 ? `${plural(told.reviewed, "window has", "windows have")} been decided and not contained yet` : "",
+    data.reviewed > 0 ? `${plural(data.reviewed, "window has", "windows have")} been decided but not contained` : "",
   ].filter(Boolean).join(" · "));
-  $("windows-none").hidden = told.open + told.contained > 0;
+  $("windows-none").hidden = data.open + data.contained > 0;
 }
 
-function rate(told) {
-  const { bounds } = told, judged = told.reviews - told.judged;
+function rate(data) {
+  const { bounds } = data, judged = data.reviews - data.judged;
   const between = bounds && bounds.low !== bounds.high;
   set($("rate"), !bounds ? "–" : between ? `${(100 * bounds.low).toFixed(1)}–${percent(bounds.high)}` : percent(bounds.low));
-  set($("rate-note"), judged > 0 ? `${plural(judged, "decision is", "decisions are")} not judged yet, so it lies between the two` : "");
-  set($("rate-text"), "of exposures were decided by a person before the fastest attackers, and by a real review. Decided late, hollow or not at all: the rest.");
+  set($("rate-note"), judged > 0 ? `${plural(judged, "decision is", "decisions are")} not judged yet, so the rate lies between the two` : "");
+  set($("rate-text"), "of exposures were decided by a person before the fastest attackers, with a real review. The rest were decided late, hollow or not at all.");
   const parts = [["ahead", "under 9 min"], ["contested", "9 to 17 min"], ["behind", "17 min and more"], ["unreviewed", "no decision yet"]];
   if ($("bands").childElementCount === 0) {
     for (const [name, label] of parts) {
@@ -81,17 +81,17 @@ function rate(told) {
     }
   }
   parts.forEach(([name], at) => {
-    $("bands").children[at].style.flex = String(told[name]);
-    set($("bands-key").children[at].querySelector("b"), String(told[name]));
+    $("bands").children[at].style.flex = String(data[name]);
+    set($("bands-key").children[at].querySelector("b"), String(data[name]));
   });
-  const open = told.open + told.older_open;
-  const hollow = Object.entries(told.by_reason).sort((a, b) => b[1] - a[1]).map(([reason, count]) => `${words(reason)} ${count}`);
+  const open = data.open + data.older_open;
+  const hollow = Object.entries(data.by_reason).sort((a, b) => b[1] - a[1]).map(([reason, count]) => `${words(reason)} ${count}`);
   set($("rate-open"), [
-    `${plural(open, "window is", "windows are")} still undecided` + (told.older_open ? `, ${told.older_open} of them older than a day` : ""),
-    told.median_ms === null ? "" : `median with them counted in ${span(told.median_ms)}`,
-    `attackers came first in ${told.attacker_first} (expected)`,
-    told.judged ? `hollow ${told.hollow} of ${told.judged} judged` + (hollow.length ? `: ${hollow.join(", ")}` : "") : "",
-    told.complete ? "" : "some windows of the day are missing",
+    `${plural(open, "window is", "windows are")} still undecided` + (data.older_open ? `, ${data.older_open} of them older than a day` : ""),
+    data.median_ms === null ? "" : `median including them ${span(data.median_ms)}`,
+    `attackers came first in ${data.attacker_first} (expected)`,
+    data.judged ? `hollow ${data.hollow} of ${data.judged} judged` + (hollow.length ? `: ${hollow.join(", ")}` : "") : "",
+    data.complete ? "" : "some windows of the day are missing",
   ].filter(Boolean).join(" · "));
 }
 
@@ -99,12 +99,12 @@ const URGENCY = { AttackerLikelyPresent: "critical", AiActedFirst: "critical", R
 const NAMES = {
   ReviewDueSoon: "review due soon", ReviewOverdue: "review overdue", AttackerLikelyPresent: "attacker likely present",
   ContainmentOverdue: "containment overdue", AiActedFirst: "the AI acted first", HollowApproval: "hollow approval",
-  SeededCaseMissed: "planted case missed", RubberStampSuspected: "rubber-stamping suspected",
+  SeededCaseMissed: "seeded case missed", RubberStampSuspected: "rubber-stamping suspected",
   ContainedFirst: "contained before any decision",
 };
 
-function firing(told) {
-  const items = Object.entries(told).map(([alert, count]) => {
+function firing(data) {
+  const items = Object.entries(data).map(([alert, count]) => {
     const item = el("li", URGENCY[alert] ?? "warning"), number = el("b");
     set(number, String(count));
     item.append(number, NAMES[alert] ?? alert);
@@ -137,7 +137,7 @@ function notes(list) {
   announce(all);
 }
 
-// Read out seldom: what is critical, and no more than one line in ten seconds.
+// Reads out critical alerts only, at most one line in ten seconds.
 function announce(all) {
   const grave = all.filter(([key, note]) => !heard.has(key) && !note.until && (note.urgency === "critical" || note.what === "SeededCaseMissed"));
   if (heard.size === 0 || Date.now() - saidAt < 10_000) { if (heard.size === 0) all.forEach(([key]) => heard.add(key)); return; }
@@ -149,8 +149,8 @@ function announce(all) {
 }
 
 function decisions(list) {
-  picture ??= new Picture($("picture"), marks);
-  const { without, placed } = picture.update(list);
+  chart ??= new Chart($("chart"), marks);
+  const { without, placed } = chart.update(list);
   set($("both-count"), `the latest ${plural(placed, "decision", "decisions")}` + (without ? `; ${without} more without a reading floor` : ""));
   const latest = [...list.values()].sort((a, b) => (a.at < b.at ? 1 : -1)).slice(0, 25);
   $("decisions").replaceChildren(...latest.map((decision) => {
@@ -165,8 +165,8 @@ function decisions(list) {
 
 const SIGNALS = { seeded: "wrong advice let through", dwell: "less time than reading takes", context: "evidence not opened", agreement: "agreed with the AI" };
 const amount = (value) => (value < 100 ? value.toFixed(1) : Math.round(value).toLocaleString("en"));
-function suspected(told) {
-  const shown = told.pages.map((page) => {
+function suspected(data) {
+  const shown = data.pages.map((page) => {
     const box = el("article", `suspect${page.ended_at ? " over" : ""}`), who = el("p", "who"), name = el("b"), what = el("span");
     set(name, page.reviewer);
     set(what, `${page.ended_at ? `page ended ${time(page.ended_at)}` : `paged ${time(page.at)}`}, counted since ${time(page.since)}; evidence ${amount(page.statistic)}, a page from ${page.threshold.toLocaleString("en")}`);
@@ -187,7 +187,7 @@ function suspected(told) {
     }
     table.append(head, body);
     const path = el("details", "path"), title = el("summary"), list = el("ol");
-    set(title, "The decisions that it rests on");
+    set(title, "The decisions that it is based on");
     list.append(...page.path.map((step) => {
       const item = el("li"), credential = el("bdi"), text = el("span");
       const signs = step.signs.map((sign) => SIGNALS[sign] ?? sign).join(", ") || "no sign";
@@ -201,16 +201,16 @@ function suspected(told) {
     return box;
   });
   if (shown.length === 0) { const none = el("p", "empty"); set(none, "Nobody: no reviewer's evidence has crossed its threshold."); shown.push(none); }
-  if (told.more > 0) { const more = el("p", "small"); set(more, `and ${told.more} more`); shown.push(more); }
+  if (data.more > 0) { const more = el("p", "small"); set(more, `and ${data.more} more`); shown.push(more); }
   $("suspects").replaceChildren(...shown);
 }
 
-function health(told) {
+function health(data) {
   const facts = [
-    ["Process", told.healthy ? "working" : "stuck", !told.healthy], ["Ready", told.ready ? "yes" : "not yet", !told.ready],
-    ["Workers", String(told.workers)], ["Behind the ledger", plural(told.lag_records, "record", "records"), told.lag_records > 10_000],
-    ["Windows held", told.windows.toLocaleString("en")], ["Left out", String(told.not_kept), told.not_kept > 0],
-    ["Not readable", String(told.foreign), told.foreign > 0],
+    ["Process", data.healthy ? "working" : "stuck", !data.healthy], ["Ready", data.ready ? "yes" : "not yet", !data.ready],
+    ["Workers", String(data.workers)], ["Behind the ledger", plural(data.lag_records, "record", "records"), data.lag_records > 10_000],
+    ["Windows held", data.windows.toLocaleString("en")], ["Left out", String(data.not_kept), data.not_kept > 0],
+    ["Not readable", String(data.foreign), data.foreign > 0],
   ];
   $("health").replaceChildren(...facts.map(([name, value, bad]) => {
     const box = el("div"), term = el("dt"), fact = el("dd", bad ? "bad" : "");
@@ -219,7 +219,7 @@ function health(told) {
     box.append(term, fact);
     return box;
   }));
-  $("missing").replaceChildren(...told.missing.map((why) => { const item = el("li"); set(item, why); return item; }));
+  $("missing").replaceChildren(...data.missing.map((why) => { const item = el("li"); set(item, why); return item; }));
 }
 
 function tick() {
@@ -230,7 +230,7 @@ function tick() {
   race.tick(now(), marks);
 }
 
-const STATES = { on: "Live", off: "Connection lost, trying again", asks: "Waiting for a token" };
+const STATES = { on: "Live", off: "Connection lost, reconnecting", asks: "Waiting for a token" };
 const source = follow({
   take,
   state(word) {
@@ -240,7 +240,7 @@ const source = follow({
   ask(refused) {
     $("main").hidden = true;
     $("ask").hidden = false;
-    set($("refused"), refused ? "The server did not take this token." : "");
+    set($("refused"), refused ? "The server did not accept this token." : "");
     $("token").focus();
   },
 });
@@ -252,7 +252,7 @@ $("ask").addEventListener("submit", (event) => {
 $("pause").addEventListener("click", () => {
   paused = !paused;
   $("pause").setAttribute("aria-pressed", String(paused));
-  set($("pause"), paused ? "Go on" : "Pause");
+  set($("pause"), paused ? "Resume" : "Pause");
   if (!paused && model.n) show(model);
 });
 setInterval(tick, 250);

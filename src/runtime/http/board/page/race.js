@@ -1,15 +1,15 @@
-// The open windows: who is about to lose the race, most urgent first.
-import { el, set, span, words } from "./picture.js";
+// The open windows, the most urgent first.
+import { el, set, span, words } from "./chart.js";
 
 const FULL_MS = 20 * 60_000;
 const LEAVES_AFTER_MS = 2_500;
 const GROUPS = {
   racing: "Can still be won, the least time left first",
-  owed: "Contained already, the review is owed",
+  owed: "Already contained, the review is due",
   lost: "Past 17 minutes, the latest first",
 };
 
-/** Where a window is in the race at `now`. */
+/** The group, band and sort order of a window at `now`. */
 export function standing(row, now, marks) {
   if (row.state === "contained") return { group: "owed", band: "owed", order: -row.start_ms };
   const age = now - row.start_ms;
@@ -18,7 +18,7 @@ export function standing(row, now, marks) {
   return { group: "lost", band: "behind", order: -row.start_ms };
 }
 
-function told(row, band, now, marks) {
+function countdown(row, band, now, marks) {
   const age = now - row.start_ms;
   switch (band) {
     case "ahead": return `● ${span(marks.fastest_ms - age)} to the fastest`;
@@ -36,7 +36,7 @@ export class Race {
     this.first = true;
   }
 
-  /** Takes in the rows as they are, and the decisions that may explain who left. */
+  /** Shows these rows. The decisions explain why a row left. */
   update(windows, decisions, now, marks) {
     for (const [key, row] of windows) {
       const known = this.rows.get(key);
@@ -92,7 +92,7 @@ export class Race {
     }, LEAVES_AFTER_MS);
   }
 
-  /** Lets time pass: counts down, turns bands, keeps the order. */
+  /** Updates countdowns, bands and the order. */
   tick(now, marks) {
     const order = [];
     for (const known of this.rows.values()) {
@@ -105,7 +105,7 @@ export class Race {
         known.item.classList.add(at.band);
         known.band = at.band;
       }
-      set(known.count, told(known.row, at.band, now, marks));
+      set(known.count, countdown(known.row, at.band, now, marks));
       const end = known.row.contained_ms ?? now;
       const share = Math.min(1, Math.max(0, (end - known.row.start_ms) / FULL_MS)).toFixed(3);
       if (known.share !== share) { known.share = share; known.fill.style.transform = `scaleX(${share})`; }

@@ -1,5 +1,5 @@
-// The stream of frames: connecting, the token, coming back.
-// Reads the response by hand, since an EventSource cannot send a token.
+// The stream of frames: connects, sends the token, reconnects.
+// Reads the response itself, since an EventSource cannot send a token.
 
 const KEPT = "shutterlag-token";
 const PATIENCE_MS = 12_000;
@@ -55,7 +55,7 @@ export function follow({ take, state, ask }) {
     timer = setTimeout(run, after);
   }
 
-  // A board that nobody sees costs nothing.
+  // A hidden board disconnects, so that it costs nothing.
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) {
       timer = setTimeout(() => { ending?.abort(); ending = null; }, 30_000);

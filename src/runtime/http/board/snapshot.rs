@@ -1,7 +1,7 @@
-//! What the board shows, made from the view.
+//! Builds snapshots: what the board shows at one moment, made from the view.
 //!
-//! Invariants: every figure is the view's or the engine's; lists have a bounded
-//! length and say how much they leave out; a record is read again only if it changed.
+//! Invariants: every figure comes from the view or the engine; lists have a bounded
+//! length and say how much they leave out; a record is parsed again only if it changed.
 
 use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
@@ -11,9 +11,9 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::frame::{Picture, Rows};
+use super::frame::{Rows, Snapshot};
 use super::notes::{self, Note};
-use super::reviews::{self, Told};
+use super::reviews::{self, DecisionRecord};
 use super::text;
 use crate::config::OversightConfig;
 use crate::engine::alerts::Alert;
@@ -24,43 +24,45 @@ use crate::engine::windows::{Awaiting, State};
 use crate::event::{Action, Severity, Workflow};
 use crate::report::ledger::{EffectiveBounds, LedgerRecord};
 use crate::runtime::clock;
-use crate::runtime::http::{Shown, status};
+use crate::runtime::http::options::Shown;
+use crate::runtime::http::status;
 use crate::runtime::reviewer_alerts::{AlertState, Cited, Counted};
 use crate::runtime::view::Row;
 use crate::time::{Span, Timestamp};
 
-/// Windows shown: of those whose race can still be won, of those that owe their
-/// review alone, and of those that are lost.
+/// Windows shown: open ones whose race is not lost yet, contained ones that still need a
+/// review, and open ones whose race is lost.
 const RACING_MAX: usize = 60;
 const OWED_MAX: usize = 6;
 const LOST_MAX: usize = 12;
-/// Decisions shown, and how many more are read so that each reviewer's have one before.
+/// Decisions shown, and decisions read. More are read than shown because attention depends
+/// on the reviewer's decision before.
 const DECISIONS_MAX: usize = 240;
 const DECISIONS_READ: usize = 480;
-/// Notes shown, and of how many windows they are.
+/// Notes shown, and windows that are searched for them.
 const NOTES_MAX: usize = 40;
 const NOTED_WINDOWS: usize = 400;
 /// Reviewers shown.
 const SUSPECTED_MAX: usize = 4;
-/// A figure that took long to make is made so many times as seldom.
+/// After computing the figures the builder waits this many times as long as it took.
 const REST_SHARE: i64 = 20;
 
-/// Makes pictures, and remembers what it has read.
-pub(super) struct Painter {
+/// Builds snapshots, and keeps the records that it has parsed.
+pub(super) struct SnapshotBuilder {
     rules: Option<Rules>,
     read: HashMap<usize, Read>,
     rate: Option<(Span, Rate)>,
 }
 
-/// A record that was read. The row is held, so that its place is not another's.
+/// A parsed record. It holds the row, so no other row can get the same address.
 struct Read {
     row: Arc<Row>,
-    told: Told,
+    decision: DecisionRecord,
     record: LedgerRecord,
     used: bool,
 }
 
-/// The moment, and what kind of time it is.
+/// The time of the snapshot, and how fast time goes.
 #[derive(Serialize)]
 struct Moment {
     as_of_ms: i64,
@@ -69,7 +71,7 @@ struct Moment {
     version: &'static str,
 }
 
-/// Windows that wait, by how far the race has come.
+/// Windows that wait, by attacker band.
 #[derive(Default, Serialize)]
 struct Waiting {
     open: u64,
@@ -85,7 +87,7 @@ struct Waiting {
 
 /// One window that waits.
 #[derive(Serialize)]
-struct Waits {
+struct WaitingRow {
     credential: String,
     workflow: Workflow,
     source: Option<String>,
@@ -100,7 +102,7 @@ struct Waits {
     detections: u64,
 }
 
-/// The headline and what it is made of.
+/// The headline figure, and what it is made of.
 #[derive(Clone, Serialize)]
 struct Rate {
     complete: bool,
@@ -124,9 +126,9 @@ struct Rate {
     attacker_first: f64,
 }
 
-/// How the pipeline is.
+/// The health of the pipeline.
 #[derive(Serialize)]
-struct Health {
+struct PipelineHealth {
     healthy: bool,
     ready: bool,
     missing: Vec<String>,
@@ -137,16 +139,16 @@ struct Health {
     workers: usize,
 }
 
-/// Reviewers whose page is on, or was.
+/// Reviewers with an alert, now or lately.
 #[derive(Serialize)]
 struct Suspected {
     more: usize,
-    pages: Vec<Page>,
+    pages: Vec<ReviewerAlert>,
 }
 
-/// One reviewer's page.
+/// The alert about one reviewer.
 #[derive(Serialize)]
-struct Page {
+struct ReviewerAlert {
     reviewer: String,
     at: Timestamp,
     ended_at: Option<Timestamp>,
@@ -157,7 +159,7 @@ struct Page {
     path: Vec<Step>,
 }
 
-/// One decision that a page rests on.
+/// One decision that such an alert is based on.
 #[derive(Serialize)]
 struct Step {
     at: Timestamp,
@@ -166,11 +168,11 @@ struct Step {
     statistic: f64,
 }
 
-impl Page {
-    fn of(page: AlertState) -> Page {
+impl ReviewerAlert {
+    fn of(page: AlertState) -> ReviewerAlert {
         let step = |step: Cited| Step {
             at: step.at,
-            // The name without the workflow before it and the time behind it.
+            // The exposure's name without its workflow and time.
             credential: text::shown(
                 step.exposure_id
                     .split_once('/')
@@ -180,7 +182,7 @@ impl Page {
             signs: step.signs,
             statistic: step.statistic,
         };
-        Page {
+        ReviewerAlert {
             reviewer: text::shown(&page.reviewer),
             at: page.at,
             ended_at: page.ended_at,
@@ -193,7 +195,7 @@ impl Page {
     }
 }
 
-/// The rows that a picture needs, picked in one walk.
+/// The rows that a snapshot needs, found in one pass over the view.
 #[derive(Default)]
 struct Picked {
     waiting: Waiting,
@@ -205,20 +207,20 @@ struct Picked {
     lately: Vec<(Timestamp, Arc<Row>)>,
 }
 
-impl Painter {
-    pub(super) fn new() -> Painter {
-        // The rules are the default ones, which hold what they promise.
+impl SnapshotBuilder {
+    pub(super) fn new() -> SnapshotBuilder {
+        // Never `None`: the default rules are valid.
         let rules = Rules::new(OversightConfig::default()).ok();
-        Painter { rules, read: HashMap::new(), rate: None }
+        SnapshotBuilder { rules, read: HashMap::new(), rate: None }
     }
 
-    /// The picture at this moment.
-    pub(super) fn paint(&mut self, shown: &Shown) -> Picture {
+    /// The snapshot of this moment.
+    pub(super) fn build(&mut self, shown: &Shown) -> Snapshot {
         let now = shown.clock.now();
         let picked = pick(shown, now);
         self.read.values_mut().for_each(|read| read.used = false);
-        let mut picture = Picture::default();
-        let parts = &mut picture.parts;
+        let mut snapshot = Snapshot::default();
+        let parts = &mut snapshot.parts;
         let moment = Moment {
             as_of_ms: now.as_millis(),
             speed: shown.clock.speed(),
@@ -233,7 +235,7 @@ impl Painter {
         let on = pages.iter().filter(|page| page.ended_at.is_none()).count() as u64;
         firing.entry(Alert::RubberStampSuspected).and_modify(|n| *n += on).or_insert(on);
         let more = pages.len().saturating_sub(SUSPECTED_MAX);
-        let pages = pages.into_iter().take(SUSPECTED_MAX).map(Page::of).collect();
+        let pages = pages.into_iter().take(SUSPECTED_MAX).map(ReviewerAlert::of).collect();
         part(parts, "suspected", &Suspected { more, pages });
         let urgent = [picked.racing, picked.owed, picked.lost].concat();
         let waits = self.waits(&urgent);
@@ -244,19 +246,20 @@ impl Painter {
         firing.retain(|_, count| *count > 0);
         part(parts, "firing", &firing);
         let decisions = self.decisions(&picked.decided);
-        picture.lists = [("windows", waits), ("decisions", decisions), ("notes", noted)].into();
+        snapshot.lists = [("windows", waits), ("decisions", decisions), ("notes", noted)].into();
         self.read.retain(|_, read| read.used);
-        picture
+        snapshot
     }
 
     fn read(&mut self, row: &Arc<Row>) -> Option<&Read> {
-        let at = place(row);
+        let at = address(row);
         if let Entry::Vacant(vacant) = self.read.entry(at) {
-            let told = Told::read(&row.record)?;
-            vacant.insert(Read { row: Arc::clone(row), told, record: row.read()?, used: true });
+            let decision = DecisionRecord::read(&row.record)?;
+            let record = row.read()?;
+            vacant.insert(Read { row: Arc::clone(row), decision, record, used: true });
         }
         let read = self.read.get_mut(&at)?;
-        debug_assert!(Arc::ptr_eq(&read.row, row), "a row that is held keeps its place");
+        debug_assert!(Arc::ptr_eq(&read.row, row), "a row that is held keeps its address");
         read.used = true;
         Some(read)
     }
@@ -264,9 +267,9 @@ impl Painter {
     fn waits(&mut self, urgent: &[(Timestamp, Arc<Row>)]) -> Rows {
         let mut rows = Rows::new();
         for (_, row) in urgent {
-            let Some(Read { told, record, .. }) = self.read(row) else { continue };
+            let Some(Read { decision, record, .. }) = self.read(row) else { continue };
             let text = |text: &Option<String>| text.as_deref().map(text::shown);
-            let waits = Waits {
+            let waits = WaitingRow {
                 credential: text::shown(&record.credential_id),
                 workflow: record.workflow,
                 source: text(&record.source),
@@ -280,7 +283,7 @@ impl Painter {
                 recommendation: record.advice.map(|advice| advice.recommendation),
                 detections: record.detections,
             };
-            insert(&mut rows, text::key(&told.exposure_id), &waits);
+            insert(&mut rows, text::key(&decision.exposure_id), &waits);
         }
         rows
     }
@@ -289,14 +292,14 @@ impl Painter {
         let mut names = BTreeMap::new();
         for (_, row) in decided {
             if let Some(read) = self.read(row) {
-                names.insert(read.told.exposure_id.clone(), place(row));
+                names.insert(read.decision.exposure_id.clone(), address(row));
             }
         }
-        let told: Vec<&Told> =
-            names.values().filter_map(|at| self.read.get(at)).map(|read| &read.told).collect();
+        let read = names.values().filter_map(|at| self.read.get(at));
+        let records: Vec<&DecisionRecord> = read.map(|read| &read.decision).collect();
         let mut rows = Rows::new();
         if let Some(rules) = &self.rules {
-            for (key, row) in reviews::rows(&told, rules, DECISIONS_MAX) {
+            for (key, row) in reviews::rows(&records, rules, DECISIONS_MAX) {
                 insert(&mut rows, key, &row);
             }
         }
@@ -307,9 +310,9 @@ impl Painter {
     fn notes(&mut self, lately: &[(Timestamp, Arc<Row>)], shown: &Shown, now: Timestamp) -> Rows {
         let mut all: Vec<(String, Note)> = Vec::new();
         for (_, row) in lately {
-            let Some(Read { told, record, .. }) = self.read(row) else { continue };
+            let Some(Read { decision, record, .. }) = self.read(row) else { continue };
             let profile = shown.profiles.get(record.workflow);
-            all.extend(notes::of(told, record, profile, now));
+            all.extend(notes::of(decision, record, profile, now));
         }
         all.sort_by(|a, b| b.1.at.cmp(&a.1.at).then_with(|| a.0.cmp(&b.0)));
         all.truncate(NOTES_MAX);
@@ -320,8 +323,8 @@ impl Painter {
         rows
     }
 
-    /// The figures of the last day. They look at all of its windows, so the more
-    /// there are the less often it is done.
+    /// The figures of the last day. They read all of its windows, so the more there are, the
+    /// less often they are computed.
     fn rate(&mut self, shown: &Shown, now: Timestamp) -> Rate {
         let began = clock::uptime();
         if let Some((next, rate)) = &self.rate
@@ -376,7 +379,7 @@ fn pick(shown: &Shown, now: Timestamp) -> Picked {
         ..Picked::default()
     };
     shown.view.each(|row| picked.take(row, shown, now));
-    // Where something can still be won, who has the least time left comes first;
+    // Where the race is not lost, the window with the least time left comes first;
     // everywhere else the latest.
     best(&mut picked.racing, RACING_MAX, |(at, _)| *at);
     let latest = [
@@ -430,7 +433,7 @@ impl Picked {
     }
 }
 
-/// The first `most` by `order`, sorted; the others are not.
+/// Keeps the first `most` by `order`, sorted.
 fn best<T, K: Ord>(all: &mut Vec<T>, most: usize, order: impl Fn(&T) -> K) {
     if all.len() > most {
         all.select_nth_unstable_by_key(most, &order);
@@ -444,29 +447,29 @@ fn part(
     name: &'static str,
     value: &impl Serialize,
 ) {
-    // Texts and numbers always are JSON.
+    // Texts and numbers can always be written as JSON.
     if let Ok(json) = to_raw_value(value) {
         parts.insert(name, json);
     }
 }
 
-/// Where a row is: as long as it is held, no other is there.
-fn place(row: &Arc<Row>) -> usize {
+/// The address of a row. No other row has it as long as this one is held.
+fn address(row: &Arc<Row>) -> usize {
     Arc::as_ptr(row).addr()
 }
 
 fn insert(rows: &mut Rows, key: String, row: &impl Serialize) {
-    // Texts and numbers always are JSON.
+    // Texts and numbers can always be written as JSON.
     if let Ok(json) = to_raw_value(row) {
         rows.insert(key, json);
     }
 }
 
-fn health(shown: &Shown) -> Health {
+fn health(shown: &Shown) -> PipelineHealth {
     let alive = status::alive(shown);
     let ready = status::ready(shown);
     let view = shown.view.status();
-    Health {
+    PipelineHealth {
         healthy: alive.healthy,
         ready: ready.ready,
         missing: ready.missing().iter().map(|why| text::shown(why)).collect(),

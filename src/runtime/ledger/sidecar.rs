@@ -1,4 +1,4 @@
-//! What a replay wrote beside its ledger: how the input fared.
+//! The sidecar files that a replay writes next to its ledger: counts of its input.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
@@ -6,17 +6,17 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::LoadError;
+use super::error::LoadError;
 use super::hashing::Watched;
-use crate::report::control::evidence::{Source, Told};
+use crate::report::control::evidence::{InputCounts, Source};
 use crate::time::Timestamp;
 
-/// The longest summary that is read: it has some fields.
+/// Bytes of a summary that are read at most. A real one is far smaller.
 const SUMMARY_BYTES_MAX: u64 = 1 << 20;
-/// Reasons told apart; there are fewer, and a file could hold anything.
+/// Reasons that are counted apart at most. There are fewer, but a file can hold anything.
 const REASONS_MAX: usize = 64;
 
-/// What of a `summary.json` is asked for.
+/// The fields of a `summary.json` that are used.
 #[derive(Debug, Deserialize)]
 struct Summary {
     as_of: Option<Timestamp>,
@@ -45,24 +45,24 @@ struct Rejected {
     reason: String,
 }
 
-/// What a replay told.
+/// What the sidecar files hold.
 #[derive(Debug)]
-pub(super) struct Beside {
+pub(super) struct Sidecar {
     pub(super) as_of: Option<Timestamp>,
     pub(super) windows: u64,
-    pub(super) told: Told,
+    pub(super) counts: InputCounts,
     pub(super) sources: Vec<Source>,
 }
 
-/// Reads what lies beside the ledger in `directory`.
-pub(super) fn beside(directory: &Path) -> Result<Beside, LoadError> {
+/// Reads the sidecar files in `directory`.
+pub(super) fn read(directory: &Path) -> Result<Sidecar, LoadError> {
     let path = directory.join("summary.json");
     let name = path.display().to_string();
     let (reader, watched) =
         Watched::open(&path).map_err(|error| LoadError::unreadable(&name, &error))?;
     let mut text = Vec::new();
-    let read = reader.take(SUMMARY_BYTES_MAX).read_to_end(&mut text);
-    read.map_err(|error| LoadError::unreadable(&name, &error))?;
+    let copied = reader.take(SUMMARY_BYTES_MAX).read_to_end(&mut text);
+    copied.map_err(|error| LoadError::unreadable(&name, &error))?;
     let incomplete = |why: &str| LoadError::Incomplete { name: name.clone(), why: why.to_owned() };
     if text.is_empty() {
         return Err(incomplete("empty: the replay that wrote this directory did not finish"));
@@ -73,10 +73,10 @@ pub(super) fn beside(directory: &Path) -> Result<Beside, LoadError> {
     let events = summary.events;
     let (by_reason, refused) = rejected(&directory.join("rejected.ndjson"))?;
     sources.push(refused);
-    Ok(Beside {
+    Ok(Sidecar {
         as_of: summary.as_of,
         windows: summary.windows.total,
-        told: Told {
+        counts: InputCounts {
             read: events.read,
             accepted: events.accepted,
             duplicate: events.duplicate,
@@ -90,7 +90,7 @@ pub(super) fn beside(directory: &Path) -> Result<Beside, LoadError> {
     })
 }
 
-/// What was not used, by reason.
+/// Refused records by reason.
 fn rejected(path: &Path) -> Result<(BTreeMap<String, u64>, Source), LoadError> {
     let name = path.display().to_string();
     let unreadable = |error: &std::io::Error| LoadError::unreadable(&name, error);
@@ -108,7 +108,7 @@ fn rejected(path: &Path) -> Result<(BTreeMap<String, u64>, Source), LoadError> {
         let reason = match serde_json::from_slice::<Rejected>(&line) {
             Ok(rejected) => rejected.reason,
             Err(_) => {
-                let why = format!("line {records} is not one of a replay's");
+                let why = format!("line {records} was not written by a replay");
                 return Err(LoadError::Incomplete { name, why });
             }
         };

@@ -15,43 +15,43 @@ fn ends(pushes: &[(i64, String, bool)]) -> Vec<i64> {
 
 #[test]
 fn what_fires_is_pushed_again_and_its_end_for_a_while() {
-    let mut board = board(Alerts::default());
-    board.say("ReviewDueSoon", "c", "firing", 0);
-    assert_eq!(fires(&board.follow(0, 150 * SECOND)), [300, 60_300, 120_300]);
-    board.say("ReviewDueSoon", "c", "resolved", 150 * SECOND);
-    let pushes = board.follow(150 * SECOND, 20 * MINUTE);
+    let mut store = store(Alerts::default());
+    store.say("ReviewDueSoon", "c", "firing", 0);
+    assert_eq!(fires(&store.follow(0, 150 * SECOND)), [300, 60_300, 120_300]);
+    store.say("ReviewDueSoon", "c", "resolved", 150 * SECOND);
+    let pushes = store.follow(150 * SECOND, 20 * MINUTE);
     assert_eq!(fires(&pushes), [0_i64; 0]);
     let expected: Vec<i64> = (0..5).map(|n| 150 * SECOND + n * MINUTE).collect();
     assert_eq!(ends(&pushes), expected);
     // Nothing is left of it.
-    assert_eq!((board.due(at(30 * MINUTE)), board.next()), (Vec::new(), None));
+    assert_eq!((store.due(at(30 * MINUTE)), store.next()), (Vec::new(), None));
 }
 
 #[test]
 fn what_ends_before_anybody_was_told_is_not_told() {
     for live in [true, false] {
-        let mut board = board(Alerts::default());
+        let mut store = store(Alerts::default());
         if live {
-            board.restored();
+            store.restored();
         }
-        board.say("ReviewDueSoon", "c", "firing", 0);
-        board.say("ReviewDueSoon", "c", "resolved", 100);
+        store.say("ReviewDueSoon", "c", "firing", 0);
+        store.say("ReviewDueSoon", "c", "resolved", 100);
         // While the topic is read for the first time, another life may have told of it.
-        assert_eq!(board.follow(0, 20 * MINUTE).is_empty(), live);
-        board.say("ReviewDueSoon", "c", "firing", 30 * MINUTE);
-        assert_eq!(board.follow(30 * MINUTE, 30 * MINUTE + SECOND).len(), 1);
+        assert_eq!(store.follow(0, 20 * MINUTE).is_empty(), live);
+        store.say("ReviewDueSoon", "c", "firing", 30 * MINUTE);
+        assert_eq!(store.follow(30 * MINUTE, 30 * MINUTE + SECOND).len(), 1);
     }
 }
 
 #[test]
 fn a_page_tells_a_responder_what_to_know() {
-    let mut board = board(Alerts {
+    let mut store = store(Alerts {
         external_url: Some("https://lag.example.org".to_owned()),
         runbooks: "https://docs.example.org/runbooks".to_owned(),
         ..Alerts::default()
     });
-    board.say("ReviewDueSoon", "AKIAIOSFODNN7EXAMPLE", "firing", 0);
-    let [page] = &board.pushed(SECOND)[..] else { panic!() };
+    store.say("ReviewDueSoon", "AKIAIOSFODNN7EXAMPLE", "firing", 0);
+    let [page] = &store.pushed(SECOND)[..] else { panic!() };
     let labels: Vec<&str> = page.labels.keys().copied().collect();
     assert_eq!(labels, ["alertname", "credential", "exposure", "service", "severity", "workflow"]);
     let told = |name: &str| page.annotations[name].as_str();
@@ -78,7 +78,7 @@ fn a_page_tells_a_responder_what_to_know() {
 #[test]
 fn hostile_texts_are_harmless_and_short() {
     let hostile = format!("a\"\n{{{{x}}}} <!here> {}", "x".repeat(10_240));
-    let mut board = board(Alerts::default());
+    let mut store = store(Alerts::default());
     let exposure = format!("secret_exposure/{hostile}/1");
     let value = serde_json::json!({
         "alert": "ReviewOverdue", "severity": "page", "state": "firing", "at": at(0),
@@ -88,8 +88,8 @@ fn hostile_texts_are_harmless_and_short() {
         "detected_at": at(-600_000), "age_ms": 600_000,
     });
     let key = format!("ReviewOverdue/{exposure}");
-    board.apply(&key, Some(value.to_string().as_bytes()), at(0));
-    let [page] = &board.pushed(SECOND)[..] else { panic!() };
+    store.apply(&key, Some(value.to_string().as_bytes()), at(0));
+    let [page] = &store.pushed(SECOND)[..] else { panic!() };
     for text in page.labels.values().chain(page.annotations.values()) {
         assert!(text.len() <= 300, "{text}");
         assert!(!text.contains(['\n', '"', '<', '>', '{', '}']), "{text}");
@@ -97,16 +97,16 @@ fn hostile_texts_are_harmless_and_short() {
     for label in page.labels.values() {
         assert!(label.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)), "{label}");
     }
-    assert_eq!(board.apply(&key, Some(b"{\"alert\":"), at(0)), Applied::Foreign);
+    assert_eq!(store.apply(&key, Some(b"{\"alert\":"), at(0)), Applied::Foreign);
 }
 
 #[test]
 fn many_at_once_are_one_page_with_a_count_and_the_worst() {
-    let mut board = board(Alerts::default());
+    let mut store = store(Alerts::default());
     for n in 0..5_000 {
-        board.say("ReviewOverdue", &format!("c{n:04}"), "firing", n % 200);
+        store.say("ReviewOverdue", &format!("c{n:04}"), "firing", n % 200);
     }
-    let pages = board.pushed(450);
+    let pages = store.pushed(450);
     let [page] = &pages[..] else { panic!("{} pages", pages.len()) };
     assert_eq!(page.annotations["count"], "5000");
     let worst: Vec<&str> = page.annotations["worst"].lines().collect();
@@ -114,8 +114,8 @@ fn many_at_once_are_one_page_with_a_count_and_the_worst() {
     assert_eq!(worst[0], "c0000, high, github, platform, 6 min 00 s");
     assert_eq!((page.labels["credential"].as_str(), page.ended), ("many", None));
     // Not one of them by itself, later on either; and what has changed is told soon.
-    board.say("ReviewOverdue", "c0000", "resolved", MINUTE);
-    let pushes = board.follow(MINUTE, 3 * MINUTE);
+    store.say("ReviewOverdue", "c0000", "resolved", MINUTE);
+    let pushes = store.follow(MINUTE, 3 * MINUTE);
     assert_eq!(pushes[0].1, "ReviewOverdue 4999");
     assert!(
         pushes.iter().all(|(_, name, firing)| *firing && name.ends_with(" 4999")),
@@ -123,24 +123,24 @@ fn many_at_once_are_one_page_with_a_count_and_the_worst() {
     );
     assert_eq!(pushes.len(), 3, "{pushes:?}");
     for n in 1..5_000 {
-        board.say("ReviewOverdue", &format!("c{n:04}"), "resolved", 4 * MINUTE);
+        store.say("ReviewOverdue", &format!("c{n:04}"), "resolved", 4 * MINUTE);
     }
-    let pushes = board.follow(4 * MINUTE, 20 * MINUTE);
+    let pushes = store.follow(4 * MINUTE, 20 * MINUTE);
     assert_eq!(ends(&pushes), (4..9).map(|n| n * MINUTE).collect::<Vec<_>>());
     assert_eq!(pushes.len(), 5);
-    assert_eq!((board.due(at(60 * MINUTE)), board.next()), (Vec::new(), None));
+    assert_eq!((store.due(at(60 * MINUTE)), store.next()), (Vec::new(), None));
 }
 
 #[test]
 fn the_first_page_about_many_waits_for_those_that_still_come_but_not_for_ever() {
-    let mut board = board(Alerts::default());
+    let mut store = store(Alerts::default());
     let mut pushes = Vec::new();
     // One each 10 ms, for three seconds.
     for n in 0..300 {
-        board.say("ReviewOverdue", &format!("c{n:03}"), "firing", n * 10);
-        pushes.extend(board.pushed(n * 10).into_iter().map(|page| (n * 10, page)));
+        store.say("ReviewOverdue", &format!("c{n:03}"), "firing", n * 10);
+        pushes.extend(store.pushed(n * 10).into_iter().map(|page| (n * 10, page)));
     }
-    let alone = pushes.iter().filter(|(_, page)| !page.labels.contains_key("storm")).count();
+    let alone = pushes.iter().filter(|(_, page)| !page.labels.contains_key("alert_group")).count();
     assert_eq!(alone, 0);
     let (at, page) = &pushes[0];
     // The 21st came at 200 ms and would have been pushed at 450.
@@ -151,47 +151,47 @@ fn the_first_page_about_many_waits_for_those_that_still_come_but_not_for_ever() 
 
 #[test]
 fn as_many_as_are_allowed_are_pages_of_their_own() {
-    let mut board = board(Alerts { storm_size: 3, ..Alerts::default() });
+    let mut store = store(Alerts { group_size: 3, ..Alerts::default() });
     for name in ["a", "b", "c"] {
-        board.say("ReviewOverdue", name, "firing", 0);
+        store.say("ReviewOverdue", name, "firing", 0);
     }
-    board.say("ReviewDueSoon", "a", "firing", 0);
-    assert_eq!(board.pushed(300).len(), 4, "of another kind does not count");
+    store.say("ReviewDueSoon", "a", "firing", 0);
+    assert_eq!(store.pushed(300).len(), 4, "of another kind does not count");
     // The fourth comes too late: those that are known stay what they are.
     for name in ["d", "e"] {
-        board.say("ReviewOverdue", name, "firing", 20 * SECOND);
+        store.say("ReviewOverdue", name, "firing", 20 * SECOND);
     }
-    let names: Vec<String> = board.pushed(21 * SECOND).iter().map(name).collect();
+    let names: Vec<String> = store.pushed(21 * SECOND).iter().map(name).collect();
     assert_eq!(names, ["ReviewOverdue 2"]);
-    board.say("ReviewOverdue", "a", "resolved", 22 * SECOND);
-    assert_eq!(board.pushed(22 * SECOND).iter().map(name).collect::<Vec<_>>(), ["ReviewOverdue a"]);
+    store.say("ReviewOverdue", "a", "resolved", 22 * SECOND);
+    assert_eq!(store.pushed(22 * SECOND).iter().map(name).collect::<Vec<_>>(), ["ReviewOverdue a"]);
 }
 
 #[test]
 fn a_process_that_starts_again_pushes_the_same() {
-    let history = |board: &mut Board| {
+    let history = |store: &mut AlertStore| {
         for n in 0..50 {
-            board.say("ReviewOverdue", &format!("c{n}"), "firing", n);
+            store.say("ReviewOverdue", &format!("c{n}"), "firing", n);
         }
-        board.say("ReviewDueSoon", "x", "firing", 10 * SECOND);
-        board.say("ReviewDueSoon", "y", "firing", 20 * SECOND);
-        board.say("ReviewDueSoon", "y", "resolved", 30 * SECOND);
-        board.say("ReviewDueSoon", "z", "firing", 40 * SECOND);
+        store.say("ReviewDueSoon", "x", "firing", 10 * SECOND);
+        store.say("ReviewDueSoon", "y", "firing", 20 * SECOND);
+        store.say("ReviewDueSoon", "y", "resolved", 30 * SECOND);
+        store.say("ReviewDueSoon", "z", "firing", 40 * SECOND);
     };
-    let labels = |pages: Vec<Page>| -> Vec<_> {
+    let labels = |pages: Vec<PostableAlert>| -> Vec<_> {
         let mut all: Vec<_> =
             pages.into_iter().map(|page| (page.labels, page.ended.is_none())).collect();
         all.sort();
         all
     };
-    let mut first = board(Alerts::default());
+    let mut first = store(Alerts::default());
     history(&mut first);
     first.follow(0, 2 * MINUTE);
-    let mut second = board(Alerts::default());
+    let mut second = store(Alerts::default());
     history(&mut second);
     second.restored();
     let pushed = labels(second.pushed(2 * MINUTE));
-    assert_eq!(pushed.len(), 4, "the storm, two that fire and one that has ended: {pushed:?}");
+    assert_eq!(pushed.len(), 4, "the group, two that fire and one that has ended: {pushed:?}");
     // One round of the first, which never stopped.
     let mut going_on = Vec::new();
     for ms in (2 * MINUTE..3 * MINUTE + SECOND).step_by(100) {
@@ -201,36 +201,36 @@ fn a_process_that_starts_again_pushes_the_same() {
     going_on.dedup();
     assert_eq!(pushed, going_on);
     // What it restored was told before: it counts for no delay.
-    let tickets: Vec<Ticket> = second.due(at(4 * MINUTE));
-    assert!(tickets.iter().all(|ticket| second.accepted(ticket).is_none()));
+    let keys: Vec<PushKey> = second.due(at(4 * MINUTE));
+    assert!(keys.iter().all(|key| second.accepted(key).is_none()));
 }
 
 #[test]
 fn what_is_compacted_away_was_over_and_a_tombstone_ends() {
-    let mut board = board(Alerts::default());
+    let mut store = store(Alerts::default());
     let (key, value) = record("ReviewOverdue", "c", "firing", 0);
-    board.apply(&key, Some(value.as_bytes()), at(0));
-    assert_eq!(board.pushed(SECOND).len(), 1);
+    store.apply(&key, Some(value.as_bytes()), at(0));
+    assert_eq!(store.pushed(SECOND).len(), 1);
     // The record of its end is gone, its tombstone is not yet.
-    board.apply(&key, None, at(2 * SECOND));
-    let [page] = &board.pushed(2 * SECOND)[..] else { panic!() };
+    store.apply(&key, None, at(2 * SECOND));
+    let [page] = &store.pushed(2 * SECOND)[..] else { panic!() };
     assert_eq!(page.ended, Some(at(2 * SECOND)));
-    assert_eq!(board.apply("ReviewOverdue/unknown", None, at(0)), Applied::Taken);
+    assert_eq!(store.apply("ReviewOverdue/unknown", None, at(0)), Applied::Taken);
 }
 
 #[test]
-fn a_restless_alert_is_held_until_it_has_been_quiet() {
-    let mut board = board(Alerts::default());
+fn a_flapping_alert_is_held_until_it_has_been_quiet() {
+    let mut store = store(Alerts::default());
     let mut pushes = Vec::new();
     // On for 10 s and off for 10 s, for eight minutes.
     for n in 0..24 {
         let begin = n * 20 * SECOND;
-        board.say("ContainmentOverdue", "c", "firing", begin);
-        pushes.extend(board.follow(begin, begin + 9_900));
-        board.say("ContainmentOverdue", "c", "resolved", begin + 10 * SECOND);
-        pushes.extend(board.follow(begin + 10 * SECOND, begin + 19_900));
+        store.say("ContainmentOverdue", "c", "firing", begin);
+        pushes.extend(store.follow(begin, begin + 9_900));
+        store.say("ContainmentOverdue", "c", "resolved", begin + 10 * SECOND);
+        pushes.extend(store.follow(begin + 10 * SECOND, begin + 19_900));
     }
-    pushes.extend(board.follow(480 * SECOND, 40 * MINUTE));
+    pushes.extend(store.follow(480 * SECOND, 40 * MINUTE));
     let mut turns: Vec<bool> = pushes.iter().map(|(_, _, firing)| *firing).collect();
     turns.dedup();
     // Twice it ends at once; from the third time on it is one long alert.
@@ -242,12 +242,12 @@ fn a_restless_alert_is_held_until_it_has_been_quiet() {
 
 #[test]
 fn an_alert_that_fires_again_much_later_is_a_new_one() {
-    let mut board = board(Alerts::default());
+    let mut store = store(Alerts::default());
     for n in 0..5 {
         let begin = n * 15 * MINUTE;
-        board.say("ContainmentOverdue", "c", "firing", begin);
-        board.say("ContainmentOverdue", "c", "resolved", begin + MINUTE);
-        let pushes = board.follow(begin + MINUTE, begin + 14 * MINUTE);
+        store.say("ContainmentOverdue", "c", "firing", begin);
+        store.say("ContainmentOverdue", "c", "resolved", begin + MINUTE);
+        let pushes = store.follow(begin + MINUTE, begin + 14 * MINUTE);
         assert_eq!(ends(&pushes).first(), Some(&(begin + MINUTE)), "{n}");
     }
 }
@@ -268,14 +268,14 @@ fn rules_say_what_is_pushed_and_how_urgent_it_is() {
         push: true,
         urgency: Some(Urgency::Critical),
     };
-    let mut board = board(Alerts { rules: vec![rule, louder], ..Alerts::default() });
-    board.say("ReviewDueSoon", "quiet", "firing", 0);
-    board.say("ReviewOverdue", "loud", "firing", 0);
+    let mut store = store(Alerts { rules: vec![rule, louder], ..Alerts::default() });
+    store.say("ReviewDueSoon", "quiet", "firing", 0);
+    store.say("ReviewOverdue", "loud", "firing", 0);
     let reviewer = serde_json::json!({"alert": "RubberStampSuspected", "severity": "page",
         "state": "firing", "at": at(0), "reviewer": "reviewer-0123456789ab"});
     let key = "RubberStampSuspected/reviewer-0123456789ab";
-    board.apply(key, Some(reviewer.to_string().as_bytes()), at(0));
-    let mut pages = board.pushed(SECOND);
+    store.apply(key, Some(reviewer.to_string().as_bytes()), at(0));
+    let mut pages = store.pushed(SECOND);
     pages.sort_by_key(name);
     let told: Vec<_> = pages.iter().map(|page| (name(page), &*page.labels["severity"])).collect();
     assert_eq!(
@@ -291,13 +291,13 @@ fn rules_say_what_is_pushed_and_how_urgent_it_is() {
 
 #[test]
 fn beyond_the_bound_what_is_over_makes_room_and_the_rest_is_told() {
-    let mut board = board(Alerts { firing_max: 3, ..Alerts::default() });
+    let mut store = store(Alerts { firing_max: 3, ..Alerts::default() });
     for name in ["a", "b", "c"] {
-        board.say("ReviewOverdue", name, "firing", 0);
+        store.say("ReviewOverdue", name, "firing", 0);
     }
     let (key, value) = record("ReviewOverdue", "d", "firing", 0);
-    assert_eq!(board.apply(&key, Some(value.as_bytes()), at(0)), Applied::Full);
-    board.say("ReviewOverdue", "a", "resolved", 0);
-    board.follow(0, 20 * MINUTE);
-    assert_eq!(board.apply(&key, Some(value.as_bytes()), at(20 * MINUTE)), Applied::Taken);
+    assert_eq!(store.apply(&key, Some(value.as_bytes()), at(0)), Applied::Full);
+    store.say("ReviewOverdue", "a", "resolved", 0);
+    store.follow(0, 20 * MINUTE);
+    assert_eq!(store.apply(&key, Some(value.as_bytes()), at(20 * MINUTE)), Applied::Taken);
 }

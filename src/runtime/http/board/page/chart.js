@@ -1,5 +1,5 @@
-// The picture of speed and diligence, and the small helpers that everything uses.
-// Text only ever goes in as text.
+// The chart of speed and diligence, and small helpers for all modules.
+// Text is only ever inserted as text.
 
 export function el(name, className) {
   const made = document.createElement(name);
@@ -11,7 +11,7 @@ export function set(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** A length in the form that is read fastest: 4:07, 2 h 05, 3 d 04 h. */
+/** A length of time: 4:07, 2 h 05, 3 d 04 h. */
 export function span(ms) {
   const total = Math.max(0, Math.floor(ms / 1000)), two = (n) => String(n).padStart(2, "0");
   if (total < 3600) return `${Math.floor(total / 60)}:${two(total % 60)}`;
@@ -44,7 +44,7 @@ const QUADRANTS = {
   worst: "in time, not read: controls nothing", both: "late and not read",
 };
 
-/** Which of the four a decision falls in. */
+/** The quadrant of a decision. */
 export function quadrant(decision, fastest_ms) {
   const soon = decision.time_to_review_ms < fastest_ms, read = decision.attention_ratio >= 1;
   return soon ? (read ? "best" : "worst") : (read ? "late" : "both");
@@ -53,13 +53,13 @@ export function quadrant(decision, fastest_ms) {
 export const quality = (decision) =>
   decision.hollow === null ? "unjudged" : decision.hollow.length ? "hollow" : "real";
 
-export class Picture {
+export class Chart {
   constructor(place, marks) {
     this.marks = marks;
     this.points = new Map();
     this.first = true;
-    this.svg = svg("svg", { viewBox: `0 0 ${W} ${H}`, role: "img", "aria-labelledby": "picture-title" });
-    this.title = svg("title", { id: "picture-title" });
+    this.svg = svg("svg", { viewBox: `0 0 ${W} ${H}`, role: "img", "aria-labelledby": "chart-title" });
+    this.title = svg("title", { id: "chart-title" });
     this.svg.append(this.title);
     this.ground();
     this.dots = svg("g");
@@ -107,7 +107,7 @@ export class Picture {
     }
   }
 
-  /** Shows these decisions; returns how many have no place, and of how many. */
+  /** Shows these decisions. Returns how many have no position, and how many have one. */
   update(decisions) {
     const counts = { best: 0, late: 0, worst: 0, both: 0 };
     let without = 0;

@@ -1,7 +1,8 @@
-//! Many alerts of one kind that are published within a short time: one page.
+//! Alert groups: many alerts of one kind that are published within a short time are
+//! pushed as one.
 //!
-//! Invariant: which alerts belong together follows from the records' own times,
-//! so that every instance, and one that starts again, puts them together alike.
+//! Invariant: which alerts form a group follows from the records' own times, so every
+//! instance, also after a restart, forms the same groups.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,16 +11,15 @@ use crate::engine::alerts::{Alert, Urgency};
 use crate::event::Workflow;
 use crate::time::{Span, Timestamp};
 
-/// How long after one push of a storm the next may follow because more alerts
-/// have joined or left it.
+/// The shortest time between two pushes of a group because alerts joined or left it.
 const NEWS_AFTER: Span = Span::from_secs(5);
-/// How long its first push waits for alerts that still join it.
+/// How long the first push of a group waits for more alerts at most.
 const JOINING_MAX: Span = Span::from_secs(1);
 
-/// The alerts of one kind, workflow and urgency that were published in one stretch
-/// of time: all that its labels say, so that they never change.
+/// Identifies the alerts of one kind, workflow and urgency that were published in one
+/// stretch of time. The group's labels hold nothing else, so they never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct StormId {
+pub(super) struct GroupKey {
     pub(super) alert: Alert,
     pub(super) workflow: Option<Workflow>,
     pub(super) urgency: Urgency,
@@ -27,16 +27,16 @@ pub(super) struct StormId {
     pub(super) bucket: Timestamp,
 }
 
-impl StormId {
+impl GroupKey {
     pub(super) fn of(
         alert: Alert,
         workflow: Option<Workflow>,
         urgency: Urgency,
         published: Timestamp,
         within: Span,
-    ) -> StormId {
+    ) -> GroupKey {
         let (at, within) = (published.as_millis(), within.as_millis().max(1));
-        StormId {
+        GroupKey {
             alert,
             workflow,
             urgency,
@@ -45,37 +45,37 @@ impl StormId {
     }
 }
 
-/// How such a group stands.
+/// A group.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Storm {
+pub(super) struct AlertGroup {
     /// Alerts that began in it.
     pub(super) seen: usize,
-    /// Those that fire and are not pushed by themselves.
+    /// Alerts that fire and are not pushed alone.
     pub(super) firing: BTreeSet<Arc<str>>,
-    /// Whether there are so many that they are pushed as one.
-    pub(super) is_one: bool,
-    /// When it is to be pushed next.
+    /// Whether there are so many alerts that they are pushed as one.
+    pub(super) merged: bool,
+    /// When it has to be pushed next.
     pub(super) next: Option<Timestamp>,
-    /// When it would have been pushed first, had no more joined it.
+    /// When it would have been pushed first if no more alerts had joined it.
     ready: Option<Timestamp>,
     pub(super) pushed: Option<Timestamp>,
-    /// When the last of them ended.
+    /// When its last alert ended.
     pub(super) ended: Option<Timestamp>,
     pub(super) announced: bool,
 }
 
-impl Storm {
-    /// An alert begins.
+impl AlertGroup {
+    /// An alert began to fire.
     pub(super) fn begins(&mut self, key: &Arc<str>, size: usize, push_at: Timestamp) {
         self.seen += 1;
-        self.is_one |= self.seen > size;
+        self.merged |= self.seen > size;
         self.again(key, push_at);
     }
 
-    /// One that began in it fires again.
+    /// An alert of the group fires again.
     pub(super) fn again(&mut self, key: &Arc<str>, push_at: Timestamp) {
         self.firing.insert(Arc::clone(key));
-        if self.is_one {
+        if self.merged {
             if self.ended.take().is_some() {
                 self.pushed = None;
             }
@@ -83,9 +83,9 @@ impl Storm {
         }
     }
 
-    /// An alert of it ended.
+    /// An alert of the group ended.
     pub(super) fn ends(&mut self, key: &str, at: Timestamp) {
-        if self.firing.remove(key) && self.is_one {
+        if self.firing.remove(key) && self.merged {
             if self.firing.is_empty() {
                 self.ended = Some(at);
                 self.next = Some(at);
@@ -95,11 +95,11 @@ impl Storm {
         }
     }
 
-    /// Something about it has changed.
+    /// The group has changed.
     fn news(&mut self, at: Timestamp) {
         if self.pushed.is_none() {
-            // While more join it, the count would be wrong; and an Alertmanager pages
-            // once, however often the count is put right later.
+            // While alerts still join, the count would be wrong. An Alertmanager pages
+            // once, and a later, corrected count pages nobody.
             let ready = *self.ready.get_or_insert(at);
             self.next = Some(at.min(ready + JOINING_MAX));
             return;

@@ -1,15 +1,15 @@
-//! An alert as an Alertmanager takes it: labels that identify it, annotations for
-//! whoever has to act.
+//! An alert as Alertmanager's API takes it: labels that identify it, and annotations for
+//! the people who respond.
 //!
-//! Invariants: labels depend on the alert alone, so that every instance pushes the
-//! same ones and an Alertmanager sees one alert; they hold no name that a source
-//! gave; every value is bounded.
+//! Invariants: labels depend on the alert alone, so all instances push the same labels
+//! and an Alertmanager sees one alert; labels hold no name that a source gave; every
+//! value is bounded.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::record::{About, Subject, Told};
+use super::record::{AlertChange, Subject, WindowDetails};
 use super::text::{length, plain};
 use crate::config::{FASTEST_ATTACKER, MEAN_ATTACKER};
 use crate::engine::alerts::{Alert, Urgency};
@@ -19,19 +19,19 @@ use crate::runtime::percent::encoded;
 use crate::settings::Alerts;
 use crate::time::{Span, Timestamp};
 
-/// What tells alerts of ours from all others.
+/// The label that marks alerts of this program.
 const SERVICE: &str = "shutterlag";
-/// In place of a credential, in an alert about many.
+/// Stands in place of a credential in the labels of a group.
 const MANY: &str = "many";
-/// Alerts that one about many shows.
+/// Alerts that the annotations of a group list.
 pub(super) const WORST: usize = 10;
 
 /// Labels or annotations, in order.
 pub(super) type Texts = BTreeMap<&'static str, String>;
 
-/// What an Alertmanager is to be told.
+/// An alert to be pushed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct Page {
+pub(super) struct PostableAlert {
     pub(super) labels: Texts,
     pub(super) annotations: Texts,
     #[serde(rename = "generatorURL", skip_serializing_if = "Option::is_none")]
@@ -44,7 +44,7 @@ pub(super) struct Page {
     pub(super) ended: Option<Timestamp>,
 }
 
-/// Where links lead to, and when attackers arrive.
+/// What annotations need besides the alert: addresses for links, and the attackers' curves.
 #[derive(Clone, Debug)]
 pub(super) struct Guide {
     pub(super) external_url: Option<String>,
@@ -70,7 +70,7 @@ fn labels(alert: Alert, urgency: Urgency) -> Texts {
     ])
 }
 
-/// What is wrong, in the words of whoever is woken by it.
+/// What is wrong, in words for the person who is paged.
 const fn wrong(alert: Alert) -> &'static str {
     match alert {
         Alert::ReviewDueSoon => "nobody has decided, the fastest attackers are near",
@@ -84,41 +84,41 @@ const fn wrong(alert: Alert) -> &'static str {
     }
 }
 
-/// One alert.
-pub(super) fn single(
-    told: &Told,
+/// The postable alert of one alert.
+pub(super) fn alert(
+    change: &AlertChange,
     urgency: Urgency,
     ended: Option<Timestamp>,
     now: Timestamp,
     guide: &Guide,
-) -> Page {
-    let mut labels = labels(told.alert, urgency);
+) -> PostableAlert {
+    let mut labels = labels(change.alert, urgency);
     let mut annotations = Texts::new();
-    annotations.insert("runbook", guide.runbook(told.alert));
-    let link = match &told.subject {
+    annotations.insert("runbook", guide.runbook(change.alert));
+    let link = match &change.subject {
         Subject::Window(about) => {
             labels.insert("workflow", about.workflow.to_string());
-            labels.insert("credential", about.credential_mark.clone());
-            labels.insert("exposure", about.exposure_mark.clone());
-            annotate(&mut annotations, told.alert, about, ended.unwrap_or(now), guide);
+            labels.insert("credential", about.credential_label.clone());
+            labels.insert("exposure", about.exposure_label.clone());
+            annotate(&mut annotations, change.alert, about, ended.unwrap_or(now), guide);
             let id = about.exposure_id.as_deref().map(encoded);
             let base = guide.external_url.as_deref();
             base.zip(id).map(|(base, id)| format!("{base}/api/v1/windows/{id}"))
         }
         Subject::Reviewer(reviewer) => {
             labels.insert("reviewer", reviewer.clone());
-            annotations.insert("summary", format!("{reviewer}: {}", wrong(told.alert)));
-            annotations.insert("since", told.at.to_string());
+            annotations.insert("summary", format!("{reviewer}: {}", wrong(change.alert)));
+            annotations.insert("since", change.at.to_string());
             guide.external_url.as_deref().map(|base| format!("{base}/api/v1/reviewers"))
         }
     };
     if let Some(link) = &link {
         annotations.insert("link", link.clone());
     }
-    Page { labels, annotations, link, began: told.at, ended }
+    PostableAlert { labels, annotations, link, began: change.at, ended }
 }
 
-fn annotate(into: &mut Texts, alert: Alert, about: &About, now: Timestamp, guide: &Guide) {
+fn annotate(into: &mut Texts, alert: Alert, about: &WindowDetails, now: Timestamp, guide: &Guide) {
     let place = about.location.as_deref().map(|place| plain(place, 120));
     let at_place = place.as_ref().map_or(String::new(), |place| format!(" on {place}"));
     into.insert("summary", format!("{}{at_place}: {}", about.credential, wrong(alert)));
@@ -180,33 +180,35 @@ fn countdown(start: Timestamp, age: Span, now: Timestamp) -> String {
     }
 }
 
-/// Many alerts of one kind as one: how many fire, and the worst of them.
-pub(super) struct Many<'t> {
+/// What the postable alert of a group is made from.
+pub(super) struct GroupContent<'t> {
     pub(super) alert: Alert,
     pub(super) workflow: Option<Workflow>,
     pub(super) urgency: Urgency,
-    /// When the first of them was published, roughly: what tells two such alerts apart.
+    /// The beginning of the group's stretch of time: it tells two groups apart.
     pub(super) bucket: Timestamp,
-    /// How many there were, those that have ended included.
+    /// How many alerts began to fire, including those that ended.
     pub(super) seen: usize,
-    /// Those that fire.
-    pub(super) firing: Vec<&'t Told>,
+    /// The alerts that fire.
+    pub(super) firing: Vec<&'t AlertChange>,
     pub(super) ended: Option<Timestamp>,
 }
 
-/// The alert about many.
-pub(super) fn many(many: Many<'_>, now: Timestamp, guide: &Guide) -> Page {
-    let Many { alert, workflow, urgency, bucket, seen, mut firing, ended } = many;
+/// The postable alert of a group.
+pub(super) fn group(content: GroupContent<'_>, now: Timestamp, guide: &Guide) -> PostableAlert {
+    let GroupContent { alert, workflow, urgency, bucket, seen, mut firing, ended } = content;
     let mut labels = labels(alert, urgency);
     if let Some(workflow) = workflow {
         labels.insert("workflow", workflow.to_string());
     }
     labels.insert("credential", MANY.to_owned());
-    labels.insert("storm", bucket.to_string());
-    let began = firing.iter().map(|told| told.at).min().unwrap_or(bucket);
+    labels.insert("alert_group", bucket.to_string());
+    let began = firing.iter().map(|change| change.at).min().unwrap_or(bucket);
     // The most severe first, then the oldest.
-    let start = |told: &Told| told.window().and_then(|about| about.started_at).unwrap_or(told.at);
-    firing.sort_by_key(|told| (std::cmp::Reverse(told.severity()), start(told)));
+    let start = |change: &AlertChange| {
+        change.window().and_then(|about| about.started_at).unwrap_or(change.at)
+    };
+    firing.sort_by_key(|change| (std::cmp::Reverse(change.severity()), start(change)));
     let count = firing.len();
     let mut annotations = Texts::new();
     annotations.insert("runbook", guide.runbook(alert));
@@ -214,7 +216,7 @@ pub(super) fn many(many: Many<'_>, now: Timestamp, guide: &Guide) -> Page {
     annotations.insert("count", count.to_string());
     annotations.insert("seen", seen.to_string());
     annotations.insert("as_of", now.to_string());
-    let worst: Vec<String> = firing.iter().take(WORST).map(|told| line(told, now)).collect();
+    let worst: Vec<String> = firing.iter().take(WORST).map(|change| line(change, now)).collect();
     if !worst.is_empty() {
         annotations.insert("worst", worst.join("\n"));
     }
@@ -223,13 +225,13 @@ pub(super) fn many(many: Many<'_>, now: Timestamp, guide: &Guide) -> Page {
     if let Some(link) = &link {
         annotations.insert("link", link.clone());
     }
-    Page { labels, annotations, link, began, ended }
+    PostableAlert { labels, annotations, link, began, ended }
 }
 
-/// One of many, on a line.
-fn line(told: &Told, now: Timestamp) -> String {
-    let Some(about) = told.window() else {
-        return match &told.subject {
+/// One alert of a group, on a line.
+fn line(change: &AlertChange, now: Timestamp) -> String {
+    let Some(about) = change.window() else {
+        return match &change.subject {
             Subject::Reviewer(reviewer) => reviewer.clone(),
             Subject::Window(about) => about.credential.clone(),
         };

@@ -1,17 +1,17 @@
-//! What fires, and what is to be pushed when: pure state, to which records and
-//! the time are given.
+//! The alerts that fire, and what has to be pushed when. Records and the time come in
+//! as arguments.
 //!
-//! Invariants: what is pushed follows from the topic's records and their times,
-//! not from when they were read, so that a process that starts again, or another
-//! instance, pushes the same; the only thing that is remembered of pushing is
-//! which alerts of a storm were pushed alone before it was one. All is bounded.
+//! Invariants: what is pushed follows from the topic's records and their times, not from
+//! when they were read, so another instance, or this one after a restart, pushes the
+//! same. The store remembers one thing about pushing: which alerts of a group were
+//! pushed alone before the group was pushed as one. Its size is bounded.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::page::{self, Guide, Many, Page};
-use super::record::Told;
-use super::storm::{Storm, StormId};
+use super::group::{AlertGroup, GroupKey};
+use super::postable::{self, GroupContent, Guide, PostableAlert};
+use super::record::AlertChange;
 use crate::engine::alerts::{Transition, Urgency};
 use crate::engine::attacker::Race;
 use crate::formats::Identity;
@@ -19,42 +19,42 @@ use crate::metrics::NotifyFigures;
 use crate::settings::Alerts;
 use crate::time::{Span, Timestamp};
 
-/// Seeing to what is due goes through all there is, so it is not done more often.
+/// The shortest time between two searches for what is due: each visits all alerts.
 const LOOK_AFTER: Span = Span::from_millis(50);
 
-/// Something to be pushed, by name: what is told of it is looked up then.
+/// The name of an alert or group to be pushed. Its content is looked up when it is pushed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Ticket {
+pub(super) enum PushKey {
     Alert(Arc<str>),
-    Storm(StormId),
+    Group(GroupKey),
 }
 
 /// What became of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Applied {
-    /// It counts, or says nothing new.
+    /// Applied, or nothing new.
     Taken,
-    /// No record of an alert.
+    /// Not a record of an alert.
     Foreign,
-    /// There is no room for it.
+    /// No room for another alert.
     Full,
 }
 
-/// How an alert stands.
+/// The phase of an alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Firing,
-    /// It has ended, but was restless: it fires on until it has been quiet for a while.
+    /// It ended, but it flaps: it keeps firing until it has been quiet for a while.
     Held {
         ended: Timestamp,
         until: Timestamp,
     },
-    /// The end is pushed, again and again.
+    /// Its end is pushed repeatedly.
     Resolved {
         ended: Timestamp,
         until: Timestamp,
     },
-    /// Nothing is pushed any more; that it fired is remembered, should it be restless.
+    /// Nothing is pushed any more. The alert is remembered in case it flaps.
     Quiet {
         until: Timestamp,
     },
@@ -62,88 +62,98 @@ enum Phase {
 
 #[derive(Debug)]
 struct Entry {
-    told: Told,
+    change: AlertChange,
     urgency: Urgency,
     phase: Phase,
-    storm: StormId,
+    group: GroupKey,
     /// Whether it was pushed by itself.
     alone: bool,
-    /// Whether some Alertmanager knows of it, or did before this process began.
+    /// Whether an Alertmanager has it, or had it before this process started.
     announced: bool,
     next: Timestamp,
-    /// When it began, the latest times.
+    /// The latest times that it began to fire.
     beginnings: Vec<Timestamp>,
 }
 
-/// All that fires, and what is left of what did.
+/// The alerts that fire, and those that ended a short time ago.
 #[derive(Debug)]
-pub(super) struct Board {
+pub(super) struct AlertStore {
     settings: Arc<Alerts>,
     names: Identity,
     guide: Guide,
     entries: BTreeMap<Arc<str>, Entry>,
-    storms: BTreeMap<StormId, Storm>,
-    /// Nothing is due before.
+    groups: BTreeMap<GroupKey, AlertGroup>,
+    /// Nothing is due before this.
     next: Option<Timestamp>,
-    /// When it was last seen to what is due.
+    /// When the store last searched for what is due.
     looked_at: Option<Timestamp>,
-    /// Whether the topic was read to its end, and what fires is pushed.
+    /// Whether the topic was read to its end. Only then alerts are pushed.
     live: bool,
 }
 
-impl Board {
-    pub(super) fn new(settings: Arc<Alerts>, race: Race, names: Identity) -> Board {
+impl AlertStore {
+    pub(super) fn new(settings: Arc<Alerts>, race: Race, names: Identity) -> AlertStore {
         let guide = Guide::new(&settings, race);
-        let (entries, storms) = Default::default();
-        Board { settings, names, guide, entries, storms, next: None, looked_at: None, live: false }
+        let (entries, groups) = Default::default();
+        AlertStore {
+            settings,
+            names,
+            guide,
+            entries,
+            groups,
+            next: None,
+            looked_at: None,
+            live: false,
+        }
     }
 
-    /// Forgets everything, to be told it all again.
+    /// Removes everything, because the topic is read again.
     pub(super) fn clear(&mut self) {
         self.entries.clear();
-        self.storms.clear();
+        self.groups.clear();
         self.next = None;
         self.live = false;
     }
 
-    /// From when on [`Board::due`] has something to do.
+    /// When [`AlertStore::due`] next has something to do.
     pub(super) const fn next(&self) -> Option<Timestamp> {
         self.next
     }
 
-    /// Takes in a record that was published at `at`; without a value it is a
-    /// tombstone.
+    /// Applies a record that was published at `at`; without a value it is a tombstone.
     pub(super) fn apply(&mut self, key: &str, value: Option<&[u8]>, at: Timestamp) -> Applied {
         let Some(value) = value else {
             self.ends(key, at, at);
             return Applied::Taken;
         };
-        let Some(told) = Told::read(key, value, &self.names) else { return Applied::Foreign };
-        match told.state {
-            Transition::Firing => self.begins(key, told, at),
+        let Some(change) = AlertChange::read(key, value, &self.names) else {
+            return Applied::Foreign;
+        };
+        match change.state {
+            Transition::Firing => self.begins(key, change, at),
             Transition::Resolved => {
-                self.ends(key, told.at, at);
+                self.ends(key, change.at, at);
                 Applied::Taken
             }
         }
     }
 
-    fn begins(&mut self, key: &str, told: Told, at: Timestamp) -> Applied {
-        let urgency = told.urgency;
-        let (workflow, severity) = (told.workflow(), told.severity());
+    fn begins(&mut self, key: &str, change: AlertChange, at: Timestamp) -> Applied {
+        let urgency = change.urgency;
+        let (workflow, severity) = (change.workflow(), change.severity());
         let mut rules = self.settings.rules.iter();
-        let rule = rules.find(|rule| rule.fits(told.alert, workflow, severity));
+        let rule = rules.find(|rule| rule.fits(change.alert, workflow, severity));
         if rule.is_some_and(|rule| !rule.push) {
             return Applied::Taken;
         }
         let urgency = rule.and_then(|rule| rule.urgency).unwrap_or(urgency);
         let push_at = at + self.settings.gather;
-        let size = self.settings.storm_size;
+        let size = self.settings.group_size;
         let known = self.entries.get_key_value(key).map(|(key, _)| Arc::clone(key));
         if let Some(key) = known
             && let Some(entry) = self.entries.get_mut(&key)
         {
-            entry.told = told;
+            entry.change = change;
             entry.urgency = urgency;
             if entry.phase == Phase::Firing {
                 return Applied::Taken;
@@ -156,7 +166,7 @@ impl Board {
                 entry.announced = false;
             }
             if !entry.alone {
-                self.storms.entry(entry.storm).or_default().again(&key, push_at);
+                self.groups.entry(entry.group).or_default().again(&key, push_at);
             }
             self.due_at(push_at);
             return Applied::Taken;
@@ -168,13 +178,13 @@ impl Board {
             }
         }
         let key: Arc<str> = key.into();
-        let storm = StormId::of(told.alert, workflow, urgency, at, self.settings.storm_within);
-        self.storms.entry(storm).or_default().begins(&key, size, push_at);
+        let group = GroupKey::of(change.alert, workflow, urgency, at, self.settings.group_within);
+        self.groups.entry(group).or_default().begins(&key, size, push_at);
         let mut entry = Entry {
-            told,
+            change,
             urgency,
             phase: Phase::Firing,
-            storm,
+            group,
             alone: false,
             announced: false,
             next: push_at,
@@ -186,7 +196,7 @@ impl Board {
         Applied::Taken
     }
 
-    /// An alert ended, at `ended` by the times of events; published at `at`.
+    /// An alert ended at `ended`, in the time of events. The record was published at `at`.
     fn ends(&mut self, key: &str, ended: Timestamp, at: Timestamp) {
         let Some(entry) = self.entries.get_mut(key) else { return };
         if entry.phase != Phase::Firing {
@@ -202,41 +212,41 @@ impl Board {
             return;
         }
         entry.phase = if self.live && !entry.alone && !entry.announced {
-            // Nobody was told of it. As when a backlog passes by.
+            // It was never pushed, for example because both records came together.
             let last = entry.beginnings.last().copied().unwrap_or(at);
             Phase::Quiet { until: last + settings.flap_within }
         } else {
             Phase::Resolved { ended, until: at + settings.resolved_for }
         };
         entry.next = at;
-        if let Some(storm) = self.storms.get_mut(&entry.storm) {
-            storm.ends(key, at);
+        if let Some(group) = self.groups.get_mut(&entry.group) {
+            group.ends(key, at);
         }
         self.due_at(at);
     }
 
-    /// What is to be pushed at `now`, each to be asked for by [`Board::page`].
-    pub(super) fn due(&mut self, now: Timestamp) -> Vec<Ticket> {
+    /// What has to be pushed at `now`. [`AlertStore::content`] gives the content of each.
+    pub(super) fn due(&mut self, now: Timestamp) -> Vec<PushKey> {
         if self.next.is_none_or(|next| next > now) {
             return Vec::new();
         }
-        let mut tickets = Vec::new();
+        let mut keys = Vec::new();
         let mut next: Option<Timestamp> = None;
         let mut wait_for = |at: Timestamp| next = Some(next.map_or(at, |next| next.min(at)));
         let settings = &self.settings;
-        let storms = &mut self.storms;
+        let groups = &mut self.groups;
         self.entries.retain(|key, entry| {
             if entry.next > now {
                 wait_for(entry.next);
                 return true;
             }
-            let mut storm = storms.get_mut(&entry.storm);
+            let mut group = groups.get_mut(&entry.group);
             if let Phase::Held { ended, until } = entry.phase
                 && until <= now
             {
                 entry.phase = Phase::Resolved { ended, until: until + settings.resolved_for };
-                if let Some(storm) = &mut storm {
-                    storm.ends(key, now);
+                if let Some(group) = &mut group {
+                    group.ends(key, now);
                 }
             }
             if let Phase::Resolved { until, .. } = entry.phase
@@ -245,118 +255,118 @@ impl Board {
                 let last = entry.beginnings.last().copied().unwrap_or(now);
                 entry.phase = Phase::Quiet { until: last + settings.flap_within };
             }
-            let within_storm = !entry.alone && storm.as_ref().is_some_and(|storm| storm.is_one);
+            let merged = !entry.alone && group.as_ref().is_some_and(|group| group.merged);
             let again = now + settings.resend_interval;
             entry.next = match entry.phase {
                 Phase::Quiet { until } if until <= now => return false,
                 Phase::Quiet { until } => until,
-                Phase::Resolved { until, .. } if within_storm => until,
+                Phase::Resolved { until, .. } if merged => until,
                 Phase::Resolved { until, .. } => until.min(again),
-                Phase::Firing if within_storm => {
-                    // The storm speaks for it.
+                Phase::Firing if merged => {
+                    // It is pushed as part of its group.
                     entry.announced = true;
                     now + Span::from_mins(60)
                 }
                 Phase::Firing => again,
-                Phase::Held { until, .. } if within_storm => until,
+                Phase::Held { until, .. } if merged => until,
                 Phase::Held { until, .. } => until.min(again),
             };
             wait_for(entry.next);
-            if !within_storm && !matches!(entry.phase, Phase::Quiet { .. }) {
+            if !merged && !matches!(entry.phase, Phase::Quiet { .. }) {
                 entry.alone = true;
-                if let Some(storm) = storm {
-                    storm.firing.remove(key);
+                if let Some(group) = group {
+                    group.firing.remove(key);
                 }
-                tickets.push(Ticket::Alert(Arc::clone(key)));
+                keys.push(PushKey::Alert(Arc::clone(key)));
             }
             true
         });
-        let bucket_is_over = |id: &StormId| now.since(id.bucket) > settings.storm_within;
-        storms.retain(|id, storm| {
-            if let Some(at) = storm.next.filter(|_| storm.is_one) {
+        let bucket_is_over = |id: &GroupKey| now.since(id.bucket) > settings.group_within;
+        groups.retain(|id, group| {
+            if let Some(at) = group.next.filter(|_| group.merged) {
                 if at > now {
                     wait_for(at);
                     return true;
                 }
-                let is_over = storm.ended.is_some_and(|ended| ended + settings.resolved_for <= now);
-                let never_was = storm.pushed.is_none() && storm.firing.is_empty();
+                let is_over = group.ended.is_some_and(|ended| ended + settings.resolved_for <= now);
+                let never_was = group.pushed.is_none() && group.firing.is_empty();
                 if !is_over && !never_was {
-                    tickets.push(Ticket::Storm(*id));
-                    storm.pushed = Some(now);
+                    keys.push(PushKey::Group(*id));
+                    group.pushed = Some(now);
                     let again = now + settings.resend_interval;
-                    storm.next = Some(again);
+                    group.next = Some(again);
                     wait_for(again);
                     return true;
                 }
-                storm.next = None;
+                group.next = None;
             }
-            !(storm.firing.is_empty() && bucket_is_over(id))
+            !(group.firing.is_empty() && bucket_is_over(id))
         });
         self.looked_at = Some(now);
         self.next = None;
         if let Some(next) = next {
             self.due_at(next);
         }
-        tickets
+        keys
     }
 
-    /// What to push for `ticket` at `now`; `None` if it is over by now.
-    pub(super) fn page(&self, ticket: &Ticket, now: Timestamp) -> Option<Page> {
-        match ticket {
-            Ticket::Alert(key) => {
+    /// What to push for `key` at `now`; `None` if it is over by now.
+    pub(super) fn content(&self, key: &PushKey, now: Timestamp) -> Option<PostableAlert> {
+        match key {
+            PushKey::Alert(key) => {
                 let entry = self.entries.get(key)?;
                 let ended = match entry.phase {
                     Phase::Firing | Phase::Held { .. } => None,
                     Phase::Resolved { ended, .. } => Some(ended.min(now)),
                     Phase::Quiet { .. } => return None,
                 };
-                Some(page::single(&entry.told, entry.urgency, ended, now, &self.guide))
+                Some(postable::alert(&entry.change, entry.urgency, ended, now, &self.guide))
             }
-            Ticket::Storm(id) => {
-                let storm = self.storms.get(id)?;
-                let firing = storm.firing.iter().filter_map(|key| self.entries.get(key));
-                let many = Many {
+            PushKey::Group(id) => {
+                let group = self.groups.get(id)?;
+                let firing = group.firing.iter().filter_map(|key| self.entries.get(key));
+                let content = GroupContent {
                     alert: id.alert,
                     workflow: id.workflow,
                     urgency: id.urgency,
                     bucket: id.bucket,
-                    seen: storm.seen,
-                    firing: firing.map(|entry| &entry.told).collect(),
-                    ended: storm.ended.map(|ended| ended.min(now)),
+                    seen: group.seen,
+                    firing: firing.map(|entry| &entry.change).collect(),
+                    ended: group.ended.map(|ended| ended.min(now)),
                 };
-                Some(page::many(many, now, &self.guide))
+                Some(postable::group(content, now, &self.guide))
             }
         }
     }
 
-    /// An Alertmanager has taken what was pushed for `ticket`. The first time it
-    /// tells since when that was due.
-    pub(super) fn accepted(&mut self, ticket: &Ticket) -> Option<Timestamp> {
-        match ticket {
-            Ticket::Alert(key) => {
+    /// An Alertmanager accepted what was pushed for `key`. The first time, returns since
+    /// when the alert has fired.
+    pub(super) fn accepted(&mut self, key: &PushKey) -> Option<Timestamp> {
+        match key {
+            PushKey::Alert(key) => {
                 let entry = self.entries.get_mut(key)?;
                 let firing = matches!(entry.phase, Phase::Firing);
                 let first = firing && !std::mem::replace(&mut entry.announced, true);
-                first.then_some(entry.told.at)
+                first.then_some(entry.change.at)
             }
-            Ticket::Storm(id) => {
-                let storm = self.storms.get_mut(id)?;
-                let first = !std::mem::replace(&mut storm.announced, true);
-                let mut keys = storm.firing.iter();
-                let since = keys.next().and_then(|key| self.entries.get(key))?.told.at;
+            PushKey::Group(id) => {
+                let group = self.groups.get_mut(id)?;
+                let first = !std::mem::replace(&mut group.announced, true);
+                let mut keys = group.firing.iter();
+                let since = keys.next().and_then(|key| self.entries.get(key))?.change.at;
                 first.then_some(since)
             }
         }
     }
 
-    /// Everything is known already: what fires now was told before this process began.
+    /// The topic was read to its end: what fires now was pushed before this process started.
     pub(super) fn restored(&mut self) {
         self.live = true;
         self.entries.values_mut().for_each(|entry| entry.announced = true);
-        self.storms.values_mut().for_each(|storm| storm.announced = true);
+        self.groups.values_mut().for_each(|group| group.announced = true);
     }
 
-    /// How many there are of each kind.
+    /// Counts by phase.
     pub(super) fn figures(&self, now: Timestamp) -> NotifyFigures {
         let mut figures = NotifyFigures::default();
         for entry in self.entries.values() {
@@ -370,8 +380,8 @@ impl Board {
                 Phase::Quiet { .. } => {}
             }
         }
-        let storms = self.storms.values().filter(|storm| storm.is_one && !storm.firing.is_empty());
-        figures.storms = storms.count() as u64;
+        let groups = self.groups.values().filter(|group| group.merged && !group.firing.is_empty());
+        figures.groups = groups.count() as u64;
         figures
     }
 
@@ -380,8 +390,7 @@ impl Board {
         self.next = Some(self.next.map_or(at, |next| next.min(at)));
     }
 
-    /// Forgets what ended long before `now`, and is only remembered because it might
-    /// be restless.
+    /// Removes alerts that ended long before `now` and were only kept in case they flap.
     pub(super) fn forget(&mut self, now: Timestamp) {
         self.entries.retain(|_, entry| match entry.phase {
             Phase::Quiet { .. } => false,

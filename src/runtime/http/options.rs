@@ -1,0 +1,87 @@
+//! How the server listens, and what it shows.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::guard::Token;
+use crate::config::Profiles;
+use crate::engine::attacker::Race;
+use crate::metrics::{Metrics, Pipeline};
+use crate::runtime::clock::Clock;
+use crate::runtime::health::Health;
+use crate::runtime::standings::PartitionStandings;
+use crate::runtime::reviewer_alerts::ReviewerAlerts;
+use crate::runtime::view::View;
+use crate::time::Span;
+
+/// How the server listens, and its limits.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The address to listen on; port 0 is any free port.
+    pub listen: SocketAddr,
+    /// The token that every request needs, except `/healthz` and the board's page.
+    pub token: Option<Token>,
+    /// Connections at a time. Further ones wait to be accepted.
+    pub connections_max: usize,
+    /// Boards at a time. They do not count as connections.
+    pub boards_max: usize,
+    /// How long a board's stream lasts before the board has to ask again.
+    pub board_within: Duration,
+    /// How long a board may read nothing before its stream is cut off.
+    pub board_stalled_after: Span,
+    /// How long a client may take to send the head of a request, and may stay silent
+    /// between two requests.
+    pub head_within: Duration,
+    /// How long it may take to make an answer.
+    pub answer_within: Duration,
+    /// How long a connection may last. It ends after the current answer.
+    pub connection_within: Duration,
+    /// How long current answers may take when the server stops.
+    pub shutdown_within: Duration,
+}
+
+impl Options {
+    /// The usual limits.
+    pub fn new(listen: SocketAddr, token: Option<Token>) -> Options {
+        Options {
+            listen,
+            token,
+            connections_max: 64,
+            boards_max: 1_024,
+            board_within: Duration::from_secs(30 * 60),
+            board_stalled_after: Span::from_secs(20),
+            head_within: Duration::from_secs(10),
+            answer_within: Duration::from_secs(10),
+            connection_within: Duration::from_secs(120),
+            shutdown_within: Duration::from_secs(3),
+        }
+    }
+}
+
+/// What the server shows.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// All metrics.
+    pub metrics: Arc<Metrics>,
+    /// The metrics of a live run. Those of the view are updated at each scrape.
+    pub pipeline: Pipeline,
+    /// The workers.
+    pub health: Arc<Health>,
+    /// The windows.
+    pub view: Arc<View>,
+    /// The open windows of this process, for the metrics.
+    pub standings: Arc<PartitionStandings>,
+    /// The attackers' curves.
+    pub race: Race,
+    /// The deadlines of workflows.
+    pub profiles: Profiles,
+    /// How long a worker may go without progress.
+    pub stalled_after: Span,
+    /// The time.
+    pub clock: Clock,
+    /// Reviewers with an alert.
+    pub reviewer_alerts: Arc<ReviewerAlerts>,
+    /// Whether the events are simulated. The board then says so.
+    pub demo: bool,
+}
