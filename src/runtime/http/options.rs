@@ -10,8 +10,8 @@ use crate::engine::attacker::Race;
 use crate::metrics::{Metrics, Pipeline};
 use crate::runtime::clock::Clock;
 use crate::runtime::health::Health;
-use crate::runtime::standings::PartitionStandings;
 use crate::runtime::reviewer_alerts::ReviewerAlerts;
+use crate::runtime::standings::PartitionStandings;
 use crate::runtime::view::View;
 use crate::time::Span;
 

@@ -1,42 +1,36 @@
 //! The Kafka runtime: topics in, topics out, state in Kafka alone.
 //!
 //! It runs the stages (`crate::runtime::stages`) between consumers and transactional
-//! producers. `worker` is the loop of one worker, `restore` brings state back, `progress`
-//! watches how far the stages before one's own have come. Each stage has workers, and the
-//! consumer group decides which worker reads which partition.
+//! producers. `client` is what all clients of librdkafka share, `worker` is the loop of one
+//! worker, `restore` brings state back, `progress` watches how far the stages before one's
+//! own have come, and `tail` follows a topic for the read side. Each stage has workers, and
+//! the consumer group decides which worker reads which partition.
 //!
 //! Invariants: no state outside Kafka that matters; results, state and positions are
 //! committed together; a worker that has lost a partition cannot commit for it.
 
 pub mod client;
-mod context;
-mod deliveries;
-mod error;
 pub mod feed;
-mod oauth;
-mod probe;
 mod progress;
-mod raw;
 mod restore;
 mod shared;
 pub mod tail;
-mod topics;
 mod worker;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-pub use error::Fault;
-pub use oauth::Tokens;
+pub use client::auth::Tokens;
 pub use shared::Shared;
 
+use self::client::topics;
 use self::progress::monitor;
 use self::progress::signals::Signals;
 use self::worker::prepare::{self, Setups};
 use self::worker::session;
 use crate::engine::oversight::Rules;
 use crate::formats::Format;
-use crate::runtime::stages::{Intake, Oversight, WindowsStage};
+use crate::runtime::stages::{Fault, Intake, Oversight, WindowsStage};
 use crate::settings::Settings;
 
 /// Checks the topics, creating those that are missing if that is allowed.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::oauth::Tokens;
+use super::client::auth::Tokens;
 use crate::formats::Identity;
 use crate::metrics::{Metrics, Pipeline};
 use crate::runtime::clock::{self, Clock};

@@ -21,11 +21,11 @@ use super::signals::Signals;
 use super::stage_progress::StageProgress;
 use super::watermark::Watermark;
 use crate::runtime::clock;
-use crate::runtime::kafka::client::{base, group};
-use crate::runtime::kafka::error::Fault;
-use crate::runtime::kafka::probe::Probe;
+use crate::runtime::kafka::client::config::{base, group};
+use crate::runtime::kafka::client::probe::Probe;
+use crate::runtime::kafka::client::topics::windows_inputs;
 use crate::runtime::kafka::shared::Shared;
-use crate::runtime::kafka::topics::windows_inputs;
+use crate::runtime::stages::Fault;
 use crate::time::Span;
 
 const LOOK_EVERY: Span = Span::from_secs(1);

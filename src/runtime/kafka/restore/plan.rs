@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rdkafka::config::ClientConfig;
 
-use crate::runtime::kafka::oauth::Tokens;
+use crate::runtime::kafka::client::auth::Tokens;
 use crate::runtime::stages::{Fresh, Restored};
 use crate::settings::Start;
 use crate::time::Span;

@@ -20,10 +20,10 @@ use super::reading::Reading;
 use super::threads::{Share, Unfinished, read_share};
 use crate::runtime::clock;
 use crate::runtime::health::WorkerHealth;
-use crate::runtime::kafka::context::Context;
-use crate::runtime::kafka::error::Fault;
-use crate::runtime::kafka::raw::Queue;
+use crate::runtime::kafka::client::context::Context;
+use crate::runtime::kafka::client::raw::Queue;
 use crate::runtime::logging;
+use crate::runtime::stages::Fault;
 use crate::runtime::stages::Restored;
 use crate::settings::Start;
 

@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use super::plan::{Plan, Ready, Wanted};
 use super::reader::Reader;
 use crate::runtime::health::WorkerHealth;
-use crate::runtime::kafka::error::Fault;
+use crate::runtime::stages::Fault;
 
 /// A thread that restores while the worker goes on with what it has.
 pub(crate) struct Restorer {

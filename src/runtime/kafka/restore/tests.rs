@@ -19,7 +19,7 @@ use crate::event::{Body, Event, LeakDetected, Workflow};
 use crate::metrics::PipelineStage;
 use crate::runtime::clock;
 use crate::runtime::health::{Health, Restoring, WorkerHealth};
-use crate::runtime::kafka::oauth::Tokens;
+use crate::runtime::kafka::client::auth::Tokens;
 use crate::runtime::stages::{Fault, Fresh};
 use crate::settings::Start;
 use crate::time::{Span, Timestamp};

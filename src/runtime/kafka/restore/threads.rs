@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::reading::Reading;
 use crate::runtime::clock;
-use crate::runtime::kafka::context::Context;
-use crate::runtime::kafka::error::Fault;
-use crate::runtime::kafka::raw::{Kind, Message, Queue};
+use crate::runtime::kafka::client::context::Context;
+use crate::runtime::kafka::client::raw::{Kind, Message, Queue};
+use crate::runtime::stages::Fault;
 use crate::runtime::stages::Refusal;
 use crate::time::{Span, Timestamp};
 

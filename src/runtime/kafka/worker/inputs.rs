@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::runtime::kafka::error::Fault;
 use crate::runtime::kafka::progress::look::ReachedTime;
+use crate::runtime::stages::Fault;
 use crate::runtime::stages::OWN_EVENTS;
 use crate::time::{Span, Timestamp};
 

@@ -14,12 +14,12 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtoc
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::runtime::kafka::context::{ClientErrors, Context};
-use crate::runtime::kafka::error::Fault;
-use crate::runtime::kafka::oauth::Tokens;
+use crate::runtime::kafka::client::auth::Tokens;
+use crate::runtime::kafka::client::context::{ClientErrors, Context};
+use crate::runtime::kafka::client::raw::Queue;
 use crate::runtime::kafka::progress::look::TopicPartition;
-use crate::runtime::kafka::raw::Queue;
 use crate::runtime::logging;
+use crate::runtime::stages::Fault;
 
 /// What the group wants of a member.
 #[derive(Clone, Debug)]

@@ -20,11 +20,11 @@ use super::producer::TransactionalProducer;
 use super::setup::{Setup, TimeSource};
 use crate::metrics::TransactionResult;
 use crate::runtime::clock;
-use crate::runtime::kafka::error::Fault;
+use crate::runtime::kafka::client::raw::{Kind, Message};
 use crate::runtime::kafka::progress::look::{ReachedTime, TopicPartition};
 use crate::runtime::kafka::progress::watermark::PartitionTime;
-use crate::runtime::kafka::raw::{Kind, Message};
 use crate::runtime::kafka::restore::{Ready, Restorer, Wanted};
+use crate::runtime::stages::Fault;
 use crate::runtime::stages::{Record, Stage};
 use crate::time::{Span, Timestamp};
 

@@ -7,7 +7,7 @@ use rdkafka::config::ClientConfig;
 
 use crate::metrics::Pipeline;
 use crate::runtime::health::WorkerHealth;
-use crate::runtime::kafka::oauth::Tokens;
+use crate::runtime::kafka::client::auth::Tokens;
 use crate::runtime::kafka::progress::watermark::Watermarks;
 use crate::runtime::kafka::restore::Plan;
 use crate::settings::{Delivery, Topics};

@@ -22,9 +22,9 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use self::answer::Token;
 use self::endpoint::Endpoint;
-use super::error::Fault;
-use super::raw;
 use crate::runtime::clock;
+use crate::runtime::kafka::client::raw;
+use crate::runtime::stages::Fault;
 use crate::settings::{Mechanism, Security};
 use crate::time::{Span, Timestamp};
 
@@ -98,7 +98,7 @@ impl Tokens {
 
     /// Classifies an error of a client as [`Fault::of`] does. If the client failed because
     /// there was no token, returns the reason for that instead.
-    pub(super) fn fault(&self, doing: &str, error: &KafkaError) -> Fault {
+    pub(crate) fn fault(&self, doing: &str, error: &KafkaError) -> Fault {
         let no_login = error.rdkafka_error_code() == Some(RDKafkaErrorCode::Authentication);
         let source = self.0.as_ref().filter(|_| no_login);
         source.and_then(|source| source.missing()).unwrap_or_else(|| Fault::of(doing, error))

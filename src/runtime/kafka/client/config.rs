@@ -49,7 +49,7 @@ pub fn base(kafka: &Kafka) -> ClientConfig {
 }
 
 /// The consumer group of a stage.
-pub(super) fn group(kafka: &Kafka, stage: &str) -> String {
+pub(crate) fn group(kafka: &Kafka, stage: &str) -> String {
     format!("{}.{stage}", kafka.group)
 }
 

@@ -12,7 +12,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::producer::{BaseProducer, Producer as _};
 
 use super::*;
-use crate::runtime::kafka::client::base;
+use crate::runtime::kafka::client::config::base;
 use crate::settings::{Kafka, Protocol, Sasl, Secret};
 
 /// In everything that may show nowhere.

@@ -7,16 +7,16 @@ use std::fmt;
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-pub use crate::runtime::stages::Fault;
+use crate::runtime::stages::Fault;
 
 impl Fault {
     /// Sorts librdkafka's error by whether waiting may mend it.
-    pub(super) fn of(doing: &str, error: &KafkaError) -> Fault {
+    pub(crate) fn of(doing: &str, error: &KafkaError) -> Fault {
         Fault::of_code(doing, error.rdkafka_error_code(), error)
     }
 
     /// As [`Fault::of`], where code and words come apart.
-    pub(super) fn of_code(
+    pub(crate) fn of_code(
         doing: &str,
         code: Option<RDKafkaErrorCode>,
         words: &dyn fmt::Display,
@@ -51,7 +51,7 @@ fn is_fenced(code: RDKafkaErrorCode) -> bool {
 }
 
 /// What to do about an error that lasts; `None` for one that may pass.
-pub(super) fn advice(code: RDKafkaErrorCode) -> Option<&'static str> {
+pub(crate) fn advice(code: RDKafkaErrorCode) -> Option<&'static str> {
     use RDKafkaErrorCode as Code;
     Some(match code {
         Code::TopicAuthorizationFailed => {

@@ -12,10 +12,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ureq::{Agent, Proxy};
 
-use super::super::error::Fault;
 use super::answer::{self, FETCHING, Token};
 use crate::runtime::clock;
 use crate::runtime::percent::encoded;
+use crate::runtime::stages::Fault;
 use crate::runtime::trust::{self, NoTrust};
 use crate::settings::{Sasl, Secret};
 use crate::time::Span;

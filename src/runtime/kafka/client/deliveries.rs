@@ -7,21 +7,21 @@ use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::ProducerContext;
 
 use super::context::{ClientErrors, Context};
-use super::error::Fault;
+use crate::runtime::stages::Fault;
 
 /// The context of a producer.
-pub(super) type Deliveries = Context<FirstFailure>;
+pub(crate) type Deliveries = Context<FirstFailure>;
 
 /// The first delivery that failed, if any did: librdkafka's code, and why.
 #[derive(Debug, Default)]
-pub(super) struct FirstFailure(Mutex<Option<(Option<RDKafkaErrorCode>, String)>>);
+pub(crate) struct FirstFailure(Mutex<Option<(Option<RDKafkaErrorCode>, String)>>);
 
 impl ClientErrors for FirstFailure {}
 
 impl FirstFailure {
     /// # Errors
     /// The first delivery that failed.
-    pub(super) fn check(&self) -> Result<(), Fault> {
+    pub(crate) fn check(&self) -> Result<(), Fault> {
         match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
             None => Ok(()),
             Some((code, why)) => Err(Fault::of_code("sending", *code, why)),

@@ -8,25 +8,25 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
 
-use super::oauth::Tokens;
+use super::auth::Tokens;
 use crate::runtime::logging;
 
 /// A client's context. `own` is what one kind of client adds to it.
 #[derive(Clone, Debug)]
-pub(super) struct Context<T = ()> {
-    pub(super) tokens: Tokens,
-    pub(super) own: T,
+pub(crate) struct Context<T = ()> {
+    pub(crate) tokens: Tokens,
+    pub(crate) own: T,
 }
 
 /// What one kind of client does about an error of the whole client, besides logging it.
-pub(super) trait ClientErrors: Send + Sync + 'static {
+pub(crate) trait ClientErrors: Send + Sync + 'static {
     fn note(&self, _error: &KafkaError, _reason: &str) {}
 }
 
 impl ClientErrors for () {}
 
 impl<T> Context<T> {
-    pub(super) fn with(tokens: &Tokens, own: T) -> Context<T> {
+    pub(crate) fn with(tokens: &Tokens, own: T) -> Context<T> {
         Context { tokens: tokens.clone(), own }
     }
 }

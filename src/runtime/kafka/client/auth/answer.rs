@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::super::error::Fault;
+use crate::runtime::stages::Fault;
 use crate::settings::Secret;
 use crate::time::{Span, Timestamp};
 

@@ -29,7 +29,7 @@ use rdkafka::types::RDKafkaRespErr;
 use crate::runtime::stages::Headers;
 
 /// A queue for the fetched messages of chosen partitions.
-pub(super) struct Queue<C: ConsumerContext> {
+pub(crate) struct Queue<C: ConsumerContext> {
     queue: NonNull<ffi::rd_kafka_queue_t>,
     consumer: Arc<BaseConsumer<C>>,
 }
@@ -39,7 +39,7 @@ unsafe impl<C: ConsumerContext> Send for Queue<C> {}
 
 impl<C: ConsumerContext> Queue<C> {
     /// An empty queue; `None` when librdkafka has no memory for one.
-    pub(super) fn new(consumer: Arc<BaseConsumer<C>>) -> Option<Queue<C>> {
+    pub(crate) fn new(consumer: Arc<BaseConsumer<C>>) -> Option<Queue<C>> {
         // SAFETY: the client lives as long as `consumer`, which the queue keeps.
         let queue = unsafe { ffi::rd_kafka_queue_new(consumer.client().native_ptr()) };
         NonNull::new(queue).map(|queue| Queue { queue, consumer })
@@ -47,7 +47,7 @@ impl<C: ConsumerContext> Queue<C> {
 
     /// Routes the messages of a partition to this queue. Call it before each assignment of
     /// the partition, or its first messages go to the consumer's own queue.
-    pub(super) fn adopt(&self, topic: &str, partition: i32) {
+    pub(crate) fn adopt(&self, topic: &str, partition: i32) {
         // Topic names hold no zero byte: brokers allow letters, digits and `._-` only.
         let Ok(topic) = CString::new(topic) else { return };
         // SAFETY: the client is alive, the name ends in zero; the partition's queue
@@ -64,7 +64,7 @@ impl<C: ConsumerContext> Queue<C> {
 
     /// Calls `each` with up to `max` messages, after waiting up to `timeout_ms` for the
     /// first. Stops early when `each` breaks. Returns the number of messages.
-    pub(super) fn serve(
+    pub(crate) fn serve(
         &self,
         timeout_ms: u32,
         max: usize,
@@ -133,11 +133,11 @@ impl<C: ConsumerContext> Drop for Queue<C> {
 
 /// One message: a record, the end of a partition, or an error.
 #[derive(Clone, Copy)]
-pub(super) struct Message<'b>(&'b ffi::rd_kafka_message_t);
+pub(crate) struct Message<'b>(&'b ffi::rd_kafka_message_t);
 
 /// The kind of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// A record of the topic.
     Data,
     /// The end of the partition is reached; the offset is the next to be read.
@@ -147,7 +147,7 @@ pub(super) enum Kind {
 }
 
 impl<'b> Message<'b> {
-    pub(super) fn kind(self) -> Kind {
+    pub(crate) fn kind(self) -> Kind {
         match self.0.err {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => Kind::Data,
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF => Kind::End,
@@ -157,11 +157,11 @@ impl<'b> Message<'b> {
 
     /// A number that identifies the topic while the client lives. It is faster to compare
     /// than the name.
-    pub(super) fn topic_number(self) -> usize {
+    pub(crate) fn topic_number(self) -> usize {
         self.0.rkt as usize
     }
 
-    pub(super) fn topic(self) -> &'b str {
+    pub(crate) fn topic(self) -> &'b str {
         if self.0.rkt.is_null() {
             return "";
         }
@@ -171,16 +171,16 @@ impl<'b> Message<'b> {
         name.to_str().unwrap_or_default()
     }
 
-    pub(super) fn partition(self) -> i32 {
+    pub(crate) fn partition(self) -> i32 {
         self.0.partition
     }
 
-    pub(super) fn offset(self) -> i64 {
+    pub(crate) fn offset(self) -> i64 {
         self.0.offset
     }
 
     /// The timestamp in milliseconds since 1970, set by the producer or the broker.
-    pub(super) fn timestamp_ms(self) -> Option<i64> {
+    pub(crate) fn timestamp_ms(self) -> Option<i64> {
         let mut kind = ffi::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
         // SAFETY: reads from a valid message.
         let time = unsafe { ffi::rd_kafka_message_timestamp(self.0, &mut kind) };
@@ -188,7 +188,7 @@ impl<'b> Message<'b> {
     }
 
     /// The same, if the producer set it.
-    pub(super) fn created_ms(self) -> Option<i64> {
+    pub(crate) fn created_ms(self) -> Option<i64> {
         let mut kind = ffi::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
         // SAFETY: reads from a valid message.
         let time = unsafe { ffi::rd_kafka_message_timestamp(self.0, &mut kind) };
@@ -196,19 +196,19 @@ impl<'b> Message<'b> {
             .then_some(time)
     }
 
-    pub(super) fn key(self) -> Option<&'b [u8]> {
+    pub(crate) fn key(self) -> Option<&'b [u8]> {
         // SAFETY: pointer and length of the message's key belong together.
         unsafe { bytes(self.0.key, self.0.key_len) }
     }
 
     /// The value; for an error its description.
-    pub(super) fn payload(self) -> Option<&'b [u8]> {
+    pub(crate) fn payload(self) -> Option<&'b [u8]> {
         // SAFETY: pointer and length of the message's value belong together.
         unsafe { bytes(self.0.payload, self.0.len) }
     }
 
     /// The headers whose names are UTF-8, in order.
-    pub(super) fn headers(self) -> Vec<(&'b str, &'b [u8])> {
+    pub(crate) fn headers(self) -> Vec<(&'b str, &'b [u8])> {
         let mut found = Vec::new();
         let mut headers = ptr::null_mut();
         // SAFETY: the headers belong to the message; name and value of each are
@@ -250,11 +250,11 @@ unsafe fn bytes<'b>(start: *const c_void, length: usize) -> Option<&'b [u8]> {
 
 /// Why a transaction was not committed.
 #[derive(Clone, Debug)]
-pub(super) struct TransactionError {
-    pub(super) code: RDKafkaErrorCode,
-    pub(super) text: String,
+pub(crate) struct TransactionError {
+    pub(crate) code: RDKafkaErrorCode,
+    pub(crate) text: String,
     /// The same call may be made again and goes on where it stopped.
-    pub(super) retriable: bool,
+    pub(crate) retriable: bool,
 }
 
 impl fmt::Display for TransactionError {
@@ -265,7 +265,7 @@ impl fmt::Display for TransactionError {
 
 /// The generation of the group that the consumer is a member of; negative if it is not a
 /// member.
-pub(super) fn generation<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> i32 {
+pub(crate) fn generation<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> i32 {
     // SAFETY: the consumer is borrowed; what it tells is read before it is destroyed.
     unsafe {
         let group = ffi::rd_kafka_consumer_group_metadata(consumer.client().native_ptr());
@@ -280,7 +280,7 @@ pub(super) fn generation<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> i32 
 
 /// Commits the current transaction when all of its messages are delivered. The producer
 /// must be configured to report failed deliveries only, or this never returns.
-pub(super) fn commit_transaction<C: ProducerContext>(
+pub(crate) fn commit_transaction<C: ProducerContext>(
     producer: &BaseProducer<C>,
     timeout_ms: u32,
 ) -> Result<(), TransactionError> {
@@ -305,7 +305,7 @@ pub(super) fn commit_transaction<C: ProducerContext>(
 ///
 /// # Errors
 /// Why librdkafka does not accept the token, in its words. They do not contain the token.
-pub(super) fn set_token<C: ClientContext>(
+pub(crate) fn set_token<C: ClientContext>(
     client: &Client<C>,
     token: &OAuthToken,
 ) -> Result<(), String> {

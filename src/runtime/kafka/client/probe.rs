@@ -6,33 +6,33 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use super::auth::Tokens;
 use super::context::{ClientErrors, Context};
 use super::error::advice;
-use super::oauth::Tokens;
 use crate::runtime::logging;
 
 /// The context. Clones share what they remember.
-pub(super) type Probe = Context<Arc<Mutex<Seen>>>;
+pub(crate) type Probe = Context<Arc<Mutex<Seen>>>;
 
 /// The errors of a client.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     lasting: Option<(RDKafkaErrorCode, String)>,
     latest: Option<String>,
 }
 
 impl Probe {
-    pub(super) fn new(tokens: &Tokens) -> Probe {
+    pub(crate) fn new(tokens: &Tokens) -> Probe {
         Context::with(tokens, Arc::default())
     }
 
     /// An error that does not go away by waiting.
-    pub(super) fn lasting(&self) -> Option<(RDKafkaErrorCode, String)> {
+    pub(crate) fn lasting(&self) -> Option<(RDKafkaErrorCode, String)> {
         lock(&self.own).lasting.clone()
     }
 
     /// The last error of any kind.
-    pub(super) fn latest(&self) -> Option<String> {
+    pub(crate) fn latest(&self) -> Option<String> {
         lock(&self.own).latest.clone()
     }
 }

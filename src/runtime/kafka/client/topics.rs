@@ -11,25 +11,26 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use super::client::base;
-use super::error::{Fault, advice};
-use super::oauth::Tokens;
+use super::auth::Tokens;
+use super::config::base;
+use super::error::advice;
 use super::probe::Probe;
 use crate::formats::Format;
 use crate::runtime::clock;
+use crate::runtime::stages::Fault;
 use crate::runtime::stages::Topic;
 use crate::settings::{Settings, Topics};
 use crate::time::Span;
 
 /// What the windows stage reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct WindowsInput {
-    pub(super) topic: String,
-    pub(super) format: Format,
+pub(crate) struct WindowsInput {
+    pub(crate) topic: String,
+    pub(crate) format: Format,
 }
 
 /// The names of our own topics, in the order of [`Topic::ALL`].
-pub(super) fn names(topics: &Topics) -> [String; Topic::ALL.len()] {
+pub(crate) fn names(topics: &Topics) -> [String; Topic::ALL.len()] {
     std::array::from_fn(|at| match Topic::ALL[at] {
         Topic::Events => topics.events(),
         Topic::State => topics.state(),
@@ -44,7 +45,7 @@ pub(super) fn names(topics: &Topics) -> [String; Topic::ALL.len()] {
 
 /// The inputs of the windows stage: our own events first, among which judgements come
 /// back, then the sources that are keyed already.
-pub(super) fn windows_inputs(settings: &Settings) -> Vec<WindowsInput> {
+pub(crate) fn windows_inputs(settings: &Settings) -> Vec<WindowsInput> {
     let own = WindowsInput { topic: settings.topics.events(), format: Format::Native };
     let prekeyed = settings.sources.iter().filter(|source| source.prekeyed);
     let prekeyed =
@@ -112,7 +113,7 @@ fn own(settings: &Settings) -> Vec<Own> {
 ///
 /// # Errors
 /// [`Fault::Lasting`], with everything that does not fit.
-pub(super) fn ensure(settings: &Settings, tokens: &Tokens) -> Result<(), Fault> {
+pub(crate) fn ensure(settings: &Settings, tokens: &Tokens) -> Result<(), Fault> {
     let probe = Probe::new(tokens);
     let mut config = base(&settings.kafka);
     config.set("allow.auto.create.topics", "false");
@@ -183,8 +184,7 @@ fn until_known(
     let until = clock::uptime() + settings.kafka.startup_timeout;
     for own in created {
         loop {
-            let metadata =
-                client.fetch_metadata(Some(&own.name), Duration::from_secs(5));
+            let metadata = client.fetch_metadata(Some(&own.name), Duration::from_secs(5));
             let known = metadata.is_ok_and(|metadata| {
                 metadata.topics().iter().any(|topic| {
                     topic.error().is_none()
