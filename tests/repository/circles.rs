@@ -35,7 +35,6 @@ const ALLOWED: &[&[&str]] = &[
         "report/ledger/plain.rs",
         "report/ledger/read.rs",
     ],
-    &[
     &["runtime/replay/batch.rs", "runtime/replay/mod.rs", "runtime/replay/pipeline.rs"],
     &[
         "settings/check/mod.rs",
