@@ -1,7 +1,7 @@
-//! What the metrics will show once the transaction that carries it is committed.
+//! Figures that wait for the commit of what they count.
 //!
-//! Invariant: nothing here has moved a counter yet; an aborted transaction drops
-//! it with everything else.
+//! Invariant: no counter moves before the commit; a session that ends without one drops
+//! the figures with everything else.
 
 use crate::engine::alerts::{Alert, Transition};
 use crate::engine::attacker::{Band, Race};
@@ -12,13 +12,13 @@ use crate::formats::RejectReason;
 use crate::metrics::{Metrics, Pipeline, Source, StageObservers};
 use crate::time::{Span, Timestamp};
 
-/// Sources told apart within one transaction.
+/// Sources counted by name within one transaction.
 const SOURCES_MAX: usize = 64;
 
-/// Stage lengths that there is room for from one transaction to the next, at most.
+/// Lengths of stages that there stays room for from one transaction to the next.
 const STAGES_KEPT: usize = 1 << 19;
 
-/// Figures of one transaction.
+/// The figures of one transaction.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     sources: Vec<(Option<String>, [u64; Kind::ALL.len()])>,
@@ -41,7 +41,7 @@ impl Pending {
     /// An event was taken in.
     pub(super) fn event(&mut self, event: &Event<'_>) {
         let source = event.source.as_deref();
-        // Few sources: a walk over them beats a map.
+        // There are few sources: a walk over them is faster than a map.
         let known = self.sources.iter().position(|(name, _)| name.as_deref() == source);
         let counts = match known {
             Some(at) => &mut self.sources[at].1,
@@ -112,9 +112,9 @@ impl Pending {
         self.alerts.push((alert, transition));
     }
 
-    /// It is committed: the counters move.
+    /// Everything is committed: the counters move.
     pub(super) fn apply(&mut self, metrics: &Metrics, pipeline: &Pipeline) {
-        // What has been found in the registry stays found.
+        // Metrics that were looked up in the registry stay known.
         let observers = std::mem::take(&mut self.observers);
         let mut done = std::mem::replace(self, Pending { observers, ..Pending::default() });
         for (source, counts) in &done.sources {
@@ -132,7 +132,7 @@ impl Pending {
         pipeline.dead_letters(RejectReason::Late.as_str(), done.late);
         metrics.irregular(done.duplicate, done.late, done.skew_faults);
         metrics.stages(&mut self.observers, done.stages.drain(..));
-        // By far the longest: a backlog fills the same space again each time.
+        // By far the longest list: a worker that lags fills the same space again each time.
         self.stages = done.stages;
         self.stages.shrink_to(STAGES_KEPT);
         for (workflow, verdict) in done.verdicts {

@@ -56,7 +56,7 @@ fn a_judgement_comes_back_into_its_window() {
 }
 
 #[test]
-fn an_earlier_detection_takes_back_what_was_said_under_the_old_name() {
+fn an_earlier_detection_takes_back_what_was_published_under_the_old_name() {
     let mut pipe = Pipe::new();
     pipe.event("leak.detected", "1", CREDENTIAL, ago(20), "");
     pipe.event("triage.completed", "2", CREDENTIAL, ago(19), r#","recommendation":"revoke""#);
