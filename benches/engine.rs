@@ -1,4 +1,4 @@
-//! What one event costs on one core, step by step and all together.
+//! The cost of one event on one core, step by step and as a whole.
 //!
 //! `cargo bench --bench engine`; figures are in `docs/benchmarks.md`.
 
@@ -17,10 +17,11 @@ use shutterlag::engine::windows::Windows;
 use shutterlag::event::{Body, Event, LeakDetected, Workflow};
 use shutterlag::formats::{Context, Format, Identity, decode};
 use shutterlag::metrics::Metrics;
-use shutterlag::report::{Ledger, People, Telling, conclude};
+use shutterlag::records::People;
+use shutterlag::report::{Ledger, Telling, conclude};
 use shutterlag::time::{Span, Timestamp};
 
-// As the binary has it.
+// The allocator of the program.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -178,7 +179,7 @@ fn deadlines(criterion: &mut Criterion) {
     };
     let mut group = criterion.benchmark_group("deadlines");
     group.sample_size(10).measurement_time(Duration::from_secs(8));
-    // Nothing is due: what it costs to find that out, per open window.
+    // Nothing is due: the cost of finding that out, per open window.
     group.throughput(Throughput::Elements(OPEN as u64));
     let mut windows =
         Windows::new(EngineConfig { settle: Some(Span::from_mins(10)), ..EngineConfig::default() });
@@ -196,7 +197,7 @@ fn deadlines(criterion: &mut Criterion) {
             windows.advance(now, &mut |_| {});
         });
     });
-    // Three deadlines pass for each window, each is said once.
+    // Three deadlines pass for each window, and each is emitted once.
     group.throughput(Throughput::Elements(3 * OPEN as u64));
     group.bench_function("deadlines that pass", |bencher| {
         bencher.iter_batched(

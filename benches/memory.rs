@@ -1,5 +1,5 @@
-//! Bytes per open window, with everything that a window really holds: the
-//! events with their ids, the index, the timers, what was last said of it.
+//! Bytes per open window, with everything that belongs to a window: the events with their ids,
+//! the index, the timers, and what was last emitted about it.
 //!
 //! `cargo bench --bench memory`; figures are in `docs/benchmarks.md`.
 
@@ -12,7 +12,7 @@ use shutterlag::event::{
 };
 use shutterlag::time::{Span, Timestamp};
 
-// As the binary has it.
+// The allocator of the program.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -24,7 +24,7 @@ fn resident() -> usize {
     kib.unwrap_or_default() * 1024
 }
 
-/// A number spread over 32 hex digits, as random ids are.
+/// A number spread over 32 hex digits, like a random id.
 fn hex(number: u64, salt: u64) -> String {
     let mix = |n: u64| (n ^ (n >> 31)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     format!("{:016x}{:016x}", mix(mix(number + salt)), mix(number.wrapping_mul(salt | 1)))
@@ -73,7 +73,7 @@ fn fill(windows: &mut Windows, count: u64, start: Timestamp, batch: u64) {
         let triaged = detected + Span::from_secs(20);
         let _ = windows.handle(&event(number, 3, triaged, Body::TriageCompleted(triage)));
         if number % batch == batch - 1 {
-            // As a live run does: derive, publish, set the timers.
+            // The steps of a live run: derive, publish, set the timers.
             windows.advance(start + Span::from_mins(6), &mut |_| {});
         }
     }
@@ -87,13 +87,13 @@ fn main() {
     } else if std::env::args().any(|arg| arg == "--bench") {
         println!("{:>12}  {:>14}  {:>10}", "open windows", "resident bytes", "per window");
         for count in ["1000000", "4000000"] {
-            // A process each: memory given back to an allocator still looks held.
+            // Each in a process of its own: memory that an allocator got back still counts.
             let done = std::env::current_exe()
                 .and_then(|bench| std::process::Command::new(bench).arg(count).status());
             assert!(done.is_ok_and(|status| status.success()), "{count} windows");
         }
     }
-    // Without arguments, as under `cargo test`: that it builds is all there is to see.
+    // Without arguments, as under `cargo test`, it only has to build.
 }
 
 fn measure(count: u64) {

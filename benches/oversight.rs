@@ -1,4 +1,4 @@
-//! The second stage: time per review, bytes per reviewer.
+//! Oversight: time per review, bytes per reviewer.
 //!
 //! `cargo bench --bench oversight`; figures are in `docs/benchmarks.md`.
 
@@ -9,7 +9,7 @@ use shutterlag::engine::oversight::{Advised, Known, Review, Reviewer, Reviews, R
 use shutterlag::event::{Action, Severity, Verdict, Workflow};
 use shutterlag::time::{Span, Timestamp};
 
-// As the binary has it.
+// The allocator of the program.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -21,8 +21,8 @@ fn resident() -> usize {
     kib.unwrap_or_default() * 1024
 }
 
-/// The `number`-th review of all, each reviewer's turn in order: with everything that a
-/// review can carry but a batch, every tenth with a truth.
+/// The review with this number; reviewers take turns. It has everything that a review can have
+/// except a batch, and every tenth has a truth.
 fn review(number: u64, reviewers: u64) -> Review<'static> {
     let reviewer = number % reviewers;
     let decided_at = START + Span::from_millis((number / reviewers * 300_000 + reviewer) as i64);
@@ -74,12 +74,12 @@ fn timed(what: impl FnOnce()) -> f64 {
 
 fn main() {
     if !std::env::args().any(|argument| argument == "--bench") {
-        // Under `cargo test`: that it builds is all there is to see.
+        // Under `cargo test` it only has to build.
         return;
     }
     let Ok(rules) = Rules::new(OversightConfig::default()) else { return };
     let config = OversightConfig::default();
-    // First, while this process has held nothing else.
+    // First, before this process has used memory for anything else.
     memory(&config);
     live(&config);
     println!("{} bytes of a reviewer's state, fixed", size_of::<Reviewer>());
@@ -87,7 +87,7 @@ fn main() {
         let count = 2_000_000;
         let mut reviews = Reviews::new();
         let collected = timed(|| {
-            // Made in the loop, so that what is held is not the input.
+            // Made in the loop, so that the input takes no memory.
             (0..count).for_each(|number| reviews.add(Some(&review(number, reviewers))));
         });
         let made = timed(|| {
@@ -103,7 +103,7 @@ fn main() {
     }
 }
 
-/// Time with everything in flight at once; memory with nothing waiting.
+/// Time with all reviews in flight at once; memory with none waiting.
 fn live(config: &OversightConfig) {
     for reviewers in [1_000, REVIEWERS] {
         let Ok(rules) = Rules::new(config.clone()) else { return };
@@ -135,7 +135,7 @@ fn live(config: &OversightConfig) {
     }
 }
 
-/// Resident memory with nothing waiting and nothing else held.
+/// Resident memory with no review waiting and nothing else in memory.
 fn memory(config: &OversightConfig) {
     let config = OversightConfig { delay: Span::ZERO, ..config.clone() };
     let Ok(rules) = Rules::new(config) else { return };

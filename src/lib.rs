@@ -6,6 +6,7 @@ pub mod engine;
 pub mod event;
 pub mod formats;
 pub mod metrics;
+pub mod records;
 pub mod report;
 pub mod runtime;
 pub mod settings;

@@ -328,6 +328,12 @@ impl serde::Serialize for Span {
     }
 }
 
+impl<'de> serde::Deserialize<'de> for Span {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
+        i64::deserialize(deserializer).map(Span::from_millis)
+    }
+}
+
 /// The two forms that nearly every event has, `2026-01-02T03:04:05Z` and
 /// `2026-01-02T03:04:05.678Z`, without the general parser. `None` says nothing:
 /// whatever is not plainly right is left to [`rfc3339`].

@@ -1,5 +1,5 @@
-//! A thousand boards at once, nearly all of which never read: alone in its process,
-//! as it measures that process's memory.
+//! A thousand boards at once, of which nearly all never read. This test is alone in its process,
+//! because it measures the memory of the process and raises its limit on open files.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
 #![expect(clippy::disallowed_methods, reason = "how long it takes is part of the promise")]
@@ -10,10 +10,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use serde_json::json;
 use shutterlag::config::Profiles;
 use shutterlag::engine::attacker::Race;
+use shutterlag::engine::windows::{ExposureId, Key};
+use shutterlag::event::Workflow;
 use shutterlag::metrics::{Metrics, Pipeline};
+use shutterlag::records::WindowRecord;
 use shutterlag::runtime::clock::Clock;
 use shutterlag::runtime::health::Health;
 use shutterlag::runtime::http::{Options, Server, Shown};
@@ -43,19 +45,22 @@ fn watch(address: SocketAddr) -> TcpStream {
     stream
 }
 
+fn detected(credential_id: &str, detected_at: Timestamp) -> WindowRecord {
+    let key = Key { workflow: Workflow::SecretExposure, credential_id };
+    WindowRecord::detected(ExposureId { key, detected_at })
+}
+
+fn apply(view: &View, record: &WindowRecord) -> Applied {
+    let key = record.exposure_id.to_string();
+    view.apply(key.as_bytes(), Some(&serde_json::to_vec(record).unwrap()), now())
+}
+
 /// Open windows that are nobody's turn: they are walked through, counted and left out.
 fn ten_thousand(view: &View) {
     for number in 0..10_000 {
         let detected_at = Timestamp::from_millis(NOW_MS - 1000 * (1100 + number));
         let credential = format!("github:example-org/payments#{number}");
-        let key = format!("secret_exposure/{credential}/{}", detected_at.as_millis());
-        let record = json!({
-            "exposure_id": key, "workflow": "secret_exposure", "credential_id": credential,
-            "state": "open", "revision": 1, "final": false, "clock_skew": false,
-            "detected_at": detected_at, "durations_ms": {}, "detections": 1,
-            "further_decisions": 0, "ai_acted_first": false, "hollow": null,
-        });
-        view.apply(key.as_bytes(), Some(record.to_string().as_bytes()), now());
+        apply(view, &detected(&credential, detected_at));
     }
 }
 
@@ -65,16 +70,13 @@ fn change(view: &View, round: usize) {
     for number in 0..60 {
         let detected_at = Timestamp::from_millis(NOW_MS - 1000 * (60 + number));
         let credential = format!("github:{long}#{number}");
-        let key = format!("secret_exposure/{credential}/{}", detected_at.as_millis());
-        let record = json!({
-            "exposure_id": key, "workflow": "secret_exposure", "credential_id": credential,
-            "source": long, "location": long, "owner": format!("{round} {long}"),
-            "state": "open", "revision": 1, "final": false, "clock_skew": false,
-            "detected_at": detected_at, "durations_ms": {}, "detections": 1,
-            "further_decisions": 0, "ai_acted_first": false, "hollow": null,
-        });
-        let applied = view.apply(key.as_bytes(), Some(record.to_string().as_bytes()), now());
-        assert_eq!(applied, Applied::Kept);
+        let record = WindowRecord {
+            source: Some(long.clone()),
+            location: Some(long.clone()),
+            owner: Some(format!("{round} {long}")),
+            ..detected(&credential, detected_at)
+        };
+        assert_eq!(apply(view, &record), Applied::Kept);
     }
 }
 

@@ -1,5 +1,5 @@
-//! What a small transaction takes by itself: a bare producer, without anything of the
-//! program, against the same broker.
+//! The time of a small transaction on its own: a bare producer, without the program, on the
+//! same broker.
 
 use std::time::{Duration, Instant};
 
@@ -13,13 +13,13 @@ use crate::load;
 
 const STEP: Duration = Duration::from_secs(10);
 const TRANSACTIONS: usize = 1_000;
-/// What two deadlines leave: each a ledger record, one of state and an alert.
+/// The records of two deadlines: for each a ledger record, a record of state and an alert.
 const OUTPUTS: [&str; 3] = ["bare.windows", "bare.state", "bare.alerts"];
 const RECORDS: usize = 2;
 const BYTES: usize = 600;
 
-/// The median of the whole of it, from the positions to the end, one transaction after
-/// the other.
+/// The median duration from the positions to the end of a commit, one transaction after the
+/// other.
 pub(crate) fn bare_median(client: &Client, input: &str) -> Duration {
     OUTPUTS.iter().for_each(|topic| client.create(topic, load::PARTITIONS, &[]));
     let consumer: BaseConsumer = client
@@ -74,10 +74,11 @@ fn one(
     began.elapsed()
 }
 
-/// The wrapper's own waits for deliveries in steps of 100 ms.
+/// Commits through librdkafka itself, because the wrapper waits for deliveries in steps of
+/// 100 ms.
 #[expect(unsafe_code, reason = "there is no other way to it")]
 pub(crate) fn commit(producer: &BaseProducer) {
-    // SAFETY: the producer is borrowed; of an error no more is asked than whether it is one.
+    // SAFETY: the producer is borrowed for the call; of an error only its presence is read.
     let error = unsafe { rd_kafka_commit_transaction(producer.client().native_ptr(), 30_000) };
     assert!(error.is_null(), "it does not commit");
 }

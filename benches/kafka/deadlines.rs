@@ -1,5 +1,5 @@
-//! From a deadline to its alert in the topic, and to whoever is paged, with many
-//! windows open; and many deadlines at once.
+//! The time from a deadline to its alert in the topic and to the page, with many open windows;
+//! and many deadlines at once.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use crate::load;
 use crate::monitoring::{Alertmanager, Pager, now_ms};
 use crate::program::{Config, Program, READY};
 
-/// After how long `ReviewDueSoon` fires.
+/// The time after which `ReviewDueSoon` fires.
 const DUE_MS: i64 = 6 * 60_000;
 
 pub(crate) fn run(broker: &Broker) {
@@ -25,12 +25,12 @@ pub(crate) fn run(broker: &Broker) {
     let pager = Pager::start();
     let alertmanager = Alertmanager::start(&pager);
     let mut config = load::prekeyed(Config::new(broker, "d"), "leaks");
-    // Each is to be a page of its own.
-    config.set("alerts.storm_size", 1_000_000).alertmanager(&alertmanager.url());
+    // Each must be a page of its own.
+    config.set("alerts.group_size", 1_000_000).alertmanager(&alertmanager.url());
     let mut program = Program::start(&config);
     program.until_ready(READY);
 
-    // Windows that stay open, none of them due; then some that fall due in turn.
+    // Windows that stay open and are not due; then some that become due one after the other.
     let open = load::number("SHUTTERLAG_BENCH_WINDOWS", 100_000);
     client.write("leaks", (0..open).map(|number| leak(number, now_ms())));
     load::until_read(&client, "d.windows", "leaks");
@@ -57,7 +57,7 @@ pub(crate) fn run(broker: &Broker) {
         pager.alerts().iter().map(|(at, alert)| at - time(&alert["startsAt"])).collect();
     assert_eq!(delays.len(), due, "pages");
     tell("to whoever is paged", &mut delays);
-    // Nearly all of them were small: one for a few deadlines.
+    // Nearly all of these commits were small: one for a few deadlines.
     println!("median commit {}", load::median_commit(&program));
     program.stop();
     let bare = crate::commits::bare_median(&client, "leaks").as_secs_f64() * 1e3;
@@ -121,7 +121,7 @@ fn time(value: &Value) -> i64 {
     Timestamp::parse_rfc3339(value.as_str().unwrap()).unwrap().as_millis()
 }
 
-/// The next record; a wait may end without one.
+/// Waits for the next record; `None` if the wait ends without one.
 fn next(consumer: &BaseConsumer) -> BorrowedMessage<'_> {
     let began = Instant::now();
     loop {

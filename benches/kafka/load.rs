@@ -1,4 +1,4 @@
-//! What the benches have in common: input, figures of a running program.
+//! What the benches share: input, a consumer, and figures of a running program.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -41,8 +41,8 @@ pub(crate) fn size(client: &Client, topic: &str) -> i64 {
     client.ends(topic, "read_committed").values().sum()
 }
 
-/// Waits until a group has committed all of a topic, and returns when it had
-/// committed its first record, and how many that were.
+/// Waits until a group has committed all of a topic. Returns the time of its first commit, and
+/// how many records that was.
 pub(crate) fn until_read(client: &Client, group: &str, topic: &str) -> (Instant, i64) {
     let end = size(client, topic);
     let mut first = None;
@@ -70,8 +70,8 @@ pub(crate) fn metric(program: &Program, name: &str, label: &str) -> f64 {
         .sum()
 }
 
-/// The median of the windows stage's commits, as Prometheus would tell it from
-/// `shutterlag_commit_duration_seconds`: evenly within its bucket.
+/// The median duration of a commit of the windows stage, as Prometheus computes it from
+/// `shutterlag_commit_duration_seconds`: linear within a bucket.
 pub(crate) fn median_commit(program: &Program) -> String {
     let (_, exposition) = program.get("/metrics").unwrap();
     let prefix = "shutterlag_commit_duration_seconds_bucket{";

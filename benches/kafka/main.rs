@@ -5,9 +5,8 @@
 //! SHUTTERLAG_LIVE_JARS=$PWD/target/live/jars cargo bench --bench kafka -- throughput
 //! ```
 //!
-//! One or more of `throughput`, `restore`, `deadlines`, `burst`, `soak`; all without an
-//! argument. Everything runs on whatever cores there are, the broker included, so
-//! read the ratios within one run.
+//! Arguments are one or more of `throughput`, `restore`, `deadlines`, `burst`, `soak`; without
+//! an argument all run. The broker runs on the same cores, so compare within one run.
 
 #![expect(
     clippy::unwrap_used,

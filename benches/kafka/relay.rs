@@ -1,7 +1,7 @@
-//! What librdkafka and the broker take by themselves: as many events read and as many
-//! records written, in transactions, as the program does; nothing computed in between,
-//! and nothing of it read back. What oversight has not written when the windows are done
-//! is not counted, so it is rather less than the program writes.
+//! The cost of librdkafka and the broker alone. The relay reads as many events and writes as
+//! many records, in transactions, as the program; it computes nothing and reads nothing back.
+//! Records that oversight has not written when the windows are done are not counted, so the
+//! relay writes rather less than the program.
 
 use std::time::{Duration, Instant};
 
@@ -16,25 +16,25 @@ use crate::guard::cpu_of;
 use crate::load;
 
 const STEP: Duration = Duration::from_secs(30);
-/// As the program commits while it has a backlog.
+/// The commit interval of the program while it has a backlog.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// What the stages behind the events write.
+/// The topics that the program writes.
 const OUTPUTS: [&str; 7] =
     ["windows", "state", "alerts", "reviews", "reviewers", "findings", "events"];
-/// Records of a topic that are written over and over.
+/// How many records of a topic are written again and again.
 const SAMPLE: usize = 20_000;
 
-/// What is written to one topic.
+/// The output to one topic.
 struct Output {
     topic: String,
     sample: Vec<Record>,
     per_event: f64,
-    /// Records due, and written.
+    /// Records that are due, and records written.
     due: f64,
     written: usize,
 }
 
-/// Events a second; `prefix` is that of a program that has read the same input.
+/// Measures events a second. `prefix` is that of a program that has read the same input.
 pub(crate) fn run(client: &Client, prefix: &str, input: &str, events: f64) -> f64 {
     let mut outputs = outputs(client, prefix, events);
     let consumer = load::reading(client, input);
@@ -98,7 +98,7 @@ fn outputs(client: &Client, prefix: &str, events: f64) -> Vec<Output> {
 }
 
 impl Output {
-    /// Writes what one event leaves on average.
+    /// Writes the average records of one event.
     fn event(&mut self, producer: &BaseProducer) {
         self.due += self.per_event;
         while self.due >= 1.0 {

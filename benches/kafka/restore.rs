@@ -14,7 +14,7 @@ pub(crate) fn run(broker: &Broker) {
     let client = Client::new(broker.address());
     let windows = load::number("SHUTTERLAG_BENCH_WINDOWS", 1_000_000);
     client.create("leaks", load::PARTITIONS, &[]);
-    // None of them falls due while this runs: each has one record of state.
+    // None of them becomes due while this runs, so each has one record of state.
     let now_ms = now_ms();
     client.write("leaks", (0..windows).map(|number| leak(number, now_ms)));
     let config = load::prekeyed(Config::new(broker, "r"), "leaks");
@@ -49,8 +49,8 @@ pub(crate) fn run(broker: &Broker) {
     std::thread::sleep(Duration::from_secs(10));
     let shared = held(&second);
     let began = Instant::now();
-    // A static member keeps its partitions for a session, so that a restart moves
-    // nothing: the handover waits for that.
+    // A static member keeps its partitions for a session, so that a restart moves no partition.
+    // A handover has to wait for the end of that session.
     program.stop();
     until_held(&mut second, windows);
     println!(
@@ -86,8 +86,8 @@ pub(crate) fn run(broker: &Broker) {
     first.stop();
 }
 
-/// How long reading the state back took, by the log: partitions that were assigned
-/// together are read together, others after them.
+/// How long the restore of the state took, from the log: partitions that were assigned together
+/// are read together, others after them.
 fn restored_in(program: &Program) -> f64 {
     let told = program.said();
     let restored = told.lines().filter(|line| line.contains("restored"));
@@ -115,7 +115,7 @@ fn held(program: &Program) -> usize {
     load::metric(program, "shutterlag_state_credentials", "") as usize
 }
 
-/// Until the program goes on with all windows; what it shows of them may come later.
+/// Waits until the program has all windows; its view of them may come later.
 fn until_held(program: &mut Program, windows: usize) {
     let began = Instant::now();
     while held(program) < windows {

@@ -1,4 +1,4 @@
-//! Windows opened and closed without end: does anything stay behind?
+//! Windows that open and close without end: does memory stay flat?
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -15,7 +15,7 @@ pub(crate) fn run(broker: &Broker) {
     client.create("events", load::PARTITIONS, short);
     let mut config = load::prekeyed(Config::new(broker, "s"), "events");
     config.set("windows.settle", "1s").set("windows.orphan_timeout", "3s");
-    // A decided window is held until it is judged.
+    // A decided window stays in memory until it is judged.
     config.set("oversight.delay", "3s");
     let mut program = Program::start(&config);
     program.until_ready(READY);
@@ -29,7 +29,7 @@ pub(crate) fn run(broker: &Broker) {
             (round * windows..(round + 1) * windows).flat_map(|number| case(number, at)),
         );
         load::until_read(&client, "s.windows", "events");
-        // Until everything of the round is final and forgotten.
+        // Until all windows of the round are final and removed.
         std::thread::sleep(Duration::from_secs(8));
         println!(
             "{:>9} windows opened and closed: {:>4.0} MB, {} credentials held",

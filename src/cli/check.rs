@@ -1,5 +1,4 @@
-//! `shutterlag check`: is this configuration one that a run could start with,
-//! and what does it come to?
+//! `shutterlag check`: checks a configuration and prints what is in force.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -20,7 +19,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
 
-    /// Print topics and configuration as JSON.
+    /// Print the topics and the configuration as JSON.
     #[arg(long)]
     json: bool,
 }
@@ -32,7 +31,7 @@ struct Checked {
     settings: Effective,
 }
 
-/// A topic and what it is for.
+/// A topic and its purpose.
 #[derive(Debug, Serialize)]
 struct Topic {
     name: String,
@@ -42,21 +41,21 @@ struct Topic {
 /// Runs the command.
 ///
 /// # Errors
-/// When standard output cannot be written. What is wrong with the configuration
-/// is told, and shows in the outcome.
+/// When standard output cannot be written. Faults of the configuration go to
+/// standard error and to the outcome.
 pub fn run(args: &Args) -> Result<Outcome, CliError> {
     let Some(settings) = settings(&args.config) else { return Ok(Outcome::Failed) };
     let checked = Checked { topics: topics(&settings), settings: settings.effective() };
     match print(&checked, args) {
-        // Whoever read our output has seen enough.
+        // The reader of our output has closed it.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         printed => printed?,
     }
     Ok(Outcome::Fine)
 }
 
-/// Reads the configuration; `None` when something is wrong with it, which has
-/// been told then.
+/// Reads the configuration. If it has faults, writes them to standard error and
+/// returns `None`.
 pub(super) fn settings(config: &Path) -> Option<Settings> {
     let settings = match Settings::load(config, std::env::vars_os()) {
         Ok(settings) => settings,
@@ -74,7 +73,7 @@ pub(super) fn settings(config: &Path) -> Option<Settings> {
     Some(settings)
 }
 
-/// The topics that are read, then those that belong to us.
+/// The topics that are read, then those that belong to shutterlag.
 fn topics(settings: &Settings) -> Vec<Topic> {
     let read = settings.sources.iter().map(|source| Topic {
         name: source.topic.clone(),
@@ -105,7 +104,7 @@ fn print(checked: &Checked, args: &Args) -> io::Result<()> {
     }
     let file = printable(&args.config.display().to_string());
     writeln!(stdout, "# {file} is a valid configuration\n#")?;
-    // Behind `#`, so that the whole is a configuration again.
+    // As comments, so that the output is a configuration again.
     for line in table.to_string().lines() {
         writeln!(stdout, "# {line}")?;
     }

@@ -1,4 +1,4 @@
-//! `shutterlag demo`: the whole idea moving, with nothing else installed.
+//! `shutterlag demo`: a simulated organisation, live, with nothing else installed.
 
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
@@ -23,20 +23,20 @@ use crate::settings::PeopleShown;
 use crate::simulate::{Extent, OptionError, Options, Simulation, story};
 use crate::time::{Span, Timestamp};
 
-/// The key of pseudonyms: everybody here is made up, and the same at each start.
+/// The key of the pseudonyms. It is public, because nobody in the demo is real.
 const IDENTITY: &[u8] = b"nobody here is real";
 
-/// From the organisation's first moment to that at which the demo begins: a Tuesday
-/// morning, with a day of work to look back on.
+/// How much of the organisation's time has passed when the demo starts: it is a
+/// Tuesday morning, and a day of work is already visible.
 const HISTORY: Span = Span::from_mins(33 * 60);
 
-/// How long one organisation works before another takes over, so that a demo which
-/// nobody ends does not grow.
+/// How long one organisation works before another replaces it, so that a demo that
+/// nobody stops does not grow.
 const PERIOD_DAYS: u32 = 14;
 
-/// How much there is to do: enough to see something move, and little enough to follow.
+/// How many windows open in a day: enough to see movement, and few enough to follow.
 const WINDOWS_PER_DAY: u32 = 560;
-/// The same where time is not made to run faster.
+/// The same where time runs at its real speed.
 const WINDOWS_PER_DAY_PRODUCED: u32 = 6_000;
 
 /// The most windows that the demo shows.
@@ -45,19 +45,19 @@ const WINDOWS_MAX: usize = 20_000;
 /// Arguments of `demo`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Where the board is served; port 0 is any free one
+    /// Where the board listens; port 0 takes any free port
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9464")]
     listen: SocketAddr,
-    /// Simulated seconds in one second, 1 to 3600
+    /// Simulated seconds per real second, 1 to 3600
     #[arg(long, value_name = "N", default_value_t = 60.0, value_parser = speed)]
     speed: f64,
-    /// Where every random number comes from
+    /// The seed of the random numbers
     #[arg(long, default_value_t = Options::DEFAULT.seed)]
     seed: u64,
-    /// Write the events to these Kafka brokers instead, as they happen, for a live run to read
+    /// Write the events to these Kafka brokers as they happen, for a live run to read
     #[arg(long, value_name = "HOST:PORT", conflicts_with_all = ["listen", "speed"])]
     produce: Option<String>,
-    /// The topics for detections, the AI's advice and people's decisions
+    /// The topics for detections, the AI's advice and people's decisions, in this order
     #[arg(
         long,
         value_name = "NAME,NAME,NAME",
@@ -78,24 +78,24 @@ fn topics(text: &str) -> Result<Topics, String> {
                 decisions: own(decisions),
             })
         }
-        _ => Err("three names with commas between them".to_owned()),
+        _ => Err("expected three names separated by commas".to_owned()),
     }
 }
 
 fn speed(text: &str) -> Result<f64, String> {
     let speed = text.parse().ok().filter(|speed| (1.0..=3600.0).contains(speed));
-    speed.ok_or_else(|| "a number from 1 to 3600".to_owned())
+    speed.ok_or_else(|| "expected a number from 1 to 3600".to_owned())
 }
 
 /// Runs the command.
 ///
 /// # Errors
-/// What keeps it from starting.
+/// What kept the demo from starting.
 pub fn run(args: &Args) -> Result<Outcome, CliError> {
     let failed = |error: &dyn std::fmt::Display| CliError::Failed(error.to_string());
     if !args.listen.ip().is_loopback() {
         return Err(CliError::Usage(format!(
-            "{}: the demo asks nobody who they are, so it listens on loopback only, such as \
+            "{}: the demo has no login, so it only listens on a loopback address such as \
              127.0.0.1:9464",
             args.listen
         )));
@@ -110,7 +110,7 @@ pub fn run(args: &Args) -> Result<Outcome, CliError> {
     let metrics = Metrics::new().map_err(|error| failed(&error))?;
     let mut profiles = Profiles::default();
     for workflow in Workflow::ALL {
-        // The desk of the simulated organisation tells who looked at what.
+        // The tools of the simulated organisation report who looked at what.
         profiles.get_mut(*workflow).expects_opening = true;
     }
     let context = Context {
@@ -164,7 +164,7 @@ fn shown(demo: &Demo) -> http::Shown {
         standings: Arc::clone(&context.standings),
         race: context.race.clone(),
         profiles: context.profiles,
-        // By the demo's own clock, and a machine may be slow.
+        // In the demo's time, which runs faster than a slow machine can work.
         stalled_after: Span::from_mins(24 * 60),
         clock: context.clock,
         reviewer_alerts: Arc::clone(&context.reviewer_alerts),
@@ -182,7 +182,7 @@ fn in_the_way(error: &http::StartError) -> CliError {
     CliError::Failed(format!("{error}{remedy}"))
 }
 
-/// One organisation after the other, until it is told to stop.
+/// Runs one organisation after the other until `stop`.
 fn work(demo: &Demo, seed: u64, stop: &AtomicBool) -> Result<(), CliError> {
     let failed = |error: &dyn std::fmt::Display| CliError::Failed(error.to_string());
     for period in periods(seed, Options::START, WINDOWS_PER_DAY) {
@@ -194,7 +194,7 @@ fn work(demo: &Demo, seed: u64, stop: &AtomicBool) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Writes what happens in one organisation after the other to Kafka, in the present.
+/// Writes the events of one organisation after the other to Kafka, at their times.
 fn produce(args: &Args, brokers: &str, signals: &mut Signals) -> Result<Outcome, CliError> {
     let failed = |error: &dyn std::fmt::Display| CliError::Failed(error.to_string());
     logging::init(logging::Form::Json, "info", false).map_err(|error| failed(&error))?;
@@ -208,7 +208,7 @@ fn produce(args: &Args, brokers: &str, signals: &mut Signals) -> Result<Outcome,
             feed::feed(&brokers, &topics, &Clock::Real(clock::now), events, &stop)
         })?
     };
-    tracing::info!(brokers, "writing the events of a made-up organisation");
+    tracing::info!(brokers, "writing the events of a simulated organisation");
     signals.wait(|| working.is_finished());
     stop.store(true, Ordering::Release);
     match working.join() {
@@ -217,8 +217,8 @@ fn produce(args: &Args, brokers: &str, signals: &mut Signals) -> Result<Outcome,
     }
 }
 
-/// The feeds of one organisation after the other from `start` on, as long as there are
-/// years that times may lie in. The story is told in the first.
+/// The feeds of one organisation after the other from `start` on, until the last year
+/// that times may have. The first feed contains the story.
 fn periods(
     seed: u64,
     start: Timestamp,
@@ -230,7 +230,8 @@ fn periods(
         let events = organisation(seed, start + days, windows_per_day).ok()?;
         let mut tale = Vec::new();
         if number == 0 {
-            tale = story(start + HISTORY).into_iter().map(|told| (told.at, told.event)).collect();
+            tale =
+                story(start + HISTORY).into_iter().map(|scene| (scene.at, scene.event)).collect();
         }
         Some(together(events, tale))
     })
@@ -257,7 +258,7 @@ fn organisation(
     }))
 }
 
-/// Two feeds in order of delivery as one.
+/// Merges two feeds that are in order of delivery.
 fn together(
     first: impl Iterator<Item = Fed>,
     second: impl IntoIterator<Item = Fed>,
@@ -270,20 +271,20 @@ fn together(
     })
 }
 
-/// Says where to look.
+/// Prints the addresses.
 fn welcome(address: SocketAddr, speed: f64) -> io::Result<()> {
     writeln!(
         io::stdout(),
-        "A made-up organisation is at work, {speed} times as fast as life.
+        "A simulated organisation is at work, {speed} times as fast as real time.
 
   the board        http://{address}/
   the figures      http://{address}/api/v1/summary
   for Prometheus   http://{address}/metrics
 
-In the first minute at the usual speed: a leaked key is decided seconds before the fastest attackers,
-a provider quarantines another, a reviewer who stopped reading is caught, and a
-planted case is let through. Nothing here is real, and nothing leaves this machine.
+In the first minute at the default speed, a leaked key is decided seconds before the fastest
+attackers arrive, a provider quarantines another key, a reviewer who has stopped reading is
+detected, and a planted case is let through. Nothing here is real, and nothing leaves this machine.
 
-Ctrl-C ends it."
+Press Ctrl-C to stop."
     )
 }

@@ -1,4 +1,4 @@
-//! `shutterlag explain`: one finding of a ledger → its arithmetic.
+//! `shutterlag explain`: shows the arithmetic of one finding of a ledger.
 
 use std::fs::File;
 use std::io::{self, BufReader, Write};
@@ -19,16 +19,16 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     ledger: PathBuf,
 
-    /// Show every step, not only the latest.
+    /// Show every step, not only the last ones.
     #[arg(long)]
     all: bool,
 }
 
-/// Runs the command: the outcome is a failure if the ledger gives another result
-/// than the finding records.
+/// Runs the command. The outcome is a failure if the ledger gives another result than
+/// the finding.
 ///
 /// # Errors
-/// A ledger that cannot be read, or a finding that is not in it.
+/// When the ledger cannot be read, or does not contain the finding.
 pub fn run(args: &Args) -> Result<Outcome, CliError> {
     let (mut findings, mut windows) =
         (open(&args.ledger, "findings.ndjson")?, open(&args.ledger, "windows.ndjson")?);
@@ -38,7 +38,7 @@ pub fn run(args: &Args) -> Result<Outcome, CliError> {
         error => CliError::Failed(format!("{}: {error}", args.ledger.display())),
     })?;
     match io::stdout().lock().write_all(explained.text.as_bytes()) {
-        // Whoever read our output has seen enough.
+        // The reader of our output has closed it.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         printed => printed?,
     }

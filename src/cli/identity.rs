@@ -1,4 +1,4 @@
-//! The key under which secrets and reviewers get their names.
+//! The key from which secrets and reviewers get their pseudonyms.
 
 use super::CliError;
 use crate::formats::Identity;
@@ -6,12 +6,12 @@ use crate::formats::Identity;
 /// The environment variable that holds the key.
 pub(super) const VARIABLE: &str = "SHUTTERLAG_IDENTITY_KEY";
 
-/// An identity, and whether its key is the operator's.
+/// An identity, and whether its key is random.
 #[derive(Debug)]
 pub(super) struct Keyed {
     /// The identity.
     pub(super) identity: Identity,
-    /// Whether the key was made up for this run.
+    /// Whether the key was generated for this run, because none was set.
     pub(super) random: bool,
 }
 
@@ -23,7 +23,7 @@ pub(super) fn from_environment() -> Result<Keyed, CliError> {
     let failed = |why: &dyn std::fmt::Display| CliError::Failed(format!("{VARIABLE}: {why}"));
     let (key, random) = match std::env::var(VARIABLE) {
         Ok(key) if !key.is_empty() => (key.into_bytes(), false),
-        // The value itself must not get into the message.
+        // The message must not contain the value.
         Err(std::env::VarError::NotUnicode(_)) => return Err(failed(&"not valid Unicode")),
         _ => {
             let mut key = vec![0; 32];

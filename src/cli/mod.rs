@@ -29,20 +29,20 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Read files of events and tell what became of each leaked credential.
+    /// Read files of events and report what happened to each leaked credential.
     Replay(Box<replay::Args>),
-    /// Show the whole idea moving: a made-up organisation, live, in the browser.
+    /// Show a simulated organisation live in the browser.
     Demo(demo::Args),
-    /// Measure live: read topics, hold windows, raise alerts, until told to stop.
+    /// Run live: read topics, measure windows and raise alerts until stopped.
     Run(run::Args),
-    /// Check the configuration of a live run, and print what is in force.
+    /// Check the configuration of a live run, and print the configuration in force.
     Check(check::Args),
     /// Recompute one finding of a ledger and show the arithmetic.
     Explain(explain::Args),
-    /// Tell from a ledger whether the human control was effective: a report for
-    /// governance, as HTML, Markdown, JSON or CSV.
+    /// Report from a ledger whether human control was effective, for governance: as
+    /// HTML, Markdown, JSON or CSV.
     Report(Box<report::Args>),
-    /// Write the events of a made-up organisation whose truth is known.
+    /// Write the events of a simulated organisation whose truth is known.
     Simulate(Box<simulate::SimulateArgs>),
 }
 

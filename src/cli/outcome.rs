@@ -1,4 +1,4 @@
-//! What every command shares: how it can end, how it can fail, and how it tells the user.
+//! What every command shares: outcomes, errors and messages to the user.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -11,7 +11,7 @@ use crate::report::terminal::printable;
 pub enum CliError {
     /// The arguments contradict each other or themselves.
     Usage(String),
-    /// Something outside failed.
+    /// Something outside the program failed.
     Failed(String),
 }
 
@@ -33,9 +33,9 @@ impl From<io::Error> for CliError {
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// All is well.
+    /// Success.
     Fine,
-    /// Something failed; it has been said.
+    /// Something failed; the user has been told.
     Failed,
     /// `--strict`, and something was refused.
     Refused,
@@ -51,8 +51,8 @@ impl From<Outcome> for ExitCode {
     }
 }
 
-/// Tells the user on standard error. That this cannot be written is no reason to
-/// stop: the exit status tells as well.
+/// Writes a message to standard error. If that fails, the program goes on: the exit
+/// status says the same.
 pub(super) fn tell(message: &str) {
     let _ = writeln!(io::stderr(), "{}", printable(message));
 }

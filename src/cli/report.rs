@@ -1,5 +1,5 @@
-//! `shutterlag report`: a ledger → the control-effectiveness report, or a report
-//! held against a ledger.
+//! `shutterlag report`: makes the control-effectiveness report from a ledger, or
+//! verifies a report against a ledger.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ use super::{CliError, Outcome, check, tell};
 use crate::config::{OversightConfig, Profiles};
 use crate::engine::attacker::{CurveSetting, Race};
 use crate::event::{Severity, Workflow};
-use crate::report::People;
+use crate::records::People;
 use crate::report::control::render::{self, Form};
 use crate::report::control::verify::Written;
 use crate::report::control::{self, Edge, Question, Report, Tool};
@@ -30,26 +30,26 @@ use crate::time::Timestamp;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The ledger: files of its records (plain, gzip or zstd; `-` is standard input),
-    /// or directories that `replay --out` wrote. Several are one.
+    /// or directories that `replay --out` wrote. Several count as one ledger.
     #[arg(required_unless_present = "config", value_name = "LEDGER")]
     ledger: Vec<PathBuf>,
 
-    /// The ledger is the topic of the live run with this configuration, up to where it
-    /// ends now; attackers' curves and expected openings are those of the run.
+    /// Read the ledger from the topic of the live run with this configuration, up to its
+    /// present end; attackers' curves and expected openings are those of the run.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["ledger", "attackers", "expect_opening"])]
     config: Option<PathBuf>,
 
-    /// Exposures detected from this moment on: a date, which begins in UTC, or an
-    /// RFC 3339 time [default: the earliest, and then there is no period before].
+    /// Only exposures detected at or after this time: a date (it begins in UTC) or an
+    /// RFC 3339 time [default: the earliest, without a comparison with an earlier period].
     #[arg(long, value_name = "TIME")]
     from: Option<Edge>,
 
-    /// … and before this one [default: all].
+    /// Only exposures detected before this time [default: all].
     #[arg(long, value_name = "TIME")]
     to: Option<Edge>,
 
-    /// Up to when undecided exposures are known to be undecided
-    /// [default: the latest moment that the ledger tells of].
+    /// The time up to which the ledger is complete, so that an undecided exposure is known
+    /// to be undecided [default: the latest time in the ledger].
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse_rfc3339)]
     as_of: Option<Timestamp>,
 
@@ -61,37 +61,37 @@ pub struct Args {
     #[arg(long = "severity", value_name = "SEVERITY", value_parser = words(Severity::ALL.iter().map(|s| s.as_str()), Severity::parse))]
     severities: Vec<Severity>,
 
-    /// Only what this owner answers for; repeatable.
+    /// Only exposures of this owner; repeatable.
     #[arg(long = "team", value_name = "OWNER")]
     teams: Vec<String>,
 
-    /// Attackers' arrival, `[PLACE=]FASTEST,MEAN`, as for `replay`; repeatable.
+    /// When attackers arrive, `[PLACE=]FASTEST,MEAN`, as for `replay`; repeatable.
     #[arg(long = "attacker", value_name = "CURVE")]
     attackers: Vec<CurveSetting>,
 
-    /// The tools of this workflow report that a case was opened, as for `replay`;
-    /// repeatable.
+    /// Count a decision without `review.opened` as hollow in this workflow, as for
+    /// `replay`; repeatable.
     #[arg(long, value_name = "WORKFLOW", value_parser = words(Workflow::ALL.iter().map(|w| w.as_str()), Workflow::parse))]
     expect_opening: Vec<Workflow>,
 
-    /// Write the report here, in the form that the ending names: .html, .md, .json
-    /// or .csv; repeatable [default: Markdown to standard output].
+    /// Write the report to this file, in the form of its ending: .html, .md, .json or
+    /// .csv; repeatable [default: Markdown to standard output].
     #[arg(long = "out", value_name = "FILE")]
     outs: Vec<PathBuf>,
 
-    /// The form of what goes to standard output.
+    /// The form of the report on standard output.
     #[arg(long, value_name = "FORM", conflicts_with = "outs", value_parser = PossibleValuesParser::new(Form::ALL.iter().map(|form| form.as_str())))]
     format: Option<String>,
 
-    /// Show reviewers by name, where the ledger does.
+    /// Show reviewers by name, if the ledger does.
     #[arg(long)]
     reviewer_names: bool,
 
-    /// Leave out records that cannot be read, and have the report say so.
+    /// Skip records that cannot be read; the report says how many.
     #[arg(long)]
     allow_damage: bool,
 
-    /// Compute this report (its JSON form) again from the ledger, and tell what differs.
+    /// Recompute this report (in its JSON form) from the ledger and show what differs.
     #[arg(long, value_name = "REPORT", conflicts_with_all = [
         "from", "to", "as_of", "workflows", "severities", "teams", "attackers", "expect_opening", "outs", "format",
         "reviewer_names", "allow_damage",
@@ -99,11 +99,11 @@ pub struct Args {
     verify: Option<PathBuf>,
 }
 
-/// Runs the command; a report that differs from what the ledger gives is a failure.
+/// Runs the command. A report that differs from the ledger's is a failure.
 ///
 /// # Errors
-/// A ledger or report that cannot be read, a question that cannot be answered, a file
-/// that cannot be written.
+/// When the ledger or the report cannot be read, the question cannot be answered, or a
+/// file cannot be written.
 pub fn run(args: &Args) -> Result<Outcome, CliError> {
     match &args.verify {
         Some(report) => verify(args, report),
@@ -118,7 +118,7 @@ enum Place<'p> {
 }
 
 impl Place<'_> {
-    /// `None` when the configuration is none, which has been told then.
+    /// `None` when the configuration has faults, which the user has been told.
     fn of(args: &Args) -> Result<Option<Place<'_>>, CliError> {
         let Some(config) = &args.config else { return Ok(Some(Place::Files(&args.ledger))) };
         let Some(settings) = check::settings(config) else { return Ok(None) };
@@ -153,7 +153,7 @@ fn write(args: &Args) -> Result<Outcome, CliError> {
     for (out, _) in &outs {
         if args.ledger.iter().any(|ledger| overwrites(out, ledger)) {
             return Err(CliError::Usage(format!(
-                "{} is what the report is made from: give another --out",
+                "{} is part of the ledger and would be overwritten; choose another --out",
                 out.display()
             )));
         }
@@ -195,7 +195,7 @@ fn verify(args: &Args, path: &Path) -> Result<Outcome, CliError> {
     let mut text = String::new();
     if written.version != Tool::THIS.version {
         text.push_str(&format!(
-            "The report was written by version {}, this is {}.\n",
+            "Version {} wrote the report; this is version {}.\n",
             printable(&written.version),
             Tool::THIS.version
         ));
@@ -224,7 +224,7 @@ fn verify(args: &Args, path: &Path) -> Result<Outcome, CliError> {
     Ok(if differences.count == 0 { Outcome::Fine } else { Outcome::Failed })
 }
 
-/// What the ledger answers.
+/// The report that answers `question`.
 fn answer(place: &Place<'_>, question: &Question) -> Result<Report, CliError> {
     let race = question.race().map_err(|error| CliError::Usage(error.to_string()))?;
     let Loaded { rows, inputs } = place.load(&race, question.allow_damage)?;
@@ -235,7 +235,7 @@ fn answer(place: &Place<'_>, question: &Question) -> Result<Report, CliError> {
         (false, true) => None,
     };
     let report = control::report(&rows, question, &inputs, people);
-    // The process ends soon: to give back a million rows is work for nobody.
+    // The process ends soon: freeing a million rows would take time for nothing.
     std::mem::forget(rows);
     report.map_err(|error| CliError::Failed(error.to_string()))
 }
@@ -265,7 +265,7 @@ fn question(args: &Args, place: &Place<'_>) -> Result<Question, CliError> {
     Ok(question)
 }
 
-/// In their order, each once: what is asked does not depend on how.
+/// Sorted and without repeats, so that the order of arguments does not matter.
 fn sorted<T: Clone + Ord>(all: &[T]) -> Vec<T> {
     let distinct: std::collections::BTreeSet<T> = all.iter().cloned().collect();
     distinct.into_iter().collect()
@@ -275,7 +275,7 @@ fn form(out: &Path) -> Result<Form, CliError> {
     let ending = out.extension().and_then(|ending| ending.to_str());
     ending.and_then(Form::of_ending).ok_or_else(|| {
         CliError::Usage(format!(
-            "{}: the ending names the form: .html, .md, .json or .csv",
+            "{}: unknown form; the name must end in .html, .md, .json or .csv",
             out.display()
         ))
     })
@@ -292,7 +292,7 @@ fn overwrites(out: &Path, ledger: &Path) -> bool {
 
 fn print(bytes: &[u8]) -> io::Result<()> {
     match io::stdout().lock().write_all(bytes) {
-        // Whoever read our output has seen enough.
+        // The reader of our output has closed it.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         printed => printed,
     }

@@ -1,4 +1,4 @@
-//! `shutterlag run`: topics in, topics out, until it is told to stop.
+//! `shutterlag run`: reads and writes topics until it is stopped.
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -17,8 +17,8 @@ use crate::runtime::{clock, logging, notify};
 use crate::settings::LogFormat;
 use crate::time::Span;
 
-/// A worker without a sign of progress for this long is stuck: longer than the
-/// slowest step may take before it is given up.
+/// How long a worker may make no progress before it counts as stuck: longer than the
+/// slowest step may take.
 fn stalled_after(transaction_timeout: Span) -> Span {
     let thrice = transaction_timeout + transaction_timeout + transaction_timeout;
     thrice.max(Span::from_secs(90)) + Span::from_secs(30)
@@ -27,7 +27,7 @@ fn stalled_after(transaction_timeout: Span) -> Span {
 /// Arguments of `run`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The configuration; `shutterlag check` tells whether it is one.
+    /// The configuration file; `shutterlag check` checks it.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
 }
@@ -35,14 +35,14 @@ pub struct Args {
 /// Runs the command.
 ///
 /// # Errors
-/// What keeps it from starting, or ended it.
+/// What kept the run from starting, or ended it.
 pub fn run(args: &Args) -> Result<Outcome, CliError> {
     let Some(settings) = check::settings(&args.config) else { return Ok(Outcome::Failed) };
     let Keyed { identity, random } = identity::from_environment()?;
     if random {
         return Err(CliError::Failed(format!(
-            "{} is not set; a run needs a key that stays the same, or credentials and reviewers \
-             would get other names at each start",
+            "{} is not set; a run needs the same key at each start, because credentials and \
+             reviewers get their names from it",
             identity::VARIABLE
         )));
     }
@@ -61,9 +61,9 @@ pub fn run(args: &Args) -> Result<Outcome, CliError> {
             .name("checking".to_owned())
             .spawn(move || kafka::check(&settings, &tokens))?
     };
-    // Brokers may take long to answer, and a stop must not wait for them.
+    // Brokers may be slow to answer, and a stop must not wait for them.
     if signals.wait(|| checking.is_finished()) {
-        tracing::info!("stopped before it had started");
+        tracing::info!("stopped before the start");
         return Ok(Outcome::Fine);
     }
     match checking.join() {
@@ -89,7 +89,7 @@ pub fn run(args: &Args) -> Result<Outcome, CliError> {
     signals.wait(|| stop.load(Ordering::Acquire));
     stop.store(true, Ordering::Release);
     tracing::info!("draining");
-    // From the moment it is asked to end, not longer than it was given.
+    // The time counts from the request to stop.
     let until = clock::uptime() + shutdown_timeout;
     let left = until.as_millis() - clock::uptime().as_millis();
     shared.health.stop();
@@ -103,13 +103,15 @@ pub fn run(args: &Args) -> Result<Outcome, CliError> {
         }
         Ok(Err(fault)) => Err(failed(&fault)),
         Err(_) => {
-            tell("shutterlag: the workers did not end in time; what was open is not committed");
+            tell(
+                "shutterlag: the workers did not stop in time; open transactions are not committed",
+            );
             Ok(Outcome::Failed)
         }
     }
 }
 
-/// Starts the HTTP server and the view that it shows, where they are wanted.
+/// Starts the HTTP server and the view that it shows, if the configuration has one.
 fn serve(shared: &Shared, stop: &Arc<AtomicBool>) -> Result<Option<http::Server>, CliError> {
     let (settings, context) = (&shared.settings, &shared.stages);
     let Some(listen) = settings.http.listen else { return Ok(None) };
@@ -145,7 +147,7 @@ fn serve(shared: &Shared, stop: &Arc<AtomicBool>) -> Result<Option<http::Server>
     Ok(Some(server))
 }
 
-/// Starts pushing alerts, where there is anywhere to push them to.
+/// Starts pushing alerts, if there are Alertmanagers.
 fn notify(shared: &Shared, stop: &Arc<AtomicBool>) -> Result<(), CliError> {
     let settings = &shared.settings;
     let alertmanagers = settings.alerts.alertmanagers.len();

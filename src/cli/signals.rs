@@ -1,13 +1,13 @@
-//! What asks the process to end.
+//! The signals that stop the process.
 //!
-//! Invariant: from the moment that [`Signals`] exists nothing else ends it.
+//! Invariant: while a [`Signals`] exists, SIGTERM and SIGINT do not kill the process.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// What asks the process to end. From the moment it exists, nothing else ends it:
-/// without it a signal kills, or as the first process of a container does nothing.
+/// Receives SIGTERM and SIGINT. Without it they kill the process at once, or do nothing
+/// if it is the first process of a container.
 pub(super) struct Signals {
     runtime: tokio::runtime::Runtime,
     terminate: Signal,
@@ -24,7 +24,7 @@ impl Signals {
         Ok(Signals { runtime, terminate, interrupt })
     }
 
-    /// Returns when the process is asked to end, and then `true`, or when `done`.
+    /// Waits for a signal (`true`) or for `done` (`false`).
     pub(super) fn wait(&mut self, done: impl Fn() -> bool) -> bool {
         let Signals { runtime, terminate, interrupt } = self;
         runtime.block_on(async {

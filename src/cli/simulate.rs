@@ -1,4 +1,4 @@
-//! `shutterlag simulate`: options in, event lines and their truth out.
+//! `shutterlag simulate`: writes event lines and the truth about them.
 
 use std::fmt;
 use std::fs::File;
@@ -11,43 +11,43 @@ use flate2::write::GzEncoder;
 use crate::simulate::{Extent, OptionError, Options, Simulation, Summary, WriteError, write};
 use crate::time::Timestamp;
 
-/// Generate the events of an organisation whose every secret is known: same options, same bytes
+/// Generate the events of a simulated organisation; the same options give the same bytes
 #[derive(Args, Clone, Debug)]
 pub struct SimulateArgs {
-    /// Where every random number comes from
+    /// The seed of the random numbers
     #[arg(long, default_value_t = Options::DEFAULT.seed)]
     pub seed: u64,
-    /// Stop after exactly N event lines; redeliveries count, malformed lines come on top [default: 100000]
+    /// Stop after exactly N event lines; redeliveries count, malformed lines do not [default: 100000]
     #[arg(long, value_name = "N", conflicts_with = "days")]
     pub events: Option<u64>,
     /// Stop after N days instead
     #[arg(long, value_name = "N")]
     pub days: Option<u32>,
-    /// When the organisation begins to be watched
+    /// The time of the first event
     #[arg(long, value_name = "RFC3339", value_parser = time, default_value_t = Options::DEFAULT.start)]
     pub start: Timestamp,
-    /// Where the event lines go; .gz and .zst are compressed, - is standard output
+    /// The file for the event lines; .gz and .zst are compressed, - is standard output
     #[arg(long, value_name = "FILE", default_value = "-")]
     pub out: PathBuf,
-    /// Where to write what really happened
+    /// The file for the truth: what really happened
     #[arg(long, value_name = "FILE")]
     pub truth: Option<PathBuf>,
-    /// How many people review
+    /// The number of reviewers
     #[arg(long, value_name = "N", default_value_t = Options::DEFAULT.reviewers)]
     pub reviewers: u32,
     /// Exposure windows per day, averaged over a week [default: 60 per reviewer]
     #[arg(long, value_name = "N")]
     pub windows_per_day: Option<u32>,
-    /// Share of the AI's advice that is right, seeded cases apart
+    /// Share of the AI's advice that is right, not counting seeded cases
     #[arg(long, value_name = "0..1", default_value_t = Options::DEFAULT.ai_accuracy)]
     pub ai_accuracy: f64,
     /// Share of event lines that are exact redeliveries
     #[arg(long, value_name = "0..0.5", default_value_t = Options::DEFAULT.duplicates)]
     pub duplicates: f64,
-    /// Share of events held up on their way, mostly below 10 minutes
+    /// Share of events that are delayed on their way, most of them by less than 10 minutes
     #[arg(long, value_name = "0..1", default_value_t = Options::DEFAULT.disorder)]
     pub disorder: f64,
-    /// Share of the held-up events that take 10 minutes to 6 hours
+    /// Share of the delayed events that are 10 minutes to 6 hours late
     #[arg(long, value_name = "0..1", default_value_t = Options::DEFAULT.late)]
     pub late: f64,
     /// Share of windows in which one system's clock is wrong by 15 s to 5 min
@@ -68,7 +68,7 @@ pub struct SimulateArgs {
     /// Share of the attackers' successes that are noticed
     #[arg(long, value_name = "0..1", default_value_t = Options::DEFAULT.observed)]
     pub observed: f64,
-    /// Share of windows planted with advice that is wrong on purpose
+    /// Share of windows that are planted, with advice that is wrong on purpose
     #[arg(long, value_name = "0..1", default_value_t = Options::DEFAULT.seeded)]
     pub seeded: f64,
     /// Share of the other windows whose right answer becomes known later
@@ -80,7 +80,7 @@ pub struct SimulateArgs {
     /// Share of decisions to act that are never carried out
     #[arg(long, value_name = "0..1", default_value_t = Options::DEFAULT.uncontained)]
     pub uncontained: f64,
-    /// Share of windows in which the AI acts before any person decided
+    /// Share of windows in which the AI acts before a person decides
     #[arg(long, value_name = "0..1", default_value_t = Options::DEFAULT.ai_first)]
     pub ai_first: f64,
     /// Share of all lines that are malformed
@@ -92,12 +92,12 @@ fn time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse_rfc3339(text).map_err(|error| error.to_string())
 }
 
-/// Why nothing, or not everything, was generated.
+/// Why the events were not generated, or not completely.
 #[derive(Debug)]
 pub enum SimulateError {
     /// An option is out of its range: a mistake of usage.
     Option(OptionError),
-    /// Events and truth were to go to the same file: a mistake of usage.
+    /// Events and truth name the same file: a mistake of usage.
     SameFile(PathBuf),
     /// A file cannot be created.
     Create(PathBuf, io::Error),
@@ -132,7 +132,7 @@ impl std::error::Error for SimulateError {
 }
 
 impl SimulateArgs {
-    /// The options that these arguments stand for, not yet checked.
+    /// The options of these arguments, not yet checked.
     pub fn options(&self) -> Options {
         Options {
             seed: self.seed,
@@ -164,7 +164,7 @@ impl SimulateArgs {
     }
 }
 
-/// Whether two paths name one file, which may not be there yet.
+/// Whether two paths name the same file, which may not exist yet.
 fn same_file(a: &Path, b: &Path) -> bool {
     let place = |path: &Path| {
         let here = Path::new(".");
@@ -175,8 +175,8 @@ fn same_file(a: &Path, b: &Path) -> bool {
     a == b || place(a).is_some_and(|a| Some(a) == place(b))
 }
 
-/// Writes the simulation that was asked for. `None` when the reader of standard
-/// output went away before the end, which is no failure.
+/// Writes the simulation. `None` when the reader of standard output closed it early,
+/// which is no failure.
 ///
 /// # Errors
 /// See [`SimulateError`].

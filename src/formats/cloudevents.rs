@@ -1,8 +1,8 @@
-//! CloudEvents 1.0 around a record of any other format: in structured JSON, or
-//! in binary mode with the attributes beside the record.
+//! CloudEvents 1.0 around a record of any other format: in structured JSON, or in binary
+//! mode, where the transport carries the attributes.
 //!
-//! Invariants: an envelope holds one record and never another envelope; what
-//! the record says itself wins over the envelope.
+//! Invariants: an envelope holds one record and never another envelope; the fields of the
+//! record take precedence over the attributes of the envelope.
 //!
 //! <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md>
 
@@ -20,7 +20,7 @@ use crate::config::Limits;
 use crate::event::{Event, Kind};
 
 object! {
-    /// The context attributes that matter here, and the payload.
+    /// The context attributes that this decoder needs, and the payload.
     Envelope {
         specversion: Scalar<'a> = "specversion",
         id: Scalar<'a> = "id",
@@ -33,9 +33,9 @@ object! {
     }
 }
 
-/// The attributes of a CloudEvent in binary mode, where the transport carries
-/// them beside the record: on Kafka in the headers `ce_specversion`, `ce_id`,
-/// `ce_source`, `ce_type`, `ce_time` and `content-type`.
+/// The attributes of a CloudEvent in binary mode, which the transport carries. On Kafka they
+/// are the headers `ce_specversion`, `ce_id`, `ce_source`, `ce_type`, `ce_time` and
+/// `content-type`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Attributes<'a> {
     /// The version of the specification.
@@ -52,7 +52,7 @@ pub struct Attributes<'a> {
     pub content_type: Option<&'a str>,
 }
 
-/// Decodes one record that came with its attributes beside it.
+/// Decodes one record whose attributes the transport carried.
 pub(super) fn decode_binary<'a>(
     attributes: &Attributes<'a>,
     text: &'a str,
@@ -107,7 +107,7 @@ pub(super) fn decode<'a>(
 }
 
 impl<'a> Envelope<'a> {
-    /// What the attributes say where the record is silent, once they are valid.
+    /// Checks the attributes, and returns those that stand in for missing fields of the record.
     fn fallback(&mut self, limits: &Limits) -> Result<Fallback<'a>, Rejection> {
         let version = self.specversion.take().text("specversion", limits.text_bytes)?;
         if !required(version, "specversion")?.starts_with("1.") {
@@ -132,8 +132,8 @@ fn decode_data<'a>(
     context: &Context<'_>,
     out: &mut Vec<Event<'a>>,
 ) -> Result<Decoded, Rejection> {
-    // The envelope is made when something is noticed: for a finding without a
-    // time of its own, that is the detection.
+    // A source makes the envelope when it notices something. For a finding without a time of
+    // its own, that is the detection.
     let context = &Context { detected_at: fallback.time.or(context.detected_at), ..*context };
     let mut flat = Flat::default();
     json::fill(&mut flat, data)?;
@@ -143,8 +143,8 @@ fn decode_data<'a>(
     recognise::decode(data, &mut flat, fallback, context, out)
 }
 
-/// Event ids are unique per source only, so the source comes first. A URI
-/// reference holds no space: the two parts cannot run into each other.
+/// Event ids are unique only within their source, so the source comes first. A URI reference
+/// has no space, so the space marks where the id begins.
 fn qualified_id<'a>(
     id: Scalar<'a>,
     source: Scalar<'a>,
@@ -163,7 +163,7 @@ fn qualified_id<'a>(
 }
 
 /// The kind that an envelope's `type` names: one of the seven words, alone or
-/// behind a reverse-DNS prefix as the specification recommends.
+/// after a reverse-DNS prefix as the specification recommends.
 fn event_kind(kind: &str) -> Option<Kind> {
     Kind::ALL.iter().copied().find(|known| {
         kind.strip_suffix(known.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))

@@ -1,4 +1,4 @@
-//! What every decoder is given, and what a record can come to.
+//! What every decoder gets, and what a record can become.
 
 use super::identity::Identity;
 use crate::config::Limits;
@@ -6,9 +6,9 @@ use crate::event::words;
 use crate::time::Timestamp;
 
 words! {
-    /// Why a well-formed record of a known source holds nothing to measure.
+    /// Why a well-formed record of a known source has nothing to measure.
     SkipReason {
-        /// A kind of notification that none of the seven events stands for.
+        /// A kind of notification to which none of the seven events corresponds.
         NotMeasured = "not_measured",
         /// Marked by its source as a sample.
         Sample = "sample",
@@ -19,22 +19,22 @@ words! {
     }
 }
 
-/// What a record came to.
+/// What a record became.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decoded {
     /// At least one event was appended.
     Events,
-    /// Nothing to measure in it, and nothing wrong with it.
+    /// The record is valid, but there is nothing to measure in it.
     Skipped(SkipReason),
 }
 
-/// What a decoder needs beside the record.
+/// What a decoder needs besides the record.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'c> {
     /// Turns raw secrets into names.
     pub identity: &'c Identity,
     /// The detection time of records that have none of their own.
     pub detected_at: Option<Timestamp>,
-    /// What is too large.
+    /// The bounds on records, texts and events.
     pub limits: Limits,
 }

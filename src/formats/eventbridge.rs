@@ -1,8 +1,8 @@
 //! Events that AWS sends through EventBridge: AWS Health about credentials at
 //! risk, and GuardDuty findings about their use.
 //!
-//! Invariants: the access key id names the credential, as it does for the
-//! scanners; descriptions are never read.
+//! Invariants: the access key id names the credential, as in findings of the scanners;
+//! descriptions are never read.
 //!
 //! <https://docs.aws.amazon.com/health/latest/ug/aws-health-events-eventbridge-schema.html>
 //! <https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_findings_eventbridge.html>
@@ -63,7 +63,7 @@ object! {
 }
 
 object! {
-    /// GuardDuty puts the mark of a sample here, or into the JSON text `value`.
+    /// GuardDuty marks a sample here or in the JSON text `value`.
     Additional {
         sample: Scalar<'a> = "sample",
         value: Scalar<'a> = "value",
@@ -86,13 +86,13 @@ pub(super) fn decode<'a>(
     }
 }
 
-/// What an AWS Health code says of each key that it names.
+/// What an AWS Health code says about each key that it names.
 #[derive(Clone, Copy)]
 enum Notice {
     /// Found in public, or suspected to be.
     Leaked,
-    /// Used by somebody else. That is a detection too: where nobody had seen
-    /// the leak, the review starts now.
+    /// Used by somebody else. This is also a detection: if nobody had seen the leak, the wait
+    /// for a review starts now.
     LeakedAndAbused,
     /// AWS restricted what the key can do.
     Quarantined,
@@ -110,7 +110,7 @@ impl Notice {
         }
     }
 
-    /// The events, each with the word that keeps its id apart.
+    /// The events, each with the word that makes its id unique.
     fn bodies(self) -> &'static [(&'static str, Body<'static>)] {
         const LEAK: (&str, Body<'static>) = (
             "leak",
@@ -192,8 +192,8 @@ fn health<'a>(
     Ok(Decoded::Events)
 }
 
-/// RFC 2822 as documented, or RFC 3339. The weekday is not held against the
-/// date: AWS's own published example has a wrong one.
+/// RFC 2822 as documented, or RFC 3339. The weekday is not checked: it is wrong in the example
+/// that AWS publishes.
 fn start_time(value: &Scalar<'_>) -> Result<Option<Timestamp>, Rejection> {
     const FIELD: &str = "detail.startTime";
     const PARSER: rfc2822::DateTimeParser = rfc2822::DateTimeParser::new().relaxed_weekday(true);
@@ -228,15 +228,15 @@ fn guard_duty<'a>(
     }
     const KEY: &str = "detail.resource.accessKeyDetails.accessKeyId";
     let key = detail.resource.access_key.id.text(KEY, limits.credential_id_bytes)?;
-    // `Policy:` findings report settings, not somebody's use of the key.
+    // `Policy:` findings report settings, not the use of a key.
     let kind = required(detail.kind.unbounded_text("detail.type")?, "detail.type")?;
     let (Some(credential_id), false) = (key, kind.starts_with("Policy:")) else {
         return Ok(Decoded::Skipped(SkipReason::NotMeasured));
     };
     const SEEN: &str = "detail.service.eventFirstSeen";
     let time = required(service.first_seen.time(SEEN)?, SEEN)?;
-    // GuardDuty sends a finding again whenever it grows: one id for all, so
-    // that the updates are duplicates of the first.
+    // GuardDuty sends a finding again whenever it grows. All have one id, so the updates are
+    // duplicates of the first.
     let id = match detail.id.text("detail.id", limits.id_bytes)? {
         Some(id) => id,
         None => required(envelope.id.text("id", limits.id_bytes)?, "id")?,

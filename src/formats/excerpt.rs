@@ -1,15 +1,15 @@
 //! The shape of a rejected record, for people who must find the fault without
 //! seeing the content.
 //!
-//! Invariants: the output holds JSON punctuation, lengths, and words of a fixed
-//! vocabulary only; a field's name is shown in the place of a name, one of its
-//! words only as the value of a field that has a closed set of words.
+//! Invariants: the output consists of JSON punctuation, lengths, and words of a fixed
+//! vocabulary; the name of a field is shown only where a name belongs, and a word only as the
+//! value of a field that has a closed set of words.
 
 use std::fmt::Write as _;
 
-/// How much of a record is looked at.
+/// How many bytes of a record are read.
 const BYTES_MAX: usize = 512;
-/// How long an excerpt can be.
+/// The longest excerpt.
 const CHARS_MAX: usize = 160;
 
 /// Names of fields that may be shown, and whether their words may be.
@@ -93,7 +93,7 @@ const FIELDS: &[(&str, bool)] = &[
     ("sample", false),
 ];
 
-/// Words of sources other than the project's own, which brings its enums.
+/// Words of the other sources; those of the native form come from its enums.
 const WORDS: &[&str] = &[
     "open",
     "resolved",
@@ -192,7 +192,7 @@ impl Shape {
     }
 }
 
-/// What stands before the closing quote, what after it, and whether there is one.
+/// The text before the closing quote, the text after it, and whether there is a quote.
 fn string(text: &str) -> (&str, &str, bool) {
     let mut escaped = false;
     for (at, byte) in text.bytes().enumerate() {

@@ -1,4 +1,4 @@
-//! From a [`Scalar`] to the type that a field has by contract.
+//! From a [`Scalar`] to the type that a field must have.
 //!
 //! Invariants: `null` and the empty text count as absent; a rejection names
 //! the field, what was expected and the kind of value found, never the value.
@@ -65,7 +65,7 @@ pub(super) fn invalid(field: &'static str, expected: &str) -> Rejection {
     Rejection::new(RejectReason::InvalidValue, format!("field `{field}`: expected {expected}"))
 }
 
-/// A text that is no acceptable time.
+/// A text that is not an acceptable time.
 #[cold]
 pub(super) fn bad_time(field: &'static str, error: TimeError) -> Rejection {
     Rejection::new(RejectReason::InvalidTime, format!("field `{field}`: {error}"))
@@ -86,12 +86,12 @@ fn unknown_word<W: Word>(field: &'static str) -> Rejection {
     invalid(field, &format!("one of {}", words.join(", ")))
 }
 
-/// What a required field must have.
+/// The value of a required field.
 pub(super) fn required<T>(value: Option<T>, field: &'static str) -> Result<T, Rejection> {
     value.ok_or_else(|| missing(field))
 }
 
-/// Refuses anything but an object; absent and null count as an empty one.
+/// Refuses everything but an object; absent and null count as an empty object.
 pub(super) fn object_or_absent(found: Found, field: &'static str) -> Result<(), Rejection> {
     match found {
         Found::Object | Found::Absent | Found::Null => Ok(()),
@@ -100,7 +100,7 @@ pub(super) fn object_or_absent(found: Found, field: &'static str) -> Result<(), 
 }
 
 impl<'a> Scalar<'a> {
-    /// The value, leaving an absent one in its place.
+    /// Takes the value, and leaves an absent one in its place.
     #[inline]
     pub(super) fn take(&mut self) -> Scalar<'a> {
         std::mem::take(self)
@@ -175,7 +175,7 @@ impl<'a> Scalar<'a> {
     pub(super) fn fraction(&self, field: &'static str) -> Result<Option<f64>, Rejection> {
         const EXPECTED: &str = "a number from 0 to 1";
         let number = match *self {
-            // The cast is exact where it matters: for 0 and 1.
+            // The cast is exact for 0 and 1, the only whole numbers in the range.
             Scalar::Unsigned(number) => number as f64,
             Scalar::Float(number) => number,
             Scalar::Negative => return Err(invalid(field, EXPECTED)),

@@ -1,14 +1,14 @@
-//! A fast reader for the plainest of JSON: one object of scalars, no escapes.
+//! A fast reader for plain JSON: one object of scalars, without escapes.
 //!
-//! Invariants: whatever this reader accepts, the full JSON parser accepts with
-//! the same result (a property test holds them together); whatever it does not
-//! accept, it leaves to that parser, which alone says what is wrong.
+//! Invariants: what this reader accepts, the full JSON parser accepts with the same result (a
+//! property test compares them); everything else is left to that parser, and only that parser
+//! reports what is wrong.
 
 use std::borrow::Cow;
 
 use super::value::{Scalar, Target};
 
-/// Reads `json` into `target`; false, with `target` as new, when it is not plain.
+/// Reads `json` into `target`. If it is not plain, returns false and leaves `target` empty.
 pub(super) fn read<'a>(json: &'a str, target: &mut impl Target<'a>) -> bool {
     let plain = (Reader { json, at: 0 }).object(target).is_some();
     if !plain {
@@ -61,7 +61,7 @@ impl<'a> Reader<'a> {
         self.json.as_bytes().get(self.at).copied()
     }
 
-    /// The next byte that is not blank, without passing it; `None` at the end.
+    /// The next byte that is not blank, which is not consumed; `None` at the end.
     fn skip_blanks(&mut self) -> Option<u8> {
         while let Some(byte) = self.byte() {
             if !matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
@@ -83,7 +83,7 @@ impl<'a> Reader<'a> {
         found.then_some(value)
     }
 
-    /// The text up to its closing quote, which is passed; the opening one has been.
+    /// The text up to its closing quote, which is consumed; the opening quote was consumed before.
     fn text_rest(&mut self) -> Option<&'a str> {
         let rest = self.json.get(self.at..)?;
         let length = plain_length(rest.as_bytes())?;
@@ -124,9 +124,9 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Bytes before the closing quote; `None` if an escape or a control character
-/// comes first, or the end. Sixteen bytes at a time, so that for most names and
-/// values the processor guesses right how often it goes round.
+/// The number of bytes before the closing quote; `None` if an escape, a control character or
+/// the end comes first. It looks at sixteen bytes at a time, so that the number of rounds is
+/// the same for most names and values and the processor predicts the branch.
 fn plain_length(text: &[u8]) -> Option<usize> {
     let (pieces, rest) = text.as_chunks::<16>();
     let mut length = 0;
@@ -144,9 +144,9 @@ fn plain_length(text: &[u8]) -> Option<usize> {
     (text[length] == b'"').then_some(length)
 }
 
-/// Marks bytes of `word` that a plain text cannot hold: the top bit is set of
-/// the first byte, in memory order, that is a quote, a backslash or below 0x20
-/// (perhaps of some after it, but of none before).
+/// Marks the bytes of `word` that end a plain text: a quote, a backslash, or below 0x20. The
+/// top bit of the first such byte, in memory order, is set. Bits of later bytes may be set,
+/// too, but none of earlier ones.
 fn stops(word: u64) -> u64 {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const TOPS: u64 = ONES << 7;

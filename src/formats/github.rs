@@ -1,7 +1,7 @@
 //! GitHub `secret_scanning_alert` webhooks, and alerts as the REST API lists them.
 //!
-//! Invariants: `alert.secret` is never read; a comment leaves only its length
-//! and a keyed digest; what GitHub itself closes is not a human decision.
+//! Invariants: `alert.secret` is never read; of a comment only its length and a keyed digest
+//! remain; an alert that GitHub itself closes is not a human decision.
 //!
 //! <https://docs.github.com/en/webhooks/webhook-events-and-payloads#secret_scanning_alert>
 
@@ -56,8 +56,7 @@ object! {
     }
 }
 
-/// Why an alert was closed, and what that decided: nothing, where a change of
-/// settings closed it.
+/// Why an alert was closed. If a change of settings closed it, nothing was decided.
 const RESOLUTIONS: &[(&str, Option<Action>)] = &[
     ("false_positive", Some(Action::Dismiss)),
     ("wont_fix", Some(Action::Dismiss)),
@@ -96,7 +95,7 @@ pub(super) fn decode<'a>(
     let action = required(delivery.action.unbounded_text("action")?, "action")?;
     let alert = delivery.alert;
     // Alerts of other kinds (code scanning, Dependabot) have no `secret_type`;
-    // a further location is news about an alert that is known already.
+    // a further location belongs to an alert that is already known.
     if alert.secret_type.found() == Found::Absent || delivery.location.0 {
         return Ok(Decoded::Skipped(SkipReason::NotMeasured));
     }
@@ -120,8 +119,7 @@ pub(super) fn decode<'a>(
     Ok(Decoded::Events)
 }
 
-/// A listed alert tells its whole story: its creation and, if it is resolved,
-/// the decision.
+/// A listed alert gives its creation and, if it is resolved, the decision.
 fn listed<'a>(
     mut alert: Alert<'a>,
     context: &Context<'_>,
@@ -224,22 +222,22 @@ impl<'c> Case<'c> {
         ))
     }
 
-    /// The first detection. Pushing past the protection made it public.
+    /// The first detection. The push that bypassed the protection made the secret public.
     fn created<'a>(&self, alert: Alert<'a>) -> Result<Event<'a>, Rejection> {
         let exposed_at =
             alert.push_protection_bypassed_at.time("alert.push_protection_bypassed_at")?;
         self.leak(alert.created_at.time("alert.created_at")?, exposed_at, alert.secret_type)
     }
 
-    /// Reopened, or found in public as well: a detection that opens the next
-    /// window where the first one is closed. Its time is the change's, never
-    /// `created_at`, which lies before the closing. When it became public is
-    /// not known better than by this notice, so `exposed_at` stays open.
+    /// Reopened, or also found in public: a detection, which opens the next window if the first
+    /// one is closed. Its time is that of the change, never `created_at`, which is before the
+    /// closing. Only this notice tells when the secret became public, so `exposed_at` stays
+    /// unknown.
     fn noticed_again<'a>(&self, alert: Alert<'a>) -> Result<Event<'a>, Rejection> {
         self.leak(alert.updated_at.time("alert.updated_at")?, None, alert.secret_type)
     }
 
-    /// The decision and what it did; `false` where no one decided.
+    /// The decision and its effect; `false` if nobody decided.
     fn resolved<'a>(&self, alert: Alert<'a>, out: &mut Vec<Event<'a>>) -> Result<bool, Rejection> {
         let resolution = alert.resolution.unbounded_text("alert.resolution")?;
         let Some(action) = decision(&required(resolution, "alert.resolution")?)? else {
@@ -273,7 +271,7 @@ impl<'c> Case<'c> {
         Ok(true)
     }
 
-    /// Who resolved it. Nobody, GitHub itself or a bot is plain automation.
+    /// Who resolved it. Nobody, GitHub itself and bots are automation.
     fn resolver<'a>(&self, account: Account<'a>) -> Result<(Cow<'a, str>, Actor), Rejection> {
         object_or_absent(account.found(), "alert.resolved_by")?;
         let bytes_max = self.context.limits.text_bytes;

@@ -31,12 +31,12 @@ pub(super) fn decode<'a>(
     let finding: Finding<'a> = json::object(text)?;
     let secret = required(finding.secret.unbounded_text("Secret")?, "Secret")?;
     if secret == "REDACTED" || secret.ends_with("...") {
-        // Its own redaction would make all credentials one.
+        // With redaction all credentials would have the same name.
         return Err(invalid("Secret", "the secret itself: run gitleaks without --redact"));
     }
     let rule_id = finding.rule_id.text("RuleID", context.limits.text_bytes)?;
     let exposed_at = match finding.date {
-        // A date that is none (empty, year 1, another notation) is not known.
+        // A value that is not a date (empty, year 1, another notation) counts as unknown.
         Scalar::Text(date) => Timestamp::parse_rfc3339(&date).ok(),
         _ => None,
     };
@@ -46,7 +46,7 @@ pub(super) fn decode<'a>(
         location: None,
         provider: Some(required(rule_id, "RuleID")?),
     };
-    // One credential in two places is two findings.
+    // A credential in two places gives two findings.
     let place = finding.fingerprint.unbounded_text("Fingerprint")?.unwrap_or(Cow::Borrowed(""));
     out.push(scan::finding("gitleaks", &secret, leak, &place, context)?);
     Ok(Decoded::Events)

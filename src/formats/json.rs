@@ -2,7 +2,7 @@
 //! come before any field is looked at.
 //!
 //! Invariants: the full parser, which recurses, runs only after the depth is known
-//! to be within the limit; a fault is told by its class and place, never by the text there.
+//! to be within the limit; an error states its class and place, never the text there.
 
 use serde_json::error::Category;
 
@@ -26,11 +26,11 @@ pub(super) fn text<'a>(record: &'a [u8], limits: &Limits) -> Result<&'a str, Rej
     })
 }
 
-/// Refuses a record that nests deeper than allowed. To be called before
-/// [`fill`], which leaves that to its caller.
+/// Refuses a record that nests deeper than allowed. Call it before [`fill`], which does not
+/// check that itself.
 pub(super) fn check_depth(text: &str, limits: &Limits) -> Result<(), Rejection> {
-    // A record with few opening brackets cannot be deep: counting them is
-    // cheaper than to tell which of them stand within strings.
+    // A record with few opening brackets cannot be deep. To count them is cheaper than to find
+    // out which of them are within strings.
     let opening = memchr::memchr2_iter(b'[', b'{', text.as_bytes());
     if opening.take(limits.depth.saturating_add(1)).count() > limits.depth
         && deeper_than(text.as_bytes(), limits.depth)
@@ -101,7 +101,7 @@ fn not_one_object(found: Found, duplicate: Option<&'static str>) -> Rejection {
     }
 }
 
-/// The class and place of a fault; the library's message stays behind.
+/// The class and place of an error, without the library's message, which may quote the input.
 #[cold]
 fn syntax(error: &serde_json::Error) -> Rejection {
     let place = match (error.line(), error.column()) {

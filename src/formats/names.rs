@@ -1,8 +1,8 @@
-//! Names for what sources leave unnamed: credentials known only by their
-//! secret, events without an id, reasons that must be compared but not kept.
+//! Names for what has no name in the source: credentials of which only the secret is known,
+//! events without an id, and reasons that must be compared but not kept.
 //!
-//! Invariants: everything that may contain a secret goes through the keyed
-//! function; a name depends on content alone, so a redelivery gets the same.
+//! Invariants: everything that may contain a secret goes through the keyed function; a name
+//! depends on the content only, so a redelivery gets the same name.
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
@@ -12,9 +12,9 @@ use crate::event::Event;
 
 /// The credential that `secret` belongs to.
 ///
-/// An AWS access key id is public by design (it travels in every signed
-/// request) and it is what AWS Health and GuardDuty call the credential: it
-/// names itself, so that their events and the scanners' meet in one window.
+/// An AWS access key id is public by design (every signed request contains it), and AWS Health
+/// and GuardDuty use it as the name of the credential. So it is used as it is, and their
+/// events meet those of the scanners in one window.
 pub(super) fn credential(secret: &str, identity: &Identity) -> String {
     if is_aws_key_id(secret) { secret.to_owned() } else { identity.name(secret.as_bytes()) }
 }
@@ -30,12 +30,12 @@ pub(super) fn is_aws_key_id(text: &str) -> bool {
 /// An id for an event whose source gives none: 128 bits, in hex, of SHA-256
 /// over the event's own fields and its place.
 ///
-/// `place` tells apart what the fields do not, such as two files that hold the
-/// same credential; it is free text and therefore enters under the key.
+/// `place` separates events that have equal fields, such as two files that hold the same
+/// credential. It is free text and therefore enters through the keyed function.
 pub(super) fn event_id(event: &Event<'_>, place: &str, identity: &Identity) -> String {
     let mut hasher = Sha256::new();
-    // Into a hasher, and with string keys only: this cannot fail. Should it
-    // ever, the id still depends on what was written up to then.
+    // A hasher accepts everything, and all keys are strings, so this cannot fail. If it did,
+    // the id would still depend on what was written before.
     let _ = serde_json::to_writer(HashWriter(&mut hasher), event);
     if !place.is_empty() {
         hasher.update(identity.name(format!("place\0{place}").as_bytes()));

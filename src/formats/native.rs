@@ -1,8 +1,7 @@
-//! The project's own form: one flat object. The path that has to be fast.
+//! The native form: one flat object. This path has to be fast.
 //!
-//! Invariants: one pass over a plain record, texts borrowed from it; only the
-//! fields of the event's own kind are looked at, all others are ignored,
-//! whatever they hold.
+//! Invariants: a plain record needs one pass, and its texts are borrowed; only the fields of
+//! the event's own kind are read; all others are ignored, whatever they hold.
 
 use std::borrow::Cow;
 
@@ -15,12 +14,12 @@ use crate::event::{
 };
 use crate::time::Timestamp;
 
-/// The type of the records by which a live run's oversight tells its windows what it
-/// found: results, not events, so nothing to measure.
+/// The type of the records with which the oversight stage of a live run reports judgements to
+/// the windows stage. They are results and not events, so there is nothing to measure.
 pub const REVIEW_JUDGED: &str = "review.judged";
 
 object! {
-    /// Every field of every kind of event, and what gives a CloudEvent away.
+    /// Every field of every kind of event, and the field that marks a CloudEvent.
     Flat {
         kind: Scalar<'a> = "type",
         id: Scalar<'a> = "id",
@@ -71,8 +70,8 @@ pub(super) fn decode<'a>(
     Ok(Decoded::Events)
 }
 
-/// Decodes a native event whose JSON is plain, as nearly all are; `None` when
-/// it is anything else, which the full parser then looks at.
+/// Decodes a native event whose JSON is plain, as nearly all are. `None` means that the record
+/// is something else and needs the full parser.
 pub(super) fn decode_plain<'a>(
     text: &'a str,
     limits: &Limits,
@@ -88,7 +87,7 @@ pub(super) fn decode_plain<'a>(
     }))
 }
 
-/// What an envelope says where the event itself is silent.
+/// The values of an envelope that stand in for missing fields of the event.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Fallback<'a> {
     pub(super) id: Option<Cow<'a, str>>,
@@ -97,7 +96,7 @@ pub(super) struct Fallback<'a> {
 }
 
 impl<'a> Flat<'a> {
-    /// Which of the seven kinds the record says it is, if it is one of them.
+    /// The kind in `type`, if it is one of the seven.
     pub(super) fn known_kind(&self) -> Option<Kind> {
         match &self.kind {
             Scalar::Text(word) => Kind::parse(word),
@@ -105,7 +104,7 @@ impl<'a> Flat<'a> {
         }
     }
 
-    /// Whether it is a judgement, as a live run keeps it among its events.
+    /// Whether it is a judgement, which a live run keeps among its events.
     pub(super) fn is_judgement(&self) -> bool {
         matches!(&self.kind, Scalar::Text(word) if *word == REVIEW_JUDGED)
     }
@@ -115,12 +114,12 @@ impl<'a> Flat<'a> {
         !matches!(self.kind, Scalar::Absent | Scalar::Null)
     }
 
-    /// Whether the record has the field that no other source's has.
+    /// Whether the record has the field that only native events have.
     pub(super) fn looks_native(&self) -> bool {
         !matches!(self.credential_id, Scalar::Absent)
     }
 
-    /// The event, or the first fault in it.
+    /// The event, or the first error in it.
     pub(super) fn event(
         &mut self,
         fallback: Fallback<'a>,

@@ -1,4 +1,5 @@
-//! Recognises the format of a record by its fields, below every envelope.
+//! Recognises the format of a record by its fields. A record with an envelope comes here
+//! without it.
 //!
 //! Invariants: a native event needs as many passes as when its format is given; any other
 //! record needs one more pass, over its top-level keys; recognition looks at which keys
@@ -13,7 +14,7 @@ use super::{
 use crate::event::Event;
 
 object! {
-    /// The top-level keys that tell sources apart.
+    /// The top-level keys by which sources differ.
     Keys {
         action: Seen = "action",
         alert: Seen = "alert",
@@ -79,7 +80,8 @@ pub(super) fn decode<'a>(
             Some(Source::Trufflehog) => return trufflehog::decode(text, context, out),
             Some(Source::TrufflehogLog) => return Ok(Decoded::Skipped(SkipReason::LogLine)),
             Some(Source::Eventbridge) => return eventbridge::decode(text, context, out),
-            // An event that lost its `type` is told so; anything else is foreign.
+            // A record that looks like a native event without `type` gets that error; any other
+            // record is unrecognised.
             None if !flat.is_typed() && !flat.looks_native() => {
                 return Err(Rejection::new(
                     RejectReason::Unrecognised,

@@ -1,4 +1,4 @@
-//! Why a record was refused, told without quoting it.
+//! Why a record was refused, without a quotation from it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -40,7 +40,7 @@ words! {
         Unreadable = "unreadable",
         /// The event's window was final already.
         Late = "late",
-        /// The engine holds as much as it may.
+        /// The engine has reached its limit.
         BeyondBound = "beyond_bound",
     }
 }
@@ -48,9 +48,9 @@ words! {
 /// A refused record: the reason, and what exactly was wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
-    /// The class of fault.
+    /// The class of error.
     pub reason: RejectReason,
-    /// The fault in words, without any of the record's own content.
+    /// The error in words, without any content of the record.
     pub detail: Cow<'static, str>,
 }
 

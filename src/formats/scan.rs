@@ -1,15 +1,15 @@
 //! What the findings of secret scanners have in common.
 //!
-//! Invariants: a scanner's finding has no time of detection and no id, both
-//! come from outside or from its content; the secret leaves only as its name.
+//! Invariants: a finding of a scanner has neither a detection time nor an id; the caller gives
+//! the time, and the content gives the id; only the name of a secret leaves.
 
 use std::borrow::Cow;
 
 use super::{Context, RejectReason, Rejection, names};
 use crate::event::{Body, Event, LeakDetected, Workflow};
 
-/// The detection of `secret` by the scanner `source`; `place` tells apart the
-/// finds of one secret in several places.
+/// The detection of `secret` by the scanner `source`. `place` separates findings of one secret
+/// in several places.
 pub(super) fn finding<'a>(
     source: &'static str,
     secret: &str,

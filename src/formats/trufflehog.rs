@@ -34,7 +34,7 @@ object! {
 }
 
 object! {
-    /// Where it was found: TruffleHog fills in one of these.
+    /// Where it was found. TruffleHog sets one of these.
     Places {
         azure_repos: Place<'a> = "AzureRepos",
         bitbucket: Place<'a> = "Bitbucket",
@@ -68,7 +68,7 @@ object! {
     }
 }
 
-/// Decodes one finding; the lines of its log that come in between are skipped.
+/// Decodes one finding; skips lines of TruffleHog's log.
 pub(super) fn decode<'a>(
     text: &'a str,
     context: &Context<'_>,
@@ -83,7 +83,7 @@ pub(super) fn decode<'a>(
     let raw = finding.raw.unbounded_text("Raw")?.map(|raw| as_found(raw, plain));
     let raw_v2 = finding.raw_v2.unbounded_text("RawV2")?.map(|raw| as_found(raw, plain));
     let secret = match (raw, raw_v2) {
-        // Both halves of an AWS key: the first one is its public name.
+        // Both parts of an AWS key: the first one is its public name.
         (Some(raw), _) if names::is_aws_key_id(&raw) => raw,
         (_, Some(both)) => both,
         (Some(raw), None) => raw,
@@ -105,10 +105,10 @@ pub(super) fn decode<'a>(
 
 /// The bytes that TruffleHog found, as text.
 ///
-/// Until it named its decoders (`DecoderName`) it printed byte fields, which
-/// Go's JSON shows in base64; since then the text itself. So that both print
-/// the same credential's name, the older form is decoded. Without the mark, a
-/// text that is not padded base64 of UTF-8 is taken as it stands.
+/// Before TruffleHog printed the field `DecoderName`, it printed bytes, which Go's JSON writes
+/// in base64. Since then it prints the text itself. The older form is decoded, so that both
+/// give a credential the same name. Without `DecoderName`, a text that is not padded base64 of
+/// UTF-8 is used as it is.
 fn as_found(raw: Cow<'_, str>, plain: bool) -> Cow<'_, str> {
     if plain || names::is_aws_key_id(&raw) {
         return raw;
@@ -119,8 +119,8 @@ fn as_found(raw: Cow<'_, str>, plain: bool) -> Cow<'_, str> {
     }
 }
 
-/// A commit's time: `2022-06-16 10:17:40 -0700`, then possibly the zone once
-/// more, or RFC 3339. One that cannot be read is not known.
+/// The time of a commit: `2022-06-16 10:17:40 -0700`, possibly with the zone repeated, or RFC
+/// 3339. `None` if it cannot be read.
 fn commit_time(timestamp: &Scalar<'_>) -> Option<Timestamp> {
     let Scalar::Text(text) = timestamp else { return None };
     if let Ok(time) = Timestamp::parse_rfc3339(text) {
@@ -133,9 +133,8 @@ fn commit_time(timestamp: &Scalar<'_>) -> Option<Timestamp> {
 }
 
 impl<'a> Places<'a> {
-    /// The place that is filled in: what kind it is in our words, whether its
-    /// timestamp is a commit's, and its fields. A Git URL alone does not say
-    /// where the repository is hosted.
+    /// The place that is set: its kind in our words, whether its timestamp is that of a commit,
+    /// and its fields. A Git URL does not say where the repository is hosted.
     fn only(self) -> (Option<&'static str>, bool, Place<'a>) {
         let places = [
             (Some("azure_repos"), true, self.azure_repos),

@@ -1,9 +1,9 @@
-//! Targets for JSON that take any value, so that a wrong type is ours to
-//! report: the JSON library's own messages quote the input, ours must not.
+//! Targets for JSON that accept every value, so that this project reports a wrong type itself:
+//! messages of the JSON library quote the input, and ours must not.
 //!
-//! Invariants: deserialising into these types fails on syntax only; a field
-//! that is not named by the target is skipped without being stored; a repeat
-//! of a named field is noticed and its second value is not stored.
+//! Invariants: deserialising into these types fails on syntax only; a field that the target
+//! does not name is skipped and not stored; a repeated field is noticed, and its second value
+//! is not stored.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -40,17 +40,17 @@ impl fmt::Display for Found {
     }
 }
 
-/// A place for the value of one field, filled where it stands: the targets are
-/// large, and moving them out of every layer of a parser costs time.
+/// A place for the value of one field, which is filled in place: the targets are large, and to
+/// move them out of every layer of a parser costs time.
 pub(super) trait Slot<'de>: Default {
     /// Reads any JSON value into this place.
     fn fill<D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error>;
 
-    /// What the record holds there.
+    /// The kind of value that the record has there.
     fn found(&self) -> Found;
 
-    /// Takes a scalar that was read elsewhere; false when it has a value
-    /// already, or wants more than a scalar.
+    /// Takes a scalar that was read elsewhere. False if there is a value already, or if the
+    /// field needs more than a scalar.
     fn set(&mut self, _: Scalar<'de>) -> bool {
         false
     }
@@ -82,7 +82,7 @@ pub(super) enum Scalar<'a> {
     Null,
     Text(Cow<'a, str>),
     Unsigned(u64),
-    /// A whole number below zero: no field takes one.
+    /// A whole number below zero, which no field accepts.
     Negative,
     Float(f64),
     Bool(bool),
@@ -169,7 +169,7 @@ impl<'de> Visitor<'de> for ScalarVisitor {
     }
 }
 
-/// Whether a field is there at all; its value is never looked at.
+/// Whether a field is there at all; its value is not read.
 #[derive(Clone, Copy, Default)]
 #[cfg_attr(test, derive(Debug))]
 pub(super) struct Seen(pub(super) bool);
@@ -181,12 +181,12 @@ impl<'de> Slot<'de> for Seen {
     }
 
     fn found(&self) -> Found {
-        // Of whatever type: presence is all that is asked for.
+        // The type does not matter: only the presence counts.
         if self.0 { Found::Object } else { Found::Absent }
     }
 }
 
-/// A value left as it stands in the record, to be read in a second step.
+/// A value as it stands in the record, to be read in a second step.
 #[derive(Clone, Copy, Default)]
 #[cfg_attr(test, derive(Debug))]
 pub(super) struct Verbatim<'a>(Option<&'a RawValue>);
@@ -219,13 +219,13 @@ impl<'de: 'a, 'a> Slot<'de> for Verbatim<'a> {
 
 /// An object that takes scalars by name.
 pub(super) trait Target<'a>: Default {
-    /// Puts `value` into the field `key`. False when that is not as simple: a
-    /// repeat, or a field that is more than a scalar. Unknown fields are ignored.
+    /// Puts `value` into the field `key`. False if the field is repeated or is more than a
+    /// scalar. Unknown fields are ignored.
     fn set_field(&mut self, key: &[u8], value: Scalar<'a>) -> bool;
 }
 
-/// The part of a container's visitor that meets a value of another kind, and
-/// notes the kind in the container's `found`.
+/// The part of a container's visitor that gets a value of another kind and records the kind in
+/// the container's `found`.
 macro_rules! note_scalars {
     () => {
         fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -264,7 +264,7 @@ macro_rules! note_scalars {
     };
 }
 
-/// The elements of an array, as many as are worth keeping.
+/// The elements of an array, up to a bound.
 #[cfg_attr(test, derive(Debug))]
 pub(super) struct List<T> {
     found: Found,
@@ -276,8 +276,8 @@ pub(super) struct List<T> {
 }
 
 impl<T> List<T> {
-    /// Bounds the memory that a record of many tiny elements can claim, above
-    /// any sensible limit on the events of a record.
+    /// Bounds the memory for a record of many tiny elements. It is above any sensible limit on
+    /// the events of a record.
     pub(super) const KEPT_MAX: usize = 10_000;
 }
 
@@ -336,9 +336,8 @@ impl<'de, T: Slot<'de>> Visitor<'de> for ListVisitor<'_, T> {
 
 /// Declares an object with named fields, each a [`Slot`].
 ///
-/// Hand-rolled instead of derived for three reasons: a value of a wrong type
-/// is stored as such and is no error, a repeated field is remembered by our
-/// own name for it, and the fields are filled in place.
+/// This is not derived, for three reasons: a value of a wrong type is stored and is no error,
+/// a repeated field is recorded under our own name for it, and the fields are filled in place.
 macro_rules! object {
     ($(#[$meta:meta])* $name:ident { $($field:ident: $type:ty = $key:literal),+ $(,)? }) => {
         $(#[$meta])*
@@ -370,8 +369,8 @@ macro_rules! object {
                 #[inline]
                 fn visit_str<E>(self, key: &str) -> Result<Key, E> {
                     $(const $field: &[u8] = $key.as_bytes();)+
-                    // Patterns of bytes, not of text: these become a decision
-                    // tree by length and content instead of comparisons in turn.
+                    // The compiler makes a decision tree by length and content from patterns of
+                    // bytes, but one comparison after the other from patterns of text.
                     Ok(match key.as_bytes() { $($field => Key::$field,)+ _ => Key::Other })
                 }
             }

@@ -1,7 +1,7 @@
-//! What a live run counts of windows, each thing once, as it becomes known.
+//! Metrics of the windows of a live run. Each fact counts once, when it becomes known.
 //!
-//! Invariant: a counter moves when a milestone is first reached. What later
-//! events change about it shows in the ledger, not here: counters cannot go back.
+//! Invariant: a counter rises when a window first reaches a milestone. Later corrections of
+//! that milestone are in the ledger only, because a counter cannot fall.
 
 use super::{Metrics, StageObservers};
 use crate::engine::alerts::{Alert, Transition};
@@ -12,7 +12,7 @@ use crate::event::{Severity, Verdict, Workflow};
 use crate::time::{Span, Timestamp};
 
 impl Metrics {
-    /// The lengths of stages are known.
+    /// The durations of stages are known.
     pub fn stages(
         &self,
         observers: &mut StageObservers,
@@ -30,8 +30,8 @@ impl Metrics {
         self.verdicts.with_label_values(&[workflow.as_str(), verdict]).inc();
     }
 
-    /// Has every counter of facts there at zero, with all of its labels: one that begins
-    /// with its first step has never risen for whoever watches it.
+    /// Creates every counter of facts at zero, with all of its labels. A series that appears
+    /// with its first step shows no increase to Prometheus.
     pub(super) fn begin_at_zero(&self) {
         for workflow in Workflow::ALL {
             let bands = Band::ALL.iter().map(|band| band.as_str()).chain(["unknown"]);
@@ -62,7 +62,7 @@ impl Metrics {
         }
     }
 
-    /// Another process judges reviewers now, and tells who is flagged.
+    /// Another process judges reviewers now, and it reports who is flagged.
     pub fn forget_reviewers(&self) {
         self.flagged.reset();
     }
@@ -86,14 +86,14 @@ impl Metrics {
         self.violations.with_label_values(&["ai_acted_first"]).inc();
     }
 
-    /// Events that were repeats, that came too late, and contradictions of clocks.
+    /// Counts duplicate events, late events, and contradictions between clocks.
     pub fn irregular(&self, duplicate: u64, late: u64, clock_skew: u64) {
         self.duplicate.inc_by(duplicate);
         self.late.inc_by(late);
         self.clock_skew.inc_by(clock_skew);
     }
 
-    /// The windows that wait, in place of what was told before.
+    /// Replaces the gauges of the windows that wait.
     pub fn standings(&self, standings: &[Standing], now: Timestamp) {
         for standing in standings {
             let labels = [standing.workflow.as_str(), standing.awaiting.as_str()];

@@ -1,4 +1,4 @@
-//! Outputs of the engine as Prometheus metrics: the only place that knows both.
+//! The outputs of the engine as Prometheus metrics. Only this module knows both.
 //!
 //! Invariants: base units; every label has a closed set of values, or a bounded
 //! one with an overflow value; credentials, reviewers and places are never labels.
@@ -97,7 +97,7 @@ impl Metrics {
             Ok::<_, prometheus::Error>(metric)
         };
         let stage_duration = HistogramVec::new(
-            HistogramOpts::new("shutterlag_stage_duration_seconds", "Length of a window's stage")
+            HistogramOpts::new("shutterlag_stage_duration_seconds", "Duration of a window's stage")
                 .buckets(BUCKETS.to_vec()),
             &["stage", "workflow", "severity"],
         )?;
@@ -128,8 +128,10 @@ impl Metrics {
             &["workflow"],
         )?;
         registry.register(Box::new(attacker_first.clone()))?;
-        let as_of =
-            Gauge::new("shutterlag_as_of_timestamp_seconds", "The moment these figures are of")?;
+        let as_of = Gauge::new(
+            "shutterlag_as_of_timestamp_seconds",
+            "The time for which these figures are valid",
+        )?;
         registry.register(Box::new(as_of.clone()))?;
         let build = IntGaugeVec::new(Opts::new("shutterlag_build_info", "Version"), &["version"])?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
@@ -160,7 +162,7 @@ impl Metrics {
         })
     }
 
-    /// Takes in one window's figures. To be called once for each window.
+    /// Adds the figures of one window. Call it once for each window.
     pub fn observe(
         &self,
         stages: &mut StageObservers,
@@ -194,22 +196,22 @@ impl Metrics {
         }
     }
 
-    /// Takes in one change of an alert.
+    /// Adds one transition of an alert.
     pub fn alert(&self, alert: Alert, transition: Transition) {
         self.alerts.with_label_values(&[alert.as_str(), transition.as_str()]).inc();
     }
 
-    /// Takes in events of one kind and source, of a bounded number of sources.
+    /// Adds events of one kind and source, of a bounded number of sources.
     pub fn events(&self, kind: Kind, source: Source<'_>, count: u64) {
         self.events.with_label_values(&[kind.as_str(), &source.label()]).inc_by(count);
     }
 
-    /// Takes in records refused for one reason.
+    /// Adds records that were refused for one reason.
     pub fn rejected(&self, reason: RejectReason, count: u64) {
         self.rejected.with_label_values(&[reason.as_str()]).inc_by(count);
     }
 
-    /// Takes in how many reviewers are flagged; nothing of a small group.
+    /// Sets how many reviewers are flagged; shows nothing for a small group.
     pub fn reviewers(&self, flagged: &Flagged) {
         for list in List::ALL {
             if let Some(count) = flagged.get(*list) {
@@ -219,7 +221,7 @@ impl Metrics {
         }
     }
 
-    /// Takes in the counts of a finished run.
+    /// Adds the counts of a finished run.
     pub fn finish(&self, events: &EventCounts, as_of: Timestamp) {
         self.duplicate.inc_by(events.duplicate);
         self.late.inc_by(events.late);
@@ -227,7 +229,7 @@ impl Metrics {
         self.set_as_of(as_of);
     }
 
-    /// The moment these figures are of: in a live run, whenever they are asked for.
+    /// Sets the time for which the figures are valid; in a live run, the time of the scrape.
     pub fn set_as_of(&self, as_of: Timestamp) {
         self.as_of.set(as_of.as_millis() as f64 / 1000.0);
     }
@@ -243,14 +245,14 @@ impl Metrics {
     }
 }
 
-/// A length in seconds, for a bucket. It is cut to whole milliseconds and a
-/// bucket's bound is inclusive: the middle of the millisecond keeps 540.000 s out
-/// of the bucket up to 540, as it is not before the fastest attacker.
+/// A duration in seconds, for a bucket. Durations are whole milliseconds, cut off, and the
+/// bound of a bucket is inclusive. Half a millisecond more keeps 540.000 s out of the bucket
+/// up to 540, because it is not before the fastest attacker.
 fn bucketed(length: Span) -> f64 {
     (length.as_millis() as f64 + 0.5) / 1000.0
 }
 
-/// The latency histograms by stage, workflow and severity, found once each.
+/// The latency histograms by stage, workflow and severity, each looked up once.
 #[derive(Default)]
 pub struct StageObservers {
     histograms: Vec<Option<LocalHistogram>>,

@@ -1,7 +1,7 @@
-//! What a live run tells of itself: workers, transactions, restores, the view.
+//! Metrics of the live run itself: workers, transactions, restores, the read view.
 //!
-//! Invariants: only a live run has these, so that a replay's metrics stay a
-//! function of its input; what is told of a partition goes when the partition does.
+//! Invariants: only a live run has these, so that the metrics of a replay stay a function of
+//! its input; the series of a partition end when the partition moves to another process.
 
 use std::time::Duration;
 
@@ -39,9 +39,9 @@ words! {
     TransactionResult {
         /// Committed.
         Committed = "committed",
-        /// Taken back, to be done again.
+        /// Undone, to be repeated.
         Aborted = "aborted",
-        /// The producer had to be given up with it.
+        /// Another producer of the same name has begun; this one ended with the transaction.
         Fenced = "fenced",
     }
 }
@@ -53,13 +53,13 @@ pub struct ViewFigures {
     pub windows: [u64; State::ALL.len()],
     /// Records behind the ledger's end.
     pub lag_records: u64,
-    /// Records of open windows that found no room, since the start.
+    /// Records of open windows for which there was no room, since the start.
     pub not_kept: u64,
-    /// Records that are none of ours, since the start.
+    /// Records that this version cannot read, since the start.
     pub foreign: u64,
 }
 
-/// The metrics of a live run. Clones move the same figures.
+/// The metrics of a live run. Clones share the same figures.
 #[derive(Clone, Debug)]
 pub struct Pipeline {
     metrics_events: prometheus::IntCounterVec,
@@ -109,18 +109,20 @@ impl Pipeline {
             Ok::<_, prometheus::Error>(metric)
         };
         let commit_duration = HistogramVec::new(
-            HistogramOpts::from(named("commit_duration_seconds", "Length of a commit"))
+            HistogramOpts::from(named("commit_duration_seconds", "Duration of a commit"))
                 .buckets(COMMIT_BUCKETS.to_vec()),
             &["stage"],
         )?;
         registry.register(Box::new(commit_duration.clone()))?;
         let restore_duration = Histogram::with_opts(
-            HistogramOpts::from(named("restore_duration_seconds", "Length of a restore"))
+            HistogramOpts::from(named("restore_duration_seconds", "Duration of a restore"))
                 .buckets(RESTORE_BUCKETS.to_vec()),
         )?;
         registry.register(Box::new(restore_duration.clone()))?;
-        let view_lag =
-            IntGauge::with_opts(named("view_lag_records", "Records the view has yet to read"))?;
+        let view_lag = IntGauge::with_opts(named(
+            "view_lag_records",
+            "Records that the view has not read yet",
+        ))?;
         registry.register(Box::new(view_lag.clone()))?;
         metrics.begin_at_zero();
         Ok(Pipeline {
@@ -128,7 +130,7 @@ impl Pipeline {
             sources: std::sync::Arc::default(),
             lag: gauge(
                 "consumer_lag_records",
-                "Records between a worker and the end of its partition",
+                "Records of its partition that a worker has not read yet",
                 &["topic", "partition"],
             )?,
             commit_duration,
@@ -139,8 +141,8 @@ impl Pipeline {
             )?,
             restore_duration,
             restored: plain("restored_credentials_total", "Credentials restored")?,
-            state_credentials: gauge("state_credentials", "Credentials held", &["partition"])?,
-            state_bytes: gauge("state_bytes", "Bytes held of credentials", &["partition"])?,
+            state_credentials: gauge("state_credentials", "Credentials in memory", &["partition"])?,
+            state_bytes: gauge("state_bytes", "Bytes of the state of credentials", &["partition"])?,
             unjudged: plain(
                 "reviews_unjudged_total",
                 "Decided windows that became final without a judgement",
@@ -154,34 +156,34 @@ impl Pipeline {
             )?,
             view_windows: gauge("view_windows", "Windows in the read view", &["state"])?,
             view_lag,
-            view_not_kept: plain("view_not_kept_total", "Records the view had no room for")?,
-            view_foreign: plain("view_foreign_total", "Records the view cannot read")?,
+            view_not_kept: plain("view_not_kept_total", "Records for which the view had no room")?,
+            view_foreign: plain("view_foreign_total", "Records that the view cannot read")?,
         }
         .dead_letters_from_zero())
     }
 
-    /// Takes in events of one kind and source. Counters go on for ever, so of more
-    /// sources than are told apart the first to come keep their names. Takes a
-    /// lock: to be called per batch and source, not per event.
+    /// Adds events of one kind and source. Of more sources than have a label of their own, the
+    /// first ones keep theirs, because a counter must not fall. This takes a lock, so call it
+    /// once for each batch and source, not for each event.
     pub fn events(&self, kind: Kind, source: Source<'_>, count: u64) {
         let label = self.sources.bounded(source).label();
         self.metrics_events.with_label_values(&[kind.as_str(), &label]).inc_by(count);
     }
 
-    /// How far a worker is from the end of its partition.
+    /// Sets how many records of its partition a worker has not read yet.
     pub fn lag(&self, topic: &str, partition: i32, records: u64) {
         let gauge = self.lag.with_label_values(&[topic, &partition.to_string()]);
         gauge.set(i64::try_from(records).unwrap_or(i64::MAX));
     }
 
-    /// The partition is no longer this process's.
+    /// Removes the lag of a partition that another process has now.
     pub fn forget_lag(&self, topic: &str, partition: i32) {
-        // It is not there unless a lag was told: nothing to forget then.
+        // Without an earlier lag there is no series to remove, which is fine.
         drop(self.lag.remove_label_values(&[topic, &partition.to_string()]));
     }
 
-    /// A transaction ended after this long in its commit or abort; only commits
-    /// count towards the length of commits.
+    /// Counts a transaction whose commit or abort took this long. Only commits go into the
+    /// histogram of commits.
     pub fn transaction(&self, stage: Stage, result: TransactionResult, took: Duration) {
         self.transactions.with_label_values(&[stage.as_str(), result.as_str()]).inc();
         if result == TransactionResult::Committed {
@@ -190,13 +192,13 @@ impl Pipeline {
         }
     }
 
-    /// A partition's state is back.
+    /// Counts the restored state of a partition.
     pub fn restored(&self, credentials: u64, took: Duration) {
         self.restored.inc_by(credentials);
         self.restore_duration.observe(took.as_secs_f64());
     }
 
-    /// What is held of a partition.
+    /// Sets the size of a partition's state.
     pub fn state(&self, partition: i32, credentials: u64, bytes: u64) {
         let partition = partition.to_string();
         for (gauge, value) in [(&self.state_credentials, credentials), (&self.state_bytes, bytes)] {
@@ -204,17 +206,17 @@ impl Pipeline {
         }
     }
 
-    /// Nothing is held of the partition any more.
+    /// Removes the size of a partition's state.
     pub fn forget_state(&self, partition: i32) {
         let partition = partition.to_string();
         for gauge in [&self.state_credentials, &self.state_bytes] {
-            // It is not there unless a state was told: nothing to forget then.
+            // Without an earlier state there is no series to remove, which is fine.
             drop(gauge.remove_label_values(&[&partition]));
         }
     }
 
-    /// Has every reason there at zero: a counter that begins with its first step has
-    /// never risen for whoever watches it.
+    /// Creates the counter of every reason at zero. A series that appears with its first step
+    /// shows no increase to Prometheus.
     fn dead_letters_from_zero(self) -> Pipeline {
         for reason in RejectReason::ALL {
             self.dead_letters(reason.as_str(), 0);
@@ -222,29 +224,29 @@ impl Pipeline {
         self
     }
 
-    /// Decided windows became final without a judgement.
+    /// Counts decided windows that became final without a judgement.
     pub fn unjudged(&self, count: u64) {
         self.unjudged.inc_by(count);
     }
 
-    /// Dead letters were written; `reason` is one of the program's own words.
+    /// Counts dead letters; `reason` is one of the program's own words.
     pub fn dead_letters(&self, reason: &'static str, count: u64) {
         self.dead_letters.with_label_values(&[reason]).inc_by(count);
     }
 
-    /// A worker's assignment changed.
+    /// Counts a change of a worker's assignment.
     pub fn rebalanced(&self, stage: Stage) {
         self.rebalances.with_label_values(&[stage.as_str()]).inc();
     }
 
-    /// How often the clock has jumped forward, and back, since the start.
+    /// Sets how often the clock has jumped forward and back since the start.
     pub fn clock_jumps(&self, forward: u64, back: u64) {
         for (direction, count) in [("forward", forward), ("back", back)] {
             raise(&self.clock_jumps.with_label_values(&[direction]), count);
         }
     }
 
-    /// What the view holds now. Its counts since the start only rise.
+    /// Sets what the view holds now. Its counts since the start only rise.
     pub fn view(&self, figures: &ViewFigures) {
         for (state, count) in State::ALL.iter().zip(figures.windows) {
             let gauge = self.view_windows.with_label_values(&[state.as_str()]);
@@ -256,7 +258,7 @@ impl Pipeline {
     }
 }
 
-/// Brings a counter up to a count kept elsewhere.
+/// Raises a counter to a count that is kept elsewhere.
 fn raise(counter: &IntCounter, to: u64) {
     counter.inc_by(to.saturating_sub(counter.get()));
 }

@@ -1,5 +1,5 @@
-//! The process's own use of the machine, under the names that Prometheus's client
-//! libraries agree on.
+//! What the process uses of the machine, under the names that Prometheus's client libraries
+//! have in common.
 //!
 //! The `prometheus` crate has a collector of its own. It does not serve: it counts processor
 //! time in whole seconds, which is too coarse for the rate of a process that needs little.
@@ -14,8 +14,8 @@ use prometheus::{Counter, Gauge, Registry};
 
 use crate::time::Timestamp;
 
-/// Clock ticks of `/proc/[pid]/stat` in a second: part of Linux's interface to
-/// programs on every architecture this is built for (`USER_HZ`, see proc(5)).
+/// Clock ticks in a second, as `/proc/[pid]/stat` counts them: a constant of Linux's interface
+/// on every architecture for which this is built (`USER_HZ`, see proc(5)).
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Reads `/proc/self` whenever metrics are asked for.
@@ -24,11 +24,11 @@ struct ProcessCollector {
     resident: Gauge,
     open_files: Gauge,
     descriptions: Vec<Desc>,
-    /// One at a time: what is read raises the counter by what it has not yet counted.
+    /// Allows one collection at a time: each raises the counter by what it lacks.
     collecting: Mutex<()>,
 }
 
-/// Registers the process metrics; `started_at` is told as the time of its start.
+/// Registers the process metrics; `started_at` is the start of the process.
 ///
 /// # Errors
 /// When they are registered already.
@@ -71,7 +71,7 @@ impl Collector for ProcessCollector {
             families.extend(self.resident.collect());
         }
         if let Ok(files) = std::fs::read_dir("/proc/self/fd") {
-            // The listing itself holds one open.
+            // The listing itself has one open.
             self.open_files.set(files.count().saturating_sub(1) as f64);
             families.extend(self.open_files.collect());
         }

@@ -1,8 +1,8 @@
 //! Sources of events as label values: a bounded set of names that come from outside.
 //!
-//! Invariants: what is counted under a name is all that the source reported, from
-//! the first event on; which names are told apart depends on the names alone, not
-//! on their order; no source can be mistaken for another, for none, or for the rest.
+//! Invariants: the count under a name covers all events of that source, from its first one;
+//! in a replay, which names get a label depends on the names only, not on their order; the
+//! label of a source never equals that of another source, of no source, or of the rest.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::event::Kind;
 
-/// Sources told apart; the rest is one.
+/// Sources with a label of their own; the rest share one.
 pub const SOURCES_MAX: usize = 64;
 
 /// The label of all sources beyond the bound.
@@ -51,11 +51,11 @@ fn is_escaped(name: &str) -> bool {
     name.starts_with('_') && name.trim_start_matches('_') == "other"
 }
 
-/// Events by kind and source, for when all of them are counted before any is told.
+/// Events by kind and source, for a run that shows its counts only at the end.
 ///
-/// Of more than [`SOURCES_MAX`] names it keeps the first in the order of their
-/// bytes. A name among those was among them whenever it was seen, so it was
-/// never dropped, and its count is whole.
+/// Of more than [`SOURCES_MAX`] names it keeps the smallest in byte order. A name that is
+/// among the smallest at the end was among them at every earlier moment, so its count was
+/// never dropped and is complete.
 #[derive(Clone, Debug, Default)]
 pub struct SourceCounts {
     named: BTreeMap<String, [u64; Kind::ALL.len()]>,
@@ -64,7 +64,7 @@ pub struct SourceCounts {
 }
 
 impl SourceCounts {
-    /// Takes in events of one kind and source.
+    /// Adds events of one kind and source.
     pub fn add(&mut self, kind: Kind, source: Option<&str>, count: u64) {
         let mut counts = [0; Kind::ALL.len()];
         counts[kind as usize] = count;
@@ -89,7 +89,7 @@ impl SourceCounts {
         self.named.insert(name.to_owned(), *counts);
     }
 
-    /// Takes in all that another took in.
+    /// Adds all counts of another one.
     pub fn merge(&mut self, from: &SourceCounts) {
         for (name, counts) in &from.named {
             self.add_named(name, counts);
@@ -116,13 +116,13 @@ fn add(to: &mut [u64; Kind::ALL.len()], from: &[u64; Kind::ALL.len()]) {
     to.iter_mut().zip(from).for_each(|(to, n)| *to += n);
 }
 
-/// The names told apart while events go on coming. A counter that was shown must
-/// not fall, so here the first names to come are those that stay.
+/// The names with a label of their own in a run without an end. A counter that was shown must
+/// not fall, so the first names keep theirs.
 #[derive(Debug, Default)]
 pub(super) struct SourcesSeen(Mutex<BTreeSet<String>>);
 
 impl SourcesSeen {
-    /// The source as it is counted from now on.
+    /// The label under which a source counts from now on.
     pub(super) fn bounded<'s>(&self, source: Source<'s>) -> Source<'s> {
         let Source::Named(name) = source else { return source };
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);

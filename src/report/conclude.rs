@@ -7,12 +7,8 @@
 
 use std::io::{self, Write};
 
-use super::alert::AlertRecord;
-use super::finding::Finding;
 use super::line;
 use super::oversight::Reviewers;
-use super::people::People;
-use super::record::{Circumstances, Record};
 use crate::config::{OversightConfig, Profiles};
 use crate::engine::alerts::{Episode, Moments, Transition};
 use crate::engine::attacker::Race;
@@ -20,6 +16,7 @@ use crate::engine::oversight::{Flags, Judgement, Reviews, Rules};
 use crate::engine::summary::Tally;
 use crate::engine::windows::{Part, Unplaced, View, Window};
 use crate::metrics::{Metrics, StageObservers};
+use crate::records::{AlertRecord, Circumstances, Finding, People, WindowRecord};
 use crate::time::{Span, Timestamp};
 
 /// The rules by which windows are told.
@@ -143,14 +140,14 @@ impl Ledger<'_> {
             Some(settle) => window.final_at(settle).is_some_and(|at| at <= telling.as_of),
         };
         let config = telling.oversight.config();
-        let told = Circumstances {
-            judgement: Some(judgement),
+        let circumstances = Circumstances {
+            hollow: Some(judgement.reasons),
             race: telling.race,
             oversight: config,
             as_of: telling.as_of,
             is_final,
         };
-        line(self.windows, &Record::new(window, told, self.people))?;
+        line(self.windows, &WindowRecord::new(window, circumstances, self.people))?;
         self.write_alerts(window, judgement, telling)?;
         self.write_findings(window, judgement, telling.oversight.config())
     }

@@ -1,22 +1,13 @@
 //! Windows and figures as text: the ledger, findings, alerts, the summary.
 
-mod alert;
 mod conclude;
 pub mod control;
 pub mod explain;
-mod finding;
-pub mod ledger;
-pub(crate) mod oversight;
-mod people;
-mod record;
+pub mod figures;
+mod oversight;
 pub mod terminal;
 
-pub use alert::AlertRecord;
 pub use conclude::{Ledger, Telling, conclude};
-pub use finding::Finding;
-pub use oversight::{Flagged, ReviewerAlert, ReviewerFinding, RulesShown, SignalRules};
-pub use people::People;
-pub use record::{Circumstances, Record};
 
 use std::io::{self, Write};
 

@@ -1,187 +1,19 @@
-//! What is written about reviewers: pages, and findings with their evidence.
+//! What a replay writes about reviewers: pages, and findings with their evidence.
 //!
-//! Invariants: reviewers stand in the order of the name they are shown by, which
-//! says nothing about the name that is not shown; a finding holds the rules it
-//! rests on, so that it can be computed again from the ledger.
+//! Invariant: reviewers are in the order of the name they are shown by, which says
+//! nothing about the name that is not shown.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use serde::Serialize;
-use serde::ser::Serializer;
-
-use super::people::People;
-use crate::config::{OversightConfig, Profiles};
-use crate::engine::alerts::{Alert, Transition, Urgency};
-use crate::engine::oversight::{
-    BySignal, Flags, List, Overseen, Person, Point, Rules, Sight, Signal, Standing, Suspicion,
-    by_word,
-};
-use crate::event::Workflow;
+use crate::config::Profiles;
+use crate::engine::alerts::Alert;
+use crate::engine::oversight::{Flags, Overseen, Person, Rules};
 use crate::metrics::Metrics;
-use crate::time::{Span, Timestamp};
+use crate::records::{Finding, Flagged, People, ReviewerAlert, RulesShown};
+use crate::time::Timestamp;
 
-/// What a page rests on.
-pub(crate) const SUSPECTED: &str = "rubber_stamp_suspected";
-/// A reviewer on a list.
-pub(crate) const FLAGGED: &str = "reviewer_flagged";
-
-/// A reviewer's page begins or ends, as a line or a record.
-#[derive(Clone, Debug, Serialize)]
-pub struct ReviewerAlert<'a> {
-    alert: Alert,
-    severity: Urgency,
-    state: Transition,
-    at: Timestamp,
-    reviewer: &'a str,
-}
-
-impl<'a> ReviewerAlert<'a> {
-    /// The page of `reviewer` begins or ends at `at`.
-    pub fn new(reviewer: &'a str, state: Transition, at: Timestamp) -> ReviewerAlert<'a> {
-        let alert = Alert::RubberStampSuspected;
-        ReviewerAlert { alert, severity: alert.urgency(), state, at, reviewer }
-    }
-}
-
-/// A finding about a reviewer, as a line or a record.
-#[derive(Clone, Debug, Serialize)]
-pub struct ReviewerFinding<'f> {
-    finding: &'static str,
-    at: Timestamp,
-    exposure_id: Option<&'f str>,
-    workflow: Option<Workflow>,
-    reviewer: &'f str,
-    evidence: Evidence<'f>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct Evidence<'e> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    list: Option<List>,
-    since: Option<Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    statistic: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    threshold: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    log10_e_value: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    log10_threshold: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reviewers: Option<usize>,
-    signals: Vec<SignalLine>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sight: Option<Sight>,
-    path: Vec<Step>,
-    rules: &'e RulesShown,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct SignalLine {
-    signal: Signal,
-    observed: u64,
-    signs: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    statistic: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    log10_e_value: Option<f64>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct Step {
-    at: Timestamp,
-    exposure_id: String,
-    #[serde(serialize_with = "by_signal")]
-    signs: BySignal<Option<bool>>,
-    statistic: f64,
-}
-
-fn by_signal<S: Serializer>(
-    signs: &BySignal<Option<bool>>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(by_word(signs))
-}
-
-/// The rules that a finding rests on.
-#[derive(Clone, Debug, PartialEq, Serialize, serde::Deserialize)]
-pub struct RulesShown {
-    pub(crate) alpha: f64,
-    pub(crate) paging_decisions: f64,
-    pub(crate) resolve_share: f64,
-    pub(crate) peers_margin: f64,
-    pub(crate) peers_acts_min: u64,
-    pub(crate) peers_period_ms: i64,
-    pub(crate) seeded_only: bool,
-    pub(crate) expect_opening: Vec<Workflow>,
-    pub(crate) signals: Vec<SignalRules>,
-}
-
-/// The rules of one signal.
-#[derive(Clone, Debug, PartialEq, Serialize, serde::Deserialize)]
-pub struct SignalRules {
-    pub(crate) signal: Signal,
-    pub(crate) null: f64,
-    pub(crate) alternatives: Vec<f64>,
-    pub(crate) weight: f64,
-}
-
-impl RulesShown {
-    /// Those of a configuration.
-    pub fn new(config: &OversightConfig, profiles: &Profiles) -> RulesShown {
-        let signals = [&config.seeded, &config.dwell, &config.context, &config.agreement];
-        let expects = |workflow: &Workflow| profiles.get(*workflow).expects_opening;
-        RulesShown {
-            alpha: config.alpha,
-            paging_decisions: config.paging_decisions,
-            resolve_share: config.resolve_share,
-            peers_margin: config.peers.margin,
-            peers_acts_min: config.peers.acts_min,
-            peers_period_ms: config.peers.period.as_millis(),
-            seeded_only: config.seeded_only,
-            expect_opening: Workflow::ALL.iter().copied().filter(expects).collect(),
-            signals: Signal::ALL
-                .iter()
-                .zip(signals)
-                .map(|(signal, rules)| SignalRules {
-                    signal: *signal,
-                    null: rules.null,
-                    alternatives: rules.alternatives.clone(),
-                    weight: rules.weight,
-                })
-                .collect(),
-        }
-    }
-
-    /// The configuration that has them; what a finding does not rest on is as by default.
-    pub(crate) fn config(&self) -> OversightConfig {
-        let mut config = OversightConfig {
-            alpha: self.alpha,
-            paging_decisions: self.paging_decisions,
-            resolve_share: self.resolve_share,
-            seeded_only: self.seeded_only,
-            ..OversightConfig::default()
-        };
-        config.peers.margin = self.peers_margin;
-        config.peers.acts_min = self.peers_acts_min;
-        config.peers.period = Span::from_millis(self.peers_period_ms);
-        for rules in &self.signals {
-            let signal = match rules.signal {
-                Signal::Seeded => &mut config.seeded,
-                Signal::Dwell => &mut config.dwell,
-                Signal::Context => &mut config.context,
-                Signal::Agreement => &mut config.agreement,
-            };
-            signal.null = rules.null;
-            signal.alternatives.clone_from(&rules.alternatives);
-            signal.weight = rules.weight;
-        }
-        config
-    }
-}
-
-/// What is told of all reviewers.
+/// What is written about all reviewers.
 pub(super) struct Reviewers<'r> {
     pub(super) overseen: &'r Overseen,
     pub(super) flags: &'r Flags,
@@ -225,129 +57,17 @@ impl Reviewers<'_> {
                 super::line(alerts, &ReviewerAlert::new(&reviewer, turn.transition, turn.at))?;
                 if let Some(suspicion) = turn.suspicion.as_deref() {
                     let path = turn.cited.iter().map(name);
-                    let found =
-                        ReviewerFinding::suspected(&reviewer, turn.at, suspicion, path, &rules);
+                    let found = Finding::suspected(&reviewer, turn.at, suspicion, path, &rules);
                     super::line(findings, &found)?;
                 }
             }
             for list in self.flags.on(&person.standing) {
                 let flagged = Flagged { list, flags: self.flags, standing: &person.standing };
                 let path = person.path.iter().map(|(number, point)| (name(number), *point));
-                let found = ReviewerFinding::flagged(&reviewer, self.as_of, flagged, path, &rules);
+                let found = Finding::flagged(&reviewer, self.as_of, flagged, path, &rules);
                 super::line(findings, &found)?;
             }
         }
         Ok(())
     }
-}
-
-/// That a reviewer is on a list.
-#[derive(Clone, Copy, Debug)]
-pub struct Flagged<'f> {
-    /// Which.
-    pub list: List,
-    /// All lists.
-    pub flags: &'f Flags,
-    /// Where the reviewer stands.
-    pub standing: &'f Standing,
-}
-
-impl<'f> ReviewerFinding<'f> {
-    /// What one about a reviewer on a list is called.
-    pub const FLAGGED: &'static str = FLAGGED;
-
-    /// What it is called.
-    pub const fn name(&self) -> &'static str {
-        self.finding
-    }
-
-    /// A page begins, on this evidence; `cited` are the windows of its path.
-    pub fn suspected(
-        reviewer: &'f str,
-        at: Timestamp,
-        suspicion: &Suspicion,
-        cited: impl Iterator<Item = String>,
-        rules: &'f RulesShown,
-    ) -> ReviewerFinding<'f> {
-        let signals = Signal::ALL.iter().map(|signal| {
-            let (observed, signs) = suspicion.counts[*signal as usize];
-            SignalLine {
-                signal: *signal,
-                observed: observed.into(),
-                signs: signs.into(),
-                statistic: Some(suspicion.pages[*signal as usize]),
-                log10_e_value: None,
-            }
-        });
-        let path = cited.zip(&suspicion.path).map(|(name, point)| Step::new(name, point));
-        let evidence = Evidence {
-            list: None,
-            since: Some(suspicion.since),
-            statistic: Some(suspicion.statistic),
-            threshold: Some(rules.paging_decisions),
-            log10_e_value: None,
-            log10_threshold: None,
-            reviewers: None,
-            signals: signals.filter(|signal| signal.observed > 0).collect(),
-            sight: None,
-            path: path.collect(),
-            rules,
-        };
-        ReviewerFinding::new(SUSPECTED, at, reviewer, evidence)
-    }
-
-    /// A reviewer is on a list; `path` are the latest steps with their windows.
-    pub fn flagged(
-        reviewer: &'f str,
-        at: Timestamp,
-        Flagged { list, flags, standing }: Flagged<'_>,
-        path: impl Iterator<Item = (String, Point)>,
-        rules: &'f RulesShown,
-    ) -> ReviewerFinding<'f> {
-        let signals =
-            Signal::ALL.iter().filter(|signal| list.signal().is_none_or(|s| s == **signal));
-        let signals = signals.map(|signal| {
-            let evidence = &standing.signals[*signal as usize];
-            SignalLine {
-                signal: *signal,
-                observed: evidence.steps,
-                signs: evidence.signs,
-                statistic: None,
-                log10_e_value: Some(log10(evidence.log_e)),
-            }
-        });
-        let evidence = Evidence {
-            list: Some(list),
-            since: standing.first_at,
-            statistic: None,
-            threshold: None,
-            log10_e_value: Some(log10(list.log_e(standing))),
-            log10_threshold: Some(log10(flags.get(list).log_threshold)),
-            reviewers: Some(flags.reviewers),
-            signals: signals.filter(|signal| signal.observed > 0).collect(),
-            sight: Some(standing.sight),
-            path: path.map(|(name, point)| Step::new(name, &point)).collect(),
-            rules,
-        };
-        ReviewerFinding::new(FLAGGED, at, reviewer, evidence)
-    }
-
-    fn new(
-        finding: &'static str,
-        at: Timestamp,
-        reviewer: &'f str,
-        evidence: Evidence<'f>,
-    ) -> ReviewerFinding<'f> {
-        ReviewerFinding { finding, at, exposure_id: None, workflow: None, reviewer, evidence }
-    }
-}
-
-impl Step {
-    fn new(exposure_id: String, point: &Point) -> Step {
-        Step { at: point.at, exposure_id, signs: point.signs, statistic: point.statistic }
-    }
-}
-
-fn log10(natural: f64) -> f64 {
-    natural / std::f64::consts::LN_10
 }

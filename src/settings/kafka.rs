@@ -1,62 +1,129 @@
-//! What a run is told about Kafka: the cluster, the topics, the promises.
+//! Settings of Kafka: the cluster, the topics, what is promised.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::Secret;
+use super::address::{is_broker, is_exposed};
+use super::declare::settings;
+use super::secret::Secret;
+use super::values::word;
 use crate::event::words;
 use crate::formats::Format;
 use crate::time::Span;
 
-/// How Kafka is reached, and what is asked of it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Kafka {
-    /// `host:port`, several with commas between them.
-    pub brokers: String,
-    /// The consumer group, and the beginning of every transactional id.
-    pub group: String,
-    /// The stable name of this process: static membership and stable
-    /// transactional ids. `None` for a process that joins anew each time.
-    pub instance: Option<String>,
-    /// Where a group without committed offsets begins.
-    pub start: Start,
-    /// What is promised of each record.
-    pub delivery: Delivery,
-    /// How long results are gathered before they are committed.
-    pub commit_interval: Span,
-    /// After how long without a sign of life the group goes on without us.
-    pub session_timeout: Span,
-    /// After how long the broker aborts an open transaction; shorter than
-    /// `session_timeout`, so that whoever takes over never waits for it.
-    pub transaction_timeout: Span,
-    /// How long the broker may be unreachable at start.
-    pub startup_timeout: Span,
-    /// How long draining and committing may take at the end.
-    pub shutdown_timeout: Span,
-    /// Encryption and authentication.
-    pub security: Security,
-    /// Options handed to librdkafka as they are; none that a typed setting or
-    /// the runtime owns, and no secret.
-    pub librdkafka: BTreeMap<String, String>,
-}
+/// The broker's limit on a topic's name.
+const TOPIC_NAME_MAX: usize = 249;
+/// What to say where no broker is given.
+const NO_BROKER: &str = "no broker; set it to host:port, several separated by commas";
+/// Our names are parts of ids that the broker keeps.
+const NAME_MAX: usize = 128;
+/// The shortest span where zero makes no sense.
+const SHORTEST: Span = Span::from_millis(1);
+/// librdkafka lets a consumer be silent between two polls for as long.
+const SESSION_MAX: Span = Span::from_mins(5);
+/// librdkafka's minimum.
+const TRANSACTION_MIN: Span = Span::from_secs(1);
+/// A run that takes longer to start or to stop has failed.
+const WAIT_MAX: Span = Span::from_mins(60);
 
-impl Default for Kafka {
-    /// The defaults of everything optional; `brokers` is empty.
-    fn default() -> Kafka {
-        Kafka {
-            brokers: String::new(),
-            group: "shutterlag".to_owned(),
-            instance: None,
-            start: Start::Earliest,
-            delivery: Delivery::ExactlyOnce,
-            commit_interval: Span::from_millis(100),
-            session_timeout: Span::from_secs(10),
-            transaction_timeout: Span::from_secs(8),
-            startup_timeout: Span::from_secs(30),
-            shutdown_timeout: Span::from_secs(20),
-            security: Security::default(),
-            librdkafka: BTreeMap::new(),
-        }
+settings! {
+    /// How Kafka is reached, and what is asked of it.
+    pub struct Kafka {
+        /// `host:port` of some of the cluster's brokers, separated by commas.
+        brokers: String,
+            required NO_BROKER, check brokers;
+        /// The consumer group, and the prefix of every transactional id; processes of one
+        /// group share the work. 1 to 128 of the characters `a-z`, `A-Z`, `0-9`, `.`, `_` and `-`.
+        group: String = "shutterlag".to_owned(), check name;
+        /// A stable name of this process, different for each process of the group, with the
+        /// same characters: after a restart within `session_timeout` the process gets its
+        /// partitions back.
+        instance: Option<String>, check name;
+        /// Where the group starts in a source in which it has no committed offsets: `earliest`
+        /// is the oldest record there is, `latest` the next one to arrive.
+        start: Start = Start::Earliest;
+        /// `exactly_once` commits offsets, results and state in one transaction;
+        /// `at_least_once` loses nothing, but after a crash some results appear twice.
+        delivery: Delivery = Delivery::ExactlyOnce;
+        /// How long results are collected before they are committed; less than half of
+        /// `transaction_timeout`.
+        commit_interval: Span = Span::from_millis(100), in SHORTEST..;
+        /// How long a process may be silent before others take over its partitions; the
+        /// broker's own limits (6 s to 30 min unless changed) apply as well.
+        session_timeout: Span = Span::from_secs(10), in SHORTEST..=SESSION_MAX;
+        /// How long a transaction may stay open before the broker aborts it; shorter than
+        /// `session_timeout`, so that a process that takes over never waits for it.
+        transaction_timeout: Span = Span::from_secs(8), in TRANSACTION_MIN..;
+        /// How long the brokers may be unreachable at the start.
+        startup_timeout: Span = Span::from_secs(30), in SHORTEST..=WAIT_MAX;
+        /// How long finishing and committing may take at the end.
+        shutdown_timeout: Span = Span::from_secs(20), in SHORTEST..=WAIT_MAX;
+        /// Encryption and authentication.
+        security: Security;
+        /// Options handed to librdkafka unchanged, see below.
+        librdkafka: BTreeMap<String, String>;
+    }
+
+    /// Encryption and authentication.
+    pub struct Security {
+        /// `plaintext` is neither encrypted nor authenticated, `ssl` is TLS,
+        /// `sasl_plaintext` a login without encryption, `sasl_ssl` a login over TLS.
+        protocol: Protocol = Protocol::Plaintext;
+        /// PEM certificates of the authorities that sign the brokers' certificates, instead of
+        /// the system's authorities; a token endpoint is checked against both.
+        ca_file: Option<PathBuf>;
+        /// The client's PEM certificate, for brokers that ask for one; together with `key_file`.
+        certificate_file: Option<PathBuf>;
+        /// The private key of the certificate.
+        key_file: Option<PathBuf>;
+        /// The passphrase of the private key.
+        key_password: Option<Secret>;
+        /// The login.
+        sasl: Option<Sasl>;
+    }
+
+    /// How to log in.
+    pub struct Sasl {
+        /// The SASL mechanism.
+        mechanism: Mechanism = Mechanism::Plain,
+            required "no mechanism; set it to \"PLAIN\", \"SCRAM-SHA-256\", \"SCRAM-SHA-512\" or \"OAUTHBEARER\"";
+        /// The user, for `PLAIN` and `SCRAM`.
+        username: Option<String>;
+        /// The user's password.
+        password: Option<Secret>;
+        /// The client at the token server (OAuth 2.0 client credentials), for `OAUTHBEARER`.
+        client_id: Option<String>;
+        /// The client's secret.
+        client_secret: Option<Secret>;
+        /// Where tokens are fetched: `https://…`, or `http://…` on this machine
+        /// (`localhost`, `127.0.0.1`, `[::1]`).
+        token_endpoint_url: Option<String>, check token_endpoint;
+        /// The scope of the tokens, if the token server asks for one.
+        scope: Option<String>;
+    }
+
+    /// The topics that belong to shutterlag: `<prefix>.events` and so on.
+    pub struct Topics {
+        /// What the names of the topics begin with.
+        prefix: String = "shutterlag".to_owned(), check prefix;
+        /// Whether missing topics are created at the start.
+        create: bool = true;
+        /// Partitions of each topic, except `.reviews`, `.reviewers` and `.findings`, which have
+        /// one; they limit the workers of a group, and cannot be changed once there is state.
+        partitions: u32 = 12, in 1..=100_000;
+        /// Replicas of each partition; `-1` leaves it to the broker.
+        replication_factor: i32 = -1, in -1..=i32::from(i16::MAX), check replication;
+    }
+
+    /// A topic that is read.
+    pub struct Source {
+        /// The topic's name.
+        topic: String, required "no topic; set it to the name of the topic to read", check topic_name;
+        /// The format of its records; `auto` recognises it record by record.
+        format: Format = Format::Auto;
+        /// Whether its records are keyed by credential id already, so that they can go straight
+        /// to the windows stage.
+        prekeyed: bool;
     }
 }
 
@@ -65,7 +132,7 @@ words! {
     Start {
         /// With the oldest record that is still there.
         Earliest = "earliest",
-        /// With the next record that comes.
+        /// With the next record that arrives.
         Latest = "latest",
     }
 }
@@ -75,62 +142,80 @@ words! {
     Delivery {
         /// Offsets, results and state are committed in one transaction.
         ExactlyOnce = "exactly_once",
-        /// Nothing is lost; after a crash some results may come twice.
+        /// Nothing is lost; after a crash some results may appear twice.
         AtLeastOnce = "at_least_once",
     }
 }
 
-/// The topics that belong to shutterlag: `<prefix>.events` and so on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Topics {
-    /// What all names begin with.
-    pub prefix: String,
-    /// Whether missing topics are created at start.
-    pub create: bool,
-    /// Partitions of each.
-    pub partitions: u32,
-    /// Replicas of each partition; −1 for the broker's default.
-    pub replication_factor: i32,
-}
-
-impl Default for Topics {
-    fn default() -> Topics {
-        Topics {
-            prefix: "shutterlag".to_owned(),
-            create: true,
-            partitions: 12,
-            replication_factor: -1,
-        }
+words! {
+    /// Whether the connection is encrypted, and whether there is a login.
+    Protocol {
+        /// Neither encrypted nor authenticated.
+        Plaintext = "plaintext",
+        /// TLS.
+        Ssl = "ssl",
+        /// A login without encryption.
+        SaslPlaintext = "sasl_plaintext",
+        /// A login over TLS.
+        SaslSsl = "sasl_ssl",
     }
 }
 
+impl Protocol {
+    /// Whether the connection is encrypted.
+    pub const fn is_encrypted(self) -> bool {
+        matches!(self, Protocol::Ssl | Protocol::SaslSsl)
+    }
+
+    /// Whether there is a login.
+    pub const fn has_login(self) -> bool {
+        matches!(self, Protocol::SaslPlaintext | Protocol::SaslSsl)
+    }
+}
+
+words! {
+    /// How a login works, in the words of SASL.
+    Mechanism {
+        /// Name and password as they are.
+        Plain = "PLAIN",
+        /// Salted challenge and response over SHA-256.
+        ScramSha256 = "SCRAM-SHA-256",
+        /// Salted challenge and response over SHA-512.
+        ScramSha512 = "SCRAM-SHA-512",
+        /// A token from an OpenID Connect server.
+        OauthBearer = "OAUTHBEARER",
+    }
+}
+
+word!(Start, Delivery, Protocol, Mechanism);
+
 impl Topics {
-    /// Events, keyed by credential: from intake to windows.
+    /// Events keyed by credential: from intake to windows.
     pub fn events(&self) -> String {
         self.named("events")
     }
 
-    /// The ledger: a record for each revision of a window.
+    /// The ledger: one record for each revision of a window.
     pub fn windows(&self) -> String {
         self.named("windows")
     }
 
-    /// Alerts that begin and end.
+    /// Alerts as they begin and end.
     pub fn alerts(&self) -> String {
         self.named("alerts")
     }
 
-    /// Reviews, keyed by reviewer: from windows to oversight.
+    /// Reviews keyed by reviewer: from windows to oversight.
     pub fn reviews(&self) -> String {
         self.named("reviews")
     }
 
-    /// What oversight found.
+    /// The findings of oversight.
     pub fn findings(&self) -> String {
         self.named("findings")
     }
 
-    /// The changelog that the state of oversight is restored from.
+    /// The changelog from which oversight restores its state.
     pub fn reviewers(&self) -> String {
         self.named("reviewers")
     }
@@ -140,12 +225,12 @@ impl Topics {
         self.named("dead-letters")
     }
 
-    /// The changelog that state is restored from.
+    /// The changelog from which windows are restored.
     pub fn state(&self) -> String {
         self.named("state")
     }
 
-    /// All of them with what each is for, in the order of the stream.
+    /// All topics with the purpose of each, in the order of the stream.
     pub fn all(&self) -> impl Iterator<Item = (&'static str, String)> {
         [
             ("events, keyed by credential", self.events()),
@@ -165,81 +250,69 @@ impl Topics {
     }
 }
 
-/// A topic that is read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source {
-    /// Its name.
-    pub topic: String,
-    /// The format of its records.
-    pub format: Format,
-    /// Whether its records are keyed by credential id already, so that they go
-    /// straight into the windows stage.
-    pub prekeyed: bool,
-}
-
-/// Encryption and authentication.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Security {
-    /// Whether the connection is encrypted and who logs in.
-    pub protocol: Protocol,
-    /// Certificates of the authorities that the broker's is checked against;
-    /// `None` for those of the system.
-    pub ca_file: Option<PathBuf>,
-    /// Our certificate, for brokers that ask for one.
-    pub certificate_file: Option<PathBuf>,
-    /// Its private key.
-    pub key_file: Option<PathBuf>,
-    /// What the private key is encrypted with.
-    pub key_password: Option<Secret>,
-    /// How to log in; there exactly with the two SASL protocols.
-    pub sasl: Option<Sasl>,
-}
-
-words! {
-    /// Whether the connection is encrypted and who logs in.
-    #[derive(Default)]
-    Protocol {
-        /// Neither encrypted nor authenticated.
-        #[default]
-        Plaintext = "plaintext",
-        /// TLS.
-        Ssl = "ssl",
-        /// A login without encryption.
-        SaslPlaintext = "sasl_plaintext",
-        /// A login over TLS.
-        SaslSsl = "sasl_ssl",
+fn brokers(brokers: &mut String) -> Result<(), String> {
+    if brokers.split(',').all(is_broker) {
+        Ok(())
+    } else if brokers.is_empty() {
+        Err(NO_BROKER.to_owned())
+    } else {
+        Err("not a list of brokers; write host:port, several separated by commas, without \
+             scheme, login or spaces"
+            .to_owned())
     }
 }
 
-/// How to log in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sasl {
-    /// The mechanism.
-    pub mechanism: Mechanism,
-    /// PLAIN and SCRAM: who we are.
-    pub username: Option<String>,
-    /// PLAIN and SCRAM: the password.
-    pub password: Option<Secret>,
-    /// OAUTHBEARER: who we are to the token server (OIDC client credentials).
-    pub client_id: Option<String>,
-    /// OAUTHBEARER: the secret that goes with it.
-    pub client_secret: Option<Secret>,
-    /// OAUTHBEARER: where tokens are fetched.
-    pub token_endpoint_url: Option<String>,
-    /// OAUTHBEARER: what the token is for, if the server wants to know.
-    pub scope: Option<String>,
+/// The characters of Kafka's names.
+fn is_name(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
-words! {
-    /// How a login works, in the words of SASL.
-    Mechanism {
-        /// Name and password as they are.
-        Plain = "PLAIN",
-        /// Salted challenge and response over SHA-256.
-        ScramSha256 = "SCRAM-SHA-256",
-        /// Salted challenge and response over SHA-512.
-        ScramSha512 = "SCRAM-SHA-512",
-        /// A token from an OpenID Connect server.
-        OauthBearer = "OAUTHBEARER",
+fn name(name: &mut String) -> Result<(), String> {
+    if (1..=NAME_MAX).contains(&name.len()) && is_name(name) {
+        return Ok(());
     }
+    Err(format!("write 1 to {NAME_MAX} of the characters a-z, A-Z, 0-9, `.`, `_` and `-`"))
+}
+
+fn topic_name(name: &mut String) -> Result<(), String> {
+    let fits = (1..=TOPIC_NAME_MAX).contains(&name.len()) && ![".", ".."].contains(&name.as_str());
+    if fits && is_name(name) {
+        return Ok(());
+    }
+    Err(format!(
+        "not the name of a topic; Kafka accepts up to {TOPIC_NAME_MAX} of the characters a-z, A-Z, \
+         0-9, `.`, `_` and `-`, but neither `.` nor `..` alone"
+    ))
+}
+
+fn prefix(prefix: &mut String) -> Result<(), String> {
+    if prefix.is_empty() {
+        return Err("empty; set what the names of the topics begin with".to_owned());
+    }
+    let topics = Topics { prefix: prefix.clone(), ..Topics::default() };
+    topics.all().try_for_each(|(_, mut name)| topic_name(&mut name))
+}
+
+fn replication(factor: &mut i32) -> Result<(), String> {
+    if *factor == 0 {
+        return Err(
+            "no replica at all; set it to 1 or more, or to -1 for the broker's default".to_owned()
+        );
+    }
+    Ok(())
+}
+
+fn token_endpoint(url: &mut String) -> Result<(), String> {
+    let web = url.starts_with("https://") || url.starts_with("http://");
+    if !web || url.contains('@') || url.contains(|c: char| c.is_control() || c == ' ') {
+        return Err("write an https:// address without a login; the login belongs in client_id \
+                    and client_secret"
+            .to_owned());
+    }
+    if is_exposed(url) {
+        return Err("the secret would be sent unencrypted; write https://, or http:// with \
+                    localhost, 127.0.0.1 or [::1]"
+            .to_owned());
+    }
+    Ok(())
 }

@@ -1,5 +1,5 @@
-//! When exposures come to light: busy days, quiet nights, bursts, and
-//! credentials that leak again.
+//! When exposures are detected: busy days, quiet nights, bursts, and credentials that leak
+//! again.
 //!
 //! Invariants: arrivals come in order of time; the long-run mean is the rate that
 //! was asked for; what waits here is bounded by the rate times the longest delay.
@@ -45,7 +45,7 @@ const DAYS: [i64; 7] = [1180, 1160, 1140, 1140, 1080, 640, 660];
 const BURST_FACTOR: f64 = 8.0;
 const BURST_EVERY: Span = Span::from_mins(360);
 const BURST_LENGTH: Span = Span::from_mins(12);
-/// What remains for calm times so that bursts do not raise the mean.
+/// The rate of calm times, lowered so that bursts do not raise the mean.
 const CALM_FACTOR: f64 = 372.0 / (360.0 + 12.0 * BURST_FACTOR);
 
 pub(super) struct Arrivals {
@@ -97,14 +97,14 @@ impl Arrivals {
         Arrival { at, again: None }
     }
 
-    /// Lets a credential leak again; `at` must not lie in the past.
+    /// Schedules another leak of a credential; `at` must not be in the past.
     pub(super) fn leak_again(&mut self, at: Timestamp, leak: ReLeak) {
         self.again.insert((at, leak.after), leak);
     }
 
-    /// Draws the next new credential. The rate is constant within an hour and
-    /// between turns of the burst; exponential gaps have no memory, so that the
-    /// rest of a gap can be drawn anew at each such border.
+    /// Draws the arrival of the next new credential. The rate is constant within an hour and
+    /// while a burst neither begins nor ends. Exponential gaps have no memory, so the rest of a
+    /// gap can be drawn again at each change of the rate.
     fn advance(&mut self) {
         loop {
             let hour = hour_of_week(self.now);

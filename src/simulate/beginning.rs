@@ -1,7 +1,7 @@
 //! The beginning of a window: detection, advice, and who gets the case.
 //!
-//! Invariants: no event is given a true time before the simulation's present; the
-//! only thing that shifts an event's stated time is the case's wrong clock.
+//! Invariants: no event gets a true time before the present of the simulation; nothing but
+//! the wrong clock of a case makes the stated time of an event differ from its true time.
 
 use std::borrow::Cow;
 
@@ -55,8 +55,8 @@ impl World {
         self.delivery.push(at, event);
     }
 
-    /// Opens a window and follows it as far as can be told already: to its end,
-    /// or into a reviewer's batch.
+    /// Opens a window and follows it as far as it is determined: to its end, or into the
+    /// batch of a reviewer.
     pub(super) fn begin(&mut self, arrival: Arrival) {
         let mut case = self.new_case(arrival);
         self.happens_detected(&mut case);
@@ -110,7 +110,7 @@ impl World {
             let ahead_ms = if dice.chance(0.5) { off_ms } else { -off_ms };
             Skew { system: *dice.pick(System::ALL), ahead_ms }
         });
-        // A planted case is not really exposed: nobody comes for it.
+        // A planted case is not really exposed, so no attacker comes for it.
         let found = detector.public && !seeded && dice.chance(self.options.attacked);
         let attacker_at = exposure.filter(|_| found).map(|exposure| {
             exposure.at + Span::from_mins(9) + dice.exponential(Span::from_mins(8))
@@ -151,7 +151,7 @@ impl World {
         self.happens(case, System::Detector, case.detected_at, case.detector.source, body);
     }
 
-    /// The AI's advice; wrong on purpose where the case is planted.
+    /// Makes the AI's advice, which is wrong on purpose if the case is planted.
     fn advise(&mut self, case: &mut Case, who: usize) {
         let dice = &mut self.dice;
         let taken = if dice.chance(0.05) {
@@ -187,12 +187,12 @@ impl World {
         self.happens_triaged(case, triaged_at);
     }
 
-    /// The advice of `case` is given, or given again.
+    /// Sends the advice of `case`, the first time or again.
     pub(super) fn happens_triaged(&mut self, case: &mut Case, at: Timestamp) {
         let Some(advice) = case.advice.as_ref() else { return };
         let dice = &mut self.dice;
-        // Right advice is more confident, though not so clearly that confidence
-        // alone would tell.
+        // Right advice is more confident, but the ranges overlap: confidence alone does not
+        // show which advice is wrong.
         let percent = if advice.wrong {
             dice.between(45, 96)
         } else {
@@ -213,8 +213,8 @@ impl World {
         self.happens(case, System::Triage, at, organisation::TRIAGE_SERVICE, body);
     }
 
-    /// What machines do before a person can: the provider's quarantine, and an AI
-    /// that oversteps its part.
+    /// What machines do before a person can: the provider's quarantine, and an AI that acts
+    /// without authority.
     fn act_early(&mut self, case: &mut Case) {
         if case.detector.public && self.dice.chance(self.options.quarantine) {
             let taken = self.dice.span(Span::from_secs(20), Span::from_mins(4));
@@ -235,7 +235,7 @@ impl World {
         if !self.dice.chance(self.options.ai_first) {
             return;
         }
-        // At once: no person is quicker, whatever their manner.
+        // At once, so that no person is quicker, whatever their behaviour.
         let at = triaged_at + self.dice.span(Span::from_millis(20), Span::from_millis(250));
         case.ai_acted_first = true;
         if self.dice.chance(0.6) {

@@ -31,7 +31,7 @@ pub struct Skew {
     pub ahead_ms: i64,
 }
 
-/// Advice as it lies before the reviewer.
+/// Advice as the reviewer sees it.
 #[derive(Clone, Debug)]
 pub(super) struct Advice {
     pub(super) triaged_at: Timestamp,
@@ -61,7 +61,7 @@ pub(super) struct Case {
     pub(super) requested_by: Option<String>,
     pub(super) skew: Option<Skew>,
     pub(super) attacker_at: Option<Timestamp>,
-    /// Containment by the provider or the AI, ahead of any person.
+    /// Containment by the provider or the AI, before any person.
     pub(super) early_containment: Option<(Timestamp, Actor)>,
     pub(super) ai_acted_first: bool,
     /// The latest true time of any event so far.
@@ -78,7 +78,7 @@ pub(super) struct Review {
     pub(super) decided_at: Timestamp,
     pub(super) verdict: Option<Verdict>,
     pub(super) action: Action,
-    /// Nothing where there was no advice or the case was handed on.
+    /// `None` without advice, and if the case was escalated.
     pub(super) agreed: Option<bool>,
     pub(super) batch_id: Option<String>,
 }

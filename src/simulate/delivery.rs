@@ -1,9 +1,8 @@
 //! The way from the sources to the reader: events held up, and delivered twice.
 //!
-//! Invariants: events come out in the order of their delivery, never before they
-//! happened; a redelivery is the same event; what is on its way is bounded by the
-//! rate of events times the longest delay. With nothing held up the order is that
-//! of the true times.
+//! Invariants: events come out in the order of their delivery, never before they happened; a
+//! redelivery is the same event; the number of events on their way is at most the rate of
+//! events times the longest delay. If no event is held up, the order is that of the true times.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -14,7 +13,7 @@ use crate::time::{Span, Timestamp};
 use super::dice::{Dice, Stream};
 use super::options::Options;
 
-/// What became of an event on its way.
+/// How an event was delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
     /// Delivered when it happened.
@@ -99,7 +98,7 @@ impl Delivery {
         self.queue.peek().map(|Reverse((at, _, _))| *at)
     }
 
-    /// The next event; the first time it comes, it may be sent once more.
+    /// Takes the next event. An event that is delivered for the first time may be sent again.
     pub(super) fn pop(&mut self) -> Option<Delivered> {
         let Reverse((at, _, slot)) = self.queue.pop()?;
         let (way, event) = self.slots[slot as usize].take()?;

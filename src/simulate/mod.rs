@@ -1,13 +1,13 @@
-//! A seeded organisation whose every secret is known.
+//! A simulated organisation, made from a seed, of which the whole truth is known.
 //!
-//! Leaks come to light, an AI advises, people of different habits decide, attackers
-//! come or do not, and all of it is told in events that arrive late, twice or under a
-//! wrong clock. What really happened is written beside it, so that whatever
-//! measures the events can be scored.
+//! Leaks are detected, an AI advises, people of different habits decide, and attackers come
+//! or do not. The output is events, some of which arrive late, twice or with the time of a
+//! wrong clock, and a record of what really happened, against which a measurement of the
+//! events can be checked.
 //!
-//! Invariants: the output is a function of the [`Options`] alone, byte for byte, on
-//! every machine; no clock is read; what is held in memory depends on the windows in
-//! flight and not on the length of the run.
+//! Invariants: the output depends on nothing but the [`Options`], byte for byte, on every
+//! machine; no clock is read; memory depends on the windows in flight, not on the length of
+//! the run.
 //!
 //! One run:
 //!
@@ -64,7 +64,7 @@ pub enum Output {
     Event(Delivered),
     /// A malformed line reached the reader: its bytes, without the end of line.
     Garbage(Fault, Vec<u8>),
-    /// The story of a window is settled, though its events may still be on their way.
+    /// The story of a window is complete, though some of its events may not be delivered yet.
     Window(Box<WindowTruth>),
 }
 
@@ -110,7 +110,7 @@ impl Simulation {
         })
     }
 
-    /// What was asked for and what has come of it so far.
+    /// The options, and the counts so far.
     pub fn summary(&self) -> Summary {
         Summary {
             record: "parameters",
@@ -122,17 +122,17 @@ impl Simulation {
         }
     }
 
-    /// Everybody who reviews, with what has come of it so far.
+    /// All reviewers, with the counts of their decisions so far.
     pub fn reviewers(&self) -> Vec<ReviewerTruth> {
         self.world.people.all().iter().map(ReviewerTruth::new).collect()
     }
 
-    /// Events on their way and cases waiting: what memory depends on.
+    /// How many events are on their way and how many cases wait: memory depends on these.
     pub fn in_flight(&self) -> usize {
         self.world.delivery.len() + self.world.people.waiting() + self.world.arrivals.waiting()
     }
 
-    /// Takes the next event, and the rubbish that comes before it.
+    /// Delivers the next event, and the malformed lines before it.
     fn deliver(&mut self) {
         let Some(delivered) = self.world.delivery.pop() else { return };
         while self.garbage.chance(self.world.options.garbage) {
@@ -148,8 +148,8 @@ impl Simulation {
         self.ready.push_back(Output::Event(delivered));
     }
 
-    /// Whether as much as was asked for has been delivered, `next` being when
-    /// something happens again.
+    /// Whether everything that the options ask for is delivered; `next` is the time of the next
+    /// step.
     fn complete(&self, next: Timestamp) -> bool {
         match self.world.options.extent {
             Extent::Events(events) => self.delivered.events >= events,

@@ -13,9 +13,9 @@ use crate::time::{Span, Timestamp};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Extent {
-    /// Exactly so many event lines. Redeliveries count, malformed lines come on top.
+    /// Exactly this many event lines. Redeliveries count, malformed lines do not.
     Events(u64),
-    /// Everything delivered in so many days.
+    /// Everything that is delivered within this many days.
     Days(u32),
 }
 
@@ -23,18 +23,18 @@ pub enum Extent {
 /// lie between 0 and 1.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Options {
-    /// Where every random number comes from.
+    /// The seed of all random numbers.
     pub seed: u64,
     /// How much to generate.
     pub extent: Extent,
-    /// When the organisation begins to be watched.
+    /// When the observation of the organisation begins.
     pub start: Timestamp,
     /// How many people review.
     pub reviewers: u32,
     /// Exposure windows per day, averaged over a week; `None` for
     /// [`Options::WINDOWS_PER_REVIEWER`] for each reviewer.
     pub windows_per_day: Option<u32>,
-    /// Share of advice that is right, seeded cases apart.
+    /// Share of advice that is right; seeded cases do not count.
     pub ai_accuracy: f64,
     /// Share of event lines that are exact redeliveries.
     pub duplicates: f64,
@@ -144,7 +144,7 @@ impl Options {
                 return Err(OptionError { option, must: "lie between 0 and 1" });
             }
         }
-        // Near 1, a single event would be followed by redeliveries or rubbish without end.
+        // Near 1, a single event would lead to redeliveries or malformed lines without end.
         for (option, value) in [("duplicates", self.duplicates), ("garbage", self.garbage)] {
             if value > 0.5 {
                 return Err(OptionError { option, must: "be at most 0.5" });
@@ -159,14 +159,14 @@ impl Options {
                 must: "lie between 1 and 10000000",
             });
         }
-        // Half a year is left on both sides for commit times before the start and
-        // for truths that come to light after the end.
+        // Half a year remains on both sides, for commit times before the start and for truths
+        // that become known after the end.
         let room = days_span(183);
         if self.start.since(Timestamp::MIN) < room || Timestamp::MAX.since(self.start) < room {
             return Err(OptionError { option: "start", must: "lie between mid-2000 and mid-2100" });
         }
-        // A window that nobody decides has some two events, any other at least three
-        // and a half; the rest is for bad luck.
+        // On average, an undecided window has about two events and any other at least three and
+        // a half; the rest is reserve.
         let per_window = 1.5 + 1.5 * (1.0 - self.undecided);
         let per_day = per_window * f64::from(self.windows_per_day());
         let (option, days) = match self.extent {

@@ -92,7 +92,7 @@ pub(super) const SECOND_DETECTOR: &str = "trufflehog-scheduled";
 pub(super) const SEEDING: &str = "seeded-case-registry";
 pub(super) const POST_INCIDENT: &str = "post-incident-review";
 
-/// Who signs decisions that no person took.
+/// Under which name decisions of no person are recorded.
 pub(super) const AI_AGENT: &str = "triage-assistant";
 pub(super) const AUTOMATION: &str = "provider-automation";
 
@@ -144,7 +144,7 @@ pub(super) fn pick_correct(workflow: Workflow, dice: &mut Dice) -> Action {
     })
 }
 
-/// Advice that leads astray: harmless is called harmful and the other way round.
+/// Wrong advice: it calls the harmless harmful, or the harmful harmless.
 pub(super) fn pick_wrong(correct: Action, dice: &mut Dice) -> Action {
     *dice.weighted(if correct.closes() {
         &[(50, Action::Revoke), (35, Action::Rotate), (15, Action::Quarantine)]
@@ -160,8 +160,8 @@ pub(super) struct Exposure {
     pub(super) reported: Option<(Timestamp, ExposedAtQuality)>,
 }
 
-/// Looks back from a detection: seconds for a provider that scans every push,
-/// days for a scan that runs now and then.
+/// Draws how long before its detection an exposure began: seconds for a provider that scans
+/// every push, days for a scan that runs now and then.
 pub(super) fn exposure_before(detected_at: Timestamp, dice: &mut Dice) -> Exposure {
     const RANGES: &[(u32, (i64, i64))] = &[
         (50, (2_000, 90_000)),
@@ -175,7 +175,7 @@ pub(super) fn exposure_before(detected_at: Timestamp, dice: &mut Dice) -> Exposu
     let reported = match dice.below(100) {
         0..30 => None,
         30..82 => Some((at, ExposedAtQuality::Exact)),
-        // Committed first, pushed later: the commit's time is too early.
+        // A commit is pushed later, so its time is too early.
         _ => {
             let unpushed = dice.lognormal_span(Span::from_mins(12), 1.0);
             Some((before(at, unpushed), ExposedAtQuality::Commit))

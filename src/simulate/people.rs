@@ -19,7 +19,7 @@ pub(super) const BATCH_MAX: i64 = 16;
 const BACKLOG_MAX: Span = Span::from_mins(48 * 60);
 const SHIFT_HOURS: usize = 8;
 
-/// Of twelve people, so many behave so; with fewer, the first ones of the list.
+/// The behaviours of twelve people; fewer people have the first ones of the list.
 const BEHAVIOURS: [Behaviour; 12] = [
     Behaviour::Diligent,
     Behaviour::RubberStamping,
@@ -51,8 +51,8 @@ pub(super) struct People {
     batches: Vec<Option<Batch>>,
     /// When put-off cases are due, and whose they are.
     due: BTreeSet<(Timestamp, usize)>,
-    /// Who is at work in each hour of the week; overloaded people several times,
-    /// because work finds them.
+    /// Who is at work in each hour of the week. Overloaded people are listed several times, so
+    /// that they get more cases.
     roster: Vec<Vec<usize>>,
 }
 
@@ -100,8 +100,8 @@ impl People {
         &self.reviewers
     }
 
-    /// Who takes a case that arrives at `time`. Of two people at work, the one who
-    /// is free sooner; with nobody at work, whoever comes next.
+    /// Who takes a case that arrives at `time`: of two people at work, the one who is free
+    /// sooner; if nobody is at work, somebody of the next shift.
     pub(super) fn assign(&self, time: Timestamp, dice: &mut Dice) -> usize {
         let from = hour_of_week(time);
         let present = (0..self.roster.len())
@@ -124,8 +124,8 @@ impl People {
         self.reviewers[who].free_at.since(time) <= BACKLOG_MAX
     }
 
-    /// The first moment from `time` on when `who` is free and at work. Work that
-    /// was begun goes on for an hour past the end of the shift.
+    /// The first time from `time` on when `who` is free and at work. People finish for up to an
+    /// hour after the end of their shift.
     pub(super) fn available(&self, who: usize, time: Timestamp, dice: &mut Dice) -> Timestamp {
         let reviewer = &self.reviewers[who];
         let ready = time.max(reviewer.free_at);
@@ -150,7 +150,7 @@ impl People {
         self.due.first().map(|(at, _)| *at)
     }
 
-    /// Puts a case off; whether the batch is complete.
+    /// Puts a case off; true when the batch is complete.
     pub(super) fn put_off(
         &mut self,
         who: usize,

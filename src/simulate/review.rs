@@ -1,7 +1,7 @@
 //! The human step: when somebody looks, how long, and what is decided.
 //!
-//! Invariants: a reviewer's decisions never overlap; whoever opens the evidence does
-//! so before deciding; agreement is drawn from the reviewer's habits and nothing else.
+//! Invariants: the decisions of a reviewer never overlap; a reviewer who opens the evidence
+//! opens it before the decision; agreement depends on the reviewer's habits only.
 
 use std::borrow::Cow;
 
@@ -20,7 +20,7 @@ struct Moment {
     batch: Option<(String, u32)>,
 }
 
-/// What a reviewer settled on.
+/// What a reviewer decided.
 struct Answer {
     verdict: Option<Verdict>,
     action: Action,
@@ -28,7 +28,7 @@ struct Answer {
 }
 
 impl World {
-    /// One case, looked at by itself.
+    /// Reviews one case alone.
     pub(super) fn review(&mut self, case: &mut Case, who: usize, habits: Habits) -> Review {
         let dice = &mut self.dice;
         let presented_at = case.advice.as_ref().map(|advice| advice.presented_at);
@@ -65,9 +65,9 @@ impl World {
         self.decide(case, who, habits, Moment { opened_at, decided_at, batch: None })
     }
 
-    /// Some advice is given twice. What comes before the reviewer begins is what
-    /// the reviewer reads; what would come in between is left out; what would come
-    /// afterwards is returned.
+    /// Some advice is given twice. If the second advice comes before the reviewer begins, the
+    /// reviewer reads that one. If it would come during the review, it is left out. If it
+    /// would come afterwards, its time is returned.
     fn advise_again(&mut self, case: &mut Case, start: Timestamp) -> Option<Timestamp> {
         let advice = case.advice.as_mut()?;
         if !self.dice.chance(0.05) {
@@ -83,7 +83,7 @@ impl World {
         None
     }
 
-    /// Cases put off and then decided within seconds of each other.
+    /// Reviews cases that were put off, with decisions seconds apart.
     pub(super) fn review_batch(&mut self, who: usize, cases: Vec<Case>, now: Timestamp) {
         let advised = cases.iter().filter_map(|case| case.advice.as_ref());
         let presented = advised.map(|advice| advice.presented_at + Span::from_secs(1));
@@ -106,7 +106,7 @@ impl World {
         self.people.get_mut(who).free_at = cursor + Span::from_secs(20);
     }
 
-    /// Settles the answer, counts it and sends its events.
+    /// Makes the decision, counts it and sends its events.
     fn decide(&mut self, case: &mut Case, who: usize, habits: Habits, moment: Moment) -> Review {
         let Moment { opened_at, decided_at, batch } = moment;
         let answer = self.answer(case, habits);
@@ -170,7 +170,7 @@ impl World {
     fn answer(&mut self, case: &Case, habits: Habits) -> Answer {
         let dice = &mut self.dice;
         let Some(advice) = case.advice.as_ref().filter(|advice| !advice.fallback) else {
-            // Without advice people work it out, or hand it on.
+            // Without advice people find the answer themselves, or escalate.
             let action = if dice.chance(0.9) { case.correct } else { Action::Escalate };
             return Answer { verdict: None, action, agreed: None };
         };
@@ -196,7 +196,7 @@ impl World {
         Answer { verdict: Some(verdict), action, agreed: Some(false) }
     }
 
-    /// Whoever takes an escalated case up again.
+    /// Somebody else takes up an escalated case.
     pub(super) fn second_opinion(&mut self, case: &mut Case, at: Timestamp, action: Action) {
         let who = self.people.assign(at, &mut self.dice);
         let body = Body::DecisionMade(DecisionMade {

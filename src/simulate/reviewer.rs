@@ -1,4 +1,4 @@
-//! One reviewer: a manner of working, and what came of it.
+//! One reviewer: a behaviour, and counts of the decisions.
 //!
 //! Invariants: reviews of one reviewer are numbered in the order of their decisions,
 //! and no decision comes before the one with the number below it.
@@ -26,7 +26,7 @@ words! {
     }
 }
 
-/// The proportions of a manner of reviewing.
+/// The probabilities and times of a behaviour.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Habits {
     /// Probability of opening the evidence before deciding.
@@ -94,11 +94,11 @@ const RUBBER_STAMPING: Habits = Habits {
     reaction_ms: 60_000,
 };
 
-/// Decisions over which a drifting reviewer changes from one manner to the other.
+/// Decisions over which a drifting reviewer changes from one behaviour to the other.
 pub const DRIFT_LENGTH: u64 = 150;
 
 impl Behaviour {
-    /// The proportions; a drifting reviewer's are those of the beginning.
+    /// The habits; those of a drifting reviewer are the habits at the beginning.
     pub const fn habits(self) -> Habits {
         match self {
             Behaviour::Diligent | Behaviour::Drifting => DILIGENT,
@@ -109,7 +109,7 @@ impl Behaviour {
     }
 }
 
-/// What came of a reviewer's decisions; the rates that a detector has to find.
+/// Counts of a reviewer's decisions, from which follow the rates that a detector must find.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Tally {
     /// First decisions of a window.
@@ -159,8 +159,8 @@ pub(super) struct Reviewer {
 }
 
 impl Reviewer {
-    /// How the next decision is taken: drifting mixes the two manners, more of
-    /// the second with every decision.
+    /// The habits of the next decision. A drifting reviewer mixes the two behaviours, with more
+    /// of the second at every decision.
     pub(super) fn habits(&self, dice: &mut Dice) -> Habits {
         let drifted =
             self.change_after.map_or(0, |change| self.tally.reviews.saturating_sub(change));
@@ -180,7 +180,7 @@ impl Reviewer {
     }
 }
 
-/// The least time that reading `words` can take: 300 words per minute.
+/// The time to read `words` at 300 words per minute.
 pub(super) const fn reading_floor(words: u32) -> Span {
     Span::from_millis(words as i64 * 200)
 }

@@ -1,11 +1,10 @@
-//! A short story told among the events of the organisation, so that whoever watches
-//! sees within an hour of it what otherwise takes a day: a key that nearly loses the
-//! race, one that its provider quarantines, a reviewer who stops reading, and a
-//! planted case that is let through.
+//! A short story among the events of the organisation. Within an hour it shows what otherwise
+//! takes a day: a key that nearly loses the race, a key that its provider quarantines, a
+//! reviewer who stops reading, and a planted case that is approved.
 //!
-//! Invariants: the same beginning gives the same events; the reviewer's good work
-//! lies before the beginning, everything else in the hour after it; nothing here
-//! says what will be made of it.
+//! Invariants: the same beginning gives the same events; the good work of the reviewer is
+//! before the beginning, and everything else is in the hour after it; the story contains
+//! events only, never conclusions.
 
 use std::borrow::Cow;
 
@@ -17,21 +16,21 @@ use crate::time::{Span, Timestamp};
 
 use super::delivery::{Delivered, Way};
 
-/// Who reads every case until the story begins, and none after that.
+/// The reviewer who reads every case until the story begins, and none after that.
 const REVIEWER: &str = "reviewer-story-1";
-/// Who takes the other two cases.
+/// The reviewer of the other two cases.
 const COLLEAGUE: &str = "reviewer-story-2";
 
-/// Cases that were read, one every so many minutes, the last an hour before.
+/// Cases that were read, at a fixed distance, the last an hour before the story.
 const READ: i64 = 24;
 const READ_EVERY_MIN: i64 = 23;
 
-/// Cases that are waved through.
+/// Cases that are approved unread.
 const WAVED_THROUGH: i64 = 8;
-/// Of these the one that was planted.
+/// Which of these was planted.
 const PLANTED: i64 = 2;
 
-/// The events of the story, in order of delivery, for a watch that begins at `start`.
+/// The events of the story, in order of delivery; the story begins at `start`.
 pub fn story(start: Timestamp) -> Vec<Delivered> {
     let mut teller = Teller { events: Vec::new() };
     for number in 0..READ {
@@ -44,7 +43,7 @@ pub fn story(start: Timestamp) -> Vec<Delivered> {
         let at = start + Span::from_secs(12 * 60 + number * 95);
         teller.waved_through(number, at, number == PLANTED);
     }
-    // Stable: at the same moment a detection stays before what follows from it.
+    // The sort is stable: a detection stays before events of the same time that follow from it.
     teller.events.sort_by_key(|delivered| delivered.at);
     teller.events
 }
@@ -84,8 +83,7 @@ impl Teller {
         self.contain(case, decided + Span::from_mins(3), Method::Rotated, Actor::Human);
     }
 
-    /// Nobody looks for seven minutes; the decision comes seconds before the
-    /// fastest attackers.
+    /// Nobody looks for seven minutes. The decision comes seconds before the fastest attackers.
     fn nearly_lost(&mut self, at: Timestamp) {
         let credential = "github:example-org/payments-api#AKIAIOSFODNN7EXAMPLE";
         let case = Case { credential, severity: Severity::Critical, detected_at: at };
@@ -103,7 +101,7 @@ impl Teller {
         self.contain(case, decided + Span::from_secs(75), Method::Revoked, Actor::Human);
     }
 
-    /// The provider is minutes ahead of any person; the review is still owed.
+    /// The provider acts minutes before any person. The review is still due.
     fn quarantined(&mut self, at: Timestamp) {
         let credential = "npm:example-org/checkout-web#quarantined-by-provider";
         let case = Case { credential, severity: Severity::High, detected_at: at };
@@ -122,7 +120,8 @@ impl Teller {
         );
     }
 
-    /// Approved two to four seconds after the advice, unopened, in the same words.
+    /// The reviewer approves two to four seconds after the advice, without opening it, in the
+    /// same words.
     fn waved_through(&mut self, number: i64, at: Timestamp, planted: bool) {
         let credential = if planted {
             "github:example-org/identity-service#planted".to_owned()
@@ -130,7 +129,7 @@ impl Teller {
             format!("github:example-org/identity-service#waved-{number}")
         };
         let case = Case { credential: &credential, severity: Severity::High, detected_at: at };
-        // Where the case is planted, what has to be revoked is called harmless.
+        // In the planted case, the advice calls a key harmless that has to be revoked.
         let advised = if planted { Action::Dismiss } else { Action::Revoke };
         let words = 130 + (number * 17 % 60) as u32;
         let presented = self.leak(case, Span::from_secs(20 + number * 3), advised, words);
@@ -146,7 +145,7 @@ impl Teller {
         }
     }
 
-    /// The detection and the advice; returns when that was there to be read.
+    /// Adds the detection and the advice; returns the time of the advice.
     fn leak(&mut self, case: Case<'_>, taken: Span, advised: Action, words: u32) -> Timestamp {
         let exposed = case.detected_at + Span::from_secs(-20);
         let leak = Body::LeakDetected(LeakDetected {

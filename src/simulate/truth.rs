@@ -1,7 +1,7 @@
-//! What really happened, for those who score a detector against it.
+//! What really happened, so that a detector can be scored against it.
 //!
-//! Invariants: all times are true times, whatever a wrong clock said in the events;
-//! a time after the end of delivery is one that the events could not yet tell.
+//! Invariants: all times are true times, whatever a wrong clock says in the events; an event
+//! whose time is after the end of delivery is not in the output.
 
 use std::collections::BTreeMap;
 
@@ -165,16 +165,16 @@ impl WindowTruth {
     }
 }
 
-/// One reviewer: what they are like, and what came of it.
+/// One reviewer: behaviour, habits, and counts of the decisions.
 #[derive(Clone, Debug, Serialize)]
 pub struct ReviewerTruth {
     /// Always `reviewer`.
     pub record: &'static str,
     /// As in the events.
     pub reviewer: String,
-    /// The manner of working.
+    /// The behaviour.
     pub behaviour: Behaviour,
-    /// The proportions of that manner; for drifting ones those of the beginning.
+    /// The habits of that behaviour; for a drifting reviewer those at the beginning.
     pub habits: Habits,
     /// First hour of the eight-hour shift, UTC.
     pub shift_from_hour: u8,
@@ -182,11 +182,11 @@ pub struct ReviewerTruth {
     pub weekends: bool,
     /// The last decision before the drift began.
     pub change_after_decision: Option<u64>,
-    /// When the decision after that was taken, if it was.
+    /// The time of the decision after that, if there was one.
     pub changed_at: Option<Timestamp>,
-    /// Over so many decisions the drift goes from nothing to complete.
+    /// The number of decisions over which the drift becomes complete.
     pub drift_decisions: Option<u64>,
-    /// What came of it, over the decisions generated.
+    /// Counts of the generated decisions.
     pub tally: Tally,
 }
 
@@ -207,7 +207,7 @@ impl ReviewerTruth {
     }
 }
 
-/// What was asked for and how much came of it: the first line of the truth.
+/// The options and the counts of the result: the first line of the truth.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
     /// Always `parameters`.
@@ -239,8 +239,7 @@ pub struct Delivered {
     pub held_up: u64,
     /// … for 10 minutes to 6 hours.
     pub late: u64,
-    /// Different events whose delivery came after that of an event that happened
-    /// later, by the times stated in them.
+    /// Different events that were delivered after an event with a later stated time.
     pub out_of_order: u64,
     /// Malformed lines.
     pub garbage: u64,

@@ -13,7 +13,7 @@ use super::options::Options;
 use super::people::People;
 use super::truth::WindowTruth;
 
-/// Everything that the stories of windows draw on.
+/// Everything that the stories of windows use.
 pub(super) struct World {
     pub(super) options: Options,
     pub(super) dice: Dice,
@@ -44,8 +44,8 @@ impl World {
         }
     }
 
-    /// When the next window opens or the next batch must be decided. Nothing that
-    /// is still to be told can happen before.
+    /// When the next window opens or the next batch must be decided. No event that is not yet
+    /// sent can happen before.
     pub(super) fn next_story_at(&self) -> Timestamp {
         let arrival = self.arrivals.next_at();
         self.people.batch_due().map_or(arrival, |due| due.min(arrival))
@@ -63,8 +63,8 @@ impl World {
         }
     }
 
-    /// The run is over: cases that still wait in a batch stay undecided. Their
-    /// events could no longer be delivered, their truth is told.
+    /// Ends the run: cases that still wait in a batch stay undecided. Their events could no
+    /// longer be delivered, but their truth is recorded.
     pub(super) fn leave_undecided(&mut self) {
         while let Some(batch) = self.people.take_any() {
             for case in batch.cases {

@@ -1,7 +1,7 @@
-//! Simulations as bytes: one event per line, and the truth beside it.
+//! Simulations as bytes: one event per line, and the truth in a file of its own.
 //!
-//! Invariants: two threads share the work, one telling the story and one writing
-//! it down, and the order is that of the one story; memory between them is bounded.
+//! Invariants: one thread simulates and one writes; the output has the order of the
+//! simulation; the memory between the two is bounded.
 
 use std::fmt;
 use std::io::{self, Seek, SeekFrom, Write};
@@ -13,13 +13,13 @@ use crate::event::Event;
 
 use super::{Output, Simulation, Summary};
 
-/// Outputs handed over at once, and how many such loads may wait.
+/// How many outputs are handed over at once, and how many such batches may wait.
 const LOAD: usize = 512;
 const LOADS_WAITING: usize = 8;
 /// Bytes gathered before they are written.
 const BUFFER_BYTES: usize = 1 << 17;
-/// Bytes reserved for the first line of the truth, which is known last. Ten times
-/// what it takes.
+/// Bytes reserved for the first line of the truth, which is known last: ten times what it
+/// needs.
 const HEAD_BYTES: usize = 16_384;
 
 /// Why a simulation could not be written.
@@ -52,7 +52,7 @@ impl std::error::Error for WriteError {
 ///
 /// The truth begins at the present position of `truth` with one line that holds the
 /// [`Summary`] padded with spaces, then has one line per window in the order in
-/// which their stories were settled, then one per reviewer.
+/// which their stories were completed, then one per reviewer.
 ///
 /// # Errors
 /// The first write that failed.
@@ -72,7 +72,7 @@ pub fn write<L: Write, T: Write + Seek>(
                 break;
             }
         }
-        // Without a receiver the story ends by itself.
+        // Without a receiver the simulation ends by itself.
         drop(receiver);
         let simulation = story.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         written?;

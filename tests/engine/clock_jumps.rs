@@ -1,8 +1,8 @@
-//! The clock jumps an hour ahead, or back, and is set right again: nothing is said
-//! that would not have been said, and nothing is said late.
+//! The clock jumps an hour ahead or back and is set right again: the engine emits nothing that
+//! it would not have emitted otherwise, and nothing late.
 //!
-//! The engine is driven as a live run drives it: by a clock that may be wrong, once
-//! directly and once through the one that doubts jumps.
+//! As in a live run, a clock that may be wrong drives the engine: once directly, and once
+//! through the clock that doubts jumps.
 
 use shutterlag::config::EngineConfig;
 use shutterlag::engine::alerts::Transition;

@@ -1,4 +1,5 @@
-//! The engine: windows, figures and oversight, against plain second computations, and driven as a live run drives them.
+//! The engine: windows, figures and oversight, compared with plain second computations, and
+//! driven as by a live run.
 
 mod clock_jumps;
 mod histogram;

@@ -1,4 +1,4 @@
-//! The promises of the second stage in small: `examples/oversight_proof.rs` has them in full.
+//! The promises of oversight, in short runs: `examples/oversight_proof.rs` checks them in full.
 
 #![allow(dead_code, reason = "the program uses more of it")]
 #![expect(

@@ -1,4 +1,4 @@
-//! The second stage against a reference that computes the same as plainly as it is told.
+//! Oversight compared with a plain second computation of the same figures.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 

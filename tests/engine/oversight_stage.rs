@@ -1,4 +1,4 @@
-//! The second stage as a live run drives it: the same as a replay, in any order of arrival.
+//! Oversight in a live run: the same results as in a replay, in any order of arrival.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 

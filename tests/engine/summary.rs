@@ -1,5 +1,5 @@
-//! Every figure of the summary against a plain computation of the same: on cases
-//! made to collide, on simulated organisations, and as the command prints it.
+//! Every figure of the summary compared with a plain second computation: on cases that collide,
+//! on simulated organisations, and as the command prints it.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

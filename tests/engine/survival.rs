@@ -1,8 +1,7 @@
 //! The survival figures agree with the Python package lifelines.
 //!
-//! `fixtures/survival/lifelines.json` and `aalen_johansen.json` hold what lifelines
-//! answered; `tools/record_lifelines.py` and `record_aalen_johansen.py` say how they
-//! were recorded.
+//! `fixtures/survival/lifelines.json` and `aalen_johansen.json` hold the answers of lifelines;
+//! `tools/record_lifelines.py` and `record_aalen_johansen.py` recorded them.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -1,4 +1,4 @@
-//! Alerts as timelines: what is pushed when, and what is said between.
+//! Alerts as timelines: when events arrive, and what the engine emits in between.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -1,4 +1,4 @@
-//! What is held stays bounded, and beyond a bound nothing is lost uncounted.
+//! Memory stays bounded, and what is dropped at a bound is counted.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

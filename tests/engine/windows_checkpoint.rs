@@ -1,5 +1,4 @@
-//! A run that is broken off and goes on from its checkpoints says what an
-//! unbroken one says.
+//! A run that stops and continues from its checkpoints emits the same as one without a break.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -1,4 +1,4 @@
-//! What the second stage says of a decision, back in its window.
+//! The judgement of a decision comes back into its window.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 

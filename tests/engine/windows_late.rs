@@ -1,4 +1,4 @@
-//! What comes too late, what never finds a window, and what is left at the end.
+//! Events that arrive too late, events that never find a window, and events left at the end.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

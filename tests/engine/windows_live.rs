@@ -1,5 +1,5 @@
-//! Live runs: the same windows as from the whole set of events, each final once,
-//! and nothing said before its time, twice, or too late.
+//! Live runs give the same windows as the whole set of events. Each window becomes final once,
+//! and nothing is emitted before its time, twice, or too late.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -1,4 +1,4 @@
-//! The engine against the oracle, on small sets of events made to collide.
+//! The engine compared with the oracle, on small sets of events that collide.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

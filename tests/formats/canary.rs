@@ -1,6 +1,6 @@
-//! Nothing secret comes out of a decoder: canaries are planted wherever a
-//! source can put a secret or free text, and looked for in everything that
-//! leaves, as they are, in base64, and as an unsalted digest.
+//! Nothing secret comes out of a decoder. Canaries stand wherever a source can put a secret or
+//! free text; the test looks for them in all output, as they are, in base64, and as an unsalted
+//! digest.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
 

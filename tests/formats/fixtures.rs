@@ -2,7 +2,7 @@
 //!
 //! A line of `<format>.jsonl` is one record; `<format>.expected` holds, under
 //! the same number, its events in native form, why it is skipped, or why it is
-//! rejected. On a difference the actual text is kept beside the build.
+//! rejected. If they differ, the actual text stays in the build directory.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
 

@@ -1,5 +1,5 @@
-//! Every input is hostile: whatever the bytes, a decoder comes to an outcome,
-//! leaves what was decoded before alone, and appends all events or none.
+//! Hostile input: whatever the bytes, a decoder gives an outcome, does not change the events
+//! that are already there, and appends all events of a record or none.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
 

@@ -1,10 +1,10 @@
 //! The live runtime from end to end, on librdkafka's mock cluster: records in,
 //! ledger, alerts and dead letters out, no secret anywhere.
 //!
-//! A mock neither stores transactional positions, which the windows need to know
-//! that the intake holds nothing back, nor hides what is aborted. So all stages run
-//! without transactions here, and with them the windows alone; what is promised
-//! about crashes is tested on a real broker, by `tests/live/run`.
+//! The mock does not store transactional positions, from which the windows stage learns that
+//! the intake has nothing left, and it does not hide aborted records. So all stages run without
+//! transactions here, and only the windows stage runs with them. `tests/live/run` tests the
+//! promises about crashes on a real broker.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(clippy::disallowed_methods, reason = "a live run lives in real time")]

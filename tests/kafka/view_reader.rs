@@ -12,8 +12,11 @@ use std::time::Duration;
 use rdkafka::config::ClientConfig;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-use serde_json::{Value, json};
+use serde_json::Value;
+use shutterlag::engine::windows::{ExposureId, Key};
+use shutterlag::event::Workflow;
 use shutterlag::metrics::PipelineStage;
+use shutterlag::records::WindowRecord;
 use shutterlag::runtime::health::Health;
 use shutterlag::runtime::kafka::Tokens;
 use shutterlag::runtime::kafka::tail::Topic;
@@ -26,12 +29,9 @@ const TOPIC: &str = "example.windows";
 const NOW_MS: i64 = 1_772_452_800_000;
 
 fn record(credential: &str) -> Value {
-    json!({
-        "exposure_id": format!("secret_exposure/{credential}/{NOW_MS}"),
-        "workflow": "secret_exposure", "credential_id": credential, "state": "open", "revision": 1,
-        "final": false, "clock_skew": false, "detected_at": Timestamp::from_millis(NOW_MS),
-        "durations_ms": {}, "detections": 1, "further_decisions": 0, "ai_acted_first": false,
-    })
+    let key = Key { workflow: Workflow::SecretExposure, credential_id: credential };
+    let exposure = ExposureId { key, detected_at: Timestamp::from_millis(NOW_MS) };
+    serde_json::to_value(WindowRecord::detected(exposure)).unwrap()
 }
 
 struct Ledger {

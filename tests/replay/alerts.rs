@@ -1,4 +1,5 @@
-//! Alerts begin and end when the windows say so, and every hollow review is a finding.
+//! Alerts begin and end at the times that follow from the windows, and every hollow review is a
+//! finding.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 

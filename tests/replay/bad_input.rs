@@ -1,5 +1,5 @@
-//! Whatever a record holds: it is refused in its place with its reason, what
-//! stands around it counts, and nothing panics.
+//! A bad record, whatever it holds, is refused with its place and its reason; the records around
+//! it count, and nothing panics.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 

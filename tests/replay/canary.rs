@@ -1,6 +1,6 @@
-//! Nothing secret comes out of the program: canaries stand wherever a source can
-//! put a secret, free text or a person's name, and are looked for in everything
-//! that is printed or written: as they are, in base64 and hex, and as a digest.
+//! Nothing secret comes out of the program. Canaries stand wherever a source can put a secret,
+//! free text or a person's name; the test looks for them in everything that is printed or
+//! written, as they are, in base64 and hex, and as a digest.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 

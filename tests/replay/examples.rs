@@ -1,4 +1,4 @@
-//! The examples are what their page says, and its commands do what it promises.
+//! The examples are as their page describes them, and its commands do what it promises.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 

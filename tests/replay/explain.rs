@@ -1,4 +1,4 @@
-//! Every finding can be computed again from the ledger, and one that was tampered with cannot.
+//! Every finding can be recomputed from the ledger; one that was tampered with cannot.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 

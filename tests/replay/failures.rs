@@ -1,6 +1,6 @@
-//! Files, pipes and arguments that fail: what is said, what is still done, and
-//! the exit status: 0 done, 1 something could not be read or written, 2 wrong
-//! usage, 3 refusals under `--strict`.
+//! Files, pipes and arguments that fail: the message, the work that is still done, and the exit
+//! status (0 done, 1 something could not be read or written, 2 wrong usage, 3 refusals under
+//! `--strict`).
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 

@@ -1,5 +1,5 @@
-//! Every figure of `replay` follows from the ledger: it is worked out here anew
-//! from the times in `windows.ndjson` and compared.
+//! Every figure of `replay` follows from the ledger: these tests compute it again from the
+//! times in `windows.ndjson` and compare.
 
 use serde_json::Value;
 

@@ -1,4 +1,5 @@
-//! The commands that read and write files, run as processes: `replay`, `report`, `explain`, `simulate`.
+//! The commands that read and write files, run as processes: `replay`, `report`, `explain` and
+//! `simulate`.
 
 mod alerts;
 mod bad_input;

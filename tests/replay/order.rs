@@ -1,5 +1,5 @@
-//! The outputs are a function of the set of events: not of their order, of
-//! redelivery, of the files they lie in, or of how those are packed.
+//! The outputs depend on the set of events only, not on their order, on redelivery, on the
+//! files that hold them, or on the compression of those.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 

@@ -1,5 +1,5 @@
-//! What `replay` writes is complete, well-formed and agrees with itself: the
-//! files, the summary, the metrics and the histograms tell of the same windows.
+//! The output of `replay` is complete, well-formed and consistent: the files, the summary, the
+//! metrics and the histograms are about the same windows.
 
 use std::collections::BTreeMap;
 

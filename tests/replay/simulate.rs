@@ -1,4 +1,4 @@
-//! A simulation is repeatable, says exactly what it did, and does what was asked.
+//! A simulation is repeatable, reports exactly what it did, and follows its options.
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 

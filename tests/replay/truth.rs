@@ -1,5 +1,4 @@
-//! `simulate` writes what really happened beside the events; `replay` finds
-//! exactly that in them.
+//! `simulate` writes events and what really happened; `replay` finds exactly that in the events.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 

@@ -1,4 +1,4 @@
-//! However hostile what comes in, `/metrics` stays small: at most 5,000 series.
+//! Whatever the input, `/metrics` stays small: at most 5,000 series.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
 

@@ -1,7 +1,7 @@
 //! Dockerfile and docker-compose.yml agree with the project and with each other.
 //!
-//! They are read as text, line by line: what is checked is what breaks unseen
-//! when a file moves or a version changes. Nothing is built or started.
+//! The test reads them as text, line by line, and checks what breaks unnoticed when a file
+//! moves or a version changes. It builds and starts nothing.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
 

@@ -1,8 +1,8 @@
 //! The reference pages and the program say the same.
 //!
-//! What is written is taken from a run of the program, what is read from the
-//! types; each is compared with the tables of the page in both directions, so
-//! that a field cannot be added, renamed or dropped on one side alone.
+//! Output fields come from a run of the program, input fields from the types. Each is compared
+//! with the tables of the page in both directions, so that nobody can add, rename or drop a
+//! field on one side only.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
 

@@ -1,7 +1,7 @@
-//! Rules, dashboards and runbooks speak of metrics and alerts that there are.
+//! Rules, dashboards and runbooks name only metrics and alerts that exist.
 //!
-//! Files are read as text: `promtool`, which understands them, runs with the live
-//! tests. That the pages of metrics are those of the program, `tests/repository/docs.rs` sees to.
+//! The test reads the files as text; `promtool`, which understands them, runs with the live
+//! tests. `tests/repository/docs.rs` checks the pages of metrics against the program.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
 

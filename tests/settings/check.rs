@@ -1,4 +1,4 @@
-//! `shutterlag check` as its users see it: exit status, both outputs.
+//! `shutterlag check` as its users see it: the exit status and both outputs.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
@@ -81,16 +81,23 @@ fn a_bad_configuration_ends_with_1_and_one_line_for_each_fault() {
     for (config, environment, expected) in [
         ("", &[][..], &["a.toml: kafka.brokers: no broker", "a.toml: sources: no topic"][..]),
         (
-            "[kafka]\nbroker = \"a:1\"",
+            "sources = [{ topic = \"a\" }]\n[kafka]\nbroker = \"a:1\"",
             &[],
-            &["a.toml:2:1: unknown field `broker`, expected one of `brokers`"],
+            &[
+                "a.toml:2:1: kafka.brokers: no broker",
+                "a.toml:3:1: kafka.broker: unknown key; did you mean `brokers`?",
+            ],
         ),
-        ("[intake]\nworkers = \"two\"", &[], &["a.toml:2:11: expected a whole number, found text"]),
+        (
+            "kafka.brokers = \"a:1\"\nsources = [{ topic = \"a\" }]\n[intake]\nworkers = \"two\"",
+            &[],
+            &["a.toml:4:11: intake.workers: expected a whole number, found text"],
+        ),
         ("[intake]\nworkers = ", &[], &["a.toml:2:"]),
         (
-            "",
+            "kafka.brokers = \"a:1\"\nsources = [{ topic = \"a\" }]",
             &[("SHUTTERLAG__KAFKA__BROKER", "a:1")],
-            &["shutterlag: SHUTTERLAG__KAFKA__BROKER: unknown field"],
+            &["shutterlag: SHUTTERLAG__KAFKA__BROKER: kafka.broker: unknown key"],
         ),
         (
             "kafka = { brokers = \"a:1\", librdkafka = { linger.mss = 5 } }\nsources = [{ topic = \"a\" }]",
@@ -109,6 +116,27 @@ fn a_bad_configuration_ends_with_1_and_one_line_for_each_fault() {
     }
     let missing = check("", &["--json", "--config"], &[]);
     assert_eq!(missing.status.code(), Some(2), "a usage error");
+}
+
+#[test]
+fn four_mistakes_of_different_kinds_are_reported_at_once() {
+    let config = "[kafka]\nbrokers = \"a:1\"\nsession_timeout = \"5s\"\n\
+                  [[sources]]\ntopic = \"a\"\nprekeyd = true\n\
+                  [topics]\npartitions = 0\ncreate = \"yes\"\n";
+    let output = check(config, &[], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let lines: Vec<&str> = text(&output.stderr).lines().collect();
+    let expected = [
+        // The default of 8 s contradicts what is set, so that is the place to look at.
+        "a.toml:3:19: kafka.transaction_timeout: must be shorter than kafka.session_timeout (5s)",
+        "a.toml:6:1: sources[0].prekeyd: unknown key; did you mean `prekeyed`?",
+        "a.toml:8:14: topics.partitions: out of bounds; set it to 1 or more and at most 100000",
+        "a.toml:9:10: topics.create: expected true or false, found text",
+    ];
+    assert_eq!(lines.len(), expected.len(), "{lines:?}");
+    for (line, expected) in lines.iter().zip(expected) {
+        assert!(line.contains(expected), "{line}");
+    }
 }
 
 #[test]

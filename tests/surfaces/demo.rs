@@ -1,4 +1,4 @@
-//! `shutterlag demo` as a process: what is promised of its first minute, and its end.
+//! `shutterlag demo` as a process: the promises about its first minute, and its end.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may stop where it fails")]
 #![expect(clippy::disallowed_methods, reason = "how long it takes is what this is about")]

@@ -1,4 +1,4 @@
-//! What people and machines see of a running program: the HTTP server, the board, the demo.
+//! What people and machines see of a running program: the HTTP server, the board and the demo.
 
 mod demo;
 mod http;

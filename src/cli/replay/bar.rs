@@ -1,4 +1,4 @@
-//! The progress bar: on standard error, when that is a terminal.
+//! The progress bar, shown if standard error is a terminal.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 
 use crate::runtime::input::Progress;
 
-/// Draws how far the reader has come, from a thread of its own.
+/// Draws the reader's progress from a thread of its own.
 #[derive(Debug, Default)]
 pub(super) struct Bar {
     drawing: Option<Drawing>,
@@ -20,7 +20,7 @@ struct Drawing {
 }
 
 impl Bar {
-    /// Starts to draw.
+    /// Starts drawing.
     pub(super) fn watch(&mut self, progress: Arc<Progress>) {
         let bar = match progress.total_bytes() {
             Some(total) => ProgressBar::new(total),
@@ -47,11 +47,11 @@ impl Bar {
         self.drawing = Some(Drawing { stop, thread });
     }
 
-    /// Takes the bar off the screen.
+    /// Removes the bar from the screen.
     pub(super) fn finish(self) {
         if let Some(Drawing { stop, thread }) = self.drawing {
             drop(stop);
-            // It only draws: if it died there is nothing to save.
+            // The thread only draws: if it panicked, nothing is lost.
             let _ = thread.join();
         }
     }

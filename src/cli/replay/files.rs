@@ -11,7 +11,7 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Makes the directory if it is not there.
+    /// Creates the directory if it does not exist.
     pub(super) fn create(directory: &Path) -> io::Result<Files> {
         fs::create_dir_all(directory).map_err(|error| named(directory, &error))?;
         Ok(Files { directory: directory.to_owned() })
@@ -30,7 +30,7 @@ impl Files {
         Ok(Output { path, file: BufWriter::with_capacity(1 << 20, file) })
     }
 
-    /// Where `name` lies, for people.
+    /// The path of `name`, for messages.
     pub(super) fn path(&self, name: &str) -> String {
         self.directory.join(name).display().to_string()
     }
@@ -44,7 +44,7 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// Writes what is left. Only after this is all of it in the file.
+    /// Writes the rest of the buffer. Only then is the file complete.
     pub(super) fn finish(mut self) -> io::Result<()> {
         self.flush()
     }

@@ -1,4 +1,4 @@
-//! `shutterlag replay`: files of events → windows, figures and a ledger.
+//! `shutterlag replay`: turns files of events into windows, figures and a ledger.
 
 mod bar;
 mod files;
@@ -11,7 +11,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use self::bar::Bar;
 use self::files::Files;
-use self::refusals::{Refusals, Told};
+use self::refusals::{Refusals, Totals};
 use super::identity::{self, Keyed};
 use super::{CliError, Outcome, tell};
 use crate::config::{EngineConfig, Limits, OversightConfig, Profiles};
@@ -22,44 +22,46 @@ use crate::engine::windows::Stage;
 use crate::event::Workflow;
 use crate::formats::{Format, RejectReason};
 use crate::metrics::{Metrics, Source};
+use crate::records::People;
 use crate::report::terminal::{self, NotUsed};
-use crate::report::{Ledger, People, Telling, conclude};
+use crate::report::{Ledger, Telling, conclude};
 use crate::runtime::clock;
 use crate::runtime::input::Input;
 use crate::runtime::replay::{self, Options, Replayed};
 use crate::time::{Span, Timestamp};
 
-/// A latest event this far ahead of the clock is more likely wrong than early.
+/// If the latest event is further ahead of the clock than this, its time is probably
+/// wrong.
 const AHEAD_MAX: Span = Span::from_mins(24 * 60);
 
 /// Arguments of `replay`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Files of events, one stream in this order; `-` is standard input. NDJSON,
+    /// Files of events, read in this order as one stream; `-` is standard input. NDJSON,
     /// JSON objects or arrays; plain, gzip or zstd.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// Format of the records.
+    /// The format of the records.
     #[arg(long, default_value = "auto", value_parser = words(Format::ALL.iter().map(|f| f.as_str()), Format::parse))]
     format: Format,
 
-    /// Tell the state of this moment, RFC 3339; later events are left out
+    /// Report the state at this time (RFC 3339) and ignore later events
     /// [default: the time of the latest event].
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse_rfc3339)]
     as_of: Option<Timestamp>,
 
-    /// Treat a window as final this long after closing, as a live run does; what
-    /// arrives later is late [default: everything settles at the end of input].
+    /// Make a window final this long after its closing, as a live run does; events that
+    /// arrive later are late [default: all windows become final at the end of input].
     #[arg(long, value_name = "SPAN")]
     settle: Option<Span>,
 
-    /// When findings of detectors that give no time (gitleaks, TruffleHog) were made.
+    /// The time of findings that have none (gitleaks, TruffleHog).
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse_rfc3339)]
     detected_at: Option<Timestamp>,
 
-    /// Attackers' arrival, `[PLACE=]FASTEST,MEAN`, for one place of exposure or
-    /// for all others; repeatable. Example: npm=1m,3m
+    /// When attackers arrive, `[PLACE=]FASTEST,MEAN`, for one place of exposure or for all
+    /// others; repeatable. Example: npm=1m,3m
     #[arg(long = "attacker", value_name = "CURVE")]
     attackers: Vec<CurveSetting>,
 
@@ -67,7 +69,7 @@ pub struct Args {
     #[arg(long, value_name = "WORKFLOW", value_parser = words(Workflow::ALL.iter().map(|w| w.as_str()), Workflow::parse))]
     expect_opening: Vec<Workflow>,
 
-    /// A further id of a reviewer, `ID=NAME` with the id that counts; repeatable.
+    /// Another id of a reviewer, `ID=NAME`, where NAME is the id that counts; repeatable.
     #[arg(long = "alias", value_name = "ID=NAME", value_parser = alias)]
     aliases: Vec<(String, String)>,
 
@@ -75,7 +77,8 @@ pub struct Args {
     #[arg(long)]
     reviewer_names: bool,
 
-    /// Write the ledger, alerts, findings, refusals, figures and histograms here.
+    /// Write the ledger, alerts, findings, refusals, figures and histograms to this
+    /// directory.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
@@ -109,12 +112,12 @@ fn alias(text: &str) -> Result<(String, String), &'static str> {
 /// Runs the command.
 ///
 /// # Errors
-/// When an output cannot be written or an argument contradicts another. Inputs
-/// that cannot be read are told, and show in the outcome.
+/// When an output cannot be written or an argument contradicts another. Inputs that
+/// cannot be read go to standard error and to the outcome.
 pub fn run(args: Args) -> Result<Outcome, CliError> {
     let run = Run::new(args)?;
     if let Some(files) = &run.files {
-        // Written last: while it is empty, the others are not complete.
+        // It is written last: while it is empty, the other files are not complete.
         files.open("summary.json")?.finish()?;
     }
     let rejected_file =
@@ -128,12 +131,12 @@ pub fn run(args: Args) -> Result<Outcome, CliError> {
         });
     bar.finish();
     replayed.settle_rest(run.args.settle, &mut |refused| refusals.add(refused));
-    let told = refusals.finish()?;
-    let summary = run.conclude(&replayed, &told)?;
-    let printed = run.print(&summary, &replayed, &told);
-    run.notices(&replayed, &told);
+    let totals = refusals.finish()?;
+    let summary = run.conclude(&replayed, &totals)?;
+    let printed = run.print(&summary, &replayed, &totals);
+    run.notices(&replayed, &totals);
     match printed {
-        // Whoever read our output has seen enough.
+        // The reader of our output has closed it.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         printed => printed?,
     }
@@ -142,13 +145,13 @@ pub fn run(args: Args) -> Result<Outcome, CliError> {
         (false, true) => Outcome::Failed,
         (false, false) => Outcome::Fine,
     };
-    // The process ends here: to give back millions of states one by one is
-    // seconds of work for nobody.
+    // The process ends here: freeing millions of states one by one would take seconds
+    // for nothing.
     std::mem::forget(replayed);
     Ok(outcome)
 }
 
-/// What the arguments and the environment ask for.
+/// What the arguments and the environment configure.
 struct Run {
     args: Args,
     race: Race,
@@ -213,13 +216,13 @@ impl Run {
                 profiles: self.profiles,
                 ..EngineConfig::default()
             },
-            // The engine has a core of its own; reading takes little of one.
+            // The engine gets a core of its own; reading needs little of one.
             decoders: cores.saturating_sub(1).max(1),
         }
     }
 
-    fn conclude(&self, replayed: &Replayed, told: &Told) -> io::Result<Summary> {
-        // Without an event there is no window and no moment matters.
+    fn conclude(&self, replayed: &Replayed, totals: &Totals) -> io::Result<Summary> {
+        // Without an event there is no window, and the time does not matter.
         let as_of = replayed.as_of.unwrap_or(Timestamp::MIN);
         let view = replayed.windows.view();
         let telling = Telling {
@@ -265,21 +268,21 @@ impl Run {
         };
         let summary = tally.summary(replayed.as_of, events);
         if let Some(files) = &self.files {
-            write_figures(files, &summary, &tally, &metrics, replayed, told)?;
+            write_figures(files, &summary, &tally, &metrics, replayed, totals)?;
         }
         Ok(summary)
     }
 
-    fn print(&self, summary: &Summary, replayed: &Replayed, told: &Told) -> io::Result<()> {
+    fn print(&self, summary: &Summary, replayed: &Replayed, totals: &Totals) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
         if self.args.json {
             serde_json::to_writer_pretty(&mut stdout, summary)?;
             stdout.write_all(b"\n")?;
         } else {
-            let mut by_reason: Vec<_> = told.by_reason.iter().map(|(r, n)| (*r, *n)).collect();
+            let mut by_reason: Vec<_> = totals.by_reason.iter().map(|(r, n)| (*r, *n)).collect();
             by_reason.sort_by_key(|(reason, count)| (std::cmp::Reverse(*count), *reason));
             let not_used = NotUsed {
-                first: told.first.clone(),
+                first: totals.first.clone(),
                 by_reason,
                 skipped: replayed.skipped,
                 after_as_of: replayed.after_as_of,
@@ -290,7 +293,7 @@ impl Run {
         stdout.flush()
     }
 
-    fn notices(&self, replayed: &Replayed, told: &Told) {
+    fn notices(&self, replayed: &Replayed, totals: &Totals) {
         let named = replayed
             .sources
             .iter()
@@ -298,8 +301,8 @@ impl Run {
         let pseudonyms = self.files.is_some() && !self.args.reviewer_names;
         if self.keyed.random && (named || pseudonyms) {
             tell(&format!(
-                "note: {} is not set. Names made from secrets and reviewers' pseudonyms are under a \
-                 random key: they mean nothing in another run.",
+                "note: {} is not set, so the key is random: pseudonyms of secrets and reviewers differ \
+                 from those of any other run.",
                 identity::VARIABLE
             ));
         }
@@ -307,11 +310,12 @@ impl Run {
             && replayed.as_of.is_some_and(|as_of| as_of.since(clock::now()) > AHEAD_MAX)
         {
             tell(
-                "note: the latest event lies in the future, and open windows are as old as it makes \
-                 them (with --settle, nothing after it is late). Give the moment to tell with --as-of.",
+                "note: the latest event is in the future, and open windows are measured at its time \
+                 (with --settle, events before it may count as late). Set the time to report with \
+                 --as-of.",
             );
         }
-        for place in &told.unreadable {
+        for place in &totals.unreadable {
             tell(&format!("shutterlag: {}: {}", place.place, place.detail));
         }
     }
@@ -323,13 +327,13 @@ fn write_figures(
     tally: &Tally,
     metrics: &Metrics,
     replayed: &Replayed,
-    told: &Told,
+    totals: &Totals,
 ) -> io::Result<()> {
     for (kind, source, count) in replayed.sources.iter() {
         metrics.events(kind, source, count);
     }
     // Late events have a metric of their own.
-    for (reason, count) in told.by_reason.iter().filter(|(r, _)| **r != RejectReason::Late) {
+    for (reason, count) in totals.by_reason.iter().filter(|(r, _)| **r != RejectReason::Late) {
         metrics.rejected(*reason, *count);
     }
     let as_of = replayed.as_of.unwrap_or(Timestamp::MIN);

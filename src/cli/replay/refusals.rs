@@ -1,4 +1,5 @@
-//! What was not used: counted, the first shown, all written if asked.
+//! Records that could not be used: counts them all, keeps the first for the terminal,
+//! and writes them to a file if there is one.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -19,15 +20,15 @@ pub(super) struct Refusals {
     names: Vec<String>,
     file: Option<Output>,
     failed: Option<io::Error>,
-    told: Told,
+    totals: Totals,
 }
 
 /// The refusals of a whole run.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(super) struct Totals {
     pub(super) first: Vec<RefusedLine>,
     pub(super) by_reason: BTreeMap<RejectReason, u64>,
-    /// Inputs that could not be read, or not to their end: one line each.
+    /// Inputs that could not be read to their end, one line each.
     pub(super) unreadable: Vec<RefusedLine>,
 }
 
@@ -42,7 +43,7 @@ struct Line<'l> {
 
 impl Refusals {
     pub(super) fn new(names: Vec<String>, file: Option<Output>) -> Refusals {
-        Refusals { names, file, failed: None, told: Told::default() }
+        Refusals { names, file, failed: None, totals: Totals::default() }
     }
 
     pub(super) fn add(&mut self, refused: &Refused) {
@@ -50,19 +51,19 @@ impl Refusals {
         let input = input.map(String::as_str);
         let reason = refused.rejection.reason;
         let detail = refused.rejection.detail.as_ref();
-        *self.told.by_reason.entry(reason).or_default() += refused.events;
+        *self.totals.by_reason.entry(reason).or_default() += refused.events;
         let unreadable = reason == RejectReason::Unreadable;
-        if unreadable || self.told.first.len() < SHOWN_MAX {
+        if unreadable || self.totals.first.len() < SHOWN_MAX {
             let place = match (input, refused.line) {
                 (Some(input), Some(line)) => format!("{input}:{line}"),
                 (input, _) => input.unwrap_or("–").to_owned(),
             };
             let line = RefusedLine { place, reason, detail: detail.to_owned() };
             if unreadable {
-                self.told.unreadable.push(line.clone());
+                self.totals.unreadable.push(line.clone());
             }
-            if self.told.first.len() < SHOWN_MAX {
-                self.told.first.push(line);
+            if self.totals.first.len() < SHOWN_MAX {
+                self.totals.first.push(line);
             }
         }
         if let Some(file) = self.file.as_mut().filter(|_| self.failed.is_none()) {
@@ -74,11 +75,11 @@ impl Refusals {
     }
 
     /// Closes the file.
-    pub(super) fn finish(self) -> io::Result<Told> {
+    pub(super) fn finish(self) -> io::Result<Totals> {
         if let Some(error) = self.failed {
             return Err(error);
         }
         self.file.map_or(Ok(()), Output::finish)?;
-        Ok(self.told)
+        Ok(self.totals)
     }
 }

@@ -8,7 +8,7 @@
 //! 1995), `d′ = z(H) − z(F)`, `c = −½(z(H) + z(F))` (Green and Swets 1966); bounds are
 //! those of Wilson (1927).
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::event::words;
 
@@ -47,7 +47,7 @@ words! {
 }
 
 /// The figures of some trials.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sight {
     /// The rate of hits, as counted.
     pub hit_rate: Option<f64>,

@@ -9,7 +9,7 @@ use super::question::{Period, Question};
 use super::rows::{Row, Rows};
 use crate::engine::oversight::Judgement;
 use crate::engine::windows::Window;
-use crate::report::People;
+use crate::records::{People, is_pseudonym};
 use crate::time::Timestamp;
 
 /// How far the ledger reaches.
@@ -47,13 +47,6 @@ impl Context<'_> {
         };
         if self.few_reviewers { None } else { shown() }
     }
-}
-
-/// `reviewer-` and 12 hex digits, as [`People`] makes them.
-pub(super) fn is_pseudonym(reviewer: &str) -> bool {
-    reviewer.strip_prefix("reviewer-").is_some_and(|digits| {
-        digits.len() == 12 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
-    })
 }
 
 /// One window of the period.

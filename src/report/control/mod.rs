@@ -50,12 +50,12 @@ pub use waiting::{AtRisk, AttackerFirst, ByCurve, Point, ReviewedBy, TimeToRevie
 
 use serde::Serialize;
 
-use self::context::{Case, Context, Extent, is_pseudonym};
+use self::context::{Case, Context, Extent};
 use self::evidence::{Digesting, Evidence, Inputs, Scope, ScopeRecords};
 use self::judged::Judged;
 use self::verdict::Figures;
-use super::People;
 use crate::engine::oversight::Signal;
+use crate::records::{People, is_pseudonym};
 use crate::time::Timestamp;
 
 /// What the JSON form is called, and its version: a change that a reader could

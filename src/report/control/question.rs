@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::{OversightConfig, Profiles};
 use crate::engine::attacker::{AttackerCurve, CurveError, CurveSetting, Race};
 use crate::event::{Severity, Workflow};
-use crate::report::oversight::RulesShown;
+use crate::records::RulesShown;
 use crate::time::{Span, TimeError, Timestamp};
 
 /// A date or a time as it was given, and what it means.

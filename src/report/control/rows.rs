@@ -14,10 +14,10 @@ use hashbrown::HashTable;
 use sha2::{Digest as _, Sha256};
 
 use crate::engine::attacker::Race;
-use crate::engine::oversight::{Advised, HollowReason, HollowReasons, Judgement, Known, Review};
+use crate::engine::oversight::{HollowReasons, Judgement, Review};
 use crate::engine::windows::{Advice, Decision, ExposureId, Key, State, Truth, Window};
 use crate::event::{Action, ExposedAtQuality, Severity, Verdict, Workflow};
-use crate::report::ledger::LedgerRecord;
+use crate::records::{self, Object, WindowRecord};
 use crate::time::Timestamp;
 
 /// SHA-256 of some bytes.
@@ -228,7 +228,7 @@ impl Rows {
     }
 
     /// Takes in the next record; one of the same exposure before it counts no more.
-    pub fn take(&mut self, record: &LedgerRecord, digest: Digest, race: &Race) {
+    pub fn take(&mut self, record: &WindowRecord, digest: Digest, race: &Race) {
         self.counts.read += 1;
         let found = self.find(record.exposure_id());
         let credential = match found {
@@ -317,6 +317,7 @@ impl Rows {
         let late_exposure = exposed_at.is_some_and(|exposed| exposed > detected_at);
         let advice = row.presented_at.zip(row.recommendation);
         let decided = row.decided_at.zip(row.action).zip(self.reviewer(row));
+        let truth = row.truth_at.zip(row.correct_action);
         Window {
             key,
             source: None,
@@ -351,7 +352,11 @@ impl Rows {
             dismissed_at: row.dismissed_at,
             contained_at: row.contained_at,
             abused_at: row.abused_at,
-            truth: self.truth(row).map(Truth::from),
+            truth: truth.map(|(established_at, correct_action)| Truth {
+                established_at,
+                correct_action,
+                seeded: row.seeded,
+            }),
             ai_acted_first_at: row.ai_acted_first.then_some(detected_at),
             detections: 1,
             events: 1,
@@ -361,61 +366,15 @@ impl Rows {
         }
     }
 
-    /// What turned out to be right.
-    pub fn truth(&self, row: &Row) -> Option<Known> {
-        let told = row.truth_at.zip(row.correct_action);
-        told.map(|(established_at, correct_action)| Known {
-            established_at,
-            correct_action,
-            seeded: row.seeded,
-        })
-    }
-
-    /// The judgement of its decision as recorded; an empty one where there is no
-    /// decision, `None` while the decision has not been judged.
+    /// The judgement of its decision as recorded ([`records::judgement`]).
     pub fn judgement(&self, row: &Row, window: &Window<'_>) -> Option<Judgement> {
-        if window.decision.is_none() {
-            return Some(Judgement::default());
-        }
-        let ahead = window.band() == Some(crate::engine::attacker::Band::Ahead);
-        let judged = |reasons| Judgement { reviewed: true, ahead, reasons, ..Judgement::default() };
-        row.hollow.map(judged)
+        records::judgement(window, row.hollow)
     }
 
-    /// The review of a decided window, for judging it again. What the ledger holds
-    /// only as what it led to is taken from there; reasons are not compared anew.
+    /// The review of a decided window, for judging it again ([`records::review`]).
+    /// Rows do not hold the reasons given, so these are not compared anew.
     pub fn review<'r>(&'r self, row: &Row, expects_opening: bool) -> Option<Review<'r>> {
-        let window = self.window(row);
-        let decision = window.decision?;
-        let hollow = row.hollow.unwrap_or_default();
-        let found = |reason: HollowReason| hollow.iter().any(|there| there == reason);
-        Some(Review {
-            workflow: row.workflow,
-            credential_id: window.key.credential_id.into(),
-            detected_at: row.detected_at,
-            revision: 1,
-            mark: 0,
-            reviewer: decision.reviewer.into(),
-            decided_at: decision.decided_at,
-            opened_at: decision.opened_at,
-            action: decision.action,
-            verdict: decision.verdict,
-            agreed: window.agreed(),
-            advice: window.advice.map(|advice| Advised {
-                presented_at: advice.presented_at,
-                recommendation: advice.recommendation,
-                confidence: advice.confidence,
-                summary_words: advice.summary_words,
-                own_request: found(HollowReason::SelfApproval),
-            }),
-            severity: row.severity,
-            batch_id: decision.batch_id.map(Into::into),
-            rationale_digest: None,
-            authorized: found(HollowReason::Unauthorized).then_some(false),
-            truth: self.truth(row),
-            expects_opening,
-            ahead: false,
-        })
+        records::review(&self.window(row), row.hollow, expects_opening)
     }
 
     fn find(&self, exposure: ExposureId<'_>) -> Option<u32> {
@@ -428,39 +387,38 @@ impl Rows {
         self.hasher.hash_one(exposure)
     }
 
-    fn row(&mut self, record: &LedgerRecord, credential: Name, digest: Digest, race: &Race) -> Row {
+    fn row(&mut self, record: &WindowRecord, credential: Name, digest: Digest, race: &Race) -> Row {
         let mut number = |text: Option<&str>| text.map(|text| self.texts.number(text));
-        let decision = record.decision.as_ref();
-        let advice = record.advice;
+        let truth = record.truth.map(|Object(truth)| truth);
         Row {
             digest,
             credential,
             location: number(record.location.as_deref()),
             owner: number(record.owner.as_deref()),
-            reviewer: number(decision.map(|decision| decision.reviewer.as_str())),
-            batch: number(decision.and_then(|decision| decision.batch_id.as_deref())),
+            reviewer: number(record.reviewer.as_deref()),
+            batch: number(record.batch_id.as_deref()),
             detected_at: record.detected_at,
             exposed_at: record.exposed_at,
             triaged_at: record.triaged_at,
-            presented_at: advice.map(|advice| advice.presented_at),
-            opened_at: decision.and_then(|decision| decision.opened_at),
-            decided_at: decision.map(|decision| decision.decided_at),
-            dismissed_at: record.dismissed_at,
+            presented_at: record.presented_at,
+            opened_at: record.opened_at,
+            decided_at: record.decided_at,
+            dismissed_at: record.dismissed_at(),
             contained_at: record.contained_at,
             closed_at: record.closed_at(),
             abused_at: record.abused_at,
-            truth_at: record.truth.map(|truth| truth.established_at),
-            confidence: advice.and_then(|advice| advice.confidence),
-            summary_words: advice.and_then(|advice| advice.summary_words),
+            truth_at: truth.map(|truth| truth.established_at),
+            confidence: record.confidence,
+            summary_words: record.summary_words,
             workflow: record.workflow,
             severity: record.severity,
             state: record.state,
             exposed_at_quality: record.exposed_at_quality,
-            recommendation: advice.map(|advice| advice.recommendation),
-            action: decision.map(|decision| decision.action),
-            verdict: decision.and_then(|decision| decision.verdict),
-            correct_action: record.truth.map(|truth| truth.correct_action),
-            seeded: record.truth.is_some_and(|truth| truth.seeded),
+            recommendation: record.recommendation,
+            action: record.action,
+            verdict: record.verdict,
+            correct_action: truth.map(|truth| truth.correct_action),
+            seeded: truth.is_some_and(|truth| truth.seeded),
             clock_skew: record.clock_skew,
             ai_acted_first: record.ai_acted_first,
             hollow: record.hollow,
@@ -477,10 +435,10 @@ fn exposure<'c>(credentials: &'c Names, row: &Row) -> ExposureId<'c> {
 
 /// Whether a record was written under another curve: told by windows that have an
 /// end, whose chance no longer depends on when it is told.
-fn other_curve(record: &LedgerRecord, race: &Race) -> bool {
+fn other_curve(record: &WindowRecord, race: &Race) -> bool {
     let window = record.window();
     let ended = window.contained_at.is_some() || window.decision.is_some();
-    let recorded = record.attacker_first.filter(|_| ended);
+    let recorded = record.attacker_first.map(|Object(recorded)| recorded).filter(|_| ended);
     let ours = window.attacker_first(race, record.detected_at);
     recorded
         .zip(ours)
@@ -490,19 +448,16 @@ fn other_curve(record: &LedgerRecord, race: &Race) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::attacker::AttackerFirst;
+    use crate::records::AttackerChance;
 
     const DETECTED_MS: i64 = 1_800_000_000_000;
 
-    fn record(credential: &str, severity: &str, at: i64) -> LedgerRecord {
-        let detected = DETECTED_MS + at;
-        let json = format!(
-            r#"{{"exposure_id":"secret_exposure/{credential}/{detected}","workflow":"secret_exposure",
-            "credential_id":"{credential}","severity":"{severity}","state":"open","revision":1,"final":false,
-            "clock_skew":false,"detected_at":"{}","durations_ms":{{}},"detections":1,
-            "further_decisions":0,"ai_acted_first":false}}"#,
-            Timestamp::from_millis(detected)
-        );
-        LedgerRecord::parse(json.as_bytes()).unwrap()
+    fn record(credential_id: &str, severity: Severity, at: i64) -> WindowRecord {
+        let key = Key { workflow: Workflow::SecretExposure, credential_id };
+        let detected_at = Timestamp::from_millis(DETECTED_MS + at);
+        let severity = Some(severity);
+        WindowRecord { severity, ..WindowRecord::detected(ExposureId { key, detected_at }) }
     }
 
     fn told(rows: &Rows) -> Vec<(String, Option<Severity>)> {
@@ -514,10 +469,10 @@ mod tests {
     fn the_last_record_counts_and_a_tombstone_makes_void() {
         let (race, mut rows) = (Race::default(), Rows::new());
         let digest = digest(b"");
-        let (b, a) = (record("b", "low", 0), record("a", "high", 5));
+        let (b, a) = (record("b", Severity::Low, 0), record("a", Severity::High, 5));
         rows.take(&b, digest, &race);
         rows.take(&a, digest, &race);
-        rows.take(&record("b", "critical", 0), digest, &race);
+        rows.take(&record("b", Severity::Critical, 0), digest, &race);
         let name = |credential: &str, at: i64| {
             format!("secret_exposure/{credential}/{}", DETECTED_MS + at)
         };
@@ -525,7 +480,7 @@ mod tests {
         assert_eq!(told(&rows), both, "by exposure, whatever the order");
         rows.void(a.exposure_id());
         rows.void(a.exposure_id());
-        rows.void(record("c", "low", 9).exposure_id());
+        rows.void(record("c", Severity::Low, 9).exposure_id());
         assert_eq!(told(&rows), both[1..]);
         let counts = Counts { read: 3, superseded: 1, void: 1, tombstones: 3 };
         assert_eq!(rows.counts(), counts);
@@ -542,13 +497,16 @@ mod tests {
 
     #[test]
     fn a_curve_that_the_record_was_not_written_under_is_noticed() {
-        let mut decided = record("a", "low", 0);
+        let mut decided = record("a", Severity::Low, 0);
         decided.state = State::Contained;
         decided.contained_at = Some(decided.detected_at + crate::time::Span::from_mins(30));
         let curve = |race: &Race| decided.window().attacker_first(race, decided.detected_at);
         let own = Race::default();
         let other = Race::from_settings(["1m,3m".parse().unwrap()]).unwrap();
-        decided.attacker_first = curve(&own);
+        decided.attacker_first = curve(&own).map(|first| {
+            let AttackerFirst { probability, lower_bound } = first;
+            Object(AttackerChance { probability, lower_bound })
+        });
         assert!(!other_curve(&decided, &own) && other_curve(&decided, &other));
         decided.attacker_first = None;
         assert!(!other_curve(&decided, &other), "nothing is told of");

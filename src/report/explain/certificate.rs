@@ -2,22 +2,26 @@
 
 use std::fmt::Write;
 
-use super::{ExplainError, Explained, Finding, Line, compare};
+use super::{ExplainError, Explained, compare, evidence};
 use crate::config::OversightConfig;
 use crate::engine::oversight::{HollowReason, READING_MS_PER_WORD, Reviews, Rules};
+use crate::records::{Finding, Object, WindowEvidence, WindowRecord};
 use crate::report::terminal::printable;
 use crate::time::{Span, Timestamp};
 
 /// Reviews of one person before another, of which equal reasons are counted.
 const BEFORE: usize = 20;
 
-pub(super) fn explain(finding: &Finding, windows: &[Line]) -> Result<Explained, ExplainError> {
-    let id = finding.exposure_id.as_deref().ok_or(ExplainError::Incomplete("a window"))?;
-    let at = windows.iter().position(|window| window.exposure_id == id);
+pub(super) fn explain(
+    finding: &Finding,
+    windows: &[WindowRecord],
+) -> Result<Explained, ExplainError> {
+    let id = finding.exposure_id.as_ref().ok_or(ExplainError::Incomplete("a window"))?;
+    let at = windows.iter().position(|window| window.exposure_id == *id);
     let at = at.ok_or(ExplainError::Incomplete("the window of the finding"))?;
     let window = &windows[at];
     let mut text = String::new();
-    let reason = HollowReason::parse(&finding.finding);
+    let reason = HollowReason::parse(finding.name());
     let agrees = match reason {
         Some(HollowReason::ImpossibleReading) => reading(&mut text, finding, windows, at)?,
         Some(HollowReason::TemplatedRationale) => template(&mut text, windows, at)?,
@@ -28,7 +32,7 @@ pub(super) fn explain(finding: &Finding, windows: &[Line]) -> Result<Explained, 
         }
         Some(reason) => {
             writeln!(text, "The source stated it; the ledger holds it as `{reason}`.")?;
-            window.hollow.contains(&reason)
+            window.hollow.is_some_and(|hollow| hollow.iter().any(|there| there == reason))
         }
         None => fact(&mut text, finding, window)?,
     };
@@ -37,7 +41,7 @@ pub(super) fn explain(finding: &Finding, windows: &[Line]) -> Result<Explained, 
 }
 
 /// The reviewer's reviews in order, as places in the ledger.
-fn own(windows: &[Line], at: usize) -> Vec<usize> {
+fn own(windows: &[WindowRecord], at: usize) -> Vec<usize> {
     let reviewer = &windows[at].reviewer;
     let mut own: Vec<usize> = (0..windows.len())
         .filter(|other| windows[*other].reviewer == *reviewer && reviewer.is_some())
@@ -49,13 +53,13 @@ fn own(windows: &[Line], at: usize) -> Vec<usize> {
 fn reading(
     text: &mut String,
     finding: &Finding,
-    windows: &[Line],
+    windows: &[WindowRecord],
     at: usize,
 ) -> Result<bool, ExplainError> {
     let own = own(windows, at);
     let mut reviews = Reviews::new();
     for place in &own {
-        reviews.add(windows[*place].review(&[]).as_ref());
+        reviews.add(windows[*place].review(false).as_ref());
     }
     let mine = own.iter().position(|place| *place == at);
     let judged = reviews.judge(&Rules::new(OversightConfig::default())?).judgements;
@@ -71,7 +75,7 @@ fn reading(
     }
     for place in own.iter().filter(|place| **place == at || together(place)) {
         let case = &windows[*place];
-        writeln!(text, "{}", printable(&case.exposure_id))?;
+        writeln!(text, "{}", printable(&case.exposure_id.to_string()))?;
         writeln!(text, "  presented   {}", shown(case.presented_at))?;
         if batch.is_none() {
             writeln!(text, "  opened      {}", shown(case.opened_at))?;
@@ -91,13 +95,14 @@ fn reading(
     writeln!(text, "previous decision of the reviewer  {}", shown(previous))?;
     writeln!(text, "\nattention   {} ms, from the latest start to the decision", ms(attention))?;
     writeln!(text, "least       {} ms", ms(floor))?;
-    let recorded = |name: &str| finding.evidence[name].as_f64();
-    let same = compare(text, "attention_ms", recorded("attention_ms"), ms(attention) as f64)
-        & compare(text, "reading_floor_ms", recorded("reading_floor_ms"), ms(floor) as f64);
+    let recorded: WindowEvidence = evidence(finding)?;
+    let number = |span: Option<Span>| span.map(|span| ms(span) as f64);
+    let same = compare(text, "attention_ms", number(recorded.attention_ms), ms(attention) as f64)
+        & compare(text, "reading_floor_ms", number(recorded.reading_floor_ms), ms(floor) as f64);
     Ok(same && attention < floor)
 }
 
-fn template(text: &mut String, windows: &[Line], at: usize) -> Result<bool, ExplainError> {
+fn template(text: &mut String, windows: &[WindowRecord], at: usize) -> Result<bool, ExplainError> {
     let own = own(windows, at);
     let mine = own.iter().position(|place| *place == at).unwrap_or_default();
     let digest = windows[at].rationale_digest.as_deref();
@@ -111,18 +116,23 @@ fn template(text: &mut String, windows: &[Line], at: usize) -> Result<bool, Expl
     writeln!(text, "The same in {} of the reviewer's previous {}:", same.len(), before.len())?;
     for place in &same {
         let case = &windows[**place];
-        writeln!(text, "  {}  {}", shown(case.decided_at), printable(&case.exposure_id))?;
+        writeln!(
+            text,
+            "  {}  {}",
+            shown(case.decided_at),
+            printable(&case.exposure_id.to_string())
+        )?;
     }
     Ok(same.len() >= 5)
 }
 
-fn fact(text: &mut String, finding: &Finding, window: &Line) -> Result<bool, ExplainError> {
-    if finding.finding != "seeded_case_missed" {
+fn fact(text: &mut String, finding: &Finding, window: &WindowRecord) -> Result<bool, ExplainError> {
+    if finding.name() != "seeded_case_missed" {
         writeln!(text, "acted       {}", finding.at)?;
         writeln!(text, "decided     {}", shown(window.decided_at))?;
         return Ok(window.decided_at.is_none_or(|decided| decided >= finding.at));
     }
-    let truth = window.truth.ok_or(ExplainError::Incomplete("the truth of the window"))?;
+    let Object(truth) = window.truth.ok_or(ExplainError::Incomplete("the truth of the window"))?;
     let word = |word: Option<&'static str>| word.unwrap_or("–");
     writeln!(text, "advised     {}", word(window.recommendation.map(|action| action.as_str())))?;
     writeln!(text, "correct     {} (planted: {})", truth.correct_action, truth.seeded)?;

@@ -11,14 +11,10 @@ use std::fmt;
 use std::io::{self, BufRead};
 
 use serde::Deserialize;
-use serde_json::Value;
 
-use super::oversight::{FLAGGED, RulesShown, SUSPECTED};
 use super::terminal::printable;
 use crate::config::OversightFault;
-use crate::engine::oversight::{Advised, HollowReason, Known, Review};
-use crate::event::{Action, Severity, Verdict, Workflow};
-use crate::time::Timestamp;
+use crate::records::{Declared, Finding, WindowRecord};
 
 /// Two figures this close, relatively, are the same.
 const SAME: f64 = 1e-9;
@@ -90,103 +86,32 @@ impl From<fmt::Error> for ExplainError {
     }
 }
 
-/// A line of `findings.ndjson`.
-#[derive(Debug, Deserialize)]
-struct Finding {
-    finding: String,
-    at: Timestamp,
-    exposure_id: Option<String>,
-    reviewer: Option<String>,
-    evidence: Value,
-}
-
-impl Finding {
-    /// What it is called, beside its line.
-    fn name(&self) -> String {
-        let reviewer = self.reviewer.as_deref().unwrap_or_default();
-        match (self.finding.as_str(), &self.exposure_id) {
-            (kind, Some(exposure)) => format!("{kind}/{exposure}"),
-            (FLAGGED, None) => {
-                format!("{FLAGGED}/{reviewer}/{}", self.evidence["list"].as_str().unwrap_or("?"))
-            }
-            (kind, None) => format!("{kind}/{reviewer}/{}", self.at),
+/// What a finding is called, beside its line.
+fn name(finding: &Finding) -> String {
+    let reviewer = finding.reviewer.as_deref().unwrap_or_default();
+    match (finding.name(), &finding.exposure_id) {
+        (kind, Some(exposure)) => format!("{kind}/{exposure}"),
+        (Finding::FLAGGED, None) => {
+            let list = finding.evidence["list"].as_str().unwrap_or("?");
+            format!("{}/{reviewer}/{list}", Finding::FLAGGED)
         }
-    }
-
-    fn rules(&self) -> Result<RulesShown, ExplainError> {
-        RulesShown::deserialize(&self.evidence["rules"])
-            .map_err(|_| ExplainError::Incomplete("the rules of the finding"))
+        (kind, None) => format!("{kind}/{reviewer}/{}", finding.at),
     }
 }
 
-/// What of a line of `windows.ndjson` bears on a review.
-#[derive(Debug, Deserialize)]
-struct Line {
-    exposure_id: String,
-    workflow: Workflow,
-    credential_id: String,
-    severity: Option<Severity>,
-    revision: u64,
-    detected_at: Timestamp,
-    presented_at: Option<Timestamp>,
-    opened_at: Option<Timestamp>,
-    decided_at: Option<Timestamp>,
-    band: Option<String>,
-    recommendation: Option<Action>,
-    confidence: Option<f64>,
-    summary_words: Option<u32>,
-    reviewer: Option<String>,
-    verdict: Option<Verdict>,
-    action: Option<Action>,
-    agreed: Option<bool>,
-    batch_id: Option<String>,
-    rationale_digest: Option<String>,
-    truth: Option<Known>,
-    hollow: Vec<HollowReason>,
+/// The evidence of a finding.
+fn evidence<'f, E: Deserialize<'f>>(finding: &'f Finding) -> Result<E, ExplainError> {
+    E::deserialize(&finding.evidence)
+        .map_err(|_| ExplainError::Incomplete("the evidence of the finding"))
 }
 
-impl Line {
-    fn review(&self, expect_opening: &[Workflow]) -> Option<Review<'_>> {
-        let found = |reason| self.hollow.contains(&reason);
-        let advice = self.presented_at.zip(self.recommendation);
-        Some(Review {
-            workflow: self.workflow,
-            credential_id: self.credential_id.as_str().into(),
-            detected_at: self.detected_at,
-            revision: self.revision,
-            mark: 0,
-            reviewer: self.reviewer.as_deref()?.into(),
-            decided_at: self.decided_at?,
-            opened_at: self.opened_at,
-            action: self.action?,
-            verdict: self.verdict,
-            agreed: self.agreed,
-            advice: advice.map(|(presented_at, recommendation)| Advised {
-                presented_at,
-                recommendation,
-                confidence: self.confidence,
-                summary_words: self.summary_words,
-                // Facts that the ledger holds as what they led to.
-                own_request: found(HollowReason::SelfApproval),
-            }),
-            severity: self.severity,
-            batch_id: self.batch_id.as_deref().map(Into::into),
-            rationale_digest: self.rationale_digest.as_deref().map(Into::into),
-            authorized: found(HollowReason::Unauthorized).then_some(false),
-            truth: self.truth,
-            expects_opening: expect_opening.contains(&self.workflow),
-            ahead: self.band.as_deref() == Some("ahead"),
-        })
-    }
-}
-
-/// All lines of a file, as what they are.
-fn lines<T: for<'de> Deserialize<'de>>(
+/// All lines of a file, as the records that they are.
+fn lines<R: Declared>(
     input: &mut dyn BufRead,
     file: &'static str,
-) -> impl Iterator<Item = Result<T, ExplainError>> {
+) -> impl Iterator<Item = Result<R, ExplainError>> {
     input.lines().zip(1..).map(move |(text, line)| {
-        serde_json::from_str(&text?).map_err(|_| ExplainError::Malformed { file, line })
+        R::read(text?.as_bytes()).map_err(|_| ExplainError::Malformed { file, line })
     })
 }
 
@@ -204,19 +129,19 @@ pub fn explain(
     let mut found = None;
     for (finding, line) in lines::<Finding>(findings, "findings.ndjson").zip(1..) {
         let finding = finding?;
-        if Some(line) == number || finding.name() == which {
+        if Some(line) == number || name(&finding) == which {
             found = Some(finding);
             break;
         }
     }
     let finding = found.ok_or(ExplainError::NotFound)?;
-    let windows: Vec<Line> = lines(windows, "windows.ndjson").collect::<Result<_, _>>()?;
-    let mut explained = match finding.finding.as_str() {
-        SUSPECTED => sequential::suspected(&finding, &windows, all)?,
-        FLAGGED => sequential::flagged(&finding, &windows, all)?,
+    let windows: Vec<WindowRecord> = lines(windows, "windows.ndjson").collect::<Result<_, _>>()?;
+    let mut explained = match finding.name() {
+        Finding::SUSPECTED => sequential::suspected(&finding, &windows, all)?,
+        Finding::FLAGGED => sequential::flagged(&finding, &windows, all)?,
         _ => certificate::explain(&finding, &windows)?,
     };
-    explained.text.insert_str(0, &format!("{}\n\n", printable(&finding.name())));
+    explained.text.insert_str(0, &format!("{}\n\n", printable(&name(&finding))));
     Ok(explained)
 }
 

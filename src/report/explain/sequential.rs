@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::{ExplainError, Explained, Finding, Line, compare};
+use super::{ExplainError, Explained, compare, evidence};
 use crate::engine::alerts::Transition;
 use crate::engine::oversight::{
     BySignal, Factors, Flags, List, Observed, Overseen, Reviews, Rules, SIGNALS, Signal, weighted,
 };
+use crate::records::{Finding, ReviewerEvidence, RulesShown, WindowRecord};
 use crate::report::terminal::printable;
 use crate::time::Timestamp;
 
@@ -27,14 +28,13 @@ struct Step {
 /// Judges the whole ledger again and keeps one reviewer's steps.
 fn again(
     reviewer: &str,
-    windows: &[Line],
-    finding: &Finding,
+    windows: &[WindowRecord],
+    shown: &RulesShown,
 ) -> Result<(Rules, Overseen, Vec<Step>), ExplainError> {
-    let shown = finding.rules()?;
     let rules = Rules::new(shown.config())?;
     let mut reviews = Reviews::new();
     for window in windows {
-        reviews.add(window.review(&shown.expect_opening).as_ref());
+        reviews.add(window.review(shown.expect_opening.contains(&window.workflow)).as_ref());
     }
     let mut steps = Vec::new();
     let overseen = reviews.judge_watched(&rules, &mut |watched| {
@@ -55,11 +55,12 @@ fn again(
 
 pub(super) fn suspected(
     finding: &Finding,
-    windows: &[Line],
+    windows: &[WindowRecord],
     all: bool,
 ) -> Result<Explained, ExplainError> {
     let reviewer = finding.reviewer.as_deref().unwrap_or_default();
-    let (rules, _, steps) = again(reviewer, windows, finding)?;
+    let recorded: ReviewerEvidence<'_> = evidence(finding)?;
+    let (rules, _, steps) = again(reviewer, windows, &recorded.rules)?;
     let end = steps
         .iter()
         .position(|step| step.at == finding.at && step.transition == Some(Transition::Firing));
@@ -89,7 +90,8 @@ pub(super) fn suspected(
         let x = |seen: Option<Observed>| seen.map_or("·", |seen| if seen.sign { "1" } else { "0" });
         let allowed = agreement.map_or(String::new(), |seen| format!(" ({:.3})", seen.null));
         let pages: Vec<String> = step.pages.iter().map(|page| figure(*page)).collect();
-        let exposure = windows.get(step.number as usize).map_or("", |w| w.exposure_id.as_str());
+        let exposure = windows.get(step.number as usize);
+        let exposure = exposure.map_or(String::new(), |window| window.exposure_id.to_string());
         writeln!(
             text,
             "{}  {:>6} {:>6} {:>7} {:>17}  {:>44}  {:>10}  {}",
@@ -100,15 +102,14 @@ pub(super) fn suspected(
             format!("{}{allowed}", x(agreement)),
             pages.join(" "),
             figure(step.statistic),
-            printable(exposure)
+            printable(&exposure)
         )?;
     }
     let Some(last) = steps[..end].last().filter(|step| step.transition.is_some()) else {
         writeln!(text, "\nBy this ledger no page begins at {}.", finding.at)?;
         return Ok(Explained { text, agrees: false });
     };
-    let recorded = finding.evidence["statistic"].as_f64();
-    let agrees = compare(&mut text, "statistic", recorded, last.statistic);
+    let agrees = compare(&mut text, "statistic", recorded.statistic, last.statistic);
     Ok(Explained { text, agrees })
 }
 
@@ -134,13 +135,13 @@ fn factors(text: &mut String, rules: &Rules) -> Result<(), ExplainError> {
 
 pub(super) fn flagged(
     finding: &Finding,
-    windows: &[Line],
+    windows: &[WindowRecord],
     all: bool,
 ) -> Result<Explained, ExplainError> {
     let reviewer = finding.reviewer.as_deref().unwrap_or_default();
-    let list = finding.evidence["list"].as_str().and_then(List::parse);
-    let list = list.ok_or(ExplainError::Incomplete("the list of the finding"))?;
-    let (rules, overseen, steps) = again(reviewer, windows, finding)?;
+    let recorded: ReviewerEvidence<'_> = evidence(finding)?;
+    let list = recorded.list.ok_or(ExplainError::Incomplete("the list of the finding"))?;
+    let (rules, overseen, steps) = again(reviewer, windows, &recorded.rules)?;
     let mut text = String::new();
     writeln!(
         text,
@@ -165,13 +166,12 @@ pub(super) fn flagged(
     };
     let flags = Flags::of(overseen.people.iter().map(|person| &person.standing), &rules);
     ranks(&mut text, list, &overseen, &rules, reviewer, all)?;
-    let recorded = |name: &str| finding.evidence[name].as_f64();
     let ln10 = std::f64::consts::LN_10;
-    let agrees = compare(&mut text, "log10_e_value", recorded("log10_e_value"), log_e / ln10)
+    let agrees = compare(&mut text, "log10_e_value", recorded.log10_e_value, log_e / ln10)
         & compare(
             &mut text,
             "log10_threshold",
-            recorded("log10_threshold"),
+            recorded.log10_threshold,
             flags.get(list).log_threshold / ln10,
         );
     Ok(Explained { text, agrees: agrees && flags.get(list).includes(log_e) })

@@ -28,7 +28,7 @@ use super::status;
 use crate::engine::attacker::AttackerFirst;
 use crate::engine::windows::State as WindowState;
 use crate::event::Workflow;
-use crate::report::ledger::LedgerFigures;
+use crate::report::figures::LedgerFigures;
 use crate::runtime::clock;
 use crate::runtime::view::{Filter, Older, Period, Reviewer, Row, Status};
 use crate::time::{Span, Timestamp};

@@ -40,7 +40,7 @@ impl Shared {
             profiles: settings.profiles,
             race: settings.race.clone(),
             oversight: settings.oversight.clone(),
-            people: settings.people,
+            people: settings.people.show,
             clock: Clock::Real(clock::now),
             pipeline: Pipeline::register(&metrics, clock::now())?,
             metrics: Arc::new(metrics),

@@ -14,9 +14,9 @@ use super::sidecar::{self, Sidecar};
 use crate::config::Limits;
 use crate::engine::attacker::Race;
 use crate::formats::RejectReason;
+use crate::records::{Declared, RecordError, WindowRecord};
 use crate::report::control::evidence::{self, InputCounts, Source};
 use crate::report::control::{Digest, Rows, digest};
-use crate::report::ledger::{LedgerError, LedgerRecord};
 use crate::runtime::input::{Chunk, Fault, Input, Inputs, Item, Place};
 
 /// Chunks that may wait before and behind each reader.
@@ -24,8 +24,8 @@ const WAITING: usize = 4;
 
 /// A parsed item of a chunk.
 enum Read {
-    Record(Place, Box<LedgerRecord>, Digest),
-    Wrong(Place, LedgerError),
+    Record(Place, Box<WindowRecord>, Digest),
+    Wrong(Place, RecordError),
     Fault(Fault),
 }
 
@@ -211,7 +211,7 @@ fn frame(inputs: &mut Inputs, feeds: &[Sender<Chunk>], recycled: &Receiver<Chunk
 fn parse(chunks: &Receiver<Chunk>, done: &Sender<Vec<Read>>, recycle: &Sender<Chunk>) {
     for chunk in chunks {
         let read = |item: Item<'_>| match item {
-            Item::Record(place, bytes) => match LedgerRecord::parse(bytes) {
+            Item::Record(place, bytes) => match WindowRecord::read(bytes) {
                 Ok(record) => Read::Record(place, Box::new(record), digest(bytes)),
                 Err(error) => Read::Wrong(place, error),
             },

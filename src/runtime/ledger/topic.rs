@@ -2,21 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-
 use super::error::{Damage, LoadError};
 use super::loaded::Loaded;
 use crate::engine::attacker::Race;
-use crate::engine::windows::{ExposureId, Key};
-use crate::event::Workflow;
+use crate::records::{DeadLetter, Declared, WindowRecord, exposure_id};
 use crate::report::control::evidence::{Inputs, Partition, Source};
 use crate::report::control::{Rows, digest};
-use crate::report::ledger::LedgerRecord;
 use crate::runtime::kafka::tail::{Record, Topic, snapshot};
-use crate::time::Timestamp;
-
-/// Reasons that are counted apart at most. There are fewer, but a topic can hold anything.
-const REASONS_MAX: usize = 64;
 
 /// The topics to read.
 #[derive(Clone, Debug)]
@@ -27,12 +19,6 @@ pub struct Topics {
     pub dead_letters: Topic,
     /// Where to stop reading each topic, as a report states it; empty: where it ends now.
     pub until: BTreeMap<String, Vec<Partition>>,
-}
-
-/// The field of a dead letter that is used.
-#[derive(Debug, Deserialize)]
-struct DeadLetter {
-    reason: String,
 }
 
 /// Reads the ledger, and counts the dead letters.
@@ -50,11 +36,9 @@ pub fn load_topics(topics: &Topics, race: &Race, allow_damage: bool) -> Result<L
     })?;
     let mut by_reason: BTreeMap<String, u64> = BTreeMap::new();
     let dead = read(topics, &topics.dead_letters, &mut |record| {
-        let letter =
-            record.value().and_then(|json| serde_json::from_slice::<DeadLetter>(json).ok());
-        let reason = letter.map_or("others".to_owned(), |letter| letter.reason);
-        let known = by_reason.len() < REASONS_MAX || by_reason.contains_key(&reason);
-        *by_reason.entry(if known { reason } else { "others".to_owned() }).or_default() += 1;
+        let letter = record.value().and_then(|json| DeadLetter::read(json).ok());
+        let reason = letter.map_or("others", |letter| letter.reason.as_str());
+        *by_reason.entry(reason.to_owned()).or_default() += 1;
     })?;
     let inputs = Inputs {
         sources: vec![windows, dead],
@@ -68,23 +52,15 @@ pub fn load_topics(topics: &Topics, race: &Race, allow_damage: bool) -> Result<L
 fn take(rows: &mut Rows, race: &Race, record: &Record<'_>) -> Result<(), String> {
     let key = std::str::from_utf8(record.key()).map_err(|_| "its key is not text")?;
     let Some(value) = record.value() else {
-        rows.void(exposure_id(key).ok_or("its key does not name an exposure")?);
+        rows.void(exposure_id::parse(key).ok_or("its key does not name an exposure")?);
         return Ok(());
     };
-    let record = LedgerRecord::parse(value).map_err(|error| error.to_string())?;
+    let record = WindowRecord::read(value).map_err(|error| error.to_string())?;
     if !record.is_of(key) {
         return Err("its key names another exposure".to_owned());
     }
     rows.take(&record, digest(value), race);
     Ok(())
-}
-
-/// `{workflow}/{credential_id}/{detected_at in ms}`
-fn exposure_id(text: &str) -> Option<ExposureId<'_>> {
-    let (workflow, rest) = text.split_once('/')?;
-    let (credential_id, ms) = rest.rsplit_once('/')?;
-    let key = Key { workflow: Workflow::parse(workflow)?, credential_id };
-    Some(ExposureId { key, detected_at: Timestamp::from_millis(ms.parse().ok()?) })
 }
 
 /// Reads a topic up to the end that a report stated, or else up to where it ends now.
@@ -111,22 +87,4 @@ fn read(
     let partitions = snapshot(topic, "report", end, record)
         .map_err(|why| LoadError::Topic { name: name.to_owned(), why })?;
     Ok(Source::Topic { name: name.to_owned(), partitions })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_tombstone_names_its_exposure() {
-        let read = |text| exposure_id(text).map(|id| id.to_string());
-        for id in ["secret_exposure/hmac:1/1772409600000", "policy_change/a/b/1772409600000"] {
-            assert_eq!(read(id).as_deref(), Some(id));
-        }
-        for none in
-            ["", "secret_exposure", "secret_exposure/x", "gardening/x/1", "policy_change/x/y"]
-        {
-            assert_eq!(read(none), None, "{none}");
-        }
-    }
 }

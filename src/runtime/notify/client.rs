@@ -73,7 +73,7 @@ impl Client {
             })?;
             config.proxy(Proxy::try_from_env()).tls_config(tls)
         };
-        let authorization = settings.login.as_ref().map(|login| match login {
+        let authorization = settings.login().map(|login| match login {
             Login::Bearer(token) => format!("Bearer {}", token.reveal()),
             Login::Basic { username, password } => {
                 format!("Basic {}", STANDARD.encode(format!("{username}:{}", password.reveal())))
@@ -196,9 +196,8 @@ mod tests {
         let now = Timestamp::parse_rfc3339("2026-03-02T09:00:00Z").unwrap();
         let settings = Alertmanager {
             url: "http://127.0.0.1:1".to_owned(),
-            login: None,
-            ca_file: None,
             timeout: Span::from_secs(1),
+            ..Alertmanager::default()
         };
         let mut client = Client::new(&settings, Span::from_mins(5)).unwrap();
         client.ahead = Span::from_mins(-60);

@@ -129,7 +129,7 @@ fn annotate(into: &mut Texts, alert: Alert, about: &WindowDetails, now: Timestam
         ("source", about.source.clone()),
         ("owner", about.owner.clone()),
         ("window_severity", about.severity.map(|severity| severity.to_string())),
-        ("detected_at", about.detected_at.map(|at| at.to_string())),
+        ("detected_at", Some(about.detected_at.to_string())),
         ("exposed_since", about.started_at.map(|at| at.to_string())),
     ];
     into.extend(texts.into_iter().filter_map(|(name, text)| Some((name, text?))));

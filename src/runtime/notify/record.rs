@@ -4,20 +4,21 @@
 //! made from the whole texts, before they are cut. Unknown fields are ignored, so the
 //! records of a later version can be read.
 
-use serde::Deserialize;
-
 use super::text::plain;
 use crate::engine::alerts::{Alert, Transition, Urgency};
 use crate::event::{Action, Severity, Workflow};
 use crate::formats::Identity;
+use crate::records::{
+    AlertRecord, Declared, RECORD_BYTES_MAX, ReviewerAlert, is_pseudonym, pseudonym,
+};
 use crate::time::Timestamp;
 
 /// Characters of a text that a page shows.
 const TEXT_CHARS_MAX: usize = 120;
 /// Bytes of an exposure's name that a link can hold.
 const LINK_BYTES_MAX: usize = 1_024;
-/// Bytes of a record, and of its key, at most. Real ones are far smaller.
-const RECORD_BYTES_MAX: usize = 64 << 10;
+/// Hex digits of a pseudonym in a label: labels have one length, whatever the text.
+const LABEL_DIGITS: usize = 16;
 
 /// A change of an alert: it began to fire, or ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,69 +57,30 @@ pub(super) struct WindowDetails {
     pub(super) recommendation: Option<Action>,
     pub(super) confidence: Option<f64>,
     pub(super) started_at: Option<Timestamp>,
-    pub(super) detected_at: Option<Timestamp>,
-}
-
-/// The record's JSON.
-#[derive(Deserialize)]
-struct Raw {
-    alert: Alert,
-    severity: Urgency,
-    state: Transition,
-    at: Timestamp,
-    exposure_id: Option<String>,
-    workflow: Option<Workflow>,
-    credential_id: Option<String>,
-    source: Option<String>,
-    location: Option<String>,
-    window_severity: Option<Severity>,
-    owner: Option<String>,
-    recommendation: Option<Action>,
-    confidence: Option<f64>,
-    started_at: Option<Timestamp>,
-    detected_at: Option<Timestamp>,
-    reviewer: Option<String>,
+    pub(super) detected_at: Timestamp,
 }
 
 impl AlertChange {
     /// Reads the record with the key `alert/subject`; `None` if it is not an alert's.
     pub(super) fn read(key: &str, value: &[u8], names: &Identity) -> Option<AlertChange> {
-        if key.len() > RECORD_BYTES_MAX || value.len() > RECORD_BYTES_MAX {
+        if key.len() > RECORD_BYTES_MAX {
             return None;
         }
-        let raw: Raw = serde_json::from_slice(value).ok()?;
         let (_, subject) = key.split_once('/')?;
-        let subject = match (raw.exposure_id, raw.workflow, raw.credential_id, raw.reviewer) {
-            (Some(exposure_id), Some(workflow), Some(credential_id), _) => {
-                let shown = |text: Option<String>| {
-                    text.map(|text| plain(&text, TEXT_CHARS_MAX)).filter(|text| !text.is_empty())
-                };
-                Subject::Window(Box::new(WindowDetails {
-                    workflow,
-                    credential_label: label("credential", &credential_id, names),
-                    exposure_label: label("exposure", &exposure_id, names),
-                    credential: plain(&credential_id, TEXT_CHARS_MAX),
-                    exposure_id: Some(exposure_id).filter(|id| id.len() <= LINK_BYTES_MAX),
-                    location: raw.location.filter(|text| text.len() <= LINK_BYTES_MAX),
-                    source: shown(raw.source),
-                    severity: raw.window_severity,
-                    owner: shown(raw.owner),
-                    recommendation: raw.recommendation,
-                    confidence: raw.confidence.filter(|share| (0.0..=1.0).contains(share)),
-                    started_at: raw.started_at,
-                    detected_at: raw.detected_at,
-                }))
-            }
-            // The record holds a name if the operator wants names. The key never does.
-            (None, _, _, Some(_)) => Subject::Reviewer(reviewer(subject, names)),
-            _ => return None,
-        };
+        if let Ok(record) = AlertRecord::read(value) {
+            let (alert, urgency, state, at) =
+                (record.alert, record.severity, record.state, record.at);
+            let subject = Subject::Window(Box::new(WindowDetails::new(record, names)));
+            return Some(AlertChange { alert, urgency, state, at, subject });
+        }
+        let record = ReviewerAlert::read(value).ok()?;
         Some(AlertChange {
-            alert: raw.alert,
-            urgency: raw.severity,
-            state: raw.state,
-            at: raw.at,
-            subject,
+            alert: record.alert,
+            urgency: record.severity,
+            state: record.state,
+            at: record.at,
+            // The record holds a name if the operator wants names. The key never does.
+            subject: Subject::Reviewer(reviewer(subject, names)),
         })
     }
 
@@ -141,19 +103,36 @@ impl AlertChange {
     }
 }
 
-/// A label's value for any text. It has a fixed length, and depends on the text and the
-/// identity key only.
-fn label(kind: &str, text: &str, names: &Identity) -> String {
-    let digest = names.name(format!("{kind}\0{text}").as_bytes());
-    format!("{kind}-{}", digest.trim_start_matches("hmac:").get(..16).unwrap_or_default())
+impl WindowDetails {
+    fn new(record: AlertRecord, names: &Identity) -> WindowDetails {
+        let shown = |text: Option<String>| {
+            text.map(|text| plain(&text, TEXT_CHARS_MAX)).filter(|text| !text.is_empty())
+        };
+        let exposure_id = record.exposure_id.to_string();
+        WindowDetails {
+            workflow: record.workflow,
+            credential_label: pseudonym("credential", &record.credential_id, LABEL_DIGITS, names),
+            exposure_label: pseudonym("exposure", &exposure_id, LABEL_DIGITS, names),
+            credential: plain(&record.credential_id, TEXT_CHARS_MAX),
+            exposure_id: Some(exposure_id).filter(|id| id.len() <= LINK_BYTES_MAX),
+            location: record.location.filter(|text| text.len() <= LINK_BYTES_MAX),
+            source: shown(record.source),
+            severity: record.window_severity,
+            owner: shown(record.owner),
+            recommendation: record.recommendation,
+            confidence: record.confidence.filter(|share| (0.0..=1.0).contains(share)),
+            started_at: record.started_at,
+            detected_at: record.detected_at,
+        }
+    }
 }
 
-/// The reviewer's pseudonym: the subject itself, or a label for a subject that is not one.
+/// The reviewer's pseudonym: the subject itself, or a pseudonym of a subject that is not one.
 fn reviewer(subject: &str, names: &Identity) -> String {
-    let digits = subject.strip_prefix("reviewer-").unwrap_or_default();
-    let is_pseudonym =
-        digits.len() == 12 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    if is_pseudonym { subject.to_owned() } else { label("reviewer", subject, names) }
+    if is_pseudonym(subject) {
+        return subject.to_owned();
+    }
+    pseudonym("reviewer", subject, LABEL_DIGITS, names)
 }
 
 #[cfg(test)]
@@ -168,7 +147,7 @@ mod tests {
     fn both_shapes_are_read_and_nothing_else() {
         let window = br#"{"alert":"ReviewOverdue","severity":"page","state":"firing",
             "at":"2026-03-02T09:09:00Z","exposure_id":"secret_exposure/c/1","later":[1],
-            "workflow":"secret_exposure","credential_id":"c","owner":"a\nb","age_ms":1}"#;
+            "workflow":"secret_exposure","credential_id":"c","owner":"a\nb","detected_at":"2026-03-02T09:00:00Z"}"#;
         let change =
             AlertChange::read("ReviewOverdue/secret_exposure/c/1", window, &names()).unwrap();
         let about = change.window().unwrap();

@@ -6,7 +6,7 @@ use crate::config::{Limits, OversightConfig, Profiles};
 use crate::engine::attacker::Race;
 use crate::formats::Identity;
 use crate::metrics::{Metrics, Pipeline};
-use crate::report::People;
+use crate::records::People;
 use crate::runtime::clock::Clock;
 use crate::runtime::reviewer_alerts::ReviewerAlerts;
 use crate::runtime::standings::PartitionStandings;

@@ -18,7 +18,6 @@
 
 mod changelog;
 mod context;
-mod dead_letters;
 mod decode;
 mod fault;
 mod intake;
@@ -27,7 +26,6 @@ mod oversight;
 mod pending;
 mod publish;
 mod record;
-mod reviews;
 mod stage;
 mod state;
 #[cfg(test)]

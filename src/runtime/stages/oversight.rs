@@ -14,13 +14,12 @@ use super::fault::Fault;
 use super::outbox::{Outbox, Outgoing, Topic};
 use super::publish::{OversightPublisher, Publisher, json};
 use super::record::Record;
-use super::reviews::Handed;
 use super::stage::Stage;
 use super::state::{Overseeing, Restored, State};
 use crate::engine::oversight::{Change, Receipt, Rules};
 use crate::formats::{RejectReason, Rejection};
 use crate::metrics::PipelineStage;
-use crate::report::RulesShown;
+use crate::records::{Handed, RulesShown};
 use crate::runtime::reviewer_alerts;
 use crate::time::{Span, Timestamp};
 

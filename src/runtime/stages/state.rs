@@ -8,10 +8,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::changelog;
-use super::reviews::Handed;
 use crate::config::EngineConfig;
 use crate::engine::oversight::{List, PeerCounts, Rules, Stage};
 use crate::engine::windows::{RestoreError, Windows};
+use crate::records::Handed;
 use crate::time::Timestamp;
 
 /// Which stage a changelog belongs to, with what an empty state needs.

@@ -15,13 +15,14 @@ use super::fault::Fault;
 use super::outbox::{Outbox, Outgoing, Topic};
 use super::publish::{Publisher, WindowsPublisher};
 use super::record::Record;
-use super::reviews::Judged;
 use super::stage::Stage;
 use super::state::{Restored, State};
 use crate::engine::Receipt;
 use crate::engine::windows::{Counts, Windows};
+use crate::event::Event;
 use crate::formats::{Decoded, Format, RejectReason, Rejection};
 use crate::metrics::PipelineStage;
+use crate::records::{EventName, Judged};
 use crate::runtime::clock;
 use crate::time::{Span, Timestamp};
 
@@ -112,7 +113,7 @@ impl Stage for WindowsStage {
         let Some(partition) = self.partitions.get_mut(&record.partition) else { return Ok(None) };
         let own = record.input == OWN_EVENTS;
         if own && let Some(judged) = Judged::read(record.value) {
-            partition.windows.judge(judged.exposure(), judged.mark, judged.reasons());
+            partition.windows.judge(judged.exposure(), judged.mark, judged.hollow);
             return Ok(None);
         }
         let mut events = Vec::new();
@@ -146,7 +147,7 @@ impl Stage for WindowsStage {
                 (RejectReason::InvalidValue, "the record's key is not its credential_id")
             };
             let rejection = Rejection::new(refused.0, refused.1);
-            self.publisher.refuse(record, &rejection, Some(event.into()), outbox)?;
+            self.publisher.refuse(record, &rejection, Some(name(event)), outbox)?;
         }
         Ok(record.bound(latest))
     }
@@ -219,4 +220,8 @@ impl Drop for WindowsStage {
         // Whoever takes the partitions over shows them from then on.
         self.partitions.keys().for_each(|number| self.hide(*number));
     }
+}
+
+fn name<'e>(event: &'e Event<'_>) -> EventName<&'e str> {
+    EventName { credential_id: &event.credential_id, id: &event.id, kind: event.kind(), events: 1 }
 }

@@ -10,8 +10,7 @@ use super::row::{Row, SortKey};
 use super::store::{Orders, View};
 use crate::engine::alerts::Moments;
 use crate::engine::windows::State;
-use crate::event::Workflow;
-use crate::report::ledger::{LedgerError, LedgerRecord};
+use crate::records::{Declared, RecordError, WindowRecord, exposure_id};
 use crate::time::Timestamp;
 
 /// What became of a record.
@@ -35,7 +34,7 @@ pub enum Foreign {
     /// The key is not the name of a window.
     Key,
     /// The value is not a record.
-    Value(LedgerError),
+    Value(RecordError),
     /// The key names another window than the record.
     OtherKey,
 }
@@ -61,13 +60,11 @@ impl View {
     ) -> Result<Applied, Foreign> {
         let key = std::str::from_utf8(key).map_err(|_| Foreign::Key)?;
         let Some(value) = value else {
-            if !is_exposure_id(key) {
-                return Err(Foreign::Key);
-            }
+            exposure_id::parse(key).ok_or(Foreign::Key)?;
             self.remove(&mut self.orders_mut(), key);
             return Ok(Applied::Removed);
         };
-        let record = LedgerRecord::parse(value).map_err(Foreign::Value)?;
+        let record = WindowRecord::read(value).map_err(Foreign::Value)?;
         if !record.is_of(key) {
             return Err(Foreign::OtherKey);
         }
@@ -79,7 +76,7 @@ impl View {
             state: record.state,
             start: record.start(),
             detected_at: record.detected_at,
-            decided_at: record.decision.as_ref().map(|decision| decision.decided_at),
+            decided_at: record.decided_at,
             moments: moments(&record),
             closed_at: record.closed_at(),
         };
@@ -155,16 +152,7 @@ impl View {
 }
 
 /// What the alerts of a record are derived from, unless it is final.
-fn moments(record: &LedgerRecord) -> Option<Moments> {
+fn moments(record: &WindowRecord) -> Option<Moments> {
     let hollow = record.hollow.is_some_and(|reasons| !reasons.is_empty());
-    (!record.is_final).then(|| Moments::of(&record.window(), hollow))
-}
-
-/// Whether a text has the form `{workflow}/{credential_id}/{detected_at in ms}`.
-fn is_exposure_id(text: &str) -> bool {
-    let parts = text.split_once('/').and_then(|(workflow, rest)| {
-        let (credential, ms) = rest.rsplit_once('/')?;
-        Some((Workflow::parse(workflow)?, credential, ms.parse::<i64>().ok()?))
-    });
-    parts.is_some_and(|(_, credential, _)| !credential.is_empty())
+    (!record.r#final).then(|| Moments::of(&record.window(), hollow))
 }

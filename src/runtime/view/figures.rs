@@ -19,7 +19,8 @@ use crate::engine::attacker::{Band, Race};
 use crate::engine::oversight::HollowReason;
 use crate::engine::windows::State;
 use crate::event::Workflow;
-use crate::report::ledger::{LedgerFigures, LedgerRecord, LedgerTally};
+use crate::records::WindowRecord;
+use crate::report::figures::{LedgerFigures, LedgerTally};
 use crate::time::{Span, Timestamp};
 
 /// Fewer reviews than this say next to nothing about a reviewer: with 20, a share of
@@ -140,12 +141,12 @@ impl View {
         let decided = |row: &Row| row.decided_at.is_some_and(|decided| decided >= from);
         self.read_rows(workflow, decided, |_, record| {
             let Some(record) = record else { return };
-            let Some(decision) = &record.decision else { return };
-            if reviewers.len() >= REVIEWERS_MAX && !reviewers.contains_key(&decision.reviewer) {
+            let Some(reviewer) = &record.reviewer else { return };
+            if reviewers.len() >= REVIEWERS_MAX && !reviewers.contains_key(reviewer) {
                 not_told_apart += 1;
                 return;
             }
-            reviewers.entry(decision.reviewer.clone()).or_default().add(&record);
+            reviewers.entry(reviewer.clone()).or_default().add(&record);
         });
         for reviewer in reviewers.values_mut() {
             reviewer.few = reviewer.reviews < FEW_REVIEWS;
@@ -168,7 +169,7 @@ impl View {
         &self,
         workflow: Option<Workflow>,
         wanted: impl Fn(&Row) -> bool,
-        mut take: impl FnMut(&Row, Option<LedgerRecord>),
+        mut take: impl FnMut(&Row, Option<WindowRecord>),
     ) {
         let mut rows = Vec::new();
         self.walk(None, |_, row| {
@@ -184,7 +185,7 @@ impl View {
 }
 
 impl Reviewer {
-    fn add(&mut self, record: &LedgerRecord) {
+    fn add(&mut self, record: &WindowRecord) {
         let window = record.window();
         self.reviews += 1;
         self.unadvised += u64::from(window.advice.is_none());

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use crate::engine::alerts::Moments;
 use crate::engine::windows::State;
 use crate::event::Workflow;
-use crate::report::ledger::LedgerRecord;
+use crate::records::{Declared, WindowRecord};
 use crate::time::Timestamp;
 
 /// Where a window stands in the order of urgency.
@@ -44,9 +44,9 @@ pub struct Row {
 
 impl Row {
     /// The parsed record.
-    pub fn read(&self) -> Option<LedgerRecord> {
+    pub fn read(&self) -> Option<WindowRecord> {
         // Never `None`: a row is only made from a record that could be parsed.
-        LedgerRecord::parse(self.record.as_bytes()).ok()
+        WindowRecord::read(self.record.as_bytes()).ok()
     }
 
     /// The record as JSON, to be passed on byte for byte.

@@ -7,7 +7,7 @@ use super::*;
 use crate::engine::attacker::Race;
 use crate::engine::windows::State;
 use crate::event::Workflow;
-use crate::report::ledger::Fault;
+use crate::records::{Fault, exposure_id};
 use crate::runtime::read_progress::ReadProgress;
 use crate::time::Timestamp;
 
@@ -25,12 +25,9 @@ fn id(name: &str, detected: i64) -> String {
 
 /// An open window of `name`, detected at that second.
 fn open(name: &str, detected: i64) -> Value {
-    json!({
-        "exposure_id": id(name, detected), "workflow": "secret_exposure", "credential_id": name,
-        "state": "open", "revision": 1, "final": false, "clock_skew": false,
-        "detected_at": at(detected), "durations_ms": {}, "detections": 1, "further_decisions": 0,
-        "ai_acted_first": false, "hollow": null,
-    })
+    let id = id(name, detected);
+    let record = WindowRecord::detected(exposure_id::parse(&id).unwrap());
+    serde_json::to_value(record).unwrap()
 }
 
 /// The same, dismissed by `reviewer` at that second, and judged.

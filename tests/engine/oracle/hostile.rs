@@ -1,4 +1,4 @@
-//! Events that get in each other's way: few names, few moments, every field.
+//! Events that collide: few names, few moments, every field.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! A live run: events arrive, time passes, and what is said is written down.
+//! A live run: events arrive, time passes, and what the engine emits is recorded.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
-//! The windows of a set of events, computed as plainly as the rules are told.
+//! The windows of a set of events, computed as plainly as the rules are written.
 //!
-//! Written from `docs/semantics.md` alone. It knows no arrival order, no time
-//! of day, no bounds and no settling; it copies everything and is in no hurry.
-//! Where it and the engine differ, one of them misreads the page.
+//! It follows `docs/semantics.md` only. It knows no order of arrival, no present, no bounds and
+//! no settling; it copies everything and need not be fast. Where it and the engine differ, one
+//! of them misreads that page.
 
 #![allow(dead_code, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]

@@ -1,8 +1,7 @@
-//! Reviewers' evidence, computed as plainly as `docs/oversight.md` tells it.
+//! The evidence about reviewers, computed as plainly as `docs/oversight.md` defines it.
 //!
-//! Plain products of plain numbers, everybody looked at again for every question,
-//! and the rules written out: no logarithm, no state that is carried along. It is
-//! meant for some hundred reviews a person, not for more.
+//! It multiplies plain numbers and goes through all reviews again for every question, without
+//! logarithms and without state. It is meant for some hundred reviews a person, not for more.
 
 use std::collections::BTreeMap;
 

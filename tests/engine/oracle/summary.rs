@@ -1,9 +1,9 @@
-//! The summary of a ledger, computed as plainly as its fields are told.
+//! The summary of a ledger, computed as plainly as its fields are defined.
 //!
-//! Written from `docs/semantics.md` and the meaning of the fields alone: sorted
-//! vectors, sums in a loop, a survival curve that looks at everybody again for
-//! every step. The result is JSON, so that the engine's figures and what the
-//! command prints are compared with it in the same way.
+//! It follows `docs/semantics.md` and the meaning of the fields only: sorted vectors, sums in a
+//! loop, a survival curve that goes through all windows again at every step. The result is
+//! JSON, so that the figures of the engine and the output of the command are compared with it
+//! in the same way.
 
 use std::collections::{BTreeMap, BTreeSet};
 

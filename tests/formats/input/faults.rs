@@ -1,4 +1,4 @@
-//! What cannot be read: told in its place, and the rest read all the same.
+//! What cannot be read is reported in its place, and the rest is read nevertheless.
 
 use std::fs;
 use std::path::PathBuf;

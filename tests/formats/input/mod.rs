@@ -1,4 +1,4 @@
-//! Reading inputs: what comes out, in which order, from which place.
+//! Reading inputs: the records, their order and their places.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 

@@ -1,5 +1,4 @@
-//! One simulated organisation, replayed in several ways; read back once for all
-//! tests of a program.
+//! One simulated organisation, replayed in several ways, and read back once for all tests.
 
 use std::sync::LazyLock;
 

@@ -1,5 +1,4 @@
-//! What the tests of the `replay` command share: running the real program and
-//! reading back what it wrote.
+//! What the tests of commands share: they run the real program and read back what it wrote.
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests are tests")]

@@ -1,4 +1,4 @@
-//! The figures of a report on all of a replay's ledger are those of the replay.
+//! The figures of a report on the whole ledger of a replay are those of the replay.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Where little can be said: an honest report, or a clear error.
+//! With little data there is an honest report or a clear error.
 
 use std::fs;
 

@@ -3,6 +3,10 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
+use shutterlag::engine::oversight::HollowReasons;
+use shutterlag::engine::windows::{ExposureId, Key};
+use shutterlag::event::{Severity, Workflow};
+use shutterlag::records::WindowRecord;
 use shutterlag::time::Timestamp;
 
 use crate::harness::{KEY, Ran, Run};
@@ -18,22 +22,18 @@ pub(crate) fn time(ms: i64) -> String {
 
 /// An open exposure that was detected then.
 pub(crate) fn open(credential: &str, detected: i64) -> Value {
-    json!({
-        "exposure_id": format!("secret_exposure/{credential}/{detected}"),
-        "workflow": "secret_exposure", "credential_id": credential,
-        "source": "github", "location": "github", "severity": "high", "owner": "team-a",
-        "state": "open", "revision": 1, "final": false, "clock": "detected", "clock_skew": false,
-        "exposed_at": null, "exposed_at_quality": null, "detected_at": time(detected),
-        "triaged_at": null, "presented_at": null, "opened_at": null, "decided_at": null,
-        "contained_at": null, "abused_at": null,
-        "durations_ms": {"detection": null, "triage": null, "review": null,
-            "time_to_review": null, "containment": null, "exposure": null},
-        "band": null, "attacker_first": null, "detections": 1, "recommendation": null,
-        "confidence": null, "summary_words": null, "reviewer": null, "verdict": null,
-        "action": null, "final_action": null, "further_decisions": 0, "agreed": null,
-        "batch_id": null, "rationale_digest": null, "truth": null, "ai_acted_first": false,
-        "hollow": [], "effective": false,
-    })
+    let key = Key { workflow: Workflow::SecretExposure, credential_id: credential };
+    let detected_at = Timestamp::from_millis(detected);
+    let record = WindowRecord {
+        source: Some("github".to_owned()),
+        location: Some("github".to_owned()),
+        severity: Some(Severity::High),
+        owner: Some("team-a".to_owned()),
+        hollow: Some(HollowReasons::default()),
+        effective: Some(false),
+        ..WindowRecord::detected(ExposureId { key, detected_at })
+    };
+    serde_json::to_value(record).unwrap()
 }
 
 /// One that was decided so long after, by the reviewer with that number.

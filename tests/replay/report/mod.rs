@@ -1,5 +1,5 @@
-//! `shutterlag report`: its figures against independent ones, its forms, its check
-//! against a ledger, and what it says where little can be said.
+//! `shutterlag report`: its figures compared with independent ones, its forms, its check of a
+//! ledger, and reports on little data.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
 

@@ -1,4 +1,5 @@
-//! The figures once more, as plainly as they are defined, from the records' JSON.
+//! The figures computed a second time from the JSON of the records, as plainly as they are
+//! defined.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! `--verify`: a report and a ledger that do not belong together are told apart.
+//! `--verify` finds out whether a report and a ledger belong together.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! The live board: its page, its stream, and who is in its way.
+//! The live board: its page, its stream, and how it copes with other clients.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -1,4 +1,4 @@
-//! The reference page shows real answers: each example is asked for and compared.
+//! The reference page shows real answers: the test requests each example and compares.
 
 use serde_json::Value;
 

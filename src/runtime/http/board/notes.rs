@@ -5,12 +5,11 @@
 
 use serde::Serialize;
 
-use super::reviews::DecisionRecord;
 use super::text;
 use crate::config::{FASTEST_ATTACKER, Profile};
 use crate::engine::alerts::{Moments, Urgency};
 use crate::event::Workflow;
-use crate::report::ledger::LedgerRecord;
+use crate::records::WindowRecord;
 use crate::time::{Span, Timestamp};
 
 /// A decision this shortly before the fastest attackers gets a note.
@@ -39,18 +38,13 @@ const CLOSE_CALL: &str = "CloseCall";
 const CONTAINED_FIRST: &str = "ContainedFirst";
 
 /// The notes of one window up to `now`, by key.
-pub(super) fn of(
-    decision: &DecisionRecord,
-    record: &LedgerRecord,
-    profile: &Profile,
-    now: Timestamp,
-) -> Vec<(String, Note)> {
-    let mut window = record.window();
-    window.truth = decision.truth();
+pub(super) fn of(record: &WindowRecord, profile: &Profile, now: Timestamp) -> Vec<(String, Note)> {
+    let window = record.window();
+    let name = record.exposure_id.to_string();
     let note = |what, at, until, urgency, margin_ms| {
-        let key = format!("{what}-{}", text::key(&decision.exposure_id));
-        let credential = text::shown(&decision.credential_id);
-        let workflow = decision.workflow;
+        let key = format!("{what}-{}", text::key(&name));
+        let credential = text::shown(&record.credential_id);
+        let workflow = record.workflow;
         (key, Note { at, until, what, urgency, credential, workflow, margin_ms })
     };
     let mut notes: Vec<_> = Moments::of(&window, false)

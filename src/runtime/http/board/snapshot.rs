@@ -13,7 +13,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::frame::{Rows, Snapshot};
 use super::notes::{self, Note};
-use super::reviews::{self, DecisionRecord};
+use super::reviews;
 use super::text;
 use crate::config::OversightConfig;
 use crate::engine::alerts::Alert;
@@ -22,7 +22,8 @@ use crate::engine::oversight::{HollowReason, Rules, Signal};
 use crate::engine::survival::Estimate;
 use crate::engine::windows::{Awaiting, State};
 use crate::event::{Action, Severity, Workflow};
-use crate::report::ledger::{EffectiveBounds, LedgerRecord};
+use crate::records::{WindowRecord, exposure_id};
+use crate::report::figures::EffectiveBounds;
 use crate::runtime::clock;
 use crate::runtime::http::options::Shown;
 use crate::runtime::http::status;
@@ -57,8 +58,7 @@ pub(super) struct SnapshotBuilder {
 /// A parsed record. It holds the row, so no other row can get the same address.
 struct Read {
     row: Arc<Row>,
-    decision: DecisionRecord,
-    record: LedgerRecord,
+    record: WindowRecord,
     used: bool,
 }
 
@@ -174,10 +174,8 @@ impl ReviewerAlert {
             at: step.at,
             // The exposure's name without its workflow and time.
             credential: text::shown(
-                step.exposure_id
-                    .split_once('/')
-                    .and_then(|(_, rest)| rest.rsplit_once('/'))
-                    .map_or(step.exposure_id.as_str(), |(credential, _)| credential),
+                exposure_id::parse(&step.exposure_id)
+                    .map_or(step.exposure_id.as_str(), |id| id.key.credential_id),
             ),
             signs: step.signs,
             statistic: step.statistic,
@@ -254,9 +252,7 @@ impl SnapshotBuilder {
     fn read(&mut self, row: &Arc<Row>) -> Option<&Read> {
         let at = address(row);
         if let Entry::Vacant(vacant) = self.read.entry(at) {
-            let decision = DecisionRecord::read(&row.record)?;
-            let record = row.read()?;
-            vacant.insert(Read { row: Arc::clone(row), decision, record, used: true });
+            vacant.insert(Read { row: Arc::clone(row), record: row.read()?, used: true });
         }
         let read = self.read.get_mut(&at)?;
         debug_assert!(Arc::ptr_eq(&read.row, row), "a row that is held keeps its address");
@@ -267,7 +263,7 @@ impl SnapshotBuilder {
     fn waits(&mut self, urgent: &[(Timestamp, Arc<Row>)]) -> Rows {
         let mut rows = Rows::new();
         for (_, row) in urgent {
-            let Some(Read { decision, record, .. }) = self.read(row) else { continue };
+            let Some(Read { record, .. }) = self.read(row) else { continue };
             let text = |text: &Option<String>| text.as_deref().map(text::shown);
             let waits = WaitingRow {
                 credential: text::shown(&record.credential_id),
@@ -280,10 +276,10 @@ impl SnapshotBuilder {
                 awaiting: record.window().awaiting(),
                 start_ms: row.start.as_millis(),
                 contained_ms: record.contained_at.map(Timestamp::as_millis),
-                recommendation: record.advice.map(|advice| advice.recommendation),
+                recommendation: record.recommendation,
                 detections: record.detections,
             };
-            insert(&mut rows, text::key(&decision.exposure_id), &waits);
+            insert(&mut rows, text::key(&record.exposure_id.to_string()), &waits);
         }
         rows
     }
@@ -292,11 +288,11 @@ impl SnapshotBuilder {
         let mut names = BTreeMap::new();
         for (_, row) in decided {
             if let Some(read) = self.read(row) {
-                names.insert(read.decision.exposure_id.clone(), address(row));
+                names.insert(read.record.exposure_id.to_string(), address(row));
             }
         }
-        let read = names.values().filter_map(|at| self.read.get(at));
-        let records: Vec<&DecisionRecord> = read.map(|read| &read.decision).collect();
+        let records = names.values().filter_map(|at| self.read.get(at));
+        let records: Vec<&WindowRecord> = records.map(|read| &read.record).collect();
         let mut rows = Rows::new();
         if let Some(rules) = &self.rules {
             for (key, row) in reviews::rows(&records, rules, DECISIONS_MAX) {
@@ -310,9 +306,9 @@ impl SnapshotBuilder {
     fn notes(&mut self, lately: &[(Timestamp, Arc<Row>)], shown: &Shown, now: Timestamp) -> Rows {
         let mut all: Vec<(String, Note)> = Vec::new();
         for (_, row) in lately {
-            let Some(Read { decision, record, .. }) = self.read(row) else { continue };
+            let Some(Read { record, .. }) = self.read(row) else { continue };
             let profile = shown.profiles.get(record.workflow);
-            all.extend(notes::of(decision, record, profile, now));
+            all.extend(notes::of(record, profile, now));
         }
         all.sort_by(|a, b| b.1.at.cmp(&a.1.at).then_with(|| a.0.cmp(&b.0)));
         all.truncate(NOTES_MAX);

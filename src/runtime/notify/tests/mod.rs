@@ -8,8 +8,11 @@ use std::sync::Arc;
 
 use super::postable::PostableAlert;
 use super::store::{AlertStore, Applied, PushKey};
+use crate::engine::alerts::{Alert, Transition, Urgency};
 use crate::engine::attacker::Race;
+use crate::event::{Action, Severity, Workflow};
 use crate::formats::Identity;
+use crate::records::{AlertRecord, exposure_id};
 use crate::settings::Alerts;
 use crate::time::{Span, Timestamp};
 
@@ -31,14 +34,25 @@ fn store(settings: Alerts) -> AlertStore {
 fn record(alert: &str, credential: &str, state: &str, ms: i64) -> (String, String) {
     let (moment, start) = (at(ms), at(ms - 6 * MINUTE));
     let exposure = format!("secret_exposure/{credential}/1");
-    let value = serde_json::json!({
-        "alert": alert, "severity": "warning", "state": state, "at": moment,
-        "exposure_id": exposure, "workflow": "secret_exposure", "credential_id": credential,
-        "source": "github", "location": "github", "window_severity": "high",
-        "owner": "platform", "recommendation": "revoke", "confidence": 0.9,
-        "started_at": start, "detected_at": start, "age_ms": 6 * MINUTE,
-    });
-    (format!("{alert}/{exposure}"), value.to_string())
+    let record = AlertRecord {
+        alert: Alert::parse(alert).unwrap(),
+        severity: Urgency::Warning,
+        state: Transition::parse(state).unwrap(),
+        at: moment,
+        exposure_id: exposure_id::parse(&exposure).unwrap().into(),
+        workflow: Workflow::SecretExposure,
+        credential_id: credential,
+        source: Some("github"),
+        location: Some("github"),
+        window_severity: Some(Severity::High),
+        owner: Some("platform"),
+        recommendation: Some(Action::Revoke),
+        confidence: Some(0.9),
+        started_at: Some(start),
+        detected_at: start,
+        age_ms: Some(6 * MINUTE),
+    };
+    (format!("{alert}/{exposure}"), serde_json::to_string(&record).unwrap())
 }
 
 impl AlertStore {

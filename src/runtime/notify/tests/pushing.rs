@@ -11,7 +11,7 @@ use super::alertmanager::{Alertmanager, Answer};
 use super::*;
 use crate::metrics::{Metrics, Notify};
 use crate::runtime::clock;
-use crate::settings::{self, Login, Secret};
+use crate::settings::{self, Secret};
 
 /// A pusher at work.
 struct Work {
@@ -21,8 +21,8 @@ struct Work {
 }
 
 impl Work {
-    /// Pushes to `server`, with some alerts that fire.
-    fn start(server: &Alertmanager, login: Option<Login>, alerts: &[&str]) -> Work {
+    /// Pushes some alerts that fire to `server` with the login in `settings`.
+    fn start(server: &Alertmanager, settings: settings::Alertmanager, alerts: &[&str]) -> Work {
         let mut store = store(Alerts::default());
         for name in alerts {
             store.say("ReviewOverdue", name, "firing", 0);
@@ -30,9 +30,8 @@ impl Work {
         let store = Arc::new(Mutex::new(store));
         let settings = settings::Alertmanager {
             url: server.url.clone(),
-            login,
-            ca_file: None,
             timeout: Span::from_millis(300),
+            ..settings
         };
         let metrics = Metrics::new().unwrap();
         let queue = Arc::new(Queue::new(100));
@@ -77,7 +76,11 @@ fn key(credential: &str) -> PushKey {
 #[test]
 fn alerts_are_posted_with_a_login_and_their_times() {
     let server = Alertmanager::start(Answer::Status(200));
-    let work = Work::start(&server, Some(Login::Bearer(Secret::new("a-token"))), &["a", "b"]);
+    let login = settings::Alertmanager {
+        bearer_token: Some(Secret::new("a-token")),
+        ..settings::Alertmanager::default()
+    };
+    let work = Work::start(&server, login, &["a", "b"]);
     work.until("shutterlag_notify_pushed_total{alertmanager=\"0\"} 2");
     let [request] = &server.requests()[..] else { panic!("both go together") };
     assert!(request.starts_with("POST /api/v2/alerts HTTP/1.1\r\n"), "{request}");
@@ -96,7 +99,7 @@ fn alerts_are_posted_with_a_login_and_their_times() {
 #[test]
 fn what_is_unavailable_is_tried_again_and_what_came_meanwhile_goes_along() {
     let server = Alertmanager::start(Answer::Status(503));
-    let work = Work::start(&server, None, &["a", "b"]);
+    let work = Work::start(&server, settings::Alertmanager::default(), &["a", "b"]);
     work.until("shutterlag_notify_failed_total{alertmanager=\"0\",reason=\"unavailable\"} 1");
     work.queue.add(&[key("a"), key("b")]);
     server.answers(Answer::Status(200));
@@ -108,7 +111,7 @@ fn what_is_unavailable_is_tried_again_and_what_came_meanwhile_goes_along() {
 #[test]
 fn one_that_hangs_is_given_up_in_time_and_tried_again() {
     let server = Alertmanager::start(Answer::Hang);
-    let work = Work::start(&server, None, &["a"]);
+    let work = Work::start(&server, settings::Alertmanager::default(), &["a"]);
     work.until("shutterlag_notify_failed_total{alertmanager=\"0\",reason=\"timeout\"} 1");
     server.answers(Answer::Status(200));
     work.until("shutterlag_notify_pushed_total{alertmanager=\"0\"} 1");
@@ -118,7 +121,7 @@ fn one_that_hangs_is_given_up_in_time_and_tried_again() {
 fn what_is_refused_is_counted_and_not_tried_again_at_once() {
     for status in [400, 401, 404, 413, 422] {
         let server = Alertmanager::start(Answer::Status(status));
-        let work = Work::start(&server, None, &["a"]);
+        let work = Work::start(&server, settings::Alertmanager::default(), &["a"]);
         work.until("shutterlag_notify_failed_total{alertmanager=\"0\",reason=\"refused\"} 1");
         work.until("shutterlag_notify_dropped_total{alertmanager=\"0\"} 1");
         std::thread::sleep(Duration::from_millis(700));
@@ -133,9 +136,12 @@ fn what_is_refused_is_counted_and_not_tried_again_at_once() {
 #[test]
 fn no_redirect_is_followed() {
     let server = Alertmanager::start(Answer::Redirect);
-    let login =
-        Login::Basic { username: "u".to_owned(), password: Secret::new("not-a-real-password") };
-    let work = Work::start(&server, Some(login), &["a"]);
+    let login = settings::Alertmanager {
+        username: Some("u".to_owned()),
+        password: Some(Secret::new("not-a-real-password")),
+        ..settings::Alertmanager::default()
+    };
+    let work = Work::start(&server, login, &["a"]);
     work.until("shutterlag_notify_failed_total{alertmanager=\"0\",reason=\"redirect\"} 1");
     std::thread::sleep(Duration::from_millis(200));
     let requests = server.requests();
@@ -149,7 +155,7 @@ fn one_that_is_not_there_is_tried_again() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     server.url = format!("http://{}", nobody.local_addr().unwrap());
     drop(nobody);
-    let work = Work::start(&server, None, &["a"]);
+    let work = Work::start(&server, settings::Alertmanager::default(), &["a"]);
     work.until("shutterlag_notify_failed_total{alertmanager=\"0\",reason=\"connection\"} 2");
     assert_eq!(work.queue.len() + server.requests().len(), 1);
 }

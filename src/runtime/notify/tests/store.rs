@@ -1,8 +1,7 @@
 //! What is pushed when, and what it says.
 
 use super::*;
-use crate::engine::alerts::{Alert, Urgency};
-use crate::event::{Severity, Workflow};
+use crate::records::ReviewerAlert;
 use crate::settings::AlertRule;
 
 fn fires(pushes: &[(i64, String, bool)]) -> Vec<i64> {
@@ -271,10 +270,10 @@ fn rules_say_what_is_pushed_and_how_urgent_it_is() {
     let mut store = store(Alerts { rules: vec![rule, louder], ..Alerts::default() });
     store.say("ReviewDueSoon", "quiet", "firing", 0);
     store.say("ReviewOverdue", "loud", "firing", 0);
-    let reviewer = serde_json::json!({"alert": "RubberStampSuspected", "severity": "page",
-        "state": "firing", "at": at(0), "reviewer": "reviewer-0123456789ab"});
+    let reviewer = ReviewerAlert::new("reviewer-0123456789ab", Transition::Firing, at(0));
+    let reviewer = serde_json::to_vec(&reviewer).unwrap();
     let key = "RubberStampSuspected/reviewer-0123456789ab";
-    store.apply(key, Some(reviewer.to_string().as_bytes()), at(0));
+    store.apply(key, Some(&reviewer), at(0));
     let mut pages = store.pushed(SECOND);
     pages.sort_by_key(name);
     let told: Vec<_> = pages.iter().map(|page| (name(page), &*page.labels["severity"])).collect();

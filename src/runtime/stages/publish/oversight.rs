@@ -6,11 +6,10 @@ use crate::engine::alerts::Alert;
 use crate::engine::oversight::{Flags, HollowReason, Judgement, List, Review, Rules, Said, Stage};
 use crate::engine::summary::Flagged as FlaggedCounts;
 use crate::engine::windows::ExposureId;
-use crate::report::{Finding, Flagged, ReviewerAlert, ReviewerFinding, RulesShown};
+use crate::records::{Finding, Flagged, Judged, ReviewerAlert, RulesShown};
 use crate::runtime::reviewer_alerts::{AlertState, Change};
 use crate::runtime::stages::fault::Fault;
 use crate::runtime::stages::outbox::{Outbox, Topic};
-use crate::runtime::stages::reviews::Judged;
 use crate::runtime::stages::state::Listed;
 use crate::time::Timestamp;
 
@@ -45,7 +44,7 @@ impl<O: Outbox> OversightPublisher<'_, O> {
                 let fired = AlertState::new(name, at, config, suspicion, cited);
                 self.changes.push(Change::Fires(fired));
                 let path = cited.iter().map(ToString::to_string);
-                let found = ReviewerFinding::suspected(shown, at, suspicion, path, self.shown);
+                let found = Finding::suspected(shown, at, suspicion, path, self.shown);
                 let key = format_args!("{}/{key}/{at}", found.name());
                 writer.send(self.outbox, Topic::Findings, ONLY, key, &found)
             }
@@ -92,7 +91,7 @@ impl<O: Outbox> OversightPublisher<'_, O> {
     ) -> Result<Listed, Fault> {
         let Publisher { writer, people, keys, context, .. } = &mut *self.publisher;
         let mut key =
-            |it: &str, list: List| format!("{}/{}/{list}", ReviewerFinding::FLAGGED, keys.show(it));
+            |it: &str, list: List| format!("{}/{}/{list}", Finding::FLAGGED, keys.show(it));
         // Who has no decision yet counts for nothing.
         let mut standings = stage.standings();
         standings.retain(|_, standing| standing.first_at.is_some());
@@ -106,7 +105,7 @@ impl<O: Outbox> OversightPublisher<'_, O> {
                     let path = path.map(|(exposure, point)| (exposure.to_string(), point));
                     let flagged = Flagged { list, flags: &flags, standing };
                     let shown = people.show(reviewer);
-                    let found = ReviewerFinding::flagged(shown, now, flagged, path, self.shown);
+                    let found = Finding::flagged(shown, now, flagged, path, self.shown);
                     writer.send(self.outbox, Topic::Findings, ONLY, key(reviewer, list), &found)?;
                 }
                 listed.insert(on);

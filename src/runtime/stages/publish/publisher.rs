@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use super::writer::{ONLY, Writer};
 use crate::engine::windows::ExposureId;
-use crate::formats::Rejection;
+use crate::formats::{Rejection, excerpt};
 use crate::metrics::PipelineStage;
-use crate::report::People;
+use crate::records::{DeadLetter, EventName, Object, Origin, People};
 use crate::runtime::stages::context::Context;
-use crate::runtime::stages::dead_letters::{DeadLetter, EventName};
 use crate::runtime::stages::fault::Fault;
 use crate::runtime::stages::outbox::{Outbox, Topic};
 use crate::runtime::stages::pending::Pending;
@@ -44,24 +43,41 @@ impl Publisher {
         &mut self,
         record: Record<'_>,
         rejection: &Rejection,
-        event: Option<EventName<'_>>,
+        event: Option<EventName<&str>>,
         outbox: &mut O,
     ) -> Result<(), Fault> {
         self.dead_letter(self.context.clock.now(), Some(record), rejection, event, outbox)
     }
 
-    /// Sends a dead letter. An event that was held for a while has no record any more.
+    /// Sends a dead letter, which shows the shape of a record and never its content. An
+    /// event that was held for a while has no record any more.
     pub(super) fn dead_letter<O: Outbox>(
         &mut self,
         at: Timestamp,
         record: Option<Record<'_>>,
         rejection: &Rejection,
-        event: Option<EventName<'_>>,
+        event: Option<EventName<&str>>,
         outbox: &mut O,
     ) -> Result<(), Fault> {
         self.pending.rejected(rejection.reason);
-        let letter = DeadLetter::new(at, self.stage, record, rejection, event);
-        self.writer.send(outbox, Topic::DeadLetters, None, letter.key(), &letter)
+        // An event that was decoded has a name, which says more than the shape.
+        let shape = record.filter(|_| event.is_none()).map(|record| excerpt(record.value));
+        let origin =
+            record.map(|it| Origin { topic: it.topic, partition: it.partition, offset: it.offset });
+        let key = match origin {
+            Some(Origin { topic, partition, offset }) => format!("{topic}/{partition}/{offset}"),
+            None => event.map_or("", |event| event.credential_id).to_owned(),
+        };
+        let letter = DeadLetter {
+            at,
+            stage: self.stage.as_str(),
+            reason: rejection.reason,
+            detail: &*rejection.detail,
+            origin: origin.map(Object),
+            event: event.map(Object),
+            excerpt: shape.as_deref(),
+        };
+        self.writer.send(outbox, Topic::DeadLetters, None, key, &letter)
     }
 
     /// Deletes the finding of this name about a window.

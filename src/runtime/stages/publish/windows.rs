@@ -4,15 +4,12 @@ use super::publisher::Publisher;
 use super::writer::ONLY;
 use crate::engine::Output;
 use crate::engine::alerts::{Alert, Cause};
-use crate::engine::attacker::Band;
-use crate::engine::oversight::{HollowReasons, Judgement, Review};
+use crate::engine::oversight::{HollowReasons, Review};
 use crate::engine::windows::{ExposureId, Window};
 use crate::formats::{RejectReason, Rejection};
-use crate::report::{AlertRecord, Circumstances, Finding, Record as LedgerRecord};
-use crate::runtime::stages::dead_letters::EventName;
+use crate::records::{AlertRecord, Circumstances, EventName, Finding, Handed, WindowRecord};
 use crate::runtime::stages::fault::Fault;
 use crate::runtime::stages::outbox::{Outbox, Topic};
-use crate::runtime::stages::reviews::Handed;
 use crate::time::Timestamp;
 
 /// Publishes what the windows of one partition emit at one time.
@@ -87,22 +84,14 @@ impl<O: Outbox> WindowsPublisher<'_, O> {
         is_final: bool,
     ) -> Result<(), Fault> {
         let Publisher { writer, people, context, .. } = &mut *self.publisher;
-        // Of a window without a decision there is nothing to judge.
-        let judged = window.decision.is_none() || hollow.is_some();
-        let judgement = Judgement {
-            reviewed: window.decision.is_some(),
-            ahead: window.band() == Some(Band::Ahead),
-            reasons: hollow.unwrap_or_default(),
-            ..Judgement::default()
-        };
         let circumstances = Circumstances {
-            judgement: judged.then_some(&judgement),
+            hollow,
             race: &context.race,
             oversight: &context.oversight,
             as_of: self.now,
             is_final,
         };
-        let record = LedgerRecord::new(window, circumstances, people);
+        let record = WindowRecord::new(window, circumstances, people);
         let (key, own) = (window.exposure_id(), Some(self.partition));
         writer.send(self.outbox, Topic::Windows, own, key, &record)
     }

@@ -5,13 +5,13 @@
 
 use serde::Serialize;
 
-use super::LedgerRecord;
 use crate::engine::attacker::{Band, Race};
 use crate::engine::oversight::Judgement;
 use crate::engine::summary::{
     AttackerWindow, ByReason, EventCounts, StagesFigures, SurvivalOf, Tally, WindowCounts,
 };
 use crate::engine::windows::Window;
+use crate::records::WindowRecord;
 use crate::time::Timestamp;
 
 /// Takes in records and gives figures.
@@ -88,7 +88,7 @@ impl LedgerTally {
     }
 
     /// Takes in one window as it stands at `as_of`.
-    pub fn add(&mut self, record: &LedgerRecord, race: &Race, as_of: Timestamp) {
+    pub fn add(&mut self, record: &WindowRecord, race: &Race, as_of: Timestamp) {
         self.add_window(&record.window(), record.judgement(), race, as_of);
     }
 
@@ -154,5 +154,64 @@ impl LedgerTally {
             effective_review_rate: rate.share().filter(|_| self.unjudged_ahead == 0),
             effective_review_rate_bounds: bounds,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::oversight::HollowReasons;
+    use crate::engine::windows::{ExposureId, Key, State};
+    use crate::event::{Action, Workflow};
+    use crate::records::{Durations, Object};
+    use crate::time::Span;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_millis(1_800_000_000_000 + second * 1000)
+    }
+
+    fn open() -> WindowRecord {
+        let key = Key { workflow: Workflow::SecretExposure, credential_id: "hmac:1" };
+        WindowRecord::detected(ExposureId { key, detected_at: at(0) })
+    }
+
+    fn dismissed(second: i64, hollow: Option<HollowReasons>) -> WindowRecord {
+        let exposure = Some(Span::from_secs(second));
+        WindowRecord {
+            state: State::Closed,
+            decided_at: Some(at(second)),
+            durations_ms: Object(Durations { exposure, ..Durations::default() }),
+            reviewer: Some("reviewer-03".to_owned()),
+            action: Some(Action::Dismiss),
+            hollow,
+            ..open()
+        }
+    }
+
+    #[test]
+    fn an_unjudged_review_is_neither_meaningful_nor_hollow() {
+        let figures = |records: &[WindowRecord]| {
+            let (mut tally, race) = (LedgerTally::new(), Race::default());
+            records.iter().for_each(|record| tally.add(record, &race, at(600)));
+            tally.figures(at(600))
+        };
+        let unjudged = dismissed(60, None);
+        let all =
+            figures(&[dismissed(60, Some(HollowReasons::default())), unjudged.clone(), open()]);
+        assert_eq!((all.oversight.reviews, all.oversight.judged), (2, 1));
+        assert_eq!((all.oversight.meaningful, all.oversight.hollow), (Some(1), Some(0)));
+        assert_eq!(all.effective_review_rate, None);
+        let bounds = all.effective_review_rate_bounds.unwrap();
+        assert_eq!((bounds.low, bounds.high), (1.0 / 3.0, 2.0 / 3.0));
+
+        let none = figures(&[unjudged, open()]);
+        assert_eq!((none.oversight.meaningful, none.oversight.hollow), (None, None));
+        assert_eq!(none.oversight.by_reason, None);
+
+        // A late decision cannot become effective: the rate is known without its judgement.
+        let late = dismissed(541, None);
+        assert_eq!(figures(&[late, open()]).effective_review_rate, Some(0.0));
+        assert_eq!(figures(&[]).effective_review_rate, None);
+        assert_eq!(figures(&[]).oversight.meaningful, Some(0));
     }
 }

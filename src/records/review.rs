@@ -1,12 +1,12 @@
 //! What goes between windows and oversight: reviews there, judgements back.
 //!
 //! Invariants: a judgement travels among the events of its credential, so that it
-//! meets the window's state; no decoder makes an event of it, and only our own
-//! topic is believed.
+//! meets the window's state; no decoder makes an event of it. Both are read in one
+//! pass and borrow their texts from the record, as every decision goes this way.
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::oversight::{HollowReason, HollowReasons, Judgement, Review};
+use crate::engine::oversight::{HollowReasons, Judgement, Review};
 use crate::engine::windows::{ExposureId, Key};
 use crate::event::Workflow;
 use crate::formats::REVIEW_JUDGED;
@@ -15,23 +15,23 @@ use crate::time::Timestamp;
 /// A record of the reviews.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Handed<'h> {
+pub enum Handed<'h> {
     /// A decided window, new or changed.
     Review {
         /// What there is to judge.
         #[serde(borrow)]
         review: Review<'h>,
-        /// Whether its window has been told already what became of the decision.
+        /// Whether its window already knows what became of the decision.
         answered: bool,
     },
-    /// Whatever was said of this window before no longer holds.
+    /// Whatever was emitted about this window before no longer holds.
     #[serde(borrow)]
     Void(Exposure<'h>),
 }
 
 /// A window's name in its parts.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Exposure<'e> {
+pub struct Exposure<'e> {
     workflow: Workflow,
     #[serde(borrow)]
     credential_id: std::borrow::Cow<'e, str>,
@@ -49,7 +49,8 @@ impl<'e> From<ExposureId<'e>> for Exposure<'e> {
 }
 
 impl Exposure<'_> {
-    pub(super) fn id(&self) -> ExposureId<'_> {
+    /// The name in the engine's form.
+    pub fn id(&self) -> ExposureId<'_> {
         let key = Key { workflow: self.workflow, credential_id: &self.credential_id };
         ExposureId { key, detected_at: self.detected_at }
     }
@@ -57,7 +58,7 @@ impl Exposure<'_> {
 
 /// A decision is judged.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Judged<'j> {
+pub struct Judged<'j> {
     #[serde(rename = "type")]
     kind: std::borrow::Cow<'j, str>,
     workflow: Workflow,
@@ -65,49 +66,46 @@ pub(super) struct Judged<'j> {
     credential_id: std::borrow::Cow<'j, str>,
     detected_at: Timestamp,
     /// The decision's mark.
-    pub(super) mark: u32,
-    /// `None`: it came too late to be judged.
-    hollow: Option<Vec<HollowReason>>,
+    pub mark: u32,
+    /// Why it is hollow; `None`: it came too late to be judged.
+    pub hollow: Option<HollowReasons>,
 }
 
 /// What every judgement begins with, as it is written.
 const BEGINNING: &[u8] = b"{\"type\":\"review.judged\",";
 
 impl<'j> Judged<'j> {
-    pub(super) fn new(review: &'j Review<'_>, judgement: Option<&Judgement>) -> Judged<'j> {
+    /// What became of the decision in `review`; `None`: it came too late to be judged.
+    pub fn new(review: &'j Review<'_>, judgement: Option<&Judgement>) -> Judged<'j> {
         Judged {
             kind: REVIEW_JUDGED.into(),
             workflow: review.workflow,
             credential_id: review.credential_id.as_ref().into(),
             detected_at: review.detected_at,
             mark: review.mark,
-            hollow: judgement.map(|judgement| judgement.reasons.iter().collect()),
+            hollow: judgement.map(|judgement| judgement.reasons),
         }
     }
 
     /// Reads one; `None` when the bytes are something else.
-    pub(super) fn read(bytes: &'j [u8]) -> Option<Judged<'j>> {
+    pub fn read(bytes: &'j [u8]) -> Option<Judged<'j>> {
         if !bytes.starts_with(BEGINNING) {
             return None;
         }
         serde_json::from_slice(bytes).ok()
     }
 
-    pub(super) fn exposure(&self) -> ExposureId<'_> {
+    /// The window whose decision it is.
+    pub fn exposure(&self) -> ExposureId<'_> {
         let key = Key { workflow: self.workflow, credential_id: &self.credential_id };
         ExposureId { key, detected_at: self.detected_at }
-    }
-
-    pub(super) fn reasons(&self) -> Option<HollowReasons> {
-        let mut reasons = HollowReasons::default();
-        self.hollow.as_ref()?.iter().for_each(|reason| reasons.insert_if(*reason, true));
-        Some(reasons)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::oversight::HollowReason;
 
     #[test]
     fn a_judgement_comes_back_as_it_went() {
@@ -121,11 +119,11 @@ mod tests {
             credential_id: key.credential_id.into(),
             detected_at: exposure.detected_at,
             mark: 7,
-            hollow: Some(reasons.iter().collect()),
+            hollow: Some(reasons),
         };
         let bytes = serde_json::to_vec(&sent).unwrap();
         let read = Judged::read(&bytes).unwrap();
-        assert_eq!((read.exposure(), read.mark, read.reasons()), (exposure, 7, Some(reasons)));
+        assert_eq!((read.exposure(), read.mark, read.hollow), (exposure, 7, Some(reasons)));
         assert!(Judged::read(b"{\"type\":\"review.opened\"}").is_none());
     }
 }

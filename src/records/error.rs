@@ -4,11 +4,17 @@ use std::fmt;
 
 use crate::time::TimeError;
 
+/// The longest record that is read, in bytes. The longest that can be written
+/// under the default limits is a quarter of it.
+pub const RECORD_BYTES_MAX: usize = 64 << 10;
+
 /// What is wrong with a record, and where. Values are never quoted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LedgerError {
+pub struct RecordError {
     /// The field, as documented; `None` for the record as a whole.
     pub field: Option<&'static str>,
+    /// The field inside `field`, where that is an object.
+    pub inner: Option<&'static str>,
     /// What is wrong.
     pub fault: Fault,
 }
@@ -16,7 +22,7 @@ pub struct LedgerError {
 /// What is wrong with a record or a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Longer than [`RECORD_BYTES_MAX`](super::RECORD_BYTES_MAX).
+    /// Longer than [`RECORD_BYTES_MAX`].
     TooLarge,
     /// Not one JSON object with every field once.
     NotAnObject,
@@ -38,29 +44,27 @@ pub enum Fault {
     },
 }
 
-impl LedgerError {
-    /// A word for what is wrong, for counting.
-    pub const fn reason(&self) -> &'static str {
-        match self.fault {
-            Fault::TooLarge => "too_large",
-            Fault::NotAnObject => "not_an_object",
-            Fault::Missing => "missing",
-            Fault::WrongType { .. } => "wrong_type",
-            Fault::UnknownWord => "unknown_word",
-            Fault::Time(_) => "invalid_time",
-            Fault::Contradicts { .. } => "contradiction",
-        }
+impl RecordError {
+    /// A fault of the record as a whole.
+    pub(super) const fn whole(fault: Fault) -> RecordError {
+        RecordError { field: None, inner: None, fault }
+    }
+
+    /// A fault of the field called `name`.
+    pub(super) const fn field(name: &'static str, fault: Fault) -> RecordError {
+        RecordError { field: Some(name), inner: None, fault }
     }
 }
 
-impl fmt::Display for LedgerError {
+impl fmt::Display for RecordError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.field {
-            Some(field) => write!(f, "field `{field}`: ")?,
-            None => f.write_str("record: ")?,
+        match (self.field, self.inner) {
+            (Some(field), Some(inner)) => write!(f, "field `{field}.{inner}`: ")?,
+            (Some(field), None) => write!(f, "field `{field}`: ")?,
+            (None, _) => f.write_str("record: ")?,
         }
         match self.fault {
-            Fault::TooLarge => write!(f, "longer than {} bytes", super::RECORD_BYTES_MAX),
+            Fault::TooLarge => write!(f, "longer than {RECORD_BYTES_MAX} bytes"),
             Fault::NotAnObject => f.write_str("not one JSON object with every field at most once"),
             Fault::Missing => f.write_str("missing"),
             Fault::WrongType { expected } => write!(f, "not {expected}"),
@@ -71,4 +75,4 @@ impl fmt::Display for LedgerError {
     }
 }
 
-impl std::error::Error for LedgerError {}
+impl std::error::Error for RecordError {}

@@ -1,0 +1,129 @@
+//! Findings: what somebody who reviews the reviews should look at.
+//!
+//! Invariant: a replay and a live run write the same finding of the same window in
+//! the same bytes.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use super::declare::record;
+use super::exposure_id::ExposureName;
+use crate::engine::oversight::{HollowReason, Judgement};
+use crate::engine::windows::{ExposureId, Window};
+use crate::event::{Action, Workflow};
+use crate::time::{Span, Timestamp};
+
+record! {
+    /// One finding about a window or a reviewer, with evidence of the type `E`.
+    #[serde(bound(serialize = "T: AsRef<str> + Serialize, E: Serialize"))]
+    pub struct Finding<T = String, E = serde_json::Value> {
+        /// What it is called.
+        finding: T,
+        /// When what was found happened.
+        at: Timestamp,
+        /// The window; `None` in a finding about a reviewer.
+        exposure_id: Option<ExposureName<T>>,
+        /// The window's kind of process.
+        workflow: Option<Workflow>,
+        /// Who decided, as people are shown.
+        reviewer: Option<T>,
+        /// What it rests on.
+        evidence: E,
+    }
+}
+
+/// What a finding about a window rests on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowEvidence {
+    /// The time there was to read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attention_ms: Option<Span>,
+    /// The time that reading takes at the least.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reading_floor_ms: Option<Span>,
+    /// What the AI advised.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recommendation: Option<Action>,
+    /// What was decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<Action>,
+    /// What would have been right.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub correct_action: Option<Action>,
+    /// When it was decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decided_at: Option<Timestamp>,
+}
+
+const AI_ACTED_FIRST: &str = "ai_acted_first";
+const SEEDED_CASE_MISSED: &str = "seeded_case_missed";
+
+impl<T: AsRef<str>, E> Finding<T, E> {
+    /// What it is called.
+    pub fn name(&self) -> &str {
+        self.finding.as_ref()
+    }
+}
+
+impl Finding {
+    /// The findings that need no judgement: what they are called.
+    pub const FACTS: [&'static str; 2] = [AI_ACTED_FIRST, SEEDED_CASE_MISSED];
+}
+
+impl<'f> Finding<Cow<'f, str>, WindowEvidence> {
+    /// A decision shows a sign of not having been a review.
+    pub fn hollow(
+        reason: HollowReason,
+        exposure_id: ExposureId<'f>,
+        decided_at: Timestamp,
+        reviewer: Option<&'f str>,
+        judgement: &Judgement,
+    ) -> Self {
+        let mut evidence = WindowEvidence::default();
+        if reason == HollowReason::ImpossibleReading {
+            evidence.attention_ms = judgement.attention;
+            evidence.reading_floor_ms = judgement.floor;
+        }
+        Finding::about(reason.as_str(), decided_at, exposure_id, reviewer, evidence)
+    }
+
+    /// An AI acted before any person had decided; `None` if none did.
+    pub fn ai_acted_first(window: &'f Window<'_>, reviewer: Option<&'f str>) -> Option<Self> {
+        let acted_at = window.ai_acted_first_at?;
+        let evidence =
+            WindowEvidence { decided_at: window.decided_at(), ..WindowEvidence::default() };
+        Some(Finding::about(AI_ACTED_FIRST, acted_at, window.exposure_id(), reviewer, evidence))
+    }
+
+    /// Planted wrong advice was let through; `None` if it was not.
+    pub fn seeded_case_missed(window: &'f Window<'_>, reviewer: Option<&'f str>) -> Option<Self> {
+        let missed = window.seeded_case_caught() == Some(false);
+        let (truth, decision) = window.truth.zip(window.decision).filter(|_| missed)?;
+        let evidence = WindowEvidence {
+            recommendation: window.advice.map(|advice| advice.recommendation),
+            action: Some(decision.action),
+            correct_action: Some(truth.correct_action),
+            ..WindowEvidence::default()
+        };
+        let (at, exposure_id) = (truth.established_at, window.exposure_id());
+        Some(Finding::about(SEEDED_CASE_MISSED, at, exposure_id, reviewer, evidence))
+    }
+
+    fn about(
+        finding: &'static str,
+        at: Timestamp,
+        exposure_id: ExposureId<'f>,
+        reviewer: Option<&'f str>,
+        evidence: WindowEvidence,
+    ) -> Self {
+        Finding {
+            finding: finding.into(),
+            at,
+            exposure_id: Some(exposure_id.into()),
+            workflow: Some(exposure_id.key.workflow),
+            reviewer: reviewer.map(Cow::Borrowed),
+            evidence,
+        }
+    }
+}

@@ -1,0 +1,479 @@
+//! The ledger's record of one window.
+//!
+//! Invariants: the same window, judgement and time give the same bytes; a
+//! reviewer's name appears only if the operator asked for names; what contradicts
+//! itself is refused; what a record does not hold is `None` or named below, never
+//! made up as a zero.
+//!
+//! A record does not hold all of a window. These are missing: decisions by
+//! machines, words in reasons, who asked, the check of authority, and how often
+//! clocks disagreed. [`WindowRecord::window`] says what stands in their place.
+
+use std::borrow::Cow;
+
+use super::declare::record;
+use super::error::{Fault, RecordError};
+use super::exposure_id::ExposureName;
+use super::field::Object;
+use super::people::People;
+use super::recorded::{self, judgement};
+use crate::config::OversightConfig;
+use crate::engine::attacker::{AttackerFirst, Band, Race};
+use crate::engine::oversight::{HollowReasons, Judgement, Review};
+use crate::engine::windows::{
+    Advice, Clock, Decision, ExposureId, Key, Stage, State, Truth, Window,
+};
+use crate::event::{Action, ExposedAtQuality, Severity, Verdict, Workflow};
+use crate::time::{Span, Timestamp};
+
+record! {
+    /// One revision of one window, as a line of the ledger.
+    #[serde(bound(serialize = "T: AsRef<str> + serde::Serialize"))]
+    pub struct WindowRecord<T = String> {
+        /// The window's name; it follows from workflow, credential and detection.
+        exposure_id: ExposureName<T>,
+        /// The kind of process.
+        workflow: Workflow,
+        /// The credential's non-secret name.
+        credential_id: T,
+        /// The first source stated.
+        source: Option<T>,
+        /// The first place stated.
+        location: Option<T>,
+        /// The highest severity stated.
+        severity: Option<Severity>,
+        /// The last owner stated.
+        owner: Option<T>,
+        /// How far the window has come.
+        state: State,
+        /// Distinct events that it is made of. A later record may have fewer: a late
+        /// event can move others into the next window.
+        revision: u64,
+        /// Whether nothing changes it any more.
+        r#final: bool,
+        /// Which end the measurement starts from.
+        clock: Option<Clock>,
+        /// Whether clocks contradict each other in it.
+        clock_skew: bool,
+        /// When it became public.
+        exposed_at: Option<Timestamp>,
+        /// How well that is known.
+        exposed_at_quality: Option<ExposedAtQuality>,
+        /// The detection that opened it.
+        detected_at: Timestamp,
+        /// The first AI output.
+        triaged_at: Option<Timestamp>,
+        /// When the judged advice was there to be read; while undecided, the latest.
+        presented_at: Option<Timestamp>,
+        /// The deciding reviewer's last look before the decision.
+        opened_at: Option<Timestamp>,
+        /// The first human decision.
+        decided_at: Option<Timestamp>,
+        /// The first containment.
+        contained_at: Option<Timestamp>,
+        /// The first use by an attacker that was seen.
+        abused_at: Option<Timestamp>,
+        /// The lengths of its stages.
+        durations_ms: Object<Durations>,
+        /// Where the decision fell against the attacker window.
+        band: Option<Band>,
+        /// The chance that an attacker came first, as of when the record was
+        /// written and by the curves then in force.
+        attacker_first: Option<Object<AttackerChance>>,
+        /// Detections, the first included.
+        detections: u64,
+        /// What the advice was.
+        recommendation: Option<Action>,
+        /// The AI's own confidence, 0 to 1.
+        confidence: Option<f64>,
+        /// Words of the advice.
+        summary_words: Option<u32>,
+        /// Who decided, as the ledger shows people: most often a pseudonym.
+        reviewer: Option<T>,
+        /// The stated answer to the advice.
+        verdict: Option<Verdict>,
+        /// What was decided.
+        action: Option<Action>,
+        /// The last human decision's action.
+        final_action: Option<Action>,
+        /// Human decisions after the first.
+        further_decisions: u64,
+        /// Whether the decision follows the advice.
+        agreed: Option<bool>,
+        /// The group of cases decided together, as the ledger marks it.
+        batch_id: Option<T>,
+        /// The reasons given, as the ledger marks them.
+        rationale_digest: Option<T>,
+        /// What turned out to be right.
+        truth: Option<Object<RecordedTruth>>,
+        /// Whether an AI acted before any person had decided.
+        ai_acted_first: bool,
+        /// Why the decision is hollow; `None` while it has not been judged.
+        hollow: Option<HollowReasons>,
+        /// Whether the decision was a real review before the fastest attackers.
+        effective: Option<bool>,
+    }
+    check(record) {
+        fits(record)
+    }
+}
+
+record! {
+    /// The lengths of a window's stages, in milliseconds.
+    #[derive(Copy, Default, Eq)]
+    pub struct Durations {
+        /// Exposure to detection.
+        detection: Option<Span>,
+        /// Detection to the AI's first output.
+        triage: Option<Span>,
+        /// The judged advice to the decision.
+        review: Option<Span>,
+        /// Start to the decision.
+        time_to_review: Option<Span>,
+        /// Decision to containment.
+        containment: Option<Span>,
+        /// Start to the end of the exposure.
+        exposure: Option<Span>,
+    }
+}
+
+record! {
+    /// How likely an attacker was first ([`AttackerFirst`]).
+    #[derive(Copy)]
+    pub struct AttackerChance {
+        /// Under the curve's law, 0 to 1.
+        probability: f64,
+        /// Under any law with the same minimum and mean, 0 to 1.
+        lower_bound: f64,
+    }
+}
+
+record! {
+    /// What turned out to be right ([`Truth`]).
+    #[derive(Copy, Eq)]
+    pub struct RecordedTruth {
+        /// When it became known.
+        established_at: Timestamp,
+        /// The right action.
+        correct_action: Action,
+        /// Whether the AI's output was wrong on purpose.
+        seeded: bool,
+    }
+}
+
+/// What a record tells besides the window.
+#[derive(Clone, Copy, Debug)]
+pub struct Circumstances<'c> {
+    /// Why its decision is hollow; `None` while the decision has not been judged.
+    pub hollow: Option<HollowReasons>,
+    /// The attackers' curves.
+    pub race: &'c Race,
+    /// Which ids are one person's.
+    pub oversight: &'c OversightConfig,
+    /// The moment at which it is written.
+    pub as_of: Timestamp,
+    /// Whether nothing can change it any more.
+    pub is_final: bool,
+}
+
+impl<'r> WindowRecord<Cow<'r, str>> {
+    /// The record of `window`.
+    pub fn new(
+        window: &'r Window<'_>,
+        circumstances: Circumstances<'r>,
+        people: &'r mut People,
+    ) -> WindowRecord<Cow<'r, str>> {
+        let Circumstances { hollow, race, oversight, as_of, is_final } = circumstances;
+        let advice = window.advice;
+        let decision = window.decision;
+        let judgement = judgement(window, hollow);
+        let mark = |text: Option<&str>| text.map(|text| people.mark(text).into());
+        let batch_id = mark(decision.and_then(|decision| decision.batch_id));
+        let rationale_digest = mark(decision.and_then(|decision| decision.rationale_digest));
+        let text = |text: Option<&'r str>| text.map(Cow::Borrowed);
+        WindowRecord {
+            exposure_id: window.exposure_id().into(),
+            workflow: window.key.workflow,
+            credential_id: window.key.credential_id.into(),
+            source: text(window.source),
+            location: text(window.location),
+            severity: window.severity,
+            owner: text(window.owner),
+            state: window.state(),
+            revision: window.events,
+            r#final: is_final,
+            clock: Some(window.clock()),
+            clock_skew: window.clock_skew(),
+            exposed_at: window.exposed_at,
+            exposed_at_quality: window.exposed_at_quality,
+            detected_at: window.detected_at,
+            triaged_at: window.triaged_at,
+            presented_at: advice.map(|advice| advice.presented_at),
+            opened_at: decision.and_then(|decision| decision.opened_at),
+            decided_at: window.decided_at(),
+            contained_at: window.contained_at,
+            abused_at: window.abused_at,
+            durations_ms: Object(Durations {
+                detection: window.duration(Stage::Detection),
+                triage: window.duration(Stage::Triage),
+                review: window.duration(Stage::Review),
+                time_to_review: window.duration(Stage::TimeToReview),
+                containment: window.duration(Stage::Containment),
+                exposure: window.duration(Stage::Exposure),
+            }),
+            band: window.band(),
+            attacker_first: window.attacker_first(race, as_of).map(|first| {
+                let AttackerFirst { probability, lower_bound } = first;
+                Object(AttackerChance { probability, lower_bound })
+            }),
+            detections: window.detections,
+            recommendation: advice.map(|advice| advice.recommendation),
+            confidence: advice.and_then(|advice| advice.confidence),
+            summary_words: advice.and_then(|advice| advice.summary_words),
+            reviewer: decision
+                .map(|decision| people.show(oversight.canonical(decision.reviewer)).into()),
+            verdict: decision.and_then(|decision| decision.verdict),
+            action: decision.map(|decision| decision.action),
+            final_action: window.final_action,
+            further_decisions: window.further_decisions,
+            agreed: window.agreed(),
+            batch_id,
+            rationale_digest,
+            truth: window.truth.map(|truth| {
+                let Truth { established_at, correct_action, seeded } = truth;
+                Object(RecordedTruth { established_at, correct_action, seeded })
+            }),
+            ai_acted_first: window.ai_acted_first_at.is_some(),
+            hollow: judgement.map(|judgement| judgement.reasons),
+            effective: judgement.map(|judgement| judgement.effective()),
+        }
+    }
+}
+
+impl WindowRecord {
+    /// The record of a window of which only the detection is known.
+    pub fn detected(exposure: ExposureId<'_>) -> WindowRecord {
+        let ExposureId { key, detected_at } = exposure;
+        WindowRecord {
+            exposure_id: exposure.into(),
+            workflow: key.workflow,
+            credential_id: key.credential_id.to_owned(),
+            source: None,
+            location: None,
+            severity: None,
+            owner: None,
+            state: State::Open,
+            revision: 1,
+            r#final: false,
+            clock: Some(Clock::Detected),
+            clock_skew: false,
+            exposed_at: None,
+            exposed_at_quality: None,
+            detected_at,
+            triaged_at: None,
+            presented_at: None,
+            opened_at: None,
+            decided_at: None,
+            contained_at: None,
+            abused_at: None,
+            durations_ms: Object::default(),
+            band: None,
+            attacker_first: None,
+            detections: 1,
+            recommendation: None,
+            confidence: None,
+            summary_words: None,
+            reviewer: None,
+            verdict: None,
+            action: None,
+            final_action: None,
+            further_decisions: 0,
+            agreed: None,
+            batch_id: None,
+            rationale_digest: None,
+            truth: None,
+            ai_acted_first: false,
+            hollow: None,
+            effective: None,
+        }
+    }
+
+    /// Whether it is the record of the window that has this name.
+    pub fn is_of(&self, exposure_id: &str) -> bool {
+        super::exposure_id::parse(exposure_id) == Some(self.exposure_id())
+    }
+
+    /// The window's name.
+    pub fn exposure_id(&self) -> ExposureId<'_> {
+        self.exposure_id.id()
+    }
+
+    /// Where the measurement starts: what makes a window urgent.
+    pub fn start(&self) -> Timestamp {
+        self.exposed_at.map_or(self.detected_at, |exposed| exposed.min(self.detected_at))
+    }
+
+    /// When the decision to dismiss it closed it. A window that closed without
+    /// containment ended its exposure with that decision, and the length of the
+    /// exposure says when that was.
+    pub fn dismissed_at(&self) -> Option<Timestamp> {
+        let dismissed = self.state == State::Closed && self.contained_at.is_none();
+        self.durations_ms.0.exposure.filter(|_| dismissed).map(|length| self.start() + length)
+    }
+
+    /// By when the window had closed; `None` unless it has. A record does not hold
+    /// the moment: this is the latest one that its times allow, and the detection
+    /// where those contradict it.
+    pub fn closed_at(&self) -> Option<Timestamp> {
+        let closed = match self.contained_at {
+            Some(contained) => self.decided_at.map(|decided| decided.max(contained)),
+            None => self.dismissed_at().or(self.decided_at),
+        };
+        let closed = closed.unwrap_or(self.detected_at).max(self.detected_at);
+        (self.state == State::Closed).then_some(closed)
+    }
+
+    /// The window, as far as the record holds it. Every duration, the state, the
+    /// band, whether the reviewer agreed and the chance of the attacker follow
+    /// from it as they do from the window that was written.
+    ///
+    /// In place of what a record does not hold stand: no machine's decision; no words
+    /// of reasons; no requester or check of authority; one adopted event where
+    /// nothing else explains that clocks disagree; the detection as the moment at
+    /// which an AI acted first; the latest time recorded as that of the last event.
+    pub fn window(&self) -> Window<'_> {
+        let late_exposure = self.exposed_at.is_some_and(|exposed| exposed > self.detected_at);
+        let advice = self.presented_at.zip(self.recommendation);
+        let decided = self.decided_at.zip(self.reviewer.as_deref()).zip(self.action);
+        let truth = self.truth.map(|Object(truth)| {
+            let RecordedTruth { established_at, correct_action, seeded } = truth;
+            Truth { established_at, correct_action, seeded }
+        });
+        let dismissed_at = self.dismissed_at();
+        let recorded = [
+            Some(self.detected_at),
+            self.triaged_at,
+            self.decided_at,
+            dismissed_at,
+            self.contained_at,
+            self.abused_at,
+            truth.map(|truth| truth.established_at),
+        ];
+        Window {
+            key: Key { workflow: self.workflow, credential_id: &self.credential_id },
+            source: self.source.as_deref(),
+            location: self.location.as_deref(),
+            severity: self.severity,
+            owner: self.owner.as_deref(),
+            exposed_at: self.exposed_at,
+            exposed_at_quality: self.exposed_at_quality,
+            detected_at: self.detected_at,
+            triaged_at: self.triaged_at,
+            advice: advice.map(|(presented_at, recommendation)| Advice {
+                presented_at,
+                recommendation,
+                confidence: self.confidence,
+                summary_words: self.summary_words,
+                requested_by: None,
+            }),
+            decision: decided.map(|((decided_at, reviewer), action)| Decision {
+                decided_at,
+                reviewer,
+                action,
+                verdict: self.verdict,
+                opened_at: self.opened_at,
+                rationale_words: None,
+                rationale_digest: self.rationale_digest.as_deref(),
+                batch_id: self.batch_id.as_deref(),
+                authorized: None,
+            }),
+            final_action: self.final_action,
+            further_decisions: self.further_decisions,
+            nonhuman_decisions: 0,
+            dismissed_at,
+            contained_at: self.contained_at,
+            abused_at: self.abused_at,
+            truth,
+            ai_acted_first_at: self.ai_acted_first.then_some(self.detected_at),
+            detections: self.detections,
+            events: self.revision,
+            last_event_at: recorded.into_iter().flatten().fold(self.detected_at, Timestamp::max),
+            adopted: u64::from(self.clock_skew && !late_exposure),
+            closed_at: self.closed_at(),
+        }
+    }
+
+    /// The judgement of its decision ([`judgement`]).
+    pub fn judgement(&self) -> Option<Judgement> {
+        judgement(&self.window(), self.hollow)
+    }
+
+    /// The review of its decision ([`recorded::review`]).
+    pub fn review(&self, expects_opening: bool) -> Option<Review<'_>> {
+        recorded::review(&self.window(), self.hollow, expects_opening)
+    }
+}
+
+/// Checks that the fields of a record fit each other.
+fn fits(record: &WindowRecord) -> Result<(), RecordError> {
+    let wrong = |field, fault| Err(RecordError::field(field, fault));
+    let contradicts = |field, other| wrong(field, Fault::Contradicts { other });
+    let name = ExposureId {
+        key: Key { workflow: record.workflow, credential_id: &record.credential_id },
+        detected_at: record.detected_at,
+    };
+    if record.exposure_id() != name {
+        return contradicts("exposure_id", "detected_at");
+    }
+    let Object(durations) = record.durations_ms;
+    let lengths = [
+        ("detection", durations.detection),
+        ("triage", durations.triage),
+        ("review", durations.review),
+        ("time_to_review", durations.time_to_review),
+        ("containment", durations.containment),
+        ("exposure", durations.exposure),
+    ];
+    for (inner, length) in lengths {
+        if length.is_some_and(|length| !(Span::ZERO..=Span::MAX).contains(&length)) {
+            let fault = Fault::WrongType { expected: "a length in whole milliseconds" };
+            let field = RecordError::field("durations_ms", fault);
+            return Err(RecordError { inner: Some(inner), ..field });
+        }
+    }
+    let chance = record.attacker_first.map(|Object(chance)| chance);
+    let fractions = [
+        ("confidence", None, record.confidence),
+        ("attacker_first", Some("probability"), chance.map(|chance| chance.probability)),
+        ("attacker_first", Some("lower_bound"), chance.map(|chance| chance.lower_bound)),
+    ];
+    for (field, inner, fraction) in fractions {
+        if fraction.is_some_and(|fraction| !(0.0..=1.0).contains(&fraction)) {
+            let fault = Fault::WrongType { expected: "a number from 0 to 1" };
+            return Err(RecordError { inner, ..RecordError::field(field, fault) });
+        }
+    }
+    match (record.presented_at, record.recommendation) {
+        (Some(_), None) => return wrong("recommendation", Fault::Missing),
+        (None, Some(_)) => return wrong("presented_at", Fault::Missing),
+        _ => {}
+    }
+    match (record.decided_at, &record.reviewer, record.action) {
+        (Some(_), None, _) => return wrong("reviewer", Fault::Missing),
+        (Some(_), _, None) => return wrong("action", Fault::Missing),
+        (None, Some(_), _) => return contradicts("reviewer", "decided_at"),
+        (None, None, Some(_)) => return contradicts("action", "decided_at"),
+        _ => {}
+    }
+    let reached = match (record.decided_at, record.contained_at) {
+        _ if record.state == State::Closed && record.decided_at.is_some() => State::Closed,
+        (Some(_), _) => State::Reviewed,
+        (None, Some(_)) => State::Contained,
+        (None, None) => State::Open,
+    };
+    if record.state != reached {
+        let decides = record.decided_at.is_some() || record.state == State::Closed;
+        return contradicts("state", if decides { "decided_at" } else { "contained_at" });
+    }
+    Ok(())
+}

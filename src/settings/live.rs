@@ -1,0 +1,135 @@
+//! All settings of a live run.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use tracing_subscriber::EnvFilter;
+
+use super::alerts::Alerts;
+use super::declare::settings;
+use super::engine::{WORKERS_MAX, WindowsStage};
+use super::kafka::{Kafka, Source, Topics};
+use super::secret::Secret;
+use super::values::word;
+use crate::config::{Limits, OversightConfig, Profiles};
+use crate::engine::attacker::Race;
+use crate::event::words;
+
+/// What to say where no source is given.
+const NO_SOURCE: &str = "no topic to read; add [[sources]] with topic = \"…\"";
+/// A shorter token can be guessed.
+const TOKEN_BYTES_MIN: usize = 16;
+
+settings! {
+    /// Everything that a live run is configured with.
+    pub struct Settings {
+        /// How Kafka is reached, and what is asked of it.
+        kafka: Kafka;
+        /// The topics that belong to shutterlag.
+        topics: Topics;
+        /// The topics that are read; at least one.
+        sources: Vec<Source>,
+            required NO_SOURCE, check some;
+        /// The stage that decodes records and keys them by credential.
+        intake: Intake;
+        /// The stage that holds windows.
+        windows: WindowsStage;
+        /// The rules by which reviews are judged.
+        oversight: OversightConfig;
+        /// Deadlines of each workflow; the same as in `windows.engine`.
+        profiles: Profiles;
+        /// When attackers arrive.
+        race: Race, key "attackers";
+        /// What is too large to decode.
+        limits: Limits;
+        /// How alerts reach people.
+        alerts: Alerts;
+        /// How reviewers appear.
+        people: People;
+        /// The HTTP server.
+        http: Http;
+        /// The program's own log.
+        log: Log;
+    }
+
+    /// The stage that decodes records and keys them by credential.
+    pub struct Intake {
+        /// Workers that decode records and key them by credential, each with a consumer and a
+        /// producer of its own.
+        workers: usize = 1, in 1..=WORKERS_MAX;
+    }
+
+    /// How reviewers appear.
+    pub struct People {
+        /// How reviewers appear on every surface: by a pseudonym, or as the sources name them.
+        show: PeopleShown = PeopleShown::Pseudonyms;
+    }
+
+    /// The HTTP server.
+    pub struct Http {
+        /// Where the server listens; an address that other machines can reach needs a token.
+        listen: Option<SocketAddr> = Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464));
+        /// The token that requests must carry: 16 or more visible ASCII characters, for instance
+        /// from `openssl rand -hex 32`.
+        token: Option<Secret>, check token;
+        /// Windows that can be queried, at most.
+        view_windows_max: usize = 200_000, in 1..=10_000_000;
+    }
+
+    /// The program's own log.
+    pub struct Log {
+        /// `pretty` for people, `json` for machines.
+        format: LogFormat = LogFormat::Pretty;
+        /// A level (`error`, `warn`, `info`, `debug`, `trace`), or parts of the program with
+        /// levels, like `"info,shutterlag::runtime=debug"`.
+        filter: String = "info".to_owned(), check filter;
+    }
+}
+
+words! {
+    /// How reviewers appear on every surface.
+    PeopleShown {
+        /// As `reviewer-` and a keyed digest.
+        Pseudonyms = "pseudonyms",
+        /// As the sources name them.
+        Names = "names",
+    }
+}
+
+words! {
+    /// The form of the program's own log.
+    LogFormat {
+        /// Lines for people.
+        Pretty = "pretty",
+        /// One JSON object a line.
+        Json = "json",
+    }
+}
+
+word!(PeopleShown, LogFormat);
+
+fn some(sources: &mut Vec<Source>) -> Result<(), String> {
+    if sources.is_empty() {
+        return Err(NO_SOURCE.to_owned());
+    }
+    Ok(())
+}
+
+fn token(token: &mut Secret) -> Result<(), String> {
+    let token = token.reveal();
+    if token.len() >= TOKEN_BYTES_MIN && token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(());
+    }
+    Err(format!(
+        "a token needs at least {TOKEN_BYTES_MIN} visible ASCII characters and no space, because \
+         it is sent in a request's header; `openssl rand -hex 32` makes one"
+    ))
+}
+
+fn filter(filter: &mut String) -> Result<(), String> {
+    if EnvFilter::builder().parse(&*filter).is_ok() {
+        return Ok(());
+    }
+    Err("not a filter; write a level (error, warn, info, debug, trace), or parts of the program \
+         with levels, like \"info,shutterlag::runtime=debug\""
+        .to_owned())
+}
