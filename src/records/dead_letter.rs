@@ -3,7 +3,7 @@
 //! Invariant: a dead letter shows the shape of a record, never its content.
 
 use super::declare::record;
-use super::field::Object;
+use super::object::Object;
 use crate::event::Kind;
 use crate::formats::RejectReason;
 use crate::time::Timestamp;

@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use super::declare::record;
 use super::error::{Fault, RecordError};
 use super::exposure_id::ExposureName;
-use super::field::Object;
+use super::object::Object;
 use super::people::People;
 use super::recorded::{self, judgement};
 use crate::config::OversightConfig;

@@ -99,6 +99,7 @@ fn a_ledger_that_was_changed_is_told() {
             if window["reviewer"] == findings[at]["reviewer"] {
                 window["summary_words"] = 0.into();
                 window["agreed"] = false.into();
+                window["verdict"] = "modify".into();
                 window["opened_at"] = window["detected_at"].clone();
                 window["truth"] = serde_json::Value::Null;
             }
@@ -115,6 +116,26 @@ fn a_ledger_that_was_changed_is_told() {
     explain(&out.0, "no such finding").exits(2);
     explain(&out.0, "0").exits(2);
     explain(directory.path(), "1").exits(1);
+}
+
+#[test]
+fn decisions_that_are_not_judged_yet_are_no_damage() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = ledger(directory.path());
+    let findings = out.lines("findings.ndjson");
+    let kind = "evidence_unopened";
+    let found = findings.iter().find(|finding| finding["finding"] == kind).unwrap();
+    let unjudged = |mut window: serde_json::Value| {
+        if window["exposure_id"] != found["exposure_id"] {
+            window["hollow"] = serde_json::Value::Null;
+            window["effective"] = serde_json::Value::Null;
+        }
+        format!("{window}\n")
+    };
+    let changed: String = out.lines("windows.ndjson").into_iter().map(unjudged).collect();
+    fs::write(out.0.join("windows.ndjson"), changed).unwrap();
+    let name = format!("{kind}/{}", found["exposure_id"].as_str().unwrap());
+    assert!(explain(&out.0, &name).exits(0).stdout.ends_with("It holds.\n"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{ExplainError, Explained, compare, evidence};
+use super::outcome::{ExplainError, Explained, compare, evidence};
 use crate::config::OversightConfig;
 use crate::engine::oversight::{HollowReason, READING_MS_PER_WORD, Reviews, Rules};
 use crate::records::{Finding, Object, WindowEvidence, WindowRecord};

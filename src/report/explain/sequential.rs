@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::{ExplainError, Explained, compare, evidence};
+use super::outcome::{ExplainError, Explained, compare, evidence};
 use crate::engine::alerts::Transition;
 use crate::engine::oversight::{
     BySignal, Factors, Flags, List, Observed, Overseen, Reviews, Rules, SIGNALS, Signal, weighted,

@@ -146,7 +146,7 @@ fn a_closed_window_stays_for_a_day_after_its_closing() {
     view.expire(at(61 + day));
     assert_eq!(names(&view), ["old", "b"]);
     assert_whole(&view);
-    // Read anew it does not come back, and what stood in its place goes.
+    // Read again, it does not come back, and an open record of it goes.
     set_at(&view, &open("a", 0), at(61 + day));
     assert_eq!(set_at(&view, &dismissed("a", 0, 60, "r"), at(61 + day)), Applied::Expired);
     assert_eq!(names(&view), ["old", "b"]);

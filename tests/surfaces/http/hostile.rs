@@ -65,15 +65,15 @@ fn a_parameter_that_is_wrong_is_refused_with_what_is_right() {
     for (query, message) in [
         ("sate=open", "unknown parameter; known here: state, workflow, limit, after"),
         ("state=opened", "`state` is one of open, reviewed, contained, closed"),
-        ("state=open&state=closed", "`state` stands there twice"),
+        ("state=open&state=closed", "`state` is given twice"),
         ("workflow=", "`workflow` is one of secret_exposure, activity_triage"),
         ("limit=0", "`limit` is from 1 to 1000"),
         ("limit=1001", "`limit` is from 1 to 1000"),
         ("limit=-1", "`limit` is from 1 to 1000"),
         ("limit=99999999999999999999", "`limit` is from 1 to 1000"),
-        ("after=!!", "`after` is the `next` of an earlier answer"),
-        ("after=bm90LWEtcGxhY2U", "`after` is the `next` of an earlier answer"),
-        ("after=_w", "`after` is the `next` of an earlier answer"),
+        ("after=!!", "`after` must be the unchanged `next` of an earlier answer"),
+        ("after=bm90LWEtcGxhY2U", "`after` must be the unchanged `next` of an earlier answer"),
+        ("after=_w", "`after` must be the unchanged `next` of an earlier answer"),
     ] {
         let answer = get(made.address(), &format!("/api/v1/windows?{query}")).is(400);
         assert_eq!(answer.code(), "bad_parameter");

@@ -27,7 +27,7 @@ fn what_fires_is_pushed_again_and_its_end_for_a_while() {
 }
 
 #[test]
-fn what_ends_before_anybody_was_told_is_not_told() {
+fn an_alert_that_ends_before_it_was_pushed_is_not_pushed() {
     for live in [true, false] {
         let mut store = store(Alerts::default());
         if live {
@@ -35,7 +35,7 @@ fn what_ends_before_anybody_was_told_is_not_told() {
         }
         store.say("ReviewDueSoon", "c", "firing", 0);
         store.say("ReviewDueSoon", "c", "resolved", 100);
-        // While the topic is read for the first time, another life may have told of it.
+        // While the topic is read for the first time, an earlier process may have pushed it.
         assert_eq!(store.follow(0, 20 * MINUTE).is_empty(), live);
         store.say("ReviewDueSoon", "c", "firing", 30 * MINUTE);
         assert_eq!(store.follow(30 * MINUTE, 30 * MINUTE + SECOND).len(), 1);
@@ -53,22 +53,22 @@ fn a_page_tells_a_responder_what_to_know() {
     let [page] = &store.pushed(SECOND)[..] else { panic!() };
     let labels: Vec<&str> = page.labels.keys().copied().collect();
     assert_eq!(labels, ["alertname", "credential", "exposure", "service", "severity", "workflow"]);
-    let told = |name: &str| page.annotations[name].as_str();
+    let text = |name: &str| page.annotations[name].as_str();
     assert_eq!(
-        told("summary"),
+        text("summary"),
         "AKIAIOSFODNN7EXAMPLE on github: nobody has decided, the fastest attackers are near"
     );
-    assert_eq!(told("age"), "6 min 01 s");
+    assert_eq!(text("age"), "6 min 01 s");
     assert_eq!(
-        told("band"),
+        text("band"),
         "ahead of every attacker seen for another 2 min 59 s, until 2026-03-02T09:03:00.000Z"
     );
-    assert_eq!(told("attacker_first"), "0 % chance that an attacker has tried it already");
-    assert_eq!(told("recommendation"), "the AI advises: revoke (its own confidence 90 %)");
-    assert_eq!((told("owner"), told("window_severity")), ("platform", "high"));
-    assert_eq!(told("runbook"), "https://docs.example.org/runbooks/ReviewDueSoon.md");
+    assert_eq!(text("attacker_first"), "0 % chance that an attacker has tried it already");
+    assert_eq!(text("recommendation"), "the AI advises: revoke (its own confidence 90 %)");
+    assert_eq!((text("owner"), text("window_severity")), ("platform", "high"));
+    assert_eq!(text("runbook"), "https://docs.example.org/runbooks/ReviewDueSoon.md");
     let link = "https://lag.example.org/api/v1/windows/secret_exposure%2FAKIAIOSFODNN7EXAMPLE%2F1";
-    assert_eq!((told("link"), page.link.as_deref()), (link, Some(link)));
+    assert_eq!((text("link"), page.link.as_deref()), (link, Some(link)));
     // No name that a source gave is a label.
     assert!(!format!("{:?}", page.labels).contains("AKIA"));
     assert!(page.labels["credential"].starts_with("credential-"));
@@ -112,7 +112,7 @@ fn many_at_once_are_one_page_with_a_count_and_the_worst() {
     assert_eq!(worst.len(), 10);
     assert_eq!(worst[0], "c0000, high, github, platform, 6 min 00 s");
     assert_eq!((page.labels["credential"].as_str(), page.ended), ("many", None));
-    // Not one of them by itself, later on either; and what has changed is told soon.
+    // Not one of them by itself, later on either; and a changed count is pushed soon.
     store.say("ReviewOverdue", "c0000", "resolved", MINUTE);
     let pushes = store.follow(MINUTE, 3 * MINUTE);
     assert_eq!(pushes[0].1, "ReviewOverdue 4999");
@@ -199,7 +199,7 @@ fn a_process_that_starts_again_pushes_the_same() {
     let mut going_on = labels(going_on);
     going_on.dedup();
     assert_eq!(pushed, going_on);
-    // What it restored was told before: it counts for no delay.
+    // What it restored was pushed before: it counts for no delay.
     let keys: Vec<PushKey> = second.due(at(4 * MINUTE));
     assert!(keys.iter().all(|key| second.accepted(key).is_none()));
 }
@@ -276,9 +276,10 @@ fn rules_say_what_is_pushed_and_how_urgent_it_is() {
     store.apply(key, Some(&reviewer), at(0));
     let mut pages = store.pushed(SECOND);
     pages.sort_by_key(name);
-    let told: Vec<_> = pages.iter().map(|page| (name(page), &*page.labels["severity"])).collect();
+    let severities: Vec<_> =
+        pages.iter().map(|page| (name(page), &*page.labels["severity"])).collect();
     assert_eq!(
-        told,
+        severities,
         [
             ("ReviewOverdue loud".to_owned(), "critical"),
             // A rule about a workflow is not about a person.

@@ -108,7 +108,7 @@ fn no_token(why: &str) -> Fault {
 fn refusal(status: u16, body: &[u8]) -> Fault {
     let refused: Option<Refused> = serde_json::from_slice(body).ok();
     let known = refused.and_then(|refused| CODES.iter().find(|(code, _)| *code == refused.error));
-    let told = match known {
+    let why = match known {
         Some((code, advice)) => format!("{FETCHING}: status {status}, {code}; {advice}"),
         None if matches!(status, 401 | 403) => {
             format!("{FETCHING}: status {status}; check client_id and client_secret")
@@ -121,9 +121,9 @@ fn refusal(status: u16, body: &[u8]) -> Fault {
     };
     // Too early, too often, or a problem of the server.
     if matches!(status, 408 | 425 | 429) || status >= 500 {
-        Fault::Passing(told)
+        Fault::Passing(why)
     } else {
-        Fault::Lasting(told)
+        Fault::Lasting(why)
     }
 }
 

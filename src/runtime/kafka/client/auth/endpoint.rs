@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ureq::{Agent, Proxy};
 
-use super::answer::{self, FETCHING, Token};
+use super::answer::{FETCHING, Token, read};
 use crate::runtime::clock;
 use crate::runtime::percent::encoded;
 use crate::runtime::stages::Fault;
@@ -108,7 +108,7 @@ impl Endpoint {
             .limit(ANSWER_BYTES_MAX)
             .read_to_vec()
             .map_err(|error| fault(&error))?;
-        answer::read(status, &body, &self.client_id, clock::now())
+        read(status, &body, &self.client_id, clock::now())
     }
 }
 
