@@ -23,13 +23,6 @@ use crate::source::{files, is_name, tokens};
 const ALLOWED: &[&[&str]] = &[
     &["engine/windows/log/mod.rs", "engine/windows/log/read.rs", "engine/windows/log/write.rs"],
     &["runtime/replay/batch.rs", "runtime/replay/mod.rs", "runtime/replay/pipeline.rs"],
-    &[
-        "settings/check/mod.rs",
-        "settings/file.rs",
-        "settings/mod.rs",
-        "settings/read.rs",
-        "settings/value.rs",
-    ],
 ];
 
 /// A module: where its code is, and what its code names.
