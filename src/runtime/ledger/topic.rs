@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-
 use super::error::{Damage, LoadError};
 use super::loaded::Loaded;
 use crate::engine::attacker::Race;
