@@ -57,7 +57,6 @@ const ALLOWED: &[&[&str]] = &[
     ],
     &["runtime/kafka/restore/lanes.rs", "runtime/kafka/restore/mod.rs"],
     &["runtime/notify/mod.rs", "runtime/notify/reader.rs"],
-    &["runtime/replay/batch.rs", "runtime/replay/mod.rs", "runtime/replay/pipeline.rs"],
     &["runtime/view/mod.rs", "runtime/view/page.rs"],
     &[
         "settings/check/mod.rs",
