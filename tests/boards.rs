@@ -107,7 +107,7 @@ fn a_thousand_boards_of_which_one_reads() {
         profiles: Profiles::default(),
         stalled_after: Span::from_secs(60),
         clock: Clock::Real(now),
-        suspicions: Arc::default(),
+        reviewer_alerts: Arc::default(),
         demo: true,
     };
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{CliError, Outcome, tell};
 use crate::formats::Format;
 use crate::report::terminal::printable;
-use crate::runtime::kafka::client;
+use crate::runtime::kafka::client::config;
 use crate::settings::{Effective, Settings};
 
 /// Arguments of `check`.
@@ -66,7 +66,7 @@ pub(super) fn settings(config: &Path) -> Option<Settings> {
             return None;
         }
     };
-    if let Err(why) = client::verify(&settings.kafka) {
+    if let Err(why) = config::verify(&settings.kafka) {
         tell(&format!("shutterlag: {}: {why}", config.display()));
         return None;
     }

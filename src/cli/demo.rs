@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::signals::Signals;
 use super::{CliError, Outcome};
-use crate::config::{OversightConfig, Profiles};
+use crate::config::{Limits, OversightConfig, Profiles};
 use crate::engine::attacker::Race;
 use crate::event::Workflow;
 use crate::formats::Identity;
@@ -17,7 +17,9 @@ use crate::runtime::demo::{Demo, Fed};
 use crate::runtime::http;
 use crate::runtime::kafka::feed::{self, Topics};
 use crate::runtime::logging;
+use crate::runtime::stages::Context;
 use crate::runtime::view::{Bounds, View};
+use crate::settings::PeopleShown;
 use crate::simulate::{Extent, OptionError, Options, Simulation, story};
 use crate::time::{Span, Timestamp};
 
@@ -111,21 +113,26 @@ pub fn run(args: &Args) -> Result<Outcome, CliError> {
         // The tools of the simulated organisation report who looked at what.
         profiles.get_mut(*workflow).expects_opening = true;
     }
-    let demo = Demo {
-        clock: Clock::paced(began, args.speed),
+    let context = Context {
+        identity: Identity::new(IDENTITY).map_err(|error| failed(&error))?,
+        limits: Limits::DEFAULT,
         profiles,
         race: Race::default(),
         oversight: OversightConfig::default(),
-        identity: Identity::new(IDENTITY).map_err(|error| failed(&error))?,
+        people: PeopleShown::Pseudonyms,
+        clock: Clock::paced(began, args.speed),
         pipeline: Pipeline::register(&metrics, clock::now()).map_err(|error| failed(&error))?,
         metrics: Arc::new(metrics),
+        standings: Arc::default(),
+        reviewer_alerts: Arc::default(),
+    };
+    let demo = Demo {
+        context: Arc::new(context),
         health: Arc::default(),
         view: Arc::new(View::new(Bounds {
             windows_max: WINDOWS_MAX,
             closed_kept: Bounds::CLOSED_KEPT,
         })),
-        standings: Arc::default(),
-        suspicions: Arc::default(),
     };
     let server = http::Server::start(http::Options::new(args.listen, None), shown(&demo))
         .map_err(|error| in_the_way(&error))?;
@@ -148,18 +155,19 @@ pub fn run(args: &Args) -> Result<Outcome, CliError> {
 }
 
 fn shown(demo: &Demo) -> http::Shown {
+    let context = &demo.context;
     http::Shown {
-        metrics: Arc::clone(&demo.metrics),
-        pipeline: demo.pipeline.clone(),
+        metrics: Arc::clone(&context.metrics),
+        pipeline: context.pipeline.clone(),
         health: Arc::clone(&demo.health),
         view: Arc::clone(&demo.view),
-        standings: Arc::clone(&demo.standings),
-        race: demo.race.clone(),
-        profiles: demo.profiles,
+        standings: Arc::clone(&context.standings),
+        race: context.race.clone(),
+        profiles: context.profiles,
         // In the demo's time, which runs faster than a slow machine can work.
         stalled_after: Span::from_mins(24 * 60),
-        clock: demo.clock,
-        suspicions: Arc::clone(&demo.suspicions),
+        clock: context.clock,
+        reviewer_alerts: Arc::clone(&context.reviewer_alerts),
         demo: true,
     }
 }

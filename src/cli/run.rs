@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::identity::{self, Keyed};
 use super::signals::Signals;
 use super::{CliError, Outcome, check, tell};
-use crate::metrics::{Metrics, Notify, Pipeline};
+use crate::metrics::{Metrics, Notify};
 use crate::runtime::http::{self, Token};
 use crate::runtime::kafka::tail::Topic;
 use crate::runtime::kafka::{self, Shared, Tokens};
@@ -72,16 +72,8 @@ pub fn run(args: &Args) -> Result<Outcome, CliError> {
     }
     let metrics = Metrics::new().map_err(|error| failed(&error))?;
     let shutdown_timeout = settings.kafka.shutdown_timeout;
-    let shared = Arc::new(Shared {
-        settings,
-        identity,
-        pipeline: Pipeline::register(&metrics, clock::now()).map_err(|error| failed(&error))?,
-        metrics: Arc::new(metrics),
-        health: Arc::default(),
-        standings: Arc::default(),
-        suspicions: Arc::default(),
-        tokens,
-    });
+    let shared = Shared::new(settings, identity, metrics, tokens);
+    let shared = Arc::new(shared.map_err(|error| failed(&error))?);
     let stop = Arc::new(AtomicBool::new(false));
     let setups = kafka::prepare(&shared, &stop).map_err(|fault| failed(&fault))?;
     let server = serve(&shared, &stop)?;
@@ -121,7 +113,7 @@ pub fn run(args: &Args) -> Result<Outcome, CliError> {
 
 /// Starts the HTTP server and the view that it shows, if the configuration has one.
 fn serve(shared: &Shared, stop: &Arc<AtomicBool>) -> Result<Option<http::Server>, CliError> {
-    let settings = &shared.settings;
+    let (settings, context) = (&shared.settings, &shared.stages);
     let Some(listen) = settings.http.listen else { return Ok(None) };
     let failed = |error: &dyn std::fmt::Display| CliError::Failed(error.to_string());
     let token = settings.http.token.as_ref().map(|token| Token::new(token.reveal()));
@@ -130,16 +122,16 @@ fn serve(shared: &Shared, stop: &Arc<AtomicBool>) -> Result<Option<http::Server>
         Bounds { windows_max: settings.http.view_windows_max, closed_kept: Bounds::CLOSED_KEPT };
     let view = Arc::new(View::new(bounds));
     let shown = http::Shown {
-        metrics: Arc::clone(&shared.metrics),
-        pipeline: shared.pipeline.clone(),
+        metrics: Arc::clone(&context.metrics),
+        pipeline: context.pipeline.clone(),
         health: Arc::clone(&shared.health),
         view: Arc::clone(&view),
-        standings: Arc::clone(&shared.standings),
+        standings: Arc::clone(&context.standings),
         race: settings.race.clone(),
         profiles: settings.profiles,
         stalled_after: stalled_after(settings.kafka.transaction_timeout),
-        clock: clock::Clock::Real(clock::now),
-        suspicions: Arc::clone(&shared.suspicions),
+        clock: context.clock,
+        reviewer_alerts: Arc::clone(&context.reviewer_alerts),
         demo: false,
     };
     let server = http::Server::start(http::Options::new(listen, token), shown)
@@ -161,7 +153,7 @@ fn notify(shared: &Shared, stop: &Arc<AtomicBool>) -> Result<(), CliError> {
     let alertmanagers = settings.alerts.alertmanagers.len();
     let failed = |error: &dyn std::fmt::Display| CliError::Failed(error.to_string());
     let metrics =
-        Notify::register(&shared.metrics, alertmanagers).map_err(|error| failed(&error))?;
+        Notify::register(&shared.stages.metrics, alertmanagers).map_err(|error| failed(&error))?;
     if alertmanagers == 0 {
         return Ok(());
     }
@@ -169,7 +161,7 @@ fn notify(shared: &Shared, stop: &Arc<AtomicBool>) -> Result<(), CliError> {
         topic: Topic::new(&settings.kafka, &shared.tokens, settings.topics.alerts()),
         alerts: settings.alerts.clone(),
         race: settings.race.clone(),
-        identity: shared.identity.clone(),
+        identity: shared.stages.identity.clone(),
         metrics,
         stop: Arc::clone(stop),
     })

@@ -44,7 +44,7 @@ fn wall() -> Timestamp {
 
 /// A clock that does not follow every jump of another.
 ///
-/// Deadlines go by the present, and alerts that were said cannot be unsaid: an hour
+/// Deadlines go by the present, and an alert that fired cannot be taken back: an hour
 /// ahead for a moment, and every open window would be overdue; and as an engine's
 /// time does not go back, none would fall due for an hour once the clock is right
 /// again. So a jump is believed only when the clock has stayed there for a while;

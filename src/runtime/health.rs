@@ -1,7 +1,7 @@
-//! How the workers of this process are: what `/healthz` and `/readyz` ask.
+//! The health of this process's workers, which `/healthz` and `/readyz` show.
 //!
-//! Invariants: a worker only touches its own [`WorkerHealth`], and on its hot path
-//! only atomics; whether it is well is decided by who asks, who brings the time.
+//! Invariants: a worker only touches its own [`WorkerHealth`], and only atomics on its hot
+//! path; whoever asks brings the time and decides whether the worker is well.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -19,7 +19,7 @@ pub struct Health {
     stopping: AtomicBool,
 }
 
-/// One worker's own page.
+/// The health of one worker.
 #[derive(Debug)]
 pub struct WorkerHealth {
     stage: PipelineStage,
@@ -38,28 +38,27 @@ struct Rare {
     fatal: Option<String>,
 }
 
-/// How far a partition's restore is.
+/// How far the restore of a partition is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Restoring {
     /// Records read.
     pub restored: u64,
-    /// Records to read in all, as far as is known.
+    /// Records to read in all, as far as that is known.
     pub expected: u64,
 }
 
-/// What one worker is like now.
+/// How one worker is now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct WorkerReport {
     /// The stage that it runs.
     pub stage: PipelineStage,
     /// Which of the stage's workers, from 0.
     pub worker: u32,
-    /// Whether it knows its partitions; there may be none for it.
+    /// Whether it has an assignment, which may be empty.
     pub assigned: bool,
-    /// Partitions whose state is not back yet.
+    /// Partitions whose state is not restored yet.
     pub restoring: BTreeMap<i32, Restoring>,
-    /// Whether it has read to the end of its partitions at least once since they
-    /// were assigned.
+    /// Whether it has read its partitions to their ends since they were assigned.
     pub caught_up: bool,
     /// How long ago it made progress, in milliseconds.
     pub idle_ms: i64,
@@ -70,12 +69,12 @@ pub struct WorkerReport {
 }
 
 impl WorkerReport {
-    /// Whether it works: not ended, and not stuck.
+    /// Whether it works: it has neither ended nor stalled.
     pub fn alive(&self) -> bool {
         self.fatal.is_none() && !self.stalled
     }
 
-    /// Whether it does its part: works, has its partitions and their state.
+    /// Whether it does its part: it works, and has its partitions with their state.
     pub fn ready(&self) -> bool {
         self.alive() && self.assigned && self.restoring.is_empty()
     }
@@ -87,10 +86,9 @@ impl Health {
         Health::default()
     }
 
-    /// The page of a worker, made if it is not there; it counts as having made
-    /// progress `now`. A worker started again takes its old place with a new page.
-    /// All workers should be entered before any of them starts: who is not
-    /// entered is not waited for.
+    /// Enters a worker and returns its health; it counts as having made progress `now`. A
+    /// worker that is started again replaces its old entry. Enter all workers before any of
+    /// them starts: nobody waits for one that is not entered.
     pub fn worker(&self, stage: PipelineStage, number: u32, now: Timestamp) -> Arc<WorkerHealth> {
         let worker = Arc::new(WorkerHealth {
             stage,
@@ -123,46 +121,46 @@ impl Health {
 }
 
 impl WorkerHealth {
-    /// It went once round its loop. Cheap.
+    /// It has gone through its loop once. Cheap.
     pub fn progressed(&self, now: Timestamp) {
         self.progress_ms.fetch_max(now.as_millis(), Ordering::Relaxed);
     }
 
-    /// It was told its partitions, which may be none.
+    /// It has an assignment, which may be empty.
     pub fn assigned(&self) {
         self.assigned.store(true, Ordering::Relaxed);
     }
 
-    /// Its partitions were taken away or changed, and it has yet to catch up.
+    /// Its assignment was revoked, and it has yet to catch up.
     pub fn revoked(&self) {
         self.assigned.store(false, Ordering::Relaxed);
         self.caught_up.store(false, Ordering::Relaxed);
         lock(&self.rare).restoring.clear();
     }
 
-    /// A partition's state is to be read back.
+    /// The restore of a partition begins.
     pub fn restoring(&self, partition: i32) {
         lock(&self.rare).restoring.insert(partition, Restoring::default());
     }
 
-    /// How far that is. Of a partition that is no longer wanted it says nothing.
+    /// How far that is. Ignored for a partition that is no longer to be restored.
     pub fn read_back(&self, partition: i32, progress: Restoring) {
         if let Some(known) = lock(&self.rare).restoring.get_mut(&partition) {
             *known = progress;
         }
     }
 
-    /// A partition's state is back, or no longer wanted.
+    /// A partition is restored, or no longer to be.
     pub fn restored(&self, partition: i32) {
         lock(&self.rare).restoring.remove(&partition);
     }
 
-    /// Whether it stands at the end of its partitions. Cheap.
+    /// Whether it is at the end of its partitions. Cheap.
     pub fn caught_up(&self, caught_up: bool) {
         self.caught_up.store(caught_up, Ordering::Relaxed);
     }
 
-    /// It ended; `why` is shown to operators and holds no secret.
+    /// It has ended. Operators see `why`, so it must not hold a secret.
     pub fn failed(&self, why: String) {
         lock(&self.rare).fatal = Some(why);
     }
@@ -184,7 +182,7 @@ impl WorkerHealth {
     }
 }
 
-/// A panic elsewhere does not make what it left behind worse than it is.
+/// What a panic elsewhere left behind is still right: each change is a single step.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -130,7 +130,7 @@ impl AlertRule {
     }
 }
 
-fn few(list: &mut Vec<Alertmanager>) -> Result<(), String> {
+fn few(list: &[Alertmanager]) -> Result<(), String> {
     if list.len() > ALERTMANAGERS_MAX {
         return Err(format!("more than {ALERTMANAGERS_MAX}; list the members of one cluster"));
     }
@@ -163,11 +163,11 @@ fn visible(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn visible_secret(secret: &mut Secret) -> Result<(), String> {
+fn visible_secret(secret: &Secret) -> Result<(), String> {
     visible(secret.reveal())
 }
 
-fn user(name: &mut String) -> Result<(), String> {
+fn user(name: &str) -> Result<(), String> {
     if name.contains(':') {
         return Err("it contains a colon, which no user's name can have; remove it".to_owned());
     }

@@ -182,7 +182,7 @@ macro_rules! keys {
                         let set: fn(&mut $table, $type) =
                             keys!(@set [$field] [$($($part).+)?] [$($set)?]);
                         let checks: &[Check<<$type as Value>::Core>] =
-                            &[$(|value| declare::within(value, $range),)? $($check,)?];
+                            &[$(|value| declare::within(value, $range),)? $(|value| $check(value),)?];
                         if let Some(value) = declare::checked(reader, key, node, checks) {
                             set(table, value);
                         }

@@ -122,7 +122,7 @@ keys! { Limits {
     events_per_record: usize, in 1..=1_000_000;
 } }
 
-fn aliases(aliases: &mut BTreeMap<String, String>) -> Result<(), String> {
+fn aliases(aliases: &BTreeMap<String, String>) -> Result<(), String> {
     if aliases.len() > ALIASES_MAX {
         return Err(format!("more than {ALIASES_MAX} aliases; remove some"));
     }

@@ -250,7 +250,7 @@ impl Topics {
     }
 }
 
-fn brokers(brokers: &mut String) -> Result<(), String> {
+fn brokers(brokers: &str) -> Result<(), String> {
     if brokers.split(',').all(is_broker) {
         Ok(())
     } else if brokers.is_empty() {
@@ -267,15 +267,15 @@ fn is_name(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
-fn name(name: &mut String) -> Result<(), String> {
+fn name(name: &str) -> Result<(), String> {
     if (1..=NAME_MAX).contains(&name.len()) && is_name(name) {
         return Ok(());
     }
     Err(format!("write 1 to {NAME_MAX} of the characters a-z, A-Z, 0-9, `.`, `_` and `-`"))
 }
 
-fn topic_name(name: &mut String) -> Result<(), String> {
-    let fits = (1..=TOPIC_NAME_MAX).contains(&name.len()) && ![".", ".."].contains(&name.as_str());
+fn topic_name(name: &str) -> Result<(), String> {
+    let fits = (1..=TOPIC_NAME_MAX).contains(&name.len()) && ![".", ".."].contains(&name);
     if fits && is_name(name) {
         return Ok(());
     }
@@ -285,15 +285,15 @@ fn topic_name(name: &mut String) -> Result<(), String> {
     ))
 }
 
-fn prefix(prefix: &mut String) -> Result<(), String> {
+fn prefix(prefix: &str) -> Result<(), String> {
     if prefix.is_empty() {
         return Err("empty; set what the names of the topics begin with".to_owned());
     }
-    let topics = Topics { prefix: prefix.clone(), ..Topics::default() };
-    topics.all().try_for_each(|(_, mut name)| topic_name(&mut name))
+    let topics = Topics { prefix: prefix.to_owned(), ..Topics::default() };
+    topics.all().try_for_each(|(_, name)| topic_name(&name))
 }
 
-fn replication(factor: &mut i32) -> Result<(), String> {
+fn replication(factor: &i32) -> Result<(), String> {
     if *factor == 0 {
         return Err(
             "no replica at all; set it to 1 or more, or to -1 for the broker's default".to_owned()
@@ -302,7 +302,7 @@ fn replication(factor: &mut i32) -> Result<(), String> {
     Ok(())
 }
 
-fn token_endpoint(url: &mut String) -> Result<(), String> {
+fn token_endpoint(url: &str) -> Result<(), String> {
     let web = url.starts_with("https://") || url.starts_with("http://");
     if !web || url.contains('@') || url.contains(|c: char| c.is_control() || c == ' ') {
         return Err("write an https:// address without a login; the login belongs in client_id \

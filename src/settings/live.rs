@@ -107,14 +107,14 @@ words! {
 
 word!(PeopleShown, LogFormat);
 
-fn some(sources: &mut Vec<Source>) -> Result<(), String> {
+fn some(sources: &[Source]) -> Result<(), String> {
     if sources.is_empty() {
         return Err(NO_SOURCE.to_owned());
     }
     Ok(())
 }
 
-fn token(token: &mut Secret) -> Result<(), String> {
+fn token(token: &Secret) -> Result<(), String> {
     let token = token.reveal();
     if token.len() >= TOKEN_BYTES_MIN && token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(());
@@ -125,8 +125,8 @@ fn token(token: &mut Secret) -> Result<(), String> {
     ))
 }
 
-fn filter(filter: &mut String) -> Result<(), String> {
-    if EnvFilter::builder().parse(&*filter).is_ok() {
+fn filter(filter: &str) -> Result<(), String> {
+    if EnvFilter::builder().parse(filter).is_ok() {
         return Ok(());
     }
     Err("not a filter; write a level (error, warn, info, debug, trace), or parts of the program \

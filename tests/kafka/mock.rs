@@ -25,7 +25,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use serde_json::Value;
 
 use shutterlag::formats::Identity;
-use shutterlag::metrics::{Metrics, Pipeline};
+use shutterlag::metrics::Metrics;
 use shutterlag::runtime::kafka::{self, Shared, Tokens};
 use shutterlag::settings::Settings;
 use shutterlag::time::Timestamp;
@@ -162,16 +162,9 @@ fn run(way: [&str; 2], windows: usize) {
 
     kafka::check(&settings, &Tokens::default()).unwrap();
     let metrics = Metrics::new().unwrap();
-    let shared = Arc::new(Shared {
-        settings,
-        identity: Identity::new(b"an identity key for tests").unwrap(),
-        pipeline: Pipeline::register(&metrics, now()).unwrap(),
-        metrics: Arc::new(metrics),
-        health: Arc::default(),
-        standings: Arc::default(),
-        suspicions: Arc::default(),
-        tokens: Tokens::default(),
-    });
+    let identity = Identity::new(b"an identity key for tests").unwrap();
+    let shared = Shared::new(settings, identity, metrics, Tokens::default()).unwrap();
+    let shared = Arc::new(shared);
     let stop = Arc::new(AtomicBool::new(false));
     let prepared = kafka::prepare(&shared, &stop).unwrap();
     let running = {
@@ -233,7 +226,7 @@ fn run(way: [&str; 2], windows: usize) {
             assert!(!format!("{record:?}").contains(CANARY), "{topic}: {record:?}");
         }
     }
-    let exposition = String::from_utf8(shared.metrics.encode().unwrap()).unwrap();
+    let exposition = String::from_utf8(shared.stages.metrics.encode().unwrap()).unwrap();
     assert!(!exposition.contains(CANARY));
     for wanted in [
         "shutterlag_events_duplicate_total 1",

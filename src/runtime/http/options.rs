@@ -10,8 +10,8 @@ use crate::engine::attacker::Race;
 use crate::metrics::{Metrics, Pipeline};
 use crate::runtime::clock::Clock;
 use crate::runtime::health::Health;
+use crate::runtime::reviewer_alerts::ReviewerAlerts;
 use crate::runtime::standings::PartitionStandings;
-use crate::runtime::suspicions::Suspicions;
 use crate::runtime::view::View;
 use crate::time::Span;
 
@@ -81,7 +81,7 @@ pub struct Shown {
     /// The time.
     pub clock: Clock,
     /// Reviewers with an alert.
-    pub suspicions: Arc<Suspicions>,
+    pub reviewer_alerts: Arc<ReviewerAlerts>,
     /// Whether the events are simulated. The board then says so.
     pub demo: bool,
 }

@@ -12,12 +12,12 @@ use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
-use super::context::Context;
-use super::deliveries::{Deliveries, FirstFailure};
-use super::error::Fault;
-use super::oauth::Tokens;
+use super::client::auth::Tokens;
+use super::client::context::Context;
+use super::client::deliveries::{Deliveries, FirstFailure};
 use crate::event::{Event, Kind};
 use crate::runtime::clock::Clock;
+use crate::runtime::stages::Fault;
 use crate::time::Timestamp;
 
 /// How soon a stop is seen.

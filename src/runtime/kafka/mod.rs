@@ -1,103 +1,37 @@
-//! The live runtime: topics in, topics out, state in Kafka alone.
+//! The Kafka runtime: topics in, topics out, state in Kafka alone.
 //!
-//! ```text
-//! sources ──▶ intake ──▶ <prefix>.events ──▶ windows ──▶ .windows, .alerts, .findings
-//!             decode,      keyed by  ▲         │ ▲ │
-//!             name         credential│         ▼ │ └──▶ .reviews ──▶ oversight ──▶ .findings, .alerts
-//!               └────▶ .dead-letters │      .state                     │ ▲ │
-//!                                    └──── judgements ◀────────────────┘ ▼ │
-//!                                                                   .reviewers
-//! ```
+//! It runs the stages (`crate::runtime::stages`) between consumers and transactional
+//! producers. `client` is what all clients of librdkafka share, `worker` is the loop of one
+//! worker, `restore` brings state back, `progress` watches how far the stages before one's
+//! own have come, and `tail` follows a topic for the read side. Each stage has workers, and
+//! the consumer group decides which worker reads which partition.
 //!
-//! Each stage has workers, each worker one consumer and one transactional
-//! producer; who reads which partition is the consumer group's business. A
-//! worker's loop is in `worker`, what a stage does to records in `intake`,
-//! `windows` and `oversight`, how state comes back in `restore`.
-//!
-//! Invariants: no state outside Kafka that matters; results, state and positions
-//! are committed together; whoever lost a partition cannot commit for it.
+//! Invariants: no state outside Kafka that matters; results, state and positions are
+//! committed together; a worker that has lost a partition cannot commit for it.
 
-mod announce;
-mod backlog;
-mod changelog;
 pub mod client;
-mod consumer;
-mod context;
-mod decode;
-mod deliveries;
-mod error;
 pub mod feed;
-mod inputs;
-mod intake;
-mod letters;
-mod oauth;
-mod oversight;
-pub(in crate::runtime) mod pending;
-mod probe;
-mod producer;
-mod raw;
+mod progress;
 mod restore;
-mod setup;
-mod state;
+mod shared;
 pub mod tail;
-mod topics;
-mod upstream;
-mod watermark;
-mod windows;
 mod worker;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-pub use error::Fault;
-pub use oauth::Tokens;
+pub use client::auth::Tokens;
+pub use shared::Shared;
 
+use self::client::topics;
+use self::progress::monitor;
+use self::progress::signals::Signals;
+use self::worker::prepare::{self, Setups};
+use self::worker::session;
 use crate::engine::oversight::Rules;
-use crate::formats::{Format, Identity};
-use crate::metrics::{Metrics, Pipeline};
-use crate::records::People;
-use crate::runtime::health::Health;
-use crate::runtime::standings::PartitionStandings;
-use crate::runtime::suspicions::Suspicions;
-use crate::settings::{PeopleShown, Settings};
-
-/// What all workers share.
-#[derive(Debug)]
-pub struct Shared {
-    /// The configuration.
-    pub settings: Settings,
-    /// Names for secrets and pseudonyms for people.
-    pub identity: Identity,
-    /// The counters.
-    pub metrics: Arc<Metrics>,
-    /// The counters of the pipeline itself.
-    pub pipeline: Pipeline,
-    /// How the workers are.
-    pub health: Arc<Health>,
-    /// The windows that wait.
-    pub standings: Arc<PartitionStandings>,
-    /// Reviewers whose page is on, as far as this process judges.
-    pub suspicions: Arc<Suspicions>,
-    /// What clients log in with where brokers ask for tokens.
-    pub tokens: Tokens,
-}
-
-impl Shared {
-    fn decoder(&self, format: Format) -> decode::Decoder {
-        decode::Decoder { format, identity: self.identity.clone(), limits: self.settings.limits }
-    }
-
-    fn letters(&self, stage: &'static str) -> letters::Letters {
-        letters::Letters { topic: self.settings.topics.dead_letters(), stage, value: Vec::new() }
-    }
-
-    fn people(&self) -> People {
-        match self.settings.people.show {
-            PeopleShown::Names => People::names(self.identity.clone()),
-            PeopleShown::Pseudonyms => People::pseudonyms(self.identity.clone()),
-        }
-    }
-}
+use crate::formats::Format;
+use crate::runtime::stages::{Fault, Intake, Oversight, WindowsStage};
+use crate::settings::Settings;
 
 /// Checks the topics, creating those that are missing if that is allowed.
 ///
@@ -107,11 +41,11 @@ pub fn check(settings: &Settings, tokens: &Tokens) -> Result<(), Fault> {
     topics::ensure(settings, tokens)
 }
 
-/// All workers, set up and entered in the book of health, not started yet.
+/// All workers, set up and entered in the process's health, but not started yet.
 #[derive(Debug)]
 pub struct Prepared {
-    setups: setup::Setups,
-    told: upstream::Told,
+    setups: Setups,
+    signals: Signals,
     rules: Arc<Rules>,
 }
 
@@ -122,8 +56,8 @@ pub struct Prepared {
 pub fn prepare(shared: &Arc<Shared>, stop: &Arc<AtomicBool>) -> Result<Prepared, Fault> {
     let rules = Rules::new(shared.settings.oversight.clone())
         .map_err(|fault| Fault::Lasting(fault.to_string()))?;
-    let (told, rules) = (upstream::Told::default(), Arc::new(rules));
-    Ok(Prepared { setups: setup::all(shared, stop, &told, &rules), told, rules })
+    let (signals, rules) = (Signals::default(), Arc::new(rules));
+    Ok(Prepared { setups: prepare::all(shared, stop, &signals, &rules), signals, rules })
 }
 
 /// Runs all workers until `stop` is set or one of them cannot go on.
@@ -131,25 +65,31 @@ pub fn prepare(shared: &Arc<Shared>, stop: &Arc<AtomicBool>) -> Result<Prepared,
 /// # Errors
 /// The first fault that lasts; all workers have ended then.
 pub fn run(shared: &Arc<Shared>, prepared: Prepared, stop: &Arc<AtomicBool>) -> Result<(), Fault> {
-    let Prepared { setups, told, rules } = prepared;
+    let Prepared { setups, signals, rules } = prepared;
+    let (settings, context) = (&shared.settings, &shared.stages);
+    let sources = settings.sources.iter().filter(|source| !source.prekeyed);
+    let sources: Vec<Format> = sources.map(|source| source.format).collect();
+    let inputs = topics::windows_inputs(settings);
+    let inputs: Vec<Format> = inputs.iter().map(|input| input.format).collect();
     std::thread::scope(|scope| {
         let mut workers = Vec::new();
         for setup in &setups.intake {
             workers.push(named(scope, "intake", setup.number, stop, || {
-                worker::run(setup, &|| intake::Intake::new(shared))
+                session::run(setup, &|| Intake::new(context, &sources))
             })?);
         }
         for setup in &setups.windows {
             workers.push(named(scope, "windows", setup.number, stop, || {
-                worker::run(setup, &|| windows::WindowsStage::new(shared))
+                session::run(setup, &|| WindowsStage::new(context, &inputs))
             })?);
         }
         for setup in &setups.oversight {
             workers.push(named(scope, "oversight", setup.number, stop, || {
-                worker::run(setup, &|| oversight::Oversight::new(shared, &rules))
+                session::run(setup, &|| Oversight::new(context, &rules))
             })?);
         }
-        workers.push(named(scope, "upstream", 0, stop, || upstream::watch(shared, &told, stop))?);
+        let watch = || monitor::watch(shared, &signals, stop);
+        workers.push(named(scope, "progress", 0, stop, watch)?);
         workers
             .into_iter()
             .map(|worker| {

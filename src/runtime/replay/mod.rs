@@ -10,6 +10,7 @@
 
 mod batch;
 mod pipeline;
+mod refused;
 
 use crate::config::{EngineConfig, Limits};
 use crate::engine::summary::EventCounts;
@@ -22,6 +23,7 @@ use crate::runtime::input::{Input, Place};
 use crate::time::{Span, Timestamp};
 
 use batch::{Batch, Decoder, Entry};
+pub use refused::Refused;
 
 /// What a replay reads, and how.
 #[derive(Debug)]
@@ -42,22 +44,6 @@ pub struct Options {
     pub engine: EngineConfig,
     /// Threads that decode, at least one.
     pub decoders: usize,
-}
-
-/// A record or an event that was not used, and where it stood.
-#[derive(Clone, Debug)]
-pub struct Refused {
-    /// Which input, counted from 0; `None` for an event that was held for a
-    /// while, as its place was not.
-    pub input: Option<u32>,
-    /// Which line of it; `None` when it could not be opened.
-    pub line: Option<u64>,
-    /// How many records or events it stands for.
-    pub events: u64,
-    /// Why.
-    pub rejection: Rejection,
-    /// The record's shape, without its content.
-    pub excerpt: Option<String>,
 }
 
 /// What a replay came to, before anything is derived from it.

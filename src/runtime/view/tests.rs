@@ -7,7 +7,7 @@ use super::*;
 use crate::engine::attacker::Race;
 use crate::engine::windows::State;
 use crate::event::Workflow;
-use crate::records::{Fault, exposure_id};
+use crate::records::{Fault, WindowRecord, exposure_id};
 use crate::runtime::read_progress::ReadProgress;
 use crate::time::Timestamp;
 

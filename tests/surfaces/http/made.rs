@@ -62,7 +62,7 @@ pub(crate) fn shown(windows_max: usize) -> Shown {
         profiles: Profiles::default(),
         stalled_after: Span::from_secs(60),
         clock: Clock::Real(now),
-        suspicions: Arc::default(),
+        reviewer_alerts: Arc::default(),
         demo: false,
     }
 }

@@ -27,7 +27,7 @@ use crate::report::figures::EffectiveBounds;
 use crate::runtime::clock;
 use crate::runtime::http::options::Shown;
 use crate::runtime::http::status;
-use crate::runtime::suspicions::{self, Counted};
+use crate::runtime::reviewer_alerts::{AlertState, Cited, Counted};
 use crate::runtime::view::Row;
 use crate::time::{Span, Timestamp};
 
@@ -169,8 +169,8 @@ struct Step {
 }
 
 impl ReviewerAlert {
-    fn of(page: suspicions::Suspected) -> ReviewerAlert {
-        let step = |step: suspicions::Cited| Step {
+    fn of(page: AlertState) -> ReviewerAlert {
+        let step = |step: Cited| Step {
             at: step.at,
             // The exposure's name without its workflow and time.
             credential: text::shown(
@@ -229,7 +229,7 @@ impl SnapshotBuilder {
         part(parts, "rate", &self.rate(shown, now));
         part(parts, "health", &health(shown));
         let mut firing = picked.firing;
-        let (pages, _) = shown.suspicions.all();
+        let (pages, _) = shown.reviewer_alerts.all();
         let on = pages.iter().filter(|page| page.ended_at.is_none()).count() as u64;
         firing.entry(Alert::RubberStampSuspected).and_modify(|n| *n += on).or_insert(on);
         let more = pages.len().saturating_sub(SUSPECTED_MAX);

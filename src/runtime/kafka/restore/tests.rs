@@ -1,19 +1,31 @@
 //! Restoring from a broker of librdkafka's own making. It knows no transactions, which
 //! the live tests show; here are partitions, threads and faults.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
+use rdkafka::{Offset, TopicPartitionList};
 
+use super::reader::THREADS_MAX;
 use super::*;
 use crate::config::EngineConfig;
 use crate::engine::windows::{Key, Windows};
 use crate::event::{Body, Event, LeakDetected, Workflow};
 use crate::metrics::PipelineStage;
-use crate::runtime::health::Health;
-use crate::runtime::kafka::changelog;
+use crate::runtime::clock;
+use crate::runtime::health::{Health, Restoring, WorkerHealth};
+use crate::runtime::kafka::client::auth::Tokens;
+use crate::runtime::stages::{Fault, Fresh};
+use crate::settings::Start;
+use crate::time::{Span, Timestamp};
 
 /// More than there are threads for.
-const PARTITIONS: i32 = 3 * LANES_MAX as i32 - 1;
+const PARTITIONS: i32 = 3 * THREADS_MAX as i32 - 1;
 const CREDENTIALS: usize = 40;
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -98,9 +110,8 @@ fn states(partition: i32) -> Vec<(Vec<u8>, Vec<u8>)> {
     }
     let mut states = Vec::new();
     windows.checkpoint(&mut |key: Key<'_>, state| {
-        let mut written = Vec::new();
-        changelog::write_key(key, &mut written);
-        states.push((written, state.unwrap().to_vec()));
+        let key = format!("{}/{}", key.workflow, key.credential_id);
+        states.push((key.into_bytes(), state.unwrap().to_vec()));
     });
     states
 }
@@ -108,12 +119,12 @@ fn states(partition: i32) -> Vec<(Vec<u8>, Vec<u8>)> {
 impl Restorer {
     fn want_all(&self, partitions: impl IntoIterator<Item = i32>) {
         for partition in partitions {
-            self.want(Wanted { partition, inputs: vec![0], turn: 1 });
+            self.want(Wanted { partition, inputs: vec![0], epoch: 1 });
         }
     }
 
-    fn wait(&self) -> Result<Restored, Fault> {
-        self.restored.recv_timeout(PATIENCE).unwrap()
+    fn wait(&self) -> Result<Ready, Fault> {
+        self.ready.recv_timeout(PATIENCE).unwrap()
     }
 }
 
@@ -141,9 +152,9 @@ fn partitions_come_back_whole_whichever_thread_reads_them() {
         restorer.want_all(wanted.iter().copied());
         let mut seen = Vec::new();
         for _ in &wanted {
-            let restored = restorer.wait().unwrap();
-            assert_eq!(restored.state.unwrap().credentials(), CREDENTIALS);
-            seen.push(restored.partition);
+            let ready = restorer.wait().unwrap();
+            assert_eq!(ready.state.unwrap().state.credentials(), CREDENTIALS);
+            seen.push(ready.partition);
         }
         let mut wanted = wanted;
         wanted.sort_unstable();

@@ -9,7 +9,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::error::TailError;
 use super::record::Record;
 use super::topic::Topic;
-use crate::runtime::kafka::context::Context;
+use crate::runtime::kafka::client::context::Context;
 
 /// The consumer.
 pub(super) struct Reader<'t> {

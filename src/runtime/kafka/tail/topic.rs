@@ -2,8 +2,8 @@
 
 use rdkafka::config::ClientConfig;
 
-use crate::runtime::kafka::client::base;
-use crate::runtime::kafka::oauth::Tokens;
+use crate::runtime::kafka::client::auth::Tokens;
+use crate::runtime::kafka::client::config::base;
 use crate::settings::Kafka;
 
 /// A topic, and how to reach its brokers.

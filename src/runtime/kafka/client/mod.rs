@@ -1,0 +1,11 @@
+//! What all clients of librdkafka share: how they are configured, how they log in, what
+//! they do about errors, and the topics that have to be there.
+
+pub mod auth;
+pub mod config;
+pub(crate) mod context;
+pub(crate) mod deliveries;
+mod error;
+pub(crate) mod probe;
+pub(crate) mod raw;
+pub(crate) mod topics;

@@ -1,0 +1,472 @@
+//! The topics: what has to be there before anything starts.
+//!
+//! Invariants: nothing is changed about a topic that exists; either all topics
+//! fit or the run does not start, with a word on each that does not.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use super::auth::Tokens;
+use super::config::base;
+use super::error::advice;
+use super::probe::Probe;
+use crate::formats::Format;
+use crate::runtime::clock;
+use crate::runtime::stages::Fault;
+use crate::runtime::stages::Topic;
+use crate::settings::{Settings, Topics};
+use crate::time::Span;
+
+/// What the windows stage reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct WindowsInput {
+    pub(crate) topic: String,
+    pub(crate) format: Format,
+}
+
+/// The names of our own topics, in the order of [`Topic::ALL`].
+pub(crate) fn names(topics: &Topics) -> [String; Topic::ALL.len()] {
+    std::array::from_fn(|at| match Topic::ALL[at] {
+        Topic::Events => topics.events(),
+        Topic::State => topics.state(),
+        Topic::Windows => topics.windows(),
+        Topic::Alerts => topics.alerts(),
+        Topic::Reviews => topics.reviews(),
+        Topic::Reviewers => topics.reviewers(),
+        Topic::Findings => topics.findings(),
+        Topic::DeadLetters => topics.dead_letters(),
+    })
+}
+
+/// The inputs of the windows stage: our own events first, among which judgements come
+/// back, then the sources that are keyed already.
+pub(crate) fn windows_inputs(settings: &Settings) -> Vec<WindowsInput> {
+    let own = WindowsInput { topic: settings.topics.events(), format: Format::Native };
+    let prekeyed = settings.sources.iter().filter(|source| source.prekeyed);
+    let prekeyed =
+        prekeyed.map(|source| WindowsInput { topic: source.topic.clone(), format: source.format });
+    std::iter::once(own).chain(prekeyed).collect()
+}
+
+/// How a topic is cleaned up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cleanup {
+    /// Old records go.
+    Delete,
+    /// The last record of each key stays.
+    Compact,
+    /// … and every record for a week: a history, and behind it what still holds.
+    CompactLater,
+}
+
+/// How long every change of an alert stays in its topic: a week, in milliseconds.
+const HISTORY_MS: &str = "604800000";
+
+/// One of our own topics.
+#[derive(Clone, Debug)]
+struct Own {
+    name: String,
+    cleanup: Cleanup,
+    /// How many partitions it must have.
+    partitions: Partitions,
+}
+
+/// How many partitions a topic must have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Partitions {
+    /// As many as the inputs of the windows stage.
+    Aligned,
+    /// One: all reviewers are judged together.
+    One,
+    /// Any number.
+    Any,
+}
+
+impl Own {
+    /// How many partitions it gets, where the windows stage's inputs have `aligned`.
+    fn wanted(&self, aligned: usize) -> usize {
+        if self.partitions == Partitions::One { 1 } else { aligned }
+    }
+}
+
+fn own(settings: &Settings) -> Vec<Own> {
+    let topics = &settings.topics;
+    let one = |name, cleanup, partitions| Own { name, cleanup, partitions };
+    vec![
+        one(topics.events(), Cleanup::Delete, Partitions::Aligned),
+        one(topics.windows(), Cleanup::Compact, Partitions::Aligned),
+        one(topics.state(), Cleanup::Compact, Partitions::Aligned),
+        one(topics.alerts(), Cleanup::CompactLater, Partitions::Aligned),
+        one(topics.reviews(), Cleanup::Delete, Partitions::One),
+        one(topics.reviewers(), Cleanup::Compact, Partitions::One),
+        one(topics.findings(), Cleanup::Compact, Partitions::One),
+        one(topics.dead_letters(), Cleanup::Delete, Partitions::Any),
+    ]
+}
+
+/// Makes sure that every topic is there and fits.
+///
+/// # Errors
+/// [`Fault::Lasting`], with everything that does not fit.
+pub(crate) fn ensure(settings: &Settings, tokens: &Tokens) -> Result<(), Fault> {
+    let probe = Probe::new(tokens);
+    let mut config = base(&settings.kafka);
+    config.set("allow.auto.create.topics", "false");
+    let client: BaseConsumer<Probe> =
+        config.create_with_context(probe.clone()).map_err(|error| starting("a client", &error))?;
+    log_in(&client, tokens, settings)?;
+    let found = partitions(&client, &probe, settings)?;
+    may_see(&client, settings, &found)?;
+    let mut faults = Vec::new();
+    for source in &settings.sources {
+        if !found.contains_key(&source.topic) {
+            faults.push(format!(
+                "source topic {} does not exist; create it, or correct [[sources]]",
+                source.topic
+            ));
+        }
+    }
+    let (wanted, model) = wanted_partitions(settings, &found, &mut faults);
+    let missing: Vec<Own> =
+        own(settings).into_iter().filter(|own| !found.contains_key(&own.name)).collect();
+    for own in own(settings) {
+        match found.get(&own.name) {
+            Some(count) if own.partitions == Partitions::One && *count != 1 => {
+                faults.push(format!(
+                    "topic {} has {count} partitions, and reviewers are judged together in one; \
+                     delete it to begin anew, or choose another [topics] prefix",
+                    own.name
+                ));
+            }
+            Some(count)
+                if own.partitions == Partitions::Aligned
+                    && own.name != model
+                    && *count != wanted =>
+            {
+                faults.push(format!(
+                    "topic {} has {count} partitions, and {model} has {wanted}: credentials would \
+                     not find what is known of them; give {model} {count} again, or begin anew \
+                     under another [topics] prefix",
+                    own.name
+                ));
+            }
+            None if !settings.topics.create => faults.push(format!(
+                "topic {} does not exist; create it with {} partitions and \
+                 cleanup.policy={}, or set [topics] create = true",
+                own.name,
+                own.wanted(wanted),
+                own.cleanup.as_str()
+            )),
+            _ => {}
+        }
+    }
+    if faults.is_empty() {
+        create(&config, tokens, settings, &missing, wanted)?;
+        until_known(&client, settings, &missing)?;
+        let existing: Vec<Own> =
+            own(settings).into_iter().filter(|own| found.contains_key(&own.name)).collect();
+        check_settings(&config, tokens, settings, &existing, &mut faults);
+    }
+    if faults.is_empty() { Ok(()) } else { Err(Fault::Lasting(faults.join("; "))) }
+}
+
+/// Waits until every broker's answer has the topics that were just created.
+fn until_known(
+    client: &BaseConsumer<Probe>,
+    settings: &Settings,
+    created: &[Own],
+) -> Result<(), Fault> {
+    let until = clock::uptime() + settings.kafka.startup_timeout;
+    for own in created {
+        loop {
+            let metadata = client.fetch_metadata(Some(&own.name), Duration::from_secs(5));
+            let known = metadata.is_ok_and(|metadata| {
+                metadata.topics().iter().any(|topic| {
+                    topic.error().is_none()
+                        && !topic.partitions().is_empty()
+                        && topic.partitions().iter().all(|partition| partition.leader() >= 0)
+                })
+            });
+            if known {
+                break;
+            }
+            if clock::uptime() >= until {
+                return Err(Fault::Lasting(format!(
+                    "topic {} was created, and no broker leads it; see to the brokers",
+                    own.name
+                )));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+    Ok(())
+}
+
+/// Gives the client its token, if it needs one, as soon as there is one.
+fn log_in(client: &BaseConsumer<Probe>, tokens: &Tokens, settings: &Settings) -> Result<(), Fault> {
+    let until = clock::uptime() + settings.kafka.startup_timeout;
+    loop {
+        match tokens.admit(client.client()) {
+            Err(Fault::Passing(why)) if clock::uptime() >= until => {
+                return Err(Fault::Lasting(why));
+            }
+            Err(Fault::Passing(_)) => std::thread::sleep(Duration::from_millis(250)),
+            done => return done,
+        }
+    }
+}
+
+/// How many partitions each existing topic has, once a broker answers.
+fn partitions(
+    client: &BaseConsumer<Probe>,
+    probe: &Probe,
+    settings: &Settings,
+) -> Result<BTreeMap<String, usize>, Fault> {
+    let until = clock::uptime() + settings.kafka.startup_timeout;
+    loop {
+        let left = Span::from_millis(until.as_millis() - clock::uptime().as_millis());
+        let slice = left.min(Span::from_secs(1)).max(Span::from_millis(100));
+        match client.fetch_metadata(None, slice.to_std()) {
+            Ok(metadata) => {
+                return Ok(metadata
+                    .topics()
+                    .iter()
+                    .filter(|topic| topic.error().is_none())
+                    .map(|topic| (topic.name().to_owned(), topic.partitions().len()))
+                    .filter(|(_, partitions)| *partitions > 0)
+                    .collect());
+            }
+            Err(error) => {
+                let _ = client.poll(Duration::ZERO);
+                if let Some((code, why)) = probe.lasting() {
+                    let advice = advice(code).unwrap_or_default();
+                    return Err(Fault::Lasting(format!(
+                        "{}: {why}; {advice}",
+                        settings.kafka.brokers
+                    )));
+                }
+                if clock::uptime() >= until {
+                    let why = probe.latest().unwrap_or_else(|| error.to_string());
+                    return Err(Fault::Lasting(format!(
+                        "no broker answers at {} within {} ms: {why}; check [kafka] brokers, \
+                         [kafka.security] and that Kafka runs",
+                        settings.kafka.brokers,
+                        settings.kafka.startup_timeout.as_millis()
+                    )));
+                }
+            }
+        }
+    }
+}
+
+/// Of the topics that are not listed, brokers tell whether this user may see them
+/// only when they are asked for by name.
+fn may_see(
+    client: &BaseConsumer<Probe>,
+    settings: &Settings,
+    found: &BTreeMap<String, usize>,
+) -> Result<(), Fault> {
+    let sources = settings.sources.iter().map(|source| source.topic.clone());
+    let own = own(settings).into_iter().map(|own| own.name);
+    for name in sources.chain(own).filter(|name| !found.contains_key(name)) {
+        let metadata = client
+            .fetch_metadata(Some(&name), settings.kafka.startup_timeout.to_std())
+            .map_err(|error| lasting(&format!("asking for topic {name}"), &error))?;
+        let topics = metadata.topics().iter();
+        let code = topics.filter_map(|topic| topic.error()).map(RDKafkaErrorCode::from).next();
+        if code == Some(RDKafkaErrorCode::TopicAuthorizationFailed) {
+            let doing = format!("asking for topic {name}");
+            return Err(Fault::of_code(&doing, code, &RDKafkaErrorCode::TopicAuthorizationFailed));
+        }
+    }
+    Ok(())
+}
+
+/// The partitions of the windows stage's topics, as many as its inputs have, and
+/// what says so.
+fn wanted_partitions(
+    settings: &Settings,
+    found: &BTreeMap<String, usize>,
+    faults: &mut Vec<String>,
+) -> (usize, String) {
+    let inputs: Vec<(String, usize)> = windows_inputs(settings)
+        .into_iter()
+        .filter_map(|input| found.get(&input.topic).map(|count| (input.topic, *count)))
+        .collect();
+    let Some((first, wanted)) = inputs.first() else {
+        return (settings.topics.partitions as usize, "[topics] partitions".to_owned());
+    };
+    for (topic, count) in &inputs[1..] {
+        if count != wanted {
+            faults.push(format!(
+                "topics {first} and {topic} have {wanted} and {count} partitions: topics that \
+                 are keyed by credential must have the same number"
+            ));
+        }
+    }
+    (*wanted, first.clone())
+}
+
+fn create(
+    config: &ClientConfig,
+    tokens: &Tokens,
+    settings: &Settings,
+    missing: &[Own],
+    partitions: usize,
+) -> Result<(), Fault> {
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let admin = admin(config, tokens)?;
+    let topics: Vec<NewTopic<'_>> = missing
+        .iter()
+        .map(|own| {
+            let partitions = i32::try_from(own.wanted(partitions)).unwrap_or(i32::MAX);
+            let replication = TopicReplication::Fixed(settings.topics.replication_factor);
+            let new = NewTopic::new(&own.name, partitions, replication)
+                .set("cleanup.policy", own.cleanup.as_str());
+            let times = "message.timestamp.type";
+            match own.cleanup {
+                // What was read late is as old as its source has it, and would be past
+                // its retention at once.
+                Cleanup::Delete => new.set(times, "LogAppendTime"),
+                // The time of a record says how far the time of its partition had come.
+                Cleanup::Compact => new.set(times, "CreateTime"),
+                Cleanup::CompactLater => {
+                    new.set(times, "CreateTime").set("min.compaction.lag.ms", HISTORY_MS)
+                }
+            }
+        })
+        .collect();
+    let timeout = settings.kafka.startup_timeout.to_std();
+    let options =
+        AdminOptions::new().operation_timeout(Some(timeout)).request_timeout(Some(timeout));
+    let results = wait(admin.create_topics(&topics, &options))?
+        .map_err(|error| lasting("creating topics", &error))?;
+    for result in results {
+        match result {
+            Ok(topic) => tracing::info!(topic, "topic created"),
+            // Another instance was quicker.
+            Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((topic, code)) => {
+                let advice = advice(code).unwrap_or(
+                    "create it by hand, or correct [topics] partitions and replication_factor",
+                );
+                return Err(Fault::Lasting(format!("creating topic {topic}: {code}; {advice}")));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_settings(
+    config: &ClientConfig,
+    tokens: &Tokens,
+    settings: &Settings,
+    existing: &[Own],
+    faults: &mut Vec<String>,
+) {
+    if existing.is_empty() {
+        return;
+    }
+    let Ok(admin) = admin(config, tokens) else { return };
+    let resources: Vec<ResourceSpecifier<'_>> =
+        existing.iter().map(|own| ResourceSpecifier::Topic(&own.name)).collect();
+    let timeout = settings.kafka.startup_timeout.to_std();
+    let options = AdminOptions::new().request_timeout(Some(timeout));
+    let described = match wait(admin.describe_configs(&resources, &options)) {
+        Ok(Ok(described)) => described,
+        Ok(Err(error)) => return not_checked(&error.to_string()),
+        Err(fault) => return not_checked(&fault.to_string()),
+    };
+    for (own, described) in existing.iter().zip(described) {
+        let described = match described {
+            Ok(described) => described,
+            Err(code) => {
+                not_checked(&code.to_string());
+                continue;
+            }
+        };
+        let setting = |name| described.get(name).and_then(|entry| entry.value.clone());
+        let times = setting("message.timestamp.type");
+        // The time of a record of state says how far the time of its partition had come.
+        let state = [settings.topics.state(), settings.topics.reviewers()].contains(&own.name);
+        if let Some(times) = times.filter(|times| state && times != "CreateTime") {
+            faults.push(format!(
+                "topic {} has message.timestamp.type={times} and needs CreateTime; change it with \
+                 kafka-configs --alter",
+                own.name
+            ));
+        }
+        let Some(policy) = setting("cleanup.policy") else { continue };
+        let compacts = policy.split(',').any(|policy| policy.trim() == "compact");
+        let fits = match own.cleanup {
+            // Deleting by age as well would take state that is still needed.
+            Cleanup::Compact | Cleanup::CompactLater => policy.trim() == "compact",
+            Cleanup::Delete => !compacts,
+        };
+        if !fits {
+            faults.push(format!(
+                "topic {} has cleanup.policy={policy} and needs {}; change it with kafka-configs \
+                 --alter",
+                own.name,
+                own.cleanup.as_str()
+            ));
+        }
+    }
+}
+
+fn not_checked(why: &str) {
+    tracing::warn!("the settings of topics could not be read: {why}");
+}
+
+impl Cleanup {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Cleanup::Delete => "delete",
+            Cleanup::Compact | Cleanup::CompactLater => "compact",
+        }
+    }
+}
+
+fn admin(config: &ClientConfig, tokens: &Tokens) -> Result<AdminClient<Probe>, Fault> {
+    let admin: AdminClient<Probe> = config
+        .create_with_context(Probe::new(tokens))
+        .map_err(|error| starting("an admin client", &error))?;
+    // Its wrapper never serves what would ask for one.
+    tokens.admit(admin.inner())?;
+    Ok(admin)
+}
+
+/// Why a client could not be made, in the words of the settings.
+fn starting(what: &str, error: &KafkaError) -> Fault {
+    const FILES: &[(&str, &str)] = &[
+        ("ssl.ca.location", "ca_file"),
+        ("ssl.certificate.location", "certificate_file"),
+        ("ssl.key.location", "key_file"),
+    ];
+    let words = error.to_string();
+    let file = FILES.iter().find(|(option, _)| words.contains(option));
+    let advice = file.map(|(_, setting)| format!("; check [kafka.security] {setting}"));
+    Fault::Lasting(format!("starting {what}: {words}{}", advice.unwrap_or_default()))
+}
+
+fn lasting(doing: &str, error: &KafkaError) -> Fault {
+    match Fault::of(doing, error) {
+        Fault::Passing(why) | Fault::Doubtful(why) | Fault::Lasting(why) => Fault::Lasting(why),
+    }
+}
+
+/// Waits for an answer on this thread.
+fn wait<T>(answer: impl Future<Output = T>) -> Result<T, Fault> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .map(|runtime| runtime.block_on(answer))
+        .map_err(|error| Fault::Lasting(format!("starting to wait: {error}")))
+}

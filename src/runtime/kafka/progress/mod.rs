@@ -1,0 +1,12 @@
+//! How far the stages before one's own have come.
+//!
+//! `monitor` asks the brokers, `lag_gate` decides whether the windows may go by the
+//! clock, `stage_progress` up to when everything has gone through a stage, and
+//! `watermark` carries that to the workers.
+
+mod lag_gate;
+pub(super) mod look;
+pub(super) mod monitor;
+pub(super) mod signals;
+mod stage_progress;
+pub(super) mod watermark;

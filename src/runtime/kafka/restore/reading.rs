@@ -1,0 +1,30 @@
+//! How far the restore of one partition is.
+
+use super::plan::Wanted;
+use crate::runtime::health::Restoring;
+use crate::runtime::stages::State;
+use crate::time::Timestamp;
+
+/// A partition while its changelog is read, from offset `first` to `end`.
+pub(super) struct Reading {
+    pub(super) wanted: Wanted,
+    pub(super) offsets: Vec<(usize, i64)>,
+    /// Whether none of its inputs has one.
+    pub(super) new: bool,
+    /// Whether one of its inputs has no committed position.
+    pub(super) unpinned: bool,
+    pub(super) state: State,
+    /// The latest time of a record.
+    pub(super) time: Option<Timestamp>,
+    pub(super) first: i64,
+    pub(super) next: i64,
+    pub(super) end: i64,
+}
+
+impl Reading {
+    pub(super) fn progress(&self) -> Restoring {
+        // By offsets: records that compaction has removed count as read.
+        let records = |upto: i64| u64::try_from(upto - self.first).unwrap_or(0);
+        Restoring { restored: records(self.next.min(self.end)), expected: records(self.end) }
+    }
+}

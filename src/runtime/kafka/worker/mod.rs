@@ -1,0 +1,11 @@
+//! A worker: a consumer, a transactional producer, and a stage between them.
+//!
+//! `prepare` makes the workers' setups out of the settings, `session` is the loop of one
+//! worker, `member`, `inputs` and `producer` are what it works with.
+
+mod inputs;
+mod member;
+pub(super) mod prepare;
+mod producer;
+pub(super) mod session;
+mod setup;

@@ -1,0 +1,225 @@
+//! Settings → how each worker is set up.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use rdkafka::config::ClientConfig;
+
+use super::setup::{Setup, TimeSource};
+use crate::config::EngineConfig;
+use crate::engine::oversight::Rules;
+use crate::metrics::PipelineStage;
+use crate::runtime::clock;
+use crate::runtime::kafka::client::config::{base, group};
+use crate::runtime::kafka::client::topics::windows_inputs;
+use crate::runtime::kafka::progress::signals::Signals;
+use crate::runtime::kafka::restore::Plan;
+use crate::runtime::kafka::shared::Shared;
+use crate::runtime::stages::Fresh;
+use crate::settings::{Delivery, Kafka, Settings, Start};
+use crate::time::Span;
+
+/// All workers of a process.
+#[derive(Debug)]
+pub(crate) struct Setups {
+    pub(crate) intake: Vec<Setup>,
+    pub(crate) windows: Vec<Setup>,
+    pub(crate) oversight: Vec<Setup>,
+}
+
+/// The setups of all workers, each entered in the process's health.
+pub(crate) fn all(
+    shared: &Arc<Shared>,
+    stop: &Arc<AtomicBool>,
+    signals: &Signals,
+    rules: &Arc<Rules>,
+) -> Setups {
+    let settings = &shared.settings;
+    // Without a name of its own an instance must still never share its
+    // transactional ids with another.
+    let instance = settings.kafka.instance.clone().unwrap_or_else(|| {
+        let mut bytes = [0; 8];
+        // All zeros fence another instance at worst, which then says so.
+        let _ = getrandom::fill(&mut bytes);
+        format!("{:016x}", u64::from_be_bytes(bytes))
+    });
+    let sources: Vec<String> = settings
+        .sources
+        .iter()
+        .filter(|source| !source.prekeyed)
+        .map(|source| source.topic.clone())
+        .collect();
+    let one = |kind: PipelineStage, number, inputs: &[String], state: Option<(String, Fresh)>| {
+        let stage = kind.as_str();
+        let consumer = consumer(settings, stage, number, inputs.len() > 1);
+        Setup {
+            number,
+            producer: producer(settings, &format!("{stage}.{instance}.{number}")),
+            plan: Plan {
+                config: consumer.clone(),
+                tokens: shared.tokens.clone(),
+                inputs: inputs.to_vec(),
+                state,
+                // What our own stages hand on is read from its beginning.
+                starts: inputs
+                    .iter()
+                    .map(|topic| match settings.sources.iter().any(|it| it.topic == *topic) {
+                        true => settings.kafka.start,
+                        false => Start::Earliest,
+                    })
+                    .collect(),
+                patience: patience(&settings.kafka),
+                // Brokers answer with positions once open transactions have ended.
+                answer_within: settings.kafka.transaction_timeout + Span::from_secs(2),
+            },
+            consumer,
+            topics: settings.topics.clone(),
+            tokens: shared.tokens.clone(),
+            delivery: settings.kafka.delivery,
+            commit_interval: settings.kafka.commit_interval,
+            patience: settings.kafka.transaction_timeout,
+            time: match kind {
+                PipelineStage::Intake => TimeSource::None,
+                PipelineStage::Windows => TimeSource::Records {
+                    gate_open: Arc::clone(&signals.gate_open),
+                    watermarks: Arc::clone(&signals.events),
+                },
+                PipelineStage::Oversight => TimeSource::Watermarks(Arc::clone(&signals.reviews)),
+            },
+            stop: Arc::clone(stop),
+            health: shared.health.worker(kind, number as u32, clock::now()),
+            pipeline: shared.stages.pipeline.clone(),
+        }
+    };
+    let intake = if sources.is_empty() { 0 } else { settings.intake.workers };
+    let inputs: Vec<String> =
+        windows_inputs(settings).into_iter().map(|input| input.topic).collect();
+    let engine = EngineConfig {
+        checkpoints: true,
+        keep_settled: false,
+        profiles: settings.profiles,
+        judged_after: Some(settings.oversight.delay),
+        ..settings.windows.engine.clone()
+    };
+    Setups {
+        intake: (0..intake)
+            .map(|number| one(PipelineStage::Intake, number, &sources, None))
+            .collect(),
+        windows: (0..settings.windows.workers)
+            .map(|number| {
+                let fresh = Fresh::Windows(Box::new(engine.clone()));
+                one(PipelineStage::Windows, number, &inputs, Some((settings.topics.state(), fresh)))
+            })
+            .collect(),
+        // All reviewers are in one partition, so more workers would have nothing to do.
+        oversight: vec![one(
+            PipelineStage::Oversight,
+            0,
+            &[settings.topics.reviews()],
+            Some((settings.topics.reviewers(), Fresh::Oversight(Arc::clone(rules)))),
+        )],
+    }
+}
+
+/// How long a restore may go without a record: another producer's transaction may have
+/// to time out first.
+fn patience(kafka: &Kafka) -> Span {
+    // Unless configured otherwise, brokers look every ten seconds for transactions that
+    // have timed out.
+    kafka.transaction_timeout + kafka.transaction_timeout + Span::from_secs(15)
+}
+
+fn consumer(settings: &Settings, stage: &str, number: usize, several: bool) -> ClientConfig {
+    let kafka = &settings.kafka;
+    let mut config = base(kafka);
+    config
+        .set("group.id", group(kafka, stage))
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        // We always say where to read from; a position that is not there any more is an
+        // error.
+        .set("auto.offset.reset", "error")
+        // This also makes brokers answer with stable committed positions.
+        .set("isolation.level", "read_committed")
+        .set("enable.partition.eof", "true")
+        .set("allow.auto.create.topics", "false")
+        .set("session.timeout.ms", kafka.session_timeout.as_millis().to_string())
+        // A member learns of a rebalance from the answer to a heartbeat: whoever takes a
+        // partition over waits for one, twice where assignment is cooperative.
+        .set("heartbeat.interval.ms", heartbeat(kafka.session_timeout).as_millis().to_string())
+        // Range assignment gives one member the same partition of several topics;
+        // cooperative assignment does not. And cooperative assignment moves a partition
+        // in two rounds: a static member that comes back between them gets what it had
+        // without a second round, and the partition that it should have lost belongs to
+        // nobody.
+        .set(
+            "partition.assignment.strategy",
+            if kafka.instance.is_some() || (stage == "windows" && several) {
+                "range"
+            } else {
+                "cooperative-sticky"
+            },
+        );
+    if let Some(instance) = &kafka.instance {
+        config.set("group.instance.id", format!("{instance}.{stage}.{number}"));
+    }
+    // The default of a second starves a consumer that is fast.
+    unless_set(&mut config, "fetch.queue.backoff.ms", "5");
+    unless_set(&mut config, "max.partition.fetch.bytes", "4194304");
+    // How soon new partitions of a topic are seen; the default is five minutes.
+    unless_set(&mut config, "topic.metadata.refresh.interval.ms", "30000");
+    // The end of a partition is only seen when an empty fetch comes back.
+    unless_set(&mut config, "fetch.wait.max.ms", "100");
+    config
+}
+
+/// The time between two heartbeats: no longer than that of Kafka's own clients.
+fn heartbeat(session_timeout: Span) -> Span {
+    const LONGEST_MS: i64 = 3_000;
+    Span::from_millis((session_timeout.as_millis() / 10).min(LONGEST_MS))
+}
+
+fn producer(settings: &Settings, id: &str) -> ClientConfig {
+    let kafka = &settings.kafka;
+    let mut config = base(kafka);
+    let timeout = kafka.transaction_timeout.as_millis().to_string();
+    config
+        .set("enable.idempotence", "true")
+        // The default of Java's producers, so that topics written by either align.
+        .set("partitioner", "murmur2_random")
+        // Only failures are polled for; see `raw::commit_transaction`.
+        .set("delivery.report.only.error", "true");
+    if kafka.delivery == Delivery::ExactlyOnce {
+        config
+            .set("transactional.id", format!("{}.{id}", kafka.group))
+            .set("transaction.timeout.ms", &timeout)
+            // A request that is answered late must not reach into the next transaction:
+            // it times out when the transaction does.
+            .set("socket.timeout.ms", &timeout)
+            .set("message.timeout.ms", &timeout);
+        // The broker refuses a transaction while it still writes the markers of the one
+        // before, which takes some milliseconds; the library would wait for 100.
+        unless_set(&mut config, "retry.backoff.ms", "5");
+    }
+    // A credential's state is one record; an event more than the bound may be in it.
+    let record_bytes = settings.windows.engine.credential_bytes + RECORD_SPARE_BYTES;
+    let record_bytes = record_bytes.max(RECORD_BYTES);
+    unless_set(&mut config, "message.max.bytes", &record_bytes.to_string());
+    // A worker that lags fills batches anyway; a deadline should not wait.
+    unless_set(&mut config, "linger.ms", "1");
+    unless_set(&mut config, "compression.type", "lz4");
+    unless_set(&mut config, "queue.buffering.max.messages", "1000000");
+    unless_set(&mut config, "queue.buffering.max.kbytes", "262144");
+    config
+}
+
+/// librdkafka's own bound on a record.
+const RECORD_BYTES: usize = 1_000_000;
+/// Beside a state: the event that went beyond the bound, its key, headers.
+const RECORD_SPARE_BYTES: usize = 64 << 10;
+
+fn unless_set(config: &mut ClientConfig, option: &str, value: &str) {
+    if config.get(option).is_none() {
+        config.set(option, value);
+    }
+}

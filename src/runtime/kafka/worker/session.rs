@@ -1,0 +1,459 @@
+//! The loop of one worker.
+//!
+//! A session is a worker's life between two faults. Invariants: what was read, what
+//! follows from it and the state it leaves are committed together or not at all; after
+//! any fault the session is dropped with everything it holds, memory included, and the
+//! next one begins from what is committed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::Consumer;
+
+use super::inputs::Inputs;
+use super::member::{Change, Member};
+use super::producer::TransactionalProducer;
+use super::setup::{Setup, TimeSource};
+use crate::metrics::TransactionResult;
+use crate::runtime::clock;
+use crate::runtime::kafka::client::raw::{Kind, Message};
+use crate::runtime::kafka::progress::look::{ReachedTime, TopicPartition};
+use crate::runtime::kafka::progress::watermark::PartitionTime;
+use crate::runtime::kafka::restore::{Ready, Restorer, Wanted};
+use crate::runtime::stages::Fault;
+use crate::runtime::stages::{Record, Stage};
+use crate::time::{Span, Timestamp};
+
+/// The longest wait for a record, and so for a change of the assignment.
+const WAIT_MS_MAX: u32 = 50;
+/// Records taken between two looks at the time and the group.
+const ROUND_RECORDS_MAX: usize = 4096;
+/// Records taken in one transaction at most, so that a commit stays short. When this many
+/// are sent, the rest of what there is to emit waits for the next transaction.
+const TRANSACTION_RECORDS_MAX: usize = 200_000;
+/// How many times longer than configured a worker that lags waits between two commits.
+const LAGGING_INTERVALS: i64 = 10;
+const RETRY_FIRST: Span = Span::from_millis(250);
+const RETRY_MAX_MS: i64 = 10_000;
+/// Doubtful faults in a row that may still pass.
+const DOUBTS_MAX: u32 = 3;
+
+/// Runs one session after the other until it is stopped.
+///
+/// # Errors
+/// A fault that lasts.
+pub(crate) fn run<S: Stage>(setup: &Setup, stage: &dyn Fn() -> S) -> Result<(), Fault> {
+    let mut pause = RETRY_FIRST;
+    let mut doubts = 0;
+    while !setup.stop.load(Ordering::Acquire) {
+        let began = clock::uptime();
+        let fault = match session(setup, stage()) {
+            Ok(()) => return Ok(()),
+            Err(Fault::Passing(why)) => why,
+            Err(Fault::Doubtful(why)) if doubts < DOUBTS_MAX => {
+                doubts += 1;
+                why
+            }
+            Err(Fault::Doubtful(why) | Fault::Lasting(why)) => {
+                setup.health.failed(why.clone());
+                return Err(Fault::Lasting(why));
+            }
+        };
+        setup.health.revoked();
+        setup.pipeline.transaction(S::KIND, TransactionResult::Aborted, Duration::ZERO);
+        tracing::warn!(
+            stage = S::KIND.as_str(),
+            worker = setup.number,
+            "a new session begins: {fault}"
+        );
+        if clock::uptime() > began + Span::from_secs(60) {
+            (pause, doubts) = (RETRY_FIRST, 0);
+        }
+        let until = clock::uptime() + pause;
+        while clock::uptime() < until && !setup.stop.load(Ordering::Acquire) {
+            setup.health.progressed(clock::now());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        pause = Span::from_millis((pause.as_millis() * 2).min(RETRY_MAX_MS));
+    }
+    Ok(())
+}
+
+fn session<S: Stage>(setup: &Setup, stage: S) -> Result<(), Fault> {
+    // The transaction of an earlier session ends before anything is restored.
+    let producer = TransactionalProducer::new(setup)?;
+    let topics: Vec<&str> = setup.plan.inputs.iter().map(String::as_str).collect();
+    let restorer = Restorer::new(setup.plan.clone(), Arc::clone(&setup.health))?;
+    let member = Member::join(&setup.consumer, &setup.tokens, &topics)?;
+    let inputs = Inputs::new(setup.plan.inputs.clone());
+    let mut session = Session {
+        setup,
+        stage,
+        restorer,
+        producer,
+        member,
+        inputs,
+        partitions: Vec::new(),
+        pending: BTreeSet::new(),
+        epoch: 0,
+        times: BTreeMap::new(),
+        taken: 0,
+        taken_since: None,
+    };
+    while !setup.stop.load(Ordering::Acquire) {
+        session.step()?;
+    }
+    session.finish()
+}
+
+/// A worker between its start and its first fault. Its fields are dropped in this order:
+/// the open transaction is aborted before the group is left.
+struct Session<'s, S> {
+    setup: &'s Setup,
+    stage: S,
+    producer: TransactionalProducer,
+    member: Member,
+    restorer: Restorer,
+    inputs: Inputs,
+    /// Ready partitions, in order.
+    partitions: Vec<i32>,
+    /// How many assignments there were.
+    epoch: u64,
+    /// Partitions that have something left to emit: those that were not punctuated yet,
+    /// since only that shows what their state waits for, and those whose output the last
+    /// transaction could not hold.
+    pending: BTreeSet<i32>,
+    /// The times of the partitions that go by watermarks.
+    times: BTreeMap<i32, PartitionTime>,
+    /// Records in the open transaction.
+    taken: usize,
+    /// Since when.
+    taken_since: Option<Span>,
+}
+
+impl<S: Stage> Session<'_, S> {
+    fn step(&mut self) -> Result<(), Fault> {
+        self.producer.serve();
+        while let Some(change) = self.member.serve()? {
+            self.change(change)?;
+        }
+        while let Some(ready) = self.restorer.next()? {
+            self.begin(ready)?;
+        }
+        let wait_ms = self.wait_ms(clock::now());
+        self.take(wait_ms)?;
+        let (present, uptime) = (clock::now(), clock::uptime());
+        let due = self.taken_since.is_some_and(|since| uptime >= since + self.interval(uptime))
+            || self.taken >= TRANSACTION_RECORDS_MAX;
+        if due || self.pending_is_due(present, uptime) || self.punctuation_is_due(present, uptime) {
+            self.commit(present, uptime)?;
+        }
+        self.setup.health.progressed(present);
+        self.setup.health.caught_up(self.inputs.caught_up(uptime));
+        Ok(())
+    }
+
+    /// The time between two commits. Nobody waits for the results of a worker that lags,
+    /// and the more events of a window come together, the less there is to write.
+    fn interval(&self, uptime: Span) -> Span {
+        let configured = self.setup.commit_interval;
+        if self.inputs.caught_up(uptime) {
+            return configured;
+        }
+        let longer_ms = configured.as_millis() * LAGGING_INTERVALS;
+        Span::from_millis(longer_ms.min(self.setup.patience.as_millis() / 4)).max(configured)
+    }
+
+    /// How long to wait for records: until something is due, and never long.
+    fn wait_ms(&mut self, present: Timestamp) -> u32 {
+        let uptime = clock::uptime();
+        if self.pending_is_due(present, uptime) {
+            return 0;
+        }
+        let mut wait_ms = i64::from(WAIT_MS_MAX);
+        if let Some(since) = self.taken_since {
+            let left = (since + self.interval(uptime)).as_millis() - uptime.as_millis();
+            wait_ms = wait_ms.min(left);
+        }
+        for at in 0..self.partitions.len() {
+            let partition = self.partitions[at];
+            // A partition that lags goes by the time of its records.
+            if self.time(partition, present, uptime) == Some(present)
+                && let Some(next) = self.stage.next_punctuation(partition)
+            {
+                wait_ms = wait_ms.min(next.since(present).as_millis());
+            }
+        }
+        u32::try_from(wait_ms.max(0)).unwrap_or(WAIT_MS_MAX)
+    }
+
+    fn take(&mut self, wait_ms: u32) -> Result<(), Fault> {
+        let Session { setup, stage, producer, member, inputs, taken, .. } = self;
+        let mut uptime = None;
+        let mut known: Option<(usize, usize)> = None;
+        let mut fault = None;
+        member.queue().serve(wait_ms, ROUND_RECORDS_MAX, &mut |message| {
+            let topic = match known {
+                Some((number, topic)) if number == message.topic_number() => topic,
+                _ => {
+                    let Some(topic) = inputs.number(message.topic()) else {
+                        return ControlFlow::Continue(());
+                    };
+                    known = Some((message.topic_number(), topic));
+                    topic
+                }
+            };
+            let input = inputs.get_mut(topic, message.partition());
+            let Some(input) = input.filter(|input| input.ready) else {
+                return ControlFlow::Continue(());
+            };
+            match message.kind() {
+                Kind::Data => {
+                    // One look at the clock a round, once there is a record.
+                    let uptime = *uptime.get_or_insert_with(clock::uptime);
+                    if input.record(message.offset(), uptime) {
+                        *taken += 1;
+                        let record = Record {
+                            input: topic,
+                            topic: &setup.plan.inputs[topic],
+                            partition: message.partition(),
+                            offset: message.offset(),
+                            written_at: message.timestamp_ms().map(Timestamp::from_millis),
+                            key: message.key(),
+                            value: message.payload().unwrap_or_default(),
+                            headers: Some(&message),
+                        };
+                        match stage.take(record, producer) {
+                            Ok(Some(time)) => input.time(time),
+                            Ok(None) => {}
+                            Err(error) => fault = Some(error),
+                        }
+                    }
+                }
+                Kind::End => input.end(message.offset()),
+                Kind::Error(code) => fault = Some(reading(message, code)),
+            }
+            if fault.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        if let Some(fault) = fault {
+            return Err(fault);
+        }
+        let uptime = uptime.unwrap_or_else(clock::uptime);
+        if self.taken_since.is_none() && self.inputs.have_moved() {
+            self.taken_since = Some(uptime);
+        }
+        Ok(())
+    }
+
+    /// What time it is for a partition, as far as that is known.
+    fn time(&mut self, partition: i32, present: Timestamp, uptime: Span) -> Option<Timestamp> {
+        let mut reached = |watermarks| {
+            let next = self.inputs.next(partition)?;
+            self.times.entry(partition).or_default().at(watermarks, partition, next)
+        };
+        match &self.setup.time {
+            TimeSource::None => None,
+            TimeSource::Records { gate_open, watermarks } => {
+                let reached = reached(watermarks);
+                let gate_open = gate_open.load(Ordering::Relaxed);
+                self.inputs.time(partition, gate_open, reached, present, uptime)
+            }
+            TimeSource::Watermarks(watermarks) => reached(watermarks),
+        }
+    }
+
+    fn pending_is_due(&mut self, present: Timestamp, uptime: Span) -> bool {
+        let pending = self.pending.clone();
+        pending.into_iter().any(|partition| self.time(partition, present, uptime).is_some())
+    }
+
+    /// Whether a partition has to be punctuated. One that lags goes by the time of its
+    /// records, where deadlines pass all the time; they wait for the commit.
+    fn punctuation_is_due(&mut self, present: Timestamp, uptime: Span) -> bool {
+        let by_watermarks = matches!(self.setup.time, TimeSource::Watermarks(_));
+        for at in 0..self.partitions.len() {
+            let partition = self.partitions[at];
+            let time = self.time(partition, present, uptime);
+            if let Some(time) = time.filter(|time| by_watermarks || *time == present)
+                && self.stage.next_punctuation(partition).is_some_and(|next| next <= time)
+            {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn commit(&mut self, present: Timestamp, uptime: Span) -> Result<(), Fault> {
+        // Whether the metadata that was committed with positions no longer holds.
+        let mut news = false;
+        for at in 0..self.partitions.len() {
+            let partition = self.partitions[at];
+            let Some(now) = self.time(partition, present, uptime) else { continue };
+            let room = self.producer.sent() < TRANSACTION_RECORDS_MAX;
+            if room && self.stage.punctuate(partition, now, &mut self.producer)? {
+                news |= self.pending.remove(&partition);
+            } else {
+                self.pending.insert(partition);
+            }
+        }
+        self.stage.checkpoint(&mut self.producer)?;
+        if self.producer.is_open() || self.inputs.have_moved() || news {
+            let began = clock::instant();
+            self.producer.commit(&self.member, &self.positions()?)?;
+            let took = clock::instant() - began;
+            self.setup.pipeline.transaction(S::KIND, TransactionResult::Committed, took);
+            self.inputs.committed();
+            self.stage.committed();
+        }
+        self.taken = 0;
+        self.taken_since = None;
+        Ok(())
+    }
+
+    /// The positions of everything that is ready, each with the time of its partition.
+    fn positions(&self) -> Result<TopicPartitionList, Fault> {
+        self.inputs.positions(|partition, of_records| match S::ALIGNED {
+            true if self.pending.contains(&partition) => ReachedTime::Pending,
+            true => self.stage.time(partition).into(),
+            false => of_records.into(),
+        })
+    }
+
+    fn finish(&mut self) -> Result<(), Fault> {
+        if self.partitions.is_empty() {
+            return Ok(());
+        }
+        self.commit(clock::now(), clock::uptime())
+    }
+
+    fn change(&mut self, change: Change) -> Result<(), Fault> {
+        match change {
+            Change::Assigned(partitions) => self.assigned(&partitions),
+            Change::Revoked(partitions) => self.revoked(&partitions),
+            Change::Failed(why) => Err(Fault::Passing(format!("the group could not agree: {why}"))),
+        }
+    }
+
+    fn assigned(&mut self, assigned: &[TopicPartition]) -> Result<(), Fault> {
+        tracing::info!(
+            stage = S::KIND.as_str(),
+            worker = self.setup.number,
+            partitions = assigned.len(),
+            "assigned"
+        );
+        self.epoch += 1;
+        self.member.take_on(assigned)?;
+        let mut partitions = Vec::new();
+        for (topic, partition) in assigned {
+            let Some(topic) = self.inputs.number(topic) else { continue };
+            self.inputs.add(topic, *partition, self.epoch);
+            partitions.push((*partition, topic));
+        }
+        if S::ALIGNED {
+            partitions.sort_unstable();
+            partitions.dedup_by_key(|(partition, _)| *partition);
+        }
+        for (partition, topic) in partitions {
+            let inputs: Vec<usize> = match S::ALIGNED {
+                true => self.inputs.of(partition).map(|(topic, _)| topic).collect(),
+                false => vec![topic],
+            };
+            if S::ALIGNED && inputs.len() < self.setup.plan.inputs.len() {
+                return Err(Fault::Lasting(format!(
+                    "partition {partition} was assigned without its counterparts: all members of \
+                     the group must read the same topics"
+                )));
+            }
+            if S::ALIGNED {
+                self.setup.health.restoring(partition);
+            }
+            self.restorer.want(Wanted { partition, inputs, epoch: self.epoch });
+        }
+        self.setup.pipeline.rebalanced(S::KIND);
+        self.setup.health.assigned();
+        Ok(())
+    }
+
+    fn begin(&mut self, ready: Ready) -> Result<(), Fault> {
+        let partition = ready.partition;
+        let stale = ready.offsets.iter().any(|(topic, _)| {
+            self.inputs
+                .get_mut(*topic, partition)
+                .is_none_or(|input| input.epoch != ready.epoch || input.ready)
+        });
+        if stale {
+            return Ok(());
+        }
+        for (topic, offset) in &ready.offsets {
+            self.member.start(&self.setup.plan.inputs[*topic], partition, *offset)?;
+            if let Some(input) = self.inputs.get_mut(*topic, partition) {
+                input.begin(*offset);
+            }
+        }
+        if S::ALIGNED {
+            self.pending.insert(partition);
+        }
+        if ready.unpinned {
+            // Committed before anything follows from it: a later session must not begin
+            // elsewhere, nor find state without a position.
+            if self.inputs.have_moved() || self.producer.is_open() {
+                // The positions of the other partitions go with the state they lead to.
+                self.commit(clock::now(), clock::uptime())?;
+            } else {
+                self.producer.commit(&self.member, &self.positions()?)?;
+                self.inputs.committed();
+            }
+        }
+        if let Some(restored) = ready.state {
+            self.setup.pipeline.restored(restored.state.credentials() as u64, ready.took);
+            self.stage.begin(restored);
+        }
+        self.setup.health.restored(partition);
+        if let Err(at) = self.partitions.binary_search(&partition) {
+            self.partitions.insert(at, partition);
+        }
+        Ok(())
+    }
+
+    fn revoked(&mut self, revoked: &[TopicPartition]) -> Result<(), Fault> {
+        tracing::info!(
+            stage = S::KIND.as_str(),
+            worker = self.setup.number,
+            partitions = revoked.len(),
+            "revoked"
+        );
+        if self.member.consumer().assignment_lost() {
+            return Err(Fault::Passing("the group went on without this member".to_owned()));
+        }
+        // They are still ours until we let them go.
+        self.finish()?;
+        self.member.revoke(revoked)?;
+        for (topic, partition) in revoked {
+            let Some(topic) = self.inputs.number(topic) else { continue };
+            self.inputs.remove(topic, *partition);
+            if self.inputs.of(*partition).next().is_none() {
+                self.stage.revoke(*partition);
+                self.setup.health.restored(*partition);
+                self.partitions.retain(|held| held != partition);
+                self.pending.remove(partition);
+                self.times.remove(partition);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn reading(record: Message<'_>, code: rdkafka::error::RDKafkaErrorCode) -> Fault {
+    let words = String::from_utf8_lossy(record.payload().unwrap_or_default());
+    let doing = format!(
+        "reading partition {} of {} at offset {}",
+        record.partition(),
+        record.topic(),
+        record.offset()
+    );
+    Fault::of_code(&doing, Some(code), &format!("{code}: {words}"))
+}

@@ -1,0 +1,50 @@
+//! What the stages of a process share.
+
+use std::sync::Arc;
+
+use crate::config::{Limits, OversightConfig, Profiles};
+use crate::engine::attacker::Race;
+use crate::formats::Identity;
+use crate::metrics::{Metrics, Pipeline};
+use crate::records::People;
+use crate::runtime::clock::Clock;
+use crate::runtime::reviewer_alerts::ReviewerAlerts;
+use crate::runtime::standings::PartitionStandings;
+use crate::settings::PeopleShown;
+
+/// The rules that stages go by, and the figures that they move.
+#[derive(Debug)]
+pub struct Context {
+    /// Names for secrets and pseudonyms for people.
+    pub identity: Identity,
+    /// Bounds of a record.
+    pub limits: Limits,
+    /// Deadlines and expectations by workflow.
+    pub profiles: Profiles,
+    /// The attackers' curves.
+    pub race: Race,
+    /// The rules by which reviews are judged.
+    pub oversight: OversightConfig,
+    /// How reviewers are shown.
+    pub people: PeopleShown,
+    /// The present.
+    pub clock: Clock,
+    /// The counters.
+    pub metrics: Arc<Metrics>,
+    /// The counters of the pipeline itself.
+    pub pipeline: Pipeline,
+    /// The windows that wait.
+    pub standings: Arc<PartitionStandings>,
+    /// The alerts about reviewers, as far as this process judges.
+    pub reviewer_alerts: Arc<ReviewerAlerts>,
+}
+
+impl Context {
+    /// How reviewers appear in the values of records.
+    pub(super) fn people(&self) -> People {
+        match self.people {
+            PeopleShown::Names => People::names(self.identity.clone()),
+            PeopleShown::Pseudonyms => People::pseudonyms(self.identity.clone()),
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Reviews → judgements, findings, alerts about reviewers: the second stage.
+//!
+//! Invariants: one partition holds all reviewers, since agreement is compared with that
+//! of peers and a list keeps its promise among everybody. A review that waits stays in
+//! the changelog until all of it is judged. Time is how far the windows have come, so
+//! that a decision is judged when everything before it is there, even when the pipeline
+//! is behind.
+
+use std::sync::Arc;
+
+use super::changelog::{Part, listed_key};
+use super::context::Context;
+use super::fault::Fault;
+use super::outbox::{Outbox, Outgoing, Topic};
+use super::publish::{OversightPublisher, Publisher, json};
+use super::record::Record;
+use super::stage::Stage;
+use super::state::{Overseeing, Restored, State};
+use crate::engine::oversight::{Change, Receipt, Rules};
+use crate::formats::{RejectReason, Rejection};
+use crate::metrics::PipelineStage;
+use crate::records::{Handed, RulesShown};
+use crate::runtime::reviewer_alerts;
+use crate::time::{Span, Timestamp};
+
+/// How often, by the time of the stage, it looks who is on which list.
+const LISTS_EVERY: Span = Span::from_secs(10);
+/// Decisions and truths that one punctuation judges: one transaction has to hold what
+/// follows.
+const STEPS_MAX: usize = 50_000;
+/// The partition that holds all reviewers.
+const ONLY: i32 = 0;
+
+/// The stage.
+pub struct Oversight {
+    context: Arc<Context>,
+    held: Option<Held>,
+    publisher: Publisher,
+    rules: Arc<Rules>,
+    shown: RulesShown,
+    /// Alerts about reviewers that fired or resolved; the board shows them once they are
+    /// committed.
+    changes: Vec<reviewer_alerts::Change>,
+    value: Vec<u8>,
+}
+
+/// The one partition.
+struct Held {
+    overseeing: Overseeing,
+    /// How far its time has come; it never goes back.
+    time: Option<Timestamp>,
+    /// Whether anything was judged since the lists were last looked at.
+    news: bool,
+    /// When that was.
+    looked_at: Option<Timestamp>,
+}
+
+impl Oversight {
+    /// A stage that judges by `rules`.
+    pub fn new(context: &Arc<Context>, rules: &Arc<Rules>) -> Oversight {
+        Oversight {
+            held: None,
+            publisher: Publisher::new(context, Self::KIND),
+            rules: Arc::clone(rules),
+            shown: RulesShown::new(&context.oversight, &context.profiles),
+            changes: Vec::new(),
+            value: Vec::new(),
+            context: Arc::clone(context),
+        }
+    }
+}
+
+impl Stage for Oversight {
+    const KIND: PipelineStage = PipelineStage::Oversight;
+    const ALIGNED: bool = true;
+
+    fn begin(&mut self, restored: Restored) {
+        let Restored { state: State::Oversight(mut overseeing), time, .. } = restored else {
+            return;
+        };
+        overseeing.resume();
+        self.held = Some(Held { overseeing: *overseeing, time, news: true, looked_at: None });
+    }
+
+    fn revoke(&mut self, _partition: i32) {
+        self.held = None;
+        self.context.metrics.forget_reviewers();
+        self.context.reviewer_alerts.clear();
+    }
+
+    fn take<O: Outbox>(
+        &mut self,
+        record: Record<'_>,
+        outbox: &mut O,
+    ) -> Result<Option<Timestamp>, Fault> {
+        let Oversight { held: Some(held), publisher, rules, shown, changes, .. } = self else {
+            return Ok(None);
+        };
+        let value = record.value;
+        let rejection = match serde_json::from_slice(value) {
+            Ok(Handed::Review { review, answered }) => {
+                let key = Part::Review.key(review.exposure_id());
+                let receipt = held.overseeing.stage.handle(review);
+                if matches!(receipt, Receipt::Held | Receipt::Learning) {
+                    send(outbox, held.time, &key, Some(value))?;
+                }
+                // Its window waits for an answer. Rare enough to read the review once more.
+                if receipt != Receipt::Held
+                    && !answered
+                    && let Ok(Handed::Review { review, .. }) = serde_json::from_slice(value)
+                {
+                    let mut publisher =
+                        OversightPublisher { publisher, outbox, rules, shown, changes };
+                    publisher.judgement(&review, None)?;
+                }
+                if receipt != Receipt::Refused {
+                    return Ok(None);
+                }
+                let why = "more reviewers than [oversight] reviewers allows";
+                Rejection::new(RejectReason::BeyondBound, why)
+            }
+            Ok(Handed::Void(exposure)) => {
+                held.overseeing.stage.retract(exposure.id());
+                let mut publisher = OversightPublisher { publisher, outbox, rules, shown, changes };
+                return publisher.void(exposure.id()).map(|()| None);
+            }
+            Err(_) => Rejection::new(RejectReason::InvalidValue, "not a review that was handed on"),
+        };
+        self.publisher.refuse(record, &rejection, None, outbox).map(|()| None)
+    }
+
+    fn time(&self, _partition: i32) -> Option<Timestamp> {
+        self.held.as_ref()?.time
+    }
+
+    fn next_punctuation(&mut self, _partition: i32) -> Option<Timestamp> {
+        let held = self.held.as_ref()?;
+        let look = held.looked_at.filter(|_| held.news).map(|looked| looked + LISTS_EVERY);
+        [held.overseeing.stage.next_deadline(), look].into_iter().flatten().min()
+    }
+
+    fn punctuate<O: Outbox>(
+        &mut self,
+        _partition: i32,
+        now: Timestamp,
+        outbox: &mut O,
+    ) -> Result<bool, Fault> {
+        let Oversight { held: Some(held), publisher, rules, shown, changes, .. } = self else {
+            return Ok(true);
+        };
+        let now = held.time.map_or(now, |before| before.max(now));
+        held.time = Some(now);
+        let news = &mut held.news;
+        let mut publisher = OversightPublisher { publisher, outbox, rules, shown, changes };
+        let Overseeing { stage, listed, .. } = &mut held.overseeing;
+        let mut sent = Ok(());
+        let all = stage.advance_some(now, STEPS_MAX, &mut |output| {
+            if sent.is_ok() {
+                *news = true;
+                sent = publisher.publish(&output);
+            }
+        });
+        sent?;
+        if !all {
+            return Ok(false);
+        }
+        if *news && held.looked_at.is_none_or(|looked| looked + LISTS_EVERY <= now) {
+            (*news, held.looked_at) = (false, Some(now));
+            let now_listed = publisher.lists(stage, listed, now)?;
+            for changed in listed.symmetric_difference(&now_listed) {
+                let value = now_listed.contains(changed).then_some(&b"{}"[..]);
+                send(outbox, held.time, &listed_key(&changed.0, changed.1), value)?;
+            }
+            *listed = now_listed;
+        }
+        Ok(true)
+    }
+
+    fn checkpoint<O: Outbox>(&mut self, outbox: &mut O) -> Result<(), Fault> {
+        let Some(held) = &mut self.held else { return Ok(()) };
+        let (time, bytes) = (held.time, &mut self.value);
+        let mut sent = Ok(());
+        held.overseeing.stage.changes(&mut |change| {
+            if sent.is_err() {
+                return;
+            }
+            sent = match change {
+                Change::Reviewer { name, state } => {
+                    send(outbox, time, &Part::Reviewer.key(name), Some(state))
+                }
+                Change::Settled(exposure) => send(outbox, time, &Part::Review.key(exposure), None),
+                Change::Period(counts) => json(bytes, counts).and_then(|()| {
+                    send(outbox, time, &Part::Period.key(counts.period), Some(bytes))
+                }),
+            };
+        });
+        sent
+    }
+
+    fn committed(&mut self) {
+        self.publisher.committed();
+        for change in self.changes.drain(..) {
+            self.context.reviewer_alerts.apply(change);
+        }
+    }
+}
+
+impl Drop for Oversight {
+    fn drop(&mut self) {
+        if self.held.is_some() {
+            self.revoke(ONLY);
+        }
+    }
+}
+
+/// Sends a record of the changelog.
+fn send<O: Outbox>(
+    outbox: &mut O,
+    time: Option<Timestamp>,
+    key: &[u8],
+    value: Option<&[u8]>,
+) -> Result<(), Fault> {
+    outbox.send(Outgoing::changelog(Topic::Reviewers, ONLY, time, key, value))
+}

@@ -1,0 +1,174 @@
+//! Figures that wait for the commit of what they count.
+//!
+//! Invariant: no counter moves before the commit; a session that ends without one drops
+//! the figures with everything else.
+
+use crate::engine::alerts::{Alert, Transition};
+use crate::engine::attacker::{Band, Race};
+use crate::engine::oversight::HollowReasons;
+use crate::engine::windows::{Counts, Milestones, Stage, Window};
+use crate::event::{Event, Kind, Severity, Verdict, Workflow};
+use crate::formats::RejectReason;
+use crate::metrics::{Metrics, Pipeline, Source, StageObservers};
+use crate::time::{Span, Timestamp};
+
+/// Sources counted by name within one transaction.
+const SOURCES_MAX: usize = 64;
+
+/// Lengths of stages that there stays room for from one transaction to the next.
+const STAGES_KEPT: usize = 1 << 19;
+
+/// The figures of one transaction.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    sources: Vec<(Option<String>, [u64; Kind::ALL.len()])>,
+    other_sources: [u64; Kind::ALL.len()],
+    rejected: Vec<(RejectReason, u64)>,
+    duplicate: u64,
+    late: u64,
+    skew_faults: u64,
+    stages: Vec<(Stage, Workflow, Option<Severity>, Span)>,
+    verdicts: Vec<(Workflow, Option<Verdict>)>,
+    attacker_first: Vec<(Workflow, f64)>,
+    seeded: [u64; 2],
+    alerts: Vec<(Alert, Transition)>,
+    judged: Vec<(Workflow, Option<Band>, HollowReasons)>,
+    unjudged: u64,
+    observers: StageObservers,
+}
+
+impl Pending {
+    /// An event was taken in.
+    pub(super) fn event(&mut self, event: &Event<'_>) {
+        let source = event.source.as_deref();
+        // There are few sources: a walk over them is faster than a map.
+        let known = self.sources.iter().position(|(name, _)| name.as_deref() == source);
+        let counts = match known {
+            Some(at) => &mut self.sources[at].1,
+            None if self.sources.len() < SOURCES_MAX => {
+                self.sources.push((source.map(str::to_owned), Default::default()));
+                let last = self.sources.len() - 1;
+                &mut self.sources[last].1
+            }
+            None => &mut self.other_sources,
+        };
+        counts[event.kind() as usize] += 1;
+    }
+
+    /// A record or an event was refused.
+    pub(super) fn rejected(&mut self, reason: RejectReason) {
+        if reason == RejectReason::Late {
+            self.late += 1;
+            return;
+        }
+        match self.rejected.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, count)) => *count += 1,
+            None => self.rejected.push((reason, 1)),
+        }
+    }
+
+    /// The engine's counts have moved.
+    pub(super) fn counts(&mut self, before: Counts, after: Counts) {
+        self.duplicate += after.duplicate - before.duplicate;
+    }
+
+    /// A window has reached milestones.
+    pub(super) fn window(&mut self, window: &Window<'_>, reached: Milestones, race: &Race) {
+        if reached == Milestones::default() {
+            return;
+        }
+        let workflow = window.key.workflow;
+        for stage in Stage::ALL.iter().copied().filter(|stage| reached.stage(*stage)) {
+            if let Some(duration) = window.duration(stage) {
+                self.stages.push((stage, workflow, window.severity, duration));
+            }
+        }
+        if let Some(decision) = window.decision.filter(|_| reached.decided()) {
+            self.verdicts.push((workflow, decision.verdict));
+        }
+        self.attacker_first.push((workflow, attacker_first(window, reached, race)));
+        if reached.seeded_case()
+            && let Some(caught) = window.seeded_case_caught()
+        {
+            self.seeded[usize::from(caught)] += 1;
+        }
+        if reached.skewed() {
+            self.skew_faults += window.skew_faults();
+        }
+    }
+
+    /// A window's decision was judged.
+    pub(super) fn judged(&mut self, window: &Window<'_>, reasons: HollowReasons) {
+        self.judged.push((window.key.workflow, window.band(), reasons));
+    }
+
+    /// A decided window is final without a judgement.
+    pub(super) fn unjudged(&mut self) {
+        self.unjudged += 1;
+    }
+
+    /// An alert began or ended.
+    pub(super) fn alert(&mut self, alert: Alert, transition: Transition) {
+        self.alerts.push((alert, transition));
+    }
+
+    /// Everything is committed: the counters move.
+    pub(super) fn apply(&mut self, metrics: &Metrics, pipeline: &Pipeline) {
+        // Metrics that were looked up in the registry stay known.
+        let observers = std::mem::take(&mut self.observers);
+        let mut done = std::mem::replace(self, Pending { observers, ..Pending::default() });
+        for (source, counts) in &done.sources {
+            for (kind, count) in Kind::ALL.iter().zip(counts).filter(|(_, count)| **count > 0) {
+                pipeline.events(*kind, source.as_deref().into(), *count);
+            }
+        }
+        for (kind, count) in Kind::ALL.iter().zip(done.other_sources).filter(|(_, n)| *n > 0) {
+            pipeline.events(*kind, Source::Other, count);
+        }
+        for (reason, count) in done.rejected {
+            metrics.rejected(reason, count);
+            pipeline.dead_letters(reason.as_str(), count);
+        }
+        pipeline.dead_letters(RejectReason::Late.as_str(), done.late);
+        metrics.irregular(done.duplicate, done.late, done.skew_faults);
+        metrics.stages(&mut self.observers, done.stages.drain(..));
+        // By far the longest list: a worker that lags fills the same space again each time.
+        self.stages = done.stages;
+        self.stages.shrink_to(STAGES_KEPT);
+        for (workflow, verdict) in done.verdicts {
+            metrics.verdict(workflow, verdict);
+        }
+        for (workflow, probability) in done.attacker_first {
+            metrics.attacker_first(workflow, probability);
+        }
+        let [missed, caught] = done.seeded;
+        metrics.seeded_cases(caught, missed);
+        for (workflow, band, reasons) in done.judged {
+            metrics.judged(workflow, band, reasons);
+        }
+        pipeline.unjudged(done.unjudged);
+        for (alert, transition) in done.alerts {
+            metrics.alert(alert, transition);
+            if (alert, transition) == (Alert::AiActedFirst, Transition::Firing) {
+                metrics.ai_acted_first();
+            }
+        }
+    }
+}
+
+/// What the window adds to the expected number of attackers who came first: all
+/// of it when somebody first did something, the rest when it is contained later.
+fn attacker_first(window: &Window<'_>, reached: Milestones, race: &Race) -> f64 {
+    let chance = |until| {
+        let exposed_for = Timestamp::since(until, window.start()).non_negative()?;
+        Some(race.curve(window.location).attacker_first(exposed_for).probability)
+    };
+    let at = |moment: Option<Timestamp>| moment.and_then(chance).unwrap_or(0.0);
+    let contained = reached.stage(Stage::Exposure) && window.contained_at.is_some();
+    match (contained, reached.decided()) {
+        (true, true) => at(window.contained_at),
+        (true, false) => at(window.contained_at) - at(window.decided_at()),
+        (false, true) if window.contained_at.is_none() => at(window.decided_at()),
+        (false, _) => 0.0,
+    }
+}

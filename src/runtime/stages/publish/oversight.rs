@@ -1,0 +1,121 @@
+//! What oversight emits → records.
+
+use super::publisher::Publisher;
+use super::writer::ONLY;
+use crate::engine::alerts::Alert;
+use crate::engine::oversight::{Flags, HollowReason, Judgement, List, Review, Rules, Said, Stage};
+use crate::engine::summary::Flagged as FlaggedCounts;
+use crate::engine::windows::ExposureId;
+use crate::records::{Finding, Flagged, Judged, ReviewerAlert, RulesShown};
+use crate::runtime::reviewer_alerts::{AlertState, Change};
+use crate::runtime::stages::fault::Fault;
+use crate::runtime::stages::outbox::{Outbox, Topic};
+use crate::runtime::stages::state::Listed;
+use crate::time::Timestamp;
+
+/// Publishes what oversight emits.
+pub(crate) struct OversightPublisher<'p, O> {
+    pub(crate) publisher: &'p mut Publisher,
+    pub(crate) outbox: &'p mut O,
+    pub(crate) rules: &'p Rules,
+    pub(crate) shown: &'p RulesShown,
+    /// Alerts about reviewers that fired or resolved since the last commit.
+    pub(crate) changes: &'p mut Vec<Change>,
+}
+
+impl<O: Outbox> OversightPublisher<'_, O> {
+    /// Publishes one output.
+    pub(crate) fn publish(&mut self, output: &Said<'_>) -> Result<(), Fault> {
+        match *output {
+            Said::Judged { review, judgement } => self.judged(review, judgement),
+            Said::Turned { reviewer, at, transition, suspicion, cited } => {
+                let Publisher { writer, people, keys, pending, .. } = &mut *self.publisher;
+                let alert = Alert::RubberStampSuspected;
+                pending.alert(alert, transition);
+                let (shown, key) = (people.show(reviewer), keys.show(reviewer));
+                let change = ReviewerAlert::new(shown, transition, at);
+                let key_of_alert = format_args!("{alert}/{key}");
+                writer.alert(self.outbox, None, key_of_alert, &change, transition)?;
+                let Some(suspicion) = suspicion else {
+                    self.changes.push(Change::Resolves { reviewer: shown.to_owned(), at });
+                    return Ok(());
+                };
+                let (config, name) = (self.rules.config(), shown.to_owned());
+                let fired = AlertState::new(name, at, config, suspicion, cited);
+                self.changes.push(Change::Fires(fired));
+                let path = cited.iter().map(ToString::to_string);
+                let found = Finding::suspected(shown, at, suspicion, path, self.shown);
+                let key = format_args!("{}/{key}/{at}", found.name());
+                writer.send(self.outbox, Topic::Findings, ONLY, key, &found)
+            }
+        }
+    }
+
+    fn judged(&mut self, review: &Review<'_>, judgement: &Judgement) -> Result<(), Fault> {
+        self.judgement(review, Some(judgement))?;
+        let Publisher { writer, people, .. } = &mut *self.publisher;
+        let (exposure, reviewer) = (review.exposure_id(), Some(people.show(&review.reviewer)));
+        judgement.reasons.iter().try_for_each(|reason| {
+            let found = Finding::hollow(reason, exposure, review.decided_at, reviewer, judgement);
+            let key = format_args!("{}/{exposure}", found.name());
+            writer.send(self.outbox, Topic::Findings, ONLY, key, &found)
+        })
+    }
+
+    /// Sends the judgement of a decision to its window; `None`: there will be none.
+    pub(crate) fn judgement(
+        &mut self,
+        review: &Review<'_>,
+        judgement: Option<&Judgement>,
+    ) -> Result<(), Fault> {
+        let key = review.credential_id.as_bytes();
+        let judged = Judged::new(review, judgement);
+        self.publisher.writer.send_under(self.outbox, Topic::Events, None, key, &judged)
+    }
+
+    /// Deletes what may have been found of a decision that no longer holds.
+    pub(crate) fn void(&mut self, exposure: ExposureId<'_>) -> Result<(), Fault> {
+        let mut reasons = HollowReason::ALL.iter();
+        reasons.try_for_each(|reason| {
+            self.publisher.delete_finding(reason.as_str(), exposure, self.outbox)
+        })
+    }
+
+    /// Publishes who is on which list now and was not among `before`, and deletes the
+    /// findings about who is not any more: only present evidence counts. Returns who is.
+    pub(crate) fn lists(
+        &mut self,
+        stage: &Stage,
+        before: &Listed,
+        now: Timestamp,
+    ) -> Result<Listed, Fault> {
+        let Publisher { writer, people, keys, context, .. } = &mut *self.publisher;
+        let mut key =
+            |it: &str, list: List| format!("{}/{}/{list}", Finding::FLAGGED, keys.show(it));
+        // Who has no decision yet counts for nothing.
+        let mut standings = stage.standings();
+        standings.retain(|_, standing| standing.first_at.is_some());
+        let flags = Flags::of(standings.values(), self.rules);
+        let mut listed = Listed::new();
+        for (reviewer, standing) in &standings {
+            for list in flags.on(standing) {
+                let on = ((*reviewer).to_owned(), list);
+                if !before.contains(&on) {
+                    let path = stage.path(reviewer).into_iter();
+                    let path = path.map(|(exposure, point)| (exposure.to_string(), point));
+                    let flagged = Flagged { list, flags: &flags, standing };
+                    let shown = people.show(reviewer);
+                    let found = Finding::flagged(shown, now, flagged, path, self.shown);
+                    writer.send(self.outbox, Topic::Findings, ONLY, key(reviewer, list), &found)?;
+                }
+                listed.insert(on);
+            }
+        }
+        for (reviewer, list) in before.difference(&listed) {
+            writer.delete(self.outbox, Topic::Findings, ONLY, key(reviewer, *list))?;
+        }
+        // How things stand, not what has happened: nothing has to be committed first.
+        context.metrics.reviewers(&FlaggedCounts::new(&flags, self.rules.config()));
+        Ok(listed)
+    }
+}

@@ -1,0 +1,131 @@
+//! What the windows emit → records.
+
+use super::publisher::Publisher;
+use super::writer::ONLY;
+use crate::engine::Output;
+use crate::engine::alerts::{Alert, Cause};
+use crate::engine::oversight::{HollowReasons, Review};
+use crate::engine::windows::{ExposureId, Window};
+use crate::formats::{RejectReason, Rejection};
+use crate::records::{AlertRecord, Circumstances, EventName, Finding, Handed, WindowRecord};
+use crate::runtime::stages::fault::Fault;
+use crate::runtime::stages::outbox::{Outbox, Topic};
+use crate::time::Timestamp;
+
+/// Publishes what the windows of one partition emit at one time.
+pub(crate) struct WindowsPublisher<'p, O> {
+    pub(crate) publisher: &'p mut Publisher,
+    pub(crate) outbox: &'p mut O,
+    pub(crate) partition: i32,
+    pub(crate) now: Timestamp,
+}
+
+impl<O: Outbox> WindowsPublisher<'_, O> {
+    /// Publishes one output.
+    pub(crate) fn publish(&mut self, output: &Output<'_>) -> Result<(), Fault> {
+        let (own, pending) = (Some(self.partition), &mut self.publisher.pending);
+        match *output {
+            Output::Window { window, is_final, reached, hollow, news } => {
+                pending.window(window, reached, &self.publisher.context.race);
+                if let Some(reasons) = hollow.filter(|_| news.judged) {
+                    pending.judged(window, reasons);
+                }
+                if is_final && hollow.is_none() && window.decision.is_some() {
+                    pending.unjudged();
+                }
+                if news.superseded {
+                    self.void(window.exposure_id())?;
+                }
+                self.window(window, hollow, is_final)?;
+                if news.revised {
+                    self.facts(window)?;
+                    self.review(window, hollow.is_some())?;
+                }
+                Ok(())
+            }
+            Output::Retracted { exposure } => {
+                self.void(exposure)?;
+                for finding in Finding::FACTS {
+                    self.publisher.delete_finding(finding, exposure, self.outbox)?;
+                }
+                self.publisher.writer.delete(self.outbox, Topic::Windows, own, exposure)
+            }
+            Output::Alert { exposure, window, alert, transition, change } => {
+                pending.alert(alert, transition);
+                let record = AlertRecord::new(alert, transition, change.at, exposure, window);
+                let key = format_args!("{alert}/{exposure}");
+                self.publisher.writer.alert(self.outbox, own, key, &record, transition)?;
+                // Where a late event shows that there was no alert, there was no finding.
+                let [ai_acted_first, seeded_case_missed] = Finding::FACTS;
+                match (alert, change.cause) {
+                    (Alert::AiActedFirst, Cause::Undone) => {
+                        self.publisher.delete_finding(ai_acted_first, exposure, self.outbox)
+                    }
+                    (Alert::SeededCaseMissed, Cause::Undone) => {
+                        self.publisher.delete_finding(seeded_case_missed, exposure, self.outbox)
+                    }
+                    _ => Ok(()),
+                }
+            }
+            Output::Orphan { .. } => Ok(()),
+            Output::Late { key, id, kind, events } => {
+                let why = "more than the settle time after its window's closing";
+                let rejection = Rejection::new(RejectReason::Late, why);
+                let event = EventName { credential_id: key.credential_id, id, kind, events };
+                self.publisher.dead_letter(self.now, None, &rejection, Some(event), self.outbox)
+            }
+        }
+    }
+
+    fn window(
+        &mut self,
+        window: &Window<'_>,
+        hollow: Option<HollowReasons>,
+        is_final: bool,
+    ) -> Result<(), Fault> {
+        let Publisher { writer, people, context, .. } = &mut *self.publisher;
+        let circumstances = Circumstances {
+            hollow,
+            race: &context.race,
+            oversight: &context.oversight,
+            as_of: self.now,
+            is_final,
+        };
+        let record = WindowRecord::new(window, circumstances, people);
+        let (key, own) = (window.exposure_id(), Some(self.partition));
+        writer.send(self.outbox, Topic::Windows, own, key, &record)
+    }
+
+    /// Hands a decided window on to whoever judges its reviewer: each time that it
+    /// changes, as a higher revision replaces a lower one.
+    fn review(&mut self, window: &Window<'_>, answered: bool) -> Result<(), Fault> {
+        let Publisher { writer, keys, context, .. } = &mut *self.publisher;
+        let profile = context.profiles.get(window.key.workflow);
+        let Some(review) = Review::of(window, profile, &context.oversight) else { return Ok(()) };
+        let key = keys.show(&review.reviewer).to_owned();
+        let handed = Handed::Review { review, answered };
+        writer.send(self.outbox, Topic::Reviews, ONLY, key, &handed)
+    }
+
+    /// Takes back what was handed on of a window.
+    fn void(&mut self, exposure: ExposureId<'_>) -> Result<(), Fault> {
+        let handed = Handed::Void(exposure.into());
+        self.publisher.writer.send(self.outbox, Topic::Reviews, ONLY, exposure, &handed)
+    }
+
+    /// Publishes the facts that are findings, anew with each revision: there is more to
+    /// say of one once a person has decided, too.
+    fn facts(&mut self, window: &Window<'_>) -> Result<(), Fault> {
+        let Publisher { writer, people, context, .. } = &mut *self.publisher;
+        let reviewer = window.decision.map(|it| context.oversight.canonical(it.reviewer));
+        let reviewer = reviewer.map(|reviewer| people.show(reviewer));
+        let facts = [
+            Finding::ai_acted_first(window, reviewer),
+            Finding::seeded_case_missed(window, reviewer),
+        ];
+        facts.iter().flatten().try_for_each(|finding| {
+            let key = format_args!("{}/{}", finding.name(), window.exposure_id());
+            writer.send(self.outbox, Topic::Findings, ONLY, key, finding)
+        })
+    }
+}

@@ -1,0 +1,72 @@
+//! What a runtime calls of a stage.
+
+use super::fault::Fault;
+use super::outbox::Outbox;
+use super::record::Record;
+use super::state::Restored;
+use crate::metrics::PipelineStage;
+use crate::time::Timestamp;
+
+/// One step of the pipeline: records in, records out, with a state for each partition.
+///
+/// A runtime restores the state of a partition and begins it, then takes records in,
+/// punctuates when time has passed, and commits: what was sent and the positions of the
+/// inputs together. Whatever a stage has no use for it leaves at the default.
+pub trait Stage {
+    /// Which stage it is, in logs and metrics.
+    const KIND: PipelineStage;
+    /// Whether it has state, so that partition `p` of all inputs and of the changelog
+    /// belong together.
+    const ALIGNED: bool;
+
+    /// Takes on a partition with its state.
+    fn begin(&mut self, _restored: Restored) {}
+
+    /// Forgets a partition that is no longer this worker's.
+    fn revoke(&mut self, _partition: i32) {}
+
+    /// Takes in one record and returns the time that it brings.
+    ///
+    /// # Errors
+    /// What the outbox returns. A record that cannot be used is a dead letter, no error.
+    fn take<O: Outbox>(
+        &mut self,
+        record: Record<'_>,
+        outbox: &mut O,
+    ) -> Result<Option<Timestamp>, Fault>;
+
+    /// Up to when everything that follows for the partition has been emitted.
+    fn time(&self, _partition: i32) -> Option<Timestamp> {
+        None
+    }
+
+    /// When the partition next has something to emit although no record comes.
+    fn next_punctuation(&mut self, _partition: i32) -> Option<Timestamp> {
+        None
+    }
+
+    /// Brings a partition up to `now` and sends what follows, or only a part of it where
+    /// that is much. Returns whether nothing is left.
+    ///
+    /// # Errors
+    /// What the outbox returns.
+    fn punctuate<O: Outbox>(
+        &mut self,
+        _partition: i32,
+        _now: Timestamp,
+        _outbox: &mut O,
+    ) -> Result<bool, Fault> {
+        Ok(true)
+    }
+
+    /// Sends the state that has changed to the changelog.
+    ///
+    /// # Errors
+    /// What the outbox returns.
+    fn checkpoint<O: Outbox>(&mut self, _outbox: &mut O) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    /// Everything that was sent is committed: figures may show it now.
+    fn committed(&mut self) {}
+}

@@ -1,0 +1,198 @@
+//! The state of the stages, as it is restored from a changelog.
+//!
+//! Invariant: a record that is not understood is refused and never passed over, since an
+//! incomplete state leads to wrong results.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use super::changelog;
+use crate::config::EngineConfig;
+use crate::engine::oversight::{List, PeerCounts, Rules, Stage};
+use crate::engine::windows::{RestoreError, Windows};
+use crate::records::Handed;
+use crate::time::Timestamp;
+
+/// Which stage a changelog belongs to, with what an empty state needs.
+#[derive(Clone, Debug)]
+pub enum Fresh {
+    /// Windows.
+    Windows(Box<EngineConfig>),
+    /// Reviewers.
+    Oversight(Arc<Rules>),
+}
+
+/// A partition that a stage can go on with.
+#[derive(Debug)]
+pub struct Restored {
+    /// Which partition.
+    pub partition: i32,
+    /// Its state.
+    pub state: State,
+    /// How far its time had come, if that is known. It must not go back.
+    pub time: Option<Timestamp>,
+}
+
+/// The state of one partition.
+#[derive(Debug)]
+pub enum State {
+    /// Windows.
+    Windows(Box<Windows>),
+    /// Reviewers.
+    Oversight(Box<Overseeing>),
+}
+
+/// Reviewers and the lists that they are on.
+pub(super) type Listed = BTreeSet<(String, List)>;
+
+/// Reviewers, and the reviews that wait to be judged.
+#[derive(Debug)]
+pub struct Overseeing {
+    pub(super) stage: Stage,
+    /// Reviews that wait, by their key in the changelog. The engine gets them when all
+    /// reviewers are restored.
+    pub(super) waiting: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// Who is on which list, as last published.
+    pub(super) listed: Listed,
+}
+
+/// Why a record of a changelog is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Its key is none of ours.
+    Foreign,
+    /// Not a state, or not a whole one.
+    Damaged,
+    /// Of a version that this program does not know.
+    Newer {
+        /// The state's version.
+        version: u8,
+        /// The latest that is known.
+        known: u8,
+    },
+    /// More than may be held.
+    TooMany,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::Foreign => f.write_str("not a record of ours"),
+            Refusal::Damaged => f.write_str("not a state"),
+            Refusal::Newer { version, known } => {
+                write!(f, "state of version {version}, and this program knows up to {known}")
+            }
+            Refusal::TooMany => f.write_str("more credentials than the configured bound"),
+        }
+    }
+}
+
+impl Fresh {
+    /// An empty state.
+    pub fn state(&self) -> State {
+        match self {
+            Fresh::Windows(config) => State::Windows(Box::new(Windows::new((**config).clone()))),
+            Fresh::Oversight(rules) => State::Oversight(Box::new(Overseeing {
+                stage: Stage::new(Rules::clone(rules)).noting_changes(),
+                waiting: BTreeMap::new(),
+                listed: Listed::default(),
+            })),
+        }
+    }
+}
+
+impl State {
+    /// Credentials, or reviewers and reviews, held.
+    pub fn entries(&self) -> usize {
+        match self {
+            State::Windows(windows) => windows.credentials(),
+            State::Oversight(overseeing) => overseeing.stage.reviewers() + overseeing.waiting.len(),
+        }
+    }
+
+    /// Credentials held.
+    pub fn credentials(&self) -> usize {
+        match self {
+            State::Windows(windows) => windows.credentials(),
+            State::Oversight(_) => 0,
+        }
+    }
+
+    /// Takes in one record of the changelog. A tombstone, which has no value, deletes what
+    /// came before under its key.
+    ///
+    /// # Errors
+    /// Why the record is refused; the state is not to be used then.
+    pub fn take(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), Refusal> {
+        match self {
+            State::Windows(windows) => {
+                let key = changelog::read_key(key).ok_or(Refusal::Foreign)?;
+                match value {
+                    Some(state) => windows.restore(state).map_err(Refusal::from),
+                    None => {
+                        windows.forget(key);
+                        Ok(())
+                    }
+                }
+            }
+            State::Oversight(overseeing) => overseeing.take(key, value),
+        }
+    }
+}
+
+impl Overseeing {
+    fn take(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), Refusal> {
+        let Some(part) = changelog::Part::of(key) else { return Err(Refusal::Foreign) };
+        match (part, value) {
+            (changelog::Part::Review, Some(review)) => {
+                serde_json::from_slice::<Handed<'_>>(review).map_err(|_| Refusal::Damaged)?;
+                drop(self.waiting.insert(key.to_vec(), review.to_vec()));
+            }
+            (changelog::Part::Review, None) => drop(self.waiting.remove(key)),
+            (changelog::Part::Reviewer, Some(state)) => {
+                let known = Stage::VERSION;
+                match state.first() {
+                    Some(version) if *version > known => {
+                        return Err(Refusal::Newer { version: *version, known });
+                    }
+                    _ if !self.stage.restore(state) => return Err(Refusal::Damaged),
+                    _ => {}
+                }
+            }
+            (changelog::Part::Period, Some(counts)) => {
+                let counts = serde_json::from_slice::<PeerCounts>(counts);
+                self.stage.count(&counts.map_err(|_| Refusal::Damaged)?);
+            }
+            (changelog::Part::Listed, value) => {
+                let listed = changelog::read_listed(key).ok_or(Refusal::Foreign)?;
+                match value {
+                    Some(_) => self.listed.insert(listed),
+                    None => self.listed.remove(&listed),
+                };
+            }
+            // These are never deleted.
+            (_, None) => return Err(Refusal::Damaged),
+        }
+        Ok(())
+    }
+
+    /// Hands the waiting reviews to the engine, once everything else is restored.
+    pub(super) fn resume(&mut self) {
+        for review in std::mem::take(&mut self.waiting).values() {
+            if let Ok(Handed::Review { review, .. }) = serde_json::from_slice(review) {
+                let _ = self.stage.handle(review);
+            }
+        }
+    }
+}
+
+impl From<RestoreError> for Refusal {
+    fn from(error: RestoreError) -> Refusal {
+        match error {
+            RestoreError::Newer { version, known } => Refusal::Newer { version, known },
+            RestoreError::Damaged => Refusal::Damaged,
+            RestoreError::TooMany => Refusal::TooMany,
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The stages without a broker: records in, records out, all in memory.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
+mod intake;
+mod memory;
+mod oversight;
+mod restoring;
+mod windows;

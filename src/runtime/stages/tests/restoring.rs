@@ -1,0 +1,76 @@
+use super::memory::{Memory, Pipe, Sent, after, ago};
+use crate::runtime::stages::{Refusal, Stage, State, Topic};
+
+const DECISION: &str = r#","reviewer":"kim","action":"revoke","verdict":"approve""#;
+
+fn first_half(pipe: &mut Pipe) {
+    for number in 0..12 {
+        let credential = format!("acme/case#{number}");
+        pipe.event("leak.detected", &format!("d{number}"), &credential, ago(60 - number), "");
+        let advice = r#","recommendation":"revoke","summary_words":400"#;
+        pipe.event("triage.completed", &format!("t{number}"), &credential, ago(40), advice);
+        if number % 2 == 0 {
+            let at = ago(12 - number);
+            pipe.event("decision.made", &format!("r{number}"), &credential, at, DECISION);
+        }
+    }
+    pipe.pass(ago(1));
+}
+
+fn second_half(pipe: &mut Pipe) -> Vec<Sent> {
+    pipe.outbox = Memory::default();
+    for number in (1..12).step_by(2) {
+        let credential = format!("acme/case#{number}");
+        pipe.event("decision.made", &format!("r{number}"), &credential, after(1), DECISION);
+    }
+    pipe.pass(after(2));
+    pipe.pass(after(30));
+    // In any order: partitions are not ordered among credentials.
+    let mut sent = std::mem::take(&mut pipe.outbox.0);
+    sent.retain(|sent| sent.topic != Topic::Reviewers);
+    sent.sort_by(|a, b| (a.topic, &a.key, &a.value).cmp(&(b.topic, &b.key, &b.value)));
+    sent
+}
+
+/// Reads the changelogs back, as a restore does.
+fn restored(pipe: &Pipe, changelogs: &Memory) -> [State; 2] {
+    let mut states = pipe.empty();
+    for (state, topic) in states.iter_mut().zip([Topic::State, Topic::Reviewers]) {
+        for sent in changelogs.to(topic) {
+            state.take(&sent.key, sent.value.as_deref()).unwrap();
+        }
+    }
+    states
+}
+
+#[test]
+fn stages_that_are_restored_go_on_as_if_nothing_had_been() {
+    let mut whole = Pipe::new();
+    first_half(&mut whole);
+
+    let mut before = Pipe::new();
+    first_half(&mut before);
+    before.windows.checkpoint(&mut before.outbox).unwrap();
+    before.oversight.checkpoint(&mut before.outbox).unwrap();
+    let written = before.outbox.to(Topic::State);
+    assert!(written.iter().all(|sent| sent.written_at == Some(ago(1))), "the partition's time");
+    let mut after = Pipe::new();
+    let states = restored(&after, &before.outbox);
+    assert!(states.iter().all(|state| state.entries() > 0));
+    after.begin(states);
+
+    let (expected, found) = (second_half(&mut whole), second_half(&mut after));
+    assert!(expected.iter().any(|sent| sent.topic == Topic::Findings));
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn what_is_not_ours_is_refused() {
+    let pipe = Pipe::new();
+    let [mut windows, mut oversight] = pipe.empty();
+    assert_eq!(windows.take(b"x", Some(b"y")), Err(Refusal::Foreign));
+    assert_eq!(windows.take(b"secret_exposure/x", Some(b"")), Err(Refusal::Damaged));
+    assert_eq!(oversight.take(b"x", None), Err(Refusal::Foreign));
+    assert_eq!(oversight.take(b"review/x", Some(b"{}")), Err(Refusal::Damaged));
+    assert_eq!(oversight.take(b"reviewer/x", None), Err(Refusal::Damaged), "never deleted");
+}

@@ -1,0 +1,227 @@
+//! Events keyed by credential → windows, alerts, reviews.
+//!
+//! Invariants: each partition has an engine of its own, and everything about a credential
+//! goes to the same partition number as its events, so that there is one writer at a
+//! time. A record whose key is not its credential is refused, since it may lie in the
+//! wrong partition. Judgements of decisions come back among the events.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::changelog;
+use super::context::Context;
+use super::decode::Decoder;
+use super::fault::Fault;
+use super::outbox::{Outbox, Outgoing, Topic};
+use super::publish::{Publisher, WindowsPublisher};
+use super::record::Record;
+use super::stage::Stage;
+use super::state::{Restored, State};
+use crate::engine::Receipt;
+use crate::engine::windows::{Counts, Windows};
+use crate::event::Event;
+use crate::formats::{Decoded, Format, RejectReason, Rejection};
+use crate::metrics::PipelineStage;
+use crate::records::{EventName, Judged};
+use crate::runtime::clock;
+use crate::time::{Span, Timestamp};
+
+/// The number of our own events among the inputs.
+pub const OWN_EVENTS: usize = 0;
+/// Credentials of a partition that one punctuation looks at: each may leave several
+/// records, and one transaction has to hold them.
+const CREDENTIALS_MAX: usize = 50_000;
+/// How long a partition goes by the clock before it stops waiting for judgements: those
+/// that oversight has yet to make may still be on their way.
+const JUDGED_WITHIN: Span = Span::from_mins(60);
+/// Time this close to the clock's is the present.
+const PRESENT: Span = Span::from_mins(1);
+
+/// The stage.
+pub struct WindowsStage {
+    context: Arc<Context>,
+    /// By number of the input.
+    decoders: Vec<Decoder>,
+    partitions: BTreeMap<i32, Partition>,
+    publisher: Publisher,
+    key: Vec<u8>,
+}
+
+/// One partition's windows.
+struct Partition {
+    windows: Windows,
+    /// How far its time has come. It never goes back: what was due would not be any more,
+    /// and alerts would end that should not. So the changelog has it, too, as the time of
+    /// each record.
+    time: Option<Timestamp>,
+    /// Up to when everything is emitted. Behind `time` while one transaction could not
+    /// hold it all.
+    emitted: Option<Timestamp>,
+    /// The counts that are in the metrics.
+    counted: Counts,
+    /// Since when it goes by the clock, as uptime.
+    present_since: Option<Span>,
+}
+
+impl WindowsStage {
+    /// A stage whose inputs have these formats; the first are our own events.
+    pub fn new(context: &Arc<Context>, formats: &[Format]) -> WindowsStage {
+        WindowsStage {
+            decoders: Decoder::all(context, formats),
+            partitions: BTreeMap::new(),
+            publisher: Publisher::new(context, Self::KIND),
+            key: Vec::new(),
+            context: Arc::clone(context),
+        }
+    }
+
+    /// Shows what is held of a partition in the metrics.
+    fn show(&self, number: i32, windows: &Windows) {
+        self.context.standings.publish(number, windows);
+        let (credentials, bytes) = (windows.credentials(), windows.state_bytes());
+        self.context.pipeline.state(number, credentials as u64, bytes);
+    }
+
+    fn hide(&self, number: i32) {
+        self.context.standings.forget(number);
+        self.context.pipeline.forget_state(number);
+    }
+}
+
+impl Stage for WindowsStage {
+    const KIND: PipelineStage = PipelineStage::Windows;
+    const ALIGNED: bool = true;
+
+    fn begin(&mut self, restored: Restored) {
+        let Restored { partition, state: State::Windows(windows), time } = restored else { return };
+        let (counted, windows) = (windows.counts(), *windows);
+        self.show(partition, &windows);
+        let fresh = Partition { windows, time, emitted: time, counted, present_since: None };
+        self.partitions.insert(partition, fresh);
+    }
+
+    fn revoke(&mut self, partition: i32) {
+        self.partitions.remove(&partition);
+        self.hide(partition);
+    }
+
+    fn take<O: Outbox>(
+        &mut self,
+        record: Record<'_>,
+        outbox: &mut O,
+    ) -> Result<Option<Timestamp>, Fault> {
+        let Some(partition) = self.partitions.get_mut(&record.partition) else { return Ok(None) };
+        let own = record.input == OWN_EVENTS;
+        if own && let Some(judged) = Judged::read(record.value) {
+            partition.windows.judge(judged.exposure(), judged.mark, judged.hollow);
+            return Ok(None);
+        }
+        let mut events = Vec::new();
+        let decoder = &self.decoders[record.input];
+        // What we write has no headers.
+        let decoded = match own {
+            true => decoder.decode_value(record, &mut events),
+            false => decoder.decode(record, &mut events),
+        };
+        match decoded {
+            Ok(Decoded::Events) => {}
+            Ok(Decoded::Skipped(_)) => return Ok(None),
+            Err(rejection) => {
+                self.publisher.refuse(record, &rejection, None, outbox)?;
+                return Ok(None);
+            }
+        }
+        let mut latest = None;
+        for event in &events {
+            let refused = if record.key == Some(event.credential_id.as_bytes()) {
+                latest = latest.max(Some(event.time));
+                self.publisher.pending.event(event);
+                match partition.windows.handle(event) {
+                    Receipt::Held => continue,
+                    Receipt::Late => (RejectReason::Late, "its window was final already"),
+                    Receipt::Refused => {
+                        (RejectReason::BeyondBound, "a bound of the engine is reached")
+                    }
+                }
+            } else {
+                (RejectReason::InvalidValue, "the record's key is not its credential_id")
+            };
+            let rejection = Rejection::new(refused.0, refused.1);
+            self.publisher.refuse(record, &rejection, Some(name(event)), outbox)?;
+        }
+        Ok(record.bound(latest))
+    }
+
+    fn time(&self, partition: i32) -> Option<Timestamp> {
+        self.partitions.get(&partition)?.emitted
+    }
+
+    fn next_punctuation(&mut self, partition: i32) -> Option<Timestamp> {
+        self.partitions.get_mut(&partition)?.windows.next_timer()
+    }
+
+    fn punctuate<O: Outbox>(
+        &mut self,
+        number: i32,
+        now: Timestamp,
+        outbox: &mut O,
+    ) -> Result<bool, Fault> {
+        let Some(partition) = self.partitions.get_mut(&number) else { return Ok(true) };
+        let now = partition.time.map_or(now, |before| before.max(now));
+        partition.time = Some(now);
+        let uptime = clock::uptime();
+        let present = self.context.clock.now().since(now) < PRESENT;
+        partition.present_since = partition.present_since.or(Some(uptime)).filter(|_| present);
+        let long = |since: Span| uptime >= since + JUDGED_WITHIN;
+        partition.windows.give_up_unjudged(partition.present_since.is_some_and(long));
+        let publisher = &mut self.publisher;
+        let mut publisher = WindowsPublisher { publisher, outbox, partition: number, now };
+        let mut sent = Ok(());
+        let all = partition.windows.advance_some(now, CREDENTIALS_MAX, &mut |output| {
+            if sent.is_ok() {
+                sent = publisher.publish(&output);
+            }
+        });
+        if all {
+            partition.emitted = Some(now);
+        }
+        let counts = partition.windows.counts();
+        self.publisher.pending.counts(partition.counted, counts);
+        partition.counted = counts;
+        sent.map(|()| all)
+    }
+
+    fn checkpoint<O: Outbox>(&mut self, outbox: &mut O) -> Result<(), Fault> {
+        for (number, partition) in &mut self.partitions {
+            let mut sent = Ok(());
+            partition.windows.checkpoint(&mut |key, state| {
+                changelog::write_key(key, &mut self.key);
+                if sent.is_ok() {
+                    let (key, time) = (&self.key, partition.time);
+                    sent =
+                        outbox.send(Outgoing::changelog(Topic::State, *number, time, key, state));
+                }
+            });
+            sent?;
+        }
+        Ok(())
+    }
+
+    fn committed(&mut self) {
+        self.publisher.committed();
+        for (number, partition) in &self.partitions {
+            self.show(*number, &partition.windows);
+        }
+    }
+}
+
+impl Drop for WindowsStage {
+    fn drop(&mut self) {
+        // Whoever takes the partitions over shows them from then on.
+        self.partitions.keys().for_each(|number| self.hide(*number));
+    }
+}
+
+fn name<'e>(event: &'e Event<'_>) -> EventName<&'e str> {
+    EventName { credential_id: &event.credential_id, id: &event.id, kind: event.kind(), events: 1 }
+}
