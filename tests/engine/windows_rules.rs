@@ -155,7 +155,8 @@ fn what_the_source_reopens_is_open_even_at_the_moment_of_the_closing() {
     assert_eq!(all(&events), [(State::Closed, 2, 0)]);
     // An open case is not opened again, and one moment opens one window.
     assert_eq!(all(&[leak().at(0), reopened().at(50)]), [(State::Open, 2, 0)]);
-    let events = [leak().at(0), decided(Action::Dismiss).at(0), reopened().at(0)];
+    let again = Event { id: "again".into(), ..reopened().at(0) };
+    let events = [leak().at(0), decided(Action::Dismiss).at(0), again];
     assert_eq!(all(&events), [(State::Closed, 2, 0)]);
 }
 

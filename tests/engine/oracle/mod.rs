@@ -21,7 +21,7 @@ use record::{Advice, Decision, Figures, Record};
 use shutterlag::engine::windows::{Clock, State, Truth};
 use shutterlag::event::{
     Action, Actor, Body, DecisionMade, Event, ExposedAtQuality, Method, Provenance, ReviewOpened,
-    Severity, TriageCompleted, Verdict,
+    Severity, TriageCompleted, Verdict, Workflow,
 };
 use shutterlag::time::Timestamp;
 
@@ -446,9 +446,15 @@ fn figures(record: &Record) -> Figures {
         (name, length, from.is_some() && to.is_none() && !closed)
     })
     .to_vec();
-    let band = stages[4].1.map(|time_to_review_ms| match time_to_review_ms {
-        ..540_000 => "ahead",
-        540_000..1_020_000 => "contested",
+    const DAY_MS: i64 = 86_400_000;
+    let (in_time, late) = match record.workflow {
+        Workflow::PolicyChange => (DAY_MS, 3 * DAY_MS),
+        Workflow::EntitlementReview => (7 * DAY_MS, 14 * DAY_MS),
+        _ => (540_000, 1_020_000),
+    };
+    let band = stages[4].1.map(|ms| match ms {
+        ms if ms < in_time => "ahead",
+        ms if ms < late => "contested",
         _ => "behind",
     });
     let skew_faults =
