@@ -84,7 +84,7 @@ impl Run {
         self.timely()
     }
 
-    /// The run without abuse and truth that come too late for their window, or that
+    /// The run without abuse, truth and sightings that come too late for their window, or that
     /// are the first sign of a window whose own detection is on its way for longer
     /// than the window before it takes to settle.
     fn timely(mut self) -> Run {
@@ -92,7 +92,14 @@ impl Run {
         let settle = Span::from_millis(self.settle_ms);
         let all = self.deliveries.clone();
         self.deliveries.retain(|Delivery { arrival, event }| {
-            if !matches!(event.kind(), Kind::CredentialAbused | Kind::TruthEstablished) {
+            let sighted = event.kind() == Kind::LeakDetected
+                && windows.iter().all(|window| {
+                    (window.workflow, &window.credential_id[..])
+                        != (event.workflow, &event.credential_id[..])
+                        || window.detected_at != event.time
+                });
+            if !sighted && !matches!(event.kind(), Kind::CredentialAbused | Kind::TruthEstablished)
+            {
                 return true;
             }
             let key = (event.workflow, &event.credential_id[..]);

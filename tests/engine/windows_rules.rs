@@ -298,6 +298,7 @@ fn a_live_run_knows_a_sighting_after_the_window_is_gone() {
         assert_eq!(engine.handle(&event), Receipt::Held);
         engine.advance(event.time, &mut |output| panic!("{output:?}"));
     }
+    engine.advance(seconds(40 * 86_400), &mut |output| panic!("{output:?}"));
     assert_eq!((engine.counts().resighted, engine.credentials()), (39, 1));
     engine.advance(seconds(80 * 86_400), &mut |output| panic!("{output:?}"));
     assert_eq!(engine.credentials(), 0, "it is forgotten in the end");

@@ -120,6 +120,7 @@ pub(super) fn fold<'l>(
                             let weight = u64::from(head.weight);
                             open.window.resightings += weight;
                             open.window.events += weight;
+                            open.window.last_event_at = open.window.last_event_at.max(event.time);
                             Fate::Resighting(open.number)
                         }
                         None => Fate::Gone,

@@ -153,6 +153,11 @@ impl Windows {
             match fate {
                 Fate::Window(number) | Fate::Resighting(number) if *number < gone => {}
                 Fate::Window(_) | Fate::Resighting(_) => stays.push(*head),
+                // A detection that is on its way may make it a repeat of the next window.
+                Fate::Gone if head.time + self.config.settle.unwrap_or(Span::ZERO) > now => {
+                    stays.push(*head);
+                    kept.wait_for(self.config.settle.map(|settle| head.time + settle));
+                }
                 Fate::Gone => {
                     self.counts.resighted += u64::from(head.weight);
                     kept.seen(head.time);

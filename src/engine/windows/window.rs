@@ -202,7 +202,7 @@ pub struct Window<'w> {
     pub resightings: u64,
     /// Distinct events the window is made of.
     pub events: u64,
-    /// The latest of them, resightings apart.
+    /// The latest of them.
     pub last_event_at: Timestamp,
     /// Events from before the detection that the skew tolerance let in.
     pub adopted: u64,
@@ -298,7 +298,7 @@ impl<'w> Window<'w> {
 
 impl Window<'_> {
     /// When nothing can change it any more: the settle time after its closing,
-    /// or after abuse or truth that it took in since.
+    /// or after abuse, truth or a sighting that it took in since.
     pub fn final_at(&self, settle: Span) -> Option<Timestamp> {
         self.closed_at.map(|closed| closed.max(self.last_event_at) + settle)
     }
