@@ -3,7 +3,6 @@
 
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 
 use crate::broker::Broker;

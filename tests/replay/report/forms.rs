@@ -166,7 +166,7 @@ fn an_input_is_never_overwritten_and_an_ending_names_a_form() {
     let out = |to: &std::path::Path| {
         Run::program().arg("report").arg(&ledger).arg("--out").arg(to).go().exits(2)
     };
-    assert!(out(&ledger).stderr.contains("made from"));
+    assert!(out(&ledger).stderr.contains("would be overwritten"));
     assert!(out(&directory.path().join("report.pdf")).stderr.contains(".html"));
     assert!(fs::read_to_string(&ledger).unwrap().contains("c1"));
 }
