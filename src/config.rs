@@ -1,6 +1,6 @@
 //! Every limit and every default, in one place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::event::Workflow;
@@ -49,6 +49,12 @@ pub const MEAN_ATTACKER: Span = Span::from_mins(17);
 /// What a workflow promises and expects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Profile {
+    /// A review that takes less than this is in time.
+    pub in_time: Span,
+    /// A review that takes this long or longer is late; in between it is contested.
+    pub late: Span,
+    /// Whether attackers race for what has leaked, so that the figures about them apply.
+    pub raced: bool,
     /// An undecided, uncontained window this old is due soon.
     pub review_due_soon: Span,
     /// … is overdue: the fastest attackers have arrived.
@@ -64,6 +70,9 @@ pub struct Profile {
 impl Default for Profile {
     fn default() -> Profile {
         Profile {
+            in_time: FASTEST_ATTACKER,
+            late: MEAN_ATTACKER,
+            raced: true,
             review_due_soon: Span::from_mins(6),
             review_overdue: FASTEST_ATTACKER,
             attacker_likely: MEAN_ATTACKER,
@@ -74,8 +83,22 @@ impl Default for Profile {
 }
 
 /// The profiles of all workflows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Profiles([Profile; Workflow::ALL.len()]);
+
+impl Default for Profiles {
+    fn default() -> Profiles {
+        let mut profiles = Profiles([Profile::default(); Workflow::ALL.len()]);
+        let day = |days: i64| Span::from_mins(days * 24 * 60);
+        for (workflow, in_time, late) in
+            [(Workflow::PolicyChange, 1, 3), (Workflow::EntitlementReview, 7, 14)]
+        {
+            let profile = profiles.get_mut(workflow);
+            (profile.in_time, profile.late, profile.raced) = (day(in_time), day(late), false);
+        }
+        profiles
+    }
+}
 
 impl Profiles {
     /// The workflow's profile.
@@ -86,6 +109,38 @@ impl Profiles {
     /// The workflow's profile, to change it.
     pub const fn get_mut(&mut self, workflow: Workflow) -> &mut Profile {
         &mut self.0[workflow as usize]
+    }
+}
+
+/// What figures about exposures rest on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FiguresConfig {
+    /// Detections of one source, owner and place with a shorter gap are one incident.
+    pub incident_gap: Span,
+    /// The longest that decisions under one batch id are one act.
+    pub batch_hold: Span,
+    /// The places of exposure that attackers watch; `None`: all of them. What states no
+    /// place counts as public.
+    pub public: Option<BTreeSet<String>>,
+    /// The sources that find leaks as they happen: their detection is the exposure.
+    pub detects_at_once: BTreeSet<String>,
+}
+
+impl Default for FiguresConfig {
+    fn default() -> FiguresConfig {
+        FiguresConfig {
+            incident_gap: Span::from_mins(5),
+            batch_hold: Span::from_mins(60),
+            public: None,
+            detects_at_once: BTreeSet::new(),
+        }
+    }
+}
+
+impl FiguresConfig {
+    /// Whether `source` finds leaks as they happen.
+    pub fn at_once(&self, source: Option<&str>) -> bool {
+        source.is_some_and(|source| self.detects_at_once.contains(source))
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::signals::Signals;
 use super::{CliError, Outcome};
-use crate::config::{OversightConfig, Profiles};
+use crate::config::{FiguresConfig, OversightConfig, Profiles};
 use crate::engine::attacker::Race;
 use crate::event::Workflow;
 use crate::formats::Identity;
@@ -114,6 +114,7 @@ pub fn run(args: &Args) -> Result<Outcome, CliError> {
     let demo = Demo {
         clock: Clock::paced(began, args.speed),
         profiles,
+        figures: FiguresConfig::default(),
         race: Race::default(),
         oversight: OversightConfig::default(),
         identity: Identity::new(IDENTITY).map_err(|error| failed(&error))?,
@@ -156,6 +157,7 @@ fn shown(demo: &Demo) -> http::Shown {
         standings: Arc::clone(&demo.standings),
         race: demo.race.clone(),
         profiles: demo.profiles,
+        figures: FiguresConfig::default(),
         // By the demo's own clock, and a machine may be slow.
         stalled_after: Span::from_mins(24 * 60),
         clock: demo.clock,

@@ -11,7 +11,7 @@ use clap::builder::PossibleValuesParser;
 use super::identity::{self, Keyed};
 use super::replay::words;
 use super::{CliError, Outcome, check, tell};
-use crate::config::{OversightConfig, Profiles};
+use crate::config::{FiguresConfig, OversightConfig, Profiles};
 use crate::engine::attacker::{CurveSetting, Race};
 use crate::event::{Severity, Workflow};
 use crate::report::People;
@@ -35,7 +35,7 @@ pub struct Args {
 
     /// The ledger is the topic of the live run with this configuration, up to where it
     /// ends now; attackers' curves and expected openings are those of the run.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["ledger", "attackers", "expect_opening"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["ledger", "attackers", "public", "detects_at_once", "expect_opening"])]
     config: Option<PathBuf>,
 
     /// Exposures detected from this moment on: a date, which begins in UTC, or an
@@ -68,6 +68,14 @@ pub struct Args {
     #[arg(long = "attacker", value_name = "CURVE")]
     attackers: Vec<CurveSetting>,
 
+    /// A place of exposure that attackers watch, as for `replay`; repeatable.
+    #[arg(long = "public", value_name = "PLACE")]
+    public: Vec<String>,
+
+    /// A source that finds leaks as they happen, as for `replay`; repeatable.
+    #[arg(long, value_name = "SOURCE")]
+    detects_at_once: Vec<String>,
+
     /// The tools of this workflow report that a case was opened, as for `replay`;
     /// repeatable.
     #[arg(long, value_name = "WORKFLOW", value_parser = words(Workflow::ALL.iter().map(|w| w.as_str()), Workflow::parse))]
@@ -92,7 +100,8 @@ pub struct Args {
 
     /// Compute this report (its JSON form) again from the ledger, and tell what differs.
     #[arg(long, value_name = "REPORT", conflicts_with_all = [
-        "from", "to", "as_of", "workflows", "severities", "teams", "attackers", "expect_opening", "outs", "format",
+        "from", "to", "as_of", "workflows", "severities", "teams", "attackers", "public", "detects_at_once", "expect_opening",
+        "outs", "format",
         "reviewer_names", "allow_damage",
     ])]
     verify: Option<PathBuf>,
@@ -241,11 +250,20 @@ fn answer(place: &Place<'_>, question: &Question) -> Result<Report, CliError> {
 }
 
 fn question(args: &Args, place: &Place<'_>) -> Result<Question, CliError> {
-    let (race, mut profiles) = match place {
-        Place::Topics(_, settings) => (settings.race.clone(), settings.profiles),
+    let (race, mut profiles, figures) = match place {
+        Place::Topics(_, settings) => {
+            (settings.race.clone(), settings.profiles, settings.figures.clone())
+        }
         Place::Files(_) => {
             let race = Race::from_settings(args.attackers.clone());
-            (race.map_err(|error| CliError::Usage(error.to_string()))?, Profiles::default())
+            let race = race.map_err(|error| CliError::Usage(error.to_string()))?;
+            let public = &args.public;
+            let figures = FiguresConfig {
+                public: (!public.is_empty()).then(|| public.iter().cloned().collect()),
+                detects_at_once: args.detects_at_once.iter().cloned().collect(),
+                ..FiguresConfig::default()
+            };
+            (race, Profiles::default(), figures)
         }
     };
     for workflow in &args.expect_opening {
@@ -254,6 +272,7 @@ fn question(args: &Args, place: &Place<'_>) -> Result<Question, CliError> {
     let mut question = Question::new();
     question.set_race(&race);
     question.set_rules(&OversightConfig::default(), &profiles);
+    question.set_figures(&figures);
     question.from.clone_from(&args.from);
     question.to.clone_from(&args.to);
     question.as_of = args.as_of;

@@ -134,6 +134,7 @@ fn serve(shared: &Shared, stop: &Arc<AtomicBool>) -> Result<Option<http::Server>
         standings: Arc::clone(&shared.standings),
         race: settings.race.clone(),
         profiles: settings.profiles,
+        figures: settings.figures.clone(),
         stalled_after: stalled_after(settings.kafka.transaction_timeout),
         clock: clock::Clock::Real(clock::now),
         suspicions: Arc::clone(&shared.suspicions),

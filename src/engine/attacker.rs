@@ -16,39 +16,52 @@
 //!
 //! With `x = (t - fastest) / (mean - fastest) > 1` the second is `1 - 1/x`, the
 //! first `1 - exp(-x)`, and `exp(x) >= x`: the bound never exceeds `F`.
+//!
+//! How soon the very first attacker comes is the weaker of the two figures: other
+//! measurements found some within a minute. So figures are told under two laws side by
+//! side, the one above and the one with the same mean and a minimum of 0.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
 use serde::Serialize;
 
-use crate::config::{FASTEST_ATTACKER, MEAN_ATTACKER};
-use crate::event::words;
+use crate::config::{FASTEST_ATTACKER, FiguresConfig, MEAN_ATTACKER, Profile, Profiles};
+use crate::event::{Workflow, words};
 use crate::time::{Span, SpanError};
 
 words! {
-    /// Where a review fell against the default attacker.
+    /// Where a review fell against its workflow's targets.
     Band {
-        /// Before the fastest attacker.
+        /// In time: where attackers race, before the fastest of them.
         Ahead = "ahead",
-        /// Between the fastest attacker and the mean one.
+        /// Neither in time nor late: between the fastest attacker and the mean one.
         Contested = "contested",
-        /// At or after the mean attacker.
+        /// Late: at or after the mean attacker.
         Behind = "behind",
     }
 }
 
 impl Band {
-    /// The band of a time to review, counted from the start of the exposure.
+    /// The band of a time to review, counted from the start of the exposure, against
+    /// the attackers' published figures.
     ///
-    /// The limits are the published figures wherever the secret leaked, so that
-    /// bands of different places compare; curves by location change only the
-    /// probabilities.
+    /// The limits are the same wherever the secret leaked, so that bands of different
+    /// places compare; curves by location change only the probabilities.
     pub fn of(time_to_review: Span) -> Band {
-        if time_to_review < FASTEST_ATTACKER {
+        Band::between(time_to_review, FASTEST_ATTACKER, MEAN_ATTACKER)
+    }
+
+    /// The band against the targets of a workflow.
+    pub fn against(time_to_review: Span, profile: &Profile) -> Band {
+        Band::between(time_to_review, profile.in_time, profile.late)
+    }
+
+    fn between(time_to_review: Span, in_time: Span, late: Span) -> Band {
+        if time_to_review < in_time {
             Band::Ahead
-        } else if time_to_review < MEAN_ATTACKER {
+        } else if time_to_review < late {
             Band::Contested
         } else {
             Band::Behind
@@ -89,6 +102,11 @@ impl AttackerCurve {
         } else {
             Ok(AttackerCurve { fastest, mean })
         }
+    }
+
+    /// The law with the same mean whose fastest attackers come at once.
+    pub const fn from_the_start(&self) -> AttackerCurve {
+        AttackerCurve { fastest: Span::ZERO, mean: self.mean }
     }
 
     /// The earliest arrival.
@@ -136,11 +154,31 @@ fn between(a: Span, b: Span) -> f64 {
     (b.as_millis() - a.as_millis()) as f64
 }
 
-/// The curves in force: one for everywhere, others for named places.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Who races for what, and how fast: one curve for everywhere, others for named places.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Race {
     default: AttackerCurve,
     by_location: BTreeMap<String, AttackerCurve>,
+    /// The places that attackers watch; `None`: all.
+    public: Option<BTreeSet<String>>,
+    raced: [bool; Workflow::ALL.len()],
+}
+
+impl Default for Race {
+    fn default() -> Race {
+        Race {
+            default: AttackerCurve::DEFAULT,
+            by_location: BTreeMap::new(),
+            public: None,
+            raced: raced(&Profiles::default()),
+        }
+    }
+}
+
+fn raced(profiles: &Profiles) -> [bool; Workflow::ALL.len()] {
+    let mut raced = [false; Workflow::ALL.len()];
+    Workflow::ALL.iter().for_each(|workflow| raced[*workflow as usize] = profiles.get(*workflow).raced);
+    raced
 }
 
 impl Race {
@@ -162,7 +200,35 @@ impl Race {
                 return Err(CurveError::Repeated(name));
             }
         }
-        Ok(Race { default: default.unwrap_or_default(), by_location })
+        Ok(Race { default: default.unwrap_or_default(), by_location, ..Race::default() })
+    }
+
+    /// The same curves, for the workflows that `profiles` call raced and the places that
+    /// `figures` call public.
+    #[must_use]
+    pub fn between(self, profiles: &Profiles, figures: &FiguresConfig) -> Race {
+        Race { public: figures.public.clone(), raced: raced(profiles), ..self }
+    }
+
+    /// Whether attackers race for what leaked there. A leak whose place nobody states
+    /// may lie anywhere: they do.
+    pub fn runs(&self, workflow: Workflow, location: Option<&str>) -> bool {
+        let watched = |place: &str| self.public.as_ref().is_none_or(|public| public.contains(place));
+        self.raced[workflow as usize] && location.is_none_or(watched)
+    }
+
+    /// Whether attackers race for what leaks in this workflow.
+    pub const fn is_raced(&self, workflow: Workflow) -> bool {
+        self.raced[workflow as usize]
+    }
+
+    /// The two laws side by side: the curve as published, and from the start. Where the
+    /// place has a curve of its own, both are that one.
+    pub fn laws(&self, location: Option<&str>) -> [AttackerCurve; 2] {
+        match location.and_then(|place| self.by_location.get(place)) {
+            Some(own) => [*own; 2],
+            None => [self.default, self.default.from_the_start()],
+        }
     }
 
     /// The curve of a leak's location; the default where that has none.

@@ -39,8 +39,12 @@
 
 pub mod alerts;
 pub mod attacker;
+pub mod bounds;
+pub mod chances;
+pub mod effective;
 pub mod ends;
 pub mod histogram;
+pub mod incidents;
 pub mod oversight;
 pub mod summary;
 pub mod survival;

@@ -21,9 +21,9 @@ use prometheus::{
 };
 
 use crate::engine::alerts::{Alert, Transition};
-use crate::engine::attacker::Race;
-use crate::engine::oversight::{Judgement, List};
-use crate::engine::summary::{EventCounts, Flagged};
+use crate::engine::effective::Due;
+use crate::engine::oversight::{Judgement, List, Quality};
+use crate::engine::summary::{EventCounts, FigureRules, Flagged};
 use crate::engine::windows::{Stage, Window};
 use crate::event::{Kind, Severity, Workflow};
 use crate::formats::RejectReason;
@@ -67,6 +67,7 @@ pub struct Metrics {
     clock_skew: IntCounter,
     stage_duration: HistogramVec,
     reviews: IntCounterVec,
+    reviews_due: IntCounterVec,
     open_windows: IntGaugeVec,
     oldest_open: GaugeVec,
     attacker_first: CounterVec,
@@ -142,6 +143,11 @@ impl Metrics {
             clock_skew: plain("clock_skew_total", "Contradictions between clocks")?,
             stage_duration,
             reviews: counter("reviews_total", "Human decisions", &["workflow", "band", "quality"])?,
+            reviews_due: counter(
+                "reviews_due_total",
+                "Windows whose review was due, each once, at its decision or when it was due",
+                &["workflow", "outcome"],
+            )?,
             open_windows,
             oldest_open,
             attacker_first,
@@ -166,16 +172,26 @@ impl Metrics {
         stages: &mut StageObservers,
         window: &Window<'_>,
         judgement: &Judgement,
-        race: &Race,
+        rules: &FigureRules<'_>,
         as_of: Timestamp,
     ) {
         let workflow = window.key.workflow.as_str();
         stages.observe(self, window);
-        if let Some(first) = window.attacker_first(race, as_of) {
+        let at_once = rules.figures.at_once(window.source);
+        let due = Due::of(window, rules.profiles.get(window.key.workflow), at_once, as_of);
+        if let Some(outcome) = due.outcome(judgement.quality()) {
+            self.review_due(window.key.workflow, outcome);
+        }
+        if let Some(first) = window.attacker_first(rules.race, as_of) {
             self.attacker_first.with_label_values(&[workflow]).inc_by(first.probability);
         }
         if let Some(decision) = window.decision {
-            self.judged(window.key.workflow, window.band(), judgement.reasons);
+            self.judged(
+                window.key.workflow,
+                rules.band(window),
+                judgement.quality().unwrap_or(Quality::Unassessed),
+                judgement.reasons,
+            );
             let verdict = decision.verdict.map_or("none", |verdict| verdict.as_str());
             self.verdicts.with_label_values(&[workflow, verdict]).inc();
         }

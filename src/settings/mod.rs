@@ -28,8 +28,9 @@ pub use self::kafka::{
 pub use self::secret::Secret;
 pub use self::show::Effective;
 
-use crate::config::{EngineConfig, Limits, OversightConfig, Profiles};
+use crate::config::{EngineConfig, FiguresConfig, Limits, OversightConfig, Profiles};
 use crate::engine::attacker::Race;
+use crate::engine::summary::FigureRules;
 use crate::event::words;
 use crate::time::Span;
 
@@ -50,6 +51,8 @@ pub struct Settings {
     pub oversight: OversightConfig,
     /// Deadlines of each workflow; the same as in `windows.engine`.
     pub profiles: Profiles,
+    /// What figures about exposures rest on.
+    pub figures: FiguresConfig,
     /// When attackers arrive.
     pub race: Race,
     /// What is too large to decode.
@@ -65,6 +68,11 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The rules of figures.
+    pub const fn figure_rules(&self) -> FigureRules<'_> {
+        FigureRules { race: &self.race, profiles: &self.profiles, figures: &self.figures }
+    }
+
     /// Reads the file, then what `environment` overrides of it, then checks all.
     /// Relative paths in it start at the file's directory.
     ///

@@ -14,7 +14,7 @@ use self::files::Files;
 use self::refusals::{Refusals, Told};
 use super::identity::{self, Keyed};
 use super::{CliError, Outcome, tell};
-use crate::config::{EngineConfig, Limits, OversightConfig, Profiles};
+use crate::config::{EngineConfig, FiguresConfig, Limits, OversightConfig, Profiles};
 use crate::engine::attacker::{CurveSetting, Race};
 use crate::engine::oversight::Rules;
 use crate::engine::summary::{EventCounts, Summary, Tally};
@@ -62,6 +62,16 @@ pub struct Args {
     /// for all others; repeatable. Example: npm=1m,3m
     #[arg(long = "attacker", value_name = "CURVE")]
     attackers: Vec<CurveSetting>,
+
+    /// A place of exposure that attackers watch; repeatable. Without any, all places are
+    /// public.
+    #[arg(long = "public", value_name = "PLACE")]
+    public: Vec<String>,
+
+    /// A source that finds leaks as they happen, so that its detection is the exposure;
+    /// repeatable.
+    #[arg(long, value_name = "SOURCE")]
+    detects_at_once: Vec<String>,
 
     /// Count a decision without `review.opened` as hollow in this workflow; repeatable.
     #[arg(long, value_name = "WORKFLOW", value_parser = words(Workflow::ALL.iter().map(|w| w.as_str()), Workflow::parse))]
@@ -152,6 +162,7 @@ pub fn run(args: Args) -> Result<Outcome, CliError> {
 struct Run {
     args: Args,
     race: Race,
+    figures: FiguresConfig,
     profiles: Profiles,
     oversight: Rules,
     keyed: Keyed,
@@ -171,6 +182,12 @@ impl Run {
             aliases: args.aliases.iter().cloned().collect(),
             ..OversightConfig::default()
         };
+        let public = &args.public;
+        let figures = FiguresConfig {
+            public: (!public.is_empty()).then(|| public.iter().cloned().collect()),
+            detects_at_once: args.detects_at_once.iter().cloned().collect(),
+            ..FiguresConfig::default()
+        };
         let oversight = Rules::new(config).map_err(|fault| CliError::Usage(fault.to_string()))?;
         let files = args.out.as_deref().map(Files::create).transpose()?;
         for (files, input) in
@@ -185,7 +202,9 @@ impl Run {
         }
         Ok(Run {
             race: Race::from_settings(args.attackers.clone())
-                .map_err(|error| CliError::Usage(error.to_string()))?,
+                .map_err(|error| CliError::Usage(error.to_string()))?
+                .between(&profiles, &figures),
+            figures,
             profiles,
             oversight,
             keyed: identity::from_environment()?,
@@ -226,6 +245,7 @@ impl Run {
             race: &self.race,
             profiles: &self.profiles,
             oversight: &self.oversight,
+            figures: &self.figures,
             as_of,
             settle: self.args.settle,
         };
@@ -263,7 +283,7 @@ impl Run {
             orphan: counts.orphan + unplaced.orphan,
             ..replayed.events
         };
-        let summary = tally.summary(replayed.as_of, events);
+        let summary = tally.summary(&telling.figure_rules(), replayed.as_of, events);
         if let Some(files) = &self.files {
             write_figures(files, &summary, &tally, &metrics, replayed, told)?;
         }

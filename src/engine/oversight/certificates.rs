@@ -9,7 +9,20 @@ use std::num::NonZeroU32;
 use super::HollowReasons;
 use super::review::Facts;
 use super::signals::Agreement;
+use crate::event::words;
 use crate::time::{Span, Timestamp};
+
+words! {
+    /// What a decision was.
+    Quality {
+        /// Nothing speaks against its having been a review.
+        Meaningful = "meaningful",
+        /// It bears a sign of not having been one.
+        Hollow = "hollow",
+        /// Nothing was there to judge it by.
+        Unassessed = "unassessed",
+    }
+}
 
 /// How far back equal reasons are looked for, and how many make a template.
 pub(super) const TEMPLATE_REVIEWS: usize = 20;
@@ -31,9 +44,25 @@ pub struct Judgement {
 }
 
 impl Judgement {
+    /// What the decision was; `None` where there is none.
+    pub fn quality(&self) -> Option<Quality> {
+        self.reviewed.then(|| Quality::of(self.reasons, true))
+    }
+
     /// A real review before the fastest attackers: what the headline counts.
     pub fn effective(&self) -> bool {
         self.ahead && self.reasons.is_empty()
+    }
+}
+
+impl Quality {
+    /// From the reasons found; `assessed`: whether anything was there to judge by.
+    pub fn of(reasons: HollowReasons, assessed: bool) -> Quality {
+        match (reasons.is_empty(), assessed) {
+            (false, _) => Quality::Hollow,
+            (true, true) => Quality::Meaningful,
+            (true, false) => Quality::Unassessed,
+        }
     }
 }
 

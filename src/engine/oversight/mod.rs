@@ -19,9 +19,9 @@ mod stage;
 mod whole;
 
 pub use burst::Burst;
-pub use certificates::Judgement;
+pub use certificates::{Judgement, Quality};
 pub use combine::{Discoveries, e_bh, weighted};
-pub use detection::{Reading, Sight, Trials, normal_quantile, wilson};
+pub use detection::{Reading, Sight, Trials, normal_quantile};
 pub use evidence::{Evidence, Factors};
 pub use flags::{Flags, List, by_word};
 pub use peers::{Counts, PeerCounts, Peers, Stratum};

@@ -145,6 +145,8 @@ fn empty(key: Key<'_>, detected_at: Timestamp) -> Window<'_> {
         last_event_at: detected_at,
         adopted: 0,
         closed_at: None,
+        incident: None,
+        withdrawn_at: None,
     }
 }
 

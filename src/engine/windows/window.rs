@@ -153,6 +153,10 @@ pub struct Window<'w> {
     pub adopted: u64,
     /// When it closed.
     pub closed_at: Option<Timestamp>,
+    /// The act that exposed it, which may have exposed others.
+    pub incident: Option<&'w str>,
+    /// When its source took it back without a person's decision.
+    pub withdrawn_at: Option<Timestamp>,
 }
 
 impl Window<'_> {
@@ -239,8 +243,12 @@ impl Window<'_> {
     }
 
     /// The chance that an attacker came first: up to containment, else up to
-    /// the decision, else up to `as_of`. `None` when that lies before the start.
+    /// the decision, else up to `as_of`. `None` when that lies before the start, and
+    /// where attackers do not race for it.
     pub fn attacker_first(&self, race: &Race, as_of: Timestamp) -> Option<AttackerFirst> {
+        if !race.runs(self.key.workflow, self.location) {
+            return None;
+        }
         let end = self.contained_at.or(self.decided_at()).unwrap_or(as_of);
         let exposed_for = end.since(self.start()).non_negative()?;
         Some(race.curve(self.location).attacker_first(exposed_for))

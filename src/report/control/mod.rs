@@ -38,13 +38,13 @@ pub use flagged::{Flagged, FlaggedReviewer, Reviewers, SignalSeen};
 pub use outcomes::{Boundary, EndCount, Outcomes, Shares, Violation};
 pub use owners::{Ownership, Unowned};
 pub use quality::{Quality, Stretch, Without};
-pub use question::{Curve, Edge, Period, Question, QuestionError};
+pub use question::{Curve, Edge, Period, Question, QuestionError, Target};
 pub use reviews::{ByReason, Certificate, Found, Reviews};
 pub use rows::{Counts, Digest, Row, Rows, digest};
 pub use seeded::{Seeded, TrialCounts};
 pub use share::{Difference, Share};
 pub use stages::{Part, PartFigures};
-pub use verdict::{Effective, LookAt, Matter, Previous, Trend, Verdict};
+pub use verdict::{LookAt, Matter, Previous, Trend, Verdict};
 pub use waiting::{AtRisk, AttackerFirst, ByCurve, Point, ReviewedBy, TimeToReview};
 
 use serde::Serialize;
@@ -52,6 +52,7 @@ use serde::Serialize;
 use self::evidence::{Digesting, Evidence, Inputs, Scope, ScopeRecords};
 use self::judged::Judged;
 use super::People;
+use crate::engine::incidents::{Incidents, Tie};
 use crate::engine::oversight::{Judgement, Signal};
 use crate::engine::windows::Window;
 use crate::time::Timestamp;
@@ -60,7 +61,7 @@ use crate::time::Timestamp;
 /// stumble over raises it.
 pub const FORMAT: &str = "shutterlag control-effectiveness report";
 /// See [`FORMAT`].
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// The report.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -198,6 +199,8 @@ fn is_pseudonym(reviewer: &str) -> bool {
 /// One window of the period.
 struct Case<'c> {
     place: u32,
+    /// The incident that it belongs to, by number.
+    incident: u32,
     row: &'c Row,
     window: Window<'c>,
     /// As recorded; `None` while it has not been judged.
@@ -206,6 +209,8 @@ struct Case<'c> {
 
 /// The sections that the verdict looks at.
 struct Figures<'f> {
+    /// Incidents of the period.
+    incidents: u64,
     attacker_first: &'f AttackerFirst,
     seeded: &'f Seeded,
     boundary: &'f Boundary,
@@ -270,7 +275,7 @@ pub fn report(
 
 /// The one pass over all rows, and what it collects.
 struct Pass {
-    race: crate::engine::attacker::Race,
+    measures: question::Measures,
     waits: waiting::Waits,
     parts: stages::Parts,
     groups: bands::Groups,
@@ -280,16 +285,17 @@ struct Pass {
     owners: owners::Owners,
     seen: quality::Seen,
     before: bands::Counts,
+    windows_before: u64,
     scopes: [Digesting; Scope::ALL.len()],
     days: evidence::Days,
 }
 
 impl Pass {
     fn new(question: &Question) -> Result<Pass, QuestionError> {
-        let race = question.race()?;
+        let measures = question.measures()?;
         Ok(Pass {
-            waits: waiting::Waits::new(&race),
-            race,
+            waits: waiting::Waits::new(&measures.race),
+            measures,
             parts: stages::Parts::new(),
             groups: bands::Groups::default(),
             decisions: reviews::Decisions::default(),
@@ -298,6 +304,7 @@ impl Pass {
             owners: owners::Owners::default(),
             seen: quality::Seen::default(),
             before: bands::Counts::default(),
+            windows_before: 0,
             scopes: Default::default(),
             days: evidence::Days::default(),
         })
@@ -311,6 +318,8 @@ impl Pass {
         period: &Period,
         as_of: Timestamp,
     ) {
+        let ties = order.iter().map(|row| Tie::of(&rows.window(row)));
+        let incidents = Incidents::group(ties, self.measures.rules().incidents());
         for (place, row) in (0_u32..).zip(order.iter().copied()) {
             self.days.add(row);
             self.scopes[Scope::Ledger as usize].add(row);
@@ -320,31 +329,38 @@ impl Pass {
             let window = rows.window(row);
             self.seen.moments(&window, period);
             let judgement = rows.judgement(row, &window);
+            let case = Case { place, incident: incidents.of(place), row, window, judgement };
             if period.previous_holds(row.detected_at()) {
                 self.scopes[Scope::Previous as usize].add(row);
-                self.before.add(&window, judgement.as_ref(), as_of);
+                self.windows_before += 1;
+                let rules = self.measures.rules();
+                if rules.race.is_raced(row.workflow()) {
+                    self.before.add(&case, &rules, as_of);
+                }
             }
             if period.holds(row.detected_at()) {
                 self.scopes[Scope::Period as usize].add(row);
-                self.add(&Case { place, row, window, judgement }, as_of);
+                self.add(&case, as_of);
             }
         }
     }
 
     fn add(&mut self, case: &Case<'_>, as_of: Timestamp) {
-        self.waits.add(&case.window, &self.race, as_of);
+        let rules = self.measures.rules();
+        self.waits.add(case, rules.race, as_of);
         self.parts.add(&case.window);
-        self.groups.add(&case.window, case.judgement.as_ref(), as_of);
+        self.groups.add(case, &rules, as_of);
         self.decisions.add(case);
         self.cases.add(&case.window);
         self.collected.add(case, as_of);
-        self.owners.add(case, as_of);
+        self.owners.add(case, &rules, as_of);
         self.seen.add(case);
     }
 
     fn finish(self, context: &Context<'_>) -> Report {
-        let all = self.groups.all;
-        let (time_to_review, attacker_first) = self.waits.finish(&self.race);
+        let (all, raced) = (self.groups.all.clone(), self.groups.raced.clone());
+        let bands = self.groups.finish();
+        let (time_to_review, attacker_first) = self.waits.finish(&self.measures.race);
         let (outcomes, boundary) = self.collected.finish(context);
         let rules = &context.judged.rules;
         let seeded = self.cases.finish(hasty(context), rules.config().seeded.null);
@@ -353,19 +369,20 @@ impl Pass {
         let previous = context.period.previous_from.map(|from| Previous {
             from,
             to: context.period.from,
-            windows: self.before.windows,
-            effective: Effective::of(&self.before),
+            windows: self.windows_before,
+            effective: self.before.effective(),
         });
         // A ledger that began within it would flatter or shame for no reason.
         let comparable = previous.filter(|_| quality.previous_begins_late != Some(true));
         let figures = Figures {
+            incidents: bands.all.incidents,
             attacker_first: &attacker_first,
             seeded: &seeded,
             boundary: &boundary,
             ownership: &ownership,
             quality: &quality,
         };
-        let verdict = verdict::verdict(&all, previous, comparable.is_some(), &figures);
+        let verdict = verdict::verdict(&all, &raced, previous, comparable.is_some(), &figures);
         let scopes = Scope::ALL.iter().zip(self.scopes);
         let scopes = scopes
             .map(|(scope, digesting)| ScopeRecords { scope: *scope, records: digesting.finish() })
@@ -381,7 +398,7 @@ impl Pass {
             time_to_review,
             attacker_first,
             stages: self.parts.finish(),
-            bands: self.groups.finish(),
+            bands,
             reviews: self.decisions.finish(context),
             seeded,
             reviewers: flagged::flagged(context),

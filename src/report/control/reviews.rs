@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use super::Context;
 use super::share::Share;
-use crate::engine::oversight::{HollowReason, HollowReasons};
+use crate::engine::bounds::Sizes;
+use crate::engine::oversight::{HollowReason, HollowReasons, Quality};
 use crate::event::Severity;
 use crate::time::{Span, Timestamp};
 
@@ -24,6 +25,8 @@ pub struct Reviews {
     pub unjudged: u64,
     /// Without a sign of not having been a review, of those judged.
     pub meaningful: Share,
+    /// With nothing to judge them by, of those judged.
+    pub unassessed: Share,
     /// With one or more.
     pub hollow: Share,
     /// By sign; a decision may have several.
@@ -88,6 +91,9 @@ pub struct Certificate {
 pub(super) struct Decisions {
     decisions: u64,
     unjudged: u64,
+    meaningful: u64,
+    unassessed: u64,
+    judged: Sizes,
     hollow: u64,
     by_reason: [u64; HollowReason::ALL.len()],
     agreed: u64,
@@ -117,6 +123,9 @@ impl Decisions {
             return;
         };
         self.judged_at.push(case.place);
+        self.judged.add(case.incident);
+        self.meaningful += u64::from(judgement.quality() == Some(Quality::Meaningful));
+        self.unassessed += u64::from(judgement.quality() == Some(Quality::Unassessed));
         let reasons = judgement.reasons;
         if reasons.is_empty() {
             return;
@@ -127,8 +136,7 @@ impl Decisions {
     }
 
     pub(super) fn finish(mut self, context: &Context<'_>) -> Reviews {
-        let judged = self.decisions - self.unjudged;
-        let hollow = Share::of(self.hollow, judged);
+        let judged = std::mem::take(&mut self.judged).sample();
         let rows = context.rows;
         self.hollow_at.sort_by_cached_key(|place| {
             let row = context.order[*place as usize];
@@ -155,14 +163,15 @@ impl Decisions {
         Reviews {
             decisions: self.decisions,
             unjudged: self.unjudged,
-            meaningful: hollow.rest(),
-            hollow,
+            meaningful: Share::within(self.meaningful, &judged),
+            unassessed: Share::within(self.unassessed, &judged),
+            hollow: Share::within(self.hollow, &judged),
             by_reason: HollowReason::ALL
                 .iter()
                 .zip(self.by_reason)
                 .map(|(reason, count)| ByReason {
                     reason: *reason,
-                    share: Share::of(count, judged),
+                    share: Share::within(count, &judged),
                 })
                 .collect(),
             agreed: self.agreed,

@@ -98,6 +98,7 @@ impl Pieces {
 pub struct Row {
     digest: Digest,
     credential: Name,
+    source: Option<NonZeroU32>,
     location: Option<NonZeroU32>,
     owner: Option<NonZeroU32>,
     reviewer: Option<NonZeroU32>,
@@ -319,7 +320,7 @@ impl Rows {
         let decided = row.decided_at.zip(row.action).zip(self.reviewer(row));
         Window {
             key,
-            source: None,
+            source: row.source.map(|number| self.texts.get(number)),
             location: self.location(row),
             severity: row.severity,
             owner: self.owner(row),
@@ -358,6 +359,8 @@ impl Rows {
             last_event_at: self.latest(row),
             adopted: u64::from(row.clock_skew && !late_exposure),
             closed_at: row.closed_at,
+            incident: None,
+            withdrawn_at: None,
         }
     }
 
@@ -435,6 +438,7 @@ impl Rows {
         Row {
             digest,
             credential,
+            source: number(record.source.as_deref()),
             location: number(record.location.as_deref()),
             owner: number(record.owner.as_deref()),
             reviewer: number(decision.map(|decision| decision.reviewer.as_str())),

@@ -17,7 +17,7 @@ mod plain;
 mod read;
 
 pub use error::{Fault, LedgerError};
-pub use figures::{EffectiveBounds, LedgerFigures, LedgerOversight, LedgerTally};
+pub use figures::{LedgerFigures, LedgerOversight, LedgerTally};
 
 use crate::engine::attacker::{AttackerFirst, Band};
 use crate::engine::oversight::{HollowReasons, Judgement, Known};
@@ -219,6 +219,8 @@ impl LedgerRecord {
             last_event_at: told.into_iter().flatten().fold(self.detected_at, Timestamp::max),
             adopted: u64::from(self.clock_skew && !late_exposure),
             closed_at: self.closed_at(),
+            incident: None,
+            withdrawn_at: None,
         }
     }
 

@@ -7,7 +7,7 @@ use super::Demo;
 use crate::engine::Output;
 use crate::engine::alerts::Alert;
 use crate::engine::attacker::Band;
-use crate::engine::oversight::{Flags, HollowReasons, Judgement, Review, Said, Stage};
+use crate::engine::oversight::{Flags, HollowReasons, Judgement, Quality, Review, Said, Stage};
 use crate::engine::summary::Flagged;
 use crate::engine::windows::{Window, Windows};
 use crate::report::{Circumstances, People, Record};
@@ -38,11 +38,13 @@ impl<'d> Voice<'d> {
         match *output {
             Output::Window { window, is_final, reached, hollow, news } => {
                 self.pending.window(window, reached, &self.demo.race);
+                let rules = self.demo.figure_rules();
                 if let Some(reasons) = hollow.filter(|_| news.judged) {
-                    self.pending.judged(window, reasons);
+                    let quality = Quality::of(reasons, true);
+                    self.pending.judged(window, quality, reasons, &rules);
                 }
                 if is_final && hollow.is_none() && window.decision.is_some() {
-                    self.pending.unjudged();
+                    self.pending.unjudged(window, &rules);
                 }
                 self.window(window, hollow, is_final, now);
                 let profile = self.demo.profiles.get(window.key.workflow);

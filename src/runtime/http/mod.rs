@@ -24,8 +24,9 @@ use tokio::sync::watch;
 
 pub use guard::{Token, TokenError};
 
-use crate::config::Profiles;
+use crate::config::{FiguresConfig, Profiles};
 use crate::engine::attacker::Race;
+use crate::engine::summary::FigureRules;
 use crate::metrics::{Metrics, Pipeline};
 use crate::runtime::clock::Clock;
 use crate::runtime::health::Health;
@@ -94,6 +95,8 @@ pub struct Shown {
     pub race: Race,
     /// The deadlines of workflows.
     pub profiles: Profiles,
+    /// What figures about exposures rest on.
+    pub figures: FiguresConfig,
     /// How long a worker may go without progress.
     pub stalled_after: Span,
     /// The time.
@@ -102,6 +105,13 @@ pub struct Shown {
     pub suspicions: Arc<Suspicions>,
     /// Whether all of it is made up, which the board then says.
     pub demo: bool,
+}
+
+impl Shown {
+    /// The rules of figures.
+    pub const fn figure_rules(&self) -> FigureRules<'_> {
+        FigureRules { race: &self.race, profiles: &self.profiles, figures: &self.figures }
+    }
 }
 
 /// Why the server did not start.

@@ -5,7 +5,9 @@
 
 use crate::engine::alerts::{Alert, Transition};
 use crate::engine::attacker::{Band, Race};
-use crate::engine::oversight::HollowReasons;
+use crate::engine::effective::{Due, Outcome};
+use crate::engine::oversight::{HollowReasons, Quality};
+use crate::engine::summary::FigureRules;
 use crate::engine::windows::{Counts, Milestones, Stage, Window};
 use crate::event::{Event, Kind, Severity, Verdict, Workflow};
 use crate::formats::RejectReason;
@@ -32,7 +34,8 @@ pub(in crate::runtime) struct Pending {
     attacker_first: Vec<(Workflow, f64)>,
     seeded: [u64; 2],
     alerts: Vec<(Alert, Transition)>,
-    judged: Vec<(Workflow, Option<Band>, HollowReasons)>,
+    judged: Vec<(Workflow, Option<Band>, Quality, HollowReasons)>,
+    due: Vec<(Workflow, Outcome)>,
     unjudged: u64,
     observers: StageObservers,
 }
@@ -103,13 +106,35 @@ impl Pending {
     }
 
     /// A window's decision was judged.
-    pub(in crate::runtime) fn judged(&mut self, window: &Window<'_>, reasons: HollowReasons) {
-        self.judged.push((window.key.workflow, window.band(), reasons));
+    pub(in crate::runtime) fn judged(
+        &mut self,
+        window: &Window<'_>,
+        quality: Quality,
+        reasons: HollowReasons,
+        rules: &FigureRules<'_>,
+    ) {
+        self.judged.push((window.key.workflow, rules.band(window), quality, reasons));
+        self.decided(window, Some(quality), rules);
     }
 
     /// A decided window is final without a judgement.
-    pub(in crate::runtime) fn unjudged(&mut self) {
+    pub(in crate::runtime) fn unjudged(&mut self, window: &Window<'_>, rules: &FigureRules<'_>) {
         self.unjudged += 1;
+        self.decided(window, None, rules);
+    }
+
+    /// What came of a review that was due, where a person decided in time. The others
+    /// were counted when they were due.
+    fn decided(&mut self, window: &Window<'_>, quality: Option<Quality>, rules: &FigureRules<'_>) {
+        let (workflow, at_once) = (window.key.workflow, rules.figures.at_once(window.source));
+        let due = Due::decided(window, rules.profiles.get(workflow), at_once);
+        let outcome = due.filter(|due| *due != Due::Overdue).and_then(|due| due.outcome(quality));
+        self.due.extend(outcome.map(|outcome| (workflow, outcome)));
+    }
+
+    /// No person had decided when the window's review was due.
+    pub(in crate::runtime) fn overdue(&mut self, workflow: Workflow) {
+        self.due.push((workflow, Outcome::Overdue));
     }
 
     /// An alert began or ended.
@@ -148,8 +173,11 @@ impl Pending {
         }
         let [missed, caught] = done.seeded;
         metrics.seeded_cases(caught, missed);
-        for (workflow, band, reasons) in done.judged {
-            metrics.judged(workflow, band, reasons);
+        for (workflow, band, quality, reasons) in done.judged {
+            metrics.judged(workflow, band, quality, reasons);
+        }
+        for (workflow, outcome) in done.due {
+            metrics.review_due(workflow, outcome);
         }
         pipeline.unjudged(done.unjudged);
         for (alert, transition) in done.alerts {
@@ -164,6 +192,9 @@ impl Pending {
 /// What the window adds to the expected number of attackers who came first: all
 /// of it when somebody first did something, the rest when it is contained later.
 fn attacker_first(window: &Window<'_>, reached: Milestones, race: &Race) -> f64 {
+    if !race.runs(window.key.workflow, window.location) {
+        return 0.0;
+    }
     let chance = |until| {
         let exposed_for = Timestamp::since(until, window.start()).non_negative()?;
         Some(race.curve(window.location).attacker_first(exposed_for).probability)

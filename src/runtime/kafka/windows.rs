@@ -24,7 +24,7 @@ use super::worker::Stage;
 use super::{changelog, topics};
 use crate::engine::alerts::{Alert, Transition, episodes};
 use crate::engine::attacker::Band;
-use crate::engine::oversight::{HollowReasons, Judgement, Review};
+use crate::engine::oversight::{HollowReasons, Judgement, Quality, Review};
 use crate::engine::windows::{Counts, ExposureId, Key, Window, Windows};
 use crate::engine::{Output, Receipt};
 use crate::event::{Event, Kind};
@@ -289,11 +289,13 @@ impl Voice {
         match *output {
             Output::Window { window, is_final, reached, hollow, news } => {
                 self.pending.window(window, reached, &self.shared.settings.race);
+                let rules = self.shared.settings.figure_rules();
                 if let Some(reasons) = hollow.filter(|_| news.judged) {
-                    self.pending.judged(window, reasons);
+                    let quality = Quality::of(reasons, true);
+                    self.pending.judged(window, quality, reasons, &rules);
                 }
                 if is_final && hollow.is_none() && window.decision.is_some() {
-                    self.pending.unjudged();
+                    self.pending.unjudged(window, &rules);
                 }
                 if news.superseded {
                     self.void(window.exposure_id(), outbox)?;

@@ -21,7 +21,7 @@ use super::file::{
 use super::read::{Found, bounded};
 use super::value::{Curve, SpanText, Whole, Word};
 use super::{Http, Intake, Log, PeopleShown, Secret, Settings, Source, Topics, WindowsStage};
-use crate::config::{EngineConfig, Limits, Profile, Profiles};
+use crate::config::{EngineConfig, FiguresConfig, Limits, Profile, Profiles};
 use crate::engine::attacker::{CurveSetting, Race};
 use crate::event::Workflow;
 use crate::formats::Format;
@@ -72,7 +72,8 @@ impl Check<'_> {
             windows,
             oversight,
             profiles,
-            race: self.race(file.attackers.as_ref()),
+            figures: FiguresConfig::default(),
+            race: self.race(file.attackers.as_ref()).between(&profiles, &FiguresConfig::default()),
             limits: self.limits(&file.limits.clone().unwrap_or_default()),
             alerts: self.alerts(&file.alerts.clone().unwrap_or_default()),
             people: match file.people.as_ref().and_then(|people| people.show) {
@@ -194,6 +195,7 @@ impl Check<'_> {
                     default.containment_limit,
                 ),
                 expects_opening: table.expects_opening.unwrap_or(default.expects_opening),
+                ..default
             };
             let in_order = profile.review_due_soon < profile.review_overdue
                 && profile.review_overdue < profile.attacker_likely;
