@@ -35,7 +35,7 @@ pub struct Args {
 
     /// The ledger is the topic of the live run with this configuration, up to where it
     /// ends now; attackers' curves and expected openings are those of the run.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["ledger", "attackers", "public", "detects_at_once", "expect_opening"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["ledger", "attackers", "public", "expect_opening"])]
     config: Option<PathBuf>,
 
     /// Exposures detected from this moment on: a date, which begins in UTC, or an
@@ -72,10 +72,6 @@ pub struct Args {
     #[arg(long = "public", value_name = "PLACE")]
     public: Vec<String>,
 
-    /// A source that finds leaks as they happen, as for `replay`; repeatable.
-    #[arg(long, value_name = "SOURCE")]
-    detects_at_once: Vec<String>,
-
     /// The tools of this workflow report that a case was opened, as for `replay`;
     /// repeatable.
     #[arg(long, value_name = "WORKFLOW", value_parser = words(Workflow::ALL.iter().map(|w| w.as_str()), Workflow::parse))]
@@ -100,8 +96,8 @@ pub struct Args {
 
     /// Compute this report (its JSON form) again from the ledger, and tell what differs.
     #[arg(long, value_name = "REPORT", conflicts_with_all = [
-        "from", "to", "as_of", "workflows", "severities", "teams", "attackers", "public", "detects_at_once", "expect_opening",
-        "outs", "format",
+        "from", "to", "as_of", "workflows", "severities", "teams", "attackers", "public", "expect_opening", "outs",
+        "format",
         "reviewer_names", "allow_damage",
     ])]
     verify: Option<PathBuf>,
@@ -257,12 +253,10 @@ fn question(args: &Args, place: &Place<'_>) -> Result<Question, CliError> {
         Place::Files(_) => {
             let race = Race::from_settings(args.attackers.clone());
             let race = race.map_err(|error| CliError::Usage(error.to_string()))?;
-            let public = &args.public;
-            let figures = FiguresConfig {
-                public: (!public.is_empty()).then(|| public.iter().cloned().collect()),
-                detects_at_once: args.detects_at_once.iter().cloned().collect(),
-                ..FiguresConfig::default()
-            };
+            let mut figures = FiguresConfig::default();
+            if !args.public.is_empty() {
+                figures.public = args.public.iter().cloned().collect();
+            }
             (race, Profiles::default(), figures)
         }
     };

@@ -27,41 +27,31 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-use crate::config::{FASTEST_ATTACKER, FiguresConfig, MEAN_ATTACKER, Profile, Profiles};
+use crate::config::{FASTEST_ATTACKER, FiguresConfig, MEAN_ATTACKER, Profiles, Targets};
 use crate::event::{Workflow, words};
 use crate::time::{Span, SpanError};
 
 words! {
-    /// Where a review fell against its workflow's targets.
+    /// Where a decision fell against the workflow's targets.
     Band {
-        /// In time: where attackers race, before the fastest of them.
+        /// In time: where something leaked, before the fastest attacker.
         Ahead = "ahead",
-        /// Neither in time nor late: between the fastest attacker and the mean one.
+        /// Neither in time nor late.
         Contested = "contested",
-        /// Late: at or after the mean attacker.
+        /// Late: where something leaked, when attackers arrive on average, or after.
         Behind = "behind",
     }
 }
 
 impl Band {
-    /// The band of a time to review, counted from the start of the exposure, against
-    /// the attackers' published figures.
+    /// The band of a time to review, counted from the start of the window.
     ///
-    /// The limits are the same wherever the secret leaked, so that bands of different
-    /// places compare; curves by location change only the probabilities.
-    pub fn of(time_to_review: Span) -> Band {
-        Band::between(time_to_review, FASTEST_ATTACKER, MEAN_ATTACKER)
-    }
-
-    /// The band against the targets of a workflow.
-    pub fn against(time_to_review: Span, profile: &Profile) -> Band {
-        Band::between(time_to_review, profile.in_time, profile.late)
-    }
-
-    fn between(time_to_review: Span, in_time: Span, late: Span) -> Band {
-        if time_to_review < in_time {
+    /// The limits are the workflow's wherever the secret leaked, so that bands of
+    /// different places compare; curves by location change only the probabilities.
+    pub fn of(time_to_review: Span, targets: Targets) -> Band {
+        if time_to_review < targets.in_time {
             Band::Ahead
-        } else if time_to_review < late {
+        } else if time_to_review < targets.late {
             Band::Contested
         } else {
             Band::Behind
@@ -159,8 +149,8 @@ fn between(a: Span, b: Span) -> f64 {
 pub struct Race {
     default: AttackerCurve,
     by_location: BTreeMap<String, AttackerCurve>,
-    /// The places that attackers watch; `None`: all.
-    public: Option<BTreeSet<String>>,
+    /// The places that attackers watch.
+    public: BTreeSet<String>,
     raced: [bool; Workflow::ALL.len()],
 }
 
@@ -169,7 +159,7 @@ impl Default for Race {
         Race {
             default: AttackerCurve::DEFAULT,
             by_location: BTreeMap::new(),
-            public: None,
+            public: FiguresConfig::default().public,
             raced: raced(&Profiles::default()),
         }
     }
@@ -177,7 +167,7 @@ impl Default for Race {
 
 fn raced(profiles: &Profiles) -> [bool; Workflow::ALL.len()] {
     let mut raced = [false; Workflow::ALL.len()];
-    Workflow::ALL.iter().for_each(|workflow| raced[*workflow as usize] = profiles.get(*workflow).raced);
+    Workflow::ALL.iter().for_each(|workflow| raced[*workflow as usize] = profiles.get(*workflow).targets.raced);
     raced
 }
 
@@ -210,11 +200,15 @@ impl Race {
         Race { public: figures.public.clone(), raced: raced(profiles), ..self }
     }
 
-    /// Whether attackers race for what leaked there. A leak whose place nobody states
-    /// may lie anywhere: they do.
+    /// Whether attackers race for what leaked there in this workflow.
     pub fn runs(&self, workflow: Workflow, location: Option<&str>) -> bool {
-        let watched = |place: &str| self.public.as_ref().is_none_or(|public| public.contains(place));
-        self.raced[workflow as usize] && location.is_none_or(watched)
+        self.raced[workflow as usize] && self.is_public(location)
+    }
+
+    /// Whether attackers watch the place. A leak whose place nobody states may lie
+    /// anywhere: they do.
+    pub fn is_public(&self, location: Option<&str>) -> bool {
+        location.is_none_or(|place| self.public.contains(place))
     }
 
     /// Whether attackers race for what leaks in this workflow.

@@ -5,14 +5,15 @@
 //!
 //! A window decided (or contained, as containment ends the race) at `t` after its start
 //! was lost with `F(t)`. One that still waits at `t` has been lost with `F(t)` already,
-//! and may be lost with certainty: the bounds of Manski (1990, *American Economic
+//! and may be lost with certainty; so may one whose time of exposure is not known. These
+//! are the bounds of Manski (1990, *American Economic
 //! Review* 80), over the windows themselves, without any assumption on when the
 //! undecided will be decided.
 
 use serde::Serialize;
 
 use super::attacker::{AttackerCurve, Race};
-use super::windows::Window;
+use super::windows::{Clock, Window};
 use crate::time::{Span, Timestamp};
 
 /// How far the race for one window has come.
@@ -20,7 +21,8 @@ use crate::time::{Span, Timestamp};
 pub struct Course {
     /// From the start to the first decision or containment, else to now.
     pub waited: Span,
-    /// Whether either has come.
+    /// Whether that is known to be the whole race: either has come, and the time of
+    /// exposure is known. Where it is not the credential was exposed for longer.
     pub over: bool,
     /// How long the credential could be used: to its containment, else to the decision,
     /// else to now.
@@ -39,7 +41,7 @@ impl Course {
         let answered = [decided, contained].into_iter().flatten().min();
         Some(Course {
             waited: since(answered.unwrap_or(as_of))?,
-            over: answered.is_some(),
+            over: answered.is_some() && window.clock() == Clock::Exposed,
             usable: since(contained.or(decided).unwrap_or(as_of)),
         })
     }

@@ -10,7 +10,7 @@ use serde::ser::{SerializeMap, Serializer};
 use super::bounds::{Bounds, Sample, share_bounds};
 use super::oversight::Quality;
 use super::windows::{Clock, Stage, Window};
-use crate::config::Profile;
+use crate::config::Targets;
 use crate::event::words;
 use crate::time::Timestamp;
 
@@ -56,14 +56,13 @@ pub enum Due {
 }
 
 impl Due {
-    /// How far the review of `window` has come at `as_of`. `at_once` is whether its
-    /// source finds leaks as they happen, so that its detection is the exposure.
-    pub fn of(window: &Window<'_>, profile: &Profile, at_once: bool, as_of: Timestamp) -> Due {
-        if as_of.since(window.start()) < profile.in_time {
+    /// How far the review of `window` has come at `as_of`.
+    pub fn of(window: &Window<'_>, targets: Targets, as_of: Timestamp) -> Due {
+        if as_of.since(window.start()) < targets.in_time {
             return Due::NotYet;
         }
-        Due::decided(window, profile, at_once).unwrap_or_else(|| {
-            let due_at = window.start() + profile.in_time;
+        Due::decided(window, targets).unwrap_or_else(|| {
+            let due_at = window.start() + targets.in_time;
             match window.withdrawn_at {
                 Some(withdrawn) if withdrawn < due_at => Due::Withdrawn,
                 _ => Due::Overdue,
@@ -73,15 +72,15 @@ impl Due {
 
     /// How the decision of `window` lies in time, whatever the window's age; `None`
     /// without a decision.
-    pub fn decided(window: &Window<'_>, profile: &Profile, at_once: bool) -> Option<Due> {
+    pub fn decided(window: &Window<'_>, targets: Targets) -> Option<Due> {
         window.decision?;
         let Some(taken) = window.duration(Stage::TimeToReview) else {
             // Decided before it was exposed, say the clocks.
             return Some(Due::MaybeInTime);
         };
-        Some(if taken >= profile.in_time {
+        Some(if taken >= targets.in_time {
             Due::Overdue
-        } else if at_once || window.clock() == Clock::Exposed {
+        } else if window.clock() == Clock::Exposed {
             Due::InTime
         } else {
             Due::MaybeInTime

@@ -27,7 +27,7 @@ pub struct FigureRules<'r> {
     pub race: &'r Race,
     /// Targets by workflow.
     pub profiles: &'r Profiles,
-    /// Incidents, and sources that detect at once.
+    /// Incidents, and public places.
     pub figures: &'r FiguresConfig,
 }
 
@@ -36,7 +36,7 @@ impl FigureRules<'_> {
     /// none, or its time contradicts the exposure.
     pub fn band(&self, window: &Window<'_>) -> Option<Band> {
         let taken = window.duration(Stage::TimeToReview)?;
-        Some(Band::against(taken, self.profiles.get(window.key.workflow)))
+        Some(Band::of(taken, self.profiles.get(window.key.workflow).targets))
     }
 
     /// When windows belong to one incident.
@@ -467,7 +467,7 @@ impl Tally {
                 None
             }
             (Some(_), Some(time_to_review)) => {
-                match Band::against(time_to_review, profile) {
+                match Band::of(time_to_review, profile.targets) {
                     Band::Ahead => bands.ahead += 1,
                     Band::Contested => bands.contested += 1,
                     Band::Behind => bands.behind += 1,
@@ -479,7 +479,7 @@ impl Tally {
         if let Some((length, decided)) = wait {
             self.survival.record(length, decided);
         }
-        let due = Due::of(window, profile, rules.figures.at_once(window.source), as_of);
+        let due = Due::of(window, profile.targets, as_of);
         self.seen.push(Seen { tie: Tie::of(window), due, workflow, watched: wait.is_some() });
         self.add_oversight(window);
     }
@@ -598,8 +598,8 @@ impl Tally {
             let own = sample(&|seen| due(seen) && seen.workflow == workflow);
             workflows.0[workflow as usize] = WorkflowFigures {
                 raced: of_race,
-                in_time_ms: profile.in_time,
-                late_ms: profile.late,
+                in_time_ms: profile.targets.in_time,
+                late_ms: profile.targets.late,
                 windows: counts.windows,
                 bands: counts.bands,
                 effective_review_rate: EffectiveRate::of(counts.outcomes, own),

@@ -111,7 +111,6 @@ fn effective(out: &mut String, summary: &Summary) -> fmt::Result {
 /// `25.0 % to 62.5 %   3 to 5 of 8 due reviews in time and real, in 6 incidents; 95 % bounds 3.2 % to 91.5 %`
 fn rate(rate: &EffectiveRate) -> String {
     let effective = rate.outcomes.get(Outcome::Effective);
-    let range = |low: String, high: String| if low == high { low } else { format!("{low} to {high}") };
     let shares = range(share(rate.low), share(rate.high));
     let most = effective + rate.outcomes.unknown();
     let counts = range(effective.to_string(), most.to_string());
@@ -119,6 +118,11 @@ fn rate(rate: &EffectiveRate) -> String {
     let incidents = counted(rate.sample.incidents, "incident");
     let (low, high) = (share(rate.low_bound), share(rate.high_bound));
     format!("{shares}   {counts} of {due} in {incidents} in time and real; 95 % bounds {low} to {high}")
+}
+
+/// A range whose ends are equal is one figure.
+fn range(low: String, high: String) -> String {
+    if low == high { low } else { format!("{low} to {high}") }
 }
 
 /// Why a rate is a range.
@@ -152,9 +156,8 @@ fn attackers(out: &mut String, summary: &Summary) -> fmt::Result {
         let label = if number == 0 { "ATTACKER CAME FIRST" } else { "" };
         writeln!(
             out,
-            "  {label:<21}  {} to {} of {} ({law}); {:.1} expected, if every leaked key is tried",
-            share(first.low),
-            share(first.high),
+            "  {label:<21}  {} of {} ({law}); {:.1} expected, if every leaked key is tried",
+            range(share(first.low), share(first.high)),
             counted(windows, "window"),
             first.expected
         )?;

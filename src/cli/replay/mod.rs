@@ -63,8 +63,8 @@ pub struct Args {
     #[arg(long = "attacker", value_name = "CURVE")]
     attackers: Vec<CurveSetting>,
 
-    /// A place of exposure that attackers watch; repeatable. Without any, all places are
-    /// public.
+    /// A place of exposure that attackers watch, by its `location`; repeatable
+    /// [default: github, gitlab, npm, pypi, s3 and the like].
     #[arg(long = "public", value_name = "PLACE")]
     public: Vec<String>,
 
@@ -182,12 +182,10 @@ impl Run {
             aliases: args.aliases.iter().cloned().collect(),
             ..OversightConfig::default()
         };
-        let public = &args.public;
-        let figures = FiguresConfig {
-            public: (!public.is_empty()).then(|| public.iter().cloned().collect()),
-            detects_at_once: args.detects_at_once.iter().cloned().collect(),
-            ..FiguresConfig::default()
-        };
+        let mut figures = FiguresConfig::default();
+        if !args.public.is_empty() {
+            figures.public = args.public.iter().cloned().collect();
+        }
         let oversight = Rules::new(config).map_err(|fault| CliError::Usage(fault.to_string()))?;
         let files = args.out.as_deref().map(Files::create).transpose()?;
         for (files, input) in
@@ -230,6 +228,7 @@ impl Run {
                 settle: self.args.settle,
                 keep_settled: true,
                 profiles: self.profiles,
+                detects_at_once: self.args.detects_at_once.iter().cloned().collect(),
                 ..EngineConfig::default()
             },
             // The engine has a core of its own; reading takes little of one.

@@ -14,7 +14,7 @@ use super::signals::{BySignal, SIGNALS};
 use crate::time::{Span, Timestamp};
 
 /// The first byte; to be raised with every change of the layout.
-pub(super) const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 2;
 
 /// Writes little-endian numbers.
 #[derive(Debug, Default)]
@@ -186,7 +186,7 @@ impl Reviewer {
         for point in &path.points {
             out.option(*point, |out, point| {
                 out.time(point.at);
-                out.u8(packed(&point.signs));
+                out.u16(packed(&point.signs));
                 out.f64(point.statistic);
             });
         }
@@ -230,7 +230,7 @@ impl Reviewer {
         }
         fill(&mut path.points, || {
             input.option(|input| {
-                let (at, signs) = (input.time()?, unpacked(input.u8()?));
+                let (at, signs) = (input.time()?, unpacked(input.u16()?));
                 Some(Point { at, signs, statistic: input.f64()? })
             })
         })?;
@@ -265,8 +265,11 @@ impl Batch {
     }
 }
 
+// Two bits a signal.
+const _: () = assert!(2 * SIGNALS <= u16::BITS as usize);
+
 /// Two bits a signal: whether observed, whether the sign was there.
-fn packed(signs: &BySignal<Option<bool>>) -> u8 {
+fn packed(signs: &BySignal<Option<bool>>) -> u16 {
     let bits = signs.iter().map(|sign| match sign {
         None => 0,
         Some(false) => 1,
@@ -275,7 +278,7 @@ fn packed(signs: &BySignal<Option<bool>>) -> u8 {
     bits.enumerate().fold(0, |all, (at, bits)| all | bits << (2 * at))
 }
 
-fn unpacked(bits: u8) -> BySignal<Option<bool>> {
+fn unpacked(bits: u16) -> BySignal<Option<bool>> {
     let mut signs = [None; SIGNALS];
     for (at, sign) in signs.iter_mut().enumerate() {
         let bits = bits >> (2 * at);

@@ -6,7 +6,7 @@
 
 use std::num::NonZeroU32;
 
-use super::HollowReasons;
+use super::hollow::HollowReasons;
 use super::review::Facts;
 use super::signals::Agreement;
 use crate::event::words;

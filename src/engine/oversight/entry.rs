@@ -13,8 +13,8 @@ use super::certificates::{Batch, Judgement};
 use super::peers::Peers;
 use super::review::{Facts, Lesson, Name, Review};
 use super::reviewer::{PATH_MAX, Part, Reviewer, Step};
+use super::said::Said;
 use super::signals::{Agreement, Rules};
-use super::stage::Said;
 use crate::event::Workflow;
 use crate::time::Timestamp;
 

@@ -9,8 +9,8 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
+use super::hollow::{HollowReason, HollowReasons};
 use super::peers::Stratum;
-use super::{HollowReason, HollowReasons};
 use crate::config::{OversightConfig, Profile};
 use crate::engine::attacker::Band;
 use crate::engine::windows::{ExposureId, Key, Truth, Window};

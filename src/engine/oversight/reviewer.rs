@@ -4,12 +4,12 @@
 //! order of (`decided_at`, `exposure_id`) and each known truth once, at the later of
 //! its becoming known and the decision; the same steps give the same bits.
 
-use super::HollowReason;
 use super::burst::Burst;
 use super::certificates::{Batch, History, Judgement};
 use super::combine::weighted;
 use super::detection::{Sight, Trials};
 use super::evidence::{Evidence, Factors};
+use super::hollow::HollowReason;
 use super::peers::{OwnCounts, Peers, period_of};
 use super::review::{Facts, Lesson};
 use super::signals::{Agreement, BySignal, Observed, Rules, SIGNALS, Signal};

@@ -4,15 +4,17 @@
 //! what was said before is remembered only to say it once.
 
 use super::fold::{self, Fate};
-use super::judged::Hearing;
-use super::log::Log;
+use super::hearing::Hearing;
+use super::log::{Head, Log};
 use super::milestones::Milestones;
+use super::order;
+use super::settled::{Closing, Decided, Settled};
 use super::standing::Waiting;
 use super::state::{self, Held, Published, begin};
+use super::store::{Scratch, Windows, rules};
 use super::window::{ExposureId, Window};
-use super::{Head, Scratch, Windows, order, rules};
 use crate::engine::Output;
-use crate::engine::alerts::{self, Alert, Transition};
+use crate::engine::alerts::{Alert, AlertSet, Cause, Change, Moments, Transition};
 use crate::time::{Span, Timestamp};
 
 impl Windows {
@@ -70,7 +72,7 @@ impl Windows {
         let Scratch { heads, fates, .. } = &mut self.scratch;
         let repeats = order::ordered(state.log, heads);
         let mut windows = Vec::new();
-        let rules = rules(&self.config, state.settled_at);
+        let rules = rules(&self.config, state.settled);
         fold::fold(state.log, heads, rules, fates, |_, window| windows.push(*window));
 
         let fingerprints = if changed {
@@ -81,7 +83,7 @@ impl Windows {
         for said in state.published() {
             self.standings.remove(state.log.key.workflow, said.waiting);
         }
-        let mut kept = Kept { settled_at: state.settled_at, published: Vec::new(), due: None };
+        let mut kept = Kept { settled: state.settled, published: Vec::new(), due: None };
         let mut gone = 0;
         let (mut older_are_final, gives_up) = (true, self.gives_up_unjudged);
         for (number, window) in windows.iter().enumerate() {
@@ -107,13 +109,18 @@ impl Windows {
                 say(Output::Window { window, is_final, reached, hollow, news });
             }
             let profile = self.config.profiles.get(window.key.workflow);
-            let (holding, next_change) = alerts::at(window, profile, now);
-            let hollow = if hearing.judged.hollow() { Alert::HollowApproval.bit() } else { 0 };
-            let firing = if is_final { 0 } else { holding | hollow };
-            let fired = before.map_or(0, |said| said.firing);
-            say_alerts(window.exposure_id(), Some(window), fired, firing, say);
+            let moments = Moments::of(window, hearing.judged.hollow());
+            let (holding, next_change) = moments.at(profile, now);
+            let firing = if is_final { AlertSet::default() } else { holding };
+            let fired = before.map_or(AlertSet::default(), |said| said.firing);
+            for (alert, transition) in changes(fired, firing) {
+                let episode = moments.episodes(profile).find(|episode| episode.alert == alert);
+                let change = Change::of(alert, transition, episode, now);
+                let exposure = window.exposure_id();
+                say(Output::Alert { exposure, window: Some(window), alert, transition, change });
+            }
             if is_final {
-                kept.settled_at = window.closed_at;
+                kept.settle(window);
                 gone = number + 1;
             } else {
                 let waiting = Waiting::of(window);
@@ -132,7 +139,7 @@ impl Windows {
                 kept.wait_for(next_change);
             }
         }
-        retract(&state, &windows, say);
+        retract(&state, &windows, now, say);
         self.counts.repeats(repeats);
         if self.config.keep_settled {
             keep_aside(&mut self.settled, gone, state.log, heads, fates);
@@ -144,8 +151,12 @@ impl Windows {
         for (head, fate) in heads.iter().zip(fates.iter()) {
             let given_up_at = head.time + self.config.orphan_timeout;
             match fate {
-                Fate::Window(number) if *number < gone => {}
-                Fate::Window(_) => stays.push(*head),
+                Fate::Window(number) | Fate::Resighting(number) if *number < gone => {}
+                Fate::Window(_) | Fate::Resighting(_) => stays.push(*head),
+                Fate::Gone => {
+                    self.counts.resighted += u64::from(head.weight);
+                    kept.seen(head.time);
+                }
                 Fate::Orphan | Fate::Late if given_up_at > now => {
                     stays.push(*head);
                     kept.wait_for(Some(given_up_at));
@@ -179,12 +190,13 @@ impl Windows {
         self.written.remove(&at);
         if stays.is_empty() {
             // Remembered for a while, so that a straggler is known as late.
-            let forgotten_at = kept.settled_at.map(|settled| settled + self.config.orphan_timeout);
+            let remember = self.config.remember_closed;
+            let forgotten_at = kept.settled.map(|settled| settled.seen_at + remember);
             kept.wait_for(forgotten_at.filter(|at| *at > now));
         }
         let bytes = &mut self.scratch.bytes;
         bytes.clear();
-        begin(bytes, state.log.key, kept.settled_at, &kept.published);
+        begin(bytes, state.log.key, kept.settled, &kept.published);
         let events = state::append(bytes, state.log, stays.iter());
         let entry = &mut self.entries[at as usize];
         let same = *held == **bytes;
@@ -219,41 +231,58 @@ const LOOK_AGAIN: Span = Span::from_mins(60);
 
 /// What a refreshed credential carries on.
 struct Kept {
-    settled_at: Option<Timestamp>,
+    settled: Option<Settled>,
     published: Vec<Published>,
     due: Option<Timestamp>,
 }
 
 impl Kept {
+    /// Remembers a window that is final instead of holding it.
+    fn settle(&mut self, window: &Window<'_>) {
+        let Some(closing) = Closing::of(window) else { return };
+        let mut decided = self.settled.map_or(Decided::default(), |settled| settled.decided);
+        decided.note(window);
+        self.settled = Some(Settled { closing, seen_at: closing.at, decided });
+    }
+
+    /// The credential was seen after its last window was final.
+    fn seen(&mut self, at: Timestamp) {
+        if let Some(settled) = &mut self.settled {
+            settled.seen_at = settled.seen_at.max(at);
+        }
+    }
+
     fn wait_for(&mut self, due: Option<Timestamp>) {
         self.due = [self.due, due].into_iter().flatten().min();
     }
 }
 
-fn say_alerts(
-    exposure: ExposureId<'_>,
-    window: Option<&Window<'_>>,
-    before: u8,
-    after: u8,
-    say: &mut dyn FnMut(Output<'_>),
-) {
-    for alert in Alert::ALL.iter().copied() {
-        let transition = match (before & alert.bit() != 0, after & alert.bit() != 0) {
-            (false, true) => Transition::Firing,
-            (true, false) => Transition::Resolved,
-            _ => continue,
-        };
-        say(Output::Alert { exposure, window, alert, transition });
-    }
+/// What has to be said so that `after` is known where `before` was.
+fn changes(before: AlertSet, after: AlertSet) -> impl Iterator<Item = (Alert, Transition)> {
+    Alert::ALL.iter().filter_map(move |alert| {
+        match (before.contains(*alert), after.contains(*alert)) {
+            (false, true) => Some((*alert, Transition::Firing)),
+            (true, false) => Some((*alert, Transition::Resolved)),
+            _ => None,
+        }
+    })
 }
 
 /// Takes back what was said of windows that are none any more.
-fn retract(state: &Held<'_>, windows: &[Window<'_>], say: &mut dyn FnMut(Output<'_>)) {
+fn retract(
+    state: &Held<'_>,
+    windows: &[Window<'_>],
+    now: Timestamp,
+    say: &mut dyn FnMut(Output<'_>),
+) {
     for said in state.published() {
         let known = windows.binary_search_by_key(&said.detected_at, |window| window.detected_at);
         if known.is_err() {
             let exposure = ExposureId { key: state.log.key, detected_at: said.detected_at };
-            say_alerts(exposure, None, said.firing, 0, say);
+            let change = Change { at: now, cause: Cause::Retracted };
+            for (alert, transition) in changes(said.firing, AlertSet::default()) {
+                say(Output::Alert { exposure, window: None, alert, transition, change });
+            }
             say(Output::Retracted { exposure });
         }
     }
@@ -272,7 +301,7 @@ fn keep_aside(
         begin(state, log.key, None, &[]);
     }
     for (head, fate) in heads.iter().zip(fates) {
-        if let Fate::Window(number) = fate
+        if let Fate::Window(number) | Fate::Resighting(number) = fate
             && let Some(state) = states.get_mut(*number as usize)
         {
             head.copy(log, state);
@@ -287,7 +316,7 @@ fn fingerprints(windows: usize, log: Log<'_>, heads: &[Head], fates: &[Fate]) ->
     let mut prints = vec![0_u32; windows];
     let mut event = Vec::new();
     for (head, fate) in heads.iter().zip(fates) {
-        if let Fate::Window(number) = fate
+        if let Fate::Window(number) | Fate::Resighting(number) = fate
             && let Some(print) = prints.get_mut(*number as usize)
         {
             event.clear();

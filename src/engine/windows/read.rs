@@ -2,9 +2,10 @@
 
 use super::fold::{self, Fate};
 use super::log::Key;
+use super::order;
 use super::state::{self, Held};
+use super::store::{Windows, rules};
 use super::window::Window;
-use super::{Windows, order, rules};
 
 /// Events that turn out to belong to no window when all is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,11 +85,11 @@ impl Part<'_> {
         for bytes in self.order {
             let Some(state) = Held::read(bytes, &self.windows.texts) else { continue };
             unplaced.duplicate += order::ordered(state.log, &mut heads);
-            let rules = rules(&self.windows.config, state.settled_at);
+            let rules = rules(&self.windows.config, state.settled);
             fold::fold(state.log, &heads, rules, &mut fates, |_, window| each(window));
             for (head, fate) in heads.iter().zip(&fates) {
                 match fate {
-                    Fate::Window(_) => {}
+                    Fate::Window(_) | Fate::Resighting(_) | Fate::Gone => {}
                     Fate::Orphan => unplaced.orphan += u64::from(head.weight),
                     Fate::Late => unplaced.late += u64::from(head.weight),
                 }

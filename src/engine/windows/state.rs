@@ -1,22 +1,24 @@
 //! All that is held of one credential, as one run of bytes.
 //!
 //! Invariants: nothing of a credential lies elsewhere but texts that it shares
-//! with others; reading never panics. Layout: `workflow, length u16, credential_id, settled_at?, published
+//! with others; reading never panics. Layout: `workflow, length u16, credential_id, settled?, published
 //! windows, events`.
 
 use super::judged::Judged;
 use super::log::{Head, Key, Log};
 use super::milestones::Milestones;
+use super::settled::{Settled, read_time};
 use super::standing::Waiting;
 use super::texts::Texts;
+use crate::engine::alerts::AlertSet;
 use crate::event::Workflow;
 use crate::time::Timestamp;
 
 /// Bytes of one published window in the table.
-const PUBLISHED_BYTES: usize = 27;
+const PUBLISHED_BYTES: usize = 29;
 /// Where in it the mark of the decision stands, and behind that what was judged of it.
-const DECISION_AT: usize = 18;
-const JUDGED_AT: usize = 22;
+const DECISION_AT: usize = 19;
+const JUDGED_AT: usize = 23;
 
 /// What was last said of a window that is not settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +27,8 @@ pub(super) struct Published {
     pub(super) detected_at: Timestamp,
     /// Digest of the events it was made of.
     pub(super) fingerprint: u32,
-    /// The alerts that fire for it, one bit each.
-    pub(super) firing: u8,
+    /// The alerts that fire for it.
+    pub(super) firing: AlertSet,
     /// What it was last known to wait for.
     pub(super) waiting: Waiting,
     /// The milestones told.
@@ -42,8 +44,8 @@ pub(super) struct Published {
 /// A read view of the bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Held<'s> {
-    /// The closing of the last window that is final and gone.
-    pub(super) settled_at: Option<Timestamp>,
+    /// What is remembered of the windows that are final and gone.
+    pub(super) settled: Option<Settled>,
     published: &'s [[u8; PUBLISHED_BYTES]],
     /// The events, as arrived or as last ordered.
     pub(super) log: Log<'s>,
@@ -53,18 +55,12 @@ impl<'s> Held<'s> {
     /// Reads `bytes`; `None` when they are not a state.
     pub(super) fn read(bytes: &'s [u8], texts: &'s Texts) -> Option<Held<'s>> {
         let (key, rest) = read_key(bytes)?;
-        let (settled_at, rest) = match rest.split_first()? {
-            (0, rest) => (None, rest),
-            (_, rest) => {
-                let (time, rest) = rest.split_at_checked(6)?;
-                (Some(read_time(time)), rest)
-            }
-        };
+        let (settled, rest) = Settled::read(rest)?;
         let (count, rest) = rest.split_at_checked(2)?;
         let count = usize::from(u16::from_le_bytes([count[0], count[1]]));
         let (published, bytes) = rest.split_at_checked(count * PUBLISHED_BYTES)?;
         let (published, _) = published.as_chunks();
-        Some(Held { settled_at, published, log: Log { key, bytes, texts } })
+        Some(Held { settled, published, log: Log { key, bytes, texts } })
     }
 
     /// The windows said of so far, oldest first.
@@ -105,7 +101,7 @@ pub(super) fn judge(
         (published.decision == decision && news).then_some(at)
     });
     let Some(at) = found else { return false };
-    bytes[at + JUDGED_AT] = judged.bits();
+    bytes[at + JUDGED_AT..at + JUDGED_AT + 2].copy_from_slice(&judged.bits().to_le_bytes());
     true
 }
 
@@ -114,17 +110,17 @@ impl Published {
         Published {
             detected_at: read_time(bytes),
             fingerprint: u32::from_le_bytes([bytes[6], bytes[7], bytes[8], bytes[9]]),
-            firing: bytes[10],
-            waiting: Waiting::read([bytes[11], bytes[12], bytes[13], bytes[14], bytes[15]]),
-            told: Milestones::from_bits(u16::from_le_bytes([bytes[16], bytes[17]])),
+            firing: AlertSet::from_bits(u16::from_le_bytes([bytes[10], bytes[11]])),
+            waiting: Waiting::read([bytes[12], bytes[13], bytes[14], bytes[15], bytes[16]]),
+            told: Milestones::from_bits(u16::from_le_bytes([bytes[17], bytes[18]])),
             decision: u32::from_le_bytes([
                 bytes[DECISION_AT],
                 bytes[DECISION_AT + 1],
                 bytes[DECISION_AT + 2],
                 bytes[DECISION_AT + 3],
             ]),
-            judged: Judged::from_bits(bytes[JUDGED_AT]),
-            judged_s: u32::from_le_bytes([bytes[23], bytes[24], bytes[25], bytes[26]]),
+            judged: Judged::from_bits(u16::from_le_bytes([bytes[JUDGED_AT], bytes[JUDGED_AT + 1]])),
+            judged_s: u32::from_le_bytes([bytes[25], bytes[26], bytes[27], bytes[28]]),
         }
     }
 }
@@ -157,30 +153,24 @@ pub(super) fn has_key(bytes: &[u8], key: Key<'_>) -> bool {
 pub(super) fn begin(
     bytes: &mut Vec<u8>,
     key: Key<'_>,
-    settled_at: Option<Timestamp>,
+    settled: Option<Settled>,
     published: &[Published],
 ) {
     bytes.push(key.workflow as u8);
     // The engine refuses longer names before they get here.
     bytes.extend_from_slice(&(key.credential_id.len() as u16).to_le_bytes());
     bytes.extend_from_slice(key.credential_id.as_bytes());
-    match settled_at {
-        None => bytes.push(0),
-        Some(time) => {
-            bytes.push(1);
-            bytes.extend_from_slice(&time.as_millis().to_le_bytes()[..6]);
-        }
-    }
+    Settled::write(settled, bytes);
     let count = published.len().min(usize::from(u16::MAX));
     bytes.extend_from_slice(&(count as u16).to_le_bytes());
     for window in &published[..count] {
         bytes.extend_from_slice(&window.detected_at.as_millis().to_le_bytes()[..6]);
         bytes.extend_from_slice(&window.fingerprint.to_le_bytes());
-        bytes.push(window.firing);
+        bytes.extend_from_slice(&window.firing.bits().to_le_bytes());
         bytes.extend_from_slice(&window.waiting.write());
         bytes.extend_from_slice(&window.told.bits().to_le_bytes());
         bytes.extend_from_slice(&window.decision.to_le_bytes());
-        bytes.push(window.judged.bits());
+        bytes.extend_from_slice(&window.judged.bits().to_le_bytes());
         bytes.extend_from_slice(&window.judged_s.to_le_bytes());
     }
 }
@@ -197,10 +187,4 @@ pub(super) fn append<'h>(
         count += 1;
     }
     count
-}
-
-fn read_time(bytes: &[u8]) -> Timestamp {
-    let mut ms = [0; 8];
-    ms[..6].copy_from_slice(&bytes[..6]);
-    Timestamp::from_millis(i64::from_le_bytes(ms))
 }

@@ -75,9 +75,8 @@ impl Counts {
         let window = &case.window;
         self.windows += 1;
         self.all.add(case.incident);
-        let profile = rules.profiles.get(window.key.workflow);
-        let at_once = rules.figures.at_once(window.source);
-        let due = Due::of(window, profile, at_once, as_of);
+        let targets = rules.profiles.get(window.key.workflow).targets;
+        let due = Due::of(window, targets, as_of);
         let judgement = case.judgement.as_ref();
         let quality = judgement.and_then(crate::engine::oversight::Judgement::quality);
         if let Some(outcome) = due.outcome(quality) {

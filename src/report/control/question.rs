@@ -9,7 +9,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{FiguresConfig, OversightConfig, Profiles};
+use crate::config::{FiguresConfig, OversightConfig, Profiles, Targets};
 use crate::engine::attacker::{AttackerCurve, CurveError, CurveSetting, Race};
 use crate::engine::summary::FigureRules;
 use crate::event::{Severity, Workflow};
@@ -90,10 +90,8 @@ pub struct Question {
     pub attackers: Vec<Curve>,
     /// When a review is in time and when late, by workflow.
     pub targets: Vec<Target>,
-    /// The places that attackers watch; `None`: all.
-    pub public: Option<Vec<String>>,
-    /// The sources whose detection is the exposure.
-    pub detects_at_once: Vec<String>,
+    /// The places that attackers watch.
+    pub public: Vec<String>,
     /// Detections of one source, owner and place with a shorter gap are one incident.
     pub incident_gap_ms: i64,
     /// The longest that decisions under one batch id are one act.
@@ -163,8 +161,7 @@ impl Question {
             teams: Vec::new(),
             attackers: Vec::new(),
             targets: targets(&Profiles::default()),
-            public: None,
-            detects_at_once: Vec::new(),
+            public: FiguresConfig::default().public.into_iter().collect(),
             incident_gap_ms: FiguresConfig::default().incident_gap.as_millis(),
             batch_hold_ms: FiguresConfig::default().batch_hold.as_millis(),
             small_group: OversightConfig::default().small_group,
@@ -183,8 +180,7 @@ impl Question {
 
     /// Sets what figures about exposures rest on.
     pub fn set_figures(&mut self, figures: &FiguresConfig) {
-        self.public = figures.public.as_ref().map(|public| public.iter().cloned().collect());
-        self.detects_at_once = figures.detects_at_once.iter().cloned().collect();
+        self.public = figures.public.iter().cloned().collect();
         self.incident_gap_ms = figures.incident_gap.as_millis();
         self.batch_hold_ms = figures.batch_hold.as_millis();
     }
@@ -197,15 +193,16 @@ impl Question {
         let mut profiles = Profiles::default();
         for target in &self.targets {
             let profile = profiles.get_mut(target.workflow);
-            profile.in_time = Span::from_millis(target.in_time_ms);
-            profile.late = Span::from_millis(target.late_ms);
-            profile.raced = target.raced;
+            profile.targets = Targets {
+                in_time: Span::from_millis(target.in_time_ms),
+                late: Span::from_millis(target.late_ms),
+                raced: target.raced,
+            };
         }
         let figures = FiguresConfig {
             incident_gap: Span::from_millis(self.incident_gap_ms),
             batch_hold: Span::from_millis(self.batch_hold_ms),
-            public: self.public.as_ref().map(|public| public.iter().cloned().collect()),
-            detects_at_once: self.detects_at_once.iter().cloned().collect(),
+            public: self.public.iter().cloned().collect(),
         };
         Ok(Measures { race: self.curves()?.between(&profiles, &figures), profiles, figures })
     }
@@ -322,9 +319,9 @@ fn targets(profiles: &Profiles) -> Vec<Target> {
         let profile = profiles.get(*workflow);
         Target {
             workflow: *workflow,
-            in_time_ms: profile.in_time.as_millis(),
-            late_ms: profile.late.as_millis(),
-            raced: profile.raced,
+            in_time_ms: profile.targets.in_time.as_millis(),
+            late_ms: profile.targets.late.as_millis(),
+            raced: profile.targets.raced,
         }
     };
     Workflow::ALL.iter().map(target).collect()

@@ -126,8 +126,8 @@ impl Pending {
     /// What came of a review that was due, where a person decided in time. The others
     /// were counted when they were due.
     fn decided(&mut self, window: &Window<'_>, quality: Option<Quality>, rules: &FigureRules<'_>) {
-        let (workflow, at_once) = (window.key.workflow, rules.figures.at_once(window.source));
-        let due = Due::decided(window, rules.profiles.get(workflow), at_once);
+        let workflow = window.key.workflow;
+        let due = Due::decided(window, rules.profiles.get(workflow).targets);
         let outcome = due.filter(|due| *due != Due::Overdue).and_then(|due| due.outcome(quality));
         self.due.extend(outcome.map(|outcome| (workflow, outcome)));
     }

@@ -393,16 +393,14 @@ fn pick(shown: &Shown, now: Timestamp) -> Picked {
 impl Picked {
     fn take(&mut self, row: &Arc<Row>, shown: &Shown, now: Timestamp) {
         let profile = shown.profiles.get(row.workflow);
-        let alerts =
-            notes::waiting(row.state, row.start, row.detected_at, row.decided_at, profile, now);
-        for alert in alerts.into_iter().chain(row.facts.alerts()) {
+        for alert in row.moments.iter().flat_map(|moments| moments.at(profile, now).0.iter()) {
             *self.firing.entry(alert).or_default() += 1;
         }
         let waiting = &mut self.waiting;
         let waits = match row.state {
             State::Open => {
                 waiting.open += 1;
-                let band = Band::of(now.since(row.start));
+                let band = Band::of(now.since(row.start), profile.targets);
                 let (count, rows) = match band {
                     Band::Ahead => (&mut waiting.ahead, &mut self.racing),
                     Band::Contested => (&mut waiting.contested, &mut self.racing),
@@ -419,7 +417,7 @@ impl Picked {
                 waiting.reviewed += 1;
                 None
             }
-            State::Closed => None,
+            State::Closed | State::Withdrawn => None,
         };
         if let Some(rows) = waits {
             rows.push((row.start, Arc::clone(row)));

@@ -1,0 +1,196 @@
+//! A live run: events arrive, time passes, and what is said is written down.
+
+use std::collections::BTreeMap;
+
+use shutterlag::config::EngineConfig;
+use shutterlag::engine::alerts::{Alert, Transition};
+use shutterlag::engine::windows::{ExposureId, Windows};
+use shutterlag::engine::{Output, Receipt};
+use shutterlag::event::{Event, Kind, Workflow};
+use shutterlag::time::Timestamp;
+
+use super::record::Record;
+
+/// What names a window: workflow, credential, detection.
+pub(crate) type Name = (Workflow, String, Timestamp);
+
+/// The same, in the order of the ledger.
+pub(crate) type Sortable = (&'static str, String, Timestamp);
+
+/// One output, owned.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Said {
+    Window(Box<Record>),
+    Final(Box<Record>),
+    Retracted(Name),
+    Alert(Name, Alert, Transition),
+    Orphan(Workflow, String, String, Kind, u64),
+    Late(Workflow, String, String, Kind, u64),
+}
+
+/// The engine, what it said and when, and what stands after all that.
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub(crate) windows: Windows,
+    pub(crate) said: Vec<(Timestamp, Said)>,
+    /// The last word on each window that was not retracted.
+    pub(crate) ledger: BTreeMap<Sortable, Record>,
+    finals: BTreeMap<Sortable, u32>,
+    firing: BTreeMap<(Sortable, Alert), Timestamp>,
+    pub(crate) late_receipts: u64,
+    /// Whether an event came in since time last moved.
+    arrived: bool,
+}
+
+pub(crate) fn sortable(name: &Name) -> Sortable {
+    (name.0.as_str(), name.1.clone(), name.2)
+}
+
+fn name(exposure: ExposureId<'_>) -> Name {
+    (exposure.key.workflow, exposure.key.credential_id.to_owned(), exposure.detected_at)
+}
+
+fn said(output: Output<'_>) -> Said {
+    match output {
+        Output::Window { window, is_final: false, .. } => Said::Window(Box::new(window.into())),
+        Output::Window { window, is_final: true, .. } => Said::Final(Box::new(window.into())),
+        Output::Retracted { exposure } => Said::Retracted(name(exposure)),
+        Output::Alert { exposure, window, alert, transition, .. } => {
+            if let Some(window) = window {
+                assert_eq!(window.exposure_id(), exposure, "an alert comes with its own window");
+            }
+            Said::Alert(name(exposure), alert, transition)
+        }
+        Output::Orphan { key, id, kind, events } => {
+            Said::Orphan(key.workflow, key.credential_id.to_owned(), id.to_owned(), kind, events)
+        }
+        Output::Late { key, id, kind, events } => {
+            Said::Late(key.workflow, key.credential_id.to_owned(), id.to_owned(), kind, events)
+        }
+    }
+}
+
+impl Live {
+    pub(crate) fn new(config: EngineConfig) -> Live {
+        Live {
+            windows: Windows::new(config),
+            said: Vec::new(),
+            ledger: BTreeMap::new(),
+            finals: BTreeMap::new(),
+            firing: BTreeMap::new(),
+            late_receipts: 0,
+            arrived: false,
+        }
+    }
+
+    /// Hands in one event.
+    pub(crate) fn arrives(&mut self, event: &Event<'static>) {
+        self.arrived = true;
+        match self.windows.handle(event) {
+            Receipt::Held => {}
+            Receipt::Late => self.late_receipts += 1,
+            Receipt::Refused => panic!("refused: {event:?}"),
+        }
+    }
+
+    /// Lets time come to `now`, and checks all that is said by itself: nothing is
+    /// said twice, nothing after the last word, alerts begin before they end. It comes
+    /// in slices, whose size must not matter.
+    pub(crate) fn advance(&mut self, now: Timestamp) -> Vec<Said> {
+        let mut outputs = Vec::new();
+        let most = 1 + self.said.len() % 3;
+        while !self.windows.advance_some(now, most, &mut |output| outputs.push(said(output))) {}
+        for output in &outputs {
+            self.note(now, output);
+        }
+        self.arrived = false;
+        let next = self.windows.next_deadline();
+        assert!(next.is_none_or(|next| next > now), "at {now}, {next:?} is due still");
+        self.said.extend(outputs.iter().map(|output| (now, output.clone())));
+        outputs
+    }
+
+    fn note(&mut self, now: Timestamp, output: &Said) {
+        match output {
+            Said::Window(record) | Said::Final(record) => {
+                let name = sortable(&record.name());
+                assert_eq!(
+                    self.finals.get(&name),
+                    None,
+                    "at {now}, after the last word: {output:?}"
+                );
+                let is_final = matches!(output, Said::Final(_));
+                if is_final {
+                    self.finals.insert(name.clone(), 1);
+                }
+                let before = self.ledger.insert(name, (**record).clone());
+                // An event can take the place of one that says the same.
+                let news = before.as_ref() != Some(&**record) || is_final || self.arrived;
+                assert!(news, "at {now}, no news: {output:?}");
+            }
+            Said::Retracted(exposure) => {
+                let name = sortable(exposure);
+                assert_eq!(
+                    self.finals.get(&name),
+                    None,
+                    "at {now}, after the last word: {output:?}"
+                );
+                assert!(self.ledger.remove(&name).is_some(), "at {now}, of nothing: {output:?}");
+            }
+            Said::Alert(exposure, alert, Transition::Firing) => {
+                let before = self.firing.insert((sortable(exposure), *alert), now);
+                assert_eq!(before, None, "at {now}, fires already: {output:?}");
+            }
+            Said::Alert(exposure, alert, Transition::Resolved) => {
+                let before = self.firing.remove(&(sortable(exposure), *alert));
+                assert!(before.is_some(), "at {now}, never fired: {output:?}");
+            }
+            Said::Orphan(..) | Said::Late(..) => {}
+        }
+    }
+
+    /// Goes on to `until`, stopping wherever the engine asks to.
+    pub(crate) fn run(&mut self, until: Timestamp) {
+        while let Some(next) = self.windows.next_deadline().filter(|next| *next < until) {
+            self.advance(next);
+        }
+        self.advance(until);
+    }
+
+    /// The last words, in order.
+    pub(crate) fn records(&self) -> Vec<Record> {
+        self.ledger.values().cloned().collect()
+    }
+
+    /// Names of the windows that are final.
+    pub(crate) fn finals(&self) -> Vec<Sortable> {
+        self.finals.keys().cloned().collect()
+    }
+
+    /// What fires now, and since when.
+    pub(crate) fn firing(&self) -> Vec<(Sortable, Alert)> {
+        self.firing.keys().cloned().collect()
+    }
+
+    /// Every transition of every alert: seconds after the zero, which, and how.
+    pub(crate) fn transitions(&self) -> Vec<(i64, Alert, Transition)> {
+        self.said
+            .iter()
+            .filter_map(|(now, said)| match said {
+                Said::Alert(_, alert, transition) => {
+                    let ms = now.as_millis() - super::hostile::ZERO_MS;
+                    Some((ms / 1000, *alert, *transition))
+                }
+                _ => None,
+            })
+            .collect()
+    }
+
+    pub(crate) fn late(&self) -> u64 {
+        self.said.iter().map(|(_, said)| if let Said::Late(.., n) = said { *n } else { 0 }).sum()
+    }
+
+    pub(crate) fn orphans(&self) -> u64 {
+        self.said.iter().map(|(_, said)| if let Said::Orphan(.., n) = said { *n } else { 0 }).sum()
+    }
+}
