@@ -140,12 +140,19 @@ fn engine(criterion: &mut Criterion) {
         (Race::default(), Profiles::default(), FiguresConfig::default());
     let as_of = events.iter().map(|event| event.time).max().unwrap_or_default();
     let Ok(oversight) = Rules::new(OversightConfig::default()) else { return };
-    let telling =
-        Telling { race: &race, profiles: &profiles, oversight: &oversight, figures: &figures, as_of, settle: None };
+    let telling = Telling {
+        race: &race,
+        profiles: &profiles,
+        oversight: &oversight,
+        figures: &figures,
+        as_of,
+        settle: None,
+    };
     group.bench_function("figures, per event", |bencher| {
         bencher.iter(|| {
-            conclude(&held.view(), &telling, None)
-                .map(|(tally, _)| tally.summary(&telling.figure_rules(), Some(as_of), Default::default()))
+            conclude(&held.view(), &telling, None).map(|(tally, _)| {
+                tally.summary(&telling.figure_rules(), Some(as_of), Default::default())
+            })
         });
     });
     group.bench_function("figures and ledger, per event", |bencher| {

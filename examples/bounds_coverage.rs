@@ -110,7 +110,9 @@ fn sample(kind: &Kind, incidents: u64, median: f64, dice: &mut Dice) -> Figures 
     let whole = |bounds: Option<Bounds>| bounds.unwrap_or(Bounds::ALL);
     let at = |sample: &Sample| {
         let curve = survival.clone().estimate(sample);
-        TIMES.map(|minutes| curve.probability_by(Span::from_millis((minutes * MINUTE_MS) as i64 - 1)))
+        TIMES.map(|minutes| {
+            curve.probability_by(Span::from_millis((minutes * MINUTE_MS) as i64 - 1))
+        })
     };
     Figures {
         share: (share, whole(share_bounds(share, due.effective))),
@@ -139,7 +141,9 @@ fn truth(median: f64, minutes: f64) -> f64 {
 fn main() {
     let samples: u32 = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(4_000);
     println!("{samples} samples a cell, seed 1; coverage and false trends in percent\n");
-    println!("| incidents | truth | share | unclustered | curve, 9 min | curve, 17 min | unclustered | false trend |");
+    println!(
+        "| incidents | truth | share | unclustered | curve, 9 min | curve, 17 min | unclustered | false trend |"
+    );
     println!("|---|---|---|---|---|---|---|---|");
     for incidents in [100, 20] {
         for kind in &KINDS {

@@ -53,7 +53,11 @@ fn effective_numbers_are_those_of_exact_fractions() {
     for set in recorded().effective {
         let sizes = set.sizes.iter().flat_map(|(size, often)| std::iter::repeat_n(*size, *often));
         let ours = Sample::of_sizes(sizes);
-        assert!((ours.effective / set.effective - 1.0).abs() < 1e-14, "{ours:?}, not {}", set.effective);
+        assert!(
+            (ours.effective / set.effective - 1.0).abs() < 1e-14,
+            "{ours:?}, not {}",
+            set.effective
+        );
         assert_eq!(ours.incidents, set.incidents);
     }
 }

@@ -114,7 +114,6 @@ pub fn run(args: &Args) -> Result<Outcome, CliError> {
     let demo = Demo {
         clock: Clock::paced(began, args.speed),
         profiles,
-        figures: FiguresConfig::default(),
         race: Race::default(),
         oversight: OversightConfig::default(),
         identity: Identity::new(IDENTITY).map_err(|error| failed(&error))?,

@@ -167,7 +167,9 @@ impl Default for Race {
 
 fn raced(profiles: &Profiles) -> [bool; Workflow::ALL.len()] {
     let mut raced = [false; Workflow::ALL.len()];
-    Workflow::ALL.iter().for_each(|workflow| raced[*workflow as usize] = profiles.get(*workflow).targets.raced);
+    Workflow::ALL
+        .iter()
+        .for_each(|workflow| raced[*workflow as usize] = profiles.get(*workflow).targets.raced);
     raced
 }
 

@@ -100,7 +100,10 @@ pub struct Incidents {
 
 impl Incidents {
     /// Groups windows, in any order.
-    pub fn group(ties: impl ExactSizeIterator<Item = Tie> + Clone, rules: IncidentRules) -> Incidents {
+    pub fn group(
+        ties: impl ExactSizeIterator<Item = Tie> + Clone,
+        rules: IncidentRules,
+    ) -> Incidents {
         let mut sets = Sets::new(ties.len());
         let mut order: Vec<(u64, Timestamp, u32)> =
             (0_u32..).zip(ties.clone()).map(|(n, tie)| (tie.group, tie.detected_at, n)).collect();

@@ -1,6 +1,7 @@
 //! What the engine says, and what becomes of what it is given.
 
 use super::alerts::{Alert, Change, Transition};
+use super::effective::Outcome;
 use super::oversight::HollowReasons;
 use super::windows::{ExposureId, Key, Milestones, Window};
 use crate::event::Kind;
@@ -44,6 +45,14 @@ pub enum Output<'o> {
         hollow: Option<HollowReasons>,
         /// Why it is said.
         news: News,
+    },
+    /// A review was due, and this came of it. Said once of each window: when its decision
+    /// in time is judged, else when nobody had decided by then.
+    ReviewDue {
+        /// The window.
+        window: &'o Window<'o>,
+        /// What came of it.
+        outcome: Outcome,
     },
     /// A late arrival gave a window another name; this one is void.
     Retracted {

@@ -475,7 +475,8 @@ impl Tally {
                 Some((time_to_review, true))
             }
         };
-        let wait = wait.filter(|(length, _)| rules.race.is_raced(workflow) && *length >= Span::ZERO);
+        let wait =
+            wait.filter(|(length, _)| rules.race.is_raced(workflow) && *length >= Span::ZERO);
         if let Some((length, decided)) = wait {
             self.survival.record(length, decided);
         }
@@ -587,8 +588,7 @@ impl Tally {
         let (mut workflows, mut raced) = (WorkflowsFigures::default(), Counts::default());
         for workflow in Workflow::ALL.iter().copied() {
             let counts = &self.workflows[workflow as usize];
-            let (profile, of_race) =
-                (rules.profiles.get(workflow), rules.race.is_raced(workflow));
+            let (profile, of_race) = (rules.profiles.get(workflow), rules.race.is_raced(workflow));
             if of_race {
                 raced.merge(counts);
             }
@@ -621,7 +621,10 @@ impl Tally {
                 attacker_first_from_the_start: from_the_start,
             },
             survival: SurvivalOf {
-                time_to_review: survival_figures(&self.survival.clone().estimate(&watched), watched),
+                time_to_review: survival_figures(
+                    &self.survival.clone().estimate(&watched),
+                    watched,
+                ),
             },
             oversight: self.oversight.clone(),
             effective_review_rate: EffectiveRate::of(raced.outcomes, of_race),

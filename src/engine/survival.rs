@@ -378,7 +378,8 @@ mod tests {
     fn an_incident_of_many_keys_is_one_observation() {
         let mut survival = Survival::new();
         (0..10_000).for_each(|_| survival.record(Span::from_millis(5), true));
-        let one = survival.estimate(&Sample::of_sizes([10_000])).probability_by(Span::from_millis(9));
+        let one =
+            survival.estimate(&Sample::of_sizes([10_000])).probability_by(Span::from_millis(9));
         let alone = by(&curve(&[(5, true)]), 9);
         assert_eq!(one.estimate, alone.estimate);
         assert!((one.low.unwrap() - alone.low.unwrap()).abs() < 1e-9, "{one:?} {alone:?}");

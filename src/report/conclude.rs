@@ -134,7 +134,13 @@ impl Ledger<'_> {
             if let Some(name) = cited.get_mut(&number) {
                 *name = window.exposure_id().to_string();
             }
-            self.metrics.observe(&mut stages, window, judgement, &telling.figure_rules(), telling.as_of);
+            self.metrics.observe(
+                &mut stages,
+                window,
+                judgement,
+                &telling.figure_rules(),
+                telling.as_of,
+            );
             written = self.write(window, judgement, telling);
         });
         written?;

@@ -117,7 +117,9 @@ fn rate(rate: &EffectiveRate) -> String {
     let due = counted(rate.outcomes.due(), "due review");
     let incidents = counted(rate.sample.incidents, "incident");
     let (low, high) = (share(rate.low_bound), share(rate.high_bound));
-    format!("{shares}   {counts} of {due} in {incidents} in time and real; 95 % bounds {low} to {high}")
+    format!(
+        "{shares}   {counts} of {due} in {incidents} in time and real; 95 % bounds {low} to {high}"
+    )
 }
 
 /// A range whose ends are equal is one figure.
@@ -167,7 +169,8 @@ fn attackers(out: &mut String, summary: &Summary) -> fmt::Result {
 
 fn bands(out: &mut String, summary: &Summary) -> fmt::Result {
     let race = &summary.attacker_window.bands;
-    let total = race.ahead + race.contested + race.behind + race.unreviewed + race.unknown + race.withdrawn;
+    let total =
+        race.ahead + race.contested + race.behind + race.unreviewed + race.unknown + race.withdrawn;
     if total == 0 {
         return Ok(());
     }

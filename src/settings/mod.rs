@@ -30,7 +30,6 @@ pub use self::show::Effective;
 
 use crate::config::{EngineConfig, FiguresConfig, Limits, OversightConfig, Profiles};
 use crate::engine::attacker::Race;
-use crate::engine::summary::FigureRules;
 use crate::event::words;
 use crate::time::Span;
 
@@ -68,11 +67,6 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The rules of figures.
-    pub const fn figure_rules(&self) -> FigureRules<'_> {
-        FigureRules { race: &self.race, profiles: &self.profiles, figures: &self.figures }
-    }
-
     /// Reads the file, then what `environment` overrides of it, then checks all.
     /// Relative paths in it start at the file's directory.
     ///

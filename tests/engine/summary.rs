@@ -72,8 +72,14 @@ fn concluded(events: &[Event<'_>], asked: &Asked) -> Value {
     let as_of = asked.as_of.unwrap_or(Timestamp::MIN);
     let oversight = Rules::new(OversightConfig::default()).unwrap();
     let figures = FiguresConfig::default();
-    let telling =
-        Telling { race: &race, profiles: &profiles, oversight: &oversight, figures: &figures, as_of, settle: None };
+    let telling = Telling {
+        race: &race,
+        profiles: &profiles,
+        oversight: &oversight,
+        figures: &figures,
+        as_of,
+        settle: None,
+    };
     let rules = telling.figure_rules();
     let (tally, unplaced) = conclude(&windows.view(), &telling, None).unwrap();
     let counts = windows.counts();

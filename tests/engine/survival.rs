@@ -8,8 +8,8 @@
 
 use serde::Deserialize;
 use shutterlag::config::{FASTEST_ATTACKER, MEAN_ATTACKER};
-use shutterlag::engine::ends::{End, Ends};
 use shutterlag::engine::bounds::Sample;
+use shutterlag::engine::ends::{End, Ends};
 use shutterlag::engine::survival::{KaplanMeier, Survival};
 use shutterlag::time::Span;
 

@@ -118,7 +118,9 @@ fn correction(x: f64) -> f64 {
             * (1.0 / 360.0
                 - square
                     * (1.0 / 1260.0
-                        - square * (1.0 / 1680.0 - square * (1.0 / 1188.0 - square * 691.0 / 360_360.0))));
+                        - square
+                            * (1.0 / 1680.0
+                                - square * (1.0 / 1188.0 - square * 691.0 / 360_360.0))));
     series / x
 }
 
@@ -129,7 +131,8 @@ mod tests {
     #[test]
     fn whole_parameters_are_polynomials() {
         // I_x(a, b) is the chance of at least a successes in a + b − 1 trials.
-        let choose = |n: i32, k: i32| (0..k).fold(1.0, |c, i| c * f64::from(n - i) / f64::from(i + 1));
+        let choose =
+            |n: i32, k: i32| (0..k).fold(1.0, |c, i| c * f64::from(n - i) / f64::from(i + 1));
         for a in 1..12 {
             for b in 1..12 {
                 for x in [0.001, 0.1, 0.37, 0.5, 0.8, 0.999_f64] {

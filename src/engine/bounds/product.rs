@@ -81,7 +81,9 @@ mod tests {
     #[test]
     fn without_censoring_the_bounds_are_clopper_pearsons() {
         // Also with numbers that are not whole, and events at one time.
-        for (n, events) in [(3.0, vec![1.0, 1.0]), (20.0, vec![1.0, 4.0, 2.0]), (2.23, vec![0.7, 0.3, 0.9])] {
+        for (n, events) in
+            [(3.0, vec![1.0, 1.0]), (20.0, vec![1.0, 4.0, 2.0]), (2.23, vec![0.7, 0.3, 0.9])]
+        {
             let (mut product, mut left) = (BetaProduct::new(), n);
             for d in events {
                 product.events(left, d);
@@ -109,7 +111,8 @@ mod tests {
     fn a_million_events_lose_nothing() {
         let (mut product, n) = (BetaProduct::new(), 1_000_000);
         (0..n / 2).for_each(|gone| product.events(f64::from(n - gone), 1.0));
-        let (ours, exact) = (product.survival(f64::from(n / 2)), clopper_pearson(0.5, f64::from(n)).unwrap());
+        let (ours, exact) =
+            (product.survival(f64::from(n / 2)), clopper_pearson(0.5, f64::from(n)).unwrap());
         assert!((ours.low - exact.low).abs() < 1e-8 && (ours.high - exact.high).abs() < 1e-8);
         (n / 2..n).for_each(|gone| product.events(f64::from(n - gone), 1.0));
         assert_eq!(product.survival(0.0).low, 0.0);

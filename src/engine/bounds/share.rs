@@ -110,7 +110,10 @@ mod tests {
             for share in [0.0, 1e-9, 0.5, 1.0 - 1e-9, 1.0] {
                 for bounds in [wilson(share, number), clopper_pearson(share, number)] {
                     let Bounds { low, high } = bounds.unwrap();
-                    assert!(0.0 <= low && low <= share && share <= high && high <= 1.0, "{bounds:?}");
+                    assert!(
+                        0.0 <= low && low <= share && share <= high && high <= 1.0,
+                        "{bounds:?}"
+                    );
                 }
             }
         }

@@ -10,7 +10,8 @@ use super::store::Windows;
 use super::window::{ExposureId, Window};
 use crate::config::EngineConfig;
 use crate::engine::News;
-use crate::engine::oversight::HollowReasons;
+use crate::engine::effective::{Due, Outcome};
+use crate::engine::oversight::{HollowReasons, Quality};
 use crate::time::Timestamp;
 
 /// What is known of a window's judgement at one moment.
@@ -62,6 +63,23 @@ impl Hearing {
     pub(super) fn is_over(&self, config: &EngineConfig, gives_up: bool) -> bool {
         let expected = config.judged_after.is_some() && self.decision != 0;
         !self.judged.unsaid() && (!expected || self.judged.answered() || gives_up)
+    }
+
+    /// What came of the window's review, as soon as that is settled; and when it will be,
+    /// if time alone settles it.
+    pub(super) fn due(
+        &self,
+        window: &Window<'_>,
+        is_final: bool,
+        now: Timestamp,
+    ) -> (Option<Outcome>, Option<Timestamp>) {
+        let decided = Due::decided(window, window.targets);
+        let due = decided.unwrap_or_else(|| Due::of(window, window.targets, now));
+        let quality = self.judged.reasons().map(|reasons| Quality::of(reasons, true));
+        let outcome =
+            due.outcome(quality).filter(|outcome| *outcome != Outcome::Unjudged || is_final);
+        let due_at = (due == Due::NotYet).then(|| window.start() + window.targets.in_time);
+        (outcome, due_at)
     }
 
     pub(super) fn news(&self, revised: bool) -> News {

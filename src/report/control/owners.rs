@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use super::bands::{Counts, Group};
 use super::share::Share;
+use super::{Case, Context};
 use crate::engine::bounds::Sizes;
 use crate::engine::summary::FigureRules;
-use super::{Case, Context};
 use crate::engine::windows::State;
 use crate::time::Timestamp;
 

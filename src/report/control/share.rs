@@ -69,8 +69,7 @@ impl Difference {
             Some((share, clopper_pearson(share, rate.sample.effective)?))
         };
         let (now_low, now_high) = (told(now.low?, now)?, told(now.high?, now)?);
-        let (before_low, before_high) =
-            (told(before.low?, before)?, told(before.high?, before)?);
+        let (before_low, before_high) = (told(before.low?, before)?, told(before.high?, before)?);
         Some(Difference {
             least: now_low.0 - before_high.0,
             most: now_high.0 - before_low.0,

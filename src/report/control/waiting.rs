@@ -6,8 +6,8 @@
 
 use serde::Serialize;
 
-use crate::config::{FASTEST_ATTACKER, MEAN_ATTACKER};
 use super::Case;
+use crate::config::{FASTEST_ATTACKER, MEAN_ATTACKER};
 use crate::engine::attacker::{AttackerCurve, Race};
 use crate::engine::bounds::Sizes;
 use crate::engine::chances::{ChanceFirst, Chances, Course};

@@ -17,8 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::config::{EngineConfig, FiguresConfig, OversightConfig, OversightFault, Profiles};
-use crate::engine::summary::FigureRules;
+use crate::config::{EngineConfig, OversightConfig, OversightFault, Profiles};
 use crate::engine::Receipt;
 use crate::engine::attacker::Race;
 use crate::engine::oversight::{Rules, Stage};
@@ -59,8 +58,6 @@ pub struct Demo {
     pub clock: Clock,
     /// Deadlines, and what is expected of tools.
     pub profiles: Profiles,
-    /// What figures about exposures rest on.
-    pub figures: FiguresConfig,
     /// The attackers' curves.
     pub race: Race,
     /// The rules by which reviews are judged.
@@ -82,11 +79,6 @@ pub struct Demo {
 }
 
 impl Demo {
-    /// The rules of figures.
-    pub const fn figure_rules(&self) -> FigureRules<'_> {
-        FigureRules { race: &self.race, profiles: &self.profiles, figures: &self.figures }
-    }
-
     /// Feeds the engine until the feed or the program ends; the state of an earlier
     /// feed is forgotten first. Whether there is more to come after this feed.
     ///

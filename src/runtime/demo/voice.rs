@@ -38,13 +38,12 @@ impl<'d> Voice<'d> {
         match *output {
             Output::Window { window, is_final, reached, hollow, news } => {
                 self.pending.window(window, reached, &self.demo.race);
-                let rules = self.demo.figure_rules();
                 if let Some(reasons) = hollow.filter(|_| news.judged) {
                     let quality = Quality::of(reasons, true);
-                    self.pending.judged(window, quality, reasons, &rules);
+                    self.pending.judged(window, quality, reasons);
                 }
                 if is_final && hollow.is_none() && window.decision.is_some() {
-                    self.pending.unjudged(window, &rules);
+                    self.pending.unjudged();
                 }
                 self.window(window, hollow, is_final, now);
                 let profile = self.demo.profiles.get(window.key.workflow);
@@ -56,6 +55,9 @@ impl<'d> Voice<'d> {
                     // What comes too late to be judged is counted by the stage.
                     let _ = stage.handle(review);
                 }
+            }
+            Output::ReviewDue { window, outcome } => {
+                self.pending.review_due(window.key.workflow, outcome);
             }
             Output::Retracted { exposure } => {
                 stage.retract(exposure);

@@ -5,9 +5,8 @@
 
 use crate::engine::alerts::{Alert, Transition};
 use crate::engine::attacker::{Band, Race};
-use crate::engine::effective::{Due, Outcome};
+use crate::engine::effective::Outcome;
 use crate::engine::oversight::{HollowReasons, Quality};
-use crate::engine::summary::FigureRules;
 use crate::engine::windows::{Counts, Milestones, Stage, Window};
 use crate::event::{Event, Kind, Severity, Verdict, Workflow};
 use crate::formats::RejectReason;
@@ -111,30 +110,18 @@ impl Pending {
         window: &Window<'_>,
         quality: Quality,
         reasons: HollowReasons,
-        rules: &FigureRules<'_>,
     ) {
-        self.judged.push((window.key.workflow, rules.band(window), quality, reasons));
-        self.decided(window, Some(quality), rules);
+        self.judged.push((window.key.workflow, window.band(), quality, reasons));
     }
 
     /// A decided window is final without a judgement.
-    pub(in crate::runtime) fn unjudged(&mut self, window: &Window<'_>, rules: &FigureRules<'_>) {
+    pub(in crate::runtime) fn unjudged(&mut self) {
         self.unjudged += 1;
-        self.decided(window, None, rules);
     }
 
-    /// What came of a review that was due, where a person decided in time. The others
-    /// were counted when they were due.
-    fn decided(&mut self, window: &Window<'_>, quality: Option<Quality>, rules: &FigureRules<'_>) {
-        let workflow = window.key.workflow;
-        let due = Due::decided(window, rules.profiles.get(workflow).targets);
-        let outcome = due.filter(|due| *due != Due::Overdue).and_then(|due| due.outcome(quality));
-        self.due.extend(outcome.map(|outcome| (workflow, outcome)));
-    }
-
-    /// No person had decided when the window's review was due.
-    pub(in crate::runtime) fn overdue(&mut self, workflow: Workflow) {
-        self.due.push((workflow, Outcome::Overdue));
+    /// A review was due, and this came of it.
+    pub(in crate::runtime) fn review_due(&mut self, workflow: Workflow, outcome: Outcome) {
+        self.due.push((workflow, outcome));
     }
 
     /// An alert began or ended.

@@ -289,13 +289,12 @@ impl Voice {
         match *output {
             Output::Window { window, is_final, reached, hollow, news } => {
                 self.pending.window(window, reached, &self.shared.settings.race);
-                let rules = self.shared.settings.figure_rules();
                 if let Some(reasons) = hollow.filter(|_| news.judged) {
                     let quality = Quality::of(reasons, true);
-                    self.pending.judged(window, quality, reasons, &rules);
+                    self.pending.judged(window, quality, reasons);
                 }
                 if is_final && hollow.is_none() && window.decision.is_some() {
-                    self.pending.unjudged(window, &rules);
+                    self.pending.unjudged();
                 }
                 if news.superseded {
                     self.void(window.exposure_id(), outbox)?;
@@ -305,6 +304,10 @@ impl Voice {
                     self.findings(window, outbox)?;
                     self.review(window, hollow.is_some(), outbox)?;
                 }
+                Ok(())
+            }
+            Output::ReviewDue { window, outcome } => {
+                self.pending.review_due(window.key.workflow, outcome);
                 Ok(())
             }
             Output::Retracted { exposure } => {

@@ -69,15 +69,22 @@ pub(super) fn verdict(report: &Report, blocks: &mut Vec<Block>) {
 /// Why the rate is a range, and what would make it one number.
 fn unknown(outcomes: &Outcomes) -> Option<String> {
     let causes = [
-        (Outcome::UnknownExposure, "the time of exposure is not known (have the source report it, or declare that it \
-          detects at once)"),
-        (Outcome::Unassessed, "nothing tells whether it was a review (have the tools report the words of the advice, \
-          or that the case was opened)"),
+        (
+            Outcome::UnknownExposure,
+            "the time of exposure is not known (have the source report it, or declare that it \
+          detects at once)",
+        ),
+        (
+            Outcome::Unassessed,
+            "nothing tells whether it was a review (have the tools report the words of the advice, \
+          or that the case was opened)",
+        ),
         (Outcome::Unjudged, "the decision has not been judged yet"),
     ];
     let there = causes.iter().filter(|(outcome, _)| outcomes.get(*outcome) > 0);
-    let told: Vec<String> =
-        there.map(|(outcome, cause)| format!("of {} {cause}", count(outcomes.get(*outcome)))).collect();
+    let told: Vec<String> = there
+        .map(|(outcome, cause)| format!("of {} {cause}", count(outcomes.get(*outcome))))
+        .collect();
     (!told.is_empty()).then(|| format!("It is a range because {}.", told.join("; ")))
 }
 
@@ -101,12 +108,14 @@ fn facts(report: &Report, blocks: &mut Vec<Block>) {
         fact("Decisions that bear no sign of being hollow", share(&report.reviews.meaningful)),
         fact("Chance that an attacker came first, the fastest after 9 minutes", chance(&published)),
         fact("… the fastest at once", chance(&from_the_start)),
-        fact("Credentials used before they were contained, expected if every leaked key is tried", {
-            format!("{:.1} to {:.1}", published.expected, from_the_start.expected)
-        }),
+        fact(
+            "Credentials used before they were contained, expected if every leaked key is tried",
+            { format!("{:.1} to {:.1}", published.expected, from_the_start.expected) },
+        ),
     ];
     for group in &report.bands.by_workflow {
-        let raced = report.question.targets.iter().any(|t| t.raced && t.workflow.as_str() == group.name);
+        let raced =
+            report.question.targets.iter().any(|t| t.raced && t.workflow.as_str() == group.name);
         if !raced {
             let name = format!("Effective review rate of {}", spoken(&group.name));
             facts.push((name, rate(&group.effective)));
