@@ -364,7 +364,11 @@ mod tests {
             (1_020_000, Band::Behind),
             (i64::MAX, Band::Behind),
         ] {
-            assert_eq!(Band::of(Span::from_millis(ms)), band, "{ms}");
+            assert_eq!(
+                Band::of(Span::from_millis(ms), Targets::of(Workflow::SecretExposure)),
+                band,
+                "{ms}"
+            );
         }
     }
 
@@ -385,6 +389,35 @@ mod tests {
         assert_eq!(of(None), (500, 3_600_000));
         assert_eq!(race.locations().map(|(p, _)| p).collect::<Vec<_>>(), ["a=b", "npm"]);
         assert_eq!(*Race::default().curve(Some("npm")), AttackerCurve::DEFAULT);
+    }
+
+    #[test]
+    fn two_laws_stand_side_by_side_unless_a_place_has_its_own() {
+        let race = Race::from_settings(["npm=1m,3m".parse().unwrap()]).unwrap();
+        let figures = |place| race.laws(place).map(|law| (law.fastest(), law.mean()));
+        let minutes = |fastest, mean| (Span::from_mins(fastest), Span::from_mins(mean));
+        assert_eq!(figures(None), [minutes(9, 17), minutes(0, 17)]);
+        assert_eq!(figures(Some("npm")), [minutes(1, 3); 2]);
+    }
+
+    #[test]
+    fn attackers_race_in_public_places_of_raced_workflows() {
+        let race = Race::default();
+        for (workflow, place, runs) in [
+            (Workflow::SecretExposure, Some("github"), true),
+            (Workflow::SecretExposure, None, true),
+            (Workflow::SecretExposure, Some("internal"), false),
+            (Workflow::PolicyChange, None, false),
+            (Workflow::EntitlementReview, Some("github"), false),
+        ] {
+            assert_eq!(race.runs(workflow, place), runs, "{workflow} {place:?}");
+        }
+        let mut profiles = Profiles::default();
+        profiles.get_mut(Workflow::PolicyChange).targets.raced = true;
+        let public = std::iter::once("internal".to_owned()).collect();
+        let other = race.between(&profiles, &FiguresConfig { public, ..FiguresConfig::default() });
+        assert!(other.runs(Workflow::PolicyChange, Some("internal")));
+        assert!(!other.runs(Workflow::PolicyChange, Some("github")));
     }
 
     #[test]

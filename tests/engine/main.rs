@@ -1,5 +1,6 @@
 //! The engine: windows, figures and oversight, against plain second computations, and driven as a live run drives them.
 
+mod bounds;
 mod clock_jumps;
 mod histogram;
 mod oracle;

@@ -2,7 +2,10 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::config::{FiguresConfig, Profiles};
 use crate::engine::attacker::Race;
+use crate::engine::effective::Outcome;
+use crate::engine::summary::FigureRules;
 use crate::engine::windows::Stage;
 
 const DETECTED_MS: i64 = 1_800_000_000_000;
@@ -235,19 +238,24 @@ fn what_is_no_record_is_refused_whole() {
 
 #[test]
 fn an_unjudged_review_is_neither_meaningful_nor_hollow() {
-    let race = Race::default();
-    let records = [dismissed(), with(dismissed(), json!({"hollow": null})), open()];
+    let (race, profiles, config) = (Race::default(), Profiles::default(), FiguresConfig::default());
+    let rules = FigureRules { race: &race, profiles: &profiles, figures: &config };
+    let known = with(dismissed(), json!({"exposed_at": at(0)}));
+    let records = [known.clone(), with(known, json!({"hollow": null})), open()];
     let figures = |records: &[Value]| {
         let mut tally = LedgerTally::new();
-        records.iter().for_each(|record| tally.add(&read(record).unwrap(), &race, at(600)));
-        tally.figures(at(600))
+        records.iter().for_each(|record| tally.add(&read(record).unwrap(), &rules, at(600)));
+        tally.figures(&rules, at(600))
     };
     let all = figures(&records);
     assert_eq!((all.oversight.reviews, all.oversight.judged), (2, 1));
     assert_eq!((all.oversight.meaningful, all.oversight.hollow), (Some(1), Some(0)));
-    assert_eq!(all.effective_review_rate, None);
-    let bounds = all.effective_review_rate_bounds.unwrap();
-    assert_eq!((bounds.low, bounds.high), (1.0 / 3.0, 2.0 / 3.0));
+    let rate = all.effective_review_rate;
+    assert_eq!((rate.low, rate.high), (Some(1.0 / 3.0), Some(2.0 / 3.0)));
+    assert_eq!(rate.outcomes.get(Outcome::Unjudged), 1);
+    // Without a time of exposure nobody knows whether a decision in time was.
+    let unknown = figures(&[dismissed()]).effective_review_rate;
+    assert_eq!((unknown.low, unknown.high), (Some(0.0), Some(1.0)));
 
     let none = figures(&records[1..]);
     assert_eq!((none.oversight.meaningful, none.oversight.hollow), (None, None));
@@ -258,7 +266,8 @@ fn an_unjudged_review_is_neither_meaningful_nor_hollow() {
         records[1].clone(),
         json!({"decided_at": at(541), "durations_ms": {"exposure": 541_000}}),
     );
-    assert_eq!(figures(&[late, open()]).effective_review_rate, Some(0.0));
-    assert_eq!(figures(&[]).effective_review_rate, None);
+    let rate = figures(&[late, open()]).effective_review_rate;
+    assert_eq!((rate.low, rate.high), (Some(0.0), Some(0.0)));
+    assert_eq!(figures(&[]).effective_review_rate.low, None);
     assert_eq!(figures(&[]).oversight.meaningful, Some(0));
 }

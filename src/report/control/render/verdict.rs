@@ -110,7 +110,7 @@ fn facts(report: &Report, blocks: &mut Vec<Block>) {
         fact("… the fastest at once", chance(&from_the_start)),
         fact(
             "Credentials used before they were contained, expected if every leaked key is tried",
-            { format!("{:.1} to {:.1}", published.expected, from_the_start.expected) },
+            format!("{:.1} to {:.1}", published.expected, from_the_start.expected),
         ),
     ];
     for group in &report.bands.by_workflow {

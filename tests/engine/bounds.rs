@@ -41,7 +41,7 @@ struct Curve {
 }
 
 fn recorded() -> Recorded {
-    serde_json::from_str(include_str!("fixtures/survival/bounds.json")).unwrap()
+    serde_json::from_str(include_str!("../fixtures/survival/bounds.json")).unwrap()
 }
 
 fn close(ours: Bounds, theirs: (f64, f64), tolerance: f64) -> bool {
