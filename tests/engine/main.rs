@@ -7,6 +7,7 @@ mod oracle;
 mod oversight_rates;
 mod oversight_reference;
 mod oversight_stage;
+mod review_due;
 mod summary;
 mod survival;
 mod windows_alerts;

@@ -48,8 +48,9 @@ def wilson(p, n):
     def gap(x):
         return (p - x) ** 2 - Z * Z * x * (1 - x) / n
 
-    low = 0.0 if p == 0 else brentq(gap, 0.0, p, xtol=1e-16)
-    high = 1.0 if p == 1 else brentq(gap, p, 1.0, xtol=1e-16)
+    # At the ends of the scale the share itself is a root, and not the bound.
+    low = 0.0 if p == 0 else brentq(gap, 0.0, p - 1e-12, xtol=1e-16)
+    high = 1.0 if p == 1 else brentq(gap, p + 1e-12, 1.0, xtol=1e-16)
     return low, high
 
 
