@@ -9,7 +9,7 @@ use serde::ser::{SerializeMap, Serializer};
 
 use super::attacker::{Band, Race};
 use super::histogram::StageHistogram;
-use super::oversight::{Flags, HollowReason, Judgement, List, Person};
+use super::oversight::{Flags, HollowReason, Judgement, Person, Quality};
 use super::survival::{Estimate, KaplanMeier, Survival};
 use super::windows::{Stage, State, Window};
 use crate::config::{FASTEST_ATTACKER, MEAN_ATTACKER, OversightConfig};
@@ -104,10 +104,12 @@ pub struct Seeded {
 pub struct Oversight {
     /// Windows with a human decision.
     pub reviews: u64,
-    /// … none of whose signs is hollow.
+    /// … that there was something to judge by, and nothing speaks against.
     pub meaningful: u64,
-    /// … with at least one.
+    /// … with at least one sign that it was no review.
     pub hollow: u64,
+    /// … that there was nothing to judge by.
+    pub unassessed: u64,
     /// How often each sign was found.
     pub by_reason: ByReason,
     /// Decided as advised.
@@ -131,39 +133,13 @@ pub struct Oversight {
 pub struct Reviewers {
     /// Reviewers with a decision.
     pub count: u64,
-    /// The promised rate of false discoveries in each list of `flagged`.
+    /// The promised rate of false discoveries among those who are named.
     pub false_discovery_rate: f64,
-    /// Flagged reviewers by list.
-    pub flagged: Flagged,
-    /// Reviewers whose page is on; `None` in a small group.
+    /// Reviewers who are named; `None` in a group so small that a count would single
+    /// somebody out.
+    pub flagged: Option<u64>,
+    /// Reviewers whose page is on; `None` likewise.
     pub suspected: Option<u64>,
-}
-
-/// Counts by list, every list present; `None` in a group so small that a count
-/// would single somebody out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Flagged([Option<u64>; List::ALL.len()]);
-
-impl Flagged {
-    /// How many of all reviewers `flags` names.
-    pub fn new(flags: &Flags, config: &OversightConfig) -> Flagged {
-        let told = flags.reviewers as u64 >= u64::from(config.small_group);
-        let count = |list: &List| told.then_some(flags.get(*list).count as u64);
-        let mut flagged = Flagged::default();
-        flagged.0.iter_mut().zip(List::ALL).for_each(|(to, list)| *to = count(list));
-        flagged
-    }
-
-    /// How many are on `list`.
-    pub const fn get(&self, list: List) -> Option<u64> {
-        self.0[list as usize]
-    }
-}
-
-impl Serialize for Flagged {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(List::ALL.iter().map(|list| (list, self.get(*list))))
-    }
 }
 
 impl Oversight {
@@ -172,6 +148,7 @@ impl Oversight {
             reviews,
             meaningful: _,
             hollow,
+            unassessed,
             by_reason,
             agreed,
             disagreed,
@@ -184,6 +161,7 @@ impl Oversight {
         } = other;
         self.reviews += reviews;
         self.hollow += hollow;
+        self.unassessed += unassessed;
         self.by_reason.0.iter_mut().zip(by_reason.0).for_each(|(to, n)| *to += n);
         self.agreed += agreed;
         self.disagreed += disagreed;
@@ -369,6 +347,8 @@ impl Tally {
         }
         self.effective.count += u64::from(judgement.effective());
         self.oversight.hollow += u64::from(!judgement.reasons.is_empty());
+        let unassessed = judgement.quality() == Some(Quality::Unassessed);
+        self.oversight.unassessed += u64::from(unassessed);
         for reason in judgement.reasons.iter() {
             self.oversight.by_reason.0[reason as usize] += 1;
         }
@@ -381,7 +361,7 @@ impl Tally {
         self.oversight.reviewers = Reviewers {
             count: people.len() as u64,
             false_discovery_rate: config.alpha,
-            flagged: Flagged::new(flags, config),
+            flagged: told.then_some(flags.count() as u64),
             suspected: told.then_some(firing as u64),
         };
     }
@@ -465,7 +445,9 @@ impl Tally {
                 time_to_review: survival_figures(&self.survival.clone().estimate()),
             },
             oversight: Oversight {
-                meaningful: self.oversight.reviews - self.oversight.hollow,
+                meaningful: self.oversight.reviews
+                    - self.oversight.hollow
+                    - self.oversight.unassessed,
                 ..self.oversight.clone()
             },
             effective_review_rate: self.effective,
