@@ -186,9 +186,9 @@ proptest! {
 #[test]
 fn a_later_version_says_so() {
     let mut windows = Windows::new(config());
-    let newer = Err(RestoreError::Newer { version: 3, known: 2 });
-    assert_eq!(windows.restore(&[0xE5, 3, 0]), newer);
-    for foreign in [&b""[..], b"{\"a\":1}", &[0xE5], &[0xE5, 1, 1], &[0xE5, 2, 0, 9, 0, 1]] {
+    let newer = Err(RestoreError::Newer { version: 4, known: 3 });
+    assert_eq!(windows.restore(&[0xE5, 4, 0]), newer);
+    for foreign in [&b""[..], b"{\"a\":1}", &[0xE5], &[0xE5, 1, 1], &[0xE5, 3, 0, 9, 0, 1]] {
         assert_eq!(windows.restore(foreign), Err(RestoreError::Damaged));
     }
 }

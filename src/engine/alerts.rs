@@ -2,8 +2,9 @@
 //!
 //! Invariants: no state; an alert is a stretch of time, so that the same code
 //! tells what fires now, what will fire next and what fired in the past. Alerts
-//! that mark a fact (the AI acted first, a seeded case was missed) have no end of
-//! their own; a live run resolves them when the window is final.
+//! that mark a fact (the AI acted first, a seeded case was missed, a decision was
+//! hollow) have no end of their own; a live run resolves them when the window is
+//! final. Every rule about when an alert begins or ends stands here and nowhere else.
 
 use super::windows::Window;
 use crate::config::Profile;
@@ -79,10 +80,136 @@ impl Alert {
             Alert::AttackerLikelyPresent | Alert::AiActedFirst => Urgency::Critical,
         }
     }
+}
 
-    /// The alert's bit in a set.
-    pub(super) const fn bit(self) -> u8 {
-        1 << self as u8
+/// A set of alerts: one bit each, in the order of [`Alert::ALL`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AlertSet(u16);
+
+// The bits are part of every checkpoint: an alert without one would be mistaken for another.
+const _: () = assert!(Alert::ALL.len() <= u16::BITS as usize);
+
+impl AlertSet {
+    /// Adds an alert.
+    pub const fn insert(&mut self, alert: Alert) {
+        self.0 |= 1 << alert as u16;
+    }
+
+    /// Whether `alert` is in the set.
+    pub const fn contains(self, alert: Alert) -> bool {
+        self.0 & (1 << alert as u16) != 0
+    }
+
+    /// The alerts, in order.
+    pub fn iter(self) -> impl Iterator<Item = Alert> {
+        Alert::ALL.iter().copied().filter(move |alert| self.contains(*alert))
+    }
+
+    pub(super) const fn bits(self) -> u16 {
+        self.0
+    }
+
+    pub(super) const fn from_bits(bits: u16) -> AlertSet {
+        AlertSet(bits)
+    }
+}
+
+words! {
+    /// Why an alert begins or ends.
+    Cause {
+        /// A deadline passed while nobody acted.
+        Deadline = "deadline",
+        /// An event says so.
+        Fact = "fact",
+        /// The second stage judged the decision.
+        Judgement = "judgement",
+        /// Somebody did what was waited for.
+        Answered = "answered",
+        /// A late event shows that the alert never should have begun.
+        Undone = "undone",
+        /// The window is final: nobody can act on the alert any more.
+        Final = "final",
+        /// A late event gave the window another name, under which the alert may begin again.
+        Retracted = "retracted",
+    }
+}
+
+/// The moments of a window that decide which alerts hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moments {
+    start: Timestamp,
+    detected_at: Timestamp,
+    decided_at: Option<Timestamp>,
+    contained_at: Option<Timestamp>,
+    dismissed_at: Option<Timestamp>,
+    ai_acted_first_at: Option<Timestamp>,
+    seeded_missed_at: Option<Timestamp>,
+    hollow: bool,
+}
+
+impl Moments {
+    /// The moments of `window`; `hollow` says whether its decision was judged hollow.
+    pub fn of(window: &Window<'_>, hollow: bool) -> Moments {
+        let missed = window.seeded_case_caught() == Some(false);
+        let truth = window.truth.filter(|_| missed);
+        Moments {
+            start: window.start(),
+            detected_at: window.detected_at,
+            decided_at: window.decided_at(),
+            contained_at: window.contained_at,
+            dismissed_at: window.dismissed_at,
+            ai_acted_first_at: window.ai_acted_first_at,
+            seeded_missed_at: truth.map(|truth| truth.established_at),
+            hollow,
+        }
+    }
+
+    /// Every alert that the window calls for, with its stretch of time.
+    pub fn episodes(&self, profile: &Profile) -> impl Iterator<Item = Episode> + use<> {
+        let Moments { start, detected_at, decided_at, contained_at, dismissed_at, .. } = *self;
+        // The first thing that anybody did about the exposure ends the race.
+        let answered = [decided_at, contained_at].into_iter().flatten().min();
+        let waiting = [
+            (Alert::ReviewDueSoon, profile.review_due_soon),
+            (Alert::ReviewOverdue, profile.review_overdue),
+            (Alert::AttackerLikelyPresent, profile.attacker_likely),
+        ]
+        // An exposure older than its detection is overdue from its detection on, not before.
+        .map(|(alert, age)| Some((alert, (start + age).max(detected_at), answered)));
+        let ended = [contained_at, dismissed_at].into_iter().flatten().min();
+        let containment =
+            decided_at.map(|at| (Alert::ContainmentOverdue, at + profile.containment_limit, ended));
+        // Facts, not conditions: nothing undoes them.
+        let fact = |alert, at: Option<Timestamp>| at.map(|at| (alert, at.max(detected_at), None));
+        let facts = [
+            fact(Alert::AiActedFirst, self.ai_acted_first_at),
+            fact(Alert::SeededCaseMissed, self.seeded_missed_at),
+            fact(Alert::HollowApproval, decided_at.filter(|_| self.hollow)),
+        ];
+        waiting
+            .into_iter()
+            .chain([containment])
+            .chain(facts)
+            .flatten()
+            .map(|(alert, from, until)| Episode { alert, from, until })
+            // Ended before it began: it never held.
+            .filter(|episode| episode.until.is_none_or(|until| until > episode.from))
+    }
+
+    /// The alerts that hold at `now`, and when that next changes by itself.
+    pub fn at(&self, profile: &Profile, now: Timestamp) -> (AlertSet, Option<Timestamp>) {
+        let mut holding = AlertSet::default();
+        let mut next = None;
+        for episode in self.episodes(profile) {
+            if episode.phase(now) == Phase::Firing {
+                holding.insert(episode.alert);
+            }
+            let changes = [Some(episode.from), episode.until];
+            for change in changes.into_iter().flatten().filter(|change| *change > now) {
+                next = Some(next.map_or(change, |next: Timestamp| next.min(change)));
+            }
+        }
+        (holding, next)
     }
 }
 
@@ -110,60 +237,47 @@ impl Episode {
     }
 }
 
-/// Every alert that the window itself calls for, with its stretch of time.
-///
-/// What depends on other windows of the reviewer (a hollow approval) is not
-/// among them.
-pub fn episodes(window: &Window<'_>, profile: &Profile) -> impl Iterator<Item = Episode> + use<> {
-    let start = window.start();
-    let decided = window.decided_at();
-    // The first thing that anybody did about the exposure ends the race.
-    let answered = [decided, window.contained_at].into_iter().flatten().min();
-    let waiting = [
-        (Alert::ReviewDueSoon, profile.review_due_soon),
-        (Alert::ReviewOverdue, profile.review_overdue),
-        (Alert::AttackerLikelyPresent, profile.attacker_likely),
-    ]
-    // An exposure older than its detection is overdue from its detection on, not before.
-    .map(|(alert, age)| Some((alert, (start + age).max(window.detected_at), answered)));
-    let contained_or_dismissed =
-        [window.contained_at, window.dismissed_at].into_iter().flatten().min();
-    let containment = decided.map(|decided| {
-        (Alert::ContainmentOverdue, decided + profile.containment_limit, contained_or_dismissed)
-    });
-    // Facts, not conditions: nothing undoes them.
-    let ai = window
-        .ai_acted_first_at
-        .map(|acted| (Alert::AiActedFirst, acted.max(window.detected_at), None));
-    let missed = window.seeded_case_caught() == Some(false);
-    let seeded = window
-        .truth
-        .filter(|_| missed)
-        .map(|truth| (Alert::SeededCaseMissed, truth.established_at.max(window.detected_at), None));
-    waiting
-        .into_iter()
-        .chain([containment, ai, seeded])
-        .flatten()
-        .map(|(alert, from, until)| Episode { alert, from, until })
-        // Ended before it began: it never held.
-        .filter(|episode| episode.until.is_none_or(|until| until > episode.from))
+/// When and why an alert began or ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// When, by the times of the events; the present where no event tells.
+    pub at: Timestamp,
+    /// Why.
+    pub cause: Cause,
 }
 
-/// The set of alerts that hold at `now`, and when it next changes by itself.
-pub(super) fn at(
-    window: &Window<'_>,
-    profile: &Profile,
-    now: Timestamp,
-) -> (u8, Option<Timestamp>) {
-    let (mut holding, mut next) = (0, None);
-    for episode in episodes(window, profile) {
-        let Episode { alert, from, until } = episode;
-        if episode.phase(now) == Phase::Firing {
-            holding |= alert.bit();
-        }
-        for change in [Some(from), until].into_iter().flatten().filter(|change| *change > now) {
-            next = Some(next.map_or(change, |next: Timestamp| next.min(change)));
+impl Change {
+    /// The change of `alert` that is found out at `now`; `episode` is the alert's
+    /// stretch of time as far as the events call for it.
+    pub(super) fn of(
+        alert: Alert,
+        transition: Transition,
+        episode: Option<Episode>,
+        now: Timestamp,
+    ) -> Change {
+        let (at, cause) = match (transition, episode, episode.map(|episode| episode.phase(now))) {
+            (Transition::Firing, Some(episode), _) => (episode.from, alert.cause()),
+            (_, Some(Episode { until: Some(until), .. }), Some(Phase::Resolved)) => {
+                (until, Cause::Answered)
+            }
+            // It would hold still: only the end of the window ends it.
+            (_, _, Some(Phase::Firing)) => (now, Cause::Final),
+            _ => (now, Cause::Undone),
+        };
+        Change { at: at.min(now), cause }
+    }
+}
+
+impl Alert {
+    /// Why it begins.
+    const fn cause(self) -> Cause {
+        match self {
+            Alert::ReviewDueSoon
+            | Alert::ReviewOverdue
+            | Alert::AttackerLikelyPresent
+            | Alert::ContainmentOverdue => Cause::Deadline,
+            Alert::AiActedFirst | Alert::SeededCaseMissed => Cause::Fact,
+            Alert::HollowApproval | Alert::RubberStampSuspected => Cause::Judgement,
         }
     }
-    (holding, next)
 }

@@ -14,7 +14,7 @@ use super::oversight::Reviewers;
 use super::people::People;
 use super::record::{Circumstances, Record};
 use crate::config::{OversightConfig, Profiles};
-use crate::engine::alerts::{Alert, Transition, episodes};
+use crate::engine::alerts::{Episode, Moments, Transition};
 use crate::engine::attacker::Race;
 use crate::engine::oversight::{Flags, Judgement, Reviews, Rules};
 use crate::engine::summary::Tally;
@@ -161,12 +161,9 @@ impl Ledger<'_> {
         judgement: &Judgement,
         telling: &Telling<'_>,
     ) -> io::Result<()> {
-        let hollow = window.decided_at().filter(|_| !judgement.reasons.is_empty());
-        let hollow =
-            hollow.map(|decided| (Alert::HollowApproval, decided.max(window.detected_at), None));
-        let own = episodes(window, telling.profiles.get(window.key.workflow))
-            .map(|episode| (episode.alert, episode.from, episode.until));
-        for (alert, from, until) in own.chain(hollow) {
+        let moments = Moments::of(window, !judgement.reasons.is_empty());
+        let profile = telling.profiles.get(window.key.workflow);
+        for Episode { alert, from, until } in moments.episodes(profile) {
             let begins = Some((Transition::Firing, from));
             let ends = until.map(|until| (Transition::Resolved, until));
             for (state, at) in [begins, ends].into_iter().flatten() {

@@ -55,7 +55,7 @@ fn said(output: Output<'_>) -> Said {
         Output::Window { window, is_final: false, .. } => Said::Window(Box::new(window.into())),
         Output::Window { window, is_final: true, .. } => Said::Final(Box::new(window.into())),
         Output::Retracted { exposure } => Said::Retracted(name(exposure)),
-        Output::Alert { exposure, window, alert, transition } => {
+        Output::Alert { exposure, window, alert, transition, .. } => {
             if let Some(window) = window {
                 assert_eq!(window.exposure_id(), exposure, "an alert comes with its own window");
             }

@@ -235,7 +235,7 @@ impl Reviewer {
         for point in &path.points {
             out.option(*point, |out, point| {
                 out.time(point.at);
-                out.u8(packed(&point.signs));
+                out.u16(packed(&point.signs));
                 out.f64(point.statistic);
             });
         }
@@ -292,7 +292,7 @@ impl Reviewer {
         }
         fill(&mut path.points, || {
             input.option(|input| {
-                let (at, signs) = (input.time()?, unpacked(input.u8()?));
+                let (at, signs) = (input.time()?, unpacked(input.u16()?));
                 Some(Point { at, signs, statistic: input.f64()? })
             })
         })?;
@@ -319,8 +319,11 @@ fn read_own(input: &mut In<'_>) -> Option<Own> {
     Some(Own { period, stratum, acts: input.u16()?, agreed: input.u16()? })
 }
 
+// Two bits a signal.
+const _: () = assert!(2 * SIGNALS <= u16::BITS as usize);
+
 /// Two bits a signal: whether observed, whether the sign was there.
-fn packed(signs: &BySignal<Option<bool>>) -> u8 {
+fn packed(signs: &BySignal<Option<bool>>) -> u16 {
     let bits = signs.iter().map(|sign| match sign {
         None => 0,
         Some(false) => 1,
@@ -329,7 +332,7 @@ fn packed(signs: &BySignal<Option<bool>>) -> u8 {
     bits.enumerate().fold(0, |all, (at, bits)| all | bits << (2 * at))
 }
 
-fn unpacked(bits: u8) -> BySignal<Option<bool>> {
+fn unpacked(bits: u16) -> BySignal<Option<bool>> {
     let mut signs = [None; SIGNALS];
     for (at, sign) in signs.iter_mut().enumerate() {
         let bits = bits >> (2 * at);

@@ -3,7 +3,7 @@
 //! Invariants: without the data that a reason needs there is no reason; what nothing is
 //! known of is neither meaningful nor hollow.
 
-use super::HollowReasons;
+use super::hollow::HollowReasons;
 use super::schedule::Certificate;
 use crate::event::words;
 use crate::time::Span;
@@ -32,7 +32,7 @@ pub struct Judgement {
     pub reasons: HollowReasons,
     /// Whether there was anything to judge it by.
     pub assessed: bool,
-    /// The interval that was too short, with [`super::HollowReason::ImpossibleReading`].
+    /// The interval that was too short, with [`super::hollow::HollowReason::ImpossibleReading`].
     pub certificate: Option<Certificate>,
     /// From the latest of presentation, look and previous decision to the decision, where
     /// the length of the text is known. A picture of diligence, from which nothing follows.

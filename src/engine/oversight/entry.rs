@@ -12,8 +12,8 @@ use super::bytes::{In, Out};
 use super::hash::Hash;
 use super::review::{Facts, Lesson, Name, Review};
 use super::reviewer::{PATH_MAX, Reviewer, Step};
+use super::said::Said;
 use super::signals::Rules;
-use super::stage::Said;
 use crate::event::Workflow;
 use crate::time::Timestamp;
 

@@ -10,9 +10,9 @@ use std::num::NonZeroU32;
 use serde::{Deserialize, Serialize};
 
 use super::hash::{Hash, digest_of};
+use super::hollow::{HollowReason, HollowReasons};
 use super::memory::Group;
 use super::peers::Stratum;
-use super::{HollowReason, HollowReasons};
 use crate::config::{OversightConfig, Profile};
 use crate::engine::attacker::Band;
 use crate::engine::windows::{ExposureId, Key, Truth, Window};

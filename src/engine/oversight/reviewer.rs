@@ -4,7 +4,6 @@
 //! their last decision, each known truth once, at the later of its becoming known and the
 //! decision, and each period once, when it is settled; the same steps give the same bits.
 
-use super::HollowReason;
 use super::acts::{Compares, Entered};
 use super::agreement::LogFactors;
 use super::burst::Burst;
@@ -12,6 +11,7 @@ use super::certificates::Judgement;
 use super::combine::weighted;
 use super::detection::{Sight, Trials};
 use super::evidence::{Evidence, Factors};
+use super::hollow::HollowReason;
 use super::memory::{Acts, Decided, Reasons};
 use super::peers::Totals;
 use super::review::{Facts, Lesson};

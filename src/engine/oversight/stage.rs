@@ -24,70 +24,14 @@ use std::sync::Arc;
 use foldhash::{HashMap, HashMapExt};
 
 use super::bytes::VERSION;
-use super::certificates::Judgement;
 use super::entry::{Case, Entry, Kind, Next, Pending, Place, TAUGHT_MAX, digest};
 use super::peers::{PeerCounts, Totals};
 use super::review::{Name, Review};
-use super::reviewer::{Point, Standing, Suspicion};
+use super::reviewer::{Point, Standing};
+use super::said::{Change, Receipt, Said};
 use super::signals::Rules;
-use crate::engine::alerts::Transition;
 use crate::engine::windows::ExposureId;
 use crate::time::{Span, Timestamp};
-
-/// What became of a review that was handed in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub enum Receipt {
-    /// Its decision waits to be judged.
-    Held,
-    /// Only its truth waits: its decision was judged before, or comes too late to be.
-    Learning,
-    /// All of it was judged before, or comes too late to be.
-    Behind,
-    /// There are too many reviewers for one more.
-    Refused,
-}
-
-/// What the stage says.
-#[derive(Debug)]
-pub enum Said<'o> {
-    /// A decision is judged.
-    Judged {
-        /// The decision.
-        review: &'o Review<'o>,
-        /// Its judgement.
-        judgement: &'o Judgement,
-    },
-    /// A reviewer's page begins or ends.
-    Turned {
-        /// Whose.
-        reviewer: &'o str,
-        /// When, by the sources' clocks.
-        at: Timestamp,
-        /// Begins or ends.
-        transition: Transition,
-        /// What it rests on, if it begins.
-        suspicion: Option<&'o Suspicion>,
-        /// The windows of its path.
-        cited: &'o [ExposureId<'o>],
-    },
-}
-
-/// What has to be kept so that another process can go on from it.
-#[derive(Debug)]
-pub enum Change<'c> {
-    /// A reviewer's state is another now.
-    Reviewer {
-        /// Whose.
-        name: &'c str,
-        /// For [`Stage::restore`].
-        state: &'c [u8],
-    },
-    /// Of this window nothing waits any more: its review need not be kept.
-    Settled(ExposureId<'c>),
-    /// The acts of a period, as far as they are counted.
-    Period(&'c PeerCounts),
-}
 
 /// What has changed since it was last handed out.
 #[derive(Debug, Default)]

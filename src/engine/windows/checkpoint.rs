@@ -8,15 +8,16 @@ use std::fmt;
 
 use super::log::{self, Head, Key, Log};
 use super::state::{self, Held};
+use super::store::{Entry, Scratch, Windows};
 use super::texts::Texts;
-use super::{Entry, Scratch, Windows};
+use super::unsaved::Written;
 use crate::event::{Kind, Workflow};
 
 /// The first byte of every checkpoint; no text starts with it.
 const MAGIC: u8 = 0xE5;
 
 /// The second byte: the version of what follows.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// Why bytes are not taken for a credential's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,24 +49,8 @@ impl fmt::Display for RestoreError {
 
 impl std::error::Error for RestoreError {}
 
-/// Credentials whose state has changed since it was last handed out.
-#[derive(Debug, Default)]
-pub(super) struct Unsaved {
-    changed: Vec<u32>,
-    /// Keys of those that are gone, as at the head of a state.
-    gone: Vec<Box<[u8]>>,
-}
-
 /// What an event takes in a checkpoint beside its texts, at most.
 const EVENT_FIXED_MAX: usize = 128;
-
-/// The length of a checkpoint that may come near the bound.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Written {
-    bytes: usize,
-    /// Measured, not estimated: it may be less otherwise.
-    exact: bool,
-}
 
 /// Writes the checkpoint of a credential.
 fn write(entry: &Entry, state: Held<'_>, scratch: &mut Scratch) {

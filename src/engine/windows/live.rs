@@ -4,15 +4,16 @@
 //! what was said before is remembered only to say it once.
 
 use super::fold::{self, Fate};
-use super::judged::Hearing;
-use super::log::Log;
+use super::hearing::Hearing;
+use super::log::{Head, Log};
 use super::milestones::Milestones;
+use super::order;
 use super::standing::Waiting;
 use super::state::{self, Held, Published, begin};
+use super::store::{Scratch, Windows, rules};
 use super::window::{ExposureId, Window};
-use super::{Head, Scratch, Windows, order, rules};
 use crate::engine::Output;
-use crate::engine::alerts::{self, Alert, Transition};
+use crate::engine::alerts::{Alert, AlertSet, Cause, Change, Moments, Transition};
 use crate::time::{Span, Timestamp};
 
 impl Windows {
@@ -107,11 +108,16 @@ impl Windows {
                 say(Output::Window { window, is_final, reached, hollow, news });
             }
             let profile = self.config.profiles.get(window.key.workflow);
-            let (holding, next_change) = alerts::at(window, profile, now);
-            let hollow = if hearing.judged.hollow() { Alert::HollowApproval.bit() } else { 0 };
-            let firing = if is_final { 0 } else { holding | hollow };
-            let fired = before.map_or(0, |said| said.firing);
-            say_alerts(window.exposure_id(), Some(window), fired, firing, say);
+            let moments = Moments::of(window, hearing.judged.hollow());
+            let (holding, next_change) = moments.at(profile, now);
+            let firing = if is_final { AlertSet::default() } else { holding };
+            let fired = before.map_or(AlertSet::default(), |said| said.firing);
+            for (alert, transition) in changes(fired, firing) {
+                let episode = moments.episodes(profile).find(|episode| episode.alert == alert);
+                let change = Change::of(alert, transition, episode, now);
+                let exposure = window.exposure_id();
+                say(Output::Alert { exposure, window: Some(window), alert, transition, change });
+            }
             if is_final {
                 kept.settled_at = window.closed_at;
                 gone = number + 1;
@@ -132,7 +138,7 @@ impl Windows {
                 kept.wait_for(next_change);
             }
         }
-        retract(&state, &windows, say);
+        retract(&state, &windows, now, say);
         self.counts.repeats(repeats);
         if self.config.keep_settled {
             keep_aside(&mut self.settled, gone, state.log, heads, fates);
@@ -230,30 +236,32 @@ impl Kept {
     }
 }
 
-fn say_alerts(
-    exposure: ExposureId<'_>,
-    window: Option<&Window<'_>>,
-    before: u8,
-    after: u8,
-    say: &mut dyn FnMut(Output<'_>),
-) {
-    for alert in Alert::ALL.iter().copied() {
-        let transition = match (before & alert.bit() != 0, after & alert.bit() != 0) {
-            (false, true) => Transition::Firing,
-            (true, false) => Transition::Resolved,
-            _ => continue,
-        };
-        say(Output::Alert { exposure, window, alert, transition });
-    }
+/// What has to be said so that `after` is known where `before` was.
+fn changes(before: AlertSet, after: AlertSet) -> impl Iterator<Item = (Alert, Transition)> {
+    Alert::ALL.iter().filter_map(move |alert| {
+        match (before.contains(*alert), after.contains(*alert)) {
+            (false, true) => Some((*alert, Transition::Firing)),
+            (true, false) => Some((*alert, Transition::Resolved)),
+            _ => None,
+        }
+    })
 }
 
 /// Takes back what was said of windows that are none any more.
-fn retract(state: &Held<'_>, windows: &[Window<'_>], say: &mut dyn FnMut(Output<'_>)) {
+fn retract(
+    state: &Held<'_>,
+    windows: &[Window<'_>],
+    now: Timestamp,
+    say: &mut dyn FnMut(Output<'_>),
+) {
     for said in state.published() {
         let known = windows.binary_search_by_key(&said.detected_at, |window| window.detected_at);
         if known.is_err() {
             let exposure = ExposureId { key: state.log.key, detected_at: said.detected_at };
-            say_alerts(exposure, None, said.firing, 0, say);
+            let change = Change { at: now, cause: Cause::Retracted };
+            for (alert, transition) in changes(said.firing, AlertSet::default()) {
+                say(Output::Alert { exposure, window: None, alert, transition, change });
+            }
             say(Output::Retracted { exposure });
         }
     }

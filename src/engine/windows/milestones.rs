@@ -14,6 +14,9 @@ const DECIDED: u16 = 1 << Stage::ALL.len();
 const SEEDED_CASE: u16 = DECIDED << 1;
 const SKEWED: u16 = DECIDED << 2;
 
+// The bits are part of every checkpoint: the stages and the three above must fit.
+const _: () = assert!(Stage::ALL.len() + 3 <= u16::BITS as usize);
+
 impl Milestones {
     /// All that `window` has reached.
     pub fn of(window: &Window<'_>) -> Milestones {

@@ -2,9 +2,10 @@
 
 use super::fold::{self, Fate};
 use super::log::Key;
+use super::order;
 use super::state::{self, Held};
+use super::store::{Windows, rules};
 use super::window::Window;
-use super::{Windows, order, rules};
 
 /// Events that turn out to belong to no window when all is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

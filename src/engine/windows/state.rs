@@ -9,14 +9,15 @@ use super::log::{Head, Key, Log};
 use super::milestones::Milestones;
 use super::standing::Waiting;
 use super::texts::Texts;
+use crate::engine::alerts::AlertSet;
 use crate::event::Workflow;
 use crate::time::Timestamp;
 
 /// Bytes of one published window in the table.
-const PUBLISHED_BYTES: usize = 27;
+const PUBLISHED_BYTES: usize = 29;
 /// Where in it the mark of the decision stands, and behind that what was judged of it.
-const DECISION_AT: usize = 18;
-const JUDGED_AT: usize = 22;
+const DECISION_AT: usize = 19;
+const JUDGED_AT: usize = 23;
 
 /// What was last said of a window that is not settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +26,8 @@ pub(super) struct Published {
     pub(super) detected_at: Timestamp,
     /// Digest of the events it was made of.
     pub(super) fingerprint: u32,
-    /// The alerts that fire for it, one bit each.
-    pub(super) firing: u8,
+    /// The alerts that fire for it.
+    pub(super) firing: AlertSet,
     /// What it was last known to wait for.
     pub(super) waiting: Waiting,
     /// The milestones told.
@@ -105,7 +106,7 @@ pub(super) fn judge(
         (published.decision == decision && news).then_some(at)
     });
     let Some(at) = found else { return false };
-    bytes[at + JUDGED_AT] = judged.bits();
+    bytes[at + JUDGED_AT..at + JUDGED_AT + 2].copy_from_slice(&judged.bits().to_le_bytes());
     true
 }
 
@@ -114,17 +115,17 @@ impl Published {
         Published {
             detected_at: read_time(bytes),
             fingerprint: u32::from_le_bytes([bytes[6], bytes[7], bytes[8], bytes[9]]),
-            firing: bytes[10],
-            waiting: Waiting::read([bytes[11], bytes[12], bytes[13], bytes[14], bytes[15]]),
-            told: Milestones::from_bits(u16::from_le_bytes([bytes[16], bytes[17]])),
+            firing: AlertSet::from_bits(u16::from_le_bytes([bytes[10], bytes[11]])),
+            waiting: Waiting::read([bytes[12], bytes[13], bytes[14], bytes[15], bytes[16]]),
+            told: Milestones::from_bits(u16::from_le_bytes([bytes[17], bytes[18]])),
             decision: u32::from_le_bytes([
                 bytes[DECISION_AT],
                 bytes[DECISION_AT + 1],
                 bytes[DECISION_AT + 2],
                 bytes[DECISION_AT + 3],
             ]),
-            judged: Judged::from_bits(bytes[JUDGED_AT]),
-            judged_s: u32::from_le_bytes([bytes[23], bytes[24], bytes[25], bytes[26]]),
+            judged: Judged::from_bits(u16::from_le_bytes([bytes[JUDGED_AT], bytes[JUDGED_AT + 1]])),
+            judged_s: u32::from_le_bytes([bytes[25], bytes[26], bytes[27], bytes[28]]),
         }
     }
 }
@@ -176,11 +177,11 @@ pub(super) fn begin(
     for window in &published[..count] {
         bytes.extend_from_slice(&window.detected_at.as_millis().to_le_bytes()[..6]);
         bytes.extend_from_slice(&window.fingerprint.to_le_bytes());
-        bytes.push(window.firing);
+        bytes.extend_from_slice(&window.firing.bits().to_le_bytes());
         bytes.extend_from_slice(&window.waiting.write());
         bytes.extend_from_slice(&window.told.bits().to_le_bytes());
         bytes.extend_from_slice(&window.decision.to_le_bytes());
-        bytes.push(window.judged.bits());
+        bytes.extend_from_slice(&window.judged.bits().to_le_bytes());
         bytes.extend_from_slice(&window.judged_s.to_le_bytes());
     }
 }

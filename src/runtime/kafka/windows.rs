@@ -22,7 +22,7 @@ use super::reviews::{Handed, Judged};
 use super::state::State;
 use super::worker::Stage;
 use super::{changelog, topics};
-use crate::engine::alerts::{Alert, Transition, episodes};
+use crate::engine::alerts::{Alert, Cause, Change};
 use crate::engine::attacker::Band;
 use crate::engine::oversight::{HollowReasons, Judgement, Review};
 use crate::engine::windows::{Counts, ExposureId, Key, Window, Windows};
@@ -320,16 +320,17 @@ impl Voice {
                     timestamp_ms: None,
                 })
             }
-            Output::Alert { exposure, window, alert, transition } => {
-                let at =
-                    window.map_or(now, |window| self.happened_at(window, alert, transition, now));
+            Output::Alert { exposure, window, alert, transition, change } => {
                 self.pending.alert(alert, transition);
-                json(&mut self.value, &AlertRecord::new(alert, transition, at, exposure, window))?;
+                json(
+                    &mut self.value,
+                    &AlertRecord::new(alert, transition, change.at, exposure, window),
+                )?;
                 self.key.clear();
                 self.key.extend_from_slice(format!("{alert}/{exposure}").as_bytes());
                 let (topic, key) = (&self.alerts_topic, &self.key);
                 announce(outbox, topic, Some(partition), key, &self.value, transition)?;
-                self.withdraw(window, alert, transition, outbox)
+                self.withdraw(exposure, alert, change, outbox)
             }
             Output::Orphan { .. } => Ok(()),
             Output::Late { key, id, kind, events } => self.late(now, key, id, kind, events, outbox),
@@ -411,21 +412,18 @@ impl Voice {
     /// late event showed that it was none.
     fn withdraw(
         &mut self,
-        window: Option<&Window<'_>>,
+        exposure: ExposureId<'_>,
         alert: Alert,
-        transition: Transition,
+        change: Change,
         outbox: &mut Outbox,
     ) -> Result<(), Fault> {
-        let (Some(window), Transition::Resolved) = (window, transition) else { return Ok(()) };
         let [ai_acted_first, seeded_case_missed] = Finding::FACTS;
-        let gone = match alert {
-            Alert::AiActedFirst if window.ai_acted_first_at.is_none() => ai_acted_first,
-            Alert::SeededCaseMissed if window.seeded_case_caught() != Some(false) => {
-                seeded_case_missed
-            }
+        let gone = match (alert, change.cause) {
+            (Alert::AiActedFirst, Cause::Undone) => ai_acted_first,
+            (Alert::SeededCaseMissed, Cause::Undone) => seeded_case_missed,
             _ => return Ok(()),
         };
-        let key = format!("{gone}/{}", window.exposure_id());
+        let key = format!("{gone}/{exposure}");
         find(outbox, &self.findings_topic, &key, None)
     }
 
@@ -445,29 +443,6 @@ impl Voice {
             find(outbox, &self.findings_topic, &key, Some(&self.value))?;
         }
         Ok(())
-    }
-
-    /// When an alert began or ended by the times of the events; the present for
-    /// one that a settled window ends.
-    fn happened_at(
-        &self,
-        window: &Window<'_>,
-        alert: Alert,
-        transition: Transition,
-        now: Timestamp,
-    ) -> Timestamp {
-        if let (Alert::HollowApproval, Transition::Firing, Some(decided)) =
-            (alert, transition, window.decided_at())
-        {
-            return decided.max(window.detected_at);
-        }
-        let profile = self.shared.settings.profiles.get(window.key.workflow);
-        let episode = episodes(window, profile).find(|episode| episode.alert == alert);
-        let at = episode.and_then(|episode| match transition {
-            Transition::Firing => Some(episode.from),
-            Transition::Resolved => episode.until,
-        });
-        at.map_or(now, |at| at.min(now))
     }
 
     fn late(

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::{Facts, Orders, Place, Row, View};
+use super::{Orders, Place, Row, View};
+use crate::engine::alerts::Moments;
 use crate::engine::windows::State;
 use crate::event::Workflow;
 use crate::report::ledger::{LedgerError, LedgerRecord};
@@ -78,7 +79,7 @@ impl View {
             start: record.start(),
             detected_at: record.detected_at,
             decided_at: record.decision.as_ref().map(|decision| decision.decided_at),
-            facts: facts(&record),
+            moments: moments(&record),
             closed_at: record.closed_at(),
         };
         let orders = &mut self.orders_mut();
@@ -152,16 +153,10 @@ impl View {
     }
 }
 
-/// The facts of a record that is not final.
-fn facts(record: &LedgerRecord) -> Facts {
-    if record.is_final {
-        return Facts::default();
-    }
-    Facts {
-        ai_acted_first: record.ai_acted_first,
-        hollow: record.hollow.is_some_and(|reasons| !reasons.is_empty()),
-        seeded_missed: record.window().seeded_case_caught() == Some(false),
-    }
+/// What the alerts of a record that is not final follow from.
+fn moments(record: &LedgerRecord) -> Option<Moments> {
+    let hollow = record.hollow.is_some_and(|reasons| !reasons.is_empty());
+    (!record.is_final).then(|| Moments::of(&record.window(), hollow))
 }
 
 /// Whether a text has the form `{workflow}/{credential_id}/{detected_at in ms}`.

@@ -34,7 +34,7 @@ pub use figures::{Bands, Older, Period, Reviewer, Reviewers, Summary};
 pub use page::{Filter, Page, Place};
 pub use progress::Progress;
 
-use crate::engine::alerts::Alert;
+use crate::engine::alerts::Moments;
 use crate::engine::windows::State;
 use crate::event::Workflow;
 use crate::metrics::ViewFigures;
@@ -71,33 +71,10 @@ pub struct Row {
     pub detected_at: Timestamp,
     /// The first human decision.
     pub decided_at: Option<Timestamp>,
-    /// Alerts that mark a fact and hold as long as the window is not final.
-    pub facts: Facts,
+    /// What its alerts follow from; none of a final window, which has no alerts.
+    pub moments: Option<Moments>,
     /// What its stay is counted from, once it is closed.
     closed_at: Option<Timestamp>,
-}
-
-/// Facts of a window that nothing undoes, each with its alert.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
-    /// The AI acted before a person had decided.
-    pub ai_acted_first: bool,
-    /// The decision was judged hollow.
-    pub hollow: bool,
-    /// A planted case was let through.
-    pub seeded_missed: bool,
-}
-
-impl Facts {
-    /// The alerts that hold.
-    pub fn alerts(self) -> impl Iterator<Item = Alert> {
-        let all = [
-            (Alert::AiActedFirst, self.ai_acted_first),
-            (Alert::HollowApproval, self.hollow),
-            (Alert::SeededCaseMissed, self.seeded_missed),
-        ];
-        all.into_iter().filter(|(_, holds)| *holds).map(|(alert, _)| alert)
-    }
 }
 
 impl Row {

@@ -2,8 +2,22 @@
 
 use super::PACKED_UUID;
 use super::uuid;
-use crate::event::{Body, DecisionMade, Event, TriageCompleted};
+use crate::event::{
+    Action, Actor, Body, DecisionMade, Event, ExposedAtQuality, Method, Provenance, Severity,
+    TriageCompleted, Verdict,
+};
 use crate::time::Timestamp;
+
+// Two words share a byte, four bits each; where a word may be absent, zero says so.
+const _: () = assert!(
+    Action::ALL.len() <= 16
+        && Actor::ALL.len() <= 16
+        && Method::ALL.len() <= 16
+        && Provenance::ALL.len() < 16
+        && Verdict::ALL.len() < 16
+);
+// Above two flags six bits remain.
+const _: () = assert!(Severity::ALL.len() < 64 && ExposedAtQuality::ALL.len() < 64);
 
 /// Appends `event`, standing for `weight` events; `number` tells which texts
 /// are held elsewhere.

@@ -8,8 +8,7 @@ use serde::Serialize;
 use super::reviews::Told;
 use super::text;
 use crate::config::{FASTEST_ATTACKER, Profile};
-use crate::engine::alerts::{Alert, Urgency, episodes};
-use crate::engine::windows::State;
+use crate::engine::alerts::{Moments, Urgency};
 use crate::event::Workflow;
 use crate::report::ledger::LedgerRecord;
 use crate::time::{Span, Timestamp};
@@ -54,7 +53,8 @@ pub(super) fn of(
         let workflow = told.workflow;
         (key, Note { at, until, what, urgency, credential, workflow, margin_ms })
     };
-    let mut notes: Vec<_> = episodes(&window, profile)
+    let mut notes: Vec<_> = Moments::of(&window, false)
+        .episodes(profile)
         .filter(|episode| episode.from <= now)
         .map(|episode| {
             let until = episode.until.filter(|until| *until <= now);
@@ -76,34 +76,4 @@ pub(super) fn of(
         notes.push(note(CONTAINED_FIRST, contained, None, None, None));
     }
     notes
-}
-
-/// The alerts that hold now for a window, by what the view orders it by alone:
-/// what would have to be read from the record is not among them.
-pub(super) fn waiting(
-    state: State,
-    start: Timestamp,
-    detected_at: Timestamp,
-    decided_at: Option<Timestamp>,
-    profile: &Profile,
-    now: Timestamp,
-) -> Vec<Alert> {
-    let since = |from: Timestamp, length: Span| now >= from + length;
-    match state {
-        State::Open => [
-            (Alert::ReviewDueSoon, profile.review_due_soon),
-            (Alert::ReviewOverdue, profile.review_overdue),
-            (Alert::AttackerLikelyPresent, profile.attacker_likely),
-        ]
-        .into_iter()
-        .filter(|(_, length)| since(start, *length) && now >= detected_at)
-        .map(|(alert, _)| alert)
-        .collect(),
-        State::Reviewed => decided_at
-            .filter(|decided| since(*decided, profile.containment_limit))
-            .map(|_| Alert::ContainmentOverdue)
-            .into_iter()
-            .collect(),
-        State::Contained | State::Closed => Vec::new(),
-    }
 }

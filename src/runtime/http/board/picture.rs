@@ -394,9 +394,7 @@ fn pick(shown: &Shown, now: Timestamp) -> Picked {
 impl Picked {
     fn take(&mut self, row: &Arc<Row>, shown: &Shown, now: Timestamp) {
         let profile = shown.profiles.get(row.workflow);
-        let alerts =
-            notes::waiting(row.state, row.start, row.detected_at, row.decided_at, profile, now);
-        for alert in alerts.into_iter().chain(row.facts.alerts()) {
+        for alert in row.moments.iter().flat_map(|moments| moments.at(profile, now).0.iter()) {
             *self.firing.entry(alert).or_default() += 1;
         }
         let waiting = &mut self.waiting;

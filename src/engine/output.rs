@@ -1,0 +1,88 @@
+//! What the engine says, and what becomes of what it is given.
+
+use super::alerts::{Alert, Change, Transition};
+use super::oversight::HollowReasons;
+use super::windows::{ExposureId, Key, Milestones, Window};
+use crate::event::Kind;
+
+/// What became of an event that was handed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Receipt {
+    /// Held; whether it is a repeat is found out when windows are derived.
+    Held,
+    /// Its window is final already.
+    Late,
+    /// A bound of the engine is reached: too many credentials, or too large.
+    Refused,
+}
+
+/// What is new about a window that is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct News {
+    /// It is made of other events than when it was last said.
+    pub revised: bool,
+    /// Its decision was judged since.
+    pub judged: bool,
+    /// Its decision is another one than was said, or none any more.
+    pub superseded: bool,
+}
+
+/// What the engine says.
+#[derive(Clone, Copy, Debug)]
+pub enum Output<'o> {
+    /// A window is new or has changed, or will not change any more.
+    Window {
+        /// The window.
+        window: &'o Window<'o>,
+        /// Whether this is the last word on it.
+        is_final: bool,
+        /// What was not known of it before.
+        reached: Milestones,
+        /// Why its decision is hollow, as far as the second stage has said so
+        /// ([`Windows::judge`](super::windows::Windows::judge)).
+        hollow: Option<HollowReasons>,
+        /// Why it is said.
+        news: News,
+    },
+    /// A late arrival gave a window another name; this one is void.
+    Retracted {
+        /// The void name.
+        exposure: ExposureId<'o>,
+    },
+    /// An alert begins or ends.
+    Alert {
+        /// Its subject.
+        exposure: ExposureId<'o>,
+        /// The subject's window, unless it was retracted.
+        window: Option<&'o Window<'o>>,
+        /// Which.
+        alert: Alert,
+        /// Begins or ends.
+        transition: Transition,
+        /// When and why.
+        change: Change,
+    },
+    /// An event needed a window, and none came in time.
+    Orphan {
+        /// Workflow and credential.
+        key: Key<'o>,
+        /// The event's id.
+        id: &'o str,
+        /// The event's kind.
+        kind: Kind,
+        /// How many it stands for: more than one if repeats were folded into it.
+        events: u64,
+    },
+    /// An event held for a while turns out to belong to a window that is final.
+    Late {
+        /// Workflow and credential.
+        key: Key<'o>,
+        /// The event's id.
+        id: &'o str,
+        /// The event's kind.
+        kind: Kind,
+        /// How many it stands for: more than one if repeats were folded into it.
+        events: u64,
+    },
+}

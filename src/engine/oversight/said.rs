@@ -1,0 +1,64 @@
+//! What the second stage says, and what becomes of what it is given.
+
+use super::certificates::Judgement;
+use super::peers::PeerCounts;
+use super::review::Review;
+use super::reviewer::Suspicion;
+use crate::engine::alerts::Transition;
+use crate::engine::windows::ExposureId;
+use crate::time::Timestamp;
+
+/// What became of a review that was handed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Receipt {
+    /// Its decision waits to be judged.
+    Held,
+    /// Only its truth waits: its decision was judged before, or comes too late to be.
+    Learning,
+    /// All of it was judged before, or comes too late to be.
+    Behind,
+    /// There are too many reviewers for one more.
+    Refused,
+}
+
+/// What the stage says.
+#[derive(Debug)]
+pub enum Said<'o> {
+    /// A decision is judged.
+    Judged {
+        /// The decision.
+        review: &'o Review<'o>,
+        /// Its judgement.
+        judgement: &'o Judgement,
+    },
+    /// A reviewer's page begins or ends.
+    Turned {
+        /// Whose.
+        reviewer: &'o str,
+        /// When, by the sources' clocks.
+        at: Timestamp,
+        /// Begins or ends.
+        transition: Transition,
+        /// What it rests on, if it begins.
+        suspicion: Option<&'o Suspicion>,
+        /// The windows of its path.
+        cited: &'o [ExposureId<'o>],
+    },
+}
+
+/// What has to be kept so that another process can go on from it.
+#[derive(Debug)]
+pub enum Change<'c> {
+    /// A reviewer's state is another now.
+    Reviewer {
+        /// Whose.
+        name: &'c str,
+        /// For [`Stage::restore`](super::Stage::restore).
+        state: &'c [u8],
+    },
+    /// Of this window nothing waits any more: its review need not be kept.
+    Settled(ExposureId<'c>),
+    /// The acts of a period, as far as they are counted.
+    Period(&'c PeerCounts),
+}
