@@ -361,7 +361,7 @@ impl Tally {
         self.oversight.reviewers = Reviewers {
             count: people.len() as u64,
             false_discovery_rate: config.alpha,
-            flagged: told.then_some(flags.count() as u64),
+            flagged: flags.told(config.small_group),
             suspected: told.then_some(firing as u64),
         };
     }

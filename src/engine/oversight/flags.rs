@@ -28,6 +28,11 @@ impl Flags {
         self.found.count
     }
 
+    /// How many are named; `None` in a group so small that a count would single somebody out.
+    pub fn told(&self, small_group: u32) -> Option<u64> {
+        (self.reviewers as u64 >= u64::from(small_group)).then_some(self.found.count as u64)
+    }
+
     /// The logarithm that a combined e-value had to reach; infinite when none did.
     pub const fn log_threshold(&self) -> f64 {
         self.found.log_threshold

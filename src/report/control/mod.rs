@@ -52,7 +52,7 @@ use serde::Serialize;
 use self::evidence::{Digesting, Evidence, Inputs, Scope, ScopeRecords};
 use self::judged::Judged;
 use super::People;
-use crate::engine::oversight::{Judgement, Signal};
+use crate::engine::oversight::{Factors, Judgement, Signal};
 use crate::engine::windows::Window;
 use crate::time::Timestamp;
 
@@ -403,5 +403,6 @@ fn hasty(context: &Context<'_>) -> bool {
     let dwell = standings.map(|standing| standing.signals[Signal::Dwell as usize]);
     let (steps, signs) =
         dwell.fold((0, 0), |(steps, signs), seen| (steps + seen.steps, signs + seen.signs));
-    signs as f64 > rules.factors(Signal::Dwell).null() * steps as f64
+    let allowed = rules.factors(Signal::Dwell).map_or(1.0, Factors::null);
+    signs as f64 > allowed * steps as f64
 }
