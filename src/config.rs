@@ -1,9 +1,9 @@
 //! Every limit and every default, in one place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::event::Workflow;
+use crate::event::{Workflow, words};
 use crate::time::Span;
 
 /// Limits on what a decoder accepts. Beyond one, the record is rejected.
@@ -46,36 +46,90 @@ pub const FASTEST_ATTACKER: Span = Span::from_mins(9);
 /// When attackers arrive on average.
 pub const MEAN_ATTACKER: Span = Span::from_mins(17);
 
+words! {
+    /// Who may decide in a workflow.
+    Approver {
+        /// Anybody, unless the source says otherwise.
+        Any = "any",
+        /// The owner of the credential alone.
+        Owner = "owner",
+        /// A member of the group that owns the credential.
+        Group = "group",
+    }
+}
+
+/// How fast a decision has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Targets {
+    /// A decision sooner than this after the start is in time. Span: above zero.
+    pub in_time: Span,
+    /// A decision from this on is late. Span: above `in_time`.
+    pub late: Span,
+    /// Whether attackers race against it: whether something leaked.
+    pub raced: bool,
+}
+
+impl Targets {
+    /// The targets of a workflow unless configured otherwise. Where something leaked they
+    /// are the published times of attackers.
+    pub const fn of(workflow: Workflow) -> Targets {
+        const HOURS: i64 = 60;
+        const DAYS: i64 = 24 * HOURS;
+        let (in_time, late, raced) = match workflow {
+            Workflow::SecretExposure | Workflow::ActivityTriage | Workflow::SocClassification => {
+                (FASTEST_ATTACKER, MEAN_ATTACKER, true)
+            }
+            Workflow::PolicyChange => (Span::from_mins(DAYS), Span::from_mins(3 * DAYS), false),
+            Workflow::EntitlementReview => {
+                (Span::from_mins(7 * DAYS), Span::from_mins(14 * DAYS), false)
+            }
+        };
+        Targets { in_time, late, raced }
+    }
+}
+
 /// What a workflow promises and expects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Profile {
     /// An undecided, uncontained window this old is due soon.
     pub review_due_soon: Span,
-    /// … is overdue: the fastest attackers have arrived.
-    pub review_overdue: Span,
-    /// … has, on average, been tried.
-    pub attacker_likely: Span,
+    /// How fast a decision has to be, and whether attackers race against it.
+    pub targets: Targets,
     /// The longest a decision to act may wait for containment.
     pub containment_limit: Span,
     /// Whether its tools report `review.opened`, so that its absence means something.
     pub expects_opening: bool,
+    /// Who may decide.
+    pub approver: Approver,
 }
 
-impl Default for Profile {
-    fn default() -> Profile {
+impl Profile {
+    /// The profile of a workflow unless configured otherwise.
+    pub const fn of(workflow: Workflow) -> Profile {
+        let targets = Targets::of(workflow);
         Profile {
-            review_due_soon: Span::from_mins(6),
-            review_overdue: FASTEST_ATTACKER,
-            attacker_likely: MEAN_ATTACKER,
-            containment_limit: Span::from_mins(60),
+            review_due_soon: Span::from_millis(targets.in_time.as_millis() / 3 * 2),
+            targets,
+            containment_limit: if targets.raced { Span::from_mins(60) } else { targets.in_time },
             expects_opening: false,
+            approver: Approver::Any,
         }
     }
 }
 
 /// The profiles of all workflows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Profiles([Profile; Workflow::ALL.len()]);
+
+impl Default for Profiles {
+    fn default() -> Profiles {
+        let mut profiles = [Profile::of(Workflow::SecretExposure); Workflow::ALL.len()];
+        for workflow in Workflow::ALL {
+            profiles[*workflow as usize] = Profile::of(*workflow);
+        }
+        Profiles(profiles)
+    }
+}
 
 impl Profiles {
     /// The workflow's profile.
@@ -89,14 +143,31 @@ impl Profiles {
     }
 }
 
+words! {
+    /// When a detection after the closing of a window opens the next one.
+    Reopen {
+        /// When it is of a new exposure; a mere sighting of the old one is counted.
+        NewExposure = "new_exposure",
+        /// Always.
+        Always = "always",
+    }
+}
+
 /// How the engine treats time, and how much it may hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineConfig {
     /// How far before a detection an event may lie and still belong to it.
     pub skew_tolerance: Span,
-    /// How long an event without a window waits for one, and how long a
-    /// settled window is remembered so that what comes after is known as late.
+    /// How long an event without a window waits for one.
     pub orphan_timeout: Span,
+    /// How long the closing of a final window is remembered after it was last sighted, so
+    /// that a straggler is known as late and a sighting as no new exposure.
+    pub remember_closed: Span,
+    /// When a detection after a closing opens the next window.
+    pub reopen: Reopen,
+    /// Sources that detect a leak as it happens: the time of their detection is the time
+    /// of the exposure where they state none.
+    pub detects_at_once: BTreeSet<String>,
     /// How long after closing a window becomes final; `None` for never, as
     /// when all input is read before anything is said.
     pub settle: Option<Span>,
@@ -125,6 +196,9 @@ impl Default for EngineConfig {
         EngineConfig {
             skew_tolerance: Span::from_secs(120),
             orphan_timeout: Span::from_mins(24 * 60),
+            remember_closed: Span::from_mins(30 * 24 * 60),
+            reopen: Reopen::NewExposure,
+            detects_at_once: BTreeSet::new(),
             settle: None,
             judged_after: None,
             keep_settled: false,
@@ -140,6 +214,37 @@ impl Default for EngineConfig {
 
 /// The largest multiple of the peers' odds that can be looked for.
 const ODDS_MAX: f64 = 1e6;
+
+/// How figures are made from windows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FiguresConfig {
+    /// The places, by `location`, that attackers can see.
+    pub public: BTreeSet<String>,
+    /// Windows of one owner, source and place that begin within this of each other, and
+    /// state no incident, are of one.
+    pub incident_gap: Span,
+}
+
+impl Default for FiguresConfig {
+    fn default() -> FiguresConfig {
+        const PUBLIC: [&str; 10] = [
+            "bitbucket",
+            "crates",
+            "dockerhub",
+            "github",
+            "gitlab",
+            "npm",
+            "pastebin",
+            "pypi",
+            "rubygems",
+            "s3",
+        ];
+        FiguresConfig {
+            public: PUBLIC.into_iter().map(str::to_owned).collect(),
+            incident_gap: Span::from_mins(5),
+        }
+    }
+}
 
 /// The most alternatives that one signal may be tested against.
 pub const ALTERNATIVES_MAX: usize = 4;
@@ -220,6 +325,8 @@ pub struct OversightConfig {
     pub small_group: u32,
     /// Further ids of a person, each with the one that counts.
     pub aliases: BTreeMap<String, String>,
+    /// Groups that own credentials, each with its members.
+    pub owners: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Default for OversightConfig {
@@ -253,6 +360,7 @@ impl Default for OversightConfig {
             reviewers_max: 200_000,
             small_group: 5,
             aliases: BTreeMap::new(),
+            owners: BTreeMap::new(),
         }
     }
 }
@@ -271,6 +379,28 @@ impl OversightConfig {
     /// The signals' shares in what is combined, in the same order.
     pub const fn weights(&self) -> [f64; 4] {
         [self.seeded.weight, self.dwell.weight, self.context.weight, self.agreement.weight]
+    }
+
+    /// Whether `reviewer` may decide about a credential of `owner` where `approver` is the
+    /// rule. Where the rule cannot tell, because nobody is known to own the credential or
+    /// the group is not among [`OversightConfig::owners`], the source's word counts.
+    pub fn authorized(
+        &self,
+        approver: Approver,
+        owner: Option<&str>,
+        reviewer: &str,
+        stated: Option<bool>,
+    ) -> Option<bool> {
+        let reviewer = self.canonical(reviewer);
+        let is_reviewer = |id: &str| self.canonical(id) == reviewer;
+        let ruled = match approver {
+            Approver::Any => None,
+            Approver::Owner => owner.map(is_reviewer),
+            Approver::Group => owner
+                .and_then(|owner| self.owners.get(owner))
+                .map(|members| members.iter().any(|member| is_reviewer(member))),
+        };
+        ruled.or(stated)
     }
 
     /// Checks every rule on which a promise rests.

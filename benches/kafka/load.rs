@@ -3,6 +3,8 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::{Offset, TopicPartitionList};
 use serde_json::Value;
 
 use crate::client::{Client, Sent};
@@ -101,4 +103,23 @@ pub(crate) fn prekeyed(config: Config, topic: &str) -> Config {
         .set("kafka.session_timeout", "10s")
         .set("kafka.transaction_timeout", "8s");
     config
+}
+
+/// A consumer that belongs to no group, at the beginning of a topic.
+pub(crate) fn reading(client: &Client, topic: &str) -> BaseConsumer {
+    let consumer: BaseConsumer = client
+        .config()
+        .set("group.id", "bare")
+        .set("enable.auto.commit", "false")
+        .set("enable.partition.eof", "true")
+        .set("fetch.queue.backoff.ms", "5")
+        .set("max.partition.fetch.bytes", "4194304")
+        .create()
+        .unwrap();
+    let mut list = TopicPartitionList::new();
+    for partition in 0..PARTITIONS {
+        list.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
+    }
+    consumer.assign(&list).unwrap();
+    consumer
 }

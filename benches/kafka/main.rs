@@ -27,6 +27,8 @@ mod deadlines;
 #[path = "../../tests/live/guard.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
 mod guard;
+#[path = "../../tests/replay/harness/mod.rs"]
+mod harness;
 mod load;
 #[path = "../../tests/live/monitoring.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
@@ -35,8 +37,6 @@ mod monitoring;
 #[allow(dead_code, reason = "the tests use more of it")]
 mod program;
 mod relay;
-#[path = "../../tests/replay/mod.rs"]
-mod replay;
 mod restore;
 #[path = "../../tests/live/scratch.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]

@@ -37,7 +37,7 @@ struct Output {
 /// Events a second; `prefix` is that of a program that has read the same input.
 pub(crate) fn run(client: &Client, prefix: &str, input: &str, events: f64) -> f64 {
     let mut outputs = outputs(client, prefix, events);
-    let consumer = super::throughput::reading(client, input);
+    let consumer = load::reading(client, input);
     let producer: BaseProducer = client
         .config()
         .set("transactional.id", format!("{prefix}.relay"))

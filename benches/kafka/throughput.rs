@@ -3,9 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
-use rdkafka::{Offset, TopicPartitionList};
 
 use crate::broker::Broker;
 use crate::client::Client;
@@ -35,27 +34,8 @@ pub(crate) fn run(broker: &Broker) {
     program(broker, &client, rounds, "exactly_once", false, size);
 }
 
-/// A consumer without a part in a group, at the beginning of a topic.
-pub(crate) fn reading(client: &Client, topic: &str) -> BaseConsumer {
-    let consumer: BaseConsumer = client
-        .config()
-        .set("group.id", "bare")
-        .set("enable.auto.commit", "false")
-        .set("enable.partition.eof", "true")
-        .set("fetch.queue.backoff.ms", "5")
-        .set("max.partition.fetch.bytes", "4194304")
-        .create()
-        .unwrap();
-    let mut list = TopicPartitionList::new();
-    for partition in 0..load::PARTITIONS {
-        list.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
-    }
-    consumer.assign(&list).unwrap();
-    consumer
-}
-
 fn bare(client: &Client, topic: &str) -> f64 {
-    let consumer = reading(client, topic);
+    let consumer = load::reading(client, topic);
     let used = cpu_of("self");
     let (mut read, mut ends, mut began) = (0_u64, 0, None);
     while ends < load::PARTITIONS {

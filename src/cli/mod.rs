@@ -4,19 +4,19 @@ pub mod check;
 pub mod demo;
 pub mod explain;
 mod identity;
+mod outcome;
 pub mod replay;
 pub mod report;
 pub mod run;
 mod signals;
 pub mod simulate;
 
-use std::fmt;
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::report::terminal::printable;
+use outcome::tell;
+pub use outcome::{CliError, Outcome};
 
 /// Measures how long leaked credentials wait for a human decision, against the
 /// 9 to 17 minutes that attackers take.
@@ -46,30 +46,6 @@ enum Command {
     Simulate(Box<simulate::SimulateArgs>),
 }
 
-/// Why a command could not do its work.
-#[derive(Debug)]
-pub enum CliError {
-    /// The arguments contradict each other or themselves.
-    Usage(String),
-    /// Something outside failed.
-    Failed(String),
-}
-
-impl fmt::Display for CliError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (CliError::Usage(why) | CliError::Failed(why)) = self;
-        f.write_str(why)
-    }
-}
-
-impl std::error::Error for CliError {}
-
-impl From<io::Error> for CliError {
-    fn from(error: io::Error) -> CliError {
-        CliError::Failed(error.to_string())
-    }
-}
-
 impl From<simulate::SimulateError> for CliError {
     fn from(error: simulate::SimulateError) -> CliError {
         match error {
@@ -79,33 +55,6 @@ impl From<simulate::SimulateError> for CliError {
             error => CliError::Failed(error.to_string()),
         }
     }
-}
-
-/// How a command ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// All is well.
-    Fine,
-    /// Something failed; it has been said.
-    Failed,
-    /// `--strict`, and something was refused.
-    Refused,
-}
-
-impl From<Outcome> for ExitCode {
-    fn from(outcome: Outcome) -> ExitCode {
-        ExitCode::from(match outcome {
-            Outcome::Fine => 0,
-            Outcome::Failed => 1,
-            Outcome::Refused => 3,
-        })
-    }
-}
-
-/// Tells the user on standard error. That this cannot be written is no reason to
-/// stop: the exit status tells as well.
-fn tell(message: &str) {
-    let _ = writeln!(io::stderr(), "{}", printable(message));
 }
 
 /// Runs the command that the arguments name. A wrong argument ends the process

@@ -23,32 +23,31 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-use crate::config::{FASTEST_ATTACKER, MEAN_ATTACKER};
+use crate::config::{FASTEST_ATTACKER, MEAN_ATTACKER, Targets};
 use crate::event::words;
 use crate::time::{Span, SpanError};
 
 words! {
-    /// Where a review fell against the default attacker.
+    /// Where a decision fell against the workflow's targets.
     Band {
-        /// Before the fastest attacker.
+        /// In time: where something leaked, before the fastest attacker.
         Ahead = "ahead",
-        /// Between the fastest attacker and the mean one.
+        /// Neither in time nor late.
         Contested = "contested",
-        /// At or after the mean attacker.
+        /// Late: where something leaked, when attackers arrive on average, or after.
         Behind = "behind",
     }
 }
 
 impl Band {
-    /// The band of a time to review, counted from the start of the exposure.
+    /// The band of a time to review, counted from the start of the window.
     ///
-    /// The limits are the published figures wherever the secret leaked, so that
-    /// bands of different places compare; curves by location change only the
-    /// probabilities.
-    pub fn of(time_to_review: Span) -> Band {
-        if time_to_review < FASTEST_ATTACKER {
+    /// The limits are the workflow's wherever the secret leaked, so that bands of
+    /// different places compare; curves by location change only the probabilities.
+    pub fn of(time_to_review: Span, targets: Targets) -> Band {
+        if time_to_review < targets.in_time {
             Band::Ahead
-        } else if time_to_review < MEAN_ATTACKER {
+        } else if time_to_review < targets.late {
             Band::Contested
         } else {
             Band::Behind
@@ -302,7 +301,8 @@ mod tests {
             (1_020_000, Band::Behind),
             (i64::MAX, Band::Behind),
         ] {
-            assert_eq!(Band::of(Span::from_millis(ms)), band, "{ms}");
+            let targets = Targets::of(crate::event::Workflow::SecretExposure);
+            assert_eq!(Band::of(Span::from_millis(ms), targets), band, "{ms}");
         }
     }
 

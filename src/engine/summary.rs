@@ -323,7 +323,7 @@ impl Tally {
         match (window.decision, window.duration(Stage::TimeToReview)) {
             (None, _) => {
                 self.unreviewed += 1;
-                self.effective.of += u64::from(age >= FASTEST_ATTACKER);
+                self.effective.of += u64::from(age >= window.targets.in_time);
                 self.survival.record(age, false);
             }
             (Some(_), None) => {
@@ -331,7 +331,7 @@ impl Tally {
                 self.effective.of += 1;
             }
             (Some(_), Some(time_to_review)) => {
-                self.bands[Band::of(time_to_review) as usize] += 1;
+                self.bands[Band::of(time_to_review, window.targets) as usize] += 1;
                 self.effective.of += 1;
                 self.survival.record(time_to_review, true);
             }

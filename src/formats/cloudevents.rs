@@ -15,7 +15,7 @@ use super::field::{invalid, required, too_long, wrong_type};
 use super::native::{Fallback, Flat};
 use super::owned::into_owned;
 use super::value::{Found, Scalar, Slot, Verbatim, object};
-use super::{Context, Decoded, RejectReason, Rejection, auto, json};
+use super::{Context, Decoded, RejectReason, Rejection, json, recognise};
 use crate::config::Limits;
 use crate::event::{Event, Kind};
 
@@ -140,7 +140,7 @@ fn decode_data<'a>(
     if flat.specversion.0 {
         return Err(Rejection::new(RejectReason::Unrecognised, "a CloudEvent within a CloudEvent"));
     }
-    auto::decode_bare(data, &mut flat, fallback, context, out)
+    recognise::decode(data, &mut flat, fallback, context, out)
 }
 
 /// Event ids are unique per source only, so the source comes first. A URI
@@ -162,7 +162,7 @@ fn qualified_id<'a>(
     Ok(Cow::Owned(format!("{source} {id}")))
 }
 
-/// The kind that an envelope's `type` names: one of the seven words, alone or
+/// The kind that an envelope's `type` names: one of the words, alone or
 /// behind a reverse-DNS prefix as the specification recommends.
 fn event_kind(kind: &str) -> Option<Kind> {
     Kind::ALL.iter().copied().find(|known| {

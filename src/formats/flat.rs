@@ -6,14 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::value::Scalar;
-
-/// An object that takes scalars by name.
-pub(super) trait Target<'a>: Default {
-    /// Puts `value` into the field `key`. False when that is not as simple: a
-    /// repeat, or a field that is more than a scalar. Unknown fields are ignored.
-    fn set_field(&mut self, key: &[u8], value: Scalar<'a>) -> bool;
-}
+use super::value::{Scalar, Target};
 
 /// Reads `json` into `target`; false, with `target` as new, when it is not plain.
 pub(super) fn read<'a>(json: &'a str, target: &mut impl Target<'a>) -> bool {

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -50,7 +51,7 @@ impl Identity {
         let digest = mac.finalize().into_bytes();
         let mut name = String::with_capacity(37);
         name.push_str("hmac:");
-        push_hex(&mut name, &digest[..16]);
+        HEXLOWER.encode_append(&digest[..16], &mut name);
         name
     }
 }
@@ -59,15 +60,6 @@ impl Identity {
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Identity(…)")
-    }
-}
-
-/// Appends `bytes` in lower-case hex.
-pub(crate) fn push_hex(text: &mut String, bytes: &[u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for byte in bytes {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 15)]));
     }
 }
 

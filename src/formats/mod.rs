@@ -6,6 +6,7 @@
 
 mod auto;
 mod cloudevents;
+mod context;
 mod eventbridge;
 mod excerpt;
 mod field;
@@ -17,21 +18,20 @@ mod json;
 mod names;
 mod native;
 mod owned;
+mod recognise;
 mod rejection;
 mod scan;
 mod trufflehog;
 mod value;
 
 pub use cloudevents::Attributes;
+pub use context::{Context, Decoded, SkipReason};
 pub use excerpt::excerpt;
-pub(crate) use identity::push_hex;
 pub use identity::{Identity, KeyTooShort};
 pub use native::REVIEW_JUDGED;
 pub use rejection::{RejectReason, Rejection};
 
-use crate::config::Limits;
 use crate::event::{Event, words};
-use crate::time::Timestamp;
 
 words! {
     /// The formats a record can have.
@@ -51,40 +51,6 @@ words! {
         /// AWS Health `RISK` events and GuardDuty findings from EventBridge.
         Eventbridge = "eventbridge",
     }
-}
-
-words! {
-    /// Why a well-formed record of a known source holds nothing to measure.
-    SkipReason {
-        /// A kind of notification that none of the seven events stands for.
-        NotMeasured = "not_measured",
-        /// Marked by its source as a sample.
-        Sample = "sample",
-        /// A change made by the source itself, not by a person.
-        NotHuman = "not_human",
-        /// A line of the source's own log within its output.
-        LogLine = "log_line",
-    }
-}
-
-/// What a record came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decoded {
-    /// At least one event was appended.
-    Events,
-    /// Nothing to measure in it, and nothing wrong with it.
-    Skipped(SkipReason),
-}
-
-/// What a decoder needs beside the record.
-#[derive(Clone, Copy, Debug)]
-pub struct Context<'c> {
-    /// Turns raw secrets into names.
-    pub identity: &'c Identity,
-    /// The detection time of records that have none of their own.
-    pub detected_at: Option<Timestamp>,
-    /// What is too large.
-    pub limits: Limits,
 }
 
 /// Decodes one record, which is the bytes of one JSON value, and appends its

@@ -4,10 +4,10 @@
 //! Invariants: everything that may contain a secret goes through the keyed
 //! function; a name depends on content alone, so a redelivery gets the same.
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use super::Identity;
-use super::identity::push_hex;
 use crate::event::Event;
 
 /// The credential that `secret` belongs to.
@@ -40,9 +40,7 @@ pub(super) fn event_id(event: &Event<'_>, place: &str, identity: &Identity) -> S
     if !place.is_empty() {
         hasher.update(identity.name(format!("place\0{place}").as_bytes()));
     }
-    let mut id = String::with_capacity(32);
-    push_hex(&mut id, &hasher.finalize()[..16]);
-    id
+    HEXLOWER.encode(&hasher.finalize()[..16])
 }
 
 /// A digest by which repeated reasons are recognised, whatever their case and

@@ -217,6 +217,13 @@ impl<'de: 'a, 'a> Slot<'de> for Verbatim<'a> {
     }
 }
 
+/// An object that takes scalars by name.
+pub(super) trait Target<'a>: Default {
+    /// Puts `value` into the field `key`. False when that is not as simple: a
+    /// repeat, or a field that is more than a scalar. Unknown fields are ignored.
+    fn set_field(&mut self, key: &[u8], value: Scalar<'a>) -> bool;
+}
+
 /// The part of a container's visitor that meets a value of another kind, and
 /// notes the kind in the container's `found`.
 macro_rules! note_scalars {
@@ -376,7 +383,7 @@ macro_rules! object {
                 }
             }
 
-            impl<'a> $crate::formats::flat::Target<'a> for $name<'a> {
+            impl<'a> $crate::formats::value::Target<'a> for $name<'a> {
                 #[inline]
                 fn set_field(
                     &mut self,

@@ -1,7 +1,10 @@
 //! The process's own use of the machine, under the names that Prometheus's client
 //! libraries agree on.
 //!
-//! Invariant: where the system does not tell, the metric is absent, not zero.
+//! The `prometheus` crate has a collector of its own. It does not serve: it counts processor
+//! time in whole seconds, which is too coarse for the rate of a process that needs little.
+//!
+//! Invariant: a metric that the system does not provide is absent, not zero.
 
 use std::sync::{Mutex, PoisonError};
 

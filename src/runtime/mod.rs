@@ -9,6 +9,7 @@ pub mod kafka;
 pub mod ledger;
 pub mod logging;
 pub mod notify;
+mod percent;
 pub mod replay;
 pub mod standings;
 pub mod suspicions;

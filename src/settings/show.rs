@@ -160,8 +160,8 @@ fn profiles(settings: &Settings) -> BTreeMap<Word<Workflow>, ProfileTable> {
         let profile = settings.profiles.get(workflow);
         ProfileTable {
             review_due_soon: Some(SpanText(profile.review_due_soon)),
-            review_overdue: Some(SpanText(profile.review_overdue)),
-            attacker_likely: Some(SpanText(profile.attacker_likely)),
+            review_overdue: Some(SpanText(profile.targets.in_time)),
+            attacker_likely: Some(SpanText(profile.targets.late)),
             containment_limit: Some(SpanText(profile.containment_limit)),
             expects_opening: Some(profile.expects_opening),
         }

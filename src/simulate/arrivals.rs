@@ -11,7 +11,7 @@ use crate::time::{Span, Timestamp};
 
 use super::dice::{Dice, Stream};
 use super::organisation::Detector;
-use super::people::{HOUR_MS, hour_of_week};
+use super::week::{HOUR_MS, hour_of_week};
 
 /// A detection that opens a window.
 #[derive(Debug)]

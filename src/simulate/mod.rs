@@ -21,6 +21,7 @@
 //! ```
 
 mod arrivals;
+mod beginning;
 mod case;
 mod delivery;
 mod dice;
@@ -33,6 +34,8 @@ mod review;
 mod reviewer;
 mod story;
 mod truth;
+mod week;
+mod world;
 mod write;
 
 use std::collections::VecDeque;
@@ -51,10 +54,8 @@ pub use truth::{
 };
 pub use write::{WriteError, write, write_event};
 
-use arrivals::Arrivals;
-use delivery::Delivery;
 use dice::{Dice, Stream};
-use people::People;
+use world::World;
 
 /// What a simulation yields, in order of delivery.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,20 +66,6 @@ pub enum Output {
     Garbage(Fault, Vec<u8>),
     /// The story of a window is settled, though its events may still be on their way.
     Window(Box<WindowTruth>),
-}
-
-/// Everything that the stories of windows draw on.
-struct World {
-    options: Options,
-    dice: Dice,
-    /// Makes the names of credentials differ from seed to seed.
-    key: u64,
-    next_case: u64,
-    repeats: u64,
-    people: People,
-    arrivals: Arrivals,
-    delivery: Delivery,
-    windows: VecDeque<WindowTruth>,
 }
 
 /// A running simulation: an iterator over its [`Output`].
@@ -102,17 +89,7 @@ impl Simulation {
     pub fn new(options: Options) -> Result<Simulation, OptionError> {
         options.check()?;
         let seed = options.seed;
-        let world = World {
-            dice: Dice::new(seed, Stream::Cases),
-            key: dice::scramble(seed),
-            next_case: 0,
-            repeats: 0,
-            people: People::new(&options),
-            arrivals: Arrivals::new(seed, options.start, options.windows_per_day()),
-            delivery: Delivery::new(&options),
-            windows: VecDeque::new(),
-            options,
-        };
+        let world = World::new(options);
         Ok(Simulation {
             garbage: Dice::new(seed, Stream::Garbage),
             ready: VecDeque::new(),
@@ -205,38 +182,6 @@ impl Iterator for Simulation {
                 self.deliver();
             } else {
                 self.world.advance();
-            }
-        }
-    }
-}
-
-impl World {
-    /// When the next window opens or the next batch must be decided. Nothing that
-    /// is still to be told can happen before.
-    fn next_story_at(&self) -> Timestamp {
-        let arrival = self.arrivals.next_at();
-        self.people.batch_due().map_or(arrival, |due| due.min(arrival))
-    }
-
-    fn advance(&mut self) {
-        let arrival = self.arrivals.next_at();
-        if self.people.batch_due().is_some_and(|due| due <= arrival)
-            && let Some((who, batch)) = self.people.take_due()
-        {
-            self.review_batch(who, batch.cases, batch.due);
-        } else {
-            let arrival = self.arrivals.pop();
-            self.begin(arrival);
-        }
-    }
-
-    /// The run is over: cases that still wait in a batch stay undecided. Their
-    /// events could no longer be delivered, their truth is told.
-    fn leave_undecided(&mut self) {
-        while let Some(batch) = self.people.take_any() {
-            for case in batch.cases {
-                let now = batch.due;
-                self.conclude(case, None, now);
             }
         }
     }

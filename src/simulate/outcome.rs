@@ -9,10 +9,11 @@ use crate::event::{Action, Actor, Body, LeakDetected, Method};
 use crate::time::{Span, Timestamp};
 
 use super::arrivals::ReLeak;
-use super::case::{Case, System};
-use super::review::{Review, alternative};
+use super::case::{Case, Review, System};
+use super::organisation;
+use super::review::alternative;
 use super::truth::WindowTruth;
-use super::{World, organisation};
+use super::world::World;
 
 impl World {
     /// Follows `case` to its end. `now` is the simulation's present.
@@ -126,6 +127,8 @@ impl World {
                 exposed_at_quality: None,
                 location: case.detector.location.map(Cow::Borrowed),
                 provider: None,
+                incident: None,
+                reopened: false,
             });
             // Not the detector whose clock may be wrong.
             let skew = case.skew.take();

@@ -11,8 +11,8 @@ use super::case::Case;
 use super::dice::{Dice, Stream};
 use super::options::Options;
 use super::reviewer::{Behaviour, Reviewer, Tally};
+use super::week::{HOUR_MS, hour_of_week};
 
-pub(super) const HOUR_MS: i64 = 3_600_000;
 /// Most cases that are put off to be decided together.
 pub(super) const BATCH_MAX: i64 = 16;
 /// A queue longer than this takes no more cases: they are never decided.
@@ -37,13 +37,6 @@ const BEHAVIOURS: [Behaviour; 12] = [
 
 /// First hours of shifts: most work in the day, some watch evenings and nights.
 const SHIFTS: [u8; 10] = [8, 9, 16, 0, 8, 10, 16, 9, 7, 0];
-
-/// The hour within the week, 0 for the first one of Monday (UTC).
-pub(super) fn hour_of_week(time: Timestamp) -> usize {
-    let hours = time.as_millis().div_euclid(HOUR_MS);
-    // 1970-01-01 was a Thursday.
-    (hours + 3 * 24).rem_euclid(7 * 24) as usize
-}
 
 /// Cases put off by one reviewer.
 #[derive(Debug)]

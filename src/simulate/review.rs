@@ -5,27 +5,13 @@
 
 use std::borrow::Cow;
 
-use crate::event::{Action, Actor, Body, DecisionMade, Verdict};
+use crate::event::{Action, Actor, Body, DecisionMade, ReviewOpened, Verdict};
 use crate::time::{Span, Timestamp};
 
-use super::case::{Case, System, digest, push_hex};
+use super::case::{Case, Review, System, digest};
+use super::organisation;
 use super::reviewer::{Habits, reading_floor};
-use super::{World, organisation};
-
-/// The first human decision of a window.
-#[derive(Clone, Debug)]
-pub(super) struct Review {
-    pub(super) reviewer: String,
-    /// Counted over the reviewer's decisions, from 1.
-    pub(super) decision_number: u64,
-    pub(super) opened_at: Option<Timestamp>,
-    pub(super) decided_at: Timestamp,
-    pub(super) verdict: Option<Verdict>,
-    pub(super) action: Action,
-    /// Nothing where there was no advice or the case was handed on.
-    pub(super) agreed: Option<bool>,
-    pub(super) batch_id: Option<String>,
-}
+use super::world::World;
 
 /// When a reviewer looked and decided.
 struct Moment {
@@ -103,8 +89,7 @@ impl World {
         let presented = advised.map(|advice| advice.presented_at + Span::from_secs(1));
         let ready = presented.fold(now, Timestamp::max);
         let mut cursor = self.people.available(who, ready, &mut self.dice);
-        let mut batch_id = String::from("batch-");
-        push_hex(&mut batch_id, self.dice.bits(), 12);
+        let batch_id = format!("batch-{:012x}", self.dice.bits() & 0xffff_ffff_ffff);
         let size = cases.len() as u32;
         for mut case in cases {
             let dice = &mut self.dice;
@@ -154,7 +139,7 @@ impl World {
         tally.self_approved += u64::from(case.requested_by.as_ref() == Some(&reviewer.name));
         let name = reviewer.name.clone();
         if let Some(opened_at) = opened_at {
-            let body = Body::ReviewOpened { reviewer: Cow::Owned(name.clone()) };
+            let body = Body::ReviewOpened(ReviewOpened::by(Cow::Owned(name.clone())));
             self.happens(case, System::Desk, opened_at, organisation::REVIEW_DESK, body);
         }
         let (batch_id, batch_size) = batch.unzip();
@@ -167,6 +152,7 @@ impl World {
             rationale_digest: Some(Cow::Owned(rationale_digest)),
             batch_id: batch_id.clone().map(Cow::Owned),
             batch_size,
+            items_opened: None,
             authorized,
         });
         self.happens(case, System::Desk, decided_at, organisation::REVIEW_DESK, body);
@@ -223,6 +209,7 @@ impl World {
             rationale_digest: Some(Cow::Owned(digest(&mut self.dice))),
             batch_id: None,
             batch_size: None,
+            items_opened: None,
             authorized: Some(true),
         });
         self.happens(case, System::Desk, at, organisation::REVIEW_DESK, body);

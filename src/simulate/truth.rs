@@ -10,11 +10,10 @@ use serde::Serialize;
 use crate::event::{Action, Actor, ExposedAtQuality, Kind, Severity, Verdict, Workflow};
 use crate::time::{Span, Timestamp};
 
-use super::case::{Case, Skew};
+use super::case::{Case, Review, Skew};
 use super::delivery::Way;
 use super::garbage::Fault;
 use super::options::Options;
-use super::review::Review;
 use super::reviewer::{Behaviour, DRIFT_LENGTH, Habits, Reviewer, Tally};
 
 /// One exposure window as it was generated.

@@ -8,9 +8,9 @@ use crate::acl::{Operation, Resource, Right, allow};
 use crate::broker::{self, Broker, LIMITED, OPERATOR, PASSWORD, STRANGER};
 use crate::case::Case;
 use crate::client::{Client, Sent};
+use crate::harness::KEY;
 use crate::input::{Arrival, Input};
 use crate::program::{Config, Program, READY};
-use crate::replay::KEY;
 
 /// Longer than a start may look for a broker, see [`config`].
 const ENDED: Duration = Duration::from_secs(20);

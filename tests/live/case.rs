@@ -104,6 +104,18 @@ impl Case {
         }
     }
 
+    /// Waits until the ledger has records that it did not have when this was called.
+    #[track_caller]
+    pub(crate) fn until_more_in_ledger(&self, limit: Duration) {
+        let topic = self.config.topic("windows");
+        let before = self.client.ends(&topic, "read_committed");
+        let began = Instant::now();
+        while self.client.ends(&topic, "read_committed") == before {
+            assert!(began.elapsed() < limit, "nothing gets into the ledger");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// Everything that is wrong with the ledger and the alerts.
     pub(crate) fn faults(&self) -> Vec<Fault> {
         let log = self.ledger();

@@ -11,8 +11,8 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::client::Record;
+use crate::harness::fields;
 use crate::input::{Arrival, Expected};
-use crate::replay::fields;
 
 /// What is wrong with a run's output.
 #[derive(Clone, Debug, PartialEq)]

@@ -108,7 +108,7 @@ fn timeless(record: &Record) -> Value {
 /// The fields of `changed` in the order in which `record` has them.
 fn text_like(record: &Record, changed: &Value) -> Vec<u8> {
     let text = std::str::from_utf8(record.value.as_deref().unwrap()).unwrap();
-    let names = crate::replay::fields(text);
+    let names = crate::harness::fields(text);
     let fields: Vec<String> =
         names.iter().map(|name| format!("{}:{}", json!(name), changed[name])).collect();
     format!("{{{}}}", fields.join(",")).into_bytes()
@@ -233,7 +233,8 @@ fn a_change_of_any_field_is_found() {
     let mut written = Written::new();
     let closed = written.in_state("closed");
     let good = written.ledger[closed].clone();
-    let names = crate::replay::fields(std::str::from_utf8(good.value.as_deref().unwrap()).unwrap());
+    let names =
+        crate::harness::fields(std::str::from_utf8(good.value.as_deref().unwrap()).unwrap());
     for name in names {
         // `final` may be either of a closed window.
         let wrong = if name == "final" { json!(7) } else { json!("something else") };

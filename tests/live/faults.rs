@@ -16,10 +16,10 @@ use std::time::{Duration, Instant};
 use crate::broker::Broker;
 use crate::case::Case;
 use crate::client::Sent;
+use crate::harness::dice::Dice;
 use crate::input::{Arrival, Input};
 use crate::poison;
 use crate::program::{Config, Program, READY};
-use crate::replay::dice::Dice;
 
 /// Events between one fault and the next.
 const EVENTS_PER_STEP: usize = 1_000;

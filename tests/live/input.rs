@@ -13,7 +13,7 @@ use jiff::{Timestamp, ToSpan, Unit};
 use serde_json::Value;
 
 use crate::client::Sent;
-use crate::replay::{KEY, Out, Run};
+use crate::harness::{KEY, Out, Run};
 use crate::scratch;
 
 /// Whether the events of a credential arrive in the order in which they happened.

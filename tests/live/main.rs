@@ -18,13 +18,13 @@ mod checker_itself;
 mod client;
 mod faults;
 mod guard;
+#[path = "../replay/harness/mod.rs"]
+mod harness;
 mod input;
 mod monitoring;
 mod poison;
 mod program;
 mod recovery;
-#[path = "../replay/mod.rs"]
-mod replay;
 mod report;
 mod scenarios;
 mod scratch;

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::case::Case;
 use crate::client::Sent;
-use crate::replay::dice::Dice;
+use crate::harness::dice::Dice;
 
 /// More than a record may have (1 MiB).
 const HUGE: usize = (1 << 20) + 1;

@@ -14,7 +14,7 @@ use toml::{Table, Value};
 use crate::broker::{self, Broker};
 use crate::client::Client;
 use crate::guard::Guarded;
-use crate::replay::KEY;
+use crate::harness::KEY;
 use crate::scratch;
 
 /// How long a start may take until the program is ready: restoring, and a

@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use crate::broker::Broker;
 use crate::case::Case;
+use crate::harness::{KEY, Ran, Run};
 use crate::input::{Arrival, Input};
 use crate::program::{Program, READY};
-use crate::replay::{KEY, Ran, Run};
 use crate::scratch;
 
 /// How long the first records may take.

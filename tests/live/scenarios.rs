@@ -10,10 +10,10 @@ use crate::broker::Broker;
 use crate::case::Case;
 use crate::checker::{Fault, no_faults};
 use crate::client::{Client, Sent, compacted};
+use crate::harness::dice::Dice;
 use crate::input::{Arrival, Input};
 use crate::poison;
 use crate::program::{Config, Program, READY, until_drained};
-use crate::replay::dice::Dice;
 
 /// Longer than a session, see `Config::new`.
 const BEYOND_SESSION: Duration = Duration::from_secs(8);
@@ -84,7 +84,7 @@ fn state_survives_a_full_restart() {
         let mut program = Program::start(&case.config);
         program.until_ready(READY);
         case.send(2_000);
-        std::thread::sleep(Duration::from_secs(1));
+        case.until_more_in_ledger(READY);
         program.stop();
     }
     let mut program = Program::start(&case.config);
@@ -120,7 +120,6 @@ fn broker_restart() {
     program.until_ready(READY);
     for crash in [false, true] {
         case.send(3_000);
-        std::thread::sleep(Duration::from_millis(500));
         // A lone broker may forget how transactions end that it finds half done
         // when it starts: docs/testing.md.
         until_drained(&case.client, &case.config, &[&case.source], READY);
@@ -393,8 +392,13 @@ fn deadlines_pass_without_any_traffic() {
             due.as_millisecond()
         })
         .collect();
-    std::thread::sleep(Duration::from_secs(8));
+    let began = Instant::now();
     let mut alerts = client.read("deadlines.alerts");
+    while alerts.len() < deadlines.len() {
+        assert!(began.elapsed() < READY, "{alerts:?}; {}", program.tail());
+        std::thread::sleep(Duration::from_millis(200));
+        alerts = client.read("deadlines.alerts");
+    }
     program.stop();
     alerts.sort_by_key(|record| record.timestamp);
     let told: Vec<i64> = alerts.iter().map(|record| record.timestamp.unwrap()).collect();

@@ -1,119 +1,211 @@
-//! Canaries: texts that stand for secrets and names, and every form in which
-//! they must not come out.
+//! Nothing secret comes out of the program: canaries stand wherever a source can
+//! put a secret, free text or a person's name, and are looked for in everything
+//! that is printed or written: as they are, in base64 and hex, and as a digest.
 
-use std::collections::HashMap;
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+use std::path::Path;
 
-/// The `n`-th canary: long, and part of no other text.
-pub(crate) fn canary(n: usize) -> String {
-    // Both halves differ from those of all others.
-    let mixed = super::dice::Dice(n as u64).next();
-    format!("cAnArY-{n:04}-{mixed:016x}")
+use crate::harness::canary::{Net, Planter, canary};
+use crate::harness::{KEY, Out, Ran, Run, number};
+
+const ACCEPTED: &str = include_str!("../fixtures/replay/canary/accepted.ndjson");
+const REFUSED: &str = include_str!("../fixtures/replay/canary/refused.ndjson");
+const FORMATS: [&str; 7] =
+    ["auto", "native", "cloudevents", "github", "gitleaks", "trufflehog", "eventbridge"];
+
+/// All templates with canaries planted, and how many canaries these are.
+fn planted() -> (String, String, usize) {
+    let mut planter = Planter { planted: 0 };
+    let (accepted, refused) = (planter.plant(ACCEPTED), planter.plant(REFUSED));
+    assert!(!accepted.contains('@') && !refused.contains('@'));
+    (accepted, refused, planter.planted)
 }
 
-/// Replaces each `@@` by the next canary and each `@=` by that one again; the
-/// same in base64 for `@64@` and `@64=`.
-pub(crate) struct Planter {
-    pub(crate) planted: usize,
+/// Everything that a run let out.
+fn visible(ran: &Ran, out: &Out) -> Vec<(String, Vec<u8>)> {
+    let mut seen = vec![
+        ("stdout".to_owned(), ran.stdout.clone().into_bytes()),
+        ("stderr".to_owned(), ran.stderr.clone().into_bytes()),
+    ];
+    for name in out.names() {
+        seen.push((name.clone(), out.bytes(&name)));
+    }
+    seen
 }
 
-impl Planter {
-    pub(crate) fn plant(&mut self, template: &str) -> String {
-        let mut text = String::new();
-        let mut rest = template;
-        while let Some((before, after)) = rest.split_once('@') {
-            text.push_str(before);
-            let (encoded, after) = match after.strip_prefix("64") {
-                Some(after) => (true, after),
-                None => (false, after),
-            };
-            self.planted += usize::from(after.starts_with('@'));
-            let canary = canary(self.planted);
-            text.push_str(&if encoded { STANDARD.encode(canary) } else { canary });
-            rest = &after[1..];
-        }
-        text + rest
+#[track_caller]
+fn assert_silent(seen: &[(String, Vec<u8>)], net: &Net, how: &str) {
+    for (place, text) in seen {
+        assert_eq!(net.caught_in(text), Vec::<&(String, usize)>::new(), "in {place} ({how})");
     }
 }
 
-/// A form in which a secret must not be seen, and which one it is.
-type Form = (String, usize);
-
-/// Every form of some secrets, found in one pass over a text.
-#[derive(Debug, Default)]
-pub(crate) struct Net {
-    /// Lower-case forms, looked for in any case, by their first bytes.
-    anyhow: HashMap<u128, Vec<Form>>,
-    exact: HashMap<u128, Vec<Form>>,
-}
-
-/// The shortest form: part of a digest, or half a canary.
-const FORM_BYTES_MIN: usize = 12;
-
-fn head(bytes: &[u8]) -> u128 {
-    bytes[..FORM_BYTES_MIN].iter().fold(0, |head, byte| head << 8 | u128::from(*byte))
-}
-
-impl Net {
-    /// For the first `canaries`.
-    pub(crate) fn of_canaries(canaries: usize) -> Net {
-        let mut net = Net::default();
-        (1..=canaries).for_each(|n| net.add(&canary(n), n));
-        net
-    }
-
-    /// For any secret of at least twelve bytes.
-    pub(crate) fn of(secret: &str) -> Net {
-        let mut net = Net::default();
-        net.add(secret, 0);
-        net
-    }
-
-    fn add(&mut self, secret: &str, n: usize) {
-        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        let digest = Sha256::digest(secret.as_bytes());
-        let anyhow = [
-            // Half of it is too much as well.
-            secret[..FORM_BYTES_MIN].to_lowercase(),
-            secret[secret.len() - FORM_BYTES_MIN..].to_lowercase(),
-            hex(secret.as_bytes()),
-            // A prefix of a digest is still a digest.
-            hex(&digest)[..FORM_BYTES_MIN].to_owned(),
-        ];
-        for form in anyhow {
-            self.anyhow.entry(head(form.as_bytes())).or_default().push((form, n));
-        }
-        let mut exact = vec![STANDARD.encode(digest)[..16].to_owned()];
-        // In the midst of other text, base64 begins at one of three phases.
-        for lead in ["", "x", "xy"] {
-            let text = format!("{lead}{secret}");
-            let inner = |encoded: String| encoded[4..encoded.len() - 4].to_owned();
-            exact.push(inner(STANDARD_NO_PAD.encode(&text)));
-            exact.push(inner(URL_SAFE_NO_PAD.encode(&text)));
-        }
-        for form in exact {
-            self.exact.entry(head(form.as_bytes())).or_default().push((form, n));
-        }
-    }
-
-    /// The forms that `text` shows, and of which secret.
-    pub(crate) fn caught_in(&self, text: &[u8]) -> Vec<&Form> {
-        let lower = text.to_ascii_lowercase();
-        let search = |forms: &'_ HashMap<u128, Vec<Form>>, text: &[u8]| {
-            let starts = text.windows(FORM_BYTES_MIN).enumerate();
-            let near = starts.filter(|(_, bytes)| forms.contains_key(&head(bytes)));
-            near.map(|(at, bytes)| (at, head(bytes))).collect::<Vec<_>>()
-        };
-        let mut caught = Vec::new();
-        for (forms, text) in [(&self.anyhow, &lower[..]), (&self.exact, text)] {
-            for (at, head) in search(forms, text) {
-                let whole = |form: &&Form| text[at..].starts_with(form.0.as_bytes());
-                caught.extend(forms[&head].iter().filter(whole));
+/// Replays `bytes` in every format, with and without a key, as a table and as
+/// JSON, and looks for the canaries.
+fn check(bytes: &[u8], canaries: usize) {
+    let net = Net::of_canaries(canaries);
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("in"), bytes).unwrap();
+    for format in FORMATS {
+        for key in [None, Some(KEY)] {
+            for form in [&[][..], &["--json"]] {
+                let (ran, out) =
+                    run(directory.path(), key, &[&["--format", format], form].concat());
+                let ran = ran.exits(0);
+                let how = format!("{format}, key {}, {form:?}", key.is_some());
+                assert_silent(&visible(&ran, &out), &net, &how);
             }
         }
-        caught
     }
+}
+
+fn run(directory: &Path, key: Option<&str>, args: &[&str]) -> (Ran, Out) {
+    let mut run = Run::replay().within(directory).args(["in", "--out", "out"]).args(args);
+    run = run.args(["--detected-at", "2026-03-02T12:00:00Z"]);
+    if let Some(key) = key {
+        run = run.key(key);
+    }
+    (run.go(), Out(directory.join("out")))
+}
+
+#[test]
+fn the_check_itself_sees_what_it_should() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+    use sha2::{Digest, Sha256};
+    let one = canary(1);
+    let net = Net::of_canaries(1);
+    let seen = |text: &str| !net.caught_in(text.as_bytes()).is_empty();
+    assert!(seen(&format!("…{one}…")) && seen(&one.to_uppercase()));
+    assert!(seen(&one[one.len() - 12..]));
+    assert!(seen(&STANDARD.encode(format!("a{one}b"))));
+    assert!(seen(&URL_SAFE_NO_PAD.encode(format!("ab{one}"))));
+    let digest = Sha256::digest(one.as_bytes());
+    assert!(seen(&digest.iter().map(|byte| format!("{byte:02X}")).collect::<String>()));
+    assert!(seen(&STANDARD.encode(digest)));
+    assert!(!seen(&canary(2)) && !seen("nothing of the kind"));
+    // What is meant to be shown is: the sight is not blocked.
+    let directory = tempfile::tempdir().unwrap();
+    let event = format!(
+        r#"{{"type":"leak.detected","id":"i","time":"2026-03-02T09:00:00Z","credential_id":"{one}"}}"#
+    );
+    std::fs::write(directory.path().join("in"), event).unwrap();
+    let (ran, out) = run(directory.path(), Some(KEY), &[]);
+    let seen = visible(&ran.exits(0), &out);
+    assert_eq!(seen.len(), 2 + crate::harness::FILES.len());
+    let windows = seen.iter().find(|(place, _)| place == "windows.ndjson").unwrap();
+    assert!(!net.caught_in(&windows.1).is_empty());
+}
+
+#[test]
+fn canaries_are_where_they_are_meant_to_be() {
+    // The templates do what their files' names say, so that every field is read.
+    let (accepted, refused, canaries) = planted();
+    assert!(canaries > 100, "{canaries}");
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("in"), accepted).unwrap();
+    let (ran, out) = run(directory.path(), Some(KEY), &["--json"]);
+    let summary = ran.exits(0).json();
+    assert_eq!(number(&summary, "events.rejected"), 0, "{}", out.text("rejected.ndjson"));
+    assert_eq!(number(&summary, "events.skipped"), 0);
+    assert!(number(&summary, "events.accepted") >= ACCEPTED.lines().count() as u64);
+    // Reviewers and what they did wrong are told.
+    assert!(number(&summary, "oversight.reviews") >= 4);
+    for reason in ["impossible_reading", "unauthorized", "self_approval"] {
+        assert_eq!(number(&summary, &format!("oversight.by_reason.{reason}")), 1, "{reason}");
+    }
+    assert_eq!(number(&summary, "oversight.ai_acted_first"), 1);
+    assert_eq!(number(&summary, "oversight.seeded.missed"), 1);
+    std::fs::write(directory.path().join("in"), refused).unwrap();
+    let (ran, _) = run(directory.path(), Some(KEY), &["--json"]);
+    let summary = ran.exits(0).json();
+    assert_eq!(number(&summary, "events.accepted"), 0);
+    assert_eq!(number(&summary, "events.rejected"), REFUSED.lines().count() as u64);
+}
+
+#[test]
+fn whole_records_show_nothing() {
+    let (accepted, refused, canaries) = planted();
+    check(format!("{accepted}{refused}").as_bytes(), canaries);
+}
+
+#[test]
+fn cut_off_and_garbled_records_show_nothing() {
+    let (accepted, refused, canaries) = planted();
+    let mut garbled = Vec::new();
+    for line in accepted.lines().chain(refused.lines()) {
+        for cut in (1..line.len()).step_by(41) {
+            garbled.extend_from_slice(&line.as_bytes()[..cut]);
+            garbled.push(b'\n');
+        }
+    }
+    check(&garbled, canaries);
+    // An array of everything, broken in the middle; two records as one.
+    let array = format!("[{},{}", accepted.trim_end().replace('\n', ","), refused);
+    check(array.as_bytes(), canaries);
+    check(accepted.replace('\n', "").as_bytes(), canaries);
+}
+
+#[test]
+fn names_come_out_only_where_they_are_wanted() {
+    let (accepted, _, canaries) = planted();
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("in"), accepted).unwrap();
+    let (ran, out) = run(directory.path(), Some(KEY), &["--reviewer-names"]);
+    let seen = visible(&ran.exits(0), &out);
+    let net = Net::of_canaries(canaries);
+    let shown = |place: &str| {
+        let (_, text) = seen.iter().find(|(name, _)| name == place).unwrap();
+        net.caught_in(text).iter().map(|(_, n)| *n).collect::<BTreeSet<usize>>()
+    };
+    // Four windows are decided, each by somebody else, and two of them badly.
+    let (ledger, findings) = (shown("windows.ndjson"), shown("findings.ndjson"));
+    assert_eq!(ledger.len(), 4, "{ledger:?}");
+    assert!(!findings.is_empty() && findings.is_subset(&ledger), "{findings:?}");
+    for (place, _) in &seen {
+        if !["windows.ndjson", "findings.ndjson"].contains(&place.as_str()) {
+            assert_eq!(shown(place), BTreeSet::new(), "{place}");
+        }
+    }
+}
+
+#[test]
+fn the_key_shows_nowhere() {
+    let (accepted, refused, _) = planted();
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("in"), format!("{accepted}{refused}")).unwrap();
+    let key = canary(1_000);
+    for args in [&[][..], &["--json"], &["--reviewer-names"]] {
+        let (ran, out) = run(directory.path(), Some(&key), args);
+        assert_silent(&visible(&ran.exits(0), &out), &Net::of(&key), "the key");
+    }
+    // Too short: said, without saying what it is.
+    let short = "cAnArY-q7f3c9e5";
+    let fresh = tempfile::tempdir().unwrap();
+    std::fs::write(fresh.path().join("in"), "").unwrap();
+    let (ran, _) = run(fresh.path(), Some(short), &[]);
+    let ran = ran.exits(1);
+    assert!(ran.stderr.contains("SHUTTERLAG_IDENTITY_KEY"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("16 bytes"), "{}", ran.stderr);
+    assert_eq!(ran.stdout, "");
+    assert!(Net::of(short).caught_in(ran.stderr.as_bytes()).is_empty(), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("q7f3"), "{}", ran.stderr);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_key_that_is_no_text_shows_nowhere() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let mut key = canary(1_001).into_bytes();
+    key.extend_from_slice(b"\xff\xfe");
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("in"), "").unwrap();
+    let run = Run::replay().within(directory.path()).arg("in").key(OsStr::from_bytes(&key));
+    let ran = run.go().exits(1);
+    assert!(ran.stderr.contains("SHUTTERLAG_IDENTITY_KEY"), "{}", ran.stderr);
+    let net = Net::of(&canary(1_001));
+    assert!(net.caught_in(ran.stderr.as_bytes()).is_empty(), "{}", ran.stderr);
 }

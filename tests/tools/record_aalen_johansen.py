@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Records what lifelines says about competing ends, for tests/survival_lifelines.rs.
+"""Records what lifelines says about competing ends, for tests/engine/survival.rs.
 
 Pinned as in record_lifelines.py, whose environment serves:
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Records what lifelines says about made-up observations, for tests/survival_lifelines.rs.
+"""Records what lifelines says about made-up observations, for tests/engine/survival.rs.
 
 Pinned: Python 3.11, lifelines 0.30.3, numpy 2.4.6, pandas 2.3.3, scipy 1.17.1.
 

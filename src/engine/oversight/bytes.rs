@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 use super::acts::Compares;
 use super::burst::Burst;
 use super::detection::Trials;
-use super::memory::{ACTS_MAX, Acts, DECIDED_MAX, Decided, Reasons, Seen, TEMPLATE_ACTS};
+use super::memory::{ACTS_MAX, Acts, Reasons, Seen, TEMPLATE_ACTS};
 use super::peers::{OWN_MAX, Own, OwnCounts, Stratum};
 use super::reviewer::{Path, Point, Reviewer, Rise, Waiting};
 use super::schedule::{INTERVALS_MAX, PACES, Release, Schedule};
@@ -166,7 +166,6 @@ impl Reviewer {
     pub(super) fn write(&self, out: &mut Out) {
         let Reviewer {
             schedule,
-            decided,
             reasons,
             compares: Compares { acts, own },
             taught,
@@ -190,7 +189,6 @@ impl Reviewer {
             left_ms.iter().for_each(|left| out.u32(*left));
             [total_ms, longest_ms, clock, cases].into_iter().for_each(|n| out.u32(*n));
         });
-        out.row(decided.0.iter(), |out, digest| out.u16(*digest));
         out.row(reasons.0.iter(), |out, digest| out.u32(digest.map_or(0, NonZeroU32::get)));
         for acts in [acts, taught] {
             out.row(acts.0.iter(), |out, seen| {
@@ -245,7 +243,6 @@ impl Reviewer {
         let mut state = Reviewer::default();
         input.u8().filter(|version| *version == VERSION)?;
         state.schedule = Schedule { releases: row(input, INTERVALS_MAX, read_release)? };
-        state.decided = Decided(row(input, DECIDED_MAX, |input| input.u16())?.into());
         let digest = |input: &mut In<'_>| input.u32().map(NonZeroU32::new);
         state.reasons = Reasons(row(input, TEMPLATE_ACTS, digest)?.into());
         for acts in [&mut state.compares.acts, &mut state.taught] {

@@ -1,8 +1,7 @@
 //! What is remembered of a reviewer's earlier acts.
 //!
-//! Invariants: a bounded size; what was forgotten, or is taken for something else by a
-//! collision, never makes a review hollow that would not be so otherwise, except that a
-//! case which was decided very long ago counts as new.
+//! Invariant: a bounded size, whatever the number of acts; what was longest not used is
+//! forgotten.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
@@ -86,27 +85,6 @@ impl Acts {
     }
 }
 
-/// Decided cases that are remembered.
-pub(super) const DECIDED_MAX: usize = 384;
-
-/// Digests of credentials with what was advised about them: those decided last.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Decided(pub(super) VecDeque<u16>);
-
-impl Decided {
-    /// Whether the same advice about the same credential was decided before; from now on
-    /// it was.
-    pub(super) fn again(&mut self, case: NonZeroU32) -> bool {
-        let digest = (case.get() ^ case.get() >> 16) as u16;
-        let again = self.0.contains(&digest);
-        if self.0.len() >= DECIDED_MAX {
-            self.0.pop_front();
-        }
-        self.0.push_back(digest);
-        again
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,15 +149,5 @@ mod tests {
         enter(&mut acts, 1);
         assert!(acts.reads_again(number(7)));
         assert!(!acts.reads_again(number(8)));
-    }
-
-    #[test]
-    fn the_last_cases_are_known_again() {
-        let mut decided = Decided::default();
-        assert!(!decided.again(number(5)));
-        (100..400).for_each(|n| assert!(!decided.again(number(n))));
-        assert!(decided.again(number(5)));
-        (1_000..1_400).for_each(|n| assert!(!decided.again(number(n))));
-        assert!(!decided.again(number(5)));
     }
 }

@@ -60,7 +60,8 @@ pub struct Review<'r> {
     pub opened_by_same_clock: bool,
     /// The reviewer's last look before it.
     pub opened_at: Option<Timestamp>,
-    /// The system that reported the decision.
+    /// The system that reported the decision, empty if it names itself not; `None` where it
+    /// is not known whether two decisions are by one clock.
     #[serde(borrow)]
     pub source: Option<Cow<'r, str>>,
     /// What was decided.
@@ -79,6 +80,8 @@ pub struct Review<'r> {
     /// The act that exposed this and other credentials.
     #[serde(borrow)]
     pub incident: Option<Cow<'r, str>>,
+    /// Whether the reviewer is the one who asked for what is judged.
+    pub own_request: bool,
     /// The group of cases decided together.
     #[serde(borrow)]
     pub batch_id: Option<Cow<'r, str>>,
@@ -114,8 +117,9 @@ pub struct Advised {
     pub summary_words: Option<u32>,
     /// Characters to read.
     pub summary_chars: Option<u32>,
-    /// Whether the reviewer is the one who asked for what is judged.
-    pub own_request: bool,
+    /// Whether the same reviewer decided about the same advice in an earlier window of the
+    /// credential.
+    pub repeated: bool,
 }
 
 /// What turned out to be right.
@@ -152,6 +156,10 @@ impl<'r> Review<'r> {
     ) -> Option<Review<'r>> {
         let decision = window.decision?;
         let reviewer = config.canonical(decision.reviewer);
+        let advised_by = window.advice.and_then(|advice| advice.source);
+        let source = advised_by.filter(|_| decision.advice_same_clock);
+        let requested_by = window.advice.and_then(|advice| advice.requested_by);
+        let requested_by = requested_by.or(window.requested_by);
         Some(Review {
             workflow: window.key.workflow,
             credential_id: window.key.credential_id.into(),
@@ -160,30 +168,36 @@ impl<'r> Review<'r> {
             mark: window.decision_mark().unwrap_or_default(),
             reviewer: reviewer.into(),
             decided_at: decision.decided_at,
-            first_opened_at: decision.opened_at,
-            opened_by_same_clock: true,
+            first_opened_at: decision.first_opened_at,
+            opened_by_same_clock: decision.opening_same_clock,
             opened_at: decision.opened_at,
-            source: None,
+            source: source.map(Cow::Borrowed),
             action: decision.action,
             verdict: decision.verdict,
             agreed: window.agreed(),
             advice: window.advice.map(|advice| Advised {
-                first_presented_at: advice.presented_at,
-                presented_by_same_clock: true,
+                first_presented_at: advice.first_presented_at,
+                presented_by_same_clock: decision.advice_same_clock,
                 presented_at: advice.presented_at,
                 recommendation: advice.recommendation,
                 confidence: advice.confidence,
                 summary_words: advice.summary_words,
-                summary_chars: None,
-                own_request: advice.requested_by.map(|id| config.canonical(id)) == Some(reviewer),
+                summary_chars: advice.summary_chars,
+                repeated: decision.repeats_advice,
             }),
-            severity: window.severity,
-            model: None,
-            incident: None,
+            severity: window.advice.map_or(window.severity, |advice| advice.severity),
+            model: window.advice.and_then(|advice| advice.model).map(Cow::Borrowed),
+            incident: window.incident.map(Cow::Borrowed),
+            own_request: requested_by.map(|id| config.canonical(id)) == Some(reviewer),
             batch_id: decision.batch_id.map(Cow::Borrowed),
             rationale_words: decision.rationale_words,
             rationale_digest: decision.rationale_digest.map(Cow::Borrowed),
-            authorized: decision.authorized,
+            authorized: config.authorized(
+                profile.approver,
+                decision.owner,
+                decision.reviewer,
+                decision.authorized,
+            ),
             truth: window.truth.map(Known::from),
             expects_opening: profile.expects_opening,
             ahead: window.band() == Some(Band::Ahead),
@@ -233,7 +247,7 @@ impl<'r> Review<'r> {
             release: self.release(),
             floor_ms,
             approved: self.agreed == Some(true),
-            case: self.case(),
+            repeated: advice.is_some_and(|advice| advice.repeated),
             text: self.text(),
             batch: self.batch(),
             group: self.group(),
@@ -264,8 +278,7 @@ impl<'r> Review<'r> {
         let unopened = self.expects_opening && self.opened_at.is_none();
         reasons.insert_if(HollowReason::EvidenceUnopened, unopened);
         reasons.insert_if(HollowReason::Unauthorized, self.authorized == Some(false));
-        let own = self.advice.is_some_and(|advice| advice.own_request);
-        reasons.insert_if(HollowReason::SelfApproval, own && self.request_approved());
+        reasons.insert_if(HollowReason::SelfApproval, self.own_request && self.request_approved());
         reasons
     }
 
@@ -301,17 +314,16 @@ impl<'r> Review<'r> {
         })
     }
 
-    /// The decision's clock, never 0. Systems that are not named count as one.
+    /// The decision's clock, never 0; one of its own where it may be another than that of
+    /// other decisions.
     fn clock(&self) -> u32 {
-        Hash::new().optional(self.source.as_deref()).short().get()
-    }
-
-    /// The credential and what was advised about it.
-    fn case(&self) -> NonZeroU32 {
-        let hash = Hash::new().byte(self.workflow as u8).bytes(self.credential_id.as_bytes());
-        let Some(advice) = &self.advice else { return hash.short() };
-        let length = advice.summary_words.or(advice.summary_chars).unwrap_or_default();
-        hash.byte(0).byte(advice.recommendation as u8).bytes(&length.to_le_bytes()).short()
+        let hash = Hash::new().optional(self.source.as_deref());
+        match self.source {
+            Some(_) => hash,
+            None => hash.bytes(self.credential_id.as_bytes()),
+        }
+        .short()
+        .get()
     }
 
     /// What was presented, as far as two texts can be told apart.
@@ -376,8 +388,8 @@ pub(super) struct Facts {
     pub(super) floor_ms: Option<u32>,
     /// Whether it was decided as advised: who does otherwise need not have read to the end.
     pub(super) approved: bool,
-    /// The credential and the advice.
-    pub(super) case: NonZeroU32,
+    /// Whether the same reviewer decided about the same advice before.
+    pub(super) repeated: bool,
     /// What was presented.
     pub(super) text: NonZeroU32,
     pub(super) batch: Option<NonZeroU32>,

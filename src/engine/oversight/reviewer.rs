@@ -12,7 +12,7 @@ use super::combine::weighted;
 use super::detection::{Sight, Trials};
 use super::evidence::{Evidence, Factors};
 use super::hollow::HollowReason;
-use super::memory::{Acts, Decided, Reasons};
+use super::memory::{Acts, Reasons};
 use super::peers::Totals;
 use super::review::{Facts, Lesson};
 use super::schedule::{Job, Pace, Schedule};
@@ -31,7 +31,6 @@ pub const PATH_MAX: usize = 5;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reviewer {
     pub(super) schedule: Schedule,
-    pub(super) decided: Decided,
     pub(super) reasons: Reasons,
     pub(super) compares: Compares,
     /// Incidents and batches of which a truth was taken in.
@@ -245,10 +244,9 @@ impl Reviewer {
 
     /// What has to be read for an approval: nothing of what was read before.
     fn job(&mut self, case: &Facts, due: Timestamp) -> Option<Job> {
-        let again = self.decided.again(case.case);
         let read = case.group.is_some() && self.compares.acts.reads_again(case.text);
         let (release, clock) = case.release?;
-        let floor_ms = case.floor_ms.filter(|_| case.approved && !again && !read)?;
+        let floor_ms = case.floor_ms.filter(|_| case.approved && !case.repeated && !read)?;
         Some(Job { release, due, floor_ms, clock })
     }
 

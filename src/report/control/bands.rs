@@ -8,10 +8,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::share::Share;
-use crate::config::FASTEST_ATTACKER;
 use crate::engine::attacker::Band;
 use crate::engine::oversight::Judgement;
-use crate::engine::windows::{Stage, Window};
+use crate::engine::windows::Window;
 use crate::time::Timestamp;
 
 /// Places told one by one.
@@ -70,10 +69,10 @@ impl Counts {
         self.windows += 1;
         if window.decision.is_none() {
             self.undecided += 1;
-            self.overdue += u64::from(as_of.since(window.start()) >= FASTEST_ATTACKER);
+            self.overdue += u64::from(as_of.since(window.start()) >= window.targets.in_time);
             return;
         }
-        let band = window.duration(Stage::TimeToReview).map(Band::of);
+        let band = window.band();
         match band {
             Some(band) => self.bands[band as usize] += 1,
             None => self.unknown += 1,

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use data_encoding::HEXLOWER;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
@@ -164,7 +165,7 @@ impl Digesting {
     }
 
     pub(super) fn finish(self) -> Records {
-        Records { records: self.records, sha256: hex(&self.hash.finalize()) }
+        Records { records: self.records, sha256: HEXLOWER.encode(&self.hash.finalize()) }
     }
 }
 
@@ -192,7 +193,8 @@ impl Days {
             together.records += digesting.records;
             let of_day = digesting.hash.finalize();
             if few {
-                let records = Records { records: together.records, sha256: hex(&of_day) };
+                let records =
+                    Records { records: together.records, sha256: HEXLOWER.encode(&of_day) };
                 told.push(Day { detected: name(day), records });
                 together = Digesting::default();
                 continue;
@@ -222,11 +224,4 @@ pub(super) fn evidence(
         scopes,
         days: days.finish(),
     }
-}
-
-/// Bytes in lower-case hex.
-pub fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    crate::formats::push_hex(&mut text, bytes);
-    text
 }

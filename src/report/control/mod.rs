@@ -13,6 +13,7 @@
 //! by digest; what cannot be said is `None`, never zero and never NaN.
 
 mod bands;
+mod context;
 pub mod controls;
 pub mod definitions;
 pub mod evidence;
@@ -49,11 +50,12 @@ pub use waiting::{AtRisk, AttackerFirst, ByCurve, Point, ReviewedBy, TimeToRevie
 
 use serde::Serialize;
 
+use self::context::{Case, Context, Extent, is_pseudonym};
 use self::evidence::{Digesting, Evidence, Inputs, Scope, ScopeRecords};
 use self::judged::Judged;
+use self::verdict::Figures;
 use super::People;
-use crate::engine::oversight::{Factors, Judgement, Signal};
-use crate::engine::windows::Window;
+use crate::engine::oversight::{Factors, Signal};
 use crate::time::Timestamp;
 
 /// What the JSON form is called, and its version: a change that a reader could
@@ -149,68 +151,6 @@ impl From<QuestionError> for ReportError {
     fn from(error: QuestionError) -> ReportError {
         ReportError::Question(error)
     }
-}
-
-/// How far the ledger reaches.
-#[derive(Clone, Copy, Debug)]
-struct Extent {
-    /// Its earliest detection; the end of the period where there is none.
-    first: Timestamp,
-    /// The moment up to which it tells.
-    as_of: Timestamp,
-}
-
-/// What every section knows.
-struct Context<'c> {
-    question: &'c Question,
-    period: Period,
-    extent: Extent,
-    rows: &'c Rows,
-    order: &'c [&'c Row],
-    judged: &'c Judged,
-    few_reviewers: bool,
-    people: Option<&'c std::cell::RefCell<People>>,
-    inputs: &'c Inputs,
-}
-
-impl Context<'_> {
-    /// How a reviewer is shown; `None` among few.
-    fn show(&self, reviewer: &str) -> Option<String> {
-        let shown = || {
-            // The ledger's own pseudonyms stay what they are, to be found there.
-            if is_pseudonym(reviewer) {
-                return Some(reviewer.to_owned());
-            }
-            let people = self.people?;
-            Some(people.borrow_mut().show(reviewer).to_owned())
-        };
-        if self.few_reviewers { None } else { shown() }
-    }
-}
-
-/// `reviewer-` and 12 hex digits, as [`People`] makes them.
-fn is_pseudonym(reviewer: &str) -> bool {
-    reviewer.strip_prefix("reviewer-").is_some_and(|digits| {
-        digits.len() == 12 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
-    })
-}
-
-/// One window of the period.
-struct Case<'c> {
-    place: u32,
-    row: &'c Row,
-    window: Window<'c>,
-    /// As recorded; `None` while it has not been judged.
-    judgement: Option<Judgement>,
-}
-
-/// The sections that the verdict looks at.
-struct Figures<'f> {
-    attacker_first: &'f AttackerFirst,
-    seeded: &'f Seeded,
-    boundary: &'f Boundary,
-    ownership: &'f Ownership,
-    quality: &'f Quality,
 }
 
 /// Answers `question` from `rows`. `people` is how reviewers are shown whom the

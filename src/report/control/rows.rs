@@ -13,6 +13,7 @@ use foldhash::{HashMap, HashMapExt};
 use hashbrown::HashTable;
 use sha2::{Digest as _, Sha256};
 
+use crate::config::Targets;
 use crate::engine::attacker::Race;
 use crate::engine::oversight::{Advised, HollowReason, HollowReasons, Judgement, Known, Review};
 use crate::engine::windows::{Advice, Decision, ExposureId, Key, State, Truth, Window};
@@ -318,36 +319,24 @@ impl Rows {
         let advice = row.presented_at.zip(row.recommendation);
         let decided = row.decided_at.zip(row.action).zip(self.reviewer(row));
         Window {
-            key,
-            source: None,
             location: self.location(row),
             severity: row.severity,
             owner: self.owner(row),
             exposed_at,
             exposed_at_quality: row.exposed_at_quality,
-            detected_at,
             triaged_at: row.triaged_at,
             advice: advice.map(|(presented_at, recommendation)| Advice {
-                presented_at,
-                recommendation,
                 confidence: row.confidence,
                 summary_words: row.summary_words,
-                requested_by: None,
+                ..Advice::of(recommendation, presented_at)
             }),
             decision: decided.map(|((decided_at, action), reviewer)| Decision {
-                decided_at,
-                reviewer,
-                action,
                 verdict: row.verdict,
                 opened_at: row.opened_at,
-                rationale_words: None,
-                rationale_digest: None,
                 batch_id: row.batch.map(|number| self.texts.get(number)),
-                authorized: None,
+                ..Decision::of(action, reviewer, decided_at)
             }),
             final_action: row.action,
-            further_decisions: 0,
-            nonhuman_decisions: 0,
             dismissed_at: row.dismissed_at,
             contained_at: row.contained_at,
             abused_at: row.abused_at,
@@ -358,6 +347,7 @@ impl Rows {
             last_event_at: self.latest(row),
             adopted: u64::from(row.clock_skew && !late_exposure),
             closed_at: row.closed_at,
+            ..Window::opened(key, Targets::of(key.workflow), detected_at)
         }
     }
 
@@ -400,7 +390,7 @@ impl Rows {
             first_opened_at: decision.opened_at,
             opened_by_same_clock: true,
             opened_at: decision.opened_at,
-            source: None,
+            source: Some("".into()),
             action: decision.action,
             verdict: decision.verdict,
             agreed: window.agreed(),
@@ -412,11 +402,12 @@ impl Rows {
                 confidence: advice.confidence,
                 summary_words: advice.summary_words,
                 summary_chars: None,
-                own_request: found(HollowReason::SelfApproval),
+                repeated: false,
             }),
             severity: row.severity,
             model: None,
             incident: None,
+            own_request: found(HollowReason::SelfApproval),
             batch_id: decision.batch_id.map(Into::into),
             rationale_words: None,
             rationale_digest: None,

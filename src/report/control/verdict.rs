@@ -5,14 +5,28 @@
 
 use serde::Serialize;
 
+use super::bands::Counts;
+use super::outcomes::Boundary;
+use super::owners::Ownership;
+use super::quality::Quality;
+use super::seeded::Seeded;
 use super::share::{Difference, Share};
-use super::{Figures, bands::Counts};
+use super::waiting::AttackerFirst;
 use crate::engine::attacker::Band;
 use crate::event::words;
 use crate::time::Timestamp;
 
 /// How many things to look at are named.
 const LOOK_AT: usize = 3;
+
+/// The sections that the verdict looks at.
+pub(super) struct Figures<'f> {
+    pub(super) attacker_first: &'f AttackerFirst,
+    pub(super) seeded: &'f Seeded,
+    pub(super) boundary: &'f Boundary,
+    pub(super) ownership: &'f Ownership,
+    pub(super) quality: &'f Quality,
+}
 
 /// The effective review rate.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

@@ -19,6 +19,7 @@ mod read;
 pub use error::{Fault, LedgerError};
 pub use figures::{EffectiveBounds, LedgerFigures, LedgerOversight, LedgerTally};
 
+use crate::config::Targets;
 use crate::engine::attacker::{AttackerFirst, Band};
 use crate::engine::oversight::{HollowReasons, Judgement, Known};
 use crate::engine::windows::{Advice, Decision, ExposureId, Key, State, Truth, Window};
@@ -178,37 +179,29 @@ impl LedgerRecord {
             self.abused_at,
             self.truth.map(|truth| truth.established_at),
         ];
+        let targets = Targets::of(self.workflow);
         Window {
-            key: self.exposure_id().key,
             source: self.source.as_deref(),
             location: self.location.as_deref(),
             severity: self.severity,
             owner: self.owner.as_deref(),
             exposed_at: self.exposed_at,
             exposed_at_quality: self.exposed_at_quality,
-            detected_at: self.detected_at,
             triaged_at: self.triaged_at,
             advice: self.advice.map(|advice| Advice {
-                presented_at: advice.presented_at,
-                recommendation: advice.recommendation,
                 confidence: advice.confidence,
                 summary_words: advice.summary_words,
-                requested_by: None,
+                ..Advice::of(advice.recommendation, advice.presented_at)
             }),
             decision: decision.map(|decision| Decision {
-                decided_at: decision.decided_at,
-                reviewer: &decision.reviewer,
-                action: decision.action,
                 verdict: decision.verdict,
                 opened_at: decision.opened_at,
-                rationale_words: None,
                 rationale_digest: decision.rationale_digest.as_deref(),
                 batch_id: decision.batch_id.as_deref(),
-                authorized: None,
+                ..Decision::of(decision.action, &decision.reviewer, decision.decided_at)
             }),
             final_action: self.final_action,
             further_decisions: self.further_decisions,
-            nonhuman_decisions: 0,
             dismissed_at: self.dismissed_at,
             contained_at: self.contained_at,
             abused_at: self.abused_at,
@@ -219,6 +212,7 @@ impl LedgerRecord {
             last_event_at: told.into_iter().flatten().fold(self.detected_at, Timestamp::max),
             adopted: u64::from(self.clock_skew && !late_exposure),
             closed_at: self.closed_at(),
+            ..Window::opened(self.exposure_id().key, targets, self.detected_at)
         }
     }
 

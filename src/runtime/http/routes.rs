@@ -189,7 +189,7 @@ struct Shot<'r> {
 impl Shot<'_> {
     fn of<'r>(row: &'r Row, shown: &Shown, now: Timestamp) -> Shot<'r> {
         let record = row.read();
-        let waits = row.state != WindowState::Closed;
+        let waits = !matches!(row.state, WindowState::Closed | WindowState::Withdrawn);
         Shot {
             waiting_ms: waits.then(|| now.since(row.start).max(Span::ZERO)),
             attacker_first: record.and_then(|r| r.window().attacker_first(&shown.race, now)),

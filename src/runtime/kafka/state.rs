@@ -75,7 +75,7 @@ impl Fresh {
     /// Nothing yet.
     pub(super) fn state(&self) -> State {
         match self {
-            Fresh::Windows(config) => State::Windows(Box::new(Windows::new(**config))),
+            Fresh::Windows(config) => State::Windows(Box::new(Windows::new((**config).clone()))),
             Fresh::Oversight(rules) => State::Oversight(Box::new(Overseeing {
                 stage: Stage::new(Rules::clone(rules)).noting_changes(),
                 waiting: BTreeMap::new(),

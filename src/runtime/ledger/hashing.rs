@@ -5,9 +5,10 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-use crate::report::control::evidence::{Source, hex};
+use crate::report::control::evidence::Source;
 use crate::runtime::input::Input;
 
 /// What was read so far.
@@ -69,7 +70,7 @@ impl Watched {
         Source::File {
             name: self.name.clone(),
             bytes: seen.bytes,
-            sha256: hex(&seen.hash.clone().finalize()),
+            sha256: HEXLOWER.encode(&seen.hash.clone().finalize()),
             records,
         }
     }

@@ -10,11 +10,12 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::record::{About, Subject, Told};
-use super::text::{escaped, length, plain};
+use super::text::{length, plain};
 use crate::config::{FASTEST_ATTACKER, MEAN_ATTACKER};
 use crate::engine::alerts::{Alert, Urgency};
 use crate::engine::attacker::Race;
 use crate::event::Workflow;
+use crate::runtime::percent::encoded;
 use crate::settings::Alerts;
 use crate::time::{Span, Timestamp};
 
@@ -72,6 +73,7 @@ fn labels(alert: Alert, urgency: Urgency) -> Texts {
 /// What is wrong, in the words of whoever is woken by it.
 const fn wrong(alert: Alert) -> &'static str {
     match alert {
+        Alert::AttackObserved => "an attacker uses it, and nobody has contained or dismissed it",
         Alert::ReviewDueSoon => "nobody has decided, the fastest attackers are near",
         Alert::ReviewOverdue => "nobody has decided, the fastest attackers have arrived",
         Alert::AttackerLikelyPresent => "nobody has decided, an attacker has likely tried it",
@@ -100,7 +102,7 @@ pub(super) fn single(
             labels.insert("credential", about.credential_mark.clone());
             labels.insert("exposure", about.exposure_mark.clone());
             annotate(&mut annotations, told.alert, about, ended.unwrap_or(now), guide);
-            let id = about.exposure_id.as_deref().map(escaped);
+            let id = about.exposure_id.as_deref().map(encoded);
             let base = guide.external_url.as_deref();
             base.zip(id).map(|(base, id)| format!("{base}/api/v1/windows/{id}"))
         }

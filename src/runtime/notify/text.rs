@@ -1,8 +1,6 @@
 //! Texts from outside, made fit for a page: short, one line, nothing that a chat,
 //! a mail or a template could take for more than text.
 
-use std::fmt::Write as _;
-
 use crate::time::Span;
 
 /// `text` on one line of at most `chars_max` characters.
@@ -48,20 +46,6 @@ fn is_unseen(c: char) -> bool {
         | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
 }
 
-/// A part of an address: everything but letters, digits and `-._~` is escaped.
-pub(super) fn escaped(text: &str) -> String {
-    let mut written = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            written.push(char::from(byte));
-        } else {
-            // Writing to memory does not fail.
-            let _ = write!(written, "%{byte:02X}");
-        }
-    }
-    written
-}
-
 /// A length of time in the two units that matter.
 pub(super) fn length(span: Span) -> String {
     let seconds = span.as_millis().max(0) / 1000;
@@ -101,8 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_and_a_length_are_written_plainly() {
-        assert_eq!(escaped("a/b c\"é"), "a%2Fb%20c%22%C3%A9");
+    fn a_length_is_written_plainly() {
         for (seconds, shown) in [
             (-5, "0 s"),
             (59, "59 s"),

@@ -126,7 +126,7 @@ impl View {
                     State::Open => older.open += 1,
                     State::Reviewed => older.reviewed += 1,
                     State::Contained => older.contained += 1,
-                    State::Closed => {}
+                    State::Closed | State::Withdrawn => {}
                 },
             },
         );

@@ -21,7 +21,7 @@ use super::file::{
 use super::read::{Found, bounded};
 use super::value::{Curve, SpanText, Whole, Word};
 use super::{Http, Intake, Log, PeopleShown, Secret, Settings, Source, Topics, WindowsStage};
-use crate::config::{EngineConfig, Limits, Profile, Profiles};
+use crate::config::{EngineConfig, Limits, Profile, Profiles, Targets};
 use crate::engine::attacker::{CurveSetting, Race};
 use crate::event::Workflow;
 use crate::formats::Format;
@@ -160,6 +160,9 @@ impl Check<'_> {
                     4096..=64 << 20,
                 ),
                 profiles,
+                remember_closed: engine.remember_closed,
+                reopen: engine.reopen,
+                detects_at_once: engine.detects_at_once,
                 judged_after: engine.judged_after,
                 keep_settled: engine.keep_settled,
             },
@@ -178,16 +181,20 @@ impl Check<'_> {
                     table.review_due_soon,
                     default.review_due_soon,
                 ),
-                review_overdue: self.positive(
-                    &key("review_overdue"),
-                    table.review_overdue,
-                    default.review_overdue,
-                ),
-                attacker_likely: self.positive(
-                    &key("attacker_likely"),
-                    table.attacker_likely,
-                    default.attacker_likely,
-                ),
+                targets: Targets {
+                    in_time: self.positive(
+                        &key("review_overdue"),
+                        table.review_overdue,
+                        default.targets.in_time,
+                    ),
+                    late: self.positive(
+                        &key("attacker_likely"),
+                        table.attacker_likely,
+                        default.targets.late,
+                    ),
+                    raced: default.targets.raced,
+                },
+                approver: default.approver,
                 containment_limit: self.positive(
                     &key("containment_limit"),
                     table.containment_limit,
@@ -195,13 +202,13 @@ impl Check<'_> {
                 ),
                 expects_opening: table.expects_opening.unwrap_or(default.expects_opening),
             };
-            let in_order = profile.review_due_soon < profile.review_overdue
-                && profile.review_overdue < profile.attacker_likely;
+            let in_order = profile.review_due_soon < profile.targets.in_time
+                && profile.targets.in_time < profile.targets.late;
             if !in_order {
                 let (soon, overdue, likely) = (
                     SpanText(profile.review_due_soon),
-                    SpanText(profile.review_overdue),
-                    SpanText(profile.attacker_likely),
+                    SpanText(profile.targets.in_time),
+                    SpanText(profile.targets.late),
                 );
                 self.fault(
                     &["profiles", workflow.as_str()],

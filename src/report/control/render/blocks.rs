@@ -1,8 +1,7 @@
-//! The document: what HTML and Markdown both write.
+//! The blocks of which the document consists: what HTML and Markdown both write.
 
-use super::super::Report;
 use super::super::evidence::Scope;
-use super::{Section, ground, oversight, speed, verdict};
+use super::section::Section;
 
 /// A piece of the document.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,22 +73,4 @@ impl Table {
     pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         self.rows.push(cells.into_iter().collect());
     }
-}
-
-/// The whole document.
-pub(super) fn document(report: &Report) -> Vec<Block> {
-    let mut blocks = Vec::new();
-    verdict::verdict(report, &mut blocks);
-    speed::sections(report, &mut blocks);
-    oversight::sections(report, &mut blocks);
-    ground::sections(report, &mut blocks);
-    blocks
-}
-
-/// The title of the whole.
-pub(super) fn title(report: &Report) -> String {
-    let day = |time: crate::time::Timestamp| time.to_string().get(..10).map(str::to_owned);
-    let last = report.period.to + crate::time::Span::from_millis(-1);
-    let days = [report.period.from, last].map(|time| day(time).unwrap_or_default());
-    format!("Control effectiveness, {} to {}", days[0], days[1])
 }

@@ -8,7 +8,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::super::Report;
 use super::Section;
-use super::blocks::{Block, Table, document, title};
+use super::blocks::{Block, Table};
+use super::document::{document, title};
 use super::figures::short;
 use super::ground::scope_name;
 use super::style::SHEET;

@@ -4,7 +4,8 @@
 //! is escaped, and no line break gets into a cell.
 
 use super::super::Report;
-use super::blocks::{Block, Table, document, title};
+use super::blocks::{Block, Table};
+use super::document::{document, title};
 use super::ground::scope_name;
 use crate::report::terminal::printable;
 

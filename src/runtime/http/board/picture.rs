@@ -401,7 +401,7 @@ impl Picked {
         let waits = match row.state {
             State::Open => {
                 waiting.open += 1;
-                let band = Band::of(now.since(row.start));
+                let band = Band::of(now.since(row.start), profile.targets);
                 let (count, rows) = match band {
                     Band::Ahead => (&mut waiting.ahead, &mut self.racing),
                     Band::Contested => (&mut waiting.contested, &mut self.racing),
@@ -418,7 +418,7 @@ impl Picked {
                 waiting.reviewed += 1;
                 None
             }
-            State::Closed => None,
+            State::Closed | State::Withdrawn => None,
         };
         if let Some(rows) = waits {
             rows.push((row.start, Arc::clone(row)));

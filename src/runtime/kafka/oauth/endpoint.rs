@@ -16,6 +16,7 @@ use super::super::error::Fault;
 use super::super::producer::duration;
 use super::answer::{self, Token};
 use crate::runtime::clock;
+use crate::runtime::percent::encoded;
 use crate::runtime::trust::{self, NoTrust};
 use crate::settings::{Sasl, Secret};
 use crate::time::Span;
@@ -76,10 +77,10 @@ impl Endpoint {
             let tls = trust::tls(ca_file).map_err(no_trust)?;
             config.proxy(Proxy::try_from_env()).tls_config(tls)
         };
-        let login = format!("{}:{}", form(client_id), form(secret.reveal()));
+        let login = format!("{}:{}", encoded(client_id), encoded(secret.reveal()));
         let mut request = "grant_type=client_credentials".to_owned();
         if let Some(scope) = &sasl.scope {
-            request += &format!("&scope={}", form(scope));
+            request += &format!("&scope={}", encoded(scope));
         }
         Ok(Endpoint {
             agent: config.build().new_agent(),
@@ -160,30 +161,5 @@ fn fault(error: &ureq::Error) -> Fault {
     match advice {
         Some(advice) => Fault::Lasting(format!("{FETCHING}: {why}; {advice}")),
         None => Fault::Passing(format!("{FETCHING}: {why}")),
-    }
-}
-
-/// As forms and RFC 6749 (section 2.3.1) write a text. Bytes that need no escape
-/// are left, since not every server undoes what is not necessary.
-fn form(text: &str) -> String {
-    let mut written = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            written.push(char::from(byte));
-        } else {
-            written += &format!("%{byte:02X}");
-        }
-    }
-    written
-}
-
-#[cfg(test)]
-mod tests {
-    use super::form;
-
-    #[test]
-    fn text_is_escaped_where_forms_need_it() {
-        assert_eq!(form("Az09-._~"), "Az09-._~");
-        assert_eq!(form("a b+c&d=e:f/é%"), "a%20b%2Bc%26d%3De%3Af%2F%C3%A9%25");
     }
 }

@@ -1,0 +1,277 @@
+//! The beginning of a window: detection, advice, and who gets the case.
+//!
+//! Invariants: no event is given a true time before the simulation's present; the
+//! only thing that shifts an event's stated time is the case's wrong clock.
+
+use std::borrow::Cow;
+
+use crate::event::{
+    Action, Actor, Body, DecisionMade, Event, LeakDetected, Method, Provenance, TriageCompleted,
+    Workflow,
+};
+use crate::time::{Span, Timestamp};
+
+use super::arrivals::{Arrival, ReLeak};
+use super::case::{Advice, Case, Skew, System};
+use super::dice::Dice;
+use super::organisation;
+use super::world::World;
+
+/// A random identifier in the form of a version 4 UUID.
+fn event_id(dice: &mut Dice) -> String {
+    let (high, low) = (dice.bits(), dice.bits());
+    format!(
+        "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
+        high >> 32,
+        (high >> 16) & 0xffff,
+        high & 0x0fff,
+        ((low >> 48) & 0x3fff) | 0x8000,
+        low & 0xffff_ffff_ffff
+    )
+}
+
+impl World {
+    /// Sends an event of `case` on its way. `at` is the true time.
+    pub(super) fn happens(
+        &mut self,
+        case: &mut Case,
+        system: System,
+        at: Timestamp,
+        source: &'static str,
+        body: Body<'static>,
+    ) {
+        let ahead_ms = case.skew.filter(|skew| skew.system == system).map_or(0, |s| s.ahead_ms);
+        case.last_event_at = case.last_event_at.max(at);
+        let event = Event {
+            id: Cow::Owned(event_id(&mut self.dice)),
+            time: at + Span::from_millis(ahead_ms),
+            credential_id: Cow::Owned(case.credential_id.clone()),
+            workflow: case.workflow,
+            source: Some(Cow::Borrowed(source)),
+            severity: Some(case.severity),
+            owner: Some(Cow::Borrowed(case.owner)),
+            body,
+        };
+        self.delivery.push(at, event);
+    }
+
+    /// Opens a window and follows it as far as can be told already: to its end,
+    /// or into a reviewer's batch.
+    pub(super) fn begin(&mut self, arrival: Arrival) {
+        let mut case = self.new_case(arrival);
+        self.happens_detected(&mut case);
+        let undecided = self.dice.chance(self.options.undecided);
+        let who = self.people.assign(case.detected_at, &mut self.dice);
+        if !self.dice.chance(0.015) {
+            self.advise(&mut case, who);
+        }
+        self.act_early(&mut case);
+        let now = case.detected_at;
+        if undecided || !self.people.accepts(who, now) {
+            self.conclude(case, None, now);
+            return;
+        }
+        let habits = self.people.get(who).habits(&mut self.dice);
+        if !self.dice.chance(habits.batches) {
+            let review = self.review(&mut case, who, habits);
+            self.conclude(case, Some(review), now);
+        } else if self.people.put_off(who, case, now, &mut self.dice)
+            && let Some(batch) = self.people.take_batch(who)
+        {
+            self.review_batch(who, batch.cases, now);
+        }
+    }
+
+    fn new_case(&mut self, arrival: Arrival) -> Case {
+        let dice = &mut self.dice;
+        let number = self.next_case;
+        self.next_case += 1;
+        let re_leak_of = arrival.again.as_ref().map(|leak| leak.after);
+        let ReLeak { credential_id, workflow, detector, severity, owner, .. } =
+            arrival.again.unwrap_or_else(|| {
+                let workflow = *dice.weighted(organisation::WORKFLOWS);
+                let detector = organisation::pick_detector(workflow, dice);
+                ReLeak {
+                    credential_id: organisation::credential_id(number, self.key, detector, dice),
+                    workflow,
+                    detector,
+                    severity: organisation::pick_severity(detector.public, dice),
+                    owner: dice.pick::<&str>(organisation::OWNERS),
+                    after: 0,
+                }
+            });
+        let detected_at = arrival.at;
+        let seeded = dice.chance(self.options.seeded);
+        let exposure = (workflow == Workflow::SecretExposure)
+            .then(|| organisation::exposure_before(detected_at, dice));
+        let skewed = dice.chance(self.options.skew);
+        let skew = skewed.then(|| {
+            let off_ms = dice.between(15_000, 300_000);
+            let ahead_ms = if dice.chance(0.5) { off_ms } else { -off_ms };
+            Skew { system: *dice.pick(System::ALL), ahead_ms }
+        });
+        // A planted case is not really exposed: nobody comes for it.
+        let found = detector.public && !seeded && dice.chance(self.options.attacked);
+        let attacker_at = exposure.filter(|_| found).map(|exposure| {
+            exposure.at + Span::from_mins(9) + dice.exponential(Span::from_mins(8))
+        });
+        Case {
+            number,
+            credential_id,
+            workflow,
+            detector,
+            severity,
+            owner,
+            re_leak_of,
+            exposure,
+            detected_at,
+            seeded,
+            correct: organisation::pick_correct(workflow, dice),
+            advice: None,
+            requested_by: None,
+            skew,
+            attacker_at,
+            early_containment: None,
+            ai_acted_first: false,
+            last_event_at: detected_at,
+        }
+    }
+
+    fn happens_detected(&mut self, case: &mut Case) {
+        let (exposed_at, exposed_at_quality) = case
+            .exposure
+            .and_then(|exposure| exposure.reported)
+            .map_or((None, None), |(at, quality)| (Some(at), Some(quality)));
+        let body = Body::LeakDetected(LeakDetected {
+            exposed_at,
+            exposed_at_quality,
+            location: case.detector.location.map(Cow::Borrowed),
+            provider: Some(Cow::Borrowed(*self.dice.pick(case.detector.providers))),
+            incident: None,
+            reopened: false,
+        });
+        self.happens(case, System::Detector, case.detected_at, case.detector.source, body);
+    }
+
+    /// The AI's advice; wrong on purpose where the case is planted.
+    fn advise(&mut self, case: &mut Case, who: usize) {
+        let dice = &mut self.dice;
+        let taken = if dice.chance(0.05) {
+            dice.span(Span::from_mins(2), Span::from_mins(10))
+        } else {
+            dice.lognormal_span(Span::from_secs(25), 0.8)
+        };
+        let fallback = !case.seeded && dice.chance(0.02);
+        let wrong = !fallback && (case.seeded || !dice.chance(self.options.ai_accuracy));
+        let recommendation = match (fallback, wrong) {
+            (true, _) => Action::Escalate,
+            (false, true) => organisation::pick_wrong(case.correct, dice),
+            (false, false) => case.correct,
+        };
+        if case.workflow == Workflow::PolicyChange {
+            let own = dice.chance(0.04);
+            case.requested_by = Some(if own {
+                self.people.get(who).name.clone()
+            } else {
+                format!("engineer-{:03}", dice.below(120))
+            });
+        }
+        let triaged_at = case.detected_at + taken;
+        let summary_words = dice.lognormal(130.0, 0.5).clamp(20.0, 900.0) as u32;
+        case.advice = Some(Advice {
+            triaged_at,
+            presented_at: triaged_at,
+            recommendation,
+            fallback,
+            wrong,
+            summary_words: if fallback { 12 } else { summary_words },
+        });
+        self.happens_triaged(case, triaged_at);
+    }
+
+    /// The advice of `case` is given, or given again.
+    pub(super) fn happens_triaged(&mut self, case: &mut Case, at: Timestamp) {
+        let Some(advice) = case.advice.as_ref() else { return };
+        let dice = &mut self.dice;
+        // Right advice is more confident, though not so clearly that confidence
+        // alone would tell.
+        let percent = if advice.wrong {
+            dice.between(45, 96)
+        } else {
+            99 - dice.between(0, 35).min(dice.between(0, 35))
+        };
+        let body = Body::TriageCompleted(TriageCompleted {
+            recommendation: advice.recommendation,
+            model: Some(Cow::Borrowed(*dice.pick(organisation::MODELS))),
+            confidence: (!advice.fallback).then(|| percent as f64 / 100.0),
+            summary_words: Some(advice.summary_words),
+            summary_chars: None,
+            provenance: Some(if advice.fallback {
+                Provenance::Fallback
+            } else {
+                Provenance::Model
+            }),
+            requested_by: case.requested_by.clone().map(Cow::Owned),
+        });
+        self.happens(case, System::Triage, at, organisation::TRIAGE_SERVICE, body);
+    }
+
+    /// What machines do before a person can: the provider's quarantine, and an AI
+    /// that oversteps its part.
+    fn act_early(&mut self, case: &mut Case) {
+        if case.detector.public && self.dice.chance(self.options.quarantine) {
+            let taken = self.dice.span(Span::from_secs(20), Span::from_mins(4));
+            let at = case.detected_at + taken;
+            case.early_containment = Some((at, Actor::Automation));
+            if self.dice.chance(0.1) {
+                let by = organisation::AUTOMATION;
+                self.happens_machine(case, at, by, Action::Quarantine, Actor::Automation);
+            }
+            let body = Body::CredentialContained {
+                method: Method::Quarantined,
+                actor_kind: Actor::Automation,
+            };
+            self.happens(case, System::Provider, at, organisation::PROVIDER_EVENTS, body);
+        }
+        let advised = case.advice.as_ref().filter(|advice| !advice.fallback);
+        let Some(triaged_at) = advised.map(|advice| advice.triaged_at) else { return };
+        if !self.dice.chance(self.options.ai_first) {
+            return;
+        }
+        // At once: no person is quicker, whatever their manner.
+        let at = triaged_at + self.dice.span(Span::from_millis(20), Span::from_millis(250));
+        case.ai_acted_first = true;
+        if self.dice.chance(0.6) {
+            self.happens_machine(case, at, organisation::AI_AGENT, Action::Revoke, Actor::Ai);
+        } else {
+            let body = Body::CredentialContained { method: Method::Revoked, actor_kind: Actor::Ai };
+            self.happens(case, System::Provider, at, organisation::TRIAGE_SERVICE, body);
+            if case.early_containment.is_none_or(|(first, _)| at < first) {
+                case.early_containment = Some((at, Actor::Ai));
+            }
+        }
+    }
+
+    fn happens_machine(
+        &mut self,
+        case: &mut Case,
+        at: Timestamp,
+        by: &'static str,
+        action: Action,
+        actor_kind: Actor,
+    ) {
+        let body = Body::DecisionMade(DecisionMade {
+            reviewer: Cow::Borrowed(by),
+            action,
+            actor_kind,
+            verdict: None,
+            rationale_words: None,
+            rationale_digest: None,
+            batch_id: None,
+            batch_size: None,
+            items_opened: None,
+            authorized: None,
+        });
+        self.happens(case, System::Desk, at, organisation::REVIEW_DESK, body);
+    }
+}

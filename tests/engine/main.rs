@@ -1,0 +1,19 @@
+//! The engine: windows, figures and oversight, against plain second computations, and driven as a live run drives them.
+
+mod clock_jumps;
+mod histogram;
+mod oracle;
+mod oversight_agreement;
+mod oversight_rates;
+mod oversight_reference;
+mod oversight_stage;
+mod oversight_stories;
+mod summary;
+mod survival;
+mod windows_alerts;
+mod windows_bounds;
+mod windows_checkpoint;
+mod windows_judged;
+mod windows_late;
+mod windows_live;
+mod windows_properties;

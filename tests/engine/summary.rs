@@ -1,0 +1,483 @@
+//! Every figure of the summary against a plain computation of the same: on cases
+//! made to collide, on simulated organisations, and as the command prints it.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::process::{Command, Output};
+
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+use serde_json::Value;
+use shutterlag::config::{EngineConfig, OversightConfig, Profiles};
+use shutterlag::engine::Receipt;
+use shutterlag::engine::attacker::{CurveSetting, Race};
+use shutterlag::engine::oversight::Rules;
+use shutterlag::engine::summary::EventCounts;
+use shutterlag::engine::windows::Windows;
+use shutterlag::event::{
+    Action, Actor, Body, DecisionMade, Event, LeakDetected, Method, Provenance, ReviewOpened,
+    TriageCompleted, Verdict, Workflow,
+};
+use shutterlag::report::{Telling, conclude};
+use shutterlag::simulate::{self, Extent, Options, Simulation};
+use shutterlag::time::{Span, Timestamp};
+
+use crate::oracle::hostile::{self, Events, at};
+use crate::oracle::made::{self, At};
+use crate::oracle::summary::{Asked, differences, summary};
+use crate::oracle::{Ledger, ledger, readings};
+
+/// More readings of one set of events than this are not worth going through.
+const READINGS_MAX: usize = 64;
+/// Curves of their own: location, fastest and mean in ms.
+const CURVES: [(&str, i64, i64); 2] = [("npm", 60_000, 180_000), ("s3", 0, 3_600_000)];
+
+/// Well-formed records of known sources that tell of no credential.
+const NOTHING_TO_MEASURE: [&str; 2] = [
+    r#"{"level":"info-0","ts":"2026-01-05T12:00:00Z","logger":"trufflehog","msg":"scan finished"}"#,
+    r#"{"detail-type":"EC2 Instance State-change Notification","detail":{"state":"running"}}"#,
+];
+
+/// `PROPTEST_CASES` can ask for more.
+fn config() -> ProptestConfig {
+    let default = ProptestConfig::default();
+    ProptestConfig { cases: default.cases.max(512), failure_persistence: None, ..default }
+}
+
+fn later(as_of: Option<Timestamp>, ms: i64) -> Option<Timestamp> {
+    as_of.map(|as_of| as_of + Span::from_millis(ms))
+}
+
+fn latest(events: &[Event<'_>]) -> Option<Timestamp> {
+    events.iter().map(|event| event.time).max()
+}
+
+/// The engine's summary, put together as the command does.
+fn concluded(events: &[Event<'_>], asked: &Asked) -> Value {
+    let mut profiles = Profiles::default();
+    for workflow in &asked.expect_opening {
+        profiles.get_mut(*workflow).expects_opening = true;
+    }
+    let settings = asked.curves.iter().map(|(location, fastest, mean)| {
+        format!("{location}={fastest}ms,{mean}ms").parse::<CurveSetting>().unwrap()
+    });
+    let race = Race::from_settings(settings.collect::<Vec<_>>()).unwrap();
+    let mut windows = Windows::new(EngineConfig { profiles, ..EngineConfig::default() });
+    for event in events {
+        assert_eq!(windows.handle(event), Receipt::Held);
+    }
+    let as_of = asked.as_of.unwrap_or(Timestamp::MIN);
+    let oversight = Rules::new(OversightConfig::default()).unwrap();
+    let telling =
+        Telling { race: &race, profiles: &profiles, oversight: &oversight, as_of, settle: None };
+    let (tally, unplaced) = conclude(&windows.view(), &telling, None).unwrap();
+    let counts = windows.counts();
+    let counted = EventCounts {
+        read: events.len() as u64,
+        accepted: counts.accepted - unplaced.duplicate,
+        duplicate: counts.duplicate + unplaced.duplicate,
+        late: counts.late + unplaced.late,
+        orphan: counts.orphan + unplaced.orphan,
+        ..EventCounts::default()
+    };
+    serde_json::to_value(tally.summary(asked.as_of, counted)).unwrap()
+}
+
+/// What was asked for: the moment of the latest event, and one later or earlier.
+fn questions(events: &[Event<'_>], later_ms: i64, opening: &[Workflow]) -> [Asked; 2] {
+    let as_of = latest(events);
+    let plain = Asked { as_of, ..Asked::default() };
+    let all = Asked {
+        as_of: later(as_of, later_ms),
+        curves: CURVES.to_vec(),
+        expect_opening: opening.to_vec(),
+        ..Asked::default()
+    };
+    [plain, all]
+}
+
+/// Fails unless the engine's figures are those of one of `ledgers`.
+fn check(events: &[Event<'_>], ledgers: &[Ledger], asked: &Asked) -> Result<(), TestCaseError> {
+    let got = concluded(events, asked);
+    let mut differences = ledgers.iter().map(|ledger| differences(&got, &summary(ledger, asked)));
+    let first = differences.next().unwrap();
+    let agree = first.is_empty() || differences.any(|differences| differences.is_empty());
+    prop_assert!(agree, "{}\nasked: {asked:?}", first.join("\n"));
+    Ok(())
+}
+
+fn words(words: &'static [&'static str]) -> impl Strategy<Value = Cow<'static, str>> {
+    select(words).prop_map(Cow::Borrowed)
+}
+
+/// Credentials whose order is not that of the names of their windows: `!` stands
+/// before the `/` that ends a credential there, `0` after it.
+fn credential() -> impl Strategy<Value = Cow<'static, str>> {
+    (select(&["a", "a!", "a0", "a/b", "b"][..]), 0..8_u8)
+        .prop_map(|(name, n)| Cow::Owned(if n == 0 { name.into() } else { format!("{name}{n}") }))
+}
+
+fn reviewer() -> impl Strategy<Value = Cow<'static, str>> {
+    prop_oneof![4 => Just("reviewer-01"), 1 => Just("reviewer-02")].prop_map(Cow::Borrowed)
+}
+
+/// So many half minutes later, sometimes a millisecond off.
+fn step(half_minutes: i64) -> impl Strategy<Value = i64> {
+    let jitter = prop_oneof![6 => Just(0), 1 => Just(-1), 1 => Just(1)];
+    (0..=half_minutes, jitter).prop_map(|(half_minutes, jitter)| half_minutes * 30_000 + jitter)
+}
+
+fn advice() -> impl Strategy<Value = TriageCompleted<'static>> {
+    (
+        select(Action::ALL),
+        option::weighted(0.7, select(&[0, 149, 150, 151, 300, 900, u32::MAX][..])),
+        prop_oneof![9 => Just(None), 1 => Just(Some(Provenance::Fallback))],
+        option::weighted(0.2, reviewer()),
+    )
+        .prop_map(|(recommendation, summary_words, provenance, requested_by)| {
+            TriageCompleted {
+                recommendation,
+                model: None,
+                confidence: None,
+                summary_words,
+                provenance,
+                requested_by,
+            }
+        })
+}
+
+fn decision() -> impl Strategy<Value = DecisionMade<'static>> {
+    (
+        reviewer(),
+        select(Action::ALL),
+        prop_oneof![8 => Just(Actor::Human), 1 => Just(Actor::Ai), 1 => Just(Actor::Automation)],
+        option::of(select(Verdict::ALL)),
+        option::weighted(0.9, words(&["digest-1", "digest-2", "digest-3", "digest-4"])),
+        option::weighted(
+            0.4,
+            words(&["batch-1", "batch-2", "batch-3", "batch-4", "batch-5", "batch-6"]),
+        ),
+        option::weighted(0.3, any::<bool>()),
+    )
+        .prop_map(|(reviewer, action, actor_kind, verdict, digest, batch, authorized)| {
+            DecisionMade {
+                reviewer,
+                action,
+                actor_kind,
+                verdict,
+                rationale_words: None,
+                rationale_digest: digest,
+                batch_id: batch,
+                batch_size: None,
+                items_opened: None,
+                authorized,
+            }
+        })
+}
+
+/// The events of one leak: when after its detection, and what.
+fn leak() -> impl Strategy<Value = Vec<(i64, Body<'static>)>> {
+    let detection = (option::of(step(40)), option::of(words(&["npm", "s3", "github"]))).prop_map(
+        |(exposed, location)| {
+            let exposed_at = exposed.map(|before| at(-before));
+            (
+                0,
+                Body::LeakDetected(LeakDetected {
+                    exposed_at,
+                    location,
+                    ..LeakDetected::default()
+                }),
+            )
+        },
+    );
+    let triage = (prop_oneof![step(3), step(12)], advice())
+        .prop_map(|(ms, it)| (ms, Body::TriageCompleted(it)));
+    let opened = (step(8), reviewer())
+        .prop_map(|(ms, reviewer)| (ms, Body::ReviewOpened(ReviewOpened::by(reviewer))));
+    let decided = (prop_oneof![step(4), step(40)], decision())
+        .prop_map(|(ms, it)| (ms, Body::DecisionMade(it)));
+    let contained = (step(60), select(Actor::ALL)).prop_map(|(ms, actor_kind)| {
+        (ms, Body::CredentialContained { method: Method::Revoked, actor_kind })
+    });
+    let truth =
+        (step(80), select(Action::ALL), any::<bool>()).prop_map(|(ms, correct_action, seeded)| {
+            (ms, Body::TruthEstablished { correct_action, seeded })
+        });
+    (
+        detection,
+        option::weighted(0.9, triage),
+        option::of(opened),
+        option::weighted(0.9, decided),
+        option::weighted(0.3, contained),
+        option::weighted(0.3, truth),
+    )
+        .prop_map(|(detection, triage, opened, decided, contained, truth)| {
+            [Some(detection), triage, opened, decided, contained, truth]
+                .into_iter()
+                .flatten()
+                .collect()
+        })
+}
+
+/// Many leaks that few people judge, within `half_minutes` of each other.
+fn leaks() -> impl Strategy<Value = Events> {
+    let one = |half_minutes| {
+        (step(half_minutes), credential(), select(&Workflow::ALL[..2]), leak()).prop_map(
+            |(detected, credential_id, workflow, bodies)| {
+                let event = |(ms, mut body): (i64, Body<'static>)| {
+                    if let Body::LeakDetected(LeakDetected { exposed_at: Some(exposed), .. }) =
+                        &mut body
+                    {
+                        *exposed = *exposed + Span::from_millis(detected);
+                    }
+                    Event {
+                        id: "".into(),
+                        time: at(detected + ms),
+                        credential_id: credential_id.clone(),
+                        workflow,
+                        source: None,
+                        severity: None,
+                        owner: None,
+                        body,
+                    }
+                };
+                bodies.into_iter().map(event).collect::<Vec<_>>()
+            },
+        )
+    };
+    prop_oneof![Just(1_i64), Just(20), Just(120)]
+        .prop_flat_map(move |half_minutes| prop::collection::vec(one(half_minutes), 0..60))
+        .prop_map(|leaks| {
+            let number = |(n, event)| Event { id: format!("event-{n}").into(), ..event };
+            Events(leaks.into_iter().flatten().enumerate().map(number).collect())
+        })
+}
+
+fn openings() -> impl Strategy<Value = Vec<Workflow>> {
+    prop::sample::subsequence(Workflow::ALL, 0..=Workflow::ALL.len())
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn events_that_collide_come_to_the_figures_of_the_oracle(
+        events in hostile::events(),
+        later_ms in -900_000..4_000_000_i64,
+        opening in openings(),
+    ) {
+        let readings = readings(&events.0);
+        prop_assume!(readings.len() <= READINGS_MAX);
+        let ledgers: Vec<_> = readings.iter().map(|reading| ledger(reading)).collect();
+        for asked in questions(&events.0, later_ms, &opening) {
+            check(&events.0, &ledgers, &asked)?;
+        }
+    }
+
+    #[test]
+    fn reviews_that_collide_come_to_the_figures_of_the_oracle(
+        events in leaks(),
+        later_ms in -900_000..4_000_000_i64,
+        opening in openings(),
+    ) {
+        let ledgers = [ledger(&events.0)];
+        for asked in questions(&events.0, later_ms, &opening) {
+            check(&events.0, &ledgers, &asked)?;
+        }
+    }
+}
+
+fn advised(words: Option<u32>) -> Body<'static> {
+    let Body::TriageCompleted(triage) = made::triage(Action::Revoke) else { unreachable!() };
+    Body::TriageCompleted(TriageCompleted { summary_words: words, ..triage })
+}
+
+fn decided_in(batch: Option<&'static str>) -> Body<'static> {
+    let Body::DecisionMade(decision) = made::decided(Action::Revoke) else { unreachable!() };
+    Body::DecisionMade(DecisionMade { batch_id: batch.map(Cow::Borrowed), ..decision })
+}
+
+fn impossible_readings(events: &[Event<'_>]) -> Value {
+    let asked = Asked { as_of: latest(events), ..Asked::default() };
+    concluded(events, &asked)["oversight"]["by_reason"]["impossible_reading"].clone()
+}
+
+/// Presented at 0 s and 210 s, decided at 360 s: 360 s for three minutes of text.
+#[test]
+fn a_batch_begins_with_the_earliest_presentation_of_any_of_its_cases() {
+    let events = [
+        made::leak().of("a", 0),
+        advised(None).of("a", 0),
+        decided_in(Some("batch-1")).of("a", 180),
+        made::leak().of("b", 30),
+        advised(Some(900)).of("b", 210),
+        decided_in(Some("batch-1")).of("b", 360),
+    ];
+    assert_eq!(impossible_readings(&events), 0);
+}
+
+/// One in which whatever can go wrong often does.
+fn troubled(seed: u64, events: u64) -> Options {
+    Options {
+        seed,
+        extent: Extent::Events(events),
+        reviewers: 5,
+        ai_accuracy: 0.7,
+        duplicates: 0.15,
+        disorder: 0.4,
+        late: 0.2,
+        skew: 0.25,
+        re_leaks: 0.5,
+        repeats: 0.4,
+        seeded: 0.15,
+        ai_first: 0.05,
+        ..Options::DEFAULT
+    }
+}
+
+/// Adds up all whole numbers of a summary by their paths.
+fn add_up(sums: &mut BTreeMap<String, u64>, path: &str, value: &Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.iter().for_each(|(key, value)| add_up(sums, &format!("{path}/{key}"), value));
+        }
+        value => *sums.entry(path.to_owned()).or_default() += value.as_u64().unwrap_or(0),
+    }
+}
+
+#[test]
+fn simulated_organisations_come_to_the_figures_of_the_oracle() {
+    let mut sums = BTreeMap::new();
+    for seed in 1..=6 {
+        let options = troubled(seed, 4_000);
+        let events: Vec<_> = Simulation::new(options).unwrap().events().collect();
+        let ledger = [ledger(&events)];
+        let later_ms = [1, 599_999, 86_400_000][seed as usize % 3];
+        for asked in questions(&events, later_ms, &Workflow::ALL[..3]) {
+            check(&events, &ledger, &asked).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+            add_up(&mut sums, "", &summary(&ledger[0], &asked));
+        }
+    }
+    // Whatever is counted was there to count.
+    let counts = ["/events", "/windows", "/stages", "/attacker_window", "/oversight"];
+    let never = [
+        "/events/rejected",
+        "/events/late",
+        "/events/skipped",
+        // What is known from a detection on has been detected.
+        "/stages/detection/censored",
+        // A promise, not a count.
+        "/oversight/reviewers/false_discovery_rate",
+    ];
+    let missed: Vec<_> = sums
+        .iter()
+        .filter(|(path, sum)| **sum == 0 && counts.iter().any(|part| path.starts_with(part)))
+        .filter(|(path, _)| !never.contains(&path.as_str()) && !path.ends_with("attacker_first"))
+        .collect();
+    assert!(missed.is_empty(), "{missed:?}");
+}
+
+/// A simulated file, with garbage and with records that have nothing to measure.
+struct File {
+    dir: tempfile::TempDir,
+    events: Vec<Event<'static>>,
+    garbage: u64,
+    nothing: u64,
+}
+
+impl File {
+    fn new(seed: u64) -> File {
+        let options = Options { garbage: 0.1, ..troubled(seed, 3_000) };
+        let (mut events, mut lines) = (Vec::new(), Vec::new());
+        let (mut garbage, mut nothing) = (0, 0);
+        for output in Simulation::new(options).unwrap() {
+            match output {
+                simulate::Output::Event(delivered) => {
+                    simulate::write_event(&delivered.event, &mut lines).unwrap();
+                    events.push(delivered.event);
+                    if events.len() % 500 == 0 {
+                        for line in NOTHING_TO_MEASURE {
+                            nothing += 1;
+                            lines.push(b'\n');
+                            lines.extend_from_slice(line.as_bytes());
+                        }
+                    }
+                }
+                simulate::Output::Garbage(_, line) => {
+                    garbage += 1;
+                    lines.extend_from_slice(&line);
+                }
+                simulate::Output::Window(_) => continue,
+            }
+            lines.push(b'\n');
+        }
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("events.ndjson"), lines).unwrap();
+        assert!(garbage > 100 && nothing > 1);
+        File { dir, events, garbage, nothing }
+    }
+
+    fn replay(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_shutterlag"))
+            .arg("replay")
+            .arg(self.dir.path().join("events.ndjson"))
+            .arg("--json")
+            .args(arguments)
+            .output()
+            .unwrap()
+    }
+
+    /// What the command prints must be what the oracle makes of the events up to
+    /// the moment asked for.
+    fn check(&self, mut asked: Asked, arguments: &[&str]) {
+        let (used, after): (Vec<_>, Vec<_>) =
+            self.events.iter().cloned().partition(|event| Some(event.time) <= asked.as_of);
+        asked.rejected = self.garbage;
+        asked.skipped = self.nothing + after.len() as u64;
+        let output = self.replay(arguments);
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        let printed: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let differences = differences(&printed, &summary(&ledger(&used), &asked));
+        assert!(differences.is_empty(), "{arguments:?}\n{}", differences.join("\n"));
+    }
+}
+
+#[test]
+fn the_command_prints_the_figures_of_the_oracle() {
+    let file = File::new(11);
+    let last = latest(&file.events);
+    file.check(Asked { as_of: last, ..Asked::default() }, &[]);
+
+    let all = Asked {
+        as_of: later(last, 3_600_000),
+        curves: CURVES.to_vec(),
+        expect_opening: Workflow::ALL[..2].to_vec(),
+        ..Asked::default()
+    };
+    let as_of = all.as_of.unwrap().to_string();
+    let arguments = [
+        ["--as-of", &as_of],
+        ["--attacker", "npm=1m,3m"],
+        ["--attacker", "s3=0s,1h"],
+        ["--expect-opening", Workflow::ALL[0].as_str()],
+        ["--expect-opening", Workflow::ALL[1].as_str()],
+    ];
+    file.check(all, &arguments.concat());
+
+    let mut times: Vec<_> = file.events.iter().map(|event| event.time).collect();
+    times.sort_unstable();
+    let middle = times[times.len() / 2];
+    file.check(
+        Asked { as_of: Some(middle), ..Asked::default() },
+        &["--as-of", &middle.to_string()],
+    );
+}
+
+#[test]
+fn the_command_refuses_garbage_when_it_is_asked_to() {
+    let output = File::new(12).replay(&["--strict"]);
+    assert_eq!(output.status.code(), Some(3));
+}

@@ -1,0 +1,239 @@
+//! Every input is hostile: whatever the bytes, a decoder comes to an outcome,
+//! leaves what was decoded before alone, and appends all events or none.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
+use std::path::Path;
+
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use shutterlag::config::Limits;
+use shutterlag::event::{Body, Event, ReviewOpened};
+use shutterlag::formats::{Context, Decoded, Format, Identity, decode, excerpt};
+use shutterlag::time::Timestamp;
+
+/// Every record of every fixture, valid and invalid.
+fn records() -> Vec<Vec<u8>> {
+    let mut records = Vec::new();
+    for format in Format::ALL {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/fixtures/formats")
+            .join(format!("{format}.jsonl"));
+        let text = std::fs::read_to_string(path).unwrap();
+        records.extend(text.lines().map(|line| line.as_bytes().to_vec()));
+    }
+    assert!(records.len() > 100);
+    records
+}
+
+/// Checks what holds for every outcome.
+fn check(record: &[u8]) -> Result<(), TestCaseError> {
+    let identity = Identity::new(b"a key for tests only").unwrap();
+    let limits = Limits { events_per_record: 3, text_bytes: 40, ..Limits::DEFAULT };
+    let detected_at = Some(Timestamp::from_millis(1_767_323_045_000));
+    let context = Context { identity: &identity, detected_at, limits };
+    for &format in Format::ALL {
+        let mut events = Vec::new();
+        decode(
+            Format::Native,
+            br#"{"type":"credential.abused","id":"before","time":"2026-01-02T03:04:05Z","credential_id":"c"}"#,
+            &context,
+            &mut events,
+        )
+        .unwrap();
+        let outcome = decode(format, record, &context, &mut events);
+        prop_assert_eq!(&events[0].id, "before");
+        let appended = &events[1..];
+        match outcome {
+            Ok(Decoded::Events) => prop_assert!((1..=3).contains(&appended.len())),
+            Ok(Decoded::Skipped(_)) | Err(_) => prop_assert!(appended.is_empty()),
+        }
+        for event in appended {
+            check_event(event, &limits)?;
+        }
+        // The same bytes come to the same events.
+        let mut again = events[..1].to_vec();
+        prop_assert_eq!(decode(format, record, &context, &mut again), outcome);
+        prop_assert_eq!(&again, &events);
+    }
+    prop_assert!(excerpt(record).chars().count() <= 160);
+    Ok(())
+}
+
+fn check_event(event: &Event<'_>, limits: &Limits) -> Result<(), TestCaseError> {
+    prop_assert!((1..=limits.id_bytes).contains(&event.id.len()));
+    prop_assert!((1..=limits.credential_id_bytes).contains(&event.credential_id.len()));
+    prop_assert!((Timestamp::MIN..=Timestamp::MAX).contains(&event.time));
+    let mut texts = vec![&event.source, &event.owner];
+    match &event.body {
+        Body::LeakDetected(leak) => texts.extend([&leak.location, &leak.provider]),
+        Body::TriageCompleted(triage) => {
+            texts.extend([&triage.model, &triage.requested_by]);
+            prop_assert!(triage.confidence.is_none_or(|value| (0.0..=1.0).contains(&value)));
+        }
+        Body::DecisionMade(decision) => {
+            texts.extend([&decision.rationale_digest, &decision.batch_id]);
+            prop_assert!((1..=limits.text_bytes).contains(&decision.reviewer.len()));
+        }
+        Body::ReviewOpened(ReviewOpened { reviewer, .. }) => {
+            prop_assert!((1..=limits.text_bytes).contains(&reviewer.len()));
+        }
+        Body::CredentialContained { .. }
+        | Body::CredentialAbused
+        | Body::TruthEstablished { .. } => {}
+    }
+    for text in texts.into_iter().flatten() {
+        prop_assert!((1..=limits.text_bytes).contains(&text.len()));
+    }
+    Ok(())
+}
+
+/// One change to a record.
+#[derive(Clone, Debug)]
+enum Change {
+    Cut(Index),
+    Remove(Index, Index),
+    Repeat(Index, Index),
+    Overwrite(Index, u8),
+    Insert(Index, String),
+    /// A whole value by another one.
+    Swap(Index, &'static str),
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let tokens = select(vec![
+        "null",
+        "true",
+        "0",
+        "-1",
+        "1e999",
+        "\"\"",
+        "[]",
+        "{}",
+        "[[[]]]",
+        "\"\\ud800\"",
+        "\"x\"",
+        "18446744073709551616",
+        "0.5",
+        "\"2026-01-02T03:04:05Z\"",
+        "\"REDACTED\"",
+    ]);
+    prop_oneof![
+        any::<Index>().prop_map(Change::Cut),
+        any::<(Index, Index)>().prop_map(|(from, to)| Change::Remove(from, to)),
+        any::<(Index, Index)>().prop_map(|(from, to)| Change::Repeat(from, to)),
+        any::<(Index, u8)>().prop_map(|(at, byte)| Change::Overwrite(at, byte)),
+        (any::<Index>(), r#"[\PC"{}\[\],:\\]{1,8}"#)
+            .prop_map(|(at, text)| Change::Insert(at, text)),
+        (any::<Index>(), tokens).prop_map(|(at, token)| Change::Swap(at, token)),
+    ]
+}
+
+fn apply(record: &mut Vec<u8>, change: &Change) {
+    if record.is_empty() {
+        return;
+    }
+    let range = |a: &Index, b: &Index| {
+        let (a, b) = (a.index(record.len()), b.index(record.len()));
+        a.min(b)..a.max(b).min(a.min(b) + 64)
+    };
+    match change {
+        Change::Cut(at) => record.truncate(at.index(record.len())),
+        Change::Remove(a, b) => {
+            let range = range(a, b);
+            record.drain(range);
+        }
+        Change::Repeat(a, b) => {
+            let range = range(a, b);
+            let part = record[range.clone()].to_vec();
+            record.splice(range.end..range.end, part);
+        }
+        Change::Overwrite(at, byte) => {
+            let at = at.index(record.len());
+            record[at] = *byte;
+        }
+        Change::Insert(at, text) => {
+            let at = at.index(record.len());
+            record.splice(at..at, text.bytes());
+        }
+        Change::Swap(at, token) => {
+            let colons: Vec<usize> =
+                (0..record.len() - 1).filter(|&i| &record[i..i + 2] == b"\":").collect();
+            if colons.is_empty() {
+                return;
+            }
+            let start = colons[at.index(colons.len())] + 2;
+            let end = record[start..]
+                .iter()
+                .position(|byte| matches!(byte, b',' | b'}' | b']'))
+                .map_or(record.len(), |offset| start + offset);
+            record.splice(start..end, token.bytes());
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn any_bytes_come_to_an_outcome(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        check(&bytes)?;
+    }
+
+    #[test]
+    fn any_punctuation_comes_to_an_outcome(text in r#"[\[\]{}",:\\ a0e.+tn-]{0,200}"#) {
+        check(text.as_bytes())?;
+    }
+
+    #[test]
+    fn changed_records_come_to_an_outcome(
+        record in select(records()),
+        changes in proptest::collection::vec(change(), 0..5),
+    ) {
+        let mut record = record;
+        for change in &changes {
+            apply(&mut record, change);
+        }
+        check(&record)?;
+    }
+
+    /// Native events with any printable texts come back as they went in.
+    #[test]
+    fn native_events_survive_a_round_trip(
+        id in r"\PC{1,40}",
+        credential_id in r#"[\PC"\\\n\u{1f600}]{1,40}"#,
+        owner in proptest::option::of(r"\PC{1,9}"),
+        ms in Timestamp::MIN.as_millis()..=Timestamp::MAX.as_millis(),
+        confidence in proptest::option::of(0.0..=1.0_f64),
+        summary_words in proptest::option::of(any::<u32>()),
+        recommendation in select(shutterlag::event::Action::ALL),
+    ) {
+        let identity = Identity::new(b"a key for tests only").unwrap();
+        let context = Context { identity: &identity, detected_at: None, limits: Limits::DEFAULT };
+        let event = Event {
+            id: id.into(),
+            time: Timestamp::from_millis(ms),
+            credential_id: credential_id.into(),
+            workflow: shutterlag::event::Workflow::PolicyChange,
+            source: None,
+            severity: None,
+            owner: owner.map(Into::into),
+            body: Body::TriageCompleted(shutterlag::event::TriageCompleted {
+                recommendation,
+                model: None,
+                confidence,
+                summary_words,
+                provenance: None,
+                requested_by: None,
+            }),
+        };
+        let json = serde_json::to_vec(&event).unwrap();
+        for format in [Format::Native, Format::Auto] {
+            let mut events = Vec::new();
+            prop_assert_eq!(decode(format, &json, &context, &mut events), Ok(Decoded::Events));
+            let decoded = &events[0];
+            // To the last bit of `confidence`.
+            prop_assert_eq!(decoded, &event);
+        }
+    }
+}

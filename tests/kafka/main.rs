@@ -1,0 +1,4 @@
+//! The Kafka runtime on librdkafka's mock cluster. `tests/live` runs it on a real broker.
+
+mod mock;
+mod view_reader;

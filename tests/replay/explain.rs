@@ -1,0 +1,159 @@
+//! Every finding can be computed again from the ledger, and one that was tampered with cannot.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use shutterlag::simulate::{Extent, Options};
+
+use crate::harness::case::CASES;
+use crate::harness::{KEY, Out, Run, events, number};
+
+fn explain(ledger: &Path, finding: &str) -> crate::harness::Ran {
+    Run::program().args(["explain", finding, "--ledger"]).arg(ledger).go()
+}
+
+/// A ledger with every kind of finding about reviewers.
+fn ledger(directory: &Path) -> Out {
+    let file = directory.join("events.ndjson");
+    let options = Options {
+        seed: 3,
+        extent: Extent::Events(12_000),
+        reviewers: 12,
+        seeded: 0.1,
+        ..Options::DEFAULT
+    };
+    fs::write(&file, events::ndjson(&events::simulated(options).0)).unwrap();
+    let out = Out(directory.join("out"));
+    let run = Run::replay().key(KEY).args(["--expect-opening", "secret_exposure", "--out"]);
+    run.arg(&out.0).arg(&file).go().exits(0);
+    out
+}
+
+#[test]
+fn every_finding_about_a_reviewer_is_computed_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = ledger(directory.path());
+    let mut lists = BTreeSet::new();
+    for (line, finding) in (1..).zip(out.lines("findings.ndjson")) {
+        if !finding["exposure_id"].is_null() {
+            continue;
+        }
+        let ran = explain(&out.0, &line.to_string()).exits(0);
+        assert!(ran.stdout.contains("the same"), "{}", ran.stdout);
+        let evidence = &finding["evidence"];
+        let reviewer = finding["reviewer"].as_str().unwrap();
+        let name = match finding["finding"].as_str().unwrap() {
+            "reviewer_flagged" => {
+                let (e, needed) = (&evidence["log10_e_value"], &evidence["log10_threshold"]);
+                assert!(e.as_f64().unwrap() >= needed.as_f64().unwrap(), "{finding}");
+                format!("reviewer_flagged/{reviewer}/{}", evidence["list"].as_str().unwrap())
+            }
+            kind => {
+                let (found, needed) = (&evidence["statistic"], &evidence["threshold"]);
+                assert!(found.as_f64().unwrap() >= needed.as_f64().unwrap(), "{finding}");
+                assert!(evidence["since"].as_str() <= finding["at"].as_str(), "{finding}");
+                format!("{kind}/{reviewer}/{}", finding["at"].as_str().unwrap())
+            }
+        };
+        assert_eq!(explain(&out.0, &name).exits(0).stdout, ran.stdout);
+        lists.insert(evidence["list"].as_str().unwrap_or("page").to_owned());
+    }
+    let all = ["agreement", "combined", "context", "dwell", "page", "seeded"];
+    assert_eq!(lists, all.map(str::to_owned).into());
+}
+
+#[test]
+fn every_kind_of_finding_about_a_window_is_computed_again() {
+    let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
+    for case in CASES.iter() {
+        for finding in case.out.lines("findings.ndjson") {
+            let kind = finding["finding"].as_str().unwrap().to_owned();
+            let Some(exposure) = finding["exposure_id"].as_str() else { continue };
+            let seen = kinds.entry(kind.clone()).or_default();
+            *seen += 1;
+            if *seen <= 6 {
+                let ran = explain(&case.out.0, &format!("{kind}/{exposure}")).exits(0);
+                assert!(ran.stdout.ends_with("It holds.\n"), "{}", ran.stdout);
+            }
+        }
+    }
+    assert_eq!(kinds.len(), 7, "{kinds:?}");
+}
+
+#[test]
+fn a_ledger_that_was_changed_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = ledger(directory.path());
+    let findings = out.lines("findings.ndjson");
+    let at = findings.iter().position(|f| f["finding"] == "rubber_stamp_suspected").unwrap();
+    let line = (at + 1).to_string();
+    // The reviewer's short reviews made long ones: nothing is left to suspect.
+    let windows = out.text("windows.ndjson");
+    let changed: String = windows
+        .lines()
+        .map(|line| {
+            let mut window: serde_json::Value = serde_json::from_str(line).unwrap();
+            if window["reviewer"] == findings[at]["reviewer"] {
+                window["summary_words"] = 0.into();
+                window["agreed"] = false.into();
+                window["opened_at"] = window["detected_at"].clone();
+                window["truth"] = serde_json::Value::Null;
+            }
+            format!("{window}\n")
+        })
+        .collect();
+    fs::write(out.0.join("windows.ndjson"), changed).unwrap();
+    let ran = explain(&out.0, &line).exits(1);
+    assert!(ran.stdout.contains("no page begins"), "{}", ran.stdout);
+
+    fs::write(out.0.join("windows.ndjson"), "{\"exposure_id\":1}\n").unwrap();
+    let ran = explain(&out.0, &line).exits(1);
+    assert!(ran.stderr.contains("windows.ndjson:1: not a line of a ledger"), "{}", ran.stderr);
+    explain(&out.0, "no such finding").exits(2);
+    explain(&out.0, "0").exits(2);
+    explain(directory.path(), "1").exits(1);
+}
+
+#[test]
+fn two_ids_of_one_person_are_one_reviewer_everywhere() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("events.ndjson");
+    let case = |n: u32, reviewer: &str| {
+        let event = |kind: &str, minute: u32, more: &str| {
+            format!(
+                "{{\"type\":\"{kind}\",\"id\":\"{kind}-{n}\",\"time\":\"2026-03-02T{:02}:{minute:02}:00Z\",\
+                 \"credential_id\":\"cred-{n}\"{more}}}\n",
+                9 + n
+            )
+        };
+        let decision = format!(",\"reviewer\":\"{reviewer}\",\"action\":\"dismiss\"");
+        let asked = ",\"recommendation\":\"dismiss\",\"requested_by\":\"reviewer-01\"";
+        event("leak.detected", 0, "")
+            + &event("triage.completed", 1, asked)
+            + &event("decision.made", 5, &decision)
+    };
+    fs::write(&file, case(0, "reviewer-01") + &case(1, "r1@example.org")).unwrap();
+    let run = |name: &str, alias: &[&str]| {
+        let out = Out(directory.path().join(name));
+        let run = Run::replay().key(KEY).args(alias).arg("--json").arg("--out").arg(&out.0);
+        (run.arg(&file).go().exits(0).json(), out)
+    };
+    let (summary, out) = run("two", &[]);
+    assert_eq!(number(&summary, "oversight.reviewers.count"), 2);
+    assert_eq!(number(&summary, "oversight.by_reason.self_approval"), 1);
+    // So small a group is not told about; the metric is not there at all.
+    assert!(summary["oversight"]["reviewers"]["flagged"]["combined"].is_null());
+    assert!(summary["oversight"]["reviewers"]["suspected"].is_null());
+    assert!(!out.text("metrics.prom").contains("shutterlag_reviewers_flagged{"));
+    let (summary, out) = run("one", &["--alias", "r1@example.org=reviewer-01"]);
+    assert_eq!(number(&summary, "oversight.reviewers.count"), 1);
+    assert_eq!(number(&summary, "oversight.by_reason.self_approval"), 2);
+    let windows = out.lines("windows.ndjson");
+    assert_eq!(windows[0]["reviewer"], windows[1]["reviewer"]);
+    let alias = ["--alias", "a=b", "--alias", "b=c"];
+    Run::replay().args(alias).arg(&file).go().exits(2);
+    Run::replay().args(["--alias", "nobody"]).arg(&file).go().exits(2);
+}

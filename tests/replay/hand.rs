@@ -1,0 +1,143 @@
+//! A day of twenty-three windows worked out by hand.
+//!
+//! The expected files were written from the semantics, not from a run. The cases:
+//!
+//! | credential | what it is about |
+//! |---|---|
+//! | 01 | decided after 539.999 s: ahead; the last owner, the highest severity |
+//! | 02 | decided after 540.000 s, counted from the exposure: contested; agreed without a verdict; never contained |
+//! | 03 | dismissed after 1020.000 s: behind, closed without containment |
+//! | 04 | a provider's quarantine before the decision; a look after closing is an orphan; then a second leak, detected twice and abused |
+//! | 06 | advice and a look up to 120.000 s before the detection are its own; a look at 120.001 s is an orphan |
+//! | 07–09 | a batch of three: each alone had time to be read, together they had not |
+//! | 10, 11 | seeded wrong advice, let through and caught |
+//! | 12 | the AI contained before the person decided |
+//! | 13 | another workflow, exposed after it was detected; unauthorized and approved by who asked for it |
+//! | 14 | decided before it was detected: the band is unknown |
+//! | 15 | a stand-in for the model is no advice; the second decision counts as a further one |
+//! | 16 | contained by the provider, never decided |
+//! | 20 | detected at the last moment: nothing is owed yet |
+//! | 21–26 | six times the same reasons: the sixth is a template |
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::harness::prom::Scrape;
+use crate::harness::{KEY, Out, Run, fields};
+
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/replay");
+
+fn fixture(name: &str) -> String {
+    std::fs::read_to_string(Path::new(FIXTURES).join(name)).unwrap()
+}
+
+fn replayed(directory: &Path) -> (Out, String) {
+    let out = Out(directory.join("out"));
+    let run = Run::replay().key(KEY).arg("--reviewer-names").arg("--json").arg("--out").arg(&out.0);
+    let ran = run.arg(Path::new(FIXTURES).join("hand.ndjson")).go().exits(0);
+    (out, ran.stdout)
+}
+
+/// Equal, but for the last digits of fractions.
+#[track_caller]
+fn assert_same(found: &Value, expected: &Value, place: &str) {
+    match (found, expected) {
+        (Value::Object(a), Value::Object(b)) => {
+            assert_eq!(a.keys().collect::<Vec<_>>(), b.keys().collect::<Vec<_>>(), "{place}");
+            for (name, value) in a {
+                assert_same(value, &b[name], &format!("{place}.{name}"));
+            }
+        }
+        (Value::Array(a), Value::Array(b)) => {
+            assert_eq!(a.len(), b.len(), "{place}");
+            for (index, (a, b)) in a.iter().zip(b).enumerate() {
+                assert_same(a, b, &format!("{place}[{index}]"));
+            }
+        }
+        (Value::Number(a), Value::Number(b)) if !(a.is_i64() && b.is_i64()) => {
+            let (a, b) = (a.as_f64().unwrap(), b.as_f64().unwrap());
+            assert!((a - b).abs() <= 1e-12 * b.abs().max(1.0), "{place}: {a}, expected {b}");
+        }
+        _ => assert_eq!(found, expected, "{place}"),
+    }
+}
+
+#[track_caller]
+fn assert_same_lines(found: &str, expected: &str) {
+    for (found, expected) in found.lines().zip(expected.lines()) {
+        let (a, b): (Value, Value) =
+            (serde_json::from_str(found).unwrap(), serde_json::from_str(expected).unwrap());
+        assert_same(&a, &b, &format!("{}", b["exposure_id"]));
+        assert_eq!(fields(found), fields(expected));
+    }
+    assert_eq!(found.lines().count(), expected.lines().count());
+}
+
+#[test]
+fn the_ledger_is_as_worked_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let (out, _) = replayed(directory.path());
+    assert_same_lines(&out.text("windows.ndjson"), &fixture("hand.windows.ndjson"));
+}
+
+#[test]
+fn the_summary_is_as_worked_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let (out, printed) = replayed(directory.path());
+    let expected: Value = serde_json::from_str(&fixture("hand.summary.json")).unwrap();
+    assert_same(&out.json("summary.json"), &expected, "summary");
+    assert_same(&serde_json::from_str(&printed).unwrap(), &expected, "printed");
+    crate::harness::assert_accounts(&expected);
+}
+
+#[test]
+fn alerts_and_findings_are_as_worked_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let (out, _) = replayed(directory.path());
+    for (name, expected) in [
+        ("alerts.ndjson", fixture("hand.alerts.ndjson")),
+        ("findings.ndjson", fixture("hand.findings.ndjson")),
+    ] {
+        // Which of a window's own lines comes first is nobody's business.
+        let sorted = |text: &str| {
+            let mut lines: Vec<&str> = text.lines().collect();
+            lines.sort_unstable();
+            lines.join("\n")
+        };
+        assert_same_lines(&sorted(&out.text(name)), &sorted(&expected));
+    }
+}
+
+#[test]
+fn a_review_at_the_bound_is_not_within_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let (out, _) = replayed(directory.path());
+    let scrape = Scrape::parse(&out.text("metrics.prom"));
+    let within = |le: &str| {
+        let labels = [("stage", "time_to_review"), ("le", le)];
+        scrape.sum("shutterlag_stage_duration_seconds_bucket", &labels)
+    };
+    // 540.000 s is contested, 1020.000 s is behind: as in the bands.
+    assert_eq!([within("540"), within("1020"), within("+Inf")], [16.0, 18.0, 19.0]);
+    // Counted from the exposure: cred-04 for advice, cred-16 for a review, cred-02 for containment.
+    let oldest = |awaiting: &str| {
+        let labels = [("awaiting", awaiting)];
+        scrape.sum("shutterlag_oldest_open_window_seconds", &labels)
+    };
+    assert_eq!(
+        [oldest("triage"), oldest("review"), oldest("containment")],
+        [25_800.0, 3_600.0, 36_000.0]
+    );
+}
+
+#[test]
+fn what_was_not_used_is_as_worked_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let (out, _) = replayed(directory.path());
+    let [refused] = &out.lines("rejected.ndjson")[..] else { panic!("one line was broken") };
+    assert_eq!(refused["line"], 12);
+    assert_eq!(refused["reason"], "invalid_time");
+}

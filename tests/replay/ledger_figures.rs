@@ -1,0 +1,92 @@
+//! The figures over a ledger that was read back are those of the run that wrote it.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
+use serde_json::Value;
+use shutterlag::engine::attacker::Race;
+use shutterlag::engine::windows::Stage;
+use shutterlag::report::ledger::{LedgerRecord, LedgerTally};
+use shutterlag::time::{Span, Timestamp};
+
+use crate::harness::case::{CASES, Case, close, start};
+use crate::harness::{ms, number};
+
+fn records(case: &Case) -> Vec<LedgerRecord> {
+    let text = case.out.text("windows.ndjson");
+    text.lines().map(|line| LedgerRecord::parse(line.as_bytes()).unwrap()).collect()
+}
+
+fn race(case: &Case) -> Race {
+    let settings = case.args.windows(2).filter(|pair| pair[0] == "--attacker");
+    Race::from_settings(settings.map(|pair| pair[1].parse().unwrap())).unwrap()
+}
+
+#[test]
+fn the_figures_of_a_ledger_are_those_of_its_run() {
+    for case in CASES.iter() {
+        let (race, as_of) = (race(case), Timestamp::from_millis(case.as_of()));
+        // In two parts, the later one first: neither cut nor order may matter.
+        let records = records(case);
+        let mut parts = [LedgerTally::new(), LedgerTally::new()];
+        for (at, record) in records.iter().enumerate().rev() {
+            parts[at % 2].add(record, &race, as_of);
+        }
+        let [mut tally, other] = parts;
+        tally.merge(&other);
+        let figures = serde_json::to_value(tally.figures(as_of)).unwrap();
+
+        for same in ["as_of", "windows", "stages", "attacker_window", "survival"] {
+            assert_eq!(figures[same], case.summary[same], "{}: {same}", case.name);
+        }
+        assert_eq!(figures["effective_review_rate"], case.summary["effective_review_rate"]);
+        let bounds = &figures["effective_review_rate_bounds"];
+        assert_eq!(bounds["low"], bounds["high"], "{}: all is judged", case.name);
+        let oversight = figures["oversight"].as_object().unwrap();
+        for (field, value) in oversight.iter().filter(|(field, _)| *field != "judged") {
+            assert_eq!(value, &case.summary["oversight"][field], "{}: {field}", case.name);
+        }
+        assert_eq!(oversight["judged"], oversight["reviews"]);
+        assert!(number(&figures, "oversight.hollow") > 0, "{}: nothing to compare", case.name);
+
+        // What no record holds is not there, while the run did find some.
+        assert!(number(&case.summary, "oversight.nonhuman_decisions") > 0);
+        for absent in ["nonhuman_decisions", "seeded"] {
+            assert!(!oversight.contains_key(absent), "{absent}");
+        }
+        assert!(figures.get("events").is_none());
+    }
+}
+
+#[test]
+fn a_window_read_back_says_what_its_record_says() {
+    for case in CASES.iter() {
+        let (race, as_of) = (race(case), Timestamp::from_millis(case.as_of()));
+        for (record, line) in records(case).iter().zip(&case.windows) {
+            let window = record.window();
+            let id = &line["exposure_id"];
+            assert_eq!(record.exposure_id().to_string(), *id);
+            assert_eq!(window.start().as_millis(), start(line), "{id}");
+            assert_eq!(window.clock_skew(), line["clock_skew"], "{id}");
+            for stage in Stage::ALL {
+                let ms = window.duration(*stage).map(Span::as_millis);
+                assert_eq!(ms, line["durations_ms"][stage.as_str()].as_i64(), "{id} {stage}");
+            }
+            let json = |value: Option<Value>| value.unwrap_or_default();
+            assert_eq!(json(window.band().map(|band| band.as_str().into())), line["band"], "{id}");
+            assert_eq!(json(window.agreed().map(Value::from)), line["agreed"], "{id}");
+            assert_eq!(json(window.final_action.map(|a| a.as_str().into())), line["final_action"]);
+            assert_eq!(window.decided_at().map(Timestamp::as_millis), ms(&line["decided_at"]));
+            let judgement = record.judgement().unwrap();
+            assert_eq!(judgement.effective(), line["effective"], "{id}");
+            assert_eq!(serde_json::to_value(judgement.reasons).unwrap(), line["hollow"], "{id}");
+            match (window.attacker_first(&race, as_of), &line["attacker_first"]) {
+                (None, written) => assert!(written.is_null(), "{id}"),
+                (Some(first), written) => {
+                    assert!(close(first.probability, written["probability"].as_f64().unwrap()));
+                    assert_eq!(record.attacker_first, Some(first), "{id}");
+                }
+            }
+            assert_eq!(record.closed_at().is_some(), line["state"] == "closed", "{id}");
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The commands that read and write files, run as processes: `replay`, `report`, `explain`, `simulate`.
+
+mod alerts;
+mod bad_input;
+mod canary;
+mod examples;
+mod explain;
+mod failures;
+mod figures;
+mod hand;
+mod harness;
+mod ledger_figures;
+mod order;
+mod outputs;
+mod report;
+mod simulate;
+mod truth;

@@ -1,0 +1,191 @@
+//! The figures of a report on all of a replay's ledger are those of the replay.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::made::{report, report_on};
+use crate::harness::case::{CASES, Case, close};
+
+/// The options of a replay that a report on its ledger needs as well.
+fn options(case: &Case) -> Vec<&'static str> {
+    let taken = ["--attacker", "--expect-opening", "--reviewer-names"];
+    let mut options = Vec::new();
+    for (at, option) in case.args.iter().enumerate().filter(|(_, arg)| taken.contains(arg)) {
+        options.push(*option);
+        if *option != "--reviewer-names" {
+            options.push(case.args[at + 1]);
+        }
+    }
+    options
+}
+
+#[test]
+fn figures_are_those_of_the_summary() {
+    for case in CASES.iter() {
+        let told = report_on(&case.out.0, &options(case));
+        let (name, summary) = (case.name, &case.summary);
+        assert_eq!(told["as_of"], summary["as_of"], "{name}");
+        assert_eq!(told["verdict"]["windows"], summary["windows"]["total"], "{name}");
+        assert_eq!(told["verdict"]["effective"]["share"], summary["effective_review_rate"]);
+        for band in ["ahead", "contested", "behind", "unknown"] {
+            assert_eq!(told["bands"]["all"][band], summary["attacker_window"][band], "{band}");
+        }
+        assert_eq!(told["bands"]["all"]["undecided"], summary["attacker_window"]["unreviewed"]);
+        let expected = &summary["attacker_window"]["expected_attacker_first"];
+        let ours = &told["attacker_first"]["expected"];
+        assert!(close(ours.as_f64().unwrap(), expected.as_f64().unwrap()), "{name}: {ours}");
+
+        let survival = &summary["survival"]["time_to_review"];
+        let waits = &told["time_to_review"];
+        for (at, theirs) in [(0, "reviewed_by_fastest"), (1, "reviewed_by_mean")] {
+            for figure in ["estimate", "low", "high"] {
+                let ours = &waits["reviewed_by"][at][figure];
+                assert_eq!(ours, &survival[theirs][figure], "{name}: {theirs} {figure}");
+            }
+        }
+        for figure in ["median_ms", "rmst_1h_ms", "observed_up_to_ms"] {
+            assert_eq!(waits[figure], survival[figure], "{name}: {figure}");
+        }
+        let stages = [
+            ("detection", "detection"),
+            ("ai", "triage"),
+            ("review", "review"),
+            ("time_to_review", "time_to_review"),
+            ("containment", "containment"),
+            ("exposure", "exposure"),
+        ];
+        for (part, stage) in stages {
+            let all = told["stages"].as_array().unwrap();
+            let ours = all.iter().find(|own| own["part"] == part).unwrap();
+            let theirs = &summary["stages"][stage];
+            assert_eq!(ours["completed"], theirs["count"], "{name}: {part}");
+            for figure in ["censored", "p50_ms", "p90_ms", "p99_ms", "max_ms"] {
+                assert_eq!(ours[figure], theirs[figure], "{name}: {part} {figure}");
+            }
+        }
+        oversight(case, &told);
+    }
+}
+
+fn oversight(case: &Case, told: &Value) {
+    let (reviews, theirs) = (&told["reviews"], &case.summary["oversight"]);
+    assert_eq!(reviews["decisions"], theirs["reviews"], "{}", case.name);
+    assert_eq!(reviews["hollow"]["count"], theirs["hollow"]);
+    assert_eq!(reviews["meaningful"]["count"], theirs["meaningful"]);
+    for figure in ["agreed", "disagreed", "unadvised"] {
+        assert_eq!(reviews[figure], theirs[figure], "{}: {figure}", case.name);
+    }
+    for by in reviews["by_reason"].as_array().unwrap() {
+        let reason = by["reason"].as_str().unwrap();
+        assert_eq!(by["count"], theirs["by_reason"][reason], "{}: {reason}", case.name);
+    }
+    assert_eq!(told["boundary"]["ai_acted_first"]["count"], theirs["ai_acted_first"]);
+    assert_eq!(told["seeded"]["caught"]["count"], theirs["seeded"]["caught"], "{}", case.name);
+    assert_eq!(told["seeded"]["missed"]["count"], theirs["seeded"]["missed"], "{}", case.name);
+    assert_eq!(told["reviewers"]["reviewers"], theirs["reviewers"]["count"], "{}", case.name);
+    // What is judged again from the ledger is what was judged when it was written.
+    assert_eq!(reviews["reading"]["recorded_only"], 0, "{}", case.name);
+    assert_eq!(reviews["reading"]["found_only"], 0, "{}", case.name);
+    assert!(reviews["reading"]["confirmed"].as_u64().unwrap() > 0, "{}", case.name);
+    let input = &told["quality"]["input"];
+    for count in ["read", "accepted", "duplicate", "rejected", "late", "orphan", "clock_skew"] {
+        assert_eq!(input[count], case.summary["events"][count], "{}: {count}", case.name);
+    }
+}
+
+#[test]
+fn flags_over_the_whole_ledger_are_the_findings_of_the_replay() {
+    let mut compared = 0;
+    for case in CASES.iter().filter(|case| case.name != "names") {
+        let told = report_on(&case.out.0, &options(case));
+        let mut findings: BTreeMap<(String, String), f64> = BTreeMap::new();
+        for finding in case.out.lines("findings.ndjson") {
+            if finding["finding"] == "reviewer_flagged" {
+                let list = finding["evidence"]["list"].as_str().unwrap().to_owned();
+                let reviewer = finding["reviewer"].as_str().unwrap().to_owned();
+                let log = finding["evidence"]["log10_e_value"].as_f64().unwrap();
+                findings.insert((list, reviewer), log);
+            }
+        }
+        let mut ours: BTreeMap<(String, String), f64> = BTreeMap::new();
+        for list in told["reviewers"]["lists"].as_array().unwrap() {
+            for one in list["reviewers"].as_array().unwrap() {
+                let key = (
+                    list["list"].as_str().unwrap().to_owned(),
+                    one["reviewer"].as_str().unwrap().to_owned(),
+                );
+                ours.insert(key, one["log10_e_value"].as_f64().unwrap());
+            }
+        }
+        assert_eq!(
+            ours.keys().collect::<Vec<_>>(),
+            findings.keys().collect::<Vec<_>>(),
+            "{}",
+            case.name
+        );
+        for (key, log) in &findings {
+            assert!(close(*log, ours[key]), "{}: {key:?}: {log} and {}", case.name, ours[key]);
+            compared += 1;
+        }
+    }
+    assert!(compared > 0, "nobody was flagged: nothing was compared");
+}
+
+/// Which windows a slice keeps.
+type Keeps = fn(&Value) -> bool;
+
+/// A report on a part is the report on a ledger that holds that part alone, but for
+/// what other windows bear on: reading times, and the reviewers' evidence.
+#[test]
+fn a_slice_is_as_if_the_rest_were_not_there() {
+    let case = &CASES[0];
+    let text = case.out.text("windows.ndjson");
+    let (from, to) = ("2026-01-05T06:00:00Z", "2026-01-06T00:00:00Z");
+    let slices: [(&[&str], Keeps); 4] = [
+        (&["--workflow", "secret_exposure"], |w| w["workflow"] == "secret_exposure"),
+        (&["--severity", "high", "--severity", "critical"], |w| {
+            w["severity"] == "high" || w["severity"] == "critical"
+        }),
+        (&["--team", "team-payments@engineering.example.org"], |w| {
+            w["owner"] == "team-payments@engineering.example.org"
+        }),
+        (&["--from", "2026-01-05T06:00:00Z", "--to", "2026-01-06T00:00:00Z"], |w| {
+            let at = w["detected_at"].as_str().unwrap();
+            ("2026-01-05T06:00:00.000Z".."2026-01-06T00:00:00.000Z").contains(&at)
+        }),
+    ];
+    let as_of = case.summary["as_of"].as_str().unwrap();
+    for (args, keeps) in slices {
+        let always: &[&str] = &["--as-of", as_of];
+        let period: &[&str] = if args[0] == "--from" { &[] } else { &["--from", from, "--to", to] };
+        let told = report(text.as_bytes(), &[args, always, period].concat());
+        let kept: String = text
+            .lines()
+            .filter(|line| keeps(&serde_json::from_str(line).unwrap()))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let bounds: &[&str] = &["--from", from, "--to", to];
+        let alone = report(kept, &[always, bounds].concat());
+        assert!(told["verdict"]["windows"].as_u64().unwrap() > 5, "{args:?}");
+        for section in [
+            "time_to_review",
+            "attacker_first",
+            "stages",
+            "bands",
+            "seeded",
+            "boundary",
+            "outcomes",
+            "ownership",
+        ] {
+            if section == "seeded" {
+                assert_eq!(told[section]["caught"], alone[section]["caught"], "{args:?}");
+                continue;
+            }
+            assert_eq!(told[section], alone[section], "{args:?}: {section}");
+        }
+        assert_eq!(told["reviews"]["hollow"], alone["reviews"]["hollow"], "{args:?}");
+        let scope = |report: &Value| report["evidence"]["scopes"][0].clone();
+        assert_eq!(scope(&told), scope(&alone), "{args:?}: the same records");
+    }
+}

@@ -1,0 +1,90 @@
+//! A report on a ledger of recorded observations gives the figures that the Python
+//! package lifelines gave for them, to a millionth.
+
+use serde_json::{Value, json};
+
+use super::made::{decided, lines, open, report, time};
+
+/// 2096-01-01T00:00:00Z: a ledger may reach back ninety years from here.
+const AS_OF: i64 = 3_976_214_400_000;
+const TOLERANCE: f64 = 1e-6;
+
+fn recorded(text: &str) -> Vec<Value> {
+    let recorded: Value = serde_json::from_str(text).unwrap();
+    recorded["sets"].as_array().unwrap().clone()
+}
+
+fn close(ours: &Value, theirs: &Value) -> bool {
+    match (ours.as_f64(), theirs.as_f64()) {
+        (Some(a), Some(b)) => (a - b).abs() <= TOLERANCE * a.abs().max(b.abs()).max(1.0),
+        (ours, theirs) => ours.is_none() && theirs.is_none(),
+    }
+}
+
+fn told(records: &[Value]) -> Value {
+    let as_of = time(AS_OF);
+    report(lines(records), &["--as-of", &as_of])
+}
+
+#[test]
+fn the_waiting_curve_is_that_of_lifelines() {
+    for set in recorded(include_str!("../../fixtures/survival/lifelines.json")) {
+        let name = &set["name"];
+        let all = |field: &str| set[field].as_array().unwrap().clone();
+        let mut records = Vec::new();
+        for (number, ms) in all("events_ms").iter().enumerate() {
+            let ms = ms.as_i64().unwrap();
+            records.push(decided(&format!("d{number}"), AS_OF - ms, ms, 1));
+        }
+        for (number, ms) in all("censored_ms").iter().enumerate() {
+            records.push(open(&format!("o{number}"), AS_OF - ms.as_i64().unwrap()));
+        }
+        let told = told(&records);
+        let waits = &told["time_to_review"];
+        assert_eq!(waits["windows"], records.len(), "{name}");
+        for (at, horizon) in ["fastest", "mean"].iter().enumerate() {
+            let (ours, theirs) = (&waits["reviewed_by"][at], &set["reviewed_by"][*horizon]);
+            let chance = json!(1.0 - theirs["survival"].as_f64().unwrap());
+            assert!(close(&ours["estimate"], &chance), "{name} {horizon}: {ours} {theirs}");
+            assert!(close(&ours["low"], &theirs["low"]), "{name} {horizon}: {ours} {theirs}");
+            assert!(close(&ours["high"], &theirs["high"]), "{name} {horizon}: {ours} {theirs}");
+        }
+        assert!(close(&waits["median_ms"], &set["median_ms"]), "{name}: {}", waits["median_ms"]);
+        assert!(close(&waits["rmst_1h_ms"], &set["rmst_1h_ms"]), "{name}: {}", waits["rmst_1h_ms"]);
+    }
+}
+
+#[test]
+fn what_ended_the_wait_is_that_of_lifelines() {
+    let mut compared = 0;
+    for set in recorded(include_str!("../../fixtures/survival/aalen_johansen.json")) {
+        let observations = set["observations"].as_array().unwrap();
+        let record = |(number, one): (usize, &Value)| {
+            let (ms, end) = (one[0].as_i64().unwrap(), one[1].as_u64());
+            let (name, at) = (format!("c{number}"), AS_OF - ms);
+            let mut record = open(&name, at);
+            match end {
+                Some(0) => return decided(&name, at, ms, 1),
+                Some(1) => {
+                    record["state"] = json!("contained");
+                    record["contained_at"] = json!(time(AS_OF));
+                }
+                Some(_) => record["abused_at"] = json!(time(AS_OF)),
+                None => {}
+            }
+            record
+        };
+        let records: Vec<Value> = observations.iter().enumerate().map(record).collect();
+        let told = told(&records);
+        for by in told["outcomes"]["shares"].as_array().unwrap() {
+            let recorded = set["at"].as_array().unwrap();
+            let theirs = recorded.iter().find(|at| at["t_ms"] == by["t_ms"]).unwrap();
+            for (end, name) in ["decision", "containment", "abuse"].iter().enumerate() {
+                assert!(close(&by[*name], &theirs["ended"][end]), "{}: {by} {theirs}", set["name"]);
+            }
+            assert!(close(&by["waiting"], &theirs["waiting"]), "{}: {by} {theirs}", set["name"]);
+            compared += 1;
+        }
+    }
+    assert!(compared >= 20, "{compared}");
+}

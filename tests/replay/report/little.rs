@@ -1,0 +1,278 @@
+//! Where little can be said: an honest report, or a clear error.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use super::made::{DAY, MINUTE, MONDAY, decided, lines, no_nonsense, open, report, run, time};
+use crate::harness::case::CASES;
+use crate::harness::{KEY, Run};
+
+const WEEK: [&str; 4] = ["--from", "2026-03-02", "--to", "2026-03-09"];
+
+/// All forms of the report, none of which may hold nonsense; the Markdown.
+#[track_caller]
+fn told(ledger: &str, args: &[&str]) -> String {
+    for form in ["html", "csv", "json"] {
+        no_nonsense(&run(ledger, &[args, &["--format", form]].concat()).exits(0).stdout);
+    }
+    let text = run(ledger, args).exits(0).stdout;
+    no_nonsense(&text);
+    text
+}
+
+#[test]
+fn an_empty_period_says_that_nothing_can_be_said() {
+    let ledger = lines(&[open("c1", MONDAY - 30 * DAY), open("c2", MONDAY + 30 * DAY)]);
+    let text = told(&ledger, &WEEK);
+    assert!(text.contains("No exposure was detected in this period"), "{text}");
+    let value = report(ledger, &WEEK);
+    for empty in [
+        "/verdict/effective/share",
+        "/time_to_review/median_ms",
+        "/attacker_first/low",
+        "/reviews/hollow/share",
+        "/seeded/caught/share",
+        "/ownership/without_owner/share",
+        "/boundary/ai_acted_first/share",
+    ] {
+        assert_eq!(value.pointer(empty), Some(&Value::Null), "{empty}");
+    }
+    assert_eq!(value["time_to_review"]["curve"], json!([]));
+    assert_eq!(value["verdict"]["trend"], "unknown");
+}
+
+#[test]
+fn an_empty_ledger_needs_a_whole_period() {
+    let text = told("", &WEEK);
+    assert!(text.contains("No exposure was detected"), "{text}");
+    let ran = run("", &["--from", "2026-03-02"]).exits(1);
+    assert!(ran.stderr.contains("both --from and --to"), "{}", ran.stderr);
+    run("", &[]).exits(1);
+}
+
+#[test]
+fn one_exposure_gives_wide_bounds_and_no_names() {
+    let text = told(&lines(&[decided("c1", MONDAY, 4 * MINUTE, 1)]), &WEEK);
+    assert!(text.contains("95 % bounds: 20.7 % to 100.0 %"), "{text}");
+    assert!(text.contains("fewer than 5"), "{text}");
+    assert!(!text.contains("reviewer-0"), "{text}");
+}
+
+#[test]
+fn all_undecided_is_no_median_and_every_attacker() {
+    let all: Vec<Value> = (0..20).map(|n| open(&format!("c{n}"), MONDAY + n * MINUTE)).collect();
+    let as_of = time(MONDAY + DAY);
+    let args = [&WEEK[..], &["--as-of", &as_of]].concat();
+    let text = told(&lines(&all), &args);
+    assert!(text.contains("not reached: over half are undecided"), "{text}");
+    assert!(text.contains("No person decided"), "{text}");
+    let value = report(lines(&all), &args);
+    assert_eq!(value["verdict"]["effective"]["share"], 0.0);
+    assert_eq!(value["attacker_first"]["high"], 1.0);
+    assert!(value["attacker_first"]["low"].as_f64().unwrap() > 0.99);
+    assert_eq!(value["time_to_review"]["reviewed_by"][0]["low"], Value::Null);
+    assert_eq!(value["verdict"]["look_at"][0]["matter"], "overdue");
+}
+
+#[test]
+fn all_hollow_is_no_effective_review() {
+    let hollow = |n: i64| {
+        let mut record = decided(&format!("c{n:02}"), MONDAY + n * 3_600_000, MINUTE, n as u32 % 7);
+        record["hollow"] = json!(["unauthorized"]);
+        record
+    };
+    let all: Vec<Value> = (0..30).map(hollow).collect();
+    let text = told(&lines(&all), &WEEK);
+    assert!(text.contains("Every judged decision is hollow"), "{text}");
+    let value = report(lines(&all), &WEEK);
+    assert_eq!(value["verdict"]["effective"]["share"], 0.0);
+    assert_eq!(value["reviews"]["hollow"]["share"], 1.0);
+    assert_eq!(value["reviews"]["certificates"].as_array().unwrap().len(), 30);
+}
+
+#[test]
+fn decisions_that_are_not_judged_are_neither() {
+    let mut waiting = decided("c1", MONDAY, MINUTE, 1);
+    waiting["hollow"] = Value::Null;
+    waiting["effective"] = Value::Null;
+    let ledger = lines(&[waiting, decided("c2", MONDAY + MINUTE, MINUTE, 2)]);
+    let value = report(ledger.clone(), &WEEK);
+    assert_eq!(value["reviews"]["unjudged"], 1);
+    assert_eq!(value["reviews"]["hollow"]["of"], 1);
+    assert_eq!(value["verdict"]["effective"]["share"], 0.5);
+    assert_eq!(value["verdict"]["effective"]["at_most"], 1.0);
+    assert!(told(&ledger, &WEEK).contains("have not been judged yet"));
+}
+
+#[test]
+fn a_period_across_a_change_of_the_clocks_is_elapsed_time() {
+    let ledger = lines(&[open("c1", MONDAY), open("c0", MONDAY - 40 * DAY)]);
+    let spring = ["--from", "2026-03-01T00:00:00+01:00", "--to", "2026-04-01T00:00:00+02:00"];
+    let value = report(ledger.clone(), &spring);
+    let period = &value["period"];
+    assert_eq!(period["length_ms"], 31 * DAY - 60 * MINUTE);
+    assert_eq!(period["from"], "2026-02-28T23:00:00.000Z");
+    assert_eq!(value["verdict"]["previous"]["from"], "2026-01-29T00:00:00.000Z");
+    assert!(told(&ledger, &spring).contains("different offsets from UTC"));
+    // The hour that the clocks repeat is not counted twice: ends are half open.
+    let halves = [("2026-03-01", "2026-03-02"), ("2026-03-02", "2026-04-01")];
+    let windows: u64 = halves
+        .iter()
+        .map(|(from, to)| {
+            let value = report(ledger.clone(), &["--from", from, "--to", to]);
+            value["verdict"]["windows"].as_u64().unwrap()
+        })
+        .sum();
+    assert_eq!(windows, 1);
+}
+
+#[test]
+fn records_of_older_versions_are_read_beside_new_ones() {
+    let mut old = decided("c1", MONDAY, MINUTE, 1);
+    for later in ["summary_words", "batch_id", "rationale_digest", "truth", "effective", "band"] {
+        old.as_object_mut().unwrap().remove(later);
+    }
+    let mut newer = decided("c2", MONDAY + MINUTE, MINUTE, 2);
+    newer["a_field_of_tomorrow"] = json!({"x": 1});
+    let value = report(lines(&[old, newer]), &WEEK);
+    assert_eq!(value["verdict"]["windows"], 2);
+    assert_eq!(value["verdict"]["effective"]["share"], 1.0);
+    assert_eq!(value["quality"]["advice_without_length"], 1);
+}
+
+#[test]
+fn a_cut_off_ledger_is_an_error_or_said() {
+    let whole = lines(&[open("c1", MONDAY), open("c2", MONDAY + MINUTE)]);
+    let cut = &whole[..whole.len() - 40];
+    let ran = run(cut, &WEEK).exits(1);
+    assert!(ran.stderr.contains("stdin:2: record: not one JSON object"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("--allow-damage"), "{}", ran.stderr);
+    let args = [&WEEK[..], &["--allow-damage"]].concat();
+    let ran = run(cut, &args).exits(0);
+    assert!(ran.stdout.contains("could not be read and were left out: 1"), "{}", ran.stdout);
+    assert!(ran.stderr.contains("1 record could not be read"), "{}", ran.stderr);
+    for foreign in ["null\n", "[1]\n", "{\"a\":1}\n", "hello\n"] {
+        let ran = run(format!("{whole}{foreign}"), &WEEK).exits(1);
+        assert!(ran.stderr.contains("1 record is not of the ledger"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_cut_off_archive_is_an_error() {
+    let whole = lines(&[open("c1", MONDAY), open("c2", MONDAY + MINUTE)]);
+    let mut packed = zstd::encode_all(whole.as_bytes(), 3).unwrap();
+    packed.truncate(packed.len() - 9);
+    for args in [&WEEK[..], &[&WEEK[..], &["--allow-damage"]].concat()] {
+        let ran = run(packed.clone(), args).exits(1);
+        assert!(ran.stderr.contains("cannot be read further"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_replays_directory_that_is_not_whole_is_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let copy = |name: &str| {
+        fs::copy(CASES[0].out.0.join(name), directory.path().join(name)).unwrap();
+    };
+    ["windows.ndjson", "summary.json", "rejected.ndjson"].into_iter().for_each(copy);
+    let go =
+        |args: &[&str]| Run::program().key(KEY).arg("report").arg(directory.path()).args(args).go();
+    go(&[]).exits(0);
+    // A line too few is no fault that the lines show.
+    let text = fs::read_to_string(directory.path().join("windows.ndjson")).unwrap();
+    let (_, rest) = text.split_once('\n').unwrap();
+    fs::write(directory.path().join("windows.ndjson"), rest).unwrap();
+    let ran = go(&[]).exits(1);
+    assert!(ran.stderr.contains("summary.json beside it tells of"), "{}", ran.stderr);
+    let ran = go(&["--allow-damage", "--format", "json"]).exits(0);
+    assert_eq!(ran.json()["quality"]["damaged_records"], 1);
+    copy("windows.ndjson");
+    fs::write(directory.path().join("summary.json"), "").unwrap();
+    assert!(go(&[]).exits(1).stderr.contains("did not finish"));
+    fs::remove_file(directory.path().join("summary.json")).unwrap();
+    assert!(go(&[]).exits(1).stderr.contains("summary.json"));
+    assert!(run("", &["/no/such/ledger"]).exits(1).stderr.contains("/no/such/ledger"));
+}
+
+#[test]
+fn people_are_not_named_without_a_wish() {
+    let mut named = decided("c1", MONDAY, MINUTE, 1);
+    named["reviewer"] = json!("alex.example");
+    named["hollow"] = json!(["unauthorized"]);
+    let mut all = vec![named];
+    for n in 2..9 {
+        let mut record = decided(&format!("c{n}"), MONDAY + MINUTE, MINUTE, n);
+        record["hollow"] = json!(["unauthorized"]);
+        all.push(record);
+    }
+    let ledger = lines(&all);
+    let without_key = || Run::program().arg("report").arg("-").args(WEEK).stdin(ledger.clone());
+    let ran = without_key().go().exits(1);
+    assert!(ran.stderr.contains("SHUTTERLAG_IDENTITY_KEY"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("alex"), "{}", ran.stderr);
+    assert!(without_key().arg("--reviewer-names").go().exits(0).stdout.contains("alex.example"));
+    let text = told(&ledger, &WEEK);
+    assert!(!text.contains("alex") && text.contains("reviewer-000000000002"), "{text}");
+    // Among few nobody is told of.
+    let few = lines(&all[..4]);
+    let text = run(few, &[&WEEK[..], &["--reviewer-names"]].concat()).exits(0).stdout;
+    assert!(!text.contains("alex") && !text.contains("reviewer-0"), "{text}");
+    assert!(text.contains("withheld"), "{text}");
+}
+
+#[test]
+fn a_question_that_is_none_is_told() {
+    let ledger = lines(&[decided("c1", MONDAY, MINUTE, 1)]);
+    let wrong = |args: &[&str], code, why: &str| {
+        let ran = run(ledger.clone(), args).exits(code);
+        assert!(ran.stderr.contains(why), "{}", ran.stderr);
+    };
+    wrong(&["--from", "2026-03-09", "--to", "2026-03-02"], 1, "must end after it begins");
+    wrong(&["--from", "2026-03-02", "--to", "2026-03-02"], 1, "must end after it begins");
+    wrong(&["--from", "2026-02-30", "--to", "2026-03-02"], 2, "not an RFC 3339");
+    wrong(&["--from", "yesterday"], 2, "not an RFC 3339");
+    wrong(&["--from", "2026-03-02T00:00:00"], 2, "without an offset");
+    wrong(&["--from", "2000-01-02", "--to", "2026-03-02"], 1, "later --from");
+    wrong(&["--as-of", "2026-03-02T00:00:30Z"], 1, "cannot be told as of an earlier");
+    wrong(&["--workflow", "gardening"], 2, "gardening");
+    wrong(&["--attacker", "1m,3m", "--attacker", "2m,3m"], 2, "set twice");
+}
+
+#[test]
+fn a_ledger_that_does_not_reach_is_said() {
+    let week = (0..80).map(|n| decided(&format!("c{n:03}"), MONDAY + n * 3_600_000, MINUTE, 1));
+    let ledger = lines(&week.collect::<Vec<_>>());
+    let value = report(ledger.clone(), &["--from", "2026-03-02", "--to", "2026-06-01"]);
+    assert_eq!(value["quality"]["ends_early"], true);
+    assert_eq!(value["quality"]["begins_late"], false);
+    assert_eq!(value["quality"]["previous_begins_late"], true);
+    assert_eq!(value["verdict"]["change"], Value::Null);
+    let value = report(ledger, &["--from", "2026-02-01", "--to", "2026-03-04"]);
+    assert_eq!(value["quality"]["begins_late"], true);
+}
+
+#[test]
+fn a_stretch_without_decisions_is_told() {
+    // An exposure every ten minutes, decided within two, but for six hours in the middle.
+    let at = |n: i64| MONDAY + n * 10 * MINUTE;
+    let silent = 60..96;
+    let all: Vec<Value> = (0..144)
+        .map(|n| match silent.contains(&n) {
+            true => open(&format!("c{n:03}"), at(n)),
+            false => decided(&format!("c{n:03}"), at(n), 2 * MINUTE, 1),
+        })
+        .collect();
+    let args = ["--from", "2026-03-02", "--to", "2026-03-03"];
+    let value = report(lines(&all), &args);
+    let stretches = value["quality"]["stretches"].as_array().unwrap();
+    assert_eq!(stretches.len(), 1, "{stretches:?}");
+    assert_eq!(stretches[0]["without"], "decisions");
+    assert_eq!(stretches[0]["from"], time(at(59) + 2 * MINUTE));
+    assert_eq!(stretches[0]["to"], time(at(96) + 2 * MINUTE));
+    assert_eq!(stretches[0]["detections"], 37);
+    // Without detections it is a stretch without anything.
+    let gap: Vec<Value> = all.iter().filter(|w| w["decided_at"] != Value::Null).cloned().collect();
+    let value = report(lines(&gap), &args);
+    assert_eq!(value["quality"]["stretches"][0]["without"], "events");
+}

@@ -1,0 +1,9 @@
+//! The repository agrees with itself: documents, rules and containers with the program, source files with the layers.
+
+mod cardinality;
+mod circles;
+mod containers;
+mod docs;
+mod layers;
+mod rules;
+mod source;

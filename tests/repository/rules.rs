@@ -1,0 +1,160 @@
+//! Rules, dashboards and runbooks speak of metrics and alerts that there are.
+//!
+//! Files are read as text: `promtool`, which understands them, runs with the live
+//! tests. That the pages of metrics are those of the program, `tests/repository/docs.rs` sees to.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use shutterlag::engine::alerts::Alert;
+
+const RULES: &str = "dashboards/rules/shutterlag.rules.yml";
+const SECTIONS: [&str; 4] =
+    ["What it means", "First three things to do", "How to silence", "What not to conclude"];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(name: &str) -> String {
+    fs::read_to_string(root().join(name)).unwrap()
+}
+
+fn files(directory: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(directory)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { folders.push(path) } else { found.push(path) }
+        }
+    }
+    found
+}
+
+/// The names behind `- key: ` in the rules.
+fn named(rules: &str, key: &str) -> BTreeSet<String> {
+    let marker = format!("- {key}: ");
+    let lines = rules.lines().filter_map(|line| line.trim().strip_prefix(&marker));
+    lines.map(str::to_owned).collect()
+}
+
+/// Names of metrics in a text: whole words that begin with `shutterlag_`, or with
+/// `shutterlag:` as recording rules do. What ends in `_` is the beginning of names.
+fn metrics(text: &str) -> BTreeSet<String> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+    text.split(|c: char| !is_part(c))
+        .map(|word| word.trim_end_matches(':'))
+        .filter(|word| word.starts_with("shutterlag_") || word.starts_with("shutterlag:"))
+        // An image of a container: a version is no name.
+        .filter(|word| {
+            !word.trim_start_matches("shutterlag:").starts_with(|c: char| c.is_ascii_digit())
+        })
+        .filter(|word| !word.ends_with('_') && !word.contains("://"))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Every name that the program can show, with what histograms make of theirs.
+fn known() -> BTreeSet<String> {
+    let mut known = BTreeSet::new();
+    for page in ["docs/ledger.md", "docs/metrics.md"] {
+        for line in read(page).lines().filter(|line| line.starts_with("| `")) {
+            let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+            let name = cells[1].trim_matches('`').to_owned();
+            if cells[2] == "histogram" {
+                known.extend(["_bucket", "_sum", "_count"].map(|part| format!("{name}{part}")));
+            } else if ["counter", "gauge"].contains(&cells[2]) {
+                known.insert(name);
+            }
+        }
+    }
+    assert!(known.len() > 40, "{known:?}");
+    known
+}
+
+#[test]
+fn every_metric_in_rules_and_dashboards_exists() {
+    let rules = files("dashboards/rules").into_iter();
+    let rules: String = rules.map(|path| fs::read_to_string(path).unwrap()).collect();
+    let (known, recorded) = (known(), named(&rules, "record"));
+    assert!(recorded.len() > 10);
+    let mut seen = 0;
+    for path in files("dashboards") {
+        for name in metrics(&fs::read_to_string(&path).unwrap()) {
+            seen += 1;
+            let exists = known.contains(&name) || recorded.contains(&name);
+            assert!(exists, "{}: {name} is none of the program's metrics", path.display());
+        }
+    }
+    assert!(seen > 30, "{seen}");
+    // In prose a histogram goes by its own name.
+    for path in files("docs/runbooks").into_iter().chain([root().join("docs/alerts.md")]) {
+        for name in metrics(&fs::read_to_string(&path).unwrap()) {
+            let exists = known.contains(&name)
+                || recorded.contains(&name)
+                || known.contains(&format!("{name}_count"));
+            assert!(exists, "{}: {name}", path.display());
+        }
+    }
+    assert_eq!(
+        metrics("rate(shutterlag_a_total[5m]) / shutterlag:b:ratio, image shutterlag:0.1.0"),
+        ["shutterlag:b:ratio", "shutterlag_a_total"].map(str::to_owned).into()
+    );
+}
+
+#[test]
+fn every_alert_has_a_runbook_and_every_runbook_an_alert() {
+    let rules = read(RULES);
+    let of_rules = named(&rules, "alert");
+    assert!(of_rules.len() > 10);
+    let of_windows: BTreeSet<String> = Alert::ALL.iter().map(Alert::to_string).collect();
+    let alerts: BTreeSet<String> = of_rules.union(&of_windows).cloned().collect();
+    let pages: BTreeSet<String> = files("docs/runbooks")
+        .iter()
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .filter(|name| name != "README")
+        .collect();
+    assert_eq!(pages, alerts);
+    let index = read("docs/runbooks/README.md");
+    for alert in &alerts {
+        assert!(index.contains(&format!("[{alert}]({alert}.md)")), "{alert} is not in the index");
+        let page = read(&format!("docs/runbooks/{alert}.md"));
+        assert!(page.starts_with(&format!("# {alert}\n")), "{alert}");
+        let headings: Vec<&str> =
+            page.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+        assert_eq!(headings, SECTIONS, "{alert}");
+        for section in page.split("\n## ").skip(1) {
+            let (heading, text) = section.split_once('\n').unwrap();
+            assert!(text.trim().len() > 40, "{alert}: nothing under {heading}");
+        }
+        let steps = page.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_digit()));
+        assert_eq!(steps.count(), 3, "{alert}");
+        // A silence names the alert that it is for.
+        for line in page.lines().filter(|line| line.starts_with("amtool")) {
+            assert!(line.contains(&format!("alertname={alert} ")), "{alert}: {line}");
+        }
+    }
+    for alert in &of_rules {
+        let rule = rules.split(&format!("- alert: {alert}\n")).nth(1).unwrap();
+        let rule = rule.split("- alert: ").next().unwrap();
+        assert!(rule.contains(&format!("runbook: docs/runbooks/{alert}.md")), "{alert}");
+        assert!(rule.contains("severity: ") && rule.contains("summary: "), "{alert}");
+    }
+}
+
+#[test]
+fn every_alert_of_the_rules_has_a_test_of_its_own() {
+    let tests = read("dashboards/rules/shutterlag.test.yml");
+    for alert in named(&read(RULES), "alert") {
+        assert!(tests.contains(&format!("alertname: {alert}")), "{alert}");
+        let fires = tests
+            .split(&format!("alertname: {alert}"))
+            .skip(1)
+            .any(|rest| !rest.trim_start_matches([',', '\n', ' ']).starts_with("exp_alerts: []"));
+        assert!(fires, "{alert} is never seen to fire");
+    }
+}

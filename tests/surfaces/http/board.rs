@@ -1,0 +1,197 @@
+//! The live board: its page, its stream, and who is in its way.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::thread::sleep;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use shutterlag::runtime::http::Server;
+
+use super::client::{connect, get, request};
+use super::made::{Made, dismissed, open, options, shown, start};
+
+/// A stream of frames, read as they come.
+struct Board(BufReader<TcpStream>);
+
+impl Board {
+    fn open(address: SocketAddr) -> Board {
+        let mut stream = connect(address);
+        write!(stream, "GET /api/v1/board HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
+        let mut board = Board(BufReader::new(stream));
+        let head = board.until("\r\n\r\n");
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        assert!(head.contains("content-type: text/event-stream"), "{head}");
+        board
+    }
+
+    fn until(&mut self, end: &str) -> String {
+        let mut bytes = Vec::new();
+        while !bytes.ends_with(end.as_bytes()) {
+            let mut byte = [0];
+            self.0.read_exact(&mut byte).unwrap();
+            bytes.push(byte[0]);
+        }
+        String::from_utf8(bytes).unwrap()
+    }
+
+    /// The next frame's kind and content.
+    fn next(&mut self) -> (String, Value) {
+        // The length of the chunk stands before it, its end behind it.
+        let mut line = String::new();
+        while !line.starts_with("event: ") {
+            line.clear();
+            assert_ne!(self.0.read_line(&mut line).unwrap(), 0, "the stream goes on");
+        }
+        let kind = line.trim_end()["event: ".len()..].to_owned();
+        let mut data = String::new();
+        self.0.read_line(&mut data).unwrap();
+        (kind, serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap())
+    }
+
+    /// The next frame in which `found` finds something.
+    fn find<T>(&mut self, found: impl Fn(&Value) -> Option<T>) -> T {
+        (0..20).find_map(|_| found(&self.next().1)).unwrap()
+    }
+}
+
+/// A server whose boards get two frames in a second.
+fn lively(change: impl FnOnce(&mut shutterlag::runtime::http::Options)) -> Made {
+    let mut shown = shown(100_000);
+    shown.demo = true;
+    let (view, health) = (shown.view.clone(), shown.health.clone());
+    let mut options = options(None);
+    change(&mut options);
+    Made { server: Server::start(options, shown).unwrap(), view, health }
+}
+
+#[test]
+fn the_page_is_small_and_asks_nobody_else() {
+    let made = start(options(None));
+    let page = get(made.address(), "/").is(200);
+    let policy = &page.headers["content-security-policy"];
+    assert!(policy.starts_with("default-src 'none'; "), "{policy}");
+    assert!(!policy.contains("unsafe") && !policy.contains('*') && !policy.contains("http"));
+    let mut bytes = page.body.len();
+    // Nothing that the policy would refuse, and nothing from elsewhere.
+    for bad in ["<style", " style=", " onclick=", " onload=", "http:", "https:", "//cdn"] {
+        assert!(!page.body.contains(bad), "{bad}");
+    }
+    let mut files: Vec<String> = page
+        .body
+        .split(['"'])
+        .filter(|text| text.starts_with("/board/"))
+        .map(str::to_owned)
+        .collect();
+    for module in ["picture", "race", "source"] {
+        files.push(format!("/board/{module}.js"));
+    }
+    files.sort();
+    files.dedup();
+    assert!(files.len() >= 6, "{files:?}");
+    for file in &files {
+        let answer = get(made.address(), file).is(200);
+        assert_eq!(answer.headers["x-content-type-options"], "nosniff");
+        assert!(!answer.body.contains("innerHTML") && !answer.body.contains("eval("), "{file}");
+        bytes += answer.body.len();
+    }
+    assert!(bytes <= 150 << 10, "the page has {bytes} bytes");
+}
+
+#[test]
+fn the_page_needs_no_token_and_the_stream_does() {
+    let made = start(options(Some("a-token-for-tests")));
+    get(made.address(), "/").is(200);
+    get(made.address(), "/board/board.js").is(200);
+    get(made.address(), "/api/v1/board").is(401);
+    let wrong = [("Authorization", "Bearer another-token-1")];
+    request(made.address(), "GET", "/api/v1/board", &wrong).is(401);
+    // Without a token a page must not be lured here by a name of its own.
+    let open = start(options(None));
+    for path in ["/", "/board/board.js", "/api/v1/board"] {
+        request(open.address(), "GET", path, &[("Host", "attacker.example")]).is(421);
+    }
+    get(open.address(), "/api/v1/board?limit=1").is(400);
+}
+
+#[test]
+fn a_stream_begins_with_all_and_goes_on_with_what_changed() {
+    let made = lively(|_| {});
+    made.put(&open("github:example-org/payments#1", 120));
+    made.put(&dismissed("github:example-org/payments#2", 900, 600, "reviewer-0a1b"));
+    let mut board = Board::open(made.address());
+    let (kind, whole) = board.next();
+    assert_eq!(kind, "whole");
+    let windows = whole["lists"]["windows"]["set"].as_object().unwrap();
+    let (key, row) = windows.iter().next().unwrap();
+    assert_eq!(windows.len(), 1);
+    assert_eq!(row["credential"], "github:example-org/payments#1");
+    assert_eq!(whole["parts"]["waiting"]["ahead"], 1);
+    assert_eq!(whole["parts"]["rate"]["reviews"], 1);
+    let (kind, change) = board.next();
+    assert_eq!((kind.as_str(), &change["n"]), ("change", &json!(2)));
+    assert_eq!(change["lists"], json!({}), "nothing changed");
+    made.put(&dismissed("github:example-org/payments#1", 120, 5, "reviewer-0a1b"));
+    let gone = board.find(|frame| frame["lists"]["windows"]["gone"].as_array().cloned());
+    assert_eq!(gone, [json!(key)], "it leaves under the name it came with");
+}
+
+#[test]
+fn one_who_comes_later_does_not_see_what_was_then() {
+    let made = lively(|_| {});
+    made.put(&open("github:example-org/payments#1", 120));
+    Board::open(made.address()).next();
+    made.put(&dismissed("github:example-org/payments#1", 120, 5, "reviewer-0a1b"));
+    // Longer than a frame may be shown after it was painted.
+    sleep(Duration::from_millis(1_200));
+    let (kind, whole) = Board::open(made.address()).next();
+    assert_eq!((kind.as_str(), &whole["lists"]["windows"]), ("whole", &json!({})));
+}
+
+#[test]
+fn what_strangers_write_is_shown_cut_and_visible() {
+    let made = lively(|_| {});
+    let hostile =
+        ["<script>alert(1)</script>", "a\u{202e}gpj.exe", "\u{200b}\u{200b}", "\u{1b}[2J"];
+    for (number, name) in hostile.iter().enumerate() {
+        let mut record = open(&format!("x{number}{name}"), 60);
+        record["owner"] = json!(name.repeat(200));
+        made.put(&record);
+    }
+    let (_, whole) = Board::open(made.address()).next();
+    let rows = whole["lists"]["windows"]["set"].as_object().unwrap();
+    assert_eq!(rows.len(), hostile.len());
+    for row in rows.values() {
+        for field in ["credential", "owner"] {
+            let text = row[field].as_str().unwrap();
+            assert!(text.chars().count() <= 97, "{text}");
+            let invisible = |c: char| {
+                c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
+            };
+            assert!(!text.contains(invisible), "{text:?}");
+        }
+    }
+}
+
+#[test]
+fn boards_keep_no_scraper_out_and_are_bounded_themselves() {
+    let made = lively(|options| {
+        options.connections_max = 2;
+        options.boards_max = 6;
+    });
+    let mut boards: Vec<Board> = (0..6).map(|_| Board::open(made.address())).collect();
+    boards.iter_mut().for_each(|board| assert_eq!(board.next().0, "whole"));
+    get(made.address(), "/metrics").is(200);
+    assert_eq!(get(made.address(), "/api/v1/board").is(503).code(), "too_many_boards");
+    drop(boards.pop());
+    let again = (0..40).any(|_| {
+        sleep(Duration::from_millis(100));
+        let mut stream = connect(made.address());
+        let address = made.address();
+        write!(stream, "GET /api/v1/board HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
+        let mut head = [0; 12];
+        stream.read_exact(&mut head).unwrap();
+        head == *b"HTTP/1.1 200"
+    });
+    assert!(again, "who leaves makes room");
+}

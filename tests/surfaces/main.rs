@@ -1,0 +1,4 @@
+//! What people and machines see of a running program: the HTTP server, the board, the demo.
+
+mod demo;
+mod http;
