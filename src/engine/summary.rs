@@ -13,7 +13,7 @@ use super::chances::{ChanceFirst, Chances, Course};
 use super::effective::{Due, EffectiveRate, Outcomes};
 use super::histogram::StageHistogram;
 use super::incidents::{IncidentRules, Incidents, Tie};
-use super::oversight::{Flags, HollowReason, Judgement, List, Person, Quality};
+use super::oversight::{Flags, HollowReason, Judgement, Person, Quality};
 use super::survival::{Estimate, KaplanMeier, Survival};
 use super::windows::{Stage, State, Window};
 use crate::config::{FASTEST_ATTACKER, FiguresConfig, MEAN_ATTACKER, OversightConfig, Profiles};
@@ -189,9 +189,9 @@ pub struct Seeded {
 pub struct Oversight {
     /// Windows with a human decision.
     pub reviews: u64,
-    /// … without a sign of not having been a review.
+    /// … that there was something to judge by, and nothing speaks against.
     pub meaningful: u64,
-    /// … with at least one.
+    /// … with at least one sign that it was no review.
     pub hollow: u64,
     /// … with nothing to judge them by.
     pub unassessed: u64,
@@ -220,39 +220,13 @@ pub struct Oversight {
 pub struct Reviewers {
     /// Reviewers with a decision.
     pub count: u64,
-    /// The promised rate of false discoveries in each list of `flagged`.
+    /// The promised rate of false discoveries among those who are named.
     pub false_discovery_rate: f64,
-    /// Flagged reviewers by list.
-    pub flagged: Flagged,
-    /// Reviewers whose page is on; `None` in a small group.
+    /// Reviewers who are named; `None` in a group so small that a count would single
+    /// somebody out.
+    pub flagged: Option<u64>,
+    /// Reviewers whose page is on; `None` likewise.
     pub suspected: Option<u64>,
-}
-
-/// Counts by list, every list present; `None` in a group so small that a count
-/// would single somebody out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Flagged([Option<u64>; List::ALL.len()]);
-
-impl Flagged {
-    /// How many of all reviewers `flags` names.
-    pub fn new(flags: &Flags, config: &OversightConfig) -> Flagged {
-        let told = flags.reviewers as u64 >= u64::from(config.small_group);
-        let count = |list: &List| told.then_some(flags.get(*list).count as u64);
-        let mut flagged = Flagged::default();
-        flagged.0.iter_mut().zip(List::ALL).for_each(|(to, list)| *to = count(list));
-        flagged
-    }
-
-    /// How many are on `list`.
-    pub const fn get(&self, list: List) -> Option<u64> {
-        self.0[list as usize]
-    }
-}
-
-impl Serialize for Flagged {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(List::ALL.iter().map(|list| (list, self.get(*list))))
-    }
 }
 
 impl Oversight {
@@ -516,7 +490,7 @@ impl Tally {
         self.oversight.reviewers = Reviewers {
             count: people.len() as u64,
             false_discovery_rate: config.alpha,
-            flagged: Flagged::new(flags, config),
+            flagged: flags.told(config.small_group),
             suspected: told.then_some(firing as u64),
         };
     }

@@ -22,8 +22,8 @@ use prometheus::{
 
 use crate::engine::alerts::{Alert, Transition};
 use crate::engine::effective::Due;
-use crate::engine::oversight::{Judgement, List, Quality};
-use crate::engine::summary::{EventCounts, FigureRules, Flagged};
+use crate::engine::oversight::{Judgement, Quality};
+use crate::engine::summary::{EventCounts, FigureRules};
 use crate::engine::windows::{Stage, Window};
 use crate::event::{Kind, Severity, Workflow};
 use crate::formats::RejectReason;
@@ -116,9 +116,9 @@ impl Metrics {
         let flagged = IntGaugeVec::new(
             Opts::new(
                 "shutterlag_reviewers_flagged",
-                "Reviewers flagged, at the promised rate of false discoveries",
+                "Reviewers named, at the promised rate of false discoveries",
             ),
-            &["signal"],
+            &[],
         )?;
         registry.register(Box::new(flagged.clone()))?;
         let attacker_first = CounterVec::new(
@@ -224,13 +224,12 @@ impl Metrics {
         self.rejected.with_label_values(&[reason.as_str()]).inc_by(count);
     }
 
-    /// Takes in how many reviewers are flagged; nothing of a small group.
-    pub fn reviewers(&self, flagged: &Flagged) {
-        for list in List::ALL {
-            if let Some(count) = flagged.get(*list) {
-                let count = i64::try_from(count).unwrap_or(i64::MAX);
-                self.flagged.with_label_values(&[list.as_str()]).set(count);
-            }
+    /// Takes in how many reviewers are named; `None` of a small group, of which there is
+    /// no figure.
+    pub fn reviewers(&self, flagged: Option<u64>) {
+        if let Some(count) = flagged {
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            self.flagged.with_label_values::<&str>(&[]).set(count);
         }
     }
 

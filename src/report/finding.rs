@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use crate::engine::oversight::{HollowReason, Judgement};
+use crate::engine::oversight::{Certificate, HollowReason, Judgement};
 use crate::engine::windows::{ExposureId, Window};
 use crate::event::{Action, Workflow};
 use crate::time::{Span, Timestamp};
@@ -23,10 +23,8 @@ pub struct Finding<'f> {
 
 #[derive(Clone, Debug, Default, Serialize)]
 struct Evidence {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    attention_ms: Option<Span>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reading_floor_ms: Option<Span>,
+    #[serde(skip_serializing_if = "Option::is_none", flatten)]
+    reading: Option<Reading>,
     #[serde(skip_serializing_if = "Option::is_none")]
     recommendation: Option<Action>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -35,6 +33,24 @@ struct Evidence {
     correct_action: Option<Action>,
     #[serde(skip_serializing_if = "Option::is_none")]
     decided_at: Option<Timestamp>,
+}
+
+/// An interval that was too short for what was approved within it.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Reading {
+    from: Timestamp,
+    to: Timestamp,
+    cases: u32,
+    needed_ms: Span,
+    unread_ms: Span,
+    available_ms: Span,
+}
+
+impl From<Certificate> for Reading {
+    fn from(certificate: Certificate) -> Reading {
+        let Certificate { from, to, cases, needed, unread, available } = certificate;
+        Reading { from, to, cases, needed_ms: needed, unread_ms: unread, available_ms: available }
+    }
 }
 
 const AI_ACTED_FIRST: &str = "ai_acted_first";
@@ -59,8 +75,7 @@ impl<'f> Finding<'f> {
     ) -> Finding<'f> {
         let mut evidence = Evidence::default();
         if reason == HollowReason::ImpossibleReading {
-            evidence.attention_ms = judgement.attention;
-            evidence.reading_floor_ms = judgement.floor;
+            evidence.reading = judgement.certificate.map(Reading::from);
         }
         Finding::new(reason.as_str(), decided_at, exposure_id, reviewer, evidence)
     }

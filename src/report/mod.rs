@@ -14,7 +14,9 @@ pub mod terminal;
 pub use alert::AlertRecord;
 pub use conclude::{Ledger, Telling, conclude};
 pub use finding::Finding;
-pub use oversight::{Flagged, ReviewerAlert, ReviewerFinding, RulesShown, SignalRules};
+pub use oversight::{
+    AgreementRules, Flagged, ReviewerAlert, ReviewerFinding, RulesShown, SignalRules,
+};
 pub use people::People;
 pub use record::{Circumstances, Record};
 

@@ -11,11 +11,10 @@ use serde::Serialize;
 use serde::ser::Serializer;
 
 use super::people::People;
-use crate::config::{OversightConfig, Profiles};
+use crate::config::{AgreementConfig, OversightConfig, Profiles};
 use crate::engine::alerts::{Alert, Transition, Urgency};
 use crate::engine::oversight::{
-    BySignal, Flags, List, Overseen, Person, Point, Rules, Sight, Signal, Standing, Suspicion,
-    by_word,
+    BySignal, Flags, Overseen, Person, Point, Rules, Sight, Signal, Standing, Suspicion, by_word,
 };
 use crate::event::Workflow;
 use crate::metrics::Metrics;
@@ -23,7 +22,7 @@ use crate::time::{Span, Timestamp};
 
 /// What a page rests on.
 pub(crate) const SUSPECTED: &str = "rubber_stamp_suspected";
-/// A reviewer on a list.
+/// A reviewer who is named.
 pub(crate) const FLAGGED: &str = "reviewer_flagged";
 
 /// A reviewer's page begins or ends, as a line or a record.
@@ -57,8 +56,6 @@ pub struct ReviewerFinding<'f> {
 
 #[derive(Clone, Debug, Serialize)]
 struct Evidence<'e> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    list: Option<List>,
     since: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     statistic: Option<f64>,
@@ -110,12 +107,25 @@ pub struct RulesShown {
     pub(crate) alpha: f64,
     pub(crate) paging_decisions: f64,
     pub(crate) resolve_share: f64,
-    pub(crate) peers_margin: f64,
-    pub(crate) peers_acts_min: u64,
-    pub(crate) peers_period_ms: i64,
-    pub(crate) seeded_only: bool,
+    pub(crate) all_truths: bool,
+    pub(crate) skew_tolerance_ms: i64,
+    pub(crate) delay_ms: i64,
+    pub(crate) batch_hold_ms: i64,
     pub(crate) expect_opening: Vec<Workflow>,
+    /// The signals with an allowed rate.
     pub(crate) signals: Vec<SignalRules>,
+    pub(crate) agreement: AgreementRules,
+}
+
+/// The rules of agreement.
+#[derive(Clone, Debug, PartialEq, Serialize, serde::Deserialize)]
+pub struct AgreementRules {
+    pub(crate) allowed_odds: f64,
+    pub(crate) alternatives: Vec<f64>,
+    pub(crate) weight: f64,
+    pub(crate) peers_min: u32,
+    pub(crate) peer_acts_min: u64,
+    pub(crate) period_ms: i64,
 }
 
 /// The rules of one signal.
@@ -130,20 +140,21 @@ pub struct SignalRules {
 impl RulesShown {
     /// Those of a configuration.
     pub fn new(config: &OversightConfig, profiles: &Profiles) -> RulesShown {
-        let signals = [&config.seeded, &config.dwell, &config.context, &config.agreement];
+        let agreement = &config.agreement;
         let expects = |workflow: &Workflow| profiles.get(*workflow).expects_opening;
         RulesShown {
             alpha: config.alpha,
             paging_decisions: config.paging_decisions,
             resolve_share: config.resolve_share,
-            peers_margin: config.peers.margin,
-            peers_acts_min: config.peers.acts_min,
-            peers_period_ms: config.peers.period.as_millis(),
-            seeded_only: config.seeded_only,
+            all_truths: config.all_truths,
+            skew_tolerance_ms: config.skew_tolerance.as_millis(),
+            delay_ms: config.delay.as_millis(),
+            batch_hold_ms: config.batch_hold.as_millis(),
             expect_opening: Workflow::ALL.iter().copied().filter(expects).collect(),
             signals: Signal::ALL
                 .iter()
-                .zip(signals)
+                .zip(config.by_rate())
+                .filter_map(|(signal, rules)| Some((signal, rules?)))
                 .map(|(signal, rules)| SignalRules {
                     signal: *signal,
                     null: rules.null,
@@ -151,6 +162,14 @@ impl RulesShown {
                     weight: rules.weight,
                 })
                 .collect(),
+            agreement: AgreementRules {
+                allowed_odds: agreement.allowed_odds,
+                alternatives: agreement.alternatives.clone(),
+                weight: agreement.weight,
+                peers_min: agreement.peers_min,
+                peer_acts_min: agreement.peer_acts_min,
+                period_ms: agreement.period.as_millis(),
+            },
         }
     }
 
@@ -160,18 +179,27 @@ impl RulesShown {
             alpha: self.alpha,
             paging_decisions: self.paging_decisions,
             resolve_share: self.resolve_share,
-            seeded_only: self.seeded_only,
+            all_truths: self.all_truths,
+            skew_tolerance: Span::from_millis(self.skew_tolerance_ms),
+            delay: Span::from_millis(self.delay_ms),
+            batch_hold: Span::from_millis(self.batch_hold_ms),
+            agreement: AgreementConfig {
+                allowed_odds: self.agreement.allowed_odds,
+                alternatives: self.agreement.alternatives.clone(),
+                weight: self.agreement.weight,
+                peers_min: self.agreement.peers_min,
+                peer_acts_min: self.agreement.peer_acts_min,
+                period: Span::from_millis(self.agreement.period_ms),
+            },
             ..OversightConfig::default()
         };
-        config.peers.margin = self.peers_margin;
-        config.peers.acts_min = self.peers_acts_min;
-        config.peers.period = Span::from_millis(self.peers_period_ms);
         for rules in &self.signals {
             let signal = match rules.signal {
                 Signal::Seeded => &mut config.seeded,
                 Signal::Dwell => &mut config.dwell,
                 Signal::Context => &mut config.context,
-                Signal::Agreement => &mut config.agreement,
+                // It has rules of its own.
+                Signal::Agreement => continue,
             };
             signal.null = rules.null;
             signal.alternatives.clone_from(&rules.alternatives);
@@ -196,7 +224,7 @@ impl Reviewers<'_> {
         let turns = |person: &Person| {
             person.turns.iter().flat_map(|turn| turn.cited.clone()).collect::<Vec<_>>()
         };
-        let flagged = |person: &Person| self.flags.on(&person.standing).next().is_some();
+        let flagged = |person: &Person| self.flags.includes(&person.standing);
         let people = || self.overseen.people.iter();
         let paths = people().filter(|p| flagged(p)).flat_map(|p| p.path.iter().map(|(n, _)| *n));
         people().flat_map(turns).chain(paths).map(|number| (number, String::new())).collect()
@@ -230,8 +258,8 @@ impl Reviewers<'_> {
                     super::line(findings, &found)?;
                 }
             }
-            for list in self.flags.on(&person.standing) {
-                let flagged = Flagged { list, flags: self.flags, standing: &person.standing };
+            if self.flags.includes(&person.standing) {
+                let flagged = Flagged { flags: self.flags, standing: &person.standing };
                 let path = person.path.iter().map(|(number, point)| (name(number), *point));
                 let found = ReviewerFinding::flagged(&reviewer, self.as_of, flagged, path, &rules);
                 super::line(findings, &found)?;
@@ -241,19 +269,17 @@ impl Reviewers<'_> {
     }
 }
 
-/// That a reviewer is on a list.
+/// That a reviewer is named.
 #[derive(Clone, Copy, Debug)]
 pub struct Flagged<'f> {
-    /// Which.
-    pub list: List,
-    /// All lists.
+    /// Who is named, and from what on.
     pub flags: &'f Flags,
     /// Where the reviewer stands.
     pub standing: &'f Standing,
 }
 
 impl<'f> ReviewerFinding<'f> {
-    /// What one about a reviewer on a list is called.
+    /// What one about a reviewer who is named is called.
     pub const FLAGGED: &'static str = FLAGGED;
 
     /// What it is called.
@@ -281,7 +307,6 @@ impl<'f> ReviewerFinding<'f> {
         });
         let path = cited.zip(&suspicion.path).map(|(name, point)| Step::new(name, point));
         let evidence = Evidence {
-            list: None,
             since: Some(suspicion.since),
             statistic: Some(suspicion.statistic),
             threshold: Some(rules.paging_decisions),
@@ -296,17 +321,15 @@ impl<'f> ReviewerFinding<'f> {
         ReviewerFinding::new(SUSPECTED, at, reviewer, evidence)
     }
 
-    /// A reviewer is on a list; `path` are the latest steps with their windows.
+    /// A reviewer is named; `path` are the latest steps with their windows.
     pub fn flagged(
         reviewer: &'f str,
         at: Timestamp,
-        Flagged { list, flags, standing }: Flagged<'_>,
+        Flagged { flags, standing }: Flagged<'_>,
         path: impl Iterator<Item = (String, Point)>,
         rules: &'f RulesShown,
     ) -> ReviewerFinding<'f> {
-        let signals =
-            Signal::ALL.iter().filter(|signal| list.signal().is_none_or(|s| s == **signal));
-        let signals = signals.map(|signal| {
+        let signals = Signal::ALL.iter().map(|signal| {
             let evidence = &standing.signals[*signal as usize];
             SignalLine {
                 signal: *signal,
@@ -317,12 +340,11 @@ impl<'f> ReviewerFinding<'f> {
             }
         });
         let evidence = Evidence {
-            list: Some(list),
             since: standing.first_at,
             statistic: None,
             threshold: None,
-            log10_e_value: Some(log10(list.log_e(standing))),
-            log10_threshold: Some(log10(flags.get(list).log_threshold)),
+            log10_e_value: Some(log10(standing.log_e)),
+            log10_threshold: Some(log10(flags.log_threshold())),
             reviewers: Some(flags.reviewers),
             signals: signals.filter(|signal| signal.observed > 0).collect(),
             sight: Some(standing.sight),

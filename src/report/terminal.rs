@@ -9,7 +9,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use crate::config::{FASTEST_ATTACKER, MEAN_ATTACKER};
 use crate::engine::effective::{EffectiveRate, Outcome, Outcomes};
-use crate::engine::oversight::{HollowReason, List};
+use crate::engine::oversight::HollowReason;
 use crate::engine::summary::{AttackerWindow, EventCounts, Reviewers, StageFigures, Summary};
 use crate::engine::survival::Estimate;
 use crate::engine::windows::{Stage, State};
@@ -310,19 +310,13 @@ fn oversight(out: &mut String, summary: &Summary) -> fmt::Result {
 /// How many reviewers are flagged, unless that would single somebody out.
 fn reviewers(out: &mut String, reviewers: &Reviewers) -> fmt::Result {
     let people = counted(reviewers.count, "reviewer");
-    let Some(combined) = reviewers.flagged.get(List::Combined) else {
+    let Some(named) = reviewers.flagged else {
         return writeln!(out, "  reviewers flagged       not told of a group of {people}");
     };
-    let by = |list: &List| match (list.signal(), reviewers.flagged.get(*list)) {
-        (Some(_), Some(count @ 1..)) => Some(format!("{count} by {list}")),
-        _ => None,
-    };
-    let by: Vec<String> = List::ALL.iter().filter_map(by).collect();
-    let by = if by.is_empty() { String::new() } else { format!(" ({})", by.join(", ")) };
     let rate = percent(reviewers.false_discovery_rate);
     writeln!(
         out,
-        "  reviewers flagged       {combined} of {people}{by}; on average at most {rate} of those wrongly"
+        "  reviewers flagged       {named} of {people}; on average at most {rate} of those wrongly"
     )
 }
 

@@ -125,7 +125,7 @@ tables! {
         batch_hold: SpanText,
         paging_decisions: Whole,
         false_discovery_percent: Whole,
-        seeded_only: bool,
+        all_truths: bool,
         reviewers: Whole,
         small_group: Whole,
         aliases: BTreeMap<String, String>,

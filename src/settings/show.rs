@@ -148,7 +148,7 @@ fn oversight(settings: &Settings) -> OversightTable {
         // Both were read from whole numbers.
         paging_decisions: Some(Whole(config.paging_decisions as i64)),
         false_discovery_percent: Some(Whole((config.alpha * 100.0).round() as i64)),
-        seeded_only: Some(config.seeded_only),
+        all_truths: Some(config.all_truths),
         reviewers: whole(config.reviewers_max),
         small_group: Some(Whole(i64::from(config.small_group))),
         aliases: Some(config.aliases.clone()).filter(|aliases| !aliases.is_empty()),

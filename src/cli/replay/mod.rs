@@ -352,7 +352,7 @@ fn write_figures(
         metrics.rejected(*reason, *count);
     }
     let as_of = replayed.as_of.unwrap_or(Timestamp::MIN);
-    metrics.reviewers(&summary.oversight.reviewers.flagged);
+    metrics.reviewers(summary.oversight.reviewers.flagged);
     metrics.finish(&summary.events, as_of);
     let mut file = files.open("metrics.prom")?;
     file.write_all(&metrics.encode().map_err(io::Error::other)?)?;

@@ -65,7 +65,7 @@ pub struct Advice<'w> {
     pub presented_at: Timestamp,
     /// When the first advice of the window was there to be read.
     pub first_presented_at: Timestamp,
-    /// The one source of all advice up to this one; `None` if it is not known or there are several.
+    /// The one source of all advice up to this one, empty if it is not named; `None` if there are several.
     pub source: Option<&'w str>,
     /// Which model spoke.
     pub model: Option<&'w str>,

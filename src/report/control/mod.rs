@@ -56,7 +56,7 @@ use self::judged::Judged;
 use self::verdict::Figures;
 use super::People;
 use crate::engine::incidents::{Incidents, Tie};
-use crate::engine::oversight::Signal;
+use crate::engine::oversight::{Factors, Signal};
 use crate::time::Timestamp;
 
 /// What the JSON form is called, and its version: a change that a reader could
@@ -356,5 +356,6 @@ fn hasty(context: &Context<'_>) -> bool {
     let dwell = standings.map(|standing| standing.signals[Signal::Dwell as usize]);
     let (steps, signs) =
         dwell.fold((0, 0), |(steps, signs), seen| (steps + seen.steps, signs + seen.signs));
-    signs as f64 > rules.factors(Signal::Dwell).null() * steps as f64
+    let allowed = rules.factors(Signal::Dwell).map_or(1.0, Factors::null);
+    signs as f64 > allowed * steps as f64
 }

@@ -80,10 +80,10 @@ pub struct Certificate {
     pub reviewer: Option<String>,
     /// The signs.
     pub reasons: HollowReasons,
-    /// The time there was to read, where a floor is known.
-    pub attention_ms: Option<Span>,
-    /// The time that reading takes at the least.
-    pub reading_floor_ms: Option<Span>,
+    /// With an impossible reading: the length of the interval that was too short.
+    pub available_ms: Option<Span>,
+    /// … and what reading all that was approved within it takes at the least.
+    pub needed_ms: Option<Span>,
 }
 
 /// Collects decisions.
@@ -149,15 +149,15 @@ impl Decisions {
             let row = context.order[place as usize];
             let window = rows.window(row);
             let decision = window.decision?;
-            let found = context.judged.at(place);
+            let found = context.judged.at(place).and_then(|judgement| judgement.certificate);
             Some(Certificate {
                 exposure_id: window.exposure_id().to_string(),
                 severity: row.severity(),
                 decided_at: decision.decided_at,
                 reviewer: context.show(decision.reviewer),
                 reasons: row.hollow()?,
-                attention_ms: found.and_then(|found| found.attention),
-                reading_floor_ms: found.and_then(|found| found.floor),
+                available_ms: found.map(|found| found.available),
+                needed_ms: found.map(|found| found.needed),
             })
         };
         Reviews {
@@ -191,7 +191,7 @@ fn found_again(places: &[u32], context: &Context<'_>) -> Found {
         let reasons = context.order[*place as usize].hollow().unwrap_or_default();
         let recorded = reasons.iter().any(|reason| reason == HollowReason::ImpossibleReading);
         let again = context.judged.at(*place);
-        let again = again.is_some_and(|again| again.attention < again.floor);
+        let again = again.is_some_and(|again| again.certificate.is_some());
         match (recorded, again) {
             (true, true) => found.confirmed += 1,
             (true, false) => found.recorded_only += 1,

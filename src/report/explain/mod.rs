@@ -61,7 +61,7 @@ impl fmt::Display for ExplainError {
             }
             ExplainError::NotFound => f.write_str(
                 "no such finding: give its line in findings.ndjson, or finding/exposure_id, \
-                 rubber_stamp_suspected/reviewer/time or reviewer_flagged/reviewer/list",
+                 rubber_stamp_suspected/reviewer/time or reviewer_flagged/reviewer",
             ),
             ExplainError::Incomplete(what) => write!(f, "the ledger lacks {what}"),
             ExplainError::Rules(fault) => fault.fmt(f),
@@ -106,9 +106,7 @@ impl Finding {
         let reviewer = self.reviewer.as_deref().unwrap_or_default();
         match (self.finding.as_str(), &self.exposure_id) {
             (kind, Some(exposure)) => format!("{kind}/{exposure}"),
-            (FLAGGED, None) => {
-                format!("{FLAGGED}/{reviewer}/{}", self.evidence["list"].as_str().unwrap_or("?"))
-            }
+            (FLAGGED, None) => format!("{FLAGGED}/{reviewer}"),
             (kind, None) => format!("{kind}/{reviewer}/{}", self.at),
         }
     }
@@ -140,6 +138,7 @@ struct Line {
     action: Option<Action>,
     agreed: Option<bool>,
     batch_id: Option<String>,
+    rationale_words: Option<u32>,
     rationale_digest: Option<String>,
     truth: Option<Known>,
     hollow: Vec<HollowReason>,
@@ -157,20 +156,29 @@ impl Line {
             mark: 0,
             reviewer: self.reviewer.as_deref()?.into(),
             decided_at: self.decided_at?,
+            first_opened_at: self.opened_at,
+            opened_by_same_clock: true,
             opened_at: self.opened_at,
+            source: Some("".into()),
             action: self.action?,
             verdict: self.verdict,
             agreed: self.agreed,
             advice: advice.map(|(presented_at, recommendation)| Advised {
+                first_presented_at: presented_at,
+                presented_by_same_clock: true,
                 presented_at,
                 recommendation,
                 confidence: self.confidence,
                 summary_words: self.summary_words,
-                // Facts that the ledger holds as what they led to.
-                own_request: found(HollowReason::SelfApproval),
+                summary_chars: None,
+                repeated: false,
             }),
             severity: self.severity,
+            model: None,
+            incident: None,
+            own_request: found(HollowReason::SelfApproval),
             batch_id: self.batch_id.as_deref().map(Into::into),
+            rationale_words: self.rationale_words,
             rationale_digest: self.rationale_digest.as_deref().map(Into::into),
             authorized: found(HollowReason::Unauthorized).then_some(false),
             truth: self.truth,

@@ -8,7 +8,6 @@ use crate::engine::Output;
 use crate::engine::alerts::Alert;
 use crate::engine::attacker::Band;
 use crate::engine::oversight::{Flags, HollowReasons, Judgement, Quality, Review, Said, Stage};
-use crate::engine::summary::Flagged;
 use crate::engine::windows::{Window, Windows};
 use crate::report::{Circumstances, People, Record};
 use crate::runtime::kafka::pending::Pending;
@@ -136,7 +135,7 @@ impl<'d> Voice<'d> {
         let mut standings = stage.standings();
         standings.retain(|_, standing| standing.first_at.is_some());
         let flags = Flags::of(standings.values(), stage.rules());
-        self.demo.metrics.reviewers(&Flagged::new(&flags, stage.rules().config()));
+        self.demo.metrics.reviewers(flags.told(stage.rules().config().small_group));
     }
 
     /// The counters move.

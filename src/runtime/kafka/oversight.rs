@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::Shared;
 use super::announce::announce;
-use super::changelog::{Part, listed_key};
+use super::changelog::Part;
 use super::error::Fault;
 use super::letters::{Letters, json};
 use super::pending::Pending;
@@ -22,9 +22,8 @@ use super::state::{Listed, Overseeing, State};
 use super::worker::Stage as WorkerStage;
 use crate::engine::alerts::{Alert, Transition};
 use crate::engine::oversight::{
-    Change, Flags, HollowReason, Judgement, List, Receipt, Review, Rules, Said, Suspicion,
+    Change, Flags, HollowReason, Judgement, Receipt, Review, Rules, Said, Suspicion,
 };
-use crate::engine::summary::Flagged as FlaggedCounts;
 use crate::engine::windows::ExposureId;
 use crate::formats::{RejectReason, Rejection};
 use crate::metrics::{Metrics, PipelineStage};
@@ -200,14 +199,13 @@ impl WorkerStage for Oversight {
             (held.news, held.looked_at) = (false, Some(now));
             let Overseeing { stage, listed, .. } = &mut held.overseeing;
             let now_listed = self.voice.lists(stage, listed, now, outbox)?;
-            for changed in listed.symmetric_difference(&now_listed) {
-                let (reviewer, list) = changed;
-                let value = now_listed.contains(changed).then_some(&b"{}"[..]);
-                let key = listed_key(reviewer, *list);
+            for reviewer in listed.symmetric_difference(&now_listed) {
+                let value = now_listed.contains(reviewer).then_some(&b"{}"[..]);
+                let key = Part::Listed.key(reviewer);
                 send(outbox, &self.changelog, &key, value, stamp(Some(now)))?;
                 if value.is_none() {
                     // Present evidence counts: whoever was flagged once and is not now is not.
-                    let key = self.voice.flagged_key(reviewer, *list);
+                    let key = self.voice.flagged_key(reviewer);
                     send(outbox, &self.voice.findings, key.as_bytes(), None, None)?;
                 }
             }
@@ -328,11 +326,11 @@ impl Voice {
         send(outbox, &self.findings, key.as_bytes(), Some(&self.value), None)
     }
 
-    fn flagged_key(&mut self, reviewer: &str, list: List) -> String {
-        format!("{}/{}/{list}", ReviewerFinding::FLAGGED, self.keys.show(reviewer))
+    fn flagged_key(&mut self, reviewer: &str) -> String {
+        format!("{}/{}", ReviewerFinding::FLAGGED, self.keys.show(reviewer))
     }
 
-    /// Looks who is on which list now, and tells who was not before.
+    /// Looks who is named now, and tells who was not before.
     fn lists(
         &mut self,
         stage: &crate::engine::oversight::Stage,
@@ -345,24 +343,21 @@ impl Voice {
         standings.retain(|_, standing| standing.first_at.is_some());
         let flags = Flags::of(standings.values(), &self.rules);
         let mut listed = Listed::new();
-        for (reviewer, standing) in &standings {
-            for list in flags.on(standing) {
-                let on = ((*reviewer).to_owned(), list);
-                if !before.contains(&on) {
-                    let path = stage.path(reviewer).into_iter();
-                    let path = path.map(|(exposure, point)| (exposure.to_string(), point));
-                    let flagged = Flagged { list, flags: &flags, standing };
-                    let shown = self.people.show(reviewer);
-                    let found = ReviewerFinding::flagged(shown, now, flagged, path, &self.shown);
-                    json(&mut self.value, &found)?;
-                    let key = self.flagged_key(reviewer, list);
-                    send(outbox, &self.findings, key.as_bytes(), Some(&self.value), None)?;
-                }
-                listed.insert(on);
+        for (reviewer, standing) in standings.iter().filter(|(_, of)| flags.includes(of)) {
+            if !before.contains(*reviewer) {
+                let path = stage.path(reviewer).into_iter();
+                let path = path.map(|(exposure, point)| (exposure.to_string(), point));
+                let flagged = Flagged { flags: &flags, standing };
+                let shown = self.people.show(reviewer);
+                let found = ReviewerFinding::flagged(shown, now, flagged, path, &self.shown);
+                json(&mut self.value, &found)?;
+                let key = self.flagged_key(reviewer);
+                send(outbox, &self.findings, key.as_bytes(), Some(&self.value), None)?;
             }
+            listed.insert((*reviewer).to_owned());
         }
         // How things stand, not what has happened: nothing has to be committed first.
-        self.metrics.reviewers(&FlaggedCounts::new(&flags, self.rules.config()));
+        self.metrics.reviewers(flags.told(self.rules.config().small_group));
         Ok(listed)
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::changelog;
 use super::reviews::Handed;
 use crate::config::EngineConfig;
-use crate::engine::oversight::{List, PeerCounts, Rules, Stage};
+use crate::engine::oversight::{PeerCounts, Rules, Stage};
 use crate::engine::windows::{RestoreError, Windows};
 
 /// What a changelog's records are the state of.
@@ -32,7 +32,7 @@ pub(super) enum State {
 }
 
 /// Reviewers and the lists that they are on.
-pub(super) type Listed = BTreeSet<(String, List)>;
+pub(super) type Listed = BTreeSet<String>;
 
 /// Reviewers, and what waits for its turn.
 #[derive(Debug)]

@@ -29,7 +29,7 @@ impl Check<'_> {
         let config = OversightConfig {
             alpha: f64::from(percent) / 100.0,
             paging_decisions: f64::from(decisions),
-            seeded_only: table.seeded_only.unwrap_or(default.seeded_only),
+            all_truths: table.all_truths.unwrap_or(default.all_truths),
             delay: self.positive(&key("delay"), table.delay, default.delay),
             // Without one, decisions of a batch are judged apart.
             batch_hold: table.batch_hold.map_or(default.batch_hold, |SpanText(span)| span),
@@ -51,7 +51,7 @@ impl Check<'_> {
         if config.aliases.len() > ALIASES_MAX {
             self.fault(&key("aliases"), format!("more than {ALIASES_MAX} aliases; remove some"));
         }
-        if config.batch_hold < Span::ZERO || config.batch_hold > config.peers.period {
+        if config.batch_hold < Span::ZERO || config.batch_hold > config.agreement.period {
             self.fault(&key("batch_hold"), "must not be longer than a day");
         } else if let Err(fault) = config.validate() {
             let field = if fault.field == "aliases" { &key("aliases")[..] } else { &["oversight"] };

@@ -224,7 +224,7 @@ fn figure(section: Section, report: &Report) -> String {
             true => "withheld in so small a group".to_owned(),
             false => format!(
                 "{} flagged of {}",
-                count(report.reviewers.lists.last().map_or(0, |list| list.count)),
+                count(report.reviewers.named.as_ref().map_or(0, |named| named.count)),
                 count(report.reviewers.reviewers)
             ),
         },

@@ -34,6 +34,7 @@ pub(super) struct Told {
     action: Option<Action>,
     agreed: Option<bool>,
     batch_id: Option<String>,
+    rationale_words: Option<u32>,
     rationale_digest: Option<String>,
     truth: Option<Known>,
     pub(super) hollow: Option<Vec<HollowReason>>,
@@ -88,19 +89,29 @@ impl Told {
             mark: 0,
             reviewer: self.reviewer.as_deref()?.into(),
             decided_at: self.decided_at?,
+            first_opened_at: self.opened_at,
+            opened_by_same_clock: true,
             opened_at: self.opened_at,
+            source: Some("".into()),
             action: self.action?,
             verdict: self.verdict,
             agreed: self.agreed,
             advice: advice.map(|(presented_at, recommendation)| Advised {
+                first_presented_at: presented_at,
+                presented_by_same_clock: true,
                 presented_at,
                 recommendation,
                 confidence: self.confidence,
                 summary_words: self.summary_words,
-                own_request: found(HollowReason::SelfApproval),
+                summary_chars: None,
+                repeated: false,
             }),
             severity: self.severity,
+            model: None,
+            incident: None,
+            own_request: found(HollowReason::SelfApproval),
             batch_id: self.batch_id.as_deref().map(Into::into),
+            rationale_words: self.rationale_words,
             rationale_digest: self.rationale_digest.as_deref().map(Into::into),
             authorized: None,
             truth: None,
@@ -126,7 +137,7 @@ pub(super) fn rows(
         .zip(judgements)
         .filter_map(|(window, judgement)| {
             let at = window.decided_at?;
-            let (attention, floor) = (judgement.attention, judgement.floor);
+            let (attention, floor) = (judgement.attention, judgement.usual);
             let ratio = attention.zip(floor).filter(|(_, floor)| *floor > Span::ZERO);
             let ratio = ratio.map(|(attention, floor)| {
                 attention.as_millis().max(0) as f64 / floor.as_millis() as f64
