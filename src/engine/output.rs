@@ -1,7 +1,7 @@
 //! What the engine says, and what becomes of what it is given.
 
 use super::alerts::{Alert, Change, Transition};
-use super::effective::Outcome;
+use super::effective::Due;
 use super::oversight::HollowReasons;
 use super::windows::{ExposureId, Key, Milestones, Window};
 use crate::event::Kind;
@@ -51,8 +51,10 @@ pub enum Output<'o> {
     ReviewDue {
         /// The window.
         window: &'o Window<'o>,
-        /// What came of it.
-        outcome: Outcome,
+        /// How the decision lies in time.
+        due: Due,
+        /// Why the decision is hollow, as far as it was judged.
+        hollow: Option<HollowReasons>,
     },
     /// A late arrival gave a window another name; this one is void.
     Retracted {

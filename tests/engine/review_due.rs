@@ -6,7 +6,7 @@
 use shutterlag::config::EngineConfig;
 use shutterlag::engine::Output;
 use shutterlag::engine::effective::Outcome;
-use shutterlag::engine::oversight::{HollowReason, HollowReasons};
+use shutterlag::engine::oversight::{HollowReason, HollowReasons, Quality};
 use shutterlag::engine::windows::Windows;
 use shutterlag::event::Event;
 use shutterlag::formats::{Context, Format, Identity, decode};
@@ -60,7 +60,10 @@ impl Live {
     fn until(&mut self, second: i64) -> &mut Live {
         let Live { windows, due, decided } = self;
         windows.advance(at(second), &mut |output| match output {
-            Output::ReviewDue { outcome, .. } => due.push((second, outcome)),
+            Output::ReviewDue { due: how, hollow, .. } => {
+                let quality = hollow.map(|reasons| Quality::of(reasons, true));
+                due.push((second, how.outcome(quality).unwrap()));
+            }
             Output::Window { window, .. } => {
                 let mark = window.decision_mark();
                 *decided = mark.map(|mark| (window.key.credential_id.to_owned(), mark));

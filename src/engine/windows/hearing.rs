@@ -10,8 +10,8 @@ use super::store::Windows;
 use super::window::{ExposureId, Window};
 use crate::config::EngineConfig;
 use crate::engine::News;
-use crate::engine::effective::{Due, Outcome};
-use crate::engine::oversight::{HollowReasons, Quality};
+use crate::engine::effective::Due;
+use crate::engine::oversight::HollowReasons;
 use crate::time::Timestamp;
 
 /// What is known of a window's judgement at one moment.
@@ -72,14 +72,16 @@ impl Hearing {
         window: &Window<'_>,
         is_final: bool,
         now: Timestamp,
-    ) -> (Option<Outcome>, Option<Timestamp>) {
+    ) -> (Option<Due>, Option<Timestamp>) {
         let decided = Due::decided(window, window.targets);
         let due = decided.unwrap_or_else(|| Due::of(window, window.targets, now));
-        let quality = self.judged.reasons().map(|reasons| Quality::of(reasons, true));
-        let outcome =
-            due.outcome(quality).filter(|outcome| *outcome != Outcome::Unjudged || is_final);
+        let settled = match due {
+            Due::NotYet | Due::Withdrawn => false,
+            Due::Overdue => true,
+            Due::InTime | Due::MaybeInTime => self.judged.reasons().is_some() || is_final,
+        };
         let due_at = (due == Due::NotYet).then(|| window.start() + window.targets.in_time);
-        (outcome, due_at)
+        (settled.then_some(due), due_at)
     }
 
     pub(super) fn news(&self, revised: bool) -> News {

@@ -110,8 +110,8 @@ impl Windows {
             }
             let (due, due_at) = hearing.due(window, is_final, now);
             let due = due.filter(|_| !told.review_due());
-            if let Some(outcome) = due {
-                say(Output::ReviewDue { window, outcome });
+            if let Some(due) = due {
+                say(Output::ReviewDue { window, due, hollow: hearing.judged.reasons() });
             }
             let reached = due.map_or(reached, |_| reached.and(Milestones::REVIEW_DUE));
             let profile = self.config.profiles.get(window.key.workflow);

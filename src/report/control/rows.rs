@@ -370,7 +370,15 @@ impl Rows {
             return Some(Judgement::default());
         }
         let ahead = window.band() == Some(crate::engine::attacker::Band::Ahead);
-        let judged = |reasons| Judgement { reviewed: true, ahead, reasons, ..Judgement::default() };
+        let review = self.review(row, false);
+        let assessed = review.is_some_and(|review| review.assessed());
+        let judged = |reasons| Judgement {
+            reviewed: true,
+            ahead,
+            reasons,
+            assessed,
+            ..Judgement::default()
+        };
         row.hollow.map(judged)
     }
 

@@ -38,7 +38,7 @@ impl<'d> Voice<'d> {
             Output::Window { window, is_final, reached, hollow, news } => {
                 self.pending.window(window, reached, &self.demo.race);
                 if let Some(reasons) = hollow.filter(|_| news.judged) {
-                    let quality = Quality::of(reasons, true);
+                    let quality = Quality::of(reasons, self.assessed(window));
                     self.pending.judged(window, quality, reasons);
                 }
                 if is_final && hollow.is_none() && window.decision.is_some() {
@@ -55,8 +55,11 @@ impl<'d> Voice<'d> {
                     let _ = stage.handle(review);
                 }
             }
-            Output::ReviewDue { window, outcome } => {
-                self.pending.review_due(window.key.workflow, outcome);
+            Output::ReviewDue { window, due, hollow } => {
+                let quality = hollow.map(|reasons| Quality::of(reasons, self.assessed(window)));
+                if let Some(outcome) = due.outcome(quality) {
+                    self.pending.review_due(window.key.workflow, outcome);
+                }
             }
             Output::Retracted { exposure } => {
                 stage.retract(exposure);
@@ -66,6 +69,12 @@ impl<'d> Voice<'d> {
             Output::Alert { alert, transition, .. } => self.pending.alert(alert, transition),
             Output::Orphan { .. } | Output::Late { .. } => {}
         }
+    }
+
+    /// Whether there is anything to judge the window's decision by.
+    fn assessed(&self, window: &Window<'_>) -> bool {
+        let profile = self.demo.profiles.get(window.key.workflow);
+        Review::of(window, profile, &self.demo.oversight).is_some_and(|review| review.assessed())
     }
 
     fn window(
@@ -80,6 +89,7 @@ impl<'d> Voice<'d> {
             reviewed: window.decision.is_some(),
             ahead: window.band() == Some(Band::Ahead),
             reasons: hollow.unwrap_or_default(),
+            assessed: self.assessed(window),
             ..Judgement::default()
         };
         let told = Circumstances {

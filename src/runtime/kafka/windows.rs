@@ -290,7 +290,7 @@ impl Voice {
             Output::Window { window, is_final, reached, hollow, news } => {
                 self.pending.window(window, reached, &self.shared.settings.race);
                 if let Some(reasons) = hollow.filter(|_| news.judged) {
-                    let quality = Quality::of(reasons, true);
+                    let quality = Quality::of(reasons, self.assessed(window));
                     self.pending.judged(window, quality, reasons);
                 }
                 if is_final && hollow.is_none() && window.decision.is_some() {
@@ -306,8 +306,11 @@ impl Voice {
                 }
                 Ok(())
             }
-            Output::ReviewDue { window, outcome } => {
-                self.pending.review_due(window.key.workflow, outcome);
+            Output::ReviewDue { window, due, hollow } => {
+                let quality = hollow.map(|reasons| Quality::of(reasons, self.assessed(window)));
+                if let Some(outcome) = due.outcome(quality) {
+                    self.pending.review_due(window.key.workflow, outcome);
+                }
                 Ok(())
             }
             Output::Retracted { exposure } => {
@@ -342,6 +345,13 @@ impl Voice {
         }
     }
 
+    /// Whether there is anything to judge the window's decision by.
+    fn assessed(&self, window: &Window<'_>) -> bool {
+        let profile = self.shared.settings.profiles.get(window.key.workflow);
+        Review::of(window, profile, &self.shared.settings.oversight)
+            .is_some_and(|review| review.assessed())
+    }
+
     fn window(
         &mut self,
         partition: i32,
@@ -356,6 +366,7 @@ impl Voice {
             reviewed: window.decision.is_some(),
             ahead: window.band() == Some(Band::Ahead),
             reasons: hollow.unwrap_or_default(),
+            assessed: self.assessed(window),
             ..Judgement::default()
         };
         let told = Circumstances {

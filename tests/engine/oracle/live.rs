@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use shutterlag::config::EngineConfig;
 use shutterlag::engine::alerts::{Alert, Transition};
-use shutterlag::engine::effective::Outcome;
+use shutterlag::engine::effective::Due;
 use shutterlag::engine::windows::{ExposureId, Windows};
 use shutterlag::engine::{Output, Receipt};
 use shutterlag::event::{Event, Kind, Workflow};
@@ -23,7 +23,7 @@ pub(crate) type Sortable = (&'static str, String, Timestamp);
 pub(crate) enum Said {
     Window(Box<Record>),
     Final(Box<Record>),
-    ReviewDue(Name, Outcome),
+    ReviewDue(Name, Due),
     Retracted(Name),
     Alert(Name, Alert, Transition),
     Orphan(Workflow, String, String, Kind, u64),
@@ -58,9 +58,7 @@ fn said(output: Output<'_>) -> Said {
     match output {
         Output::Window { window, is_final: false, .. } => Said::Window(Box::new(window.into())),
         Output::Window { window, is_final: true, .. } => Said::Final(Box::new(window.into())),
-        Output::ReviewDue { window, outcome } => {
-            Said::ReviewDue(name(window.exposure_id()), outcome)
-        }
+        Output::ReviewDue { window, due, .. } => Said::ReviewDue(name(window.exposure_id()), due),
         Output::Retracted { exposure } => Said::Retracted(name(exposure)),
         Output::Alert { exposure, window, alert, transition, .. } => {
             if let Some(window) = window {

@@ -83,9 +83,9 @@ fn unknown(outcomes: &Outcomes) -> Option<String> {
     ];
     let there = causes.iter().filter(|(outcome, _)| outcomes.get(*outcome) > 0);
     let told: Vec<String> = there
-        .map(|(outcome, cause)| format!("of {} {cause}", count(outcomes.get(*outcome))))
+        .map(|(outcome, cause)| format!("for {}, {cause}", count(outcomes.get(*outcome))))
         .collect();
-    (!told.is_empty()).then(|| format!("It is a range because {}.", told.join("; ")))
+    (!told.is_empty()).then(|| format!("It is a range: {}.", told.join("; ")))
 }
 
 fn facts(report: &Report, blocks: &mut Vec<Block>) {
