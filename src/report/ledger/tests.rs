@@ -5,6 +5,7 @@ use super::*;
 use crate::config::{FiguresConfig, Profiles};
 use crate::engine::attacker::Race;
 use crate::engine::effective::Outcome;
+use crate::engine::oversight::Quality;
 use crate::engine::summary::FigureRules;
 use crate::engine::windows::Stage;
 
@@ -73,7 +74,7 @@ fn a_dismissal_is_found_from_the_length_of_the_exposure() {
     assert_eq!(record.closed_at(), Some(at(60)));
     assert_eq!(record.window().duration(Stage::Exposure), Some(crate::time::Span::from_secs(60)));
     assert_eq!(record.window().agreed(), Some(true));
-    assert!(record.judgement().unwrap().effective());
+    assert_eq!(record.judgement().unwrap().quality(), Some(Quality::Unassessed), "no advice");
     // The clocks contradict the length: closed all the same, and no length is made up.
     let skewed =
         with(dismissed(), json!({"durations_ms": {}, "decided_at": at(-5), "clock_skew": true}));
@@ -240,7 +241,9 @@ fn what_is_no_record_is_refused_whole() {
 fn an_unjudged_review_is_neither_meaningful_nor_hollow() {
     let (race, profiles, config) = (Race::default(), Profiles::default(), FiguresConfig::default());
     let rules = FigureRules { race: &race, profiles: &profiles, figures: &config };
-    let known = with(dismissed(), json!({"exposed_at": at(0)}));
+    let advised = json!({"exposed_at": at(0), "presented_at": at(1), "recommendation": "dismiss",
+        "summary_words": 120});
+    let known = with(dismissed(), advised);
     let records = [known.clone(), with(known, json!({"hollow": null})), open()];
     let figures = |records: &[Value]| {
         let mut tally = LedgerTally::new();
@@ -254,7 +257,8 @@ fn an_unjudged_review_is_neither_meaningful_nor_hollow() {
     assert_eq!((rate.low, rate.high), (Some(1.0 / 3.0), Some(2.0 / 3.0)));
     assert_eq!(rate.outcomes.get(Outcome::Unjudged), 1);
     // Without a time of exposure nobody knows whether a decision in time was.
-    let unknown = figures(&[dismissed()]).effective_review_rate;
+    let unknown = with(records[0].clone(), json!({"exposed_at": null}));
+    let unknown = figures(&[unknown]).effective_review_rate;
     assert_eq!((unknown.low, unknown.high), (Some(0.0), Some(1.0)));
 
     let none = figures(&records[1..]);

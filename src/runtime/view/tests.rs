@@ -250,7 +250,8 @@ fn the_summary_is_of_the_windows_detected_in_the_period() {
     put(open("ancient", 0));
     put(dismissed("long", HOUR, 29 * HOUR, "r"));
     put(open("new", 7 * HOUR));
-    let known = json!({"exposed_at": at(8 * HOUR)});
+    let known = json!({"exposed_at": at(8 * HOUR), "presented_at": at(8 * HOUR + 1),
+        "recommendation": "dismiss", "summary_words": 120});
     put(with(dismissed("quick", 8 * HOUR, 8 * HOUR + 60, "r"), known));
     let summary = summary_of(&view, None, now);
     assert_eq!(summary.period, Period { from: at(6 * HOUR), to: now, complete: true });
