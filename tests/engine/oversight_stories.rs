@@ -226,7 +226,7 @@ fn tools_whose_clocks_are_apart() {
     let other =
         Review { opened_by_same_clock: false, source: Some("desk".into()), ..looked.clone() };
     let other = advised(other, |advice| Advised { presented_by_same_clock: false, ..advice });
-    meaningful(&[other.clone()]);
+    meaningful(std::slice::from_ref(&other));
     assert_eq!(tell(&[looked]).quality("k"), Quality::Hollow, "by one clock 6 s are 6 s");
     // Within the tolerance nobody can say; beyond it, somebody can.
     let strict =

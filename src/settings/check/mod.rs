@@ -21,7 +21,7 @@ use super::file::{
 use super::read::{Found, bounded};
 use super::value::{Curve, SpanText, Whole, Word};
 use super::{Http, Intake, Log, PeopleShown, Secret, Settings, Source, Topics, WindowsStage};
-use crate::config::{EngineConfig, Limits, Profile, Profiles, Targets};
+use crate::config::{EngineConfig, Limits, OversightConfig, Profile, Profiles, Targets};
 use crate::engine::attacker::{CurveSetting, Race};
 use crate::event::Workflow;
 use crate::formats::Format;
@@ -63,7 +63,10 @@ impl Check<'_> {
         };
         let profiles = self.profiles(file.profiles.as_ref());
         let windows = self.windows(&file.windows.clone().unwrap_or_default(), profiles);
-        let oversight = self.oversight(&file.oversight.clone().unwrap_or_default());
+        let oversight = OversightConfig {
+            skew_tolerance: windows.engine.skew_tolerance,
+            ..self.oversight(&file.oversight.clone().unwrap_or_default())
+        };
         Settings {
             kafka,
             topics,
