@@ -225,6 +225,15 @@ impl<'r> Review<'r> {
         }
     }
 
+    /// Whether there is anything to judge it by: advice, and one of reading time, opening
+    /// and authority.
+    pub fn is_assessed(&self) -> bool {
+        let opening = self.opened_at.is_some() || self.expects_opening;
+        let known =
+            |advice: &Advised| advice.floor_ms().is_some() || opening || self.authorized.is_some();
+        self.advice.as_ref().is_some_and(known)
+    }
+
     /// What judging looks at.
     pub(super) fn facts(&self) -> Facts {
         let advice = self.advice.as_ref();
@@ -235,10 +244,6 @@ impl<'r> Review<'r> {
             self.severity,
             advice.and_then(|advice| advice.confidence),
         );
-        let judged_by = floor_ms.is_some()
-            || self.opened_at.is_some()
-            || self.expects_opening
-            || self.authorized.is_some();
         Facts {
             decided_at: self.decided_at,
             begun_at: advice.map(|advice| {
@@ -254,7 +259,7 @@ impl<'r> Review<'r> {
             digest: self.free_text().map(|digest| digest_of(RATIONALE, digest)),
             ahead: self.ahead,
             reasons: self.reasons(),
-            assessed: advice.is_some() && judged_by,
+            assessed: self.is_assessed(),
             agreed: self.agreed.filter(|_| advice.is_some() && !self.escalated()),
             unopened: self.expects_opening.then_some(self.opened_at.is_none()),
             stratum,

@@ -19,8 +19,8 @@ mod read;
 pub use error::{Fault, LedgerError};
 pub use figures::{EffectiveBounds, LedgerFigures, LedgerOversight, LedgerTally};
 
-use crate::config::Targets;
-use crate::engine::attacker::{AttackerFirst, Band};
+use crate::config::{OversightConfig, Profile, Targets};
+use crate::engine::attacker::AttackerFirst;
 use crate::engine::oversight::{HollowReasons, Judgement, Known};
 use crate::engine::windows::{Advice, Decision, ExposureId, Key, State, Truth, Window};
 use crate::event::{Action, ExposedAtQuality, Severity, Verdict, Workflow};
@@ -222,13 +222,9 @@ impl LedgerRecord {
         if self.decision.is_none() {
             return Some(Judgement::default());
         }
-        let ahead = self.window().band() == Some(Band::Ahead);
-        self.hollow.map(|reasons| Judgement {
-            reviewed: true,
-            ahead,
-            reasons,
-            ..Judgement::default()
-        })
+        let (window, config) = (self.window(), OversightConfig::default());
+        let profile = Profile::of(self.workflow);
+        self.hollow.map(|reasons| Judgement::found(&window, reasons, &profile, &config))
     }
 }
 

@@ -6,7 +6,6 @@
 use super::Demo;
 use crate::engine::Output;
 use crate::engine::alerts::Alert;
-use crate::engine::attacker::Band;
 use crate::engine::oversight::{Flags, HollowReasons, Judgement, Review, Said, Stage};
 use crate::engine::windows::{Window, Windows};
 use crate::report::{Circumstances, People, Record};
@@ -72,12 +71,9 @@ impl<'d> Voice<'d> {
         now: Timestamp,
     ) {
         let judged = window.decision.is_none() || hollow.is_some();
-        let judgement = Judgement {
-            reviewed: window.decision.is_some(),
-            ahead: window.band() == Some(Band::Ahead),
-            reasons: hollow.unwrap_or_default(),
-            ..Judgement::default()
-        };
+        let profile = self.demo.profiles.get(window.key.workflow);
+        let reasons = hollow.unwrap_or_default();
+        let judgement = Judgement::found(window, reasons, profile, &self.demo.oversight);
         let told = Circumstances {
             judgement: judged.then_some(&judgement),
             race: &self.demo.race,

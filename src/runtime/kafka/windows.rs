@@ -23,7 +23,6 @@ use super::state::State;
 use super::worker::Stage;
 use super::{changelog, topics};
 use crate::engine::alerts::{Alert, Cause, Change};
-use crate::engine::attacker::Band;
 use crate::engine::oversight::{HollowReasons, Judgement, Review};
 use crate::engine::windows::{Counts, ExposureId, Key, Window, Windows};
 use crate::engine::{Output, Receipt};
@@ -347,12 +346,9 @@ impl Voice {
         outbox: &mut Outbox,
     ) -> Result<(), Fault> {
         let judged = window.decision.is_none() || hollow.is_some();
-        let judgement = Judgement {
-            reviewed: window.decision.is_some(),
-            ahead: window.band() == Some(Band::Ahead),
-            reasons: hollow.unwrap_or_default(),
-            ..Judgement::default()
-        };
+        let profile = self.shared.settings.profiles.get(window.key.workflow);
+        let reasons = hollow.unwrap_or_default();
+        let judgement = Judgement::found(window, reasons, profile, &self.shared.settings.oversight);
         let told = Circumstances {
             // Of a window without a decision there is nothing to judge.
             judgement: judged.then_some(&judgement),

@@ -238,7 +238,10 @@ fn the_summary_is_of_the_windows_detected_in_the_period() {
     put(open("ancient", 0));
     put(dismissed("long", HOUR, 29 * HOUR, "r"));
     put(open("new", 7 * HOUR));
-    put(dismissed("quick", 8 * HOUR, 8 * HOUR + 60, "r"));
+    let advised = json!({
+        "presented_at": at(8 * HOUR), "recommendation": "dismiss", "summary_words": 120,
+    });
+    put(with(dismissed("quick", 8 * HOUR, 8 * HOUR + 60, "r"), advised));
     let summary = view.summary(&Race::default(), None, now);
     assert_eq!(summary.period, Period { from: at(6 * HOUR), to: now, complete: true });
     assert_eq!(summary.older, Older { open: 1, ..Older::default() });
