@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64Mcg;
 use shutterlag::config::OversightConfig;
 use shutterlag::engine::oversight::{
     Advised, Flags, HollowReason, Judgement, Known, Quality, Review, Reviews, Rules, Said, Signal,
@@ -224,7 +226,7 @@ fn tools_whose_clocks_are_apart() {
     let other =
         Review { opened_by_same_clock: false, source: Some("desk".into()), ..looked.clone() };
     let other = advised(other, |advice| Advised { presented_by_same_clock: false, ..advice });
-    meaningful(&[other.clone()]);
+    meaningful(std::slice::from_ref(&other));
     assert_eq!(tell(&[looked]).quality("k"), Quality::Hollow, "by one clock 6 s are 6 s");
     // Within the tolerance nobody can say; beyond it, somebody can.
     let strict =
@@ -495,4 +497,46 @@ fn handing_on_is_not_agreeing() {
     let told = tell(&cases);
     assert!(told.named().is_empty());
     assert_eq!(told.ann(Signal::Agreement), (0, 0));
+}
+
+/// Acts of ann until her combined e-value would name her among a team of `TEAM`, if ever,
+/// where she agrees with `own` and the others with `peers` of all cases.
+fn acts_until_named(seed: u64, own: f64, peers: f64, days_max: u32) -> Option<u64> {
+    let mut dice = Pcg64Mcg::seed_from_u64(seed);
+    let agrees: Vec<f64> = (0..TEAM.len() as u32 * 20 * days_max).map(|_| dice.random()).collect();
+    let mut cases = days(&TEAM, days_max, |_, _| true);
+    for (case, dice) in cases.iter_mut().zip(agrees) {
+        if dice >= if case.reviewer == "ann" { own } else { peers } {
+            *case = rejected(case.clone());
+        }
+    }
+    cases.sort_by(|a, b| a.exposure_id().cmp(&b.exposure_id()));
+    let rules = Rules::new(OversightConfig::default()).unwrap();
+    let needed = (TEAM.len() as f64 / rules.config().alpha).ln();
+    let mut all = Reviews::with_capacity(cases.len());
+    cases.iter().for_each(|review| all.add(Some(review)));
+    let mut named = None;
+    all.judge_watched(&rules, &mut |watched| {
+        let standing = watched.state.standing(&rules);
+        if watched.reviewer == "ann" && named.is_none() && standing.log_e >= needed {
+            named = Some(standing.signals[Signal::Agreement as usize].steps);
+        }
+    });
+    named
+}
+
+#[test]
+fn what_agreement_takes() {
+    let median = |own, peers, days| {
+        let mut acts: Vec<u64> = (1..=9)
+            .map(|seed| acts_until_named(seed, own, peers, days).unwrap_or(u64::MAX))
+            .collect();
+        acts.sort_unstable();
+        println!("seeds 1 to 9, {own} among {peers}: {acts:?}");
+        acts[4]
+    };
+    assert!(median(1.0, 0.85, 10) <= 140);
+    assert!((200..=800).contains(&median(0.999, 0.97, 60)));
+    assert_eq!(median(0.98, 0.97, 60), u64::MAX);
+    assert_eq!(median(0.97, 0.97, 60), u64::MAX);
 }

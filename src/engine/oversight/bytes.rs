@@ -337,3 +337,74 @@ fn unpacked(bits: u16) -> BySignal<Option<bool>> {
     }
     signs
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Span;
+
+    /// A reviewer of whom everything is held that can be.
+    fn full() -> Reviewer {
+        let number = |n: usize| NonZeroU32::MIN.saturating_add(n as u32);
+        let at = |n: usize| Timestamp::from_millis(1_800_000_000_000) + Span::from_secs(n as i64);
+        let seen = |n| Seen { group: number(n), since: at(n), text: n as u32 };
+        let release = |n| Release {
+            at: at(n),
+            left_ms: [1, 2],
+            total_ms: 3,
+            longest_ms: 4,
+            clock: 5,
+            cases: 6,
+        };
+        let own = |n| Own {
+            period: n as i64,
+            stratum: Stratum::from_number(n as u32),
+            acts: 2,
+            agreed: 1,
+        };
+        let point =
+            Point { at: at(1), signs: [Some(true), None, Some(false), None], statistic: 2.5 };
+        let mut state = Reviewer {
+            schedule: Schedule { releases: (0..INTERVALS_MAX).map(release).collect() },
+            reasons: Reasons((0..TEMPLATE_ACTS).map(|n| NonZeroU32::new(n as u32)).collect()),
+            compares: Compares {
+                acts: Acts((0..ACTS_MAX).map(seen).collect()),
+                own: OwnCounts((0..OWN_MAX).map(own).collect()),
+            },
+            taught: Acts((0..ACTS_MAX).map(seen).collect()),
+            alone: 7,
+            previous: Some(at(2)),
+            decisions: 8,
+            first_at: Some(at(3)),
+            last_at: Some(at(4)),
+            firing: Some(at(5)),
+            rise: Some(Rise { since: at(6), steps: 9, counts: [(3, 2); SIGNALS] }),
+            ..Reviewer::default()
+        };
+        state.waiting.log_factors = [0.25; 4];
+        state.path.points = [Some(point); crate::engine::oversight::PATH_MAX];
+        state
+    }
+
+    #[test]
+    fn a_full_state_comes_back_and_stays_small() {
+        let state = full();
+        let bytes = state.to_bytes();
+        assert_eq!(Reviewer::from_bytes(&bytes), Some(state.clone()));
+        assert!(bytes.len() <= 3_000, "{}", bytes.len());
+        // As it is held: rows grow to the next power of two.
+        let rows = 32 * (size_of::<Release>() + size_of::<Own>() + 4) + 2 * 16 * size_of::<Seen>();
+        let held = size_of::<Reviewer>() + rows;
+        assert!(held <= 4_096, "{held}");
+    }
+
+    #[test]
+    fn more_than_can_be_held_is_refused() {
+        let mut state = full();
+        state.schedule.releases.push(state.schedule.releases[0]);
+        assert_eq!(Reviewer::from_bytes(&state.to_bytes()), None);
+        let mut bytes = full().to_bytes();
+        bytes[0] = VERSION - 1;
+        assert_eq!(Reviewer::from_bytes(&bytes), None);
+    }
+}

@@ -4,7 +4,10 @@
 //! known of is neither meaningful nor hollow.
 
 use super::hollow::HollowReasons;
+use super::review::Review;
 use super::schedule::Certificate;
+use crate::config::{OversightConfig, Profile};
+use crate::engine::windows::Window;
 use crate::event::words;
 use crate::time::Span;
 
@@ -43,6 +46,26 @@ pub struct Judgement {
 }
 
 impl Judgement {
+    /// The judgement of a window's decision of which these reasons were found; an empty one
+    /// of a window without a decision.
+    pub fn found(
+        window: &Window<'_>,
+        reasons: HollowReasons,
+        profile: &Profile,
+        config: &OversightConfig,
+    ) -> Judgement {
+        let Some(review) = Review::of(window, profile, config) else {
+            return Judgement::default();
+        };
+        Judgement {
+            reviewed: true,
+            ahead: review.ahead,
+            reasons,
+            assessed: review.is_assessed(),
+            ..Judgement::default()
+        }
+    }
+
     /// Whether it was a review; `None` where there is no decision.
     pub fn quality(&self) -> Option<Quality> {
         self.reviewed.then(|| Quality::of(self.reasons, self.assessed))

@@ -225,15 +225,13 @@ impl<'r> Review<'r> {
         }
     }
 
-    /// Whether there is anything to judge the decision by: advice, and one of reading time,
-    /// opening and authority. It follows from the window alone.
-    pub fn assessed(&self) -> bool {
-        let length = self.advice.as_ref().and_then(Advised::floor_ms);
-        let judged_by = length.is_some()
-            || self.opened_at.is_some()
-            || self.expects_opening
-            || self.authorized.is_some();
-        self.advice.is_some() && judged_by
+    /// Whether there is anything to judge it by: advice, and one of reading time, opening
+    /// and authority.
+    pub fn is_assessed(&self) -> bool {
+        let opening = self.opened_at.is_some() || self.expects_opening;
+        let known =
+            |advice: &Advised| advice.floor_ms().is_some() || opening || self.authorized.is_some();
+        self.advice.as_ref().is_some_and(known)
     }
 
     /// What judging looks at.
@@ -261,7 +259,7 @@ impl<'r> Review<'r> {
             digest: self.free_text().map(|digest| digest_of(RATIONALE, digest)),
             ahead: self.ahead,
             reasons: self.reasons(),
-            assessed: self.assessed(),
+            assessed: self.is_assessed(),
             agreed: self.agreed.filter(|_| advice.is_some() && !self.escalated()),
             unopened: self.expects_opening.then_some(self.opened_at.is_none()),
             stratum,

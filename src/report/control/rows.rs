@@ -13,7 +13,7 @@ use foldhash::{HashMap, HashMapExt};
 use hashbrown::HashTable;
 use sha2::{Digest as _, Sha256};
 
-use crate::config::Targets;
+use crate::config::{OversightConfig, Profile, Targets};
 use crate::engine::attacker::Race;
 use crate::engine::oversight::{Advised, HollowReason, HollowReasons, Judgement, Known, Review};
 use crate::engine::windows::{Advice, Decision, ExposureId, Key, State, Truth, Window};
@@ -369,17 +369,8 @@ impl Rows {
         if window.decision.is_none() {
             return Some(Judgement::default());
         }
-        let ahead = window.band() == Some(crate::engine::attacker::Band::Ahead);
-        let review = self.review(row, false);
-        let assessed = review.is_some_and(|review| review.assessed());
-        let judged = |reasons| Judgement {
-            reviewed: true,
-            ahead,
-            reasons,
-            assessed,
-            ..Judgement::default()
-        };
-        row.hollow.map(judged)
+        let (profile, config) = (Profile::of(window.key.workflow), OversightConfig::default());
+        row.hollow.map(|reasons| Judgement::found(window, reasons, &profile, &config))
     }
 
     /// The review of a decided window, for judging it again. What the ledger holds

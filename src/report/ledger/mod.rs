@@ -20,8 +20,8 @@ pub use error::{Fault, LedgerError};
 pub use figures::{LedgerFigures, LedgerOversight, LedgerTally};
 
 use crate::config::{OversightConfig, Profile, Targets};
-use crate::engine::attacker::{AttackerFirst, Band};
-use crate::engine::oversight::{HollowReasons, Judgement, Known, Review};
+use crate::engine::attacker::AttackerFirst;
+use crate::engine::oversight::{HollowReasons, Judgement, Known};
 use crate::engine::windows::{Advice, Decision, ExposureId, Key, State, Truth, Window};
 use crate::event::{Action, ExposedAtQuality, Severity, Verdict, Workflow};
 use crate::time::Timestamp;
@@ -222,19 +222,9 @@ impl LedgerRecord {
         if self.decision.is_none() {
             return Some(Judgement::default());
         }
-        let window = self.window();
-        let ahead = window.band() == Some(Band::Ahead);
-        // What the record does not hold (a check of authority) cannot tell here.
-        let (profile, config) = (Profile::of(self.workflow), OversightConfig::default());
-        let review = Review::of(&window, &profile, &config);
-        let assessed = review.is_some_and(|review| review.assessed());
-        self.hollow.map(|reasons| Judgement {
-            reviewed: true,
-            ahead,
-            reasons,
-            assessed,
-            ..Judgement::default()
-        })
+        let (window, config) = (self.window(), OversightConfig::default());
+        let profile = Profile::of(self.workflow);
+        self.hollow.map(|reasons| Judgement::found(&window, reasons, &profile, &config))
     }
 }
 

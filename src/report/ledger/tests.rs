@@ -40,7 +40,7 @@ fn dismissed() -> Value {
             "state": "closed", "decided_at": at(60), "reviewer": "reviewer-03", "action": "dismiss",
             "final_action": "dismiss", "durations_ms": {"time_to_review": 60_000, "exposure": 60_000},
             "presented_at": at(10), "triaged_at": at(10), "recommendation": "dismiss",
-            "confidence": 0.5, "hollow": [], "effective": true,
+            "confidence": 0.5, "summary_words": 120, "hollow": [], "effective": true,
         }),
     )
 }

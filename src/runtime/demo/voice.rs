@@ -6,8 +6,7 @@
 use super::Demo;
 use crate::engine::Output;
 use crate::engine::alerts::Alert;
-use crate::engine::attacker::Band;
-use crate::engine::oversight::{Flags, HollowReasons, Judgement, Quality, Review, Said, Stage};
+use crate::engine::oversight::{Flags, HollowReasons, Judgement, Review, Said, Stage};
 use crate::engine::windows::{Window, Windows};
 use crate::report::{Circumstances, People, Record};
 use crate::runtime::kafka::pending::Pending;
@@ -74,7 +73,7 @@ impl<'d> Voice<'d> {
     /// Whether there is anything to judge the window's decision by.
     fn assessed(&self, window: &Window<'_>) -> bool {
         let profile = self.demo.profiles.get(window.key.workflow);
-        Review::of(window, profile, &self.demo.oversight).is_some_and(|review| review.assessed())
+        Review::of(window, profile, &self.demo.oversight).is_some_and(|review| review.is_assessed())
     }
 
     fn window(
@@ -85,13 +84,9 @@ impl<'d> Voice<'d> {
         now: Timestamp,
     ) {
         let judged = window.decision.is_none() || hollow.is_some();
-        let judgement = Judgement {
-            reviewed: window.decision.is_some(),
-            ahead: window.band() == Some(Band::Ahead),
-            reasons: hollow.unwrap_or_default(),
-            assessed: self.assessed(window),
-            ..Judgement::default()
-        };
+        let profile = self.demo.profiles.get(window.key.workflow);
+        let reasons = hollow.unwrap_or_default();
+        let judgement = Judgement::found(window, reasons, profile, &self.demo.oversight);
         let told = Circumstances {
             judgement: judged.then_some(&judgement),
             race: &self.demo.race,

@@ -23,8 +23,7 @@ use super::state::State;
 use super::worker::Stage;
 use super::{changelog, topics};
 use crate::engine::alerts::{Alert, Cause, Change};
-use crate::engine::attacker::Band;
-use crate::engine::oversight::{HollowReasons, Judgement, Quality, Review};
+use crate::engine::oversight::{HollowReasons, Judgement, Review};
 use crate::engine::windows::{Counts, ExposureId, Key, Window, Windows};
 use crate::engine::{Output, Receipt};
 use crate::event::{Event, Kind};
@@ -349,7 +348,7 @@ impl Voice {
     fn assessed(&self, window: &Window<'_>) -> bool {
         let profile = self.shared.settings.profiles.get(window.key.workflow);
         Review::of(window, profile, &self.shared.settings.oversight)
-            .is_some_and(|review| review.assessed())
+            .is_some_and(|review| review.is_assessed())
     }
 
     fn window(
@@ -362,13 +361,9 @@ impl Voice {
         outbox: &mut Outbox,
     ) -> Result<(), Fault> {
         let judged = window.decision.is_none() || hollow.is_some();
-        let judgement = Judgement {
-            reviewed: window.decision.is_some(),
-            ahead: window.band() == Some(Band::Ahead),
-            reasons: hollow.unwrap_or_default(),
-            assessed: self.assessed(window),
-            ..Judgement::default()
-        };
+        let profile = self.shared.settings.profiles.get(window.key.workflow);
+        let reasons = hollow.unwrap_or_default();
+        let judgement = Judgement::found(window, reasons, profile, &self.shared.settings.oversight);
         let told = Circumstances {
             // Of a window without a decision there is nothing to judge.
             judgement: judged.then_some(&judgement),

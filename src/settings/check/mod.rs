@@ -63,7 +63,10 @@ impl Check<'_> {
         };
         let profiles = self.profiles(file.profiles.as_ref());
         let windows = self.windows(&file.windows.clone().unwrap_or_default(), profiles);
-        let oversight = self.oversight(&file.oversight.clone().unwrap_or_default());
+        let oversight = OversightConfig {
+            skew_tolerance: windows.engine.skew_tolerance,
+            ..self.oversight(&file.oversight.clone().unwrap_or_default())
+        };
         Settings {
             kafka,
             topics,
