@@ -218,14 +218,20 @@ impl Default for EngineConfig {
     }
 }
 
+/// The largest multiple of the peers' odds that can be looked for.
+const ODDS_MAX: f64 = 1e6;
+
 /// How figures are made from windows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FiguresConfig {
-    /// The places, by `location`, that attackers can see.
+    /// The places, by `location`, that attackers can see. A leak that states no place may
+    /// lie anywhere and counts as public.
     pub public: BTreeSet<String>,
     /// Windows of one owner, source and place that begin within this of each other, and
     /// state no incident, are of one.
     pub incident_gap: Span,
+    /// Decisions of one reviewer under one batch id are one act for this long.
+    pub batch_hold: Span,
 }
 
 impl Default for FiguresConfig {
@@ -245,6 +251,7 @@ impl Default for FiguresConfig {
         FiguresConfig {
             public: PUBLIC.into_iter().map(str::to_owned).collect(),
             incident_gap: Span::from_mins(5),
+            batch_hold: Span::from_mins(60),
         }
     }
 }
@@ -264,14 +271,21 @@ pub struct SignalConfig {
     pub weight: f64,
 }
 
-/// How the agreement of peers raises the rate that is allowed.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct PeersConfig {
-    /// Added to the peers' rate.
-    pub margin: f64,
-    /// With fewer acts of peers in a stratum, their rate says nothing.
-    pub acts_min: u64,
-    /// The length of the periods after which the peers' counts are published.
+/// Agreement with the AI, compared with that of peers in like cases.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AgreementConfig {
+    /// The odds of agreeing that a reviewer is allowed, as a multiple of the peers': 1 or
+    /// more. People differ, and so do the cases that they get.
+    pub allowed_odds: f64,
+    /// The multiples that are looked for, each above `allowed_odds`.
+    pub alternatives: Vec<f64>,
+    /// Its share in what is combined; the shares of all signals add up to one.
+    pub weight: f64,
+    /// With fewer peers in a stratum and period nothing is compared there.
+    pub peers_min: u32,
+    /// With fewer acts of peers to compare with, the comparison waits for more.
+    pub peer_acts_min: u64,
+    /// The length of the periods that are compared.
     pub period: Span,
 }
 
@@ -298,17 +312,17 @@ pub struct OversightConfig {
     pub resolve_share: f64,
     /// Wrong advice let through, by seeded cases and later truth.
     pub seeded: SignalConfig,
-    /// Less time than reading takes.
+    /// Less time than reading in haste takes.
     pub dwell: SignalConfig,
     /// Evidence not opened, where its opening is reported.
     pub context: SignalConfig,
-    /// Agreement with the AI; `null` is the least that is ever allowed.
-    pub agreement: SignalConfig,
-    /// The peers' part in what agreement is allowed.
-    pub peers: PeersConfig,
-    /// Whether only planted cases count as truth: what else becomes known may
-    /// become known because it was let through.
-    pub seeded_only: bool,
+    /// Agreement with the AI, more often than peers.
+    pub agreement: AgreementConfig,
+    /// Whether any known truth counts, and not only that of planted cases: what else
+    /// becomes known may become known because it was let through.
+    pub all_truths: bool,
+    /// How far the clocks of different sources may be apart.
+    pub skew_tolerance: Span,
     /// Unusual haste.
     pub burst: BurstConfig,
     /// How long after a decision it is judged, so that all that belongs before it is there.
@@ -335,14 +349,21 @@ impl Default for OversightConfig {
         OversightConfig {
             alpha: 0.05,
             paging_decisions: 1_000.0,
-            resolve_share: 0.001,
-            seeded: signal(0.20, &[0.4, 0.6, 0.8, 0.95], 0.25),
-            dwell: signal(0.10, &[0.2, 0.4, 0.7, 0.95], 0.25),
-            context: signal(0.10, &[0.3, 0.6, 0.9], 0.15),
-            // Agreement says least per decision: the largest share keeps its delay near the others'.
-            agreement: signal(0.90, &[0.95, 0.98, 0.995, 0.999], 0.35),
-            peers: PeersConfig { margin: 0.02, acts_min: 50, period: Span::from_mins(24 * 60) },
-            seeded_only: false,
+            resolve_share: 0.1,
+            // What counts most has the largest share, as it comes most rarely.
+            seeded: signal(0.20, &[0.4, 0.6, 0.8, 0.95], 0.40),
+            dwell: signal(0.10, &[0.2, 0.4, 0.7, 0.95], 0.20),
+            context: signal(0.10, &[0.3, 0.6, 0.9], 0.10),
+            agreement: AgreementConfig {
+                allowed_odds: 2.0,
+                alternatives: vec![4.0, 8.0, 32.0, 128.0],
+                weight: 0.30,
+                peers_min: 3,
+                peer_acts_min: 50,
+                period: Span::from_mins(24 * 60),
+            },
+            all_truths: false,
+            skew_tolerance: Span::from_secs(120),
             burst: BurstConfig { factor: 4.0, pause: Span::from_mins(30), gaps_min: 50 },
             delay: Span::from_mins(10),
             batch_hold: Span::from_mins(60),
@@ -358,6 +379,16 @@ impl OversightConfig {
     /// The id that counts for the person with `id`.
     pub fn canonical<'c>(&'c self, id: &'c str) -> &'c str {
         self.aliases.get(id).map_or(id, String::as_str)
+    }
+
+    /// The signals in order, those with an allowed rate; agreement has none.
+    pub const fn by_rate(&self) -> [Option<&SignalConfig>; 4] {
+        [Some(&self.seeded), Some(&self.dwell), Some(&self.context), None]
+    }
+
+    /// The signals' shares in what is combined, in the same order.
+    pub const fn weights(&self) -> [f64; 4] {
+        [self.seeded.weight, self.dwell.weight, self.context.weight, self.agreement.weight]
     }
 
     /// Whether `reviewer` may decide about a credential of `owner` where `approver` is the
@@ -389,12 +420,8 @@ impl OversightConfig {
     pub fn validate(&self) -> Result<(), OversightFault> {
         let fault = |field, rule| Err(OversightFault { field, rule });
         let inside = |x: f64| x > 0.0 && x < 1.0;
-        let signals = [
-            ("seeded", &self.seeded),
-            ("dwell", &self.dwell),
-            ("context", &self.context),
-            ("agreement", &self.agreement),
-        ];
+        let signals =
+            [("seeded", &self.seeded), ("dwell", &self.dwell), ("context", &self.context)];
         for (name, signal) in signals {
             if !inside(signal.null) {
                 return fault(name, "the allowed rate must lie between 0 and 1");
@@ -405,11 +432,28 @@ impl OversightConfig {
             if !signal.alternatives.iter().all(|q| inside(*q) && *q > signal.null) {
                 return fault(name, "alternatives must lie between the allowed rate and 1");
             }
-            if !(0.0..=1.0).contains(&signal.weight) {
-                return fault(name, "a weight must lie between 0 and 1");
-            }
         }
-        let weights: f64 = signals.iter().map(|(_, signal)| signal.weight).sum();
+        let agreement = &self.agreement;
+        if !(agreement.allowed_odds >= 1.0 && agreement.allowed_odds <= ODDS_MAX) {
+            return fault(
+                "agreement",
+                "the allowed odds must be 1 or more, as a multiple of the peers'",
+            );
+        }
+        if agreement.alternatives.is_empty() || agreement.alternatives.len() > ALTERNATIVES_MAX {
+            return fault("agreement", "one to four alternatives are needed");
+        }
+        let looked_for = |odds: &f64| *odds > agreement.allowed_odds && *odds <= ODDS_MAX;
+        if !agreement.alternatives.iter().all(looked_for) {
+            return fault("agreement", "alternatives must lie above the allowed odds");
+        }
+        if agreement.peers_min == 0 {
+            return fault("agreement.peers_min", "must be 1 or more");
+        }
+        if !self.weights().iter().all(|weight| (0.0..=1.0).contains(weight)) {
+            return fault("weights", "a weight must lie between 0 and 1");
+        }
+        let weights: f64 = self.weights().iter().sum();
         if (weights - 1.0).abs() > 1e-9 {
             return fault("weights", "the weights of all signals must add up to 1");
         }
@@ -422,14 +466,15 @@ impl OversightConfig {
         if !inside(self.resolve_share) {
             return fault("resolve_share", "must lie between 0 and 1");
         }
-        if !(0.0..1.0).contains(&self.peers.margin) {
-            return fault("peers.margin", "must lie between 0 and 1");
-        }
-        if self.delay < Span::ZERO || self.batch_hold < Span::ZERO {
+        if [self.delay, self.batch_hold, self.skew_tolerance].iter().any(|span| *span < Span::ZERO)
+        {
             return fault("delay", "a span must not be negative");
         }
-        if self.peers.period < Span::from_mins(1) || self.peers.period < self.batch_hold {
-            return fault("peers.period", "must be a minute or more, and no less than batch_hold");
+        if agreement.period < Span::from_mins(1) || agreement.period < self.batch_hold {
+            return fault(
+                "agreement.period",
+                "must be a minute or more, and no less than batch_hold",
+            );
         }
         if !(self.burst.factor > 1.0 && self.burst.factor.is_finite()) {
             return fault("burst.factor", "must be more than 1");

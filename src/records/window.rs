@@ -6,7 +6,7 @@
 //! made up as a zero.
 //!
 //! A record does not hold all of a window. These are missing: decisions by
-//! machines, words in reasons, who asked, the check of authority, and how often
+//! machines, who asked, the check of authority, and how often
 //! clocks disagreed. [`WindowRecord::window`] says what stands in their place.
 
 use std::borrow::Cow;
@@ -17,9 +17,9 @@ use super::exposure_id::ExposureName;
 use super::object::Object;
 use super::people::People;
 use super::recorded::{self, judgement};
-use crate::config::{OversightConfig, Targets};
+use crate::config::{OversightConfig, Profile, Targets};
 use crate::engine::attacker::{AttackerFirst, Band, Race};
-use crate::engine::oversight::{HollowReasons, Judgement, Review};
+use crate::engine::oversight::{HollowReasons, Judgement, Quality, Review};
 use crate::engine::windows::{
     Advice, Clock, Decision, ExposureId, Key, Stage, State, Truth, Window,
 };
@@ -114,6 +114,8 @@ record! {
         items_opened: Option<u32>,
         /// What the deciding reviewer is known to have looked at.
         evidence: Option<Evidence>,
+        /// The source that told of the advice.
+        advice_source: Option<T>,
         /// Which model gave the advice.
         model: Option<T>,
         /// The severity as it was known when the advice was given.
@@ -146,6 +148,8 @@ record! {
         agreed: Option<bool>,
         /// The group of cases decided together, as the ledger marks it.
         batch_id: Option<T>,
+        /// Words of the reasons given.
+        rationale_words: Option<u32>,
         /// The reasons given, as the ledger marks them.
         rationale_digest: Option<T>,
         /// What turned out to be right.
@@ -154,6 +158,8 @@ record! {
         ai_acted_first: bool,
         /// Why the decision is hollow; `None` while it has not been judged.
         hollow: Option<HollowReasons>,
+        /// Whether the decision was a review; `None` while it has not been judged.
+        quality: Option<Quality>,
         /// Whether the decision was a real review before the fastest attackers.
         effective: Option<bool>,
     }
@@ -212,6 +218,8 @@ record! {
 pub struct Circumstances<'c> {
     /// Why its decision is hollow; `None` while the decision has not been judged.
     pub hollow: Option<HollowReasons>,
+    /// The rules of the window's workflow.
+    pub profile: &'c Profile,
     /// The attackers' curves.
     pub race: &'c Race,
     /// Which ids are one person's.
@@ -229,10 +237,13 @@ impl<'r> WindowRecord<Cow<'r, str>> {
         circumstances: Circumstances<'r>,
         people: &'r mut People,
     ) -> WindowRecord<Cow<'r, str>> {
-        let Circumstances { hollow, race, oversight, as_of, is_final } = circumstances;
+        let Circumstances { hollow, profile, race, oversight, as_of, is_final } = circumstances;
         let advice = window.advice;
         let decision = window.decision;
-        let judgement = judgement(window, hollow);
+        // Without a decision there is nothing to judge, and that is known at once.
+        let hollow = hollow.or(decision.is_none().then(HollowReasons::default));
+        let judgement =
+            hollow.map(|reasons| Judgement::found(window, reasons, profile, oversight));
         let mark = |text: Option<&str>| text.map(|text| people.mark(text).into());
         let batch_id = mark(decision.and_then(|decision| decision.batch_id));
         let rationale_digest = mark(decision.and_then(|decision| decision.rationale_digest));
@@ -293,6 +304,7 @@ impl<'r> WindowRecord<Cow<'r, str>> {
             items: window.items,
             items_opened: decision.and_then(|decision| decision.items_opened),
             evidence: decision.and_then(|decision| decision.evidence),
+            advice_source: text(advice.and_then(|advice| advice.source)),
             model: text(advice.and_then(|advice| advice.model)),
             advised_severity: advice.and_then(|advice| advice.severity),
             recommendation: advice.map(|advice| advice.recommendation),
@@ -310,6 +322,7 @@ impl<'r> WindowRecord<Cow<'r, str>> {
             further_decisions: window.further_decisions,
             agreed: window.agreed(),
             batch_id,
+            rationale_words: decision.and_then(|decision| decision.rationale_words),
             rationale_digest,
             truth: window.truth.map(|truth| {
                 let Truth { established_at, correct_action, seeded } = truth;
@@ -317,6 +330,7 @@ impl<'r> WindowRecord<Cow<'r, str>> {
             }),
             ai_acted_first: window.ai_acted_first_at.is_some(),
             hollow: judgement.map(|judgement| judgement.reasons),
+            quality: judgement.and_then(|judgement| judgement.quality()),
             effective: judgement.map(|judgement| judgement.effective()),
         }
     }
@@ -369,6 +383,7 @@ impl WindowRecord {
             items: None,
             items_opened: None,
             evidence: None,
+            advice_source: None,
             model: None,
             advised_severity: None,
             recommendation: None,
@@ -385,10 +400,12 @@ impl WindowRecord {
             further_decisions: 0,
             agreed: None,
             batch_id: None,
+            rationale_words: None,
             rationale_digest: None,
             truth: None,
             ai_acted_first: false,
             hollow: None,
+            quality: None,
             effective: None,
         }
     }
@@ -433,8 +450,7 @@ impl WindowRecord {
     /// band, whether the reviewer agreed and the chance of the attacker follow
     /// from it as they do from the window that was written.
     ///
-    /// In place of what a record does not hold stand: no machine's decision; no words
-    /// of reasons; no requester or check of authority; one adopted event where
+    /// In place of what a record does not hold stand: no machine's decision; no requester or check of authority; one adopted event where
     /// nothing else explains that clocks disagree; the detection as the moment at
     /// which an AI acted first; the latest time recorded as that of the last event.
     pub fn window(&self) -> Window<'_> {
@@ -478,6 +494,7 @@ impl WindowRecord {
             triaged_at: self.triaged_at,
             advice: advice.map(|(presented_at, recommendation)| Advice {
                 first_presented_at: self.first_presented_at.unwrap_or(presented_at),
+                source: self.advice_source.as_deref(),
                 model: self.model.as_deref(),
                 severity: self.advised_severity,
                 confidence: self.confidence,
@@ -494,6 +511,7 @@ impl WindowRecord {
                 advice_same_clock: self.advice_same_clock,
                 opening_same_clock: self.opening_same_clock,
                 repeats_advice: self.repeats_advice,
+                rationale_words: self.rationale_words,
                 rationale_digest: self.rationale_digest.as_deref(),
                 batch_id: self.batch_id.as_deref(),
                 ..Decision::of(action, reviewer, decided_at)
@@ -516,7 +534,7 @@ impl WindowRecord {
 
     /// The judgement of its decision ([`judgement`]).
     pub fn judgement(&self) -> Option<Judgement> {
-        judgement(&self.window(), self.hollow)
+        judgement(&self.window(), self.hollow, self.quality)
     }
 
     /// The review of its decision ([`recorded::review`]).

@@ -44,6 +44,9 @@ impl Settings {
         match settings {
             Some(mut settings) if faults.is_empty() => {
                 settings.windows.engine.profiles = settings.profiles;
+                settings.figures.batch_hold = settings.oversight.batch_hold;
+                settings.oversight.skew_tolerance = settings.windows.engine.skew_tolerance;
+                settings.race = settings.race.between(&settings.profiles, &settings.figures);
                 Ok(settings)
             }
             _ => Err(SettingsError { faults }),

@@ -11,7 +11,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::Value;
-use shutterlag::config::{EngineConfig, OversightConfig, Profiles};
+use shutterlag::config::{EngineConfig, FiguresConfig, OversightConfig, Profiles};
 use shutterlag::engine::Receipt;
 use shutterlag::engine::attacker::{CurveSetting, Race};
 use shutterlag::engine::oversight::Rules;
@@ -71,8 +71,16 @@ fn concluded(events: &[Event<'_>], asked: &Asked) -> Value {
     }
     let as_of = asked.as_of.unwrap_or(Timestamp::MIN);
     let oversight = Rules::new(OversightConfig::default()).unwrap();
-    let telling =
-        Telling { race: &race, profiles: &profiles, oversight: &oversight, as_of, settle: None };
+    let figures = FiguresConfig::default();
+    let telling = Telling {
+        race: &race,
+        profiles: &profiles,
+        oversight: &oversight,
+        figures: &figures,
+        as_of,
+        settle: None,
+    };
+    let rules = telling.figure_rules();
     let (tally, unplaced) = conclude(&windows.view(), &telling, None).unwrap();
     let counts = windows.counts();
     let counted = EventCounts {
@@ -83,7 +91,7 @@ fn concluded(events: &[Event<'_>], asked: &Asked) -> Value {
         orphan: counts.orphan + unplaced.orphan,
         ..EventCounts::default()
     };
-    serde_json::to_value(tally.summary(asked.as_of, counted)).unwrap()
+    serde_json::to_value(tally.summary(&rules, asked.as_of, counted)).unwrap()
 }
 
 /// What was asked for: the moment of the latest event, and one later or earlier.

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::log::{Head, Log};
-use super::looks::Looks;
+use super::looks::{Looks, clock_of};
 use super::settled::{Closing, Decided, Detection, Settled};
 use super::window::{Advice, Decision, Truth, Window};
 use crate::config::{Profiles, Reopen};
@@ -300,10 +300,9 @@ impl<'l> Open<'l, '_> {
         let heads = heads.filter(|(_, fate)| mine(fate)).map(|(head, _)| *head);
         let looks = Looks::of(&decision.reviewer, heads, log);
         let window = &mut self.window;
-        let source = borrowed(event.source.as_ref());
+        let source = clock_of(event.source.as_ref());
         let reviewer = borrowed(Some(&decision.reviewer)).unwrap_or_default();
         let advice = window.advice.as_ref();
-        // Sources that are not known may be two.
         let same_clock = |other: Option<&str>| other.is_some() && other == source;
         window.decision = Some(Decision {
             decided_at: event.time,
@@ -364,7 +363,7 @@ fn triaged<'l>(window: &mut Window<'l>, event: &Event<'l>, triage: &TriageComple
     if window.decision.is_some() || triage.provenance == Some(Provenance::Fallback) {
         return;
     }
-    let source = borrowed(event.source.as_ref());
+    let source = clock_of(event.source.as_ref());
     let before = window.advice;
     window.advice = Some(Advice {
         presented_at: event.time,

@@ -108,6 +108,12 @@ impl Windows {
                 let hollow = hearing.judged.reasons();
                 say(Output::Window { window, is_final, reached, hollow, news });
             }
+            let (due, due_at) = hearing.due(window, is_final, now);
+            let due = due.filter(|_| !told.review_due());
+            if let Some(due) = due {
+                say(Output::ReviewDue { window, due, hollow: hearing.judged.reasons() });
+            }
+            let reached = due.map_or(reached, |_| reached.and(Milestones::REVIEW_DUE));
             let profile = self.config.profiles.get(window.key.workflow);
             let moments = Moments::of(window, hearing.judged.hollow());
             let (holding, next_change) = moments.at(profile, now);
@@ -137,6 +143,7 @@ impl Windows {
                 });
                 kept.wait_for(settles_at.map(|at| if at > now { at } else { now + LOOK_AGAIN }));
                 kept.wait_for(next_change);
+                kept.wait_for(due_at);
             }
         }
         retract(&state, &windows, now, say);

@@ -1,5 +1,7 @@
 //! What one reviewer is known to have looked at before deciding.
 
+use std::borrow::Cow;
+
 use super::log::{Head, Log};
 use crate::event::{Body, Evidence, Kind};
 use crate::time::Timestamp;
@@ -11,7 +13,7 @@ pub(super) struct Looks<'l> {
     pub(super) first_at: Option<Timestamp>,
     /// The last.
     pub(super) last_at: Option<Timestamp>,
-    /// The one source of all of them; `None` if it is not known or there are several.
+    /// The one source of all of them, empty if it is not named; `None` if there are several.
     pub(super) source: Option<&'l str>,
     /// The most items looked at.
     pub(super) items: Option<u32>,
@@ -29,10 +31,7 @@ impl<'l> Looks<'l> {
             if opened.reviewer != reviewer {
                 continue;
             }
-            let source = match &event.source {
-                Some(std::borrow::Cow::Borrowed(source)) => Some(*source),
-                _ => None,
-            };
+            let source = clock_of(event.source.as_ref());
             let is_first = looks.first_at.is_none();
             looks.source = source.filter(|_| is_first || looks.source == source);
             looks.first_at = looks.first_at.or(Some(head.time));
@@ -41,5 +40,15 @@ impl<'l> Looks<'l> {
             looks.evidence = looks.evidence.max(opened.evidence);
         }
         looks
+    }
+}
+
+/// Whose clock an event's time is by. Events that name no source count as those of one:
+/// nothing says that there are several.
+pub(super) fn clock_of<'l>(source: Option<&Cow<'l, str>>) -> Option<&'l str> {
+    match source {
+        Some(Cow::Borrowed(source)) => Some(source),
+        Some(Cow::Owned(_)) => None,
+        None => Some(""),
     }
 }

@@ -65,7 +65,7 @@ pub struct Advice<'w> {
     pub presented_at: Timestamp,
     /// When the first advice of the window was there to be read.
     pub first_presented_at: Timestamp,
-    /// The one source of all advice up to this one; `None` if it is not known or there are several.
+    /// The one source of all advice up to this one, empty if it is not named; `None` if there are several.
     pub source: Option<&'w str>,
     /// Which model spoke.
     pub model: Option<&'w str>,
@@ -392,7 +392,7 @@ impl Window<'_> {
     /// else up to the withdrawal, else up to `as_of`. `None` when that lies before the
     /// start, and where no attacker races.
     pub fn attacker_first(&self, race: &Race, as_of: Timestamp) -> Option<AttackerFirst> {
-        if !self.targets.raced {
+        if !self.targets.raced || !race.is_public(self.location) {
             return None;
         }
         let ends = [self.contained_at, self.decided_at(), self.withdrawn_at];

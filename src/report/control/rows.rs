@@ -13,7 +13,7 @@ use foldhash::{HashMap, HashMapExt};
 use hashbrown::HashTable;
 use sha2::{Digest as _, Sha256};
 
-use crate::config::Targets;
+use crate::config::{OversightConfig, Profile, Targets};
 use crate::engine::attacker::Race;
 use crate::engine::oversight::{HollowReasons, Judgement, Review};
 use crate::engine::windows::{Advice, Decision, ExposureId, Key, State, Truth, Window};
@@ -99,6 +99,7 @@ impl Pieces {
 pub struct Row {
     digest: Digest,
     credential: Name,
+    source: Option<NonZeroU32>,
     location: Option<NonZeroU32>,
     owner: Option<NonZeroU32>,
     reviewer: Option<NonZeroU32>,
@@ -320,6 +321,7 @@ impl Rows {
         let decided = row.decided_at.zip(row.action).zip(self.reviewer(row));
         let truth = row.truth_at.zip(row.correct_action);
         Window {
+            source: row.source.map(|number| self.texts.get(number)),
             location: self.location(row),
             severity: row.severity,
             owner: self.owner(row),
@@ -358,7 +360,7 @@ impl Rows {
 
     /// The judgement of its decision as recorded ([`records::judgement`]).
     pub fn judgement(&self, row: &Row, window: &Window<'_>) -> Option<Judgement> {
-        records::judgement(window, row.hollow)
+        records::judgement(window, row.hollow, row.quality)
     }
 
     /// The review of a decided window, for judging it again ([`records::review`]).
@@ -383,6 +385,7 @@ impl Rows {
         Row {
             digest,
             credential,
+            source: number(record.source.as_deref()),
             location: number(record.location.as_deref()),
             owner: number(record.owner.as_deref()),
             reviewer: number(record.reviewer.as_deref()),

@@ -261,7 +261,7 @@ async fn summary(State(server): State<Server>, uri: Uri) -> Result<Response, Pro
     let workflow = workflow(&Parameters::read(&uri, &["workflow"])?)?;
     let answer = move |shown: &Shown| {
         let (as_of, view) = (shown.clock.now(), shown.view.status());
-        let summary = shown.view.summary(&shown.race, workflow, as_of);
+        let summary = shown.view.summary(&shown.figure_rules(), workflow, as_of);
         let (period, older, figures) = (summary.period, summary.older, summary.figures);
         json(StatusCode::OK, &SummaryAnswer { as_of, view, period, older, figures })
     };

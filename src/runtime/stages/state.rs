@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::changelog;
 use crate::config::EngineConfig;
-use crate::engine::oversight::{List, PeerCounts, Rules, Stage};
+use crate::engine::oversight::{PeerCounts, Rules, Stage};
 use crate::engine::windows::{RestoreError, Windows};
 use crate::records::Handed;
 use crate::time::Timestamp;
@@ -44,7 +44,7 @@ pub enum State {
 }
 
 /// Reviewers and the lists that they are on.
-pub(super) type Listed = BTreeSet<(String, List)>;
+pub(super) type Listed = BTreeSet<String>;
 
 /// Reviewers, and the reviews that wait to be judged.
 #[derive(Debug)]
