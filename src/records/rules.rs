@@ -28,7 +28,7 @@ pub struct RulesShown {
 
 /// The rules of agreement.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct AgreementRules {
+pub(crate) struct AgreementRules {
     pub(crate) allowed_odds: f64,
     pub(crate) alternatives: Vec<f64>,
     pub(crate) weight: f64,

@@ -157,6 +157,7 @@ impl Ledger<'_> {
         let config = telling.oversight.config();
         let circumstances = Circumstances {
             hollow: Some(judgement.reasons),
+            profile: telling.profiles.get(window.key.workflow),
             race: telling.race,
             oversight: config,
             as_of: telling.as_of,

@@ -21,7 +21,6 @@ fn name(finding: &Finding) -> String {
     match (finding.name(), &finding.exposure_id) {
         (kind, Some(exposure)) => format!("{kind}/{exposure}"),
         (Finding::FLAGGED, None) => format!("{}/{reviewer}", Finding::FLAGGED),
-        }
         (kind, None) => format!("{kind}/{reviewer}/{}", finding.at),
     }
 }
