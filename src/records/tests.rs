@@ -4,10 +4,10 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::config::{OversightConfig, Profiles, Targets};
+use crate::config::{OversightConfig, Profile, Profiles, Targets};
 use crate::engine::alerts::{Alert, Transition};
 use crate::engine::attacker::Race;
-use crate::engine::oversight::{HollowReason, HollowReasons, Judgement, List, Signal};
+use crate::engine::oversight::{Certificate, HollowReason, HollowReasons, Judgement, Signal};
 use crate::engine::windows::{Advice, Decision, ExposureId, Key, Stage, State, Truth, Window};
 use crate::event::{Action, ExposedAtQuality, Kind, Severity, Workflow};
 use crate::formats::{Identity, RejectReason};
@@ -240,9 +240,10 @@ proptest! {
         let identity = Identity::new(b"a key for tests only").unwrap();
         let mut people = People::pseudonyms(identity);
         let (race, oversight) = (Race::default(), OversightConfig::default());
-        let (race, oversight) = (&race, &oversight);
-        let circumstances =
-            Circumstances { hollow, race, oversight, as_of: at(9_000), is_final };
+        let profile = Profile::of(window.key.workflow);
+        let circumstances = Circumstances {
+            hollow, profile: &profile, race: &race, oversight: &oversight, as_of: at(9_000), is_final,
+        };
         let written = serde_json::to_vec(&WindowRecord::new(&window, circumstances, &mut people)).unwrap();
         let read = WindowRecord::read(&written).unwrap();
         prop_assert_eq!(serde_json::to_vec(&read).unwrap(), written);
@@ -341,11 +342,21 @@ fn alerts_findings_and_dead_letters_come_back_as_they_went() {
     }
     again::<ReviewerAlert>(&ReviewerAlert::new("reviewer-1", Transition::Resolved, at(9)));
 
-    let (attention, floor) = (Some(Span::from_secs(1)), Some(Span::from_secs(20)));
-    let judgement = Judgement { attention, floor, ..Judgement::default() };
+    let certificate = Some(Certificate {
+        from: at(50),
+        to: at(60),
+        cases: 2,
+        needed: Span::from_secs(20),
+        unread: Span::from_secs(3),
+        available: Span::from_secs(10),
+    });
+    let judgement = Judgement { certificate, ..Judgement::default() };
     let reason = HollowReason::ImpossibleReading;
     let hollow = Finding::hollow(reason, exposure, at(60), Some("reviewer-1"), &judgement);
-    again::<Finding>(&hollow);
+    // Evidence of any form is read as JSON, whose fields have no order.
+    let written = serde_json::to_value(&hollow).unwrap();
+    let read = Finding::read(written.to_string().as_bytes()).unwrap();
+    assert_eq!(serde_json::to_value(&read).unwrap(), written);
     let written = serde_json::to_string(&hollow.evidence).unwrap();
     assert_eq!(serde_json::from_str::<WindowEvidence>(&written).unwrap(), hollow.evidence);
 
@@ -364,7 +375,6 @@ fn alerts_findings_and_dead_letters_come_back_as_they_went() {
     };
     let rules = RulesShown::new(&OversightConfig::default(), &Profiles::default());
     let evidence = ReviewerEvidence {
-        list: Some(List::Dwell),
         since: None,
         statistic: None,
         threshold: None,

@@ -143,7 +143,10 @@ impl LedgerTally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::oversight::HollowReasons;
+    use crate::config::{FiguresConfig, Profiles};
+    use crate::engine::attacker::Race;
+    use crate::engine::effective::Outcome;
+    use crate::engine::oversight::{HollowReasons, Quality};
     use crate::engine::windows::{ExposureId, Key, State};
     use crate::event::{Action, Workflow};
     use crate::records::{Durations, Object};
@@ -162,7 +165,9 @@ mod tests {
         let exposure = Some(Span::from_secs(second));
         WindowRecord {
             state: State::Closed,
+            exposed_at: Some(at(0)),
             decided_at: Some(at(second)),
+            quality: hollow.map(|_| Quality::Meaningful),
             durations_ms: Object(Durations { exposure, ..Durations::default() }),
             reviewer: Some("reviewer-03".to_owned()),
             action: Some(Action::Dismiss),
@@ -173,19 +178,26 @@ mod tests {
 
     #[test]
     fn an_unjudged_review_is_neither_meaningful_nor_hollow() {
+        let (race, profiles, config) =
+            (Race::default(), Profiles::default(), FiguresConfig::default());
+        let rules = FigureRules { race: &race, profiles: &profiles, figures: &config };
         let figures = |records: &[WindowRecord]| {
-            let (mut tally, race) = (LedgerTally::new(), Race::default());
-            records.iter().for_each(|record| tally.add(record, &race, at(600)));
-            tally.figures(at(600))
+            let mut tally = LedgerTally::new();
+            records.iter().for_each(|record| tally.add(record, &rules, at(600)));
+            tally.figures(&rules, at(600))
         };
         let unjudged = dismissed(60, None);
         let all =
             figures(&[dismissed(60, Some(HollowReasons::default())), unjudged.clone(), open()]);
         assert_eq!((all.oversight.reviews, all.oversight.judged), (2, 1));
         assert_eq!((all.oversight.meaningful, all.oversight.hollow), (Some(1), Some(0)));
-        assert_eq!(all.effective_review_rate, None);
-        let bounds = all.effective_review_rate_bounds.unwrap();
-        assert_eq!((bounds.low, bounds.high), (1.0 / 3.0, 2.0 / 3.0));
+        let rate = all.effective_review_rate;
+        assert_eq!((rate.low, rate.high), (Some(1.0 / 3.0), Some(2.0 / 3.0)));
+        assert_eq!(rate.outcomes.get(Outcome::Unjudged), 1);
+        // Without a time of exposure nobody knows whether a decision in time was.
+        let known = dismissed(60, Some(HollowReasons::default()));
+        let unknown = figures(&[WindowRecord { exposed_at: None, ..known }]).effective_review_rate;
+        assert_eq!((unknown.low, unknown.high), (Some(0.0), Some(1.0)));
 
         let none = figures(&[unjudged, open()]);
         assert_eq!((none.oversight.meaningful, none.oversight.hollow), (None, None));
@@ -193,8 +205,9 @@ mod tests {
 
         // A late decision cannot become effective: the rate is known without its judgement.
         let late = dismissed(541, None);
-        assert_eq!(figures(&[late, open()]).effective_review_rate, Some(0.0));
-        assert_eq!(figures(&[]).effective_review_rate, None);
+        let rate = figures(&[late, open()]).effective_review_rate;
+        assert_eq!((rate.low, rate.high), (Some(0.0), Some(0.0)));
+        assert_eq!(figures(&[]).effective_review_rate.low, None);
         assert_eq!(figures(&[]).oversight.meaningful, Some(0));
     }
 }
