@@ -129,7 +129,7 @@ mod tests {
             ),
             ("http = 1", "a.toml:3:8: http: expected a table, found a whole number"),
             (
-                "profiles.soc_clasification.review_overdue = \"1m\"",
+                "profiles.soc_clasification.in_time = \"1m\"",
                 "a.toml:3:10: profiles.soc_clasification: unknown key; did you mean \
                  `soc_classification`?",
             ),
