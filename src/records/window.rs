@@ -242,8 +242,7 @@ impl<'r> WindowRecord<Cow<'r, str>> {
         let decision = window.decision;
         // Without a decision there is nothing to judge, and that is known at once.
         let hollow = hollow.or(decision.is_none().then(HollowReasons::default));
-        let judgement =
-            hollow.map(|reasons| Judgement::found(window, reasons, profile, oversight));
+        let judgement = hollow.map(|reasons| Judgement::found(window, reasons, profile, oversight));
         let mark = |text: Option<&str>| text.map(|text| people.mark(text).into());
         let batch_id = mark(decision.and_then(|decision| decision.batch_id));
         let rationale_digest = mark(decision.and_then(|decision| decision.rationale_digest));

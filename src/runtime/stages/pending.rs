@@ -100,12 +100,7 @@ impl Pending {
     }
 
     /// A window's decision was judged.
-    pub(super) fn judged(
-        &mut self,
-        window: &Window<'_>,
-        quality: Quality,
-        reasons: HollowReasons,
-    ) {
+    pub(super) fn judged(&mut self, window: &Window<'_>, quality: Quality, reasons: HollowReasons) {
         self.judged.push((window.key.workflow, window.band(), quality, reasons));
     }
 
