@@ -8,7 +8,7 @@ use std::io::{self, Cursor, Write};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use shutterlag::event::{Action, Actor, Body, Event, Kind, Method, Verdict, Workflow};
+use shutterlag::event::{Action, Actor, Body, DecisionMade, Event, Kind, Method, Verdict, Workflow};
 use shutterlag::simulate::{
     Behaviour, Extent, Options, Output, ReviewerTruth, Simulation, Summary, WindowTruth,
     WriteError, write,
@@ -154,6 +154,9 @@ fn checked(line: &[u8]) -> Result<(String, Kind), &'static str> {
     text("source").ok_or("source")?;
     text("owner").ok_or("owner")?;
     match kind {
+        Kind::CaseOpened | Kind::CaseWithdrawn => {
+            (value["workflow"] != "secret_exposure").then_some(()).ok_or("workflow")?;
+        }
         Kind::LeakDetected => {
             if value["exposed_at"].is_string() {
                 time("exposed_at").ok_or("exposed_at")?;
@@ -211,6 +214,7 @@ fn faults_come_in_the_shares_asked_for() {
         late: 0.25,
         skew: 0.15,
         seeded: 0.08,
+        upgrade_after: 10_000,
         garbage: 0.04,
         re_leaks: 0.30,
         ..options(60_000)
@@ -296,6 +300,11 @@ fn the_truth_is_what_the_events_tell() {
     }
 }
 
+/// Whether somebody hands the case on, which is no decision.
+fn hands_on(decision: &DecisionMade<'_>) -> bool {
+    decision.action == Action::Escalate || decision.verdict == Some(Verdict::Escalate)
+}
+
 /// How many windows there were of credentials that had leaked before.
 fn folded(seed: u64) -> usize {
     let told = told(Options { seed, ai_first: 0.05, ..undisturbed(Extent::Days(5)) });
@@ -324,13 +333,20 @@ fn folded(seed: u64) -> usize {
             let first = |wanted: fn(&Body<'_>) -> bool| {
                 events.iter().find(|event| wanted(&event.body)).map(|event| event.time)
             };
-            let detected_at = first(|body| matches!(body, Body::LeakDetected(_)));
+            let detected_at = first(|body| matches!(body, Body::LeakDetected(_) | Body::CaseOpened(_)));
             assert_eq!(detected_at, Some(window.detected_at));
             let decided_at = first(|body| {
                 matches!(body, Body::DecisionMade(decision)
-                    if decision.actor_kind == Actor::Human)
+                    if decision.actor_kind == Actor::Human && !hands_on(decision))
             });
             assert_eq!(decided_at, before_end(window.decided_at), "{window:?}");
+            let escalated_at = first(|body| {
+                matches!(body, Body::DecisionMade(decision)
+                    if decision.actor_kind == Actor::Human && hands_on(decision))
+            });
+            assert_eq!(escalated_at, before_end(window.escalated_at), "{window:?}");
+            let withdrawn_at = first(|body| matches!(body, Body::CaseWithdrawn { .. }));
+            assert_eq!(withdrawn_at, before_end(window.withdrawn_at), "{window:?}");
             let contained_at = first(|body| matches!(body, Body::CredentialContained { .. }));
             assert_eq!(contained_at, before_end(window.contained_at), "{window:?}");
             let abused_at = first(|body| matches!(body, Body::CredentialAbused));
@@ -353,7 +369,7 @@ fn folded(seed: u64) -> usize {
             }
             let last_seen = events
                 .iter()
-                .filter(|event| event.kind() == Kind::LeakDetected)
+                .filter(|event| matches!(event.kind(), Kind::LeakDetected | Kind::CaseOpened))
                 .map(|event| event.time)
                 .max();
             assert!(last_seen < window.closed_at || window.closed_at.is_none(), "{window:?}");
@@ -402,7 +418,7 @@ fn people_differ_as_their_habits_say() {
         let changed = own.iter().find(|window| window.decision_number == Some(change + 1));
         assert_eq!(changed.and_then(|window| window.decided_at), reviewer.changed_at);
         let opened = |from: u64, to: u64| {
-            let these = own.iter().filter(|w| (from..to).contains(&w.decision_number.unwrap()));
+            let these = own.iter().filter(|w| w.decision_number.is_some_and(|n| (from..to).contains(&n)));
             let (n, opened) =
                 these.fold((0, 0), |(n, k), w| (n + 1, k + u64::from(w.opened_at.is_some())));
             share(opened, n)
@@ -413,7 +429,8 @@ fn people_differ_as_their_habits_say() {
 
     // One after the other, each in order.
     let mut last: BTreeMap<&str, (u64, Timestamp)> = BTreeMap::new();
-    let mut decided: Vec<_> = told.windows.iter().filter(|w| w.decided_at.is_some()).collect();
+    let numbered = |window: &&WindowTruth| window.decision_number.is_some();
+    let mut decided: Vec<_> = told.windows.iter().filter(numbered).collect();
     decided.sort_by_key(|window| (window.reviewer.as_deref(), window.decision_number));
     for window in decided {
         let (number, at) = (window.decision_number.unwrap(), window.decided_at.unwrap());
