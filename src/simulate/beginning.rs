@@ -181,7 +181,8 @@ impl World {
 
     fn happens_detected(&mut self, case: &mut Case) {
         if case.workflow != Workflow::SecretExposure {
-            self.happens_opened(case, System::Detector, case.detected_at);
+            let reopened = case.re_leak_of.is_some();
+            self.happens_opened(case, case.detected_at, reopened);
             return;
         }
         let (exposed_at, exposed_at_quality) = case
@@ -194,21 +195,22 @@ impl World {
             location: case.detector.location.map(Cow::Borrowed),
             provider: Some(Cow::Borrowed(*self.dice.pick(case.detector.providers))),
             incident: case.incident.clone().map(Cow::Owned),
-            reopened: false,
+            // Otherwise it would be another sighting of a closed exposure.
+            reopened: case.re_leak_of.is_some(),
         });
         self.happens(case, System::Detector, case.detected_at, case.detector.source, body);
     }
 
     /// A case in which nothing leaked is opened, the first time or again.
-    pub(super) fn happens_opened(&mut self, case: &mut Case, system: System, at: Timestamp) {
+    pub(super) fn happens_opened(&mut self, case: &mut Case, at: Timestamp, reopened: bool) {
         let body = Body::CaseOpened(CaseOpened {
             started_at: None,
             requested_by: None,
             items: None,
             incident: None,
-            reopened: false,
+            reopened,
         });
-        self.happens(case, system, at, case.detector.source, body);
+        self.happens(case, System::Detector, at, case.detector.source, body);
     }
 
     /// Makes the AI's advice, which is wrong on purpose if the case is planted.

@@ -175,7 +175,7 @@ impl World {
             let at = from + self.dice.span(Span::ZERO, room);
             if case.workflow != Workflow::SecretExposure {
                 let skew = case.skew.take();
-                self.happens_opened(case, System::Detector, at);
+                self.happens_opened(case, at, false);
                 case.skew = skew;
                 self.repeats += 1;
                 continue;

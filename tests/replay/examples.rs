@@ -56,6 +56,7 @@ fn the_simulated_example_has_something_of_everything() {
         "windows.reviewed",
         "windows.contained",
         "windows.closed",
+        "windows.withdrawn",
         "attacker_window.ahead",
         "attacker_window.contested",
         "attacker_window.behind",
@@ -73,7 +74,7 @@ fn the_simulated_example_has_something_of_everything() {
     ] {
         assert!(at(path) > 0, "{path}");
     }
-    let rate = summary["effective_review_rate"].as_f64().unwrap();
+    let rate = summary["effective_review_rate"]["low"].as_f64().unwrap();
     assert!((0.2..0.6).contains(&rate), "{rate}");
 }
 

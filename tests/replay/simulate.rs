@@ -78,10 +78,10 @@ fn the_same_options_give_the_same_bytes_everywhere() {
     // Recorded once. A change of these is a change for everybody who keeps a seed.
     // The first line of the truth names the version and is left out.
     let (_, windows) = truth.split_once('\n').unwrap();
-    assert_eq!(sha256(&lines), "6b2f8f6432463205d69d3f37515dd4b19e3d1b5bb6aee01bb59ab2448f96f841");
+    assert_eq!(sha256(&lines), "75425e262478570cf0bd26bccd43d47531a6be9c44678127f764a80e1c4767f0");
     assert_eq!(
         sha256(windows.as_bytes()),
-        "159ea446eb56fe0ca1c1aefb2e80d14bf58b67b5430e5c8f82410b8d1e3d9d44"
+        "efa0c57e50e372cdb9ae35d05d41e9b7339a70e10e0829b73cf9ffd3858090aa"
     );
 }
 
@@ -436,7 +436,8 @@ fn people_differ_as_their_habits_say() {
         let (number, at) = (window.decision_number.unwrap(), window.decided_at.unwrap());
         let who = window.reviewer.as_deref().unwrap();
         let before = last.insert(who, (number, at)).unwrap_or((0, Timestamp::MIN));
-        assert_eq!(number, before.0 + 1);
+        // What was handed on counts as a decision of who did so, and not as the window's.
+        assert!(number > before.0);
         assert!(at > before.1);
     }
 }
