@@ -20,9 +20,9 @@ impl World {
     pub(super) fn conclude(&mut self, mut case: Case, review: Option<Review>, now: Timestamp) {
         let handed_on = review.as_ref().filter(|review| review.action == Action::Escalate);
         let escalated_at = handed_on.map(|review| review.decided_at);
-        let review = match escalated_at {
-            Some(at) => self.take_up(&mut case, at),
-            None => review,
+        let review = match review {
+            Some(review) if escalated_at.is_some() => self.take_up(&mut case, &review),
+            review => review,
         };
         let last = review.as_ref().map(|review| self.last_decision(&mut case, review));
         let waits = review.is_none() && escalated_at.is_none();
@@ -71,19 +71,19 @@ impl World {
         ));
     }
 
-    /// Somebody else decides most of the cases that were handed on at `at`.
-    fn take_up(&mut self, case: &mut Case, at: Timestamp) -> Option<Review> {
+    /// Somebody, mostly somebody else, decides most of the cases that were handed on.
+    fn take_up(&mut self, case: &mut Case, handed_on: &Review) -> Option<Review> {
         if !self.dice.chance(0.9) {
             return None;
         }
-        let at = at + self.dice.span(Span::from_mins(5), Span::from_mins(60));
+        let at = handed_on.decided_at + self.dice.span(Span::from_mins(5), Span::from_mins(60));
         let action = case.correct;
         let reviewer = self.second_opinion(case, at, action);
         let advice = case.advice.as_ref().filter(|advice| !advice.fallback);
         Some(Review {
+            opened_at: handed_on.opened_at.filter(|_| reviewer == handed_on.reviewer),
             reviewer,
             decision_number: None,
-            opened_at: None,
             decided_at: at,
             verdict: None,
             action,

@@ -218,7 +218,8 @@ fn newcomer(number: usize, dice: &mut Dice) -> Reviewer {
         weekends: false,
         junior: false,
         free_at: Timestamp::MIN,
-        stock_reasons: (super::case::digest(dice), 1 + dice.below(4) as u32),
+        // Long enough to be a text and not a code.
+        stock_reasons: (super::case::digest(dice), 8 + dice.below(6) as u32),
         change_after: None,
         changed_at: None,
         tally: Tally::default(),
