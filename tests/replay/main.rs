@@ -10,7 +10,7 @@ mod failures;
 mod figures;
 mod hand;
 mod harness;
-//TMP mod ledger_figures;
+mod ledger_figures;
 mod order;
 mod outputs;
 mod report;
