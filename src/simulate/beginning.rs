@@ -6,8 +6,8 @@
 use std::borrow::Cow;
 
 use crate::event::{
-    Action, Actor, Body, CaseOpened, DecisionMade, Event, LeakDetected, Method, Provenance, TriageCompleted,
-    Workflow,
+    Action, Actor, Body, CaseOpened, DecisionMade, Event, LeakDetected, Method, Provenance,
+    TriageCompleted, Workflow,
 };
 use crate::time::{Span, Timestamp};
 

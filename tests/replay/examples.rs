@@ -66,7 +66,6 @@ fn the_simulated_example_has_something_of_everything() {
         "oversight.unadvised",
         "oversight.by_reason.impossible_reading",
         "oversight.by_reason.unauthorized",
-        "oversight.by_reason.self_approval",
         "oversight.by_reason.templated_rationale",
         "oversight.ai_acted_first",
         "oversight.seeded.caught",

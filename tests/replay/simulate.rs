@@ -8,7 +8,9 @@ use std::io::{self, Cursor, Write};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use shutterlag::event::{Action, Actor, Body, DecisionMade, Event, Kind, Method, Verdict, Workflow};
+use shutterlag::event::{
+    Action, Actor, Body, DecisionMade, Event, Kind, Method, Verdict, Workflow,
+};
 use shutterlag::simulate::{
     Behaviour, Extent, Options, Output, ReviewerTruth, Simulation, Summary, WindowTruth,
     WriteError, write,
@@ -333,7 +335,8 @@ fn folded(seed: u64) -> usize {
             let first = |wanted: fn(&Body<'_>) -> bool| {
                 events.iter().find(|event| wanted(&event.body)).map(|event| event.time)
             };
-            let detected_at = first(|body| matches!(body, Body::LeakDetected(_) | Body::CaseOpened(_)));
+            let detected_at =
+                first(|body| matches!(body, Body::LeakDetected(_) | Body::CaseOpened(_)));
             assert_eq!(detected_at, Some(window.detected_at));
             let decided_at = first(|body| {
                 matches!(body, Body::DecisionMade(decision)
@@ -418,7 +421,8 @@ fn people_differ_as_their_habits_say() {
         let changed = own.iter().find(|window| window.decision_number == Some(change + 1));
         assert_eq!(changed.and_then(|window| window.decided_at), reviewer.changed_at);
         let opened = |from: u64, to: u64| {
-            let these = own.iter().filter(|w| w.decision_number.is_some_and(|n| (from..to).contains(&n)));
+            let these =
+                own.iter().filter(|w| w.decision_number.is_some_and(|n| (from..to).contains(&n)));
             let (n, opened) =
                 these.fold((0, 0), |(n, k), w| (n + 1, k + u64::from(w.opened_at.is_some())));
             share(opened, n)

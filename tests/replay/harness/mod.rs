@@ -217,7 +217,11 @@ pub(crate) fn assert_accounts(summary: &Value) {
     let fates = ["accepted", "duplicate", "rejected", "late", "skipped"];
     assert_eq!(number(summary, "events.read"), sum("events", &fates), "{summary:#}");
     let total = number(summary, "windows.total");
-    assert_eq!(total, sum("windows", &["open", "reviewed", "contained", "closed", "withdrawn"]), "{summary:#}");
+    assert_eq!(
+        total,
+        sum("windows", &["open", "reviewed", "contained", "closed", "withdrawn"]),
+        "{summary:#}"
+    );
     let bands = ["ahead", "contested", "behind", "unreviewed", "unknown", "withdrawn"];
     // Attackers race for some workflows only.
     assert!(sum("attacker_window", &bands) <= total, "{summary:#}");
