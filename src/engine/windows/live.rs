@@ -13,6 +13,7 @@ use super::standing::Waiting;
 use super::state::{self, Held, Published, begin};
 use super::store::{Scratch, Windows, rules};
 use super::window::{ExposureId, Window};
+use crate::config::Profile;
 use crate::engine::Output;
 use crate::engine::alerts::{Alert, AlertSet, Cause, Change, Moments, Transition};
 use crate::time::{Span, Timestamp};
@@ -119,12 +120,7 @@ impl Windows {
             let (holding, next_change) = moments.at(profile, now);
             let firing = if is_final { AlertSet::default() } else { holding };
             let fired = before.map_or(AlertSet::default(), |said| said.firing);
-            for (alert, transition) in changes(fired, firing) {
-                let episode = moments.episodes(profile).find(|episode| episode.alert == alert);
-                let change = Change::of(alert, transition, episode, now);
-                let exposure = window.exposure_id();
-                say(Output::Alert { exposure, window: Some(window), alert, transition, change });
-            }
+            emit_alerts(window, &moments, profile, changes(fired, firing), now, say);
             if is_final {
                 kept.settle(window);
                 gone = number + 1;
@@ -352,4 +348,21 @@ fn digest(bytes: &[u8]) -> u32 {
         .fold(bytes.len() as u64, |state, word| (state.rotate_left(23) ^ word).wrapping_mul(ODD));
     let mixed = (mixed ^ mixed >> 32).wrapping_mul(ODD);
     (mixed >> 32) as u32
+}
+
+/// Emits the alerts of a window that begin or end at `now`.
+fn emit_alerts(
+    window: &Window<'_>,
+    moments: &Moments,
+    profile: &Profile,
+    changes: impl Iterator<Item = (Alert, Transition)>,
+    now: Timestamp,
+    say: &mut dyn FnMut(Output<'_>),
+) {
+    for (alert, transition) in changes {
+        let episode = moments.episodes(profile).find(|episode| episode.alert == alert);
+        let change = Change::of(alert, transition, episode, now);
+        let exposure = window.exposure_id();
+        say(Output::Alert { exposure, window: Some(window), alert, transition, change });
+    }
 }

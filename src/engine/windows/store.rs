@@ -154,7 +154,7 @@ impl Windows {
     }
 
     /// What came in so far. Repeats are found when windows are derived: after
-    /// [`Windows::advance`] none is left, and a [`View`] says how many it finds.
+    /// [`Windows::advance`] none is left, and a [`View`](super::View) says how many it finds.
     pub fn counts(&self) -> Counts {
         self.counts
     }

@@ -184,7 +184,7 @@ fn a_replays_directory_that_is_not_whole_is_an_error() {
     let (_, rest) = text.split_once('\n').unwrap();
     fs::write(directory.path().join("windows.ndjson"), rest).unwrap();
     let ran = go(&[]).exits(1);
-    assert!(ran.stderr.contains("summary.json beside it tells of"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("summary.json next to it counts"), "{}", ran.stderr);
     let ran = go(&["--allow-damage", "--format", "json"]).exits(0);
     assert_eq!(ran.json()["quality"]["damaged_records"], 1);
     copy("windows.ndjson");

@@ -4,7 +4,7 @@
 //! librdkafka asks a client's context for a token when the client starts, and again before
 //! the token expires. The context passes the request to [`Tokens`]. librdkafka asks only
 //! while the client is polled. A client that makes a blocking call before its first poll
-//! needs [`Tokens::admit`].
+//! needs `Tokens::admit`.
 //!
 //! Invariants: there is one request to the endpoint at a time; while a token is valid
 //! nobody waits for the next one, and a failed renewal is not an error of a client; no
