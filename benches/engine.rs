@@ -10,7 +10,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use shutterlag::config::{EngineConfig, Limits, OversightConfig, Profiles};
+use shutterlag::config::{EngineConfig, FiguresConfig, Limits, OversightConfig, Profiles};
 use shutterlag::engine::attacker::Race;
 use shutterlag::engine::oversight::Rules;
 use shutterlag::engine::windows::Windows;
@@ -137,15 +137,23 @@ fn engine(criterion: &mut Criterion) {
     for event in &events {
         let _ = black_box(held.handle(event));
     }
-    let (race, profiles) = (Race::default(), Profiles::default());
+    let (race, profiles, figures) =
+        (Race::default(), Profiles::default(), FiguresConfig::default());
     let as_of = events.iter().map(|event| event.time).max().unwrap_or_default();
     let Ok(oversight) = Rules::new(OversightConfig::default()) else { return };
-    let telling =
-        Telling { race: &race, profiles: &profiles, oversight: &oversight, as_of, settle: None };
+    let telling = Telling {
+        race: &race,
+        profiles: &profiles,
+        oversight: &oversight,
+        figures: &figures,
+        as_of,
+        settle: None,
+    };
     group.bench_function("figures, per event", |bencher| {
         bencher.iter(|| {
-            conclude(&held.view(), &telling, None)
-                .map(|(tally, _)| tally.summary(Some(as_of), Default::default()))
+            conclude(&held.view(), &telling, None).map(|(tally, _)| {
+                tally.summary(&telling.figure_rules(), Some(as_of), Default::default())
+            })
         });
     });
     group.bench_function("figures and ledger, per event", |bencher| {

@@ -60,12 +60,15 @@ fn fill(windows: &mut Windows, count: u64, start: Timestamp, batch: u64) {
             exposed_at_quality: Some(ExposedAtQuality::Exact),
             location: Some(Cow::Borrowed("github")),
             provider: Some(Cow::Borrowed("aws")),
+            incident: None,
+            reopened: false,
         };
         let triage = TriageCompleted {
             recommendation: Action::Revoke,
             model: Some(Cow::Borrowed("triage-assistant")),
             confidence: Some(0.93),
             summary_words: Some(120),
+            summary_chars: None,
             provenance: None,
             requested_by: None,
         };

@@ -1,9 +1,9 @@
 //! Every limit and every default, in one place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::event::Workflow;
+use crate::event::{Workflow, words};
 use crate::time::Span;
 
 /// Limits on what a decoder accepts. Beyond one, the record is rejected.
@@ -46,36 +46,96 @@ pub const FASTEST_ATTACKER: Span = Span::from_mins(9);
 /// When attackers arrive on average.
 pub const MEAN_ATTACKER: Span = Span::from_mins(17);
 
+words! {
+    /// Who may decide in a workflow.
+    Approver {
+        /// Anybody, unless the source says otherwise.
+        Any = "any",
+        /// The owner of the credential alone.
+        Owner = "owner",
+        /// A member of the group that owns the credential.
+        Group = "group",
+    }
+}
+
+/// How fast a decision has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Targets {
+    /// A decision sooner than this after the start is in time. Span: above zero.
+    pub in_time: Span,
+    /// A decision from this on is late. Span: above `in_time`.
+    pub late: Span,
+    /// Whether attackers race against it: whether something leaked.
+    pub raced: bool,
+}
+
+impl Targets {
+    /// The targets of a workflow unless configured otherwise. Where something leaked they
+    /// are the published times of attackers.
+    pub const fn of(workflow: Workflow) -> Targets {
+        const HOURS: i64 = 60;
+        const DAYS: i64 = 24 * HOURS;
+        let (in_time, late, raced) = match workflow {
+            Workflow::SecretExposure | Workflow::ActivityTriage | Workflow::SocClassification => {
+                (FASTEST_ATTACKER, MEAN_ATTACKER, true)
+            }
+            Workflow::PolicyChange => (Span::from_mins(DAYS), Span::from_mins(3 * DAYS), false),
+            Workflow::EntitlementReview => {
+                (Span::from_mins(7 * DAYS), Span::from_mins(14 * DAYS), false)
+            }
+        };
+        Targets { in_time, late, raced }
+    }
+}
+
 /// What a workflow promises and expects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Profile {
     /// An undecided, uncontained window this old is due soon.
     pub review_due_soon: Span,
-    /// … is overdue: the fastest attackers have arrived.
-    pub review_overdue: Span,
-    /// … has, on average, been tried.
-    pub attacker_likely: Span,
+    /// How fast a decision has to be, and whether attackers race against it.
+    pub targets: Targets,
     /// The longest a decision to act may wait for containment.
     pub containment_limit: Span,
     /// Whether its tools report `review.opened`, so that its absence means something.
     pub expects_opening: bool,
+    /// Who may decide.
+    pub approver: Approver,
 }
 
-impl Default for Profile {
-    fn default() -> Profile {
+impl Profile {
+    /// The profile of a workflow unless configured otherwise.
+    pub const fn of(workflow: Workflow) -> Profile {
+        let targets = Targets::of(workflow);
         Profile {
-            review_due_soon: Span::from_mins(6),
-            review_overdue: FASTEST_ATTACKER,
-            attacker_likely: MEAN_ATTACKER,
-            containment_limit: Span::from_mins(60),
+            review_due_soon: Span::from_millis(targets.in_time.as_millis() / 3 * 2),
+            targets,
+            containment_limit: if targets.raced { Span::from_mins(60) } else { targets.in_time },
             expects_opening: false,
+            approver: Approver::Any,
         }
     }
 }
 
+impl Default for Profile {
+    fn default() -> Profile {
+        Profile::of(Workflow::SecretExposure)
+    }
+}
+
 /// The profiles of all workflows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Profiles([Profile; Workflow::ALL.len()]);
+
+impl Default for Profiles {
+    fn default() -> Profiles {
+        let mut profiles = [Profile::of(Workflow::SecretExposure); Workflow::ALL.len()];
+        for workflow in Workflow::ALL {
+            profiles[*workflow as usize] = Profile::of(*workflow);
+        }
+        Profiles(profiles)
+    }
+}
 
 impl Profiles {
     /// The workflow's profile.
@@ -89,14 +149,31 @@ impl Profiles {
     }
 }
 
+words! {
+    /// When a detection after the closing of a window opens the next one.
+    Reopen {
+        /// When it is of a new exposure; a mere sighting of the old one is counted.
+        NewExposure = "new_exposure",
+        /// Always.
+        Always = "always",
+    }
+}
+
 /// How the engine treats time, and how much it may hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineConfig {
     /// How far before a detection an event may lie and still belong to it.
     pub skew_tolerance: Span,
-    /// How long an event without a window waits for one, and how long a
-    /// settled window is remembered so that what comes after is known as late.
+    /// How long an event without a window waits for one.
     pub orphan_timeout: Span,
+    /// How long the closing of a final window is remembered after it was last sighted, so
+    /// that a straggler is known as late and a sighting as no new exposure.
+    pub remember_closed: Span,
+    /// When a detection after a closing opens the next window.
+    pub reopen: Reopen,
+    /// Sources that detect a leak as it happens: the time of their detection is the time
+    /// of the exposure where they state none.
+    pub detects_at_once: BTreeSet<String>,
     /// How long after closing a window becomes final; `None` for never, as
     /// when all input is read before anything is said.
     pub settle: Option<Span>,
@@ -125,6 +202,9 @@ impl Default for EngineConfig {
         EngineConfig {
             skew_tolerance: Span::from_secs(120),
             orphan_timeout: Span::from_mins(24 * 60),
+            remember_closed: Span::from_mins(30 * 24 * 60),
+            reopen: Reopen::NewExposure,
+            detects_at_once: BTreeSet::new(),
             settle: None,
             judged_after: None,
             keep_settled: false,
@@ -134,6 +214,44 @@ impl Default for EngineConfig {
             credentials: 1 << 26,
             credential_bytes: 64 << 20,
             profiles: Profiles::default(),
+        }
+    }
+}
+
+/// The largest multiple of the peers' odds that can be looked for.
+const ODDS_MAX: f64 = 1e6;
+
+/// How figures are made from windows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FiguresConfig {
+    /// The places, by `location`, that attackers can see. A leak that states no place may
+    /// lie anywhere and counts as public.
+    pub public: BTreeSet<String>,
+    /// Windows of one owner, source and place that begin within this of each other, and
+    /// state no incident, are of one.
+    pub incident_gap: Span,
+    /// Decisions of one reviewer under one batch id are one act for this long.
+    pub batch_hold: Span,
+}
+
+impl Default for FiguresConfig {
+    fn default() -> FiguresConfig {
+        const PUBLIC: [&str; 10] = [
+            "bitbucket",
+            "crates",
+            "dockerhub",
+            "github",
+            "gitlab",
+            "npm",
+            "pastebin",
+            "pypi",
+            "rubygems",
+            "s3",
+        ];
+        FiguresConfig {
+            public: PUBLIC.into_iter().map(str::to_owned).collect(),
+            incident_gap: Span::from_mins(5),
+            batch_hold: Span::from_mins(60),
         }
     }
 }
@@ -153,14 +271,21 @@ pub struct SignalConfig {
     pub weight: f64,
 }
 
-/// How the agreement of peers raises the rate that is allowed.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct PeersConfig {
-    /// Added to the peers' rate.
-    pub margin: f64,
-    /// With fewer acts of peers in a stratum, their rate says nothing.
-    pub acts_min: u64,
-    /// The length of the periods after which the peers' counts are published.
+/// Agreement with the AI, compared with that of peers in like cases.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AgreementConfig {
+    /// The odds of agreeing that a reviewer is allowed, as a multiple of the peers': 1 or
+    /// more. People differ, and so do the cases that they get.
+    pub allowed_odds: f64,
+    /// The multiples that are looked for, each above `allowed_odds`.
+    pub alternatives: Vec<f64>,
+    /// Its share in what is combined; the shares of all signals add up to one.
+    pub weight: f64,
+    /// With fewer peers in a stratum and period nothing is compared there.
+    pub peers_min: u32,
+    /// With fewer acts of peers to compare with, the comparison waits for more.
+    pub peer_acts_min: u64,
+    /// The length of the periods that are compared.
     pub period: Span,
 }
 
@@ -187,17 +312,17 @@ pub struct OversightConfig {
     pub resolve_share: f64,
     /// Wrong advice let through, by seeded cases and later truth.
     pub seeded: SignalConfig,
-    /// Less time than reading takes.
+    /// Less time than reading in haste takes.
     pub dwell: SignalConfig,
     /// Evidence not opened, where its opening is reported.
     pub context: SignalConfig,
-    /// Agreement with the AI; `null` is the least that is ever allowed.
-    pub agreement: SignalConfig,
-    /// The peers' part in what agreement is allowed.
-    pub peers: PeersConfig,
-    /// Whether only planted cases count as truth: what else becomes known may
-    /// become known because it was let through.
-    pub seeded_only: bool,
+    /// Agreement with the AI, more often than peers.
+    pub agreement: AgreementConfig,
+    /// Whether any known truth counts, and not only that of planted cases: what else
+    /// becomes known may become known because it was let through.
+    pub all_truths: bool,
+    /// How far the clocks of different sources may be apart.
+    pub skew_tolerance: Span,
     /// Unusual haste.
     pub burst: BurstConfig,
     /// How long after a decision it is judged, so that all that belongs before it is there.
@@ -210,6 +335,8 @@ pub struct OversightConfig {
     pub small_group: u32,
     /// Further ids of a person, each with the one that counts.
     pub aliases: BTreeMap<String, String>,
+    /// Groups that own credentials, each with its members.
+    pub owners: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Default for OversightConfig {
@@ -222,20 +349,28 @@ impl Default for OversightConfig {
         OversightConfig {
             alpha: 0.05,
             paging_decisions: 1_000.0,
-            resolve_share: 0.001,
-            seeded: signal(0.20, &[0.4, 0.6, 0.8, 0.95], 0.25),
-            dwell: signal(0.10, &[0.2, 0.4, 0.7, 0.95], 0.25),
-            context: signal(0.10, &[0.3, 0.6, 0.9], 0.15),
-            // Agreement says least per decision: the largest share keeps its delay near the others'.
-            agreement: signal(0.90, &[0.95, 0.98, 0.995, 0.999], 0.35),
-            peers: PeersConfig { margin: 0.02, acts_min: 50, period: Span::from_mins(24 * 60) },
-            seeded_only: false,
+            resolve_share: 0.1,
+            // What counts most has the largest share, as it comes most rarely.
+            seeded: signal(0.20, &[0.4, 0.6, 0.8, 0.95], 0.40),
+            dwell: signal(0.10, &[0.2, 0.4, 0.7, 0.95], 0.20),
+            context: signal(0.10, &[0.3, 0.6, 0.9], 0.10),
+            agreement: AgreementConfig {
+                allowed_odds: 2.0,
+                alternatives: vec![4.0, 8.0, 32.0, 128.0],
+                weight: 0.30,
+                peers_min: 3,
+                peer_acts_min: 50,
+                period: Span::from_mins(24 * 60),
+            },
+            all_truths: false,
+            skew_tolerance: Span::from_secs(120),
             burst: BurstConfig { factor: 4.0, pause: Span::from_mins(30), gaps_min: 50 },
             delay: Span::from_mins(10),
             batch_hold: Span::from_mins(60),
             reviewers_max: 200_000,
             small_group: 5,
             aliases: BTreeMap::new(),
+            owners: BTreeMap::new(),
         }
     }
 }
@@ -246,6 +381,38 @@ impl OversightConfig {
         self.aliases.get(id).map_or(id, String::as_str)
     }
 
+    /// The signals in order, those with an allowed rate; agreement has none.
+    pub const fn by_rate(&self) -> [Option<&SignalConfig>; 4] {
+        [Some(&self.seeded), Some(&self.dwell), Some(&self.context), None]
+    }
+
+    /// The signals' shares in what is combined, in the same order.
+    pub const fn weights(&self) -> [f64; 4] {
+        [self.seeded.weight, self.dwell.weight, self.context.weight, self.agreement.weight]
+    }
+
+    /// Whether `reviewer` may decide about a credential of `owner` where `approver` is the
+    /// rule. Where the rule cannot tell, because nobody is known to own the credential or
+    /// the group is not among [`OversightConfig::owners`], the source's word counts.
+    pub fn authorized(
+        &self,
+        approver: Approver,
+        owner: Option<&str>,
+        reviewer: &str,
+        stated: Option<bool>,
+    ) -> Option<bool> {
+        let reviewer = self.canonical(reviewer);
+        let is_reviewer = |id: &str| self.canonical(id) == reviewer;
+        let ruled = match approver {
+            Approver::Any => None,
+            Approver::Owner => owner.map(is_reviewer),
+            Approver::Group => owner
+                .and_then(|owner| self.owners.get(owner))
+                .map(|members| members.iter().any(|member| is_reviewer(member))),
+        };
+        ruled.or(stated)
+    }
+
     /// Checks every rule on which a promise rests.
     ///
     /// # Errors
@@ -253,12 +420,8 @@ impl OversightConfig {
     pub fn validate(&self) -> Result<(), OversightFault> {
         let fault = |field, rule| Err(OversightFault { field, rule });
         let inside = |x: f64| x > 0.0 && x < 1.0;
-        let signals = [
-            ("seeded", &self.seeded),
-            ("dwell", &self.dwell),
-            ("context", &self.context),
-            ("agreement", &self.agreement),
-        ];
+        let signals =
+            [("seeded", &self.seeded), ("dwell", &self.dwell), ("context", &self.context)];
         for (name, signal) in signals {
             if !inside(signal.null) {
                 return fault(name, "the allowed rate must lie between 0 and 1");
@@ -269,11 +432,28 @@ impl OversightConfig {
             if !signal.alternatives.iter().all(|q| inside(*q) && *q > signal.null) {
                 return fault(name, "alternatives must lie between the allowed rate and 1");
             }
-            if !(0.0..=1.0).contains(&signal.weight) {
-                return fault(name, "a weight must lie between 0 and 1");
-            }
         }
-        let weights: f64 = signals.iter().map(|(_, signal)| signal.weight).sum();
+        let agreement = &self.agreement;
+        if !(agreement.allowed_odds >= 1.0 && agreement.allowed_odds <= ODDS_MAX) {
+            return fault(
+                "agreement",
+                "the allowed odds must be 1 or more, as a multiple of the peers'",
+            );
+        }
+        if agreement.alternatives.is_empty() || agreement.alternatives.len() > ALTERNATIVES_MAX {
+            return fault("agreement", "one to four alternatives are needed");
+        }
+        let looked_for = |odds: &f64| *odds > agreement.allowed_odds && *odds <= ODDS_MAX;
+        if !agreement.alternatives.iter().all(looked_for) {
+            return fault("agreement", "alternatives must lie above the allowed odds");
+        }
+        if agreement.peers_min == 0 {
+            return fault("agreement.peers_min", "must be 1 or more");
+        }
+        if !self.weights().iter().all(|weight| (0.0..=1.0).contains(weight)) {
+            return fault("weights", "a weight must lie between 0 and 1");
+        }
+        let weights: f64 = self.weights().iter().sum();
         if (weights - 1.0).abs() > 1e-9 {
             return fault("weights", "the weights of all signals must add up to 1");
         }
@@ -286,14 +466,15 @@ impl OversightConfig {
         if !inside(self.resolve_share) {
             return fault("resolve_share", "must lie between 0 and 1");
         }
-        if !(0.0..1.0).contains(&self.peers.margin) {
-            return fault("peers.margin", "must lie between 0 and 1");
-        }
-        if self.delay < Span::ZERO || self.batch_hold < Span::ZERO {
+        if [self.delay, self.batch_hold, self.skew_tolerance].iter().any(|span| *span < Span::ZERO)
+        {
             return fault("delay", "a span must not be negative");
         }
-        if self.peers.period < Span::from_mins(1) || self.peers.period < self.batch_hold {
-            return fault("peers.period", "must be a minute or more, and no less than batch_hold");
+        if agreement.period < Span::from_mins(1) || agreement.period < self.batch_hold {
+            return fault(
+                "agreement.period",
+                "must be a minute or more, and no less than batch_hold",
+            );
         }
         if !(self.burst.factor > 1.0 && self.burst.factor.is_finite()) {
             return fault("burst.factor", "must be more than 1");

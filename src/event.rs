@@ -1,4 +1,4 @@
-//! The seven kinds of event, as decoded from any source.
+//! The kinds of event, as decoded from any source.
 //!
 //! Invariants: an [`Event`] never holds a raw secret (decoders replace it
 //! before one is built); every closed set of words is an enum whose order is
@@ -73,6 +73,8 @@ words! {
     Kind {
         /// A detector saw the credential in a place where it must not be.
         LeakDetected = "leak.detected",
+        /// A case was opened in a workflow in which nothing leaked.
+        CaseOpened = "case.opened",
         /// The AI gave its advice.
         TriageCompleted = "triage.completed",
         /// A person looked at the case.
@@ -81,6 +83,8 @@ words! {
         DecisionMade = "decision.made",
         /// The credential stopped working.
         CredentialContained = "credential.contained",
+        /// The source closed the case without a person's decision.
+        CaseWithdrawn = "case.withdrawn",
         /// An attacker was seen using the credential.
         CredentialAbused = "credential.abused",
         /// What would have been right is now known.
@@ -137,6 +141,11 @@ words! {
 }
 
 impl Action {
+    /// Whether it settles what becomes of the credential. Handing it on does not.
+    pub const fn disposes(self) -> bool {
+        !matches!(self, Action::Escalate)
+    }
+
     /// Whether a human decision for it ends the window without containment.
     pub const fn closes(self) -> bool {
         matches!(self, Action::Dismiss | Action::Monitor)
@@ -189,6 +198,23 @@ words! {
     }
 }
 
+impl Method {
+    /// Whether the credential is of no use to anybody ever after.
+    pub const fn kills(self) -> bool {
+        matches!(self, Method::Revoked | Method::Rotated | Method::Expired)
+    }
+}
+
+words! {
+    /// What a person looked at.
+    Evidence {
+        /// The AI's text.
+        Summary = "summary",
+        /// What the AI's text was made from.
+        Raw = "raw",
+    }
+}
+
 words! {
     /// How well the time of exposure is known.
     ExposedAtQuality {
@@ -235,13 +261,12 @@ pub struct Event<'a> {
 pub enum Body<'a> {
     /// `leak.detected`
     LeakDetected(LeakDetected<'a>),
+    /// `case.opened`
+    CaseOpened(CaseOpened<'a>),
     /// `triage.completed`
     TriageCompleted(TriageCompleted<'a>),
     /// `review.opened`
-    ReviewOpened {
-        /// The person who looked.
-        reviewer: Cow<'a, str>,
-    },
+    ReviewOpened(ReviewOpened<'a>),
     /// `decision.made`
     DecisionMade(DecisionMade<'a>),
     /// `credential.contained`
@@ -250,6 +275,11 @@ pub enum Body<'a> {
         method: Method,
         /// By whom.
         actor_kind: Actor,
+    },
+    /// `case.withdrawn`
+    CaseWithdrawn {
+        /// Why, in the source's words.
+        reason: Option<Cow<'a, str>>,
     },
     /// `credential.abused`
     CredentialAbused,
@@ -273,6 +303,43 @@ pub struct LeakDetected<'a> {
     pub location: Option<Cow<'a, str>>,
     /// Who issued the credential.
     pub provider: Option<Cow<'a, str>>,
+    /// Names the one act that exposed several credentials: a commit, a push, a bucket.
+    pub incident: Option<Cow<'a, str>>,
+    /// Whether the source says that a closed case is open again.
+    pub reopened: bool,
+}
+
+/// The fields of `case.opened`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CaseOpened<'a> {
+    /// When the case began, if before it was opened.
+    pub started_at: Option<Timestamp>,
+    /// Who asked for the change that is judged.
+    pub requested_by: Option<Cow<'a, str>>,
+    /// How many items there are to decide about.
+    pub items: Option<u32>,
+    /// Names the one act that opened several cases.
+    pub incident: Option<Cow<'a, str>>,
+    /// Whether the source says that a closed case is open again.
+    pub reopened: bool,
+}
+
+/// The fields of `review.opened`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReviewOpened<'a> {
+    /// The person who looked.
+    pub reviewer: Cow<'a, str>,
+    /// How many of the case's items were looked at.
+    pub items_opened: Option<u32>,
+    /// What was looked at.
+    pub evidence: Option<Evidence>,
+}
+
+impl<'a> ReviewOpened<'a> {
+    /// A look of `reviewer`, of which nothing more is known.
+    pub fn by(reviewer: impl Into<Cow<'a, str>>) -> ReviewOpened<'a> {
+        ReviewOpened { reviewer: reviewer.into(), ..ReviewOpened::default() }
+    }
 }
 
 /// The fields of `triage.completed`.
@@ -286,6 +353,8 @@ pub struct TriageCompleted<'a> {
     pub confidence: Option<f64>,
     /// Words in the summary shown to the reviewer.
     pub summary_words: Option<u32>,
+    /// Characters in it: what tells its length where words are not set apart.
+    pub summary_chars: Option<u32>,
     /// Model or stand-in.
     pub provenance: Option<Provenance>,
     /// Who asked for the change that is judged.
@@ -311,22 +380,42 @@ pub struct DecisionMade<'a> {
     pub batch_id: Option<Cow<'a, str>>,
     /// How many cases the group has.
     pub batch_size: Option<u32>,
+    /// How many of the case's items were looked at.
+    pub items_opened: Option<u32>,
     /// The source's own check of the reviewer's authority.
     pub authorized: Option<bool>,
 }
 
 impl Event<'_> {
-    /// Which of the seven it is.
+    /// Which of the kinds it is.
     pub const fn kind(&self) -> Kind {
         match self.body {
             Body::LeakDetected(_) => Kind::LeakDetected,
+            Body::CaseOpened(_) => Kind::CaseOpened,
             Body::TriageCompleted(_) => Kind::TriageCompleted,
-            Body::ReviewOpened { .. } => Kind::ReviewOpened,
+            Body::ReviewOpened(_) => Kind::ReviewOpened,
             Body::DecisionMade(_) => Kind::DecisionMade,
             Body::CredentialContained { .. } => Kind::CredentialContained,
+            Body::CaseWithdrawn { .. } => Kind::CaseWithdrawn,
             Body::CredentialAbused => Kind::CredentialAbused,
             Body::TruthEstablished { .. } => Kind::TruthEstablished,
         }
+    }
+
+    /// Whether the source says that a closed case is open again.
+    pub const fn reopens(&self) -> bool {
+        match &self.body {
+            Body::LeakDetected(leak) => leak.reopened,
+            Body::CaseOpened(case) => case.reopened,
+            _ => false,
+        }
+    }
+}
+
+impl Kind {
+    /// Whether it opens a window where none is open.
+    pub const fn opens(self) -> bool {
+        matches!(self, Kind::LeakDetected | Kind::CaseOpened)
     }
 }
 
@@ -348,16 +437,30 @@ impl Serialize for Event<'_> {
                 some(&mut map, "exposed_at_quality", &leak.exposed_at_quality)?;
                 some(&mut map, "location", &leak.location)?;
                 some(&mut map, "provider", &leak.provider)?;
+                some(&mut map, "incident", &leak.incident)?;
+                some(&mut map, "reopened", &leak.reopened.then_some(true))?;
+            }
+            Body::CaseOpened(case) => {
+                some(&mut map, "started_at", &case.started_at)?;
+                some(&mut map, "requested_by", &case.requested_by)?;
+                some(&mut map, "items", &case.items)?;
+                some(&mut map, "incident", &case.incident)?;
+                some(&mut map, "reopened", &case.reopened.then_some(true))?;
             }
             Body::TriageCompleted(triage) => {
                 map.serialize_entry("recommendation", &triage.recommendation)?;
                 some(&mut map, "model", &triage.model)?;
                 some(&mut map, "confidence", &triage.confidence)?;
                 some(&mut map, "summary_words", &triage.summary_words)?;
+                some(&mut map, "summary_chars", &triage.summary_chars)?;
                 some(&mut map, "provenance", &triage.provenance)?;
                 some(&mut map, "requested_by", &triage.requested_by)?;
             }
-            Body::ReviewOpened { reviewer } => map.serialize_entry("reviewer", reviewer)?,
+            Body::ReviewOpened(opened) => {
+                map.serialize_entry("reviewer", &opened.reviewer)?;
+                some(&mut map, "items_opened", &opened.items_opened)?;
+                some(&mut map, "evidence", &opened.evidence)?;
+            }
             Body::DecisionMade(decision) => {
                 map.serialize_entry("reviewer", &decision.reviewer)?;
                 map.serialize_entry("action", &decision.action)?;
@@ -367,12 +470,14 @@ impl Serialize for Event<'_> {
                 some(&mut map, "rationale_digest", &decision.rationale_digest)?;
                 some(&mut map, "batch_id", &decision.batch_id)?;
                 some(&mut map, "batch_size", &decision.batch_size)?;
+                some(&mut map, "items_opened", &decision.items_opened)?;
                 some(&mut map, "authorized", &decision.authorized)?;
             }
             Body::CredentialContained { method, actor_kind } => {
                 map.serialize_entry("method", method)?;
                 map.serialize_entry("actor_kind", actor_kind)?;
             }
+            Body::CaseWithdrawn { reason } => some(&mut map, "reason", reason)?,
             Body::CredentialAbused => {}
             Body::TruthEstablished { correct_action, seeded } => {
                 map.serialize_entry("correct_action", correct_action)?;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use shutterlag::config::Profiles;
+use shutterlag::config::{FiguresConfig, Profiles};
 use shutterlag::engine::attacker::Race;
 use shutterlag::engine::windows::{ExposureId, Key};
 use shutterlag::event::Workflow;
@@ -105,6 +105,7 @@ fn a_thousand_boards_of_which_one_reads() {
         standings: Arc::default(),
         race: Race::default(),
         profiles: Profiles::default(),
+        figures: FiguresConfig::default(),
         stalled_after: Span::from_secs(60),
         clock: Clock::Real(now),
         reviewer_alerts: Arc::default(),

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::signals::Signals;
 use super::{CliError, Outcome};
-use crate::config::{Limits, OversightConfig, Profiles};
+use crate::config::{FiguresConfig, Limits, OversightConfig, Profiles};
 use crate::engine::attacker::Race;
 use crate::event::Workflow;
 use crate::formats::Identity;
@@ -164,6 +164,7 @@ fn shown(demo: &Demo) -> http::Shown {
         standings: Arc::clone(&context.standings),
         race: context.race.clone(),
         profiles: context.profiles,
+        figures: FiguresConfig::default(),
         // In the demo's time, which runs faster than a slow machine can work.
         stalled_after: Span::from_mins(24 * 60),
         clock: context.clock,

@@ -11,7 +11,7 @@ use crate::report::explain::{ExplainError, explain};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The finding: its line in findings.ndjson, or its name: finding/exposure_id,
-    /// rubber_stamp_suspected/reviewer/time, reviewer_flagged/reviewer/list.
+    /// rubber_stamp_suspected/reviewer/time, reviewer_flagged/reviewer.
     #[arg(value_name = "FINDING")]
     finding: String,
 

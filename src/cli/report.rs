@@ -11,7 +11,7 @@ use clap::builder::PossibleValuesParser;
 use super::identity::{self, Keyed};
 use super::replay::words;
 use super::{CliError, Outcome, check, tell};
-use crate::config::{OversightConfig, Profiles};
+use crate::config::{FiguresConfig, OversightConfig, Profiles};
 use crate::engine::attacker::{CurveSetting, Race};
 use crate::event::{Severity, Workflow};
 use crate::records::People;
@@ -36,7 +36,7 @@ pub struct Args {
 
     /// Read the ledger from the topic of the live run with this configuration, up to its
     /// present end; attackers' curves and expected openings are those of the run.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["ledger", "attackers", "expect_opening"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["ledger", "attackers", "public", "expect_opening"])]
     config: Option<PathBuf>,
 
     /// Only exposures detected at or after this time: a date (it begins in UTC) or an
@@ -69,6 +69,10 @@ pub struct Args {
     #[arg(long = "attacker", value_name = "CURVE")]
     attackers: Vec<CurveSetting>,
 
+    /// A place of exposure that attackers watch, as for `replay`; repeatable.
+    #[arg(long = "public", value_name = "PLACE")]
+    public: Vec<String>,
+
     /// Count a decision without `review.opened` as hollow in this workflow, as for
     /// `replay`; repeatable.
     #[arg(long, value_name = "WORKFLOW", value_parser = words(Workflow::ALL.iter().map(|w| w.as_str()), Workflow::parse))]
@@ -93,7 +97,8 @@ pub struct Args {
 
     /// Recompute this report (in its JSON form) from the ledger and show what differs.
     #[arg(long, value_name = "REPORT", conflicts_with_all = [
-        "from", "to", "as_of", "workflows", "severities", "teams", "attackers", "expect_opening", "outs", "format",
+        "from", "to", "as_of", "workflows", "severities", "teams", "attackers", "public", "expect_opening", "outs",
+        "format",
         "reviewer_names", "allow_damage",
     ])]
     verify: Option<PathBuf>,
@@ -241,11 +246,18 @@ fn answer(place: &Place<'_>, question: &Question) -> Result<Report, CliError> {
 }
 
 fn question(args: &Args, place: &Place<'_>) -> Result<Question, CliError> {
-    let (race, mut profiles) = match place {
-        Place::Topics(_, settings) => (settings.race.clone(), settings.profiles),
+    let (race, mut profiles, figures) = match place {
+        Place::Topics(_, settings) => {
+            (settings.race.clone(), settings.profiles, settings.figures.clone())
+        }
         Place::Files(_) => {
             let race = Race::from_settings(args.attackers.clone());
-            (race.map_err(|error| CliError::Usage(error.to_string()))?, Profiles::default())
+            let race = race.map_err(|error| CliError::Usage(error.to_string()))?;
+            let mut figures = FiguresConfig::default();
+            if !args.public.is_empty() {
+                figures.public = args.public.iter().cloned().collect();
+            }
+            (race, Profiles::default(), figures)
         }
     };
     for workflow in &args.expect_opening {
@@ -254,6 +266,7 @@ fn question(args: &Args, place: &Place<'_>) -> Result<Question, CliError> {
     let mut question = Question::new();
     question.set_race(&race);
     question.set_rules(&OversightConfig::default(), &profiles);
+    question.set_figures(&figures);
     question.from.clone_from(&args.from);
     question.to.clone_from(&args.to);
     question.as_of = args.as_of;

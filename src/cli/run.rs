@@ -129,6 +129,7 @@ fn serve(shared: &Shared, stop: &Arc<AtomicBool>) -> Result<Option<http::Server>
         standings: Arc::clone(&context.standings),
         race: settings.race.clone(),
         profiles: settings.profiles,
+        figures: settings.figures.clone(),
         stalled_after: stalled_after(settings.kafka.transaction_timeout),
         clock: context.clock,
         reviewer_alerts: Arc::clone(&context.reviewer_alerts),

@@ -86,6 +86,27 @@ pub struct SimulateArgs {
     /// Share of all lines that are malformed
     #[arg(long, value_name = "0..0.5", default_value_t = Options::DEFAULT.garbage)]
     pub garbage: f64,
+    /// Share of newly leaked secrets that are commits which expose several at once
+    #[arg(long, value_name = "0..1", default_value_t = Options::DEFAULT.incidents)]
+    pub incidents: f64,
+    /// Share of reviewers who hand on what they doubt instead of rejecting it
+    #[arg(long, value_name = "0..1", default_value_t = Options::DEFAULT.juniors)]
+    pub juniors: f64,
+    /// Share of cases that go to a specialist of their workflow, if one is at work
+    #[arg(long, value_name = "0..1", default_value_t = Options::DEFAULT.specialists)]
+    pub specialists: f64,
+    /// Days after which another model gives the advice
+    #[arg(long, value_name = "DAYS", default_value_t = Options::DEFAULT.upgrade_after)]
+    pub upgrade_after: u32,
+    /// Share of that model's advice that is right, not counting seeded cases
+    #[arg(long, value_name = "0..1", default_value_t = Options::DEFAULT.upgraded_accuracy)]
+    pub upgraded_accuracy: f64,
+    /// Share of reviews in which the AI advises again just before the decision
+    #[arg(long, value_name = "0..1", default_value_t = Options::DEFAULT.reruns)]
+    pub reruns: f64,
+    /// Share of undecided cases outside secret_exposure that their source withdraws
+    #[arg(long, value_name = "0..1", default_value_t = Options::DEFAULT.withdrawn)]
+    pub withdrawn: f64,
 }
 
 fn time(text: &str) -> Result<Timestamp, String> {
@@ -160,6 +181,13 @@ impl SimulateArgs {
             uncontained: self.uncontained,
             ai_first: self.ai_first,
             garbage: self.garbage,
+            incidents: self.incidents,
+            juniors: self.juniors,
+            specialists: self.specialists,
+            upgrade_after: self.upgrade_after,
+            upgraded_accuracy: self.upgraded_accuracy,
+            reruns: self.reruns,
+            withdrawn: self.withdrawn,
         }
     }
 }

@@ -7,18 +7,20 @@
 //! final. Every rule about when an alert begins or ends stands here and nowhere else.
 
 use super::windows::Window;
-use crate::config::Profile;
+use crate::config::{Profile, Targets};
 use crate::event::words;
 use crate::time::Timestamp;
 
 words! {
     /// The alerts. The subject of the last is a reviewer, of all others a window.
     Alert {
-        /// Undecided and uncontained for two thirds of the attacker's fastest time.
+        /// An attacker uses the credential, and nobody has contained or dismissed it.
+        AttackObserved = "AttackObserved",
+        /// Undecided and uncontained, and soon not in time any more.
         ReviewDueSoon = "ReviewDueSoon",
-        /// … for the attacker's fastest time.
+        /// … and not in time any more.
         ReviewOverdue = "ReviewOverdue",
-        /// … for the attacker's mean time.
+        /// … and late, where attackers race.
         AttackerLikelyPresent = "AttackerLikelyPresent",
         /// Decided to act, and not contained within the profile's limit.
         ContainmentOverdue = "ContainmentOverdue",
@@ -77,7 +79,9 @@ impl Alert {
             | Alert::HollowApproval
             | Alert::SeededCaseMissed => Urgency::Warning,
             Alert::ReviewOverdue | Alert::RubberStampSuspected => Urgency::Page,
-            Alert::AttackerLikelyPresent | Alert::AiActedFirst => Urgency::Critical,
+            Alert::AttackObserved | Alert::AttackerLikelyPresent | Alert::AiActedFirst => {
+                Urgency::Critical
+            }
         }
     }
 }
@@ -142,6 +146,8 @@ pub struct Moments {
     decided_at: Option<Timestamp>,
     contained_at: Option<Timestamp>,
     dismissed_at: Option<Timestamp>,
+    withdrawn_at: Option<Timestamp>,
+    abused_at: Option<Timestamp>,
     ai_acted_first_at: Option<Timestamp>,
     seeded_missed_at: Option<Timestamp>,
     hollow: bool,
@@ -158,6 +164,8 @@ impl Moments {
             decided_at: window.decided_at(),
             contained_at: window.contained_at,
             dismissed_at: window.dismissed_at,
+            withdrawn_at: window.withdrawn_at,
+            abused_at: window.abused_at,
             ai_acted_first_at: window.ai_acted_first_at,
             seeded_missed_at: truth.map(|truth| truth.established_at),
             hollow,
@@ -166,17 +174,24 @@ impl Moments {
 
     /// Every alert that the window calls for, with its stretch of time.
     pub fn episodes(&self, profile: &Profile) -> impl Iterator<Item = Episode> + use<> {
-        let Moments { start, detected_at, decided_at, contained_at, dismissed_at, .. } = *self;
-        // The first thing that anybody did about the exposure ends the race.
-        let answered = [decided_at, contained_at].into_iter().flatten().min();
+        let Moments { start, detected_at, decided_at, contained_at, .. } = *self;
+        let Moments { dismissed_at, withdrawn_at, .. } = *self;
+        let first = |ends: [Option<Timestamp>; 3]| ends.into_iter().flatten().min();
+        let harmless = first([contained_at, dismissed_at, None]);
+        let attack =
+            self.abused_at.map(|abused| (Alert::AttackObserved, abused.max(detected_at), harmless));
+        // The first thing that anybody did about the exposure ends the wait. To hand the
+        // case on does not.
+        let answered = first([decided_at, contained_at, withdrawn_at]);
+        let Targets { in_time, late, raced } = profile.targets;
         let waiting = [
-            (Alert::ReviewDueSoon, profile.review_due_soon),
-            (Alert::ReviewOverdue, profile.review_overdue),
-            (Alert::AttackerLikelyPresent, profile.attacker_likely),
+            (Alert::ReviewDueSoon, Some(profile.review_due_soon)),
+            (Alert::ReviewOverdue, Some(in_time)),
+            (Alert::AttackerLikelyPresent, Some(late).filter(|_| raced)),
         ]
         // An exposure older than its detection is overdue from its detection on, not before.
-        .map(|(alert, age)| Some((alert, (start + age).max(detected_at), answered)));
-        let ended = [contained_at, dismissed_at].into_iter().flatten().min();
+        .map(|(alert, age)| Some((alert, (start + age?).max(detected_at), answered)));
+        let ended = first([contained_at, dismissed_at, withdrawn_at]);
         let containment =
             decided_at.map(|at| (Alert::ContainmentOverdue, at + profile.containment_limit, ended));
         // Facts, not conditions: nothing undoes them.
@@ -186,8 +201,9 @@ impl Moments {
             fact(Alert::SeededCaseMissed, self.seeded_missed_at),
             fact(Alert::HollowApproval, decided_at.filter(|_| self.hollow)),
         ];
-        waiting
+        [attack]
             .into_iter()
+            .chain(waiting)
             .chain([containment])
             .chain(facts)
             .flatten()
@@ -276,7 +292,7 @@ impl Alert {
             | Alert::ReviewOverdue
             | Alert::AttackerLikelyPresent
             | Alert::ContainmentOverdue => Cause::Deadline,
-            Alert::AiActedFirst | Alert::SeededCaseMissed => Cause::Fact,
+            Alert::AttackObserved | Alert::AiActedFirst | Alert::SeededCaseMissed => Cause::Fact,
             Alert::HollowApproval | Alert::RubberStampSuspected => Cause::Judgement,
         }
     }

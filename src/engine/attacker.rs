@@ -16,39 +16,42 @@
 //!
 //! With `x = (t - fastest) / (mean - fastest) > 1` the second is `1 - 1/x`, the
 //! first `1 - exp(-x)`, and `exp(x) >= x`: the bound never exceeds `F`.
+//!
+//! How soon the very first attacker comes is the weaker of the two figures: other
+//! measurements found some within a minute. So figures are told under two laws side by
+//! side, the one above and the one with the same mean and a minimum of 0.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
 use serde::Serialize;
 
-use crate::config::{FASTEST_ATTACKER, MEAN_ATTACKER};
-use crate::event::words;
+use crate::config::{FASTEST_ATTACKER, FiguresConfig, MEAN_ATTACKER, Profiles, Targets};
+use crate::event::{Workflow, words};
 use crate::time::{Span, SpanError};
 
 words! {
-    /// Where a review fell against the default attacker.
+    /// Where a decision fell against the workflow's targets.
     Band {
-        /// Before the fastest attacker.
+        /// In time: where something leaked, before the fastest attacker.
         Ahead = "ahead",
-        /// Between the fastest attacker and the mean one.
+        /// Neither in time nor late.
         Contested = "contested",
-        /// At or after the mean attacker.
+        /// Late: where something leaked, when attackers arrive on average, or after.
         Behind = "behind",
     }
 }
 
 impl Band {
-    /// The band of a time to review, counted from the start of the exposure.
+    /// The band of a time to review, counted from the start of the window.
     ///
-    /// The limits are the published figures wherever the secret leaked, so that
-    /// bands of different places compare; curves by location change only the
-    /// probabilities.
-    pub fn of(time_to_review: Span) -> Band {
-        if time_to_review < FASTEST_ATTACKER {
+    /// The limits are the workflow's wherever the secret leaked, so that bands of
+    /// different places compare; curves by location change only the probabilities.
+    pub fn of(time_to_review: Span, targets: Targets) -> Band {
+        if time_to_review < targets.in_time {
             Band::Ahead
-        } else if time_to_review < MEAN_ATTACKER {
+        } else if time_to_review < targets.late {
             Band::Contested
         } else {
             Band::Behind
@@ -89,6 +92,11 @@ impl AttackerCurve {
         } else {
             Ok(AttackerCurve { fastest, mean })
         }
+    }
+
+    /// The law with the same mean whose fastest attackers come at once.
+    pub const fn from_the_start(&self) -> AttackerCurve {
+        AttackerCurve { fastest: Span::ZERO, mean: self.mean }
     }
 
     /// The earliest arrival.
@@ -136,11 +144,33 @@ fn between(a: Span, b: Span) -> f64 {
     (b.as_millis() - a.as_millis()) as f64
 }
 
-/// The curves in force: one for everywhere, others for named places.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Who races for what, and how fast: one curve for everywhere, others for named places.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Race {
     default: AttackerCurve,
     by_location: BTreeMap<String, AttackerCurve>,
+    /// The places that attackers watch.
+    public: BTreeSet<String>,
+    raced: [bool; Workflow::ALL.len()],
+}
+
+impl Default for Race {
+    fn default() -> Race {
+        Race {
+            default: AttackerCurve::DEFAULT,
+            by_location: BTreeMap::new(),
+            public: FiguresConfig::default().public,
+            raced: raced(&Profiles::default()),
+        }
+    }
+}
+
+fn raced(profiles: &Profiles) -> [bool; Workflow::ALL.len()] {
+    let mut raced = [false; Workflow::ALL.len()];
+    Workflow::ALL
+        .iter()
+        .for_each(|workflow| raced[*workflow as usize] = profiles.get(*workflow).targets.raced);
+    raced
 }
 
 impl Race {
@@ -162,7 +192,39 @@ impl Race {
                 return Err(CurveError::Repeated(name));
             }
         }
-        Ok(Race { default: default.unwrap_or_default(), by_location })
+        Ok(Race { default: default.unwrap_or_default(), by_location, ..Race::default() })
+    }
+
+    /// The same curves, for the workflows that `profiles` call raced and the places that
+    /// `figures` call public.
+    #[must_use]
+    pub fn between(self, profiles: &Profiles, figures: &FiguresConfig) -> Race {
+        Race { public: figures.public.clone(), raced: raced(profiles), ..self }
+    }
+
+    /// Whether attackers race for what leaked there in this workflow.
+    pub fn runs(&self, workflow: Workflow, location: Option<&str>) -> bool {
+        self.raced[workflow as usize] && self.is_public(location)
+    }
+
+    /// Whether attackers watch the place. A leak whose place nobody states may lie
+    /// anywhere: they do.
+    pub fn is_public(&self, location: Option<&str>) -> bool {
+        location.is_none_or(|place| self.public.contains(place))
+    }
+
+    /// Whether attackers race for what leaks in this workflow.
+    pub const fn is_raced(&self, workflow: Workflow) -> bool {
+        self.raced[workflow as usize]
+    }
+
+    /// The two laws side by side: the curve as published, and from the start. Where the
+    /// place has a curve of its own, both are that one.
+    pub fn laws(&self, location: Option<&str>) -> [AttackerCurve; 2] {
+        match location.and_then(|place| self.by_location.get(place)) {
+            Some(own) => [*own; 2],
+            None => [self.default, self.default.from_the_start()],
+        }
     }
 
     /// The curve of a leak's location; the default where that has none.
@@ -262,6 +324,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::event::Workflow;
 
     fn near(a: f64, b: f64) -> bool {
         (a - b).abs() <= 1e-15 * b.abs().max(1e-300)
@@ -294,6 +357,7 @@ mod tests {
 
     #[test]
     fn a_band_starts_at_its_own_limit() {
+        let targets = Targets::of(Workflow::SecretExposure);
         for (ms, band) in [
             (0, Band::Ahead),
             (539_999, Band::Ahead),
@@ -302,7 +366,7 @@ mod tests {
             (1_020_000, Band::Behind),
             (i64::MAX, Band::Behind),
         ] {
-            assert_eq!(Band::of(Span::from_millis(ms)), band, "{ms}");
+            assert_eq!(Band::of(Span::from_millis(ms), targets), band, "{ms}");
         }
     }
 
@@ -323,6 +387,35 @@ mod tests {
         assert_eq!(of(None), (500, 3_600_000));
         assert_eq!(race.locations().map(|(p, _)| p).collect::<Vec<_>>(), ["a=b", "npm"]);
         assert_eq!(*Race::default().curve(Some("npm")), AttackerCurve::DEFAULT);
+    }
+
+    #[test]
+    fn two_laws_stand_side_by_side_unless_a_place_has_its_own() {
+        let race = Race::from_settings(["npm=1m,3m".parse().unwrap()]).unwrap();
+        let figures = |place| race.laws(place).map(|law| (law.fastest(), law.mean()));
+        let minutes = |fastest, mean| (Span::from_mins(fastest), Span::from_mins(mean));
+        assert_eq!(figures(None), [minutes(9, 17), minutes(0, 17)]);
+        assert_eq!(figures(Some("npm")), [minutes(1, 3); 2]);
+    }
+
+    #[test]
+    fn attackers_race_in_public_places_of_raced_workflows() {
+        let race = Race::default();
+        for (workflow, place, runs) in [
+            (Workflow::SecretExposure, Some("github"), true),
+            (Workflow::SecretExposure, None, true),
+            (Workflow::SecretExposure, Some("internal"), false),
+            (Workflow::PolicyChange, None, false),
+            (Workflow::EntitlementReview, Some("github"), false),
+        ] {
+            assert_eq!(race.runs(workflow, place), runs, "{workflow} {place:?}");
+        }
+        let mut profiles = Profiles::default();
+        profiles.get_mut(Workflow::PolicyChange).targets.raced = true;
+        let public = std::iter::once("internal".to_owned()).collect();
+        let other = race.between(&profiles, &FiguresConfig { public, ..FiguresConfig::default() });
+        assert!(other.runs(Workflow::PolicyChange, Some("internal")));
+        assert!(!other.runs(Workflow::PolicyChange, Some("github")));
     }
 
     #[test]

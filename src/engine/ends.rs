@@ -196,7 +196,8 @@ mod tests {
             for (ms, end) in &observed {
                 survival.record(Span::from_millis(*ms), end.is_some());
             }
-            let survival = survival.estimate();
+            let single = crate::engine::bounds::Sample::single(survival.len() as u64);
+            let survival = survival.estimate(&single);
             let times: Vec<Span> = (0..62).map(Span::from_millis).collect();
             let mut shuffled = observed.clone();
             shuffled.reverse();

@@ -39,8 +39,12 @@
 
 pub mod alerts;
 pub mod attacker;
+pub mod bounds;
+pub mod chances;
+pub mod effective;
 pub mod ends;
 pub mod histogram;
+pub mod incidents;
 mod output;
 pub mod oversight;
 pub mod summary;

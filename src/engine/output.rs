@@ -1,6 +1,7 @@
 //! What the engine says, and what becomes of what it is given.
 
 use super::alerts::{Alert, Change, Transition};
+use super::effective::Due;
 use super::oversight::HollowReasons;
 use super::windows::{ExposureId, Key, Milestones, Window};
 use crate::event::Kind;
@@ -44,6 +45,16 @@ pub enum Output<'o> {
         hollow: Option<HollowReasons>,
         /// Why it is said.
         news: News,
+    },
+    /// A review was due, and this came of it. Said once of each window: when its decision
+    /// in time is judged, else when nobody had decided by then.
+    ReviewDue {
+        /// The window.
+        window: &'o Window<'o>,
+        /// How the decision lies in time.
+        due: Due,
+        /// Why the decision is hollow, as far as it was judged.
+        hollow: Option<HollowReasons>,
     },
     /// A late arrival gave a window another name; this one is void.
     Retracted {

@@ -8,12 +8,42 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use super::attacker::{Band, Race};
+use super::bounds::Sample;
+use super::chances::{ChanceFirst, Chances, Course};
+use super::effective::{Due, EffectiveRate, Outcomes};
 use super::histogram::StageHistogram;
-use super::oversight::{Flags, HollowReason, Judgement, List, Person};
+use super::incidents::{IncidentRules, Incidents, Tie};
+use super::oversight::{Flags, HollowReason, Judgement, Person, Quality};
 use super::survival::{Estimate, KaplanMeier, Survival};
 use super::windows::{Stage, State, Window};
-use crate::config::{FASTEST_ATTACKER, MEAN_ATTACKER, OversightConfig};
+use crate::config::{FASTEST_ATTACKER, FiguresConfig, MEAN_ATTACKER, OversightConfig, Profiles};
+use crate::event::Workflow;
 use crate::time::{Span, Timestamp};
+
+/// What figures over windows are computed by.
+#[derive(Clone, Copy, Debug)]
+pub struct FigureRules<'r> {
+    /// The attackers' curves, and whom they race.
+    pub race: &'r Race,
+    /// Targets by workflow.
+    pub profiles: &'r Profiles,
+    /// Incidents, and public places.
+    pub figures: &'r FiguresConfig,
+}
+
+impl FigureRules<'_> {
+    /// Where a review fell against the targets of its workflow; `None` where there is
+    /// none, or its time contradicts the exposure.
+    pub fn band(&self, window: &Window<'_>) -> Option<Band> {
+        let taken = window.duration(Stage::TimeToReview)?;
+        Some(Band::of(taken, self.profiles.get(window.key.workflow).targets))
+    }
+
+    /// When windows belong to one incident.
+    pub const fn incidents(&self) -> IncidentRules {
+        IncidentRules { gap: self.figures.incident_gap, batch: self.figures.batch_hold }
+    }
+}
 
 /// How events fared; `read` is the sum of the next five.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -53,25 +83,78 @@ pub struct StageFigures {
     pub max_ms: Option<i64>,
 }
 
-/// Where reviews fell against the attacker window.
+/// Where the reviews of raced workflows fell against the attacker window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct AttackerWindow {
     /// The fastest attackers, in milliseconds.
     pub fastest_ms: Span,
     /// Attackers on average.
     pub mean_ms: Span,
-    /// Reviewed before the fastest.
+    /// Where the reviews fell.
+    #[serde(flatten)]
+    pub bands: Bands,
+    /// The chance that an attacker came first, with the fastest attackers as published.
+    pub attacker_first: ChanceFirst,
+    /// … with the same mean, and the fastest attackers at once.
+    pub attacker_first_from_the_start: ChanceFirst,
+}
+
+/// Where reviews fell against their workflows' targets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Bands {
+    /// Reviewed in time.
     pub ahead: u64,
-    /// Reviewed between the two.
+    /// Reviewed neither in time nor late.
     pub contested: u64,
-    /// Reviewed later.
+    /// Reviewed late.
     pub behind: u64,
     /// Not reviewed.
     pub unreviewed: u64,
     /// Reviewed, at a time that contradicts the exposure.
     pub unknown: u64,
-    /// Sum of the chances that an attacker came first.
-    pub expected_attacker_first: f64,
+    /// Taken back by the source before any review.
+    pub withdrawn: u64,
+}
+
+/// The figures of one workflow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct WorkflowFigures {
+    /// Whether attackers race for what leaks in it.
+    pub raced: bool,
+    /// A review that takes less than this is in time.
+    pub in_time_ms: Span,
+    /// A review that takes this long is late.
+    pub late_ms: Span,
+    /// Windows.
+    pub windows: u64,
+    /// Where the reviews fell.
+    #[serde(flatten)]
+    pub bands: Bands,
+    /// The share of effective reviews.
+    pub effective_review_rate: EffectiveRate,
+}
+
+/// Figures by workflow; those without a window are left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct WorkflowsFigures([WorkflowFigures; Workflow::ALL.len()]);
+
+impl WorkflowsFigures {
+    /// The figures of `workflow`.
+    pub const fn get(&self, workflow: Workflow) -> &WorkflowFigures {
+        &self.0[workflow as usize]
+    }
+
+    /// Those that have a window.
+    pub fn iter(&self) -> impl Iterator<Item = (Workflow, &WorkflowFigures)> {
+        let all = Workflow::ALL.iter().copied().zip(&self.0);
+        all.filter(|(_, figures)| figures.windows > 0)
+    }
+}
+
+impl Serialize for WorkflowsFigures {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
 }
 
 /// Time to review with the undecided windows taken into account.
@@ -88,6 +171,8 @@ pub struct SurvivalFigures {
     /// The longest that any window was watched: beyond it the curve is taken to
     /// stay where it is, and nothing is known.
     pub observed_up_to_ms: Option<i64>,
+    /// The windows that it is of, and the incidents they belong to.
+    pub sample: Sample,
 }
 
 /// Decisions on seeded cases with wrong advice.
@@ -104,10 +189,14 @@ pub struct Seeded {
 pub struct Oversight {
     /// Windows with a human decision.
     pub reviews: u64,
-    /// … none of whose signs is hollow.
+    /// … that there was something to judge by, and nothing speaks against.
     pub meaningful: u64,
-    /// … with at least one.
+    /// … with at least one sign that it was no review.
     pub hollow: u64,
+    /// … with nothing to judge them by.
+    pub unassessed: u64,
+    /// … not judged yet.
+    pub unjudged: u64,
     /// How often each sign was found.
     pub by_reason: ByReason,
     /// Decided as advised.
@@ -131,47 +220,23 @@ pub struct Oversight {
 pub struct Reviewers {
     /// Reviewers with a decision.
     pub count: u64,
-    /// The promised rate of false discoveries in each list of `flagged`.
+    /// The promised rate of false discoveries among those who are named.
     pub false_discovery_rate: f64,
-    /// Flagged reviewers by list.
-    pub flagged: Flagged,
-    /// Reviewers whose page is on; `None` in a small group.
+    /// Reviewers who are named; `None` in a group so small that a count would single
+    /// somebody out.
+    pub flagged: Option<u64>,
+    /// Reviewers whose page is on; `None` likewise.
     pub suspected: Option<u64>,
-}
-
-/// Counts by list, every list present; `None` in a group so small that a count
-/// would single somebody out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Flagged([Option<u64>; List::ALL.len()]);
-
-impl Flagged {
-    /// How many of all reviewers `flags` names.
-    pub fn new(flags: &Flags, config: &OversightConfig) -> Flagged {
-        let told = flags.reviewers as u64 >= u64::from(config.small_group);
-        let count = |list: &List| told.then_some(flags.get(*list).count as u64);
-        let mut flagged = Flagged::default();
-        flagged.0.iter_mut().zip(List::ALL).for_each(|(to, list)| *to = count(list));
-        flagged
-    }
-
-    /// How many are on `list`.
-    pub const fn get(&self, list: List) -> Option<u64> {
-        self.0[list as usize]
-    }
-}
-
-impl Serialize for Flagged {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(List::ALL.iter().map(|list| (list, self.get(*list))))
-    }
 }
 
 impl Oversight {
     fn merge(&mut self, other: &Oversight) {
         let Oversight {
             reviews,
-            meaningful: _,
+            meaningful,
             hollow,
+            unassessed,
+            unjudged,
             by_reason,
             agreed,
             disagreed,
@@ -183,7 +248,10 @@ impl Oversight {
             reviewers: _,
         } = other;
         self.reviews += reviews;
+        self.meaningful += meaningful;
         self.hollow += hollow;
+        self.unassessed += unassessed;
+        self.unjudged += unjudged;
         self.by_reason.0.iter_mut().zip(by_reason.0).for_each(|(to, n)| *to += n);
         self.agreed += agreed;
         self.disagreed += disagreed;
@@ -269,35 +337,15 @@ pub struct Summary {
     pub stages: StagesFigures,
     /// The race.
     pub attacker_window: AttackerWindow,
-    /// Time to review, open windows included.
+    /// Time to review in raced workflows, open windows included.
     pub survival: SurvivalOf,
     /// The human step.
     pub oversight: Oversight,
-    /// The headline: effective reviews among the windows that should have one,
-    /// because they are decided, or undecided and as old as the fastest attacker.
-    pub effective_review_rate: Rate,
-}
-
-/// A share of a count; told as the share alone, `null` of nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Rate {
-    /// How many.
-    pub count: u64,
-    /// Of how many.
-    pub of: u64,
-}
-
-impl Rate {
-    /// The share, from 0 to 1.
-    pub fn share(self) -> Option<f64> {
-        (self.of > 0).then(|| self.count as f64 / self.of as f64)
-    }
-}
-
-impl Serialize for Rate {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.share().serialize(serializer)
-    }
+    /// The headline: effective reviews among the windows of raced workflows that are
+    /// old enough to have one.
+    pub effective_review_rate: EffectiveRate,
+    /// Targets and rates of each workflow.
+    pub workflows: WorkflowsFigures,
 }
 
 /// Survival figures by stage; one stage has them.
@@ -307,19 +355,49 @@ pub struct SurvivalOf {
     pub time_to_review: SurvivalFigures,
 }
 
+/// What is kept of each window until its decision is judged and incidents are known.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    tie: Tie,
+    due: Due,
+    workflow: Workflow,
+    /// Whether it is in the survival curve.
+    watched: bool,
+}
+
 /// Takes in windows and gives the summary.
 #[derive(Debug, Default)]
 pub struct Tally {
     windows: WindowCounts,
     stages: [(StageHistogram, u64); Stage::ALL.len()],
-    bands: [u64; Band::ALL.len()],
-    unreviewed: u64,
-    unknown: u64,
-    expected: FixedSum,
+    workflows: [Counts; Workflow::ALL.len()],
+    chances: [Chances; 2],
     survival: Survival,
     oversight: Oversight,
     skew_faults: u64,
-    effective: Rate,
+    seen: Vec<Seen>,
+}
+
+/// Counts of one workflow.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    windows: u64,
+    bands: Bands,
+    outcomes: Outcomes,
+}
+
+impl Counts {
+    fn merge(&mut self, other: &Counts) {
+        let Bands { ahead, contested, behind, unreviewed, unknown, withdrawn } = other.bands;
+        self.windows += other.windows;
+        self.bands.ahead += ahead;
+        self.bands.contested += contested;
+        self.bands.behind += behind;
+        self.bands.unreviewed += unreviewed;
+        self.bands.unknown += unknown;
+        self.bands.withdrawn += withdrawn;
+        self.outcomes.merge(&other.outcomes);
+    }
 }
 
 impl Tally {
@@ -329,7 +407,7 @@ impl Tally {
     }
 
     /// Takes in one window as it stands at `as_of`.
-    pub fn add(&mut self, window: &Window<'_>, race: &Race, as_of: Timestamp) {
+    pub fn add(&mut self, window: &Window<'_>, rules: &FigureRules<'_>, as_of: Timestamp) {
         self.windows.0[window.state() as usize] += 1;
         self.skew_faults += window.skew_faults();
         for (stage, (histogram, censored)) in Stage::ALL.iter().zip(&mut self.stages) {
@@ -338,39 +416,70 @@ impl Tally {
                 None => *censored += u64::from(window.censored(*stage)),
             }
         }
-        if let Some(first) = window.attacker_first(race, as_of) {
-            self.expected.add(first.probability);
+        let workflow = window.key.workflow;
+        let profile = rules.profiles.get(workflow);
+        if let Some(course) = Course::of(window, rules.race, as_of) {
+            for (chances, law) in self.chances.iter_mut().zip(rules.race.laws(window.location)) {
+                chances.add(&course, &law);
+            }
         }
-        let age = as_of.since(window.start());
-        match (window.decision, window.duration(Stage::TimeToReview)) {
+        let counts = &mut self.workflows[workflow as usize];
+        counts.windows += 1;
+        let bands = &mut counts.bands;
+        let wait = match (window.decision, window.duration(Stage::TimeToReview)) {
+            (None, _) if window.withdrawn_at.is_some() => {
+                bands.withdrawn += 1;
+                // Its wait ended without a review that might have come.
+                window.withdrawn_at.map(|at| (at.since(window.start()), false))
+            }
             (None, _) => {
-                self.unreviewed += 1;
-                self.effective.of += u64::from(age >= FASTEST_ATTACKER);
-                self.survival.record(age, false);
+                bands.unreviewed += 1;
+                Some((as_of.since(window.start()), false))
             }
             (Some(_), None) => {
-                self.unknown += 1;
-                self.effective.of += 1;
+                bands.unknown += 1;
+                None
             }
             (Some(_), Some(time_to_review)) => {
-                self.bands[Band::of(time_to_review) as usize] += 1;
-                self.effective.of += 1;
-                self.survival.record(time_to_review, true);
+                match Band::of(time_to_review, profile.targets) {
+                    Band::Ahead => bands.ahead += 1,
+                    Band::Contested => bands.contested += 1,
+                    Band::Behind => bands.behind += 1,
+                }
+                Some((time_to_review, true))
             }
+        };
+        let wait =
+            wait.filter(|(length, _)| rules.race.is_raced(workflow) && *length >= Span::ZERO);
+        if let Some((length, decided)) = wait {
+            self.survival.record(length, decided);
         }
+        let due = Due::of(window, profile.targets, as_of);
+        self.seen.push(Seen { tie: Tie::of(window), due, workflow, watched: wait.is_some() });
         self.add_oversight(window);
     }
 
-    /// Takes in the judgement of a window, whenever it is known. Every window
-    /// that is added needs one.
-    pub fn judged(&mut self, judgement: &Judgement) {
-        if !judgement.reviewed {
-            return;
-        }
-        self.effective.count += u64::from(judgement.effective());
-        self.oversight.hollow += u64::from(!judgement.reasons.is_empty());
-        for reason in judgement.reasons.iter() {
-            self.oversight.by_reason.0[reason as usize] += 1;
+    /// Takes in the judgements of all windows added, in that order; `None` while a
+    /// decision has not been judged. Of a window that was not decided it says nothing.
+    pub fn judged<'j>(&mut self, judgements: impl IntoIterator<Item = Option<&'j Judgement>>) {
+        for (seen, judgement) in self.seen.iter().zip(judgements) {
+            let reviewed = judgement.is_none_or(|judgement| judgement.reviewed);
+            let quality = judgement.and_then(Judgement::quality);
+            if let Some(outcome) = seen.due.outcome(quality) {
+                self.workflows[seen.workflow as usize].outcomes.add(outcome);
+            }
+            if !reviewed {
+                continue;
+            }
+            *match quality {
+                Some(Quality::Meaningful) => &mut self.oversight.meaningful,
+                Some(Quality::Hollow) => &mut self.oversight.hollow,
+                Some(Quality::Unassessed) => &mut self.oversight.unassessed,
+                None => &mut self.oversight.unjudged,
+            } += 1;
+            for reason in judgement.iter().flat_map(|judgement| judgement.reasons.iter()) {
+                self.oversight.by_reason.0[reason as usize] += 1;
+            }
         }
     }
 
@@ -381,7 +490,7 @@ impl Tally {
         self.oversight.reviewers = Reviewers {
             count: people.len() as u64,
             false_discovery_rate: config.alpha,
-            flagged: Flagged::new(flags, config),
+            flagged: flags.told(config.small_group),
             suspected: told.then_some(firing as u64),
         };
     }
@@ -407,24 +516,19 @@ impl Tally {
         }
     }
 
-    /// Takes in all that another tally took in.
+    /// Takes in all that another tally took in, before either is judged.
     pub fn merge(&mut self, other: &Tally) {
-        let add =
-            |to: &mut [u64], from: &[u64]| to.iter_mut().zip(from).for_each(|(to, n)| *to += n);
-        add(&mut self.windows.0, &other.windows.0);
-        add(&mut self.bands, &other.bands);
+        self.windows.0.iter_mut().zip(other.windows.0).for_each(|(to, n)| *to += n);
         for ((histogram, censored), (more, further)) in self.stages.iter_mut().zip(&other.stages) {
             histogram.merge(more);
             *censored += further;
         }
-        self.unreviewed += other.unreviewed;
-        self.unknown += other.unknown;
-        self.expected.0 += other.expected.0;
+        self.workflows.iter_mut().zip(&other.workflows).for_each(|(to, from)| to.merge(from));
+        self.chances.iter_mut().zip(&other.chances).for_each(|(to, from)| to.merge(from));
         self.survival.merge(&other.survival);
         self.oversight.merge(&other.oversight);
         self.skew_faults += other.skew_faults;
-        self.effective.count += other.effective.count;
-        self.effective.of += other.effective.of;
+        self.seen.extend_from_slice(&other.seen);
     }
 
     /// The histogram of `stage`.
@@ -433,7 +537,12 @@ impl Tally {
     }
 
     /// The figures; `events` as counted by whoever read them.
-    pub fn summary(&self, as_of: Option<Timestamp>, events: EventCounts) -> Summary {
+    pub fn summary(
+        &self,
+        rules: &FigureRules<'_>,
+        as_of: Option<Timestamp>,
+        events: EventCounts,
+    ) -> Summary {
         let stages = self.stages.each_ref().map(|(histogram, censored)| {
             let ms = |span: Option<Span>| span.map(Span::as_millis);
             StageFigures {
@@ -445,7 +554,34 @@ impl Tally {
                 max_ms: ms(histogram.max()),
             }
         });
-        let [ahead, contested, behind] = self.bands;
+        let incidents = Incidents::group(self.seen.iter().map(|seen| seen.tie), rules.incidents());
+        let due = |seen: &Seen| !matches!(seen.due, Due::NotYet | Due::Withdrawn);
+        let sample = |wanted: &dyn Fn(&Seen) -> bool| {
+            incidents.sample(|number| self.seen.get(number).is_some_and(wanted))
+        };
+        let (mut workflows, mut raced) = (WorkflowsFigures::default(), Counts::default());
+        for workflow in Workflow::ALL.iter().copied() {
+            let counts = &self.workflows[workflow as usize];
+            let (profile, of_race) = (rules.profiles.get(workflow), rules.race.is_raced(workflow));
+            if of_race {
+                raced.merge(counts);
+            }
+            if counts.windows == 0 {
+                continue;
+            }
+            let own = sample(&|seen| due(seen) && seen.workflow == workflow);
+            workflows.0[workflow as usize] = WorkflowFigures {
+                raced: of_race,
+                in_time_ms: profile.targets.in_time,
+                late_ms: profile.targets.late,
+                windows: counts.windows,
+                bands: counts.bands,
+                effective_review_rate: EffectiveRate::of(counts.outcomes, own),
+            };
+        }
+        let of_race = sample(&|seen| due(seen) && rules.race.is_raced(seen.workflow));
+        let watched = sample(&|seen| seen.watched);
+        let [published, from_the_start] = self.chances.each_ref().map(Chances::finish);
         Summary {
             as_of,
             events: EventCounts { clock_skew: self.skew_faults, ..events },
@@ -454,49 +590,30 @@ impl Tally {
             attacker_window: AttackerWindow {
                 fastest_ms: FASTEST_ATTACKER,
                 mean_ms: MEAN_ATTACKER,
-                ahead,
-                contested,
-                behind,
-                unreviewed: self.unreviewed,
-                unknown: self.unknown,
-                expected_attacker_first: self.expected.value(),
+                bands: raced.bands,
+                attacker_first: published,
+                attacker_first_from_the_start: from_the_start,
             },
             survival: SurvivalOf {
-                time_to_review: survival_figures(&self.survival.clone().estimate()),
+                time_to_review: survival_figures(
+                    &self.survival.clone().estimate(&watched),
+                    watched,
+                ),
             },
-            oversight: Oversight {
-                meaningful: self.oversight.reviews - self.oversight.hollow,
-                ..self.oversight.clone()
-            },
-            effective_review_rate: self.effective,
+            oversight: self.oversight.clone(),
+            effective_review_rate: EffectiveRate::of(raced.outcomes, of_race),
+            workflows,
         }
     }
 }
 
-fn survival_figures(curve: &KaplanMeier) -> SurvivalFigures {
+fn survival_figures(curve: &KaplanMeier, sample: Sample) -> SurvivalFigures {
     SurvivalFigures {
         reviewed_by_fastest: curve.probability_by(FASTEST_ATTACKER),
         reviewed_by_mean: curve.probability_by(MEAN_ATTACKER),
         median_ms: curve.median().map(Span::as_millis),
         rmst_1h_ms: curve.rmst(Span::from_mins(60)),
         observed_up_to_ms: curve.last_observed().map(Span::as_millis),
-    }
-}
-
-/// A sum of probabilities that does not depend on their order: each is rounded
-/// to a multiple of 2⁻⁵³ (no more than the last bit of a double near one), and
-/// integers add exactly.
-#[derive(Clone, Copy, Debug, Default)]
-struct FixedSum(u128);
-
-impl FixedSum {
-    const ONE: f64 = (1_u64 << 53) as f64;
-
-    fn add(&mut self, probability: f64) {
-        self.0 += (probability * FixedSum::ONE) as u128;
-    }
-
-    fn value(self) -> f64 {
-        self.0 as f64 / FixedSum::ONE
+        sample,
     }
 }

@@ -14,15 +14,23 @@
 //! - 95 % bounds on the log(-log) scale, `S^exp(±z σ / log S)` with
 //!   `σ² = Var log S` (Kalbfleisch & Prentice, The Statistical Analysis of
 //!   Failure Time Data): they stay within (0, 1) by themselves.
+//! - Where observations are worth fewer than [`EXACT_BELOW`] independent ones, and
+//!   where that formula has nothing to work on (`S` is 0 or 1, or nobody is watched
+//!   any more): the beta product confidence procedure, [`BetaProduct`].
 //! - RMST, the restricted mean survival time, `∫₀^h S`.
+//!
+//! Observations of one incident are no independent ones: every number at risk and of
+//! events that bounds rest on is multiplied by [`Sample::weight`], Kish's effective
+//! number over the number of observations.
 //!
 //! Beyond the last observation `S` keeps its last value, in every figure, as in
 //! the Python package lifelines. If the last observation is a censoring this is
-//! an assumption, and in truth only `S ≤` that value: compare
-//! [`KaplanMeier::last_observed`] with the time asked for, and say so.
+//! an assumption, and in truth only `S ≤` that value. The bounds say so: with nobody
+//! at risk the lower bound of `S` is 0.
 
 use serde::Serialize;
 
+use super::bounds::{BetaProduct, Bounds, EXACT_BELOW, Sample};
 use crate::time::Span;
 
 /// The 97.5 % quantile of the normal law, for two-sided 95 % bounds.
@@ -79,19 +87,24 @@ impl Survival {
         self.refused
     }
 
-    /// Sorts the observations, once for any number of figures.
-    pub fn estimate(mut self) -> KaplanMeier {
+    /// Sorts the observations, once for any number of figures. `sample` says what
+    /// they are worth together.
+    pub fn estimate(mut self, sample: &Sample) -> KaplanMeier {
         self.keys.sort_unstable();
-        KaplanMeier { keys: self.keys }
+        KaplanMeier { keys: self.keys, weight: sample.weight(), effective: sample.effective }
     }
 }
 
 /// The estimated survival curve: `S(t)`, the share still waiting after `t`.
 ///
 /// Holds the sorted observations and nothing else; each figure is one pass over them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct KaplanMeier {
     keys: Vec<u64>,
+    /// What an observation counts for in bounds.
+    weight: f64,
+    /// How many independent observations there are.
+    effective: f64,
 }
 
 /// A probability with its 95 % bounds.
@@ -99,8 +112,7 @@ pub struct KaplanMeier {
 pub struct Estimate {
     /// The probability; `None` without any observation.
     pub estimate: Option<f64>,
-    /// The lower bound; `None` where the estimate is 0 or 1 (or missing): with
-    /// no event yet, or nobody left, the variance formula has nothing to work on.
+    /// The lower bound; `None` without any observation.
     pub low: Option<f64>,
     /// The upper bound; `None` together with `low`.
     pub high: Option<f64>,
@@ -121,25 +133,53 @@ pub struct Step {
     pub survival: f64,
     /// `Σ d / (n (n - d))` so far, but for a last step down to zero.
     greenwood: f64,
+    /// The exact law of `S` so far.
+    exact: BetaProduct,
+    weight: f64,
+    effective: f64,
 }
 
 impl Step {
     /// `1 - S` from this time until the next, with bounds.
     pub fn probability(&self) -> Estimate {
-        let estimate = Some(1.0 - self.survival);
+        let exact = self.effective < EXACT_BELOW || self.left() == 0;
+        let by_variance = if exact { None } else { self.greenwood() };
+        estimate(self.survival, by_variance.unwrap_or_else(|| self.exact()))
+    }
+
+    /// Bounds of `1 - S` by Greenwood's variance on the log(-log) scale; `None`
+    /// where `S` is 0 or 1, which leaves the formula nothing to work on.
+    pub fn greenwood(&self) -> Option<Bounds> {
         // Counting keeps both ends exact: S is 1 only before the first event
         // and 0 only with nobody left.
         if self.survival == 1.0 || self.survival == 0.0 {
-            return Estimate { estimate, low: None, high: None };
+            return None;
         }
         let log_s = self.survival.ln();
-        let reach = Z_95 * self.greenwood.sqrt() / -log_s;
+        let reach = Z_95 * (self.greenwood / self.weight).sqrt() / -log_s;
         let one_minus_power = |exponent: f64| -(log_s * exponent).exp_m1();
-        Estimate {
-            estimate,
-            low: Some(one_minus_power((-reach).exp())),
-            high: Some(one_minus_power(reach.exp())),
-        }
+        Some(Bounds { low: one_minus_power((-reach).exp()), high: one_minus_power(reach.exp()) })
+    }
+
+    /// Bounds of `1 - S` by the beta product confidence procedure.
+    pub fn exact(&self) -> Bounds {
+        let waiting = self.exact.survival(self.left() as f64 * self.weight);
+        Bounds { low: 1.0 - waiting.high, high: 1.0 - waiting.low }
+    }
+
+    /// Those at risk after this time.
+    const fn left(&self) -> u64 {
+        self.at_risk - self.events - self.censored
+    }
+}
+
+/// The estimate enclosed by its bounds, whatever rounding and the mean of a few did.
+fn estimate(survival: f64, bounds: Bounds) -> Estimate {
+    let estimate = 1.0 - survival;
+    Estimate {
+        estimate: Some(estimate),
+        low: Some(bounds.low.min(estimate)),
+        high: Some(bounds.high.max(estimate)),
     }
 }
 
@@ -157,7 +197,25 @@ impl KaplanMeier {
             base_survival: 1.0,
             base_at_risk: self.keys.len(),
             greenwood: 0.0,
+            exact: BetaProduct::new(),
+            with_bounds: true,
+            weight: self.weight,
+            effective: self.effective,
         }
+    }
+
+    /// The same, for figures without bounds.
+    fn steps_alone(&self) -> Steps<'_> {
+        Steps { with_bounds: false, ..self.steps() }
+    }
+
+    /// `1 - S` before the first observed time.
+    pub fn at_first(&self) -> Estimate {
+        if self.keys.is_empty() {
+            return Estimate::default();
+        }
+        let waiting = BetaProduct::new().survival(self.keys.len() as f64 * self.weight);
+        estimate(1.0, Bounds { low: 0.0, high: 1.0 - waiting.low })
     }
 
     /// The probability that the event has happened by `t`, that time included:
@@ -168,14 +226,14 @@ impl KaplanMeier {
         }
         match self.steps().take_while(|step| step.time <= t).last() {
             Some(step) => step.probability(),
-            None => Estimate { estimate: Some(0.0), low: None, high: None },
+            None => self.at_first(),
         }
     }
 
     /// The smallest `t` with `S(t) ≤ ½`; `None` if the curve stays above.
     /// An `S` above ½ by less than 1e-12 counts as ½.
     pub fn median(&self) -> Option<Span> {
-        self.steps().find(|step| step.survival <= 0.5 + HALF_TOLERANCE).map(|step| step.time)
+        self.steps_alone().find(|step| step.survival <= 0.5 + HALF_TOLERANCE).map(|step| step.time)
     }
 
     /// `∫₀^horizon S` in milliseconds: the mean wait within the horizon. `None`
@@ -186,7 +244,7 @@ impl KaplanMeier {
         }
         let mut area = 0.0;
         let (mut from, mut survival) = (Span::ZERO, 1.0);
-        for step in self.steps().take_while(|step| step.time < horizon) {
+        for step in self.steps_alone().take_while(|step| step.time < horizon) {
             area += survival * (step.time.as_millis() - from.as_millis()) as f64;
             (from, survival) = (step.time, step.survival);
         }
@@ -208,6 +266,11 @@ pub struct Steps<'a> {
     base_survival: f64,
     base_at_risk: usize,
     greenwood: f64,
+    exact: BetaProduct,
+    /// Whether the exact law is wanted: it costs two logarithms a step.
+    with_bounds: bool,
+    weight: f64,
+    effective: f64,
 }
 
 impl Iterator for Steps<'_> {
@@ -226,6 +289,9 @@ impl Iterator for Steps<'_> {
         if left > 0 {
             self.greenwood += events as f64 / (at_risk as f64 * left as f64);
         }
+        if self.with_bounds {
+            self.exact.events(at_risk as f64 * self.weight, events as f64 * self.weight);
+        }
         if censored > 0 {
             self.base_survival = survival;
             self.base_at_risk = left - censored;
@@ -238,6 +304,9 @@ impl Iterator for Steps<'_> {
             censored: censored as u64,
             survival,
             greenwood: self.greenwood,
+            exact: self.exact,
+            weight: self.weight,
+            effective: self.effective,
         })
     }
 }
@@ -258,7 +327,8 @@ mod tests {
         for (ms, observed) in observations {
             s.record(Span::from_millis(*ms), *observed);
         }
-        s.estimate()
+        let sample = Sample::single(s.len() as u64);
+        s.estimate(&sample)
     }
 
     fn by(curve: &KaplanMeier, ms: i64) -> Estimate {
@@ -281,16 +351,47 @@ mod tests {
     }
 
     #[test]
-    fn before_the_first_event_and_after_the_last_there_are_no_bounds() {
+    fn before_the_first_event_and_after_the_last_bounds_are_exact() {
         let c = curve(&[(10, false), (20, true), (30, true)]);
-        let bare = |p| Estimate { estimate: Some(p), low: None, high: None };
-        assert_eq!(by(&c, -1), bare(0.0));
-        assert_eq!(by(&c, 10), bare(0.0));
-        assert_eq!(by(&c, 19), bare(0.0));
-        assert_eq!(by(&c, 20).estimate, Some(0.5));
-        assert!(by(&c, 20).low.is_some() && by(&c, 20).high.is_some());
-        assert_eq!(by(&c, 30), bare(1.0));
-        assert_eq!(by(&c, i64::MAX), bare(1.0));
+        let near = |found: Estimate, p: f64, low: f64, high: f64| {
+            let off = |a: Option<f64>, b: f64| (a.unwrap() - b).abs() > 1e-9;
+            !off(found.estimate, p) && !off(found.low, low) && !off(found.high, high)
+        };
+        // Of three none, of two none: the upper bound p solves (1 - p)^n = 0.025.
+        assert!(near(by(&c, -1), 0.0, 0.0, 1.0 - 0.025_f64.cbrt()), "{:?}", by(&c, -1));
+        assert!(near(by(&c, 10), 0.0, 0.0, 1.0 - 0.025_f64.sqrt()), "{:?}", by(&c, 10));
+        assert_eq!(by(&c, 19), by(&c, 10));
+        assert!(near(by(&c, 20), 0.5, 1.0 - 0.975_f64.sqrt(), 1.0 - (1.0 - 0.975_f64.sqrt())));
+        assert!(near(by(&c, 30), 1.0, 0.025_f64.sqrt(), 1.0), "{:?}", by(&c, 30));
+        assert_eq!(by(&c, i64::MAX), by(&c, 30));
+    }
+
+    #[test]
+    fn three_of_three_in_time_are_little_evidence() {
+        let c = curve(&[(1, true), (2, true), (3, true)]);
+        let three = by(&c, 9);
+        assert_eq!((three.estimate, three.high), (Some(1.0), Some(1.0)));
+        assert!((three.low.unwrap() - 0.292_401_773_821_286_6).abs() < 1e-9, "{three:?}");
+    }
+
+    #[test]
+    fn an_incident_of_many_keys_is_one_observation() {
+        let mut survival = Survival::new();
+        (0..10_000).for_each(|_| survival.record(Span::from_millis(5), true));
+        let one =
+            survival.estimate(&Sample::of_sizes([10_000])).probability_by(Span::from_millis(9));
+        let alone = by(&curve(&[(5, true)]), 9);
+        assert_eq!(one.estimate, alone.estimate);
+        assert!((one.low.unwrap() - alone.low.unwrap()).abs() < 1e-9, "{one:?} {alone:?}");
+    }
+
+    #[test]
+    fn beyond_what_was_watched_the_bounds_reach_to_the_end() {
+        // A hundred decided at once, a hundred last seen waiting: nobody knows of them.
+        let all: Vec<_> = (0..100).flat_map(|_| [(5, true), (10, false)]).collect();
+        let (at, beyond) = (by(&curve(&all), 9), by(&curve(&all), 10));
+        assert_eq!((at.estimate, beyond.estimate), (Some(0.5), Some(0.5)));
+        assert!(at.high.unwrap() < 0.6 && beyond.high == Some(1.0), "{at:?} {beyond:?}");
     }
 
     #[test]
@@ -345,7 +446,7 @@ mod tests {
         let mut t = s.clone();
         t.merge(&s);
         assert_eq!((s.len(), s.refused(), t.len(), t.refused()), (1, 1, 2, 2));
-        assert_eq!(s.estimate().median(), Some(Span::ZERO));
+        assert_eq!(s.estimate(&Sample::single(1)).median(), Some(Span::ZERO));
     }
 
     #[test]
@@ -416,11 +517,8 @@ mod tests {
                 prop_assert_eq!(step.at_risk, all.len() as u64 - gone);
                 let p = step.probability();
                 let estimate = p.estimate.unwrap();
-                prop_assert_eq!(p.low.is_some(), estimate > 0.0 && estimate < 1.0);
-                prop_assert_eq!(p.low.is_some(), p.high.is_some());
-                if let (Some(low), Some(high)) = (p.low, p.high) {
-                    prop_assert!(0.0 < low && low <= estimate && estimate <= high && high <= 1.0, "{p:?}");
-                }
+                let (low, high) = (p.low.unwrap(), p.high.unwrap());
+                prop_assert!(0.0 <= low && low <= estimate && estimate <= high && high <= 1.0, "{p:?}");
                 // At its own time a step is what the curve says.
                 prop_assert_eq!(c.probability_by(step.time), p);
                 before = step.survival;

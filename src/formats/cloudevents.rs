@@ -162,7 +162,7 @@ fn qualified_id<'a>(
     Ok(Cow::Owned(format!("{source} {id}")))
 }
 
-/// The kind that an envelope's `type` names: one of the seven words, alone or
+/// The kind that an envelope's `type` names: one of the words, alone or
 /// after a reverse-DNS prefix as the specification recommends.
 fn event_kind(kind: &str) -> Option<Kind> {
     Kind::ALL.iter().copied().find(|known| {

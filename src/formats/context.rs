@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 words! {
     /// Why a well-formed record of a known source has nothing to measure.
     SkipReason {
-        /// A kind of notification to which none of the seven events corresponds.
+        /// A kind of notification to which no kind of event corresponds.
         NotMeasured = "not_measured",
         /// Marked by its source as a sample.
         Sample = "sample",

@@ -119,6 +119,8 @@ impl Notice {
                 exposed_at_quality: None,
                 location: None,
                 provider: Some(Cow::Borrowed("aws")),
+                incident: None,
+                reopened: false,
             }),
         );
         const ABUSE: (&str, Body<'static>) = ("abuse", Body::CredentialAbused);

@@ -106,7 +106,7 @@ pub(super) fn decode<'a>(
         }
         "reopened" | "publicly_leaked" => {
             let case = Case::new(&alert, delivery.repository, context)?;
-            out.push(case.noticed_again(alert)?);
+            out.push(case.noticed_again(alert, action == "reopened")?);
         }
         "resolved" | "revoked" => {
             let case = Case::new(&alert, delivery.repository, context)?;
@@ -203,6 +203,7 @@ impl<'c> Case<'c> {
         time: Option<Timestamp>,
         exposed_at: Option<Timestamp>,
         secret_type: Scalar<'a>,
+        reopened: bool,
     ) -> Result<Event<'a>, Rejection> {
         let time = time.or(self.context.detected_at).ok_or_else(|| {
             Rejection::new(
@@ -218,6 +219,8 @@ impl<'c> Case<'c> {
                 exposed_at_quality: exposed_at.map(|_| ExposedAtQuality::Exact),
                 location: Some(Cow::Borrowed("github")),
                 provider,
+                incident: None,
+                reopened,
             }),
         ))
     }
@@ -226,15 +229,15 @@ impl<'c> Case<'c> {
     fn created<'a>(&self, alert: Alert<'a>) -> Result<Event<'a>, Rejection> {
         let exposed_at =
             alert.push_protection_bypassed_at.time("alert.push_protection_bypassed_at")?;
-        self.leak(alert.created_at.time("alert.created_at")?, exposed_at, alert.secret_type)
+        self.leak(alert.created_at.time("alert.created_at")?, exposed_at, alert.secret_type, false)
     }
 
     /// Reopened, or also found in public: a detection, which opens the next window if the first
     /// one is closed. Its time is that of the change, never `created_at`, which is before the
     /// closing. Only this notice tells when the secret became public, so `exposed_at` stays
     /// unknown.
-    fn noticed_again<'a>(&self, alert: Alert<'a>) -> Result<Event<'a>, Rejection> {
-        self.leak(alert.updated_at.time("alert.updated_at")?, None, alert.secret_type)
+    fn noticed_again<'a>(&self, alert: Alert<'a>, reopened: bool) -> Result<Event<'a>, Rejection> {
+        self.leak(alert.updated_at.time("alert.updated_at")?, None, alert.secret_type, reopened)
     }
 
     /// The decision and its effect; `false` if nobody decided.
@@ -261,6 +264,7 @@ impl<'c> Case<'c> {
                     comment.map(|text| Cow::Owned(names::rationale(&text, self.context.identity))),
                 batch_id: None,
                 batch_size: None,
+                items_opened: None,
                 authorized: None,
             }),
         ));

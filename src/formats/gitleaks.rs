@@ -45,6 +45,8 @@ pub(super) fn decode<'a>(
         exposed_at_quality: exposed_at.map(|_| ExposedAtQuality::Commit),
         location: None,
         provider: Some(required(rule_id, "RuleID")?),
+        incident: None,
+        reopened: false,
     };
     // A credential in two places gives two findings.
     let place = finding.fingerprint.unbounded_text("Fingerprint")?.unwrap_or(Cow::Borrowed(""));

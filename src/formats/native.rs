@@ -5,12 +5,13 @@
 
 use std::borrow::Cow;
 
-use super::field::required;
+use super::field::{invalid, required};
 use super::value::{Scalar, Seen, object};
 use super::{Context, Decoded, RejectReason, Rejection, SkipReason, flat, json};
 use crate::config::Limits;
 use crate::event::{
-    Actor, Body, DecisionMade, Event, Kind, LeakDetected, TriageCompleted, Workflow,
+    Actor, Body, CaseOpened, DecisionMade, Event, Kind, LeakDetected, ReviewOpened,
+    TriageCompleted, Workflow,
 };
 use crate::time::Timestamp;
 
@@ -33,10 +34,18 @@ object! {
         exposed_at_quality: Scalar<'a> = "exposed_at_quality",
         location: Scalar<'a> = "location",
         provider: Scalar<'a> = "provider",
+        incident: Scalar<'a> = "incident",
+        reopened: Scalar<'a> = "reopened",
+        started_at: Scalar<'a> = "started_at",
+        items: Scalar<'a> = "items",
+        items_opened: Scalar<'a> = "items_opened",
+        evidence: Scalar<'a> = "evidence",
+        reason: Scalar<'a> = "reason",
         recommendation: Scalar<'a> = "recommendation",
         model: Scalar<'a> = "model",
         confidence: Scalar<'a> = "confidence",
         summary_words: Scalar<'a> = "summary_words",
+        summary_chars: Scalar<'a> = "summary_chars",
         provenance: Scalar<'a> = "provenance",
         requested_by: Scalar<'a> = "requested_by",
         reviewer: Scalar<'a> = "reviewer",
@@ -96,7 +105,7 @@ pub(super) struct Fallback<'a> {
 }
 
 impl<'a> Flat<'a> {
-    /// The kind in `type`, if it is one of the seven.
+    /// The kind in `type`, if it is one that is known.
     pub(super) fn known_kind(&self) -> Option<Kind> {
         match &self.kind {
             Scalar::Text(word) => Kind::parse(word),
@@ -140,6 +149,15 @@ impl<'a> Flat<'a> {
                 exposed_at_quality: self.exposed_at_quality.word("exposed_at_quality")?,
                 location: self.location.take().text("location", text_bytes)?,
                 provider: self.provider.take().text("provider", text_bytes)?,
+                incident: self.incident.take().text("incident", text_bytes)?,
+                reopened: self.reopened.flag("reopened")?.unwrap_or_default(),
+            }),
+            Kind::CaseOpened => Body::CaseOpened(CaseOpened {
+                started_at: self.started_at.time("started_at")?,
+                requested_by: self.requested_by.take().text("requested_by", text_bytes)?,
+                items: self.items.count("items")?,
+                incident: self.incident.take().text("incident", text_bytes)?,
+                reopened: self.reopened.flag("reopened")?.unwrap_or_default(),
             }),
             Kind::TriageCompleted => Body::TriageCompleted(TriageCompleted {
                 recommendation: required(
@@ -149,12 +167,15 @@ impl<'a> Flat<'a> {
                 model: self.model.take().text("model", text_bytes)?,
                 confidence: self.confidence.fraction("confidence")?,
                 summary_words: self.summary_words.count("summary_words")?,
+                summary_chars: self.summary_chars.count("summary_chars")?,
                 provenance: self.provenance.word("provenance")?,
                 requested_by: self.requested_by.take().text("requested_by", text_bytes)?,
             }),
-            Kind::ReviewOpened => Body::ReviewOpened {
+            Kind::ReviewOpened => Body::ReviewOpened(ReviewOpened {
                 reviewer: required(self.reviewer.take().text("reviewer", text_bytes)?, "reviewer")?,
-            },
+                items_opened: self.items_opened.count("items_opened")?,
+                evidence: self.evidence.word("evidence")?,
+            }),
             Kind::DecisionMade => Body::DecisionMade(DecisionMade {
                 reviewer: required(self.reviewer.take().text("reviewer", text_bytes)?, "reviewer")?,
                 action: required(self.action.word("action")?, "action")?,
@@ -167,12 +188,16 @@ impl<'a> Flat<'a> {
                     .text("rationale_digest", text_bytes)?,
                 batch_id: self.batch_id.take().text("batch_id", text_bytes)?,
                 batch_size: self.batch_size.count("batch_size")?,
+                items_opened: self.items_opened.count("items_opened")?,
                 authorized: self.authorized.flag("authorized")?,
             }),
             Kind::CredentialContained => Body::CredentialContained {
                 method: required(self.method.word("method")?, "method")?,
                 actor_kind: self.actor_kind.word("actor_kind")?.unwrap_or(Actor::Human),
             },
+            Kind::CaseWithdrawn => {
+                Body::CaseWithdrawn { reason: self.reason.take().text("reason", text_bytes)? }
+            }
             Kind::CredentialAbused => Body::CredentialAbused,
             Kind::TruthEstablished => Body::TruthEstablished {
                 correct_action: required(
@@ -182,11 +207,15 @@ impl<'a> Flat<'a> {
                 seeded: required(self.seeded.flag("seeded")?, "seeded")?,
             },
         };
+        let workflow = self.workflow.word("workflow")?;
+        if kind == Kind::CaseOpened && required(workflow, "workflow")? == Workflow::SecretExposure {
+            return Err(invalid("workflow", "one in which nothing leaked, not `secret_exposure`"));
+        }
         Ok(Event {
             id: required(id, "id")?,
             time: required(time, "time")?,
             credential_id: required(credential_id, "credential_id")?,
-            workflow: self.workflow.word("workflow")?.unwrap_or(Workflow::SecretExposure),
+            workflow: workflow.unwrap_or(Workflow::SecretExposure),
             source: self.source.take().text("source", text_bytes)?,
             severity: self.severity.word("severity")?,
             owner: self.owner.take().text("owner", text_bytes)?,

@@ -30,7 +30,7 @@ words! {
         InvalidValue = "invalid_value",
         /// A time without offset, outside 2000 to 2100, or not a time.
         InvalidTime = "invalid_time",
-        /// A `type` that is none of the seven.
+        /// A `type` that is none of the known kinds.
         UnknownType = "unknown_type",
         /// No known source sends records like this.
         Unrecognised = "unrecognised",

@@ -98,6 +98,8 @@ pub(super) fn decode<'a>(
         exposed_at_quality: exposed_at.map(|_| ExposedAtQuality::Commit),
         location: location.map(Cow::Borrowed),
         provider: Some(required(detector, "DetectorName")?),
+        incident: None,
+        reopened: false,
     };
     out.push(scan::finding("trufflehog", &secret, leak, &place.fingerprint(), context)?);
     Ok(Decoded::Events)

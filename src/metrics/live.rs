@@ -6,7 +6,8 @@
 use super::{Metrics, StageObservers};
 use crate::engine::alerts::{Alert, Transition};
 use crate::engine::attacker::Band;
-use crate::engine::oversight::HollowReasons;
+use crate::engine::effective::Outcome;
+use crate::engine::oversight::{HollowReasons, Quality};
 use crate::engine::windows::{Stage, Standing};
 use crate::event::{Severity, Verdict, Workflow};
 use crate::time::{Span, Timestamp};
@@ -36,9 +37,14 @@ impl Metrics {
         for workflow in Workflow::ALL {
             let bands = Band::ALL.iter().map(|band| band.as_str()).chain(["unknown"]);
             for band in bands {
-                for quality in ["meaningful", "hollow"] {
-                    self.reviews.with_label_values(&[workflow.as_str(), band, quality]).inc_by(0);
+                for quality in Quality::ALL {
+                    let labels = [workflow.as_str(), band, quality.as_str()];
+                    self.reviews.with_label_values(&labels).inc_by(0);
                 }
+            }
+            for outcome in Outcome::ALL {
+                let labels = [workflow.as_str(), outcome.as_str()];
+                self.reviews_due.with_label_values(&labels).inc_by(0);
             }
         }
         self.violations.with_label_values(&["ai_acted_first"]).inc_by(0);
@@ -52,11 +58,21 @@ impl Metrics {
         }
     }
 
+    /// A review was due, and this came of it. To be called once for each window.
+    pub fn review_due(&self, workflow: Workflow, outcome: Outcome) {
+        self.reviews_due.with_label_values(&[workflow.as_str(), outcome.as_str()]).inc();
+    }
+
     /// A decision is judged.
-    pub fn judged(&self, workflow: Workflow, band: Option<Band>, reasons: HollowReasons) {
+    pub fn judged(
+        &self,
+        workflow: Workflow,
+        band: Option<Band>,
+        quality: Quality,
+        reasons: HollowReasons,
+    ) {
         let band = band.map_or("unknown", Band::as_str);
-        let quality = if reasons.is_empty() { "meaningful" } else { "hollow" };
-        self.reviews.with_label_values(&[workflow.as_str(), band, quality]).inc();
+        self.reviews.with_label_values(&[workflow.as_str(), band, quality.as_str()]).inc();
         for reason in reasons.iter() {
             self.hollow.with_label_values(&[reason.as_str()]).inc();
         }

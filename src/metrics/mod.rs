@@ -21,9 +21,9 @@ use prometheus::{
 };
 
 use crate::engine::alerts::{Alert, Transition};
-use crate::engine::attacker::Race;
-use crate::engine::oversight::{Judgement, List};
-use crate::engine::summary::{EventCounts, Flagged};
+use crate::engine::effective::Due;
+use crate::engine::oversight::{Judgement, Quality};
+use crate::engine::summary::{EventCounts, FigureRules};
 use crate::engine::windows::{Stage, Window};
 use crate::event::{Kind, Severity, Workflow};
 use crate::formats::RejectReason;
@@ -67,6 +67,7 @@ pub struct Metrics {
     clock_skew: IntCounter,
     stage_duration: HistogramVec,
     reviews: IntCounterVec,
+    reviews_due: IntCounterVec,
     open_windows: IntGaugeVec,
     oldest_open: GaugeVec,
     attacker_first: CounterVec,
@@ -115,9 +116,9 @@ impl Metrics {
         let flagged = IntGaugeVec::new(
             Opts::new(
                 "shutterlag_reviewers_flagged",
-                "Reviewers flagged, at the promised rate of false discoveries",
+                "Reviewers named, at the promised rate of false discoveries",
             ),
-            &["signal"],
+            &[],
         )?;
         registry.register(Box::new(flagged.clone()))?;
         let attacker_first = CounterVec::new(
@@ -144,6 +145,11 @@ impl Metrics {
             clock_skew: plain("clock_skew_total", "Contradictions between clocks")?,
             stage_duration,
             reviews: counter("reviews_total", "Human decisions", &["workflow", "band", "quality"])?,
+            reviews_due: counter(
+                "reviews_due_total",
+                "Windows whose review was due, each once, at its decision or when it was due",
+                &["workflow", "outcome"],
+            )?,
             open_windows,
             oldest_open,
             attacker_first,
@@ -168,16 +174,25 @@ impl Metrics {
         stages: &mut StageObservers,
         window: &Window<'_>,
         judgement: &Judgement,
-        race: &Race,
+        rules: &FigureRules<'_>,
         as_of: Timestamp,
     ) {
         let workflow = window.key.workflow.as_str();
         stages.observe(self, window);
-        if let Some(first) = window.attacker_first(race, as_of) {
+        let due = Due::of(window, rules.profiles.get(window.key.workflow).targets, as_of);
+        if let Some(outcome) = due.outcome(judgement.quality()) {
+            self.review_due(window.key.workflow, outcome);
+        }
+        if let Some(first) = window.attacker_first(rules.race, as_of) {
             self.attacker_first.with_label_values(&[workflow]).inc_by(first.probability);
         }
         if let Some(decision) = window.decision {
-            self.judged(window.key.workflow, window.band(), judgement.reasons);
+            self.judged(
+                window.key.workflow,
+                rules.band(window),
+                judgement.quality().unwrap_or(Quality::Unassessed),
+                judgement.reasons,
+            );
             let verdict = decision.verdict.map_or("none", |verdict| verdict.as_str());
             self.verdicts.with_label_values(&[workflow, verdict]).inc();
         }
@@ -211,13 +226,11 @@ impl Metrics {
         self.rejected.with_label_values(&[reason.as_str()]).inc_by(count);
     }
 
-    /// Sets how many reviewers are flagged; shows nothing for a small group.
-    pub fn reviewers(&self, flagged: &Flagged) {
-        for list in List::ALL {
-            if let Some(count) = flagged.get(*list) {
-                let count = i64::try_from(count).unwrap_or(i64::MAX);
-                self.flagged.with_label_values(&[list.as_str()]).set(count);
-            }
+    /// Sets how many reviewers are named; shows nothing (`None`) for a small group.
+    pub fn reviewers(&self, flagged: Option<u64>) {
+        if let Some(count) = flagged {
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            self.flagged.with_label_values::<&str>(&[]).set(count);
         }
     }
 

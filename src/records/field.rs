@@ -5,9 +5,9 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 use super::error::{Fault, RecordError};
 use crate::engine::alerts::{Alert, Transition, Urgency};
 use crate::engine::attacker::Band;
-use crate::engine::oversight::{HollowReason, HollowReasons};
+use crate::engine::oversight::{HollowReason, HollowReasons, Quality};
 use crate::engine::windows::{Clock, State};
-use crate::event::{Action, ExposedAtQuality, Kind, Severity, Verdict, Workflow};
+use crate::event::{Action, Evidence, ExposedAtQuality, Kind, Severity, Verdict, Workflow};
 use crate::formats::RejectReason;
 use crate::time::{Span, Timestamp};
 
@@ -72,8 +72,8 @@ macro_rules! words {
     };
 }
 
-words!("a text", String: Action, Alert, Band, Clock, ExposedAtQuality, Kind, RejectReason);
-words!("a text", String: Severity, State, Transition, Urgency, Verdict, Workflow);
+words!("a text", String: Action, Alert, Band, Clock, Evidence, ExposedAtQuality, Kind, RejectReason);
+words!("a text", String: Quality, Severity, State, Transition, Urgency, Verdict, Workflow);
 words!("a list of texts", Vec<String>: HollowReasons);
 
 impl Field for Timestamp {

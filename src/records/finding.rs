@@ -36,12 +36,24 @@ record! {
 /// What a finding about a window rests on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WindowEvidence {
-    /// The time there was to read.
+    /// When the interval begins that was too short for what was approved within it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub attention_ms: Option<Span>,
-    /// The time that reading takes at the least.
+    pub from: Option<Timestamp>,
+    /// When it ends.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub reading_floor_ms: Option<Span>,
+    pub to: Option<Timestamp>,
+    /// Cases that were approved within it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cases: Option<u32>,
+    /// What reading all of them takes at the least.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub needed_ms: Option<Span>,
+    /// What of that belongs to cases that were named before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unread_ms: Option<Span>,
+    /// The time that there was, tolerance included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub available_ms: Option<Span>,
     /// What the AI advised.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recommendation: Option<Action>,
@@ -81,9 +93,14 @@ impl<'f> Finding<Cow<'f, str>, WindowEvidence> {
         judgement: &Judgement,
     ) -> Self {
         let mut evidence = WindowEvidence::default();
-        if reason == HollowReason::ImpossibleReading {
-            evidence.attention_ms = judgement.attention;
-            evidence.reading_floor_ms = judgement.floor;
+        let certificate = judgement.certificate;
+        if let Some(found) = certificate.filter(|_| reason == HollowReason::ImpossibleReading) {
+            evidence.from = Some(found.from);
+            evidence.to = Some(found.to);
+            evidence.cases = Some(found.cases);
+            evidence.needed_ms = Some(found.needed);
+            evidence.unread_ms = Some(found.unread);
+            evidence.available_ms = Some(found.available);
         }
         Finding::about(reason.as_str(), decided_at, exposure_id, reviewer, evidence)
     }

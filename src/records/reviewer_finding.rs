@@ -1,4 +1,4 @@
-//! Findings about a reviewer: that a page begins, or that the reviewer is on a list.
+//! Findings about a reviewer: that a page begins, or that the reviewer is named.
 //!
 //! Invariant: a finding holds the rules it rests on, so that it can be computed
 //! again from the ledger.
@@ -10,16 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use super::finding::Finding;
 use super::rules::RulesShown;
-use crate::engine::oversight::{Flags, List, Point, Sight, Signal, Standing, Suspicion, by_word};
+use crate::engine::oversight::{Flags, Point, Sight, Signal, Standing, Suspicion, by_word};
 use crate::time::Timestamp;
 
 /// What a finding about a reviewer rests on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReviewerEvidence<'e> {
-    /// The list that the reviewer is on.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub list: Option<List>,
-    /// When what it is about began: estimated for a page, the first decision for a list.
+    /// When what it is about began: estimated for a page, the first decision for a name.
     pub since: Option<Timestamp>,
     /// The combined statistic of a page.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -27,7 +24,7 @@ pub struct ReviewerEvidence<'e> {
     /// What the statistic had to reach.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f64>,
-    /// The e-value that counts in the list, as a logarithm to base 10.
+    /// The combined e-value, as a logarithm to base 10.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log10_e_value: Option<f64>,
     /// What the e-value had to reach.
@@ -84,12 +81,10 @@ impl PathStep {
     }
 }
 
-/// That a reviewer is on a list.
+/// That a reviewer is named.
 #[derive(Clone, Copy, Debug)]
 pub struct Flagged<'f> {
-    /// Which.
-    pub list: List,
-    /// All lists.
+    /// Who is named, and from which evidence on.
     pub flags: &'f Flags,
     /// Where the reviewer stands.
     pub standing: &'f Standing,
@@ -98,7 +93,7 @@ pub struct Flagged<'f> {
 impl Finding {
     /// What the finding is called that a page rests on.
     pub const SUSPECTED: &'static str = "rubber_stamp_suspected";
-    /// What the finding about a reviewer on a list is called.
+    /// What the finding about a reviewer who is named is called.
     pub const FLAGGED: &'static str = "reviewer_flagged";
 }
 
@@ -123,7 +118,6 @@ impl<'f> Finding<Cow<'f, str>, ReviewerEvidence<'f>> {
         });
         let path = cited.zip(&suspicion.path).map(|(name, point)| PathStep::new(name, point));
         let evidence = ReviewerEvidence {
-            list: None,
             since: Some(suspicion.since),
             statistic: Some(suspicion.statistic),
             threshold: Some(rules.paging_decisions),
@@ -138,17 +132,15 @@ impl<'f> Finding<Cow<'f, str>, ReviewerEvidence<'f>> {
         Finding::of_reviewer(Finding::SUSPECTED, at, reviewer, evidence)
     }
 
-    /// A reviewer is on a list; `path` are the latest steps with their windows.
+    /// A reviewer is named; `path` are the latest steps with their windows.
     pub fn flagged(
         reviewer: &'f str,
         at: Timestamp,
-        Flagged { list, flags, standing }: Flagged<'_>,
+        Flagged { flags, standing }: Flagged<'_>,
         path: impl Iterator<Item = (String, Point)>,
         rules: &'f RulesShown,
     ) -> Self {
-        let signals =
-            Signal::ALL.iter().filter(|signal| list.signal().is_none_or(|s| s == **signal));
-        let signals = signals.map(|signal| {
+        let signals = Signal::ALL.iter().map(|signal| {
             let evidence = &standing.signals[*signal as usize];
             SignalEvidence {
                 signal: *signal,
@@ -159,12 +151,11 @@ impl<'f> Finding<Cow<'f, str>, ReviewerEvidence<'f>> {
             }
         });
         let evidence = ReviewerEvidence {
-            list: Some(list),
             since: standing.first_at,
             statistic: None,
             threshold: None,
-            log10_e_value: Some(log10(list.log_e(standing))),
-            log10_threshold: Some(log10(flags.get(list).log_threshold)),
+            log10_e_value: Some(log10(standing.log_e)),
+            log10_threshold: Some(log10(flags.log_threshold())),
             reviewers: Some(flags.reviewers),
             signals: signals.filter(|signal| signal.observed > 0).collect(),
             sight: Some(standing.sight),

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{OversightConfig, Profiles};
+use crate::config::{AgreementConfig, OversightConfig, Profiles};
 use crate::engine::oversight::Signal;
 use crate::event::Workflow;
 use crate::time::Span;
@@ -16,12 +16,25 @@ pub struct RulesShown {
     pub(crate) alpha: f64,
     pub(crate) paging_decisions: f64,
     pub(crate) resolve_share: f64,
-    pub(crate) peers_margin: f64,
-    pub(crate) peers_acts_min: u64,
-    pub(crate) peers_period_ms: i64,
-    pub(crate) seeded_only: bool,
+    pub(crate) all_truths: bool,
+    pub(crate) skew_tolerance_ms: i64,
+    pub(crate) delay_ms: i64,
+    pub(crate) batch_hold_ms: i64,
     pub(crate) expect_opening: Vec<Workflow>,
+    /// The signals with an allowed rate.
     pub(crate) signals: Vec<SignalRules>,
+    pub(crate) agreement: AgreementRules,
+}
+
+/// The rules of agreement.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct AgreementRules {
+    pub(crate) allowed_odds: f64,
+    pub(crate) alternatives: Vec<f64>,
+    pub(crate) weight: f64,
+    pub(crate) peers_min: u32,
+    pub(crate) peer_acts_min: u64,
+    pub(crate) period_ms: i64,
 }
 
 /// The rules of one signal.
@@ -36,20 +49,21 @@ pub struct SignalRules {
 impl RulesShown {
     /// Those of a configuration.
     pub fn new(config: &OversightConfig, profiles: &Profiles) -> RulesShown {
-        let signals = [&config.seeded, &config.dwell, &config.context, &config.agreement];
+        let agreement = &config.agreement;
         let expects = |workflow: &Workflow| profiles.get(*workflow).expects_opening;
         RulesShown {
             alpha: config.alpha,
             paging_decisions: config.paging_decisions,
             resolve_share: config.resolve_share,
-            peers_margin: config.peers.margin,
-            peers_acts_min: config.peers.acts_min,
-            peers_period_ms: config.peers.period.as_millis(),
-            seeded_only: config.seeded_only,
+            all_truths: config.all_truths,
+            skew_tolerance_ms: config.skew_tolerance.as_millis(),
+            delay_ms: config.delay.as_millis(),
+            batch_hold_ms: config.batch_hold.as_millis(),
             expect_opening: Workflow::ALL.iter().copied().filter(expects).collect(),
             signals: Signal::ALL
                 .iter()
-                .zip(signals)
+                .zip(config.by_rate())
+                .filter_map(|(signal, rules)| Some((signal, rules?)))
                 .map(|(signal, rules)| SignalRules {
                     signal: *signal,
                     null: rules.null,
@@ -57,6 +71,14 @@ impl RulesShown {
                     weight: rules.weight,
                 })
                 .collect(),
+            agreement: AgreementRules {
+                allowed_odds: agreement.allowed_odds,
+                alternatives: agreement.alternatives.clone(),
+                weight: agreement.weight,
+                peers_min: agreement.peers_min,
+                peer_acts_min: agreement.peer_acts_min,
+                period_ms: agreement.period.as_millis(),
+            },
         }
     }
 
@@ -66,18 +88,27 @@ impl RulesShown {
             alpha: self.alpha,
             paging_decisions: self.paging_decisions,
             resolve_share: self.resolve_share,
-            seeded_only: self.seeded_only,
+            all_truths: self.all_truths,
+            skew_tolerance: Span::from_millis(self.skew_tolerance_ms),
+            delay: Span::from_millis(self.delay_ms),
+            batch_hold: Span::from_millis(self.batch_hold_ms),
+            agreement: AgreementConfig {
+                allowed_odds: self.agreement.allowed_odds,
+                alternatives: self.agreement.alternatives.clone(),
+                weight: self.agreement.weight,
+                peers_min: self.agreement.peers_min,
+                peer_acts_min: self.agreement.peer_acts_min,
+                period: Span::from_millis(self.agreement.period_ms),
+            },
             ..OversightConfig::default()
         };
-        config.peers.margin = self.peers_margin;
-        config.peers.acts_min = self.peers_acts_min;
-        config.peers.period = Span::from_millis(self.peers_period_ms);
         for rules in &self.signals {
             let signal = match rules.signal {
                 Signal::Seeded => &mut config.seeded,
                 Signal::Dwell => &mut config.dwell,
                 Signal::Context => &mut config.context,
-                Signal::Agreement => &mut config.agreement,
+                // It has rules of its own.
+                Signal::Agreement => continue,
             };
             signal.null = rules.null;
             signal.alternatives.clone_from(&rules.alternatives);

@@ -4,10 +4,10 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::config::{OversightConfig, Profiles};
+use crate::config::{OversightConfig, Profile, Profiles, Targets};
 use crate::engine::alerts::{Alert, Transition};
 use crate::engine::attacker::Race;
-use crate::engine::oversight::{HollowReason, HollowReasons, Judgement, List, Signal};
+use crate::engine::oversight::{Certificate, HollowReason, HollowReasons, Judgement, Signal};
 use crate::engine::windows::{Advice, Decision, ExposureId, Key, Stage, State, Truth, Window};
 use crate::event::{Action, ExposedAtQuality, Kind, Severity, Workflow};
 use crate::formats::{Identity, RejectReason};
@@ -240,9 +240,10 @@ proptest! {
         let identity = Identity::new(b"a key for tests only").unwrap();
         let mut people = People::pseudonyms(identity);
         let (race, oversight) = (Race::default(), OversightConfig::default());
-        let (race, oversight) = (&race, &oversight);
-        let circumstances =
-            Circumstances { hollow, race, oversight, as_of: at(9_000), is_final };
+        let profile = Profile::of(window.key.workflow);
+        let circumstances = Circumstances {
+            hollow, profile: &profile, race: &race, oversight: &oversight, as_of: at(9_000), is_final,
+        };
         let written = serde_json::to_vec(&WindowRecord::new(&window, circumstances, &mut people)).unwrap();
         let read = WindowRecord::read(&written).unwrap();
         prop_assert_eq!(serde_json::to_vec(&read).unwrap(), written);
@@ -273,37 +274,36 @@ fn any_window() -> impl Strategy<Value = Window<'static>> {
             let dismissed_at = decided.map(|(at, _)| at).filter(|_| act.1 == Action::Dismiss);
             let dismissed_at = dismissed_at.filter(|_| contained.is_none());
             let closed_at = decided.and(contained).or(dismissed_at).map(|at| at.max(self::at(0)));
+            let key = Key { workflow: Workflow::SecretExposure, credential_id };
             Window {
-                key: Key { workflow: Workflow::SecretExposure, credential_id },
                 source: batch_id,
                 location: Some("public"),
                 severity: Some(Severity::High),
                 owner: None,
                 exposed_at: exposed,
                 exposed_at_quality: exposed.map(|_| ExposedAtQuality::Exact),
-                detected_at: at(0),
                 triaged_at: triaged,
                 advice: advice.map(|(presented_at, confidence, words)| Advice {
-                    presented_at,
-                    recommendation: act.0,
                     confidence,
                     summary_words: Some(words),
-                    requested_by: None,
+                    model: batch_id,
+                    ..Advice::of(act.0, presented_at)
                 }),
                 decision: decided.map(|(decided_at, reviewer)| Decision {
-                    decided_at,
-                    reviewer,
-                    action: act.1,
-                    verdict: None,
                     opened_at: triaged,
-                    rationale_words: None,
+                    first_opened_at: triaged,
+                    repeats_advice: seeded,
                     rationale_digest: batch_id,
                     batch_id,
-                    authorized: None,
+                    ..Decision::of(act.1, reviewer, decided_at)
                 }),
                 final_action: decided.map(|_| act.1),
                 further_decisions: detections / 2,
-                nonhuman_decisions: 0,
+                touched_at: decided.map(|(at, _)| at),
+                escalated_at: triaged,
+                escalated_by: batch_id,
+                escalations: detections / 3,
+                resightings: detections / 4,
                 dismissed_at,
                 contained_at: contained,
                 abused_at: abused,
@@ -318,6 +318,7 @@ fn any_window() -> impl Strategy<Value = Window<'static>> {
                 last_event_at: at(5_000),
                 adopted: adopted.into(),
                 closed_at,
+                ..Window::opened(key, Targets::of(key.workflow), at(0))
             }
         },
     )
@@ -341,11 +342,21 @@ fn alerts_findings_and_dead_letters_come_back_as_they_went() {
     }
     again::<ReviewerAlert>(&ReviewerAlert::new("reviewer-1", Transition::Resolved, at(9)));
 
-    let (attention, floor) = (Some(Span::from_secs(1)), Some(Span::from_secs(20)));
-    let judgement = Judgement { attention, floor, ..Judgement::default() };
+    let certificate = Some(Certificate {
+        from: at(50),
+        to: at(60),
+        cases: 2,
+        needed: Span::from_secs(20),
+        unread: Span::from_secs(3),
+        available: Span::from_secs(10),
+    });
+    let judgement = Judgement { certificate, ..Judgement::default() };
     let reason = HollowReason::ImpossibleReading;
     let hollow = Finding::hollow(reason, exposure, at(60), Some("reviewer-1"), &judgement);
-    again::<Finding>(&hollow);
+    // Evidence of any form is read as JSON, whose fields have no order.
+    let written = serde_json::to_value(&hollow).unwrap();
+    let read = Finding::read(written.to_string().as_bytes()).unwrap();
+    assert_eq!(serde_json::to_value(&read).unwrap(), written);
     let written = serde_json::to_string(&hollow.evidence).unwrap();
     assert_eq!(serde_json::from_str::<WindowEvidence>(&written).unwrap(), hollow.evidence);
 
@@ -364,7 +375,6 @@ fn alerts_findings_and_dead_letters_come_back_as_they_went() {
     };
     let rules = RulesShown::new(&OversightConfig::default(), &Profiles::default());
     let evidence = ReviewerEvidence {
-        list: Some(List::Dwell),
         since: None,
         statistic: None,
         threshold: None,

@@ -6,7 +6,7 @@
 //! made up as a zero.
 //!
 //! A record does not hold all of a window. These are missing: decisions by
-//! machines, words in reasons, who asked, the check of authority, and how often
+//! machines, who asked, the check of authority, and how often
 //! clocks disagreed. [`WindowRecord::window`] says what stands in their place.
 
 use std::borrow::Cow;
@@ -17,13 +17,13 @@ use super::exposure_id::ExposureName;
 use super::object::Object;
 use super::people::People;
 use super::recorded::{self, judgement};
-use crate::config::OversightConfig;
+use crate::config::{OversightConfig, Profile, Targets};
 use crate::engine::attacker::{AttackerFirst, Band, Race};
-use crate::engine::oversight::{HollowReasons, Judgement, Review};
+use crate::engine::oversight::{HollowReasons, Judgement, Quality, Review};
 use crate::engine::windows::{
     Advice, Clock, Decision, ExposureId, Key, Stage, State, Truth, Window,
 };
-use crate::event::{Action, ExposedAtQuality, Severity, Verdict, Workflow};
+use crate::event::{Action, Evidence, ExposedAtQuality, Severity, Verdict, Workflow};
 use crate::time::{Span, Timestamp};
 
 record! {
@@ -73,6 +73,28 @@ record! {
         contained_at: Option<Timestamp>,
         /// The first use by an attacker that was seen.
         abused_at: Option<Timestamp>,
+        /// When a person first did anything: a look, an escalation, a decision.
+        touched_at: Option<Timestamp>,
+        /// The first time that a person handed the case on.
+        escalated_at: Option<Timestamp>,
+        /// Who did, as the ledger shows people.
+        escalated_by: Option<T>,
+        /// How many times a person handed the case on.
+        escalations: u64,
+        /// When the source closed the case without a person's decision.
+        withdrawn_at: Option<Timestamp>,
+        /// Why, in the source's words.
+        withdrawn_reason: Option<T>,
+        /// When the first advice of the window was there to be read.
+        first_presented_at: Option<Timestamp>,
+        /// The deciding reviewer's first look before the decision.
+        first_opened_at: Option<Timestamp>,
+        /// A decision sooner than this after the start is in time.
+        in_time_ms: Span,
+        /// A decision from this on is late.
+        late_ms: Span,
+        /// Whether attackers race against the decision.
+        raced: bool,
         /// The lengths of its stages.
         durations_ms: Object<Durations>,
         /// Where the decision fell against the attacker window.
@@ -82,12 +104,36 @@ record! {
         attacker_first: Option<Object<AttackerChance>>,
         /// Detections, the first included.
         detections: u64,
+        /// Detections after the closing that are of no new exposure.
+        resightings: u64,
+        /// The one act that exposed several credentials, or opened several cases.
+        incident: Option<T>,
+        /// How many items there are to decide about.
+        items: Option<u32>,
+        /// How many of them the deciding reviewer is known to have looked at.
+        items_opened: Option<u32>,
+        /// What the deciding reviewer is known to have looked at.
+        evidence: Option<Evidence>,
+        /// The source that told of the advice.
+        advice_source: Option<T>,
+        /// Which model gave the advice.
+        model: Option<T>,
+        /// The severity as it was known when the advice was given.
+        advised_severity: Option<Severity>,
         /// What the advice was.
         recommendation: Option<Action>,
         /// The AI's own confidence, 0 to 1.
         confidence: Option<f64>,
         /// Words of the advice.
         summary_words: Option<u32>,
+        /// Characters of the advice.
+        summary_chars: Option<u32>,
+        /// Whether one source, so one clock, tells of the decision and of the advice.
+        advice_same_clock: bool,
+        /// Whether one source, so one clock, tells of the decision and of the looks.
+        opening_same_clock: bool,
+        /// Whether the same reviewer had decided about the same advice in an earlier window.
+        repeats_advice: bool,
         /// Who decided, as the ledger shows people: most often a pseudonym.
         reviewer: Option<T>,
         /// The stated answer to the advice.
@@ -102,6 +148,8 @@ record! {
         agreed: Option<bool>,
         /// The group of cases decided together, as the ledger marks it.
         batch_id: Option<T>,
+        /// Words of the reasons given.
+        rationale_words: Option<u32>,
         /// The reasons given, as the ledger marks them.
         rationale_digest: Option<T>,
         /// What turned out to be right.
@@ -110,6 +158,8 @@ record! {
         ai_acted_first: bool,
         /// Why the decision is hollow; `None` while it has not been judged.
         hollow: Option<HollowReasons>,
+        /// Whether the decision was a review; `None` while it has not been judged.
+        quality: Option<Quality>,
         /// Whether the decision was a real review before the fastest attackers.
         effective: Option<bool>,
     }
@@ -126,6 +176,8 @@ record! {
         detection: Option<Span>,
         /// Detection to the AI's first output.
         triage: Option<Span>,
+        /// Start to the first thing that a person did.
+        first_touch: Option<Span>,
         /// The judged advice to the decision.
         review: Option<Span>,
         /// Start to the decision.
@@ -166,6 +218,8 @@ record! {
 pub struct Circumstances<'c> {
     /// Why its decision is hollow; `None` while the decision has not been judged.
     pub hollow: Option<HollowReasons>,
+    /// The rules of the window's workflow.
+    pub profile: &'c Profile,
     /// The attackers' curves.
     pub race: &'c Race,
     /// Which ids are one person's.
@@ -183,14 +237,19 @@ impl<'r> WindowRecord<Cow<'r, str>> {
         circumstances: Circumstances<'r>,
         people: &'r mut People,
     ) -> WindowRecord<Cow<'r, str>> {
-        let Circumstances { hollow, race, oversight, as_of, is_final } = circumstances;
+        let Circumstances { hollow, profile, race, oversight, as_of, is_final } = circumstances;
         let advice = window.advice;
         let decision = window.decision;
-        let judgement = judgement(window, hollow);
+        // Without a decision there is nothing to judge, and that is known at once.
+        let hollow = hollow.or(decision.is_none().then(HollowReasons::default));
+        let judgement = hollow.map(|reasons| Judgement::found(window, reasons, profile, oversight));
         let mark = |text: Option<&str>| text.map(|text| people.mark(text).into());
         let batch_id = mark(decision.and_then(|decision| decision.batch_id));
         let rationale_digest = mark(decision.and_then(|decision| decision.rationale_digest));
         let text = |text: Option<&'r str>| text.map(Cow::Borrowed);
+        let escalated_by = window
+            .escalated_by
+            .map(|by| Cow::Owned(people.show(oversight.canonical(by)).to_owned()));
         WindowRecord {
             exposure_id: window.exposure_id().into(),
             workflow: window.key.workflow,
@@ -213,9 +272,21 @@ impl<'r> WindowRecord<Cow<'r, str>> {
             decided_at: window.decided_at(),
             contained_at: window.contained_at,
             abused_at: window.abused_at,
+            touched_at: window.touched_at,
+            escalated_at: window.escalated_at,
+            escalated_by,
+            escalations: window.escalations,
+            withdrawn_at: window.withdrawn_at,
+            withdrawn_reason: text(window.withdrawn_reason),
+            first_presented_at: advice.map(|advice| advice.first_presented_at),
+            first_opened_at: decision.and_then(|decision| decision.first_opened_at),
+            in_time_ms: window.targets.in_time,
+            late_ms: window.targets.late,
+            raced: window.targets.raced,
             durations_ms: Object(Durations {
                 detection: window.duration(Stage::Detection),
                 triage: window.duration(Stage::Triage),
+                first_touch: window.duration(Stage::FirstTouch),
                 review: window.duration(Stage::Review),
                 time_to_review: window.duration(Stage::TimeToReview),
                 containment: window.duration(Stage::Containment),
@@ -227,9 +298,21 @@ impl<'r> WindowRecord<Cow<'r, str>> {
                 Object(AttackerChance { probability, lower_bound })
             }),
             detections: window.detections,
+            resightings: window.resightings,
+            incident: text(window.incident),
+            items: window.items,
+            items_opened: decision.and_then(|decision| decision.items_opened),
+            evidence: decision.and_then(|decision| decision.evidence),
+            advice_source: text(advice.and_then(|advice| advice.source)),
+            model: text(advice.and_then(|advice| advice.model)),
+            advised_severity: advice.and_then(|advice| advice.severity),
             recommendation: advice.map(|advice| advice.recommendation),
             confidence: advice.and_then(|advice| advice.confidence),
             summary_words: advice.and_then(|advice| advice.summary_words),
+            summary_chars: advice.and_then(|advice| advice.summary_chars),
+            advice_same_clock: decision.is_some_and(|decision| decision.advice_same_clock),
+            opening_same_clock: decision.is_some_and(|decision| decision.opening_same_clock),
+            repeats_advice: decision.is_some_and(|decision| decision.repeats_advice),
             reviewer: decision
                 .map(|decision| people.show(oversight.canonical(decision.reviewer)).into()),
             verdict: decision.and_then(|decision| decision.verdict),
@@ -238,6 +321,7 @@ impl<'r> WindowRecord<Cow<'r, str>> {
             further_decisions: window.further_decisions,
             agreed: window.agreed(),
             batch_id,
+            rationale_words: decision.and_then(|decision| decision.rationale_words),
             rationale_digest,
             truth: window.truth.map(|truth| {
                 let Truth { established_at, correct_action, seeded } = truth;
@@ -245,6 +329,7 @@ impl<'r> WindowRecord<Cow<'r, str>> {
             }),
             ai_acted_first: window.ai_acted_first_at.is_some(),
             hollow: judgement.map(|judgement| judgement.reasons),
+            quality: judgement.and_then(|judgement| judgement.quality()),
             effective: judgement.map(|judgement| judgement.effective()),
         }
     }
@@ -254,6 +339,7 @@ impl WindowRecord {
     /// The record of a window of which only the detection is known.
     pub fn detected(exposure: ExposureId<'_>) -> WindowRecord {
         let ExposureId { key, detected_at } = exposure;
+        let targets = Targets::of(key.workflow);
         WindowRecord {
             exposure_id: exposure.into(),
             workflow: key.workflow,
@@ -276,13 +362,36 @@ impl WindowRecord {
             decided_at: None,
             contained_at: None,
             abused_at: None,
+            touched_at: None,
+            escalated_at: None,
+            escalated_by: None,
+            escalations: 0,
+            withdrawn_at: None,
+            withdrawn_reason: None,
+            first_presented_at: None,
+            first_opened_at: None,
+            in_time_ms: targets.in_time,
+            late_ms: targets.late,
+            raced: targets.raced,
             durations_ms: Object::default(),
             band: None,
             attacker_first: None,
             detections: 1,
+            resightings: 0,
+            incident: None,
+            items: None,
+            items_opened: None,
+            evidence: None,
+            advice_source: None,
+            model: None,
+            advised_severity: None,
             recommendation: None,
             confidence: None,
             summary_words: None,
+            summary_chars: None,
+            advice_same_clock: false,
+            opening_same_clock: false,
+            repeats_advice: false,
             reviewer: None,
             verdict: None,
             action: None,
@@ -290,10 +399,12 @@ impl WindowRecord {
             further_decisions: 0,
             agreed: None,
             batch_id: None,
+            rationale_words: None,
             rationale_digest: None,
             truth: None,
             ai_acted_first: false,
             hollow: None,
+            quality: None,
             effective: None,
         }
     }
@@ -329,16 +440,16 @@ impl WindowRecord {
             Some(contained) => self.decided_at.map(|decided| decided.max(contained)),
             None => self.dismissed_at().or(self.decided_at),
         };
+        let closed = closed.max(self.withdrawn_at.filter(|_| self.dismissed_at().is_none()));
         let closed = closed.unwrap_or(self.detected_at).max(self.detected_at);
-        (self.state == State::Closed).then_some(closed)
+        matches!(self.state, State::Closed | State::Withdrawn).then_some(closed)
     }
 
     /// The window, as far as the record holds it. Every duration, the state, the
     /// band, whether the reviewer agreed and the chance of the attacker follow
     /// from it as they do from the window that was written.
     ///
-    /// In place of what a record does not hold stand: no machine's decision; no words
-    /// of reasons; no requester or check of authority; one adopted event where
+    /// In place of what a record does not hold stand: no machine's decision; no requester or check of authority; one adopted event where
     /// nothing else explains that clocks disagree; the detection as the moment at
     /// which an AI acted first; the latest time recorded as that of the last event.
     pub fn window(&self) -> Window<'_> {
@@ -349,9 +460,13 @@ impl WindowRecord {
             let RecordedTruth { established_at, correct_action, seeded } = truth;
             Truth { established_at, correct_action, seeded }
         });
+        let key = Key { workflow: self.workflow, credential_id: &self.credential_id };
+        let targets = Targets { in_time: self.in_time_ms, late: self.late_ms, raced: self.raced };
         let dismissed_at = self.dismissed_at();
         let recorded = [
             Some(self.detected_at),
+            self.touched_at,
+            self.withdrawn_at,
             self.triaged_at,
             self.decided_at,
             dismissed_at,
@@ -360,36 +475,48 @@ impl WindowRecord {
             truth.map(|truth| truth.established_at),
         ];
         Window {
-            key: Key { workflow: self.workflow, credential_id: &self.credential_id },
             source: self.source.as_deref(),
             location: self.location.as_deref(),
             severity: self.severity,
             owner: self.owner.as_deref(),
             exposed_at: self.exposed_at,
             exposed_at_quality: self.exposed_at_quality,
-            detected_at: self.detected_at,
+            incident: self.incident.as_deref(),
+            items: self.items,
+            touched_at: self.touched_at,
+            escalated_at: self.escalated_at,
+            escalated_by: self.escalated_by.as_deref(),
+            escalations: self.escalations,
+            withdrawn_at: self.withdrawn_at,
+            withdrawn_reason: self.withdrawn_reason.as_deref(),
+            resightings: self.resightings,
             triaged_at: self.triaged_at,
             advice: advice.map(|(presented_at, recommendation)| Advice {
-                presented_at,
-                recommendation,
+                first_presented_at: self.first_presented_at.unwrap_or(presented_at),
+                source: self.advice_source.as_deref(),
+                model: self.model.as_deref(),
+                severity: self.advised_severity,
                 confidence: self.confidence,
                 summary_words: self.summary_words,
-                requested_by: None,
+                summary_chars: self.summary_chars,
+                ..Advice::of(recommendation, presented_at)
             }),
             decision: decided.map(|((decided_at, reviewer), action)| Decision {
-                decided_at,
-                reviewer,
-                action,
                 verdict: self.verdict,
+                first_opened_at: self.first_opened_at,
                 opened_at: self.opened_at,
-                rationale_words: None,
+                items_opened: self.items_opened,
+                evidence: self.evidence,
+                advice_same_clock: self.advice_same_clock,
+                opening_same_clock: self.opening_same_clock,
+                repeats_advice: self.repeats_advice,
+                rationale_words: self.rationale_words,
                 rationale_digest: self.rationale_digest.as_deref(),
                 batch_id: self.batch_id.as_deref(),
-                authorized: None,
+                ..Decision::of(action, reviewer, decided_at)
             }),
             final_action: self.final_action,
             further_decisions: self.further_decisions,
-            nonhuman_decisions: 0,
             dismissed_at,
             contained_at: self.contained_at,
             abused_at: self.abused_at,
@@ -400,12 +527,13 @@ impl WindowRecord {
             last_event_at: recorded.into_iter().flatten().fold(self.detected_at, Timestamp::max),
             adopted: u64::from(self.clock_skew && !late_exposure),
             closed_at: self.closed_at(),
+            ..Window::opened(key, targets, self.detected_at)
         }
     }
 
     /// The judgement of its decision ([`judgement`]).
     pub fn judgement(&self) -> Option<Judgement> {
-        judgement(&self.window(), self.hollow)
+        judgement(&self.window(), self.hollow, self.quality)
     }
 
     /// The review of its decision ([`recorded::review`]).
@@ -429,6 +557,7 @@ fn fits(record: &WindowRecord) -> Result<(), RecordError> {
     let lengths = [
         ("detection", durations.detection),
         ("triage", durations.triage),
+        ("first_touch", durations.first_touch),
         ("review", durations.review),
         ("time_to_review", durations.time_to_review),
         ("containment", durations.containment),
@@ -468,6 +597,7 @@ fn fits(record: &WindowRecord) -> Result<(), RecordError> {
     let reached = match (record.decided_at, record.contained_at) {
         _ if record.state == State::Closed && record.decided_at.is_some() => State::Closed,
         (Some(_), _) => State::Reviewed,
+        (None, _) if record.withdrawn_at.is_some() => State::Withdrawn,
         (None, Some(_)) => State::Contained,
         (None, None) => State::Open,
     };

@@ -9,11 +9,11 @@ use std::io::{self, Write};
 
 use super::line;
 use super::oversight::Reviewers;
-use crate::config::{OversightConfig, Profiles};
+use crate::config::{FiguresConfig, OversightConfig, Profiles};
 use crate::engine::alerts::{Episode, Moments, Transition};
 use crate::engine::attacker::Race;
 use crate::engine::oversight::{Flags, Judgement, Reviews, Rules};
-use crate::engine::summary::Tally;
+use crate::engine::summary::{FigureRules, Tally};
 use crate::engine::windows::{Part, Unplaced, View, Window};
 use crate::metrics::{Metrics, StageObservers};
 use crate::records::{AlertRecord, Circumstances, Finding, People, WindowRecord};
@@ -28,10 +28,19 @@ pub struct Telling<'t> {
     pub profiles: &'t Profiles,
     /// The rules by which reviews are judged.
     pub oversight: &'t Rules,
+    /// What figures about exposures rest on.
+    pub figures: &'t FiguresConfig,
     /// The moment at which it is told.
     pub as_of: Timestamp,
     /// How long after closing a window is final; `None`: at once.
     pub settle: Option<Span>,
+}
+
+impl Telling<'_> {
+    /// The rules of figures.
+    pub const fn figure_rules(&self) -> FigureRules<'_> {
+        FigureRules { race: self.race, profiles: self.profiles, figures: self.figures }
+    }
 }
 
 /// Where it is written.
@@ -61,7 +70,7 @@ pub fn conclude(
     let (mut tally, reviews, unplaced) = count(view, telling);
     let overseen = reviews.judge(telling.oversight);
     let judgements = &overseen.judgements;
-    judgements.iter().for_each(|judgement| tally.judged(judgement));
+    tally.judged(judgements.iter().map(Some));
     let flags = Flags::of(overseen.people.iter().map(|person| &person.standing), telling.oversight);
     tally.reviewers(&overseen.people, &flags, telling.oversight.config());
     if let Some(ledger) = ledger {
@@ -85,7 +94,7 @@ fn count(view: &View<'_>, telling: &Telling<'_>) -> (Tally, Reviews, Unplaced) {
         let (mut tally, mut reviews) = (Tally::new(), Reviews::new());
         let unplaced = part.for_each(|window| {
             reviews.push(window, telling.profiles.get(window.key.workflow), telling.oversight);
-            tally.add(window, telling.race, telling.as_of);
+            tally.add(window, &telling.figure_rules(), telling.as_of);
         });
         (tally, reviews, unplaced)
     };
@@ -122,7 +131,13 @@ impl Ledger<'_> {
             if let Some(name) = cited.get_mut(&number) {
                 *name = window.exposure_id().to_string();
             }
-            self.metrics.observe(&mut stages, window, judgement, telling.race, telling.as_of);
+            self.metrics.observe(
+                &mut stages,
+                window,
+                judgement,
+                &telling.figure_rules(),
+                telling.as_of,
+            );
             written = self.write(window, judgement, telling);
         });
         written?;
@@ -142,6 +157,7 @@ impl Ledger<'_> {
         let config = telling.oversight.config();
         let circumstances = Circumstances {
             hollow: Some(judgement.reasons),
+            profile: telling.profiles.get(window.key.workflow),
             race: telling.race,
             oversight: config,
             as_of: telling.as_of,

@@ -5,10 +5,11 @@
 
 use serde::Serialize;
 
-use crate::engine::attacker::{Band, Race};
+use crate::engine::effective::EffectiveRate;
 use crate::engine::oversight::Judgement;
 use crate::engine::summary::{
-    AttackerWindow, ByReason, EventCounts, StagesFigures, SurvivalOf, Tally, WindowCounts,
+    AttackerWindow, ByReason, EventCounts, FigureRules, StagesFigures, SurvivalOf, Tally,
+    WindowCounts, WorkflowsFigures,
 };
 use crate::engine::windows::Window;
 use crate::records::WindowRecord;
@@ -22,8 +23,7 @@ use crate::time::Timestamp;
 #[derive(Debug, Default)]
 pub struct LedgerTally {
     tally: Tally,
-    unjudged: u64,
-    unjudged_ahead: u64,
+    judgements: Vec<Option<Judgement>>,
 }
 
 /// The figures of some records.
@@ -41,20 +41,11 @@ pub struct LedgerFigures {
     pub survival: SurvivalOf,
     /// The human step.
     pub oversight: LedgerOversight,
-    /// Effective reviews among the windows that should have one; `None` while a
-    /// decision that could be one has not been judged.
-    pub effective_review_rate: Option<f64>,
-    /// What it lies between, whatever the judgements will be.
-    pub effective_review_rate_bounds: Option<EffectiveBounds>,
-}
-
-/// The least and the most that the effective review rate can be.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct EffectiveBounds {
-    /// Every unjudged decision turns out to be hollow.
-    pub low: f64,
-    /// None does.
-    pub high: f64,
+    /// Effective reviews in raced workflows, among the windows that are old enough to
+    /// have one.
+    pub effective_review_rate: EffectiveRate,
+    /// Targets and rates of each workflow.
+    pub workflows: WorkflowsFigures,
 }
 
 /// How the human step was done, as far as records tell.
@@ -62,13 +53,15 @@ pub struct EffectiveBounds {
 pub struct LedgerOversight {
     /// Windows with a human decision.
     pub reviews: u64,
-    /// … that has been judged. The next three are of these, and `None` where
+    /// … that has been judged. The next four are of these, and `None` where
     /// there are reviews and none has been judged.
     pub judged: u64,
     /// Without a sign of being hollow.
     pub meaningful: Option<u64>,
     /// With at least one.
     pub hollow: Option<u64>,
+    /// With nothing to judge them by.
+    pub unassessed: Option<u64>,
     /// How often each sign was found.
     pub by_reason: Option<ByReason>,
     /// Decided as advised.
@@ -88,8 +81,8 @@ impl LedgerTally {
     }
 
     /// Takes in one window as it stands at `as_of`.
-    pub fn add(&mut self, record: &WindowRecord, race: &Race, as_of: Timestamp) {
-        self.add_window(&record.window(), record.judgement(), race, as_of);
+    pub fn add(&mut self, record: &WindowRecord, rules: &FigureRules<'_>, as_of: Timestamp) {
+        self.add_window(&record.window(), record.judgement(), rules, as_of);
     }
 
     /// Takes in one window as it stands at `as_of`, with its judgement; `None` while
@@ -98,42 +91,31 @@ impl LedgerTally {
         &mut self,
         window: &Window<'_>,
         judgement: Option<Judgement>,
-        race: &Race,
+        rules: &FigureRules<'_>,
         as_of: Timestamp,
     ) {
-        self.tally.add(window, race, as_of);
-        match judgement {
-            Some(judgement) => self.tally.judged(&judgement),
-            None => {
-                self.unjudged += 1;
-                self.unjudged_ahead += u64::from(window.band() == Some(Band::Ahead));
-            }
-        }
+        self.tally.add(window, rules, as_of);
+        self.judgements.push(judgement);
     }
 
     /// Takes in all that another tally took in.
     pub fn merge(&mut self, other: &LedgerTally) {
         self.tally.merge(&other.tally);
-        self.unjudged += other.unjudged;
-        self.unjudged_ahead += other.unjudged_ahead;
+        self.judgements.extend_from_slice(&other.judgements);
     }
 
-    /// The tally beneath, for its histograms. Its summary counts what records do
-    /// not hold as zero, and unjudged decisions as meaningful.
+    /// The tally beneath, for its histograms.
     pub fn tally(&self) -> &Tally {
         &self.tally
     }
 
     /// The figures.
-    pub fn figures(&self, as_of: Timestamp) -> LedgerFigures {
-        let summary = self.tally.summary(Some(as_of), EventCounts::default());
-        let (oversight, rate) = (summary.oversight, summary.effective_review_rate);
-        let judged = oversight.reviews - self.unjudged;
+    pub fn figures(mut self, rules: &FigureRules<'_>, as_of: Timestamp) -> LedgerFigures {
+        self.tally.judged(self.judgements.iter().map(Option::as_ref));
+        let summary = self.tally.summary(rules, Some(as_of), EventCounts::default());
+        let oversight = summary.oversight;
+        let judged = oversight.reviews - oversight.unjudged;
         let known = judged > 0 || oversight.reviews == 0;
-        let bounds = rate.share().map(|low| EffectiveBounds {
-            low,
-            high: (rate.count + self.unjudged_ahead) as f64 / rate.of as f64,
-        });
         LedgerFigures {
             as_of,
             windows: summary.windows,
@@ -143,16 +125,17 @@ impl LedgerTally {
             oversight: LedgerOversight {
                 reviews: oversight.reviews,
                 judged,
-                meaningful: known.then_some(judged - oversight.hollow),
+                meaningful: known.then_some(oversight.meaningful),
                 hollow: known.then_some(oversight.hollow),
+                unassessed: known.then_some(oversight.unassessed),
                 by_reason: known.then_some(oversight.by_reason),
                 agreed: oversight.agreed,
                 disagreed: oversight.disagreed,
                 unadvised: oversight.unadvised,
                 ai_acted_first: oversight.ai_acted_first,
             },
-            effective_review_rate: rate.share().filter(|_| self.unjudged_ahead == 0),
-            effective_review_rate_bounds: bounds,
+            effective_review_rate: summary.effective_review_rate,
+            workflows: summary.workflows,
         }
     }
 }
@@ -160,7 +143,10 @@ impl LedgerTally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::oversight::HollowReasons;
+    use crate::config::{FiguresConfig, Profiles};
+    use crate::engine::attacker::Race;
+    use crate::engine::effective::Outcome;
+    use crate::engine::oversight::{HollowReasons, Quality};
     use crate::engine::windows::{ExposureId, Key, State};
     use crate::event::{Action, Workflow};
     use crate::records::{Durations, Object};
@@ -179,7 +165,9 @@ mod tests {
         let exposure = Some(Span::from_secs(second));
         WindowRecord {
             state: State::Closed,
+            exposed_at: Some(at(0)),
             decided_at: Some(at(second)),
+            quality: hollow.map(|_| Quality::Meaningful),
             durations_ms: Object(Durations { exposure, ..Durations::default() }),
             reviewer: Some("reviewer-03".to_owned()),
             action: Some(Action::Dismiss),
@@ -190,19 +178,26 @@ mod tests {
 
     #[test]
     fn an_unjudged_review_is_neither_meaningful_nor_hollow() {
+        let (race, profiles, config) =
+            (Race::default(), Profiles::default(), FiguresConfig::default());
+        let rules = FigureRules { race: &race, profiles: &profiles, figures: &config };
         let figures = |records: &[WindowRecord]| {
-            let (mut tally, race) = (LedgerTally::new(), Race::default());
-            records.iter().for_each(|record| tally.add(record, &race, at(600)));
-            tally.figures(at(600))
+            let mut tally = LedgerTally::new();
+            records.iter().for_each(|record| tally.add(record, &rules, at(600)));
+            tally.figures(&rules, at(600))
         };
         let unjudged = dismissed(60, None);
         let all =
             figures(&[dismissed(60, Some(HollowReasons::default())), unjudged.clone(), open()]);
         assert_eq!((all.oversight.reviews, all.oversight.judged), (2, 1));
         assert_eq!((all.oversight.meaningful, all.oversight.hollow), (Some(1), Some(0)));
-        assert_eq!(all.effective_review_rate, None);
-        let bounds = all.effective_review_rate_bounds.unwrap();
-        assert_eq!((bounds.low, bounds.high), (1.0 / 3.0, 2.0 / 3.0));
+        let rate = all.effective_review_rate;
+        assert_eq!((rate.low, rate.high), (Some(1.0 / 3.0), Some(2.0 / 3.0)));
+        assert_eq!(rate.outcomes.get(Outcome::Unjudged), 1);
+        // Without a time of exposure nobody knows whether a decision in time was.
+        let known = dismissed(60, Some(HollowReasons::default()));
+        let unknown = figures(&[WindowRecord { exposed_at: None, ..known }]).effective_review_rate;
+        assert_eq!((unknown.low, unknown.high), (Some(0.0), Some(1.0)));
 
         let none = figures(&[unjudged, open()]);
         assert_eq!((none.oversight.meaningful, none.oversight.hollow), (None, None));
@@ -210,8 +205,9 @@ mod tests {
 
         // A late decision cannot become effective: the rate is known without its judgement.
         let late = dismissed(541, None);
-        assert_eq!(figures(&[late, open()]).effective_review_rate, Some(0.0));
-        assert_eq!(figures(&[]).effective_review_rate, None);
+        let rate = figures(&[late, open()]).effective_review_rate;
+        assert_eq!((rate.low, rate.high), (Some(0.0), Some(0.0)));
+        assert_eq!(figures(&[]).effective_review_rate.low, None);
         assert_eq!(figures(&[]).oversight.meaningful, Some(0));
     }
 }

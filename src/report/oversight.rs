@@ -28,7 +28,7 @@ impl Reviewers<'_> {
         let turns = |person: &Person| {
             person.turns.iter().flat_map(|turn| turn.cited.clone()).collect::<Vec<_>>()
         };
-        let flagged = |person: &Person| self.flags.on(&person.standing).next().is_some();
+        let flagged = |person: &Person| self.flags.includes(&person.standing);
         let people = || self.overseen.people.iter();
         let paths = people().filter(|p| flagged(p)).flat_map(|p| p.path.iter().map(|(n, _)| *n));
         people().flat_map(turns).chain(paths).map(|number| (number, String::new())).collect()
@@ -61,8 +61,8 @@ impl Reviewers<'_> {
                     super::line(findings, &found)?;
                 }
             }
-            for list in self.flags.on(&person.standing) {
-                let flagged = Flagged { list, flags: self.flags, standing: &person.standing };
+            if self.flags.includes(&person.standing) {
+                let flagged = Flagged { flags: self.flags, standing: &person.standing };
                 let path = person.path.iter().map(|(number, point)| (name(number), *point));
                 let found = Finding::flagged(&reviewer, self.as_of, flagged, path, &rules);
                 super::line(findings, &found)?;

@@ -8,8 +8,9 @@ use std::fmt::{self, Write};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use crate::config::{FASTEST_ATTACKER, MEAN_ATTACKER};
-use crate::engine::oversight::{HollowReason, List};
-use crate::engine::summary::{EventCounts, Reviewers, StageFigures, Summary};
+use crate::engine::effective::{EffectiveRate, Outcome, Outcomes};
+use crate::engine::oversight::HollowReason;
+use crate::engine::summary::{AttackerWindow, EventCounts, Reviewers, StageFigures, Summary};
 use crate::engine::survival::Estimate;
 use crate::engine::windows::{Stage, State};
 use crate::formats::{RejectReason, SkipReason};
@@ -73,35 +74,106 @@ fn headline(out: &mut String, summary: &Summary) -> fmt::Result {
         );
     };
     writeln!(out, "{} as of {as_of}\n", counted(total, "exposure window"))?;
-    let rate = summary.effective_review_rate;
-    match rate.share() {
-        Some(share) => writeln!(
-            out,
-            "  EFFECTIVE REVIEW RATE  {}   {} of {} decided by a person within 9 minutes, by a real review",
-            percent(share),
-            rate.count,
-            rate.of
-        )?,
-        None => writeln!(
-            out,
-            "  EFFECTIVE REVIEW RATE  none yet: no window is decided or 9 minutes old"
-        )?,
-    }
+    effective(out, summary)?;
     let waiting = windows.get(State::Open) + windows.get(State::Contained);
     writeln!(out, "  STILL UNDECIDED        {waiting} of {total}")?;
-    writeln!(
-        out,
-        "  ATTACKER CAME FIRST    {:.1} of {total} expected\n",
-        summary.attacker_window.expected_attacker_first
-    )?;
+    attackers(out, summary)?;
     let states: Vec<String> =
         State::ALL.iter().map(|state| format!("{} {state}", windows.get(*state))).collect();
     writeln!(out, "  {}\n", states.join(" · "))
 }
 
+/// The headline: of raced workflows, or of the one workflow there is.
+fn effective(out: &mut String, summary: &Summary) -> fmt::Result {
+    let label = "EFFECTIVE REVIEW RATE";
+    let raced = summary.workflows.iter().any(|(_, figures)| figures.raced);
+    if !raced {
+        writeln!(out, "  {label}  no workflow here that attackers race for")?;
+    } else if summary.effective_review_rate.low.is_none() {
+        writeln!(out, "  {label}  none yet: no window is old enough for its review to be due")?;
+    } else {
+        writeln!(out, "  {label}  {}", rate(&summary.effective_review_rate))?;
+        unknown(out, &summary.effective_review_rate.outcomes)?;
+    }
+    for (workflow, figures) in summary.workflows.iter().filter(|(_, figures)| !figures.raced) {
+        let name = workflow.as_str().replace('_', " ");
+        let target = span(Some(figures.in_time_ms.as_millis()));
+        if figures.effective_review_rate.low.is_some() {
+            writeln!(out, "  {name} (in {target}): {}", rate(&figures.effective_review_rate))?;
+            unknown(out, &figures.effective_review_rate.outcomes)?;
+        } else {
+            writeln!(out, "  {name} (in {target}): no review is due yet")?;
+        }
+    }
+    Ok(())
+}
+
+/// `25.0 % to 62.5 %   3 to 5 of 8 due reviews in time and real, in 6 incidents; 95 % bounds 3.2 % to 91.5 %`
+fn rate(rate: &EffectiveRate) -> String {
+    let effective = rate.outcomes.get(Outcome::Effective);
+    let shares = range(share(rate.low), share(rate.high));
+    let most = effective + rate.outcomes.unknown();
+    let counts = range(effective.to_string(), most.to_string());
+    let due = counted(rate.outcomes.due(), "due review");
+    let incidents = counted(rate.sample.incidents, "incident");
+    let (low, high) = (share(rate.low_bound), share(rate.high_bound));
+    format!(
+        "{shares}   {counts} of {due} in {incidents} in time and real; 95 % bounds {low} to {high}"
+    )
+}
+
+/// A range whose ends are equal is one figure.
+fn range(low: String, high: String) -> String {
+    if low == high { low } else { format!("{low} to {high}") }
+}
+
+/// Why a rate is a range.
+fn unknown(out: &mut String, outcomes: &Outcomes) -> fmt::Result {
+    let causes = [
+        (Outcome::UnknownExposure, "without a known time of exposure"),
+        (Outcome::Unassessed, "with nothing to judge the review by"),
+        (Outcome::Unjudged, "not judged yet"),
+    ];
+    let there = causes.iter().filter(|(outcome, _)| outcomes.get(*outcome) > 0);
+    let told: Vec<String> =
+        there.map(|(outcome, cause)| format!("{} {cause}", outcomes.get(*outcome))).collect();
+    if told.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "      a range, as it is not known of some: {}", told.join(", "))
+}
+
+fn attackers(out: &mut String, summary: &Summary) -> fmt::Result {
+    let AttackerWindow { attacker_first, attacker_first_from_the_start, .. } =
+        &summary.attacker_window;
+    let windows = attacker_first.windows;
+    if windows == 0 {
+        return writeln!(out, "  ATTACKER CAME FIRST    nothing here that attackers race for\n");
+    }
+    let laws = [
+        ("fastest after 9 min", attacker_first),
+        ("fastest at once", attacker_first_from_the_start),
+    ];
+    for (number, (law, first)) in laws.into_iter().enumerate() {
+        let label = if number == 0 { "ATTACKER CAME FIRST" } else { "" };
+        writeln!(
+            out,
+            "  {label:<21}  {} of {} ({law}); {:.1} expected, if every leaked key is tried",
+            range(share(first.low), share(first.high)),
+            counted(windows, "window"),
+            first.expected
+        )?;
+    }
+    writeln!(out)
+}
+
 fn bands(out: &mut String, summary: &Summary) -> fmt::Result {
-    let race = &summary.attacker_window;
-    let total = summary.windows.total();
+    let race = &summary.attacker_window.bands;
+    let total =
+        race.ahead + race.contested + race.behind + race.unreviewed + race.unknown + race.withdrawn;
+    if total == 0 {
+        return Ok(());
+    }
     writeln!(out, "Time to review against the attackers' 9 to 17 minutes")?;
     let rows = [
         ("ahead", "under 9 min", race.ahead, '█'),
@@ -109,9 +181,10 @@ fn bands(out: &mut String, summary: &Summary) -> fmt::Result {
         ("behind", "17 min and more", race.behind, '▒'),
         ("unreviewed", "no decision yet", race.unreviewed, '░'),
         ("unknown", "clocks disagree", race.unknown, '·'),
+        ("withdrawn", "by the source", race.withdrawn, '·'),
     ];
     for (name, meaning, count, fill) in rows {
-        if count == 0 && name == "unknown" {
+        if count == 0 && ["unknown", "withdrawn"].contains(&name) {
             continue;
         }
         let share = count as f64 / total as f64;
@@ -152,7 +225,16 @@ fn latencies(out: &mut String, summary: &Summary) -> fmt::Result {
 
 fn survival(out: &mut String, summary: &Summary) -> fmt::Result {
     let figures = &summary.survival.time_to_review;
-    writeln!(out, "Time to review with the open windows counted in (Kaplan–Meier, 95 % bounds)")?;
+    let sample = &figures.sample;
+    if sample.windows == 0 {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "Time to review with the open windows counted in (Kaplan–Meier, 95 % bounds), of {} in {}",
+        counted(sample.windows, "window"),
+        counted(sample.incidents, "incident")
+    )?;
     let watched = figures.observed_up_to_ms.unwrap_or_default();
     let within = |limit: Span, by: &Estimate| {
         // A curve that has come down to nobody undecided is known for good.
@@ -181,12 +263,18 @@ fn oversight(out: &mut String, summary: &Summary) -> fmt::Result {
     if reviews == 0 {
         return writeln!(out, "  No person has decided anything yet.\n");
     }
-    let share = |count: u64| percent(count as f64 / reviews as f64);
     let row = |out: &mut String, name: &str, count: u64, note: &str| {
-        let line = format!("  {name:<24}{count:>9}  {:>7}  {note}", share(count));
+        let share = percent(count as f64 / reviews as f64);
+        let line = format!("  {name:<24}{count:>9}  {share:>7}  {note}");
         writeln!(out, "{}", line.trim_end())
     };
     row(out, "meaningful", oversight.meaningful, "no sign to the contrary")?;
+    if oversight.unassessed > 0 {
+        row(out, "unassessed", oversight.unassessed, "nothing to judge it by")?;
+    }
+    if oversight.unjudged > 0 {
+        row(out, "not judged yet", oversight.unjudged, "")?;
+    }
     row(
         out,
         "hollow",
@@ -222,19 +310,13 @@ fn oversight(out: &mut String, summary: &Summary) -> fmt::Result {
 /// How many reviewers are flagged, unless that would single somebody out.
 fn reviewers(out: &mut String, reviewers: &Reviewers) -> fmt::Result {
     let people = counted(reviewers.count, "reviewer");
-    let Some(combined) = reviewers.flagged.get(List::Combined) else {
+    let Some(named) = reviewers.flagged else {
         return writeln!(out, "  reviewers flagged       not told of a group of {people}");
     };
-    let by = |list: &List| match (list.signal(), reviewers.flagged.get(*list)) {
-        (Some(_), Some(count @ 1..)) => Some(format!("{count} by {list}")),
-        _ => None,
-    };
-    let by: Vec<String> = List::ALL.iter().filter_map(by).collect();
-    let by = if by.is_empty() { String::new() } else { format!(" ({})", by.join(", ")) };
     let rate = percent(reviewers.false_discovery_rate);
     writeln!(
         out,
-        "  reviewers flagged       {combined} of {people}{by}; on average at most {rate} of those wrongly"
+        "  reviewers flagged       {named} of {people}; on average at most {rate} of those wrongly"
     )
 }
 
@@ -305,6 +387,10 @@ fn estimate(estimate: &Estimate) -> String {
             format!("{}  ({} to {})", percent(value), percent(low), percent(high))
         }
     }
+}
+
+fn share(share: Option<f64>) -> String {
+    share.map_or("–".to_owned(), percent)
 }
 
 fn percent(share: f64) -> String {

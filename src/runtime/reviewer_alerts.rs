@@ -27,9 +27,9 @@ pub struct Counted {
     pub observed: u32,
     /// How often the sign was there.
     pub signs: u32,
-    /// The rate that is allowed, from 0 to 1; agreement is measured against peers
-    /// and is never allowed less.
-    pub allowed: f64,
+    /// The rate that is allowed, from 0 to 1; null of agreement, which is compared with
+    /// that of peers.
+    pub allowed: Option<f64>,
     /// Its paging statistic.
     pub statistic: f64,
 }
@@ -77,8 +77,7 @@ impl AlertState {
         suspicion: &Suspicion,
         cited: &[ExposureId<'_>],
     ) -> AlertState {
-        let allowed = [&config.seeded, &config.dwell, &config.context, &config.agreement]
-            .map(|signal| signal.null);
+        let allowed = config.by_rate().map(|signal| signal.map(|signal| signal.null));
         let signals = Signal::ALL.iter().zip(suspicion.counts).zip(suspicion.pages).zip(allowed);
         let signals = signals.filter(|(((_, (observed, _)), _), _)| *observed > 0);
         let found = |point: &Point| {

@@ -7,11 +7,15 @@ use super::declare::{Value, keys, read_over};
 use super::reader::{Reader, join};
 use super::reference::{Row, Section, Shown};
 use super::tree::{self, Node};
-use super::values::span_text;
-use crate::config::{EngineConfig, Limits, OversightConfig, Profile, Profiles};
+use super::values::{span_text, word};
+use crate::config::{
+    Approver, EngineConfig, FiguresConfig, Limits, OversightConfig, Profile, Profiles, Reopen,
+};
 use crate::engine::attacker::{AttackerCurve, CurveSetting, Race};
 use crate::event::Workflow;
 use crate::time::Span;
+
+word!(Approver, Reopen);
 
 /// No machine has more cores.
 pub(super) const WORKERS_MAX: usize = 1024;
@@ -56,9 +60,17 @@ keys! { WindowsStage {
     settle: Option<Span>, in SHORTEST.., at engine.settle;
     /// How far before a detection an event may lie and still belong to it.
     skew_tolerance: Span, at engine.skew_tolerance;
-    /// How long an event without a window waits for one, and how long a final window is
-    /// remembered.
+    /// How long an event without a window waits for one.
     orphan_timeout: Span, in SHORTEST.., at engine.orphan_timeout;
+    /// How long a closed credential is remembered after its closing or its last sighting, so
+    /// that a further sighting does not open a window.
+    remember_closed: Span, in SHORTEST.., at engine.remember_closed;
+    /// Which detections after the closing open the next window: `exposure`, those of a new
+    /// exposure, or `always`, all.
+    reopen: Reopen, at engine.reopen;
+    /// Sources that find leaks as they happen: their detection is the time of exposure.
+    detects_at_once: Vec<String>,
+        via (|it| it.engine.detects_at_once.iter().cloned().collect(), |it, names| it.engine.detects_at_once = names.into_iter().collect());
     /// Events held for one window before its older repeats are folded into counts.
     events_per_window: u32, in 1..=1 << 20, at engine.events_per_window;
     /// Credentials held by a worker for which no leak has been seen.
@@ -79,12 +91,12 @@ keys! { OversightConfig {
     /// The mean number of decisions until a `RubberStampSuspected` that is false.
     paging_decisions: u32, in 20..=1_000_000,
         via (|it| it.paging_decisions as u32, |it, decisions| it.paging_decisions = f64::from(decisions));
-    /// The average share of reviewers on a list who are there by mistake, at most.
+    /// The average share of named reviewers who are named by mistake, at most.
     false_discovery_percent: u32, in 1..=50,
         via (|it| (it.alpha * 100.0).round() as u32, |it, percent| it.alpha = f64::from(percent) / 100.0);
-    /// Whether only planted cases count as truth.
-    seeded_only: bool;
-    /// Reviewers held, about 2 KB each; reviews of further ones become dead letters.
+    /// Whether every known truth counts as evidence, not only that of planted cases.
+    all_truths: bool;
+    /// Reviewers held, about 4 KB each; reviews of further ones become dead letters.
     reviewers_max: usize, key "reviewers", in 1..=10_000_000;
     /// With fewer reviewers than this, figures that would single one out are not shown.
     small_group: u32, in 1..=1_000;
@@ -96,15 +108,28 @@ keys! { OversightConfig {
 keys! { Profile {
     /// An undecided window of this age is due soon.
     review_due_soon: Span, in SHORTEST..;
-    /// An undecided window of this age is overdue: the fastest attackers have arrived.
-    review_overdue: Span, in SHORTEST..;
-    /// A credential in an undecided window of this age has, on average, been tried.
-    attacker_likely: Span, in SHORTEST..;
+    /// A decision before this age is in time; an undecided window of this age is overdue.
+    in_time: Span, in SHORTEST.., at targets.in_time;
+    /// A decision from this age on is late.
+    late: Span, in SHORTEST.., at targets.late;
+    /// Whether attackers race against the decision.
+    raced: bool, at targets.raced;
+    /// Who may decide: `any`, the `owner` of the case, or a member of the owner's `group`.
+    approver: Approver;
     /// How long containment may take after a decision to act.
     containment_limit: Span, in SHORTEST..;
     /// Whether the workflow's tools report `review.opened`, so that a decision without one is
     /// hollow.
     expects_opening: bool;
+} }
+
+keys! { FiguresConfig {
+    /// Places of exposure that attackers watch; a leak whose place is not known counts as
+    /// public.
+    public: Vec<String>,
+        via (|it| it.public.iter().cloned().collect(), |it, places| it.public = places.into_iter().collect());
+    /// Windows of one source, owner and place with shorter gaps than this are one incident.
+    incident_gap: Span, in SHORTEST..;
 } }
 
 keys! { Limits {

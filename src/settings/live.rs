@@ -10,7 +10,7 @@ use super::engine::{WORKERS_MAX, WindowsStage};
 use super::kafka::{Kafka, Source, Topics};
 use super::secret::Secret;
 use super::values::word;
-use crate::config::{Limits, OversightConfig, Profiles};
+use crate::config::{FiguresConfig, Limits, OversightConfig, Profiles};
 use crate::engine::attacker::Race;
 use crate::event::words;
 
@@ -37,6 +37,8 @@ settings! {
         oversight: OversightConfig;
         /// Deadlines of each workflow; the same as in `windows.engine`.
         profiles: Profiles;
+        /// What figures about exposures rest on.
+        figures: FiguresConfig;
         /// When attackers arrive.
         race: Race, key "attackers";
         /// What is too large to decode.

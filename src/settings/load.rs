@@ -44,6 +44,9 @@ impl Settings {
         match settings {
             Some(mut settings) if faults.is_empty() => {
                 settings.windows.engine.profiles = settings.profiles;
+                settings.figures.batch_hold = settings.oversight.batch_hold;
+                settings.oversight.skew_tolerance = settings.windows.engine.skew_tolerance;
+                settings.race = settings.race.between(&settings.profiles, &settings.figures);
                 Ok(settings)
             }
             _ => Err(SettingsError { faults }),
@@ -126,7 +129,7 @@ mod tests {
             ),
             ("http = 1", "a.toml:3:8: http: expected a table, found a whole number"),
             (
-                "profiles.soc_clasification.review_overdue = \"1m\"",
+                "profiles.soc_clasification.in_time = \"1m\"",
                 "a.toml:3:10: profiles.soc_clasification: unknown key; did you mean \
                  `soc_classification`?",
             ),

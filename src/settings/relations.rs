@@ -149,17 +149,17 @@ fn profiles(settings: &Settings, reader: &mut Reader<'_>) {
     for workflow in Workflow::ALL {
         let profile = settings.profiles.get(*workflow);
         let (soon, overdue, likely) =
-            (profile.review_due_soon, profile.review_overdue, profile.attacker_likely);
+            (profile.review_due_soon, profile.targets.in_time, profile.targets.late);
         if soon >= overdue || overdue >= likely {
             let why = format!(
-                "review_due_soon ({}) must be shorter than review_overdue ({}), and that shorter \
-                 than attacker_likely ({})",
+                "review_due_soon ({}) must be shorter than in_time ({}), and that shorter \
+                 than late ({})",
                 span_text(soon),
                 span_text(overdue),
                 span_text(likely)
             );
             let table = format!("profiles.{workflow}");
-            let keys = ["review_due_soon", "review_overdue", "attacker_likely"];
+            let keys = ["review_due_soon", "in_time", "late"];
             let [a, b, c] = keys.map(|key| join(&table, key));
             reader.contradiction(&[&table, &a, &b, &c], why);
         }

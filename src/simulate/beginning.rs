@@ -6,8 +6,8 @@
 use std::borrow::Cow;
 
 use crate::event::{
-    Action, Actor, Body, DecisionMade, Event, LeakDetected, Method, Provenance, TriageCompleted,
-    Workflow,
+    Action, Actor, Body, CaseOpened, DecisionMade, Event, LeakDetected, Method, Provenance,
+    TriageCompleted, Workflow,
 };
 use crate::time::{Span, Timestamp};
 
@@ -55,13 +55,54 @@ impl World {
         self.delivery.push(at, event);
     }
 
-    /// Opens a window and follows it as far as it is determined: to its end, or into the
-    /// batch of a reviewer.
+    /// Opens a window, or those of all secrets of one commit.
     pub(super) fn begin(&mut self, arrival: Arrival) {
         let mut case = self.new_case(arrival);
+        let leaked = case.workflow == Workflow::SecretExposure && case.re_leak_of.is_none();
+        let mut others = Vec::new();
+        if leaked && self.dice.chance(self.options.incidents) {
+            case.incident = Some(format!("commit-{:010x}", self.dice.bits() & 0xff_ffff_ffff));
+            let more = self.dice.lognormal(4.0, 0.9).clamp(1.0, 60.0) as i64;
+            others = (1..=more).map(|number| self.same_commit(&case, number)).collect();
+        }
+        self.follow(case);
+        others.into_iter().for_each(|other| self.follow(other));
+    }
+
+    /// Another secret of the same commit, detected moments later.
+    fn same_commit(&mut self, first: &Case, number: i64) -> Case {
+        let (detector, dice) = (first.detector, &mut self.dice);
+        let leak = ReLeak {
+            credential_id: organisation::credential_id(self.next_case, self.key, detector, dice),
+            workflow: first.workflow,
+            detector,
+            severity: first.severity,
+            owner: first.owner,
+            after: first.number,
+        };
+        let at = first.detected_at + Span::from_millis(number * 120);
+        let mut case = self.new_case(Arrival { at, again: Some(leak) });
+        if let (Some(own), Some(shared)) = (case.exposure, first.exposure) {
+            let earlier = own.at.since(shared.at).as_millis();
+            case.attacker_at = case.attacker_at.map(|at| at + Span::from_millis(-earlier));
+        }
+        Case {
+            re_leak_of: None,
+            incident: first.incident.clone(),
+            exposure: first.exposure,
+            ..case
+        }
+    }
+
+    /// Follows a case as far as it is determined: to its end, or into the batch of a reviewer.
+    fn follow(&mut self, mut case: Case) {
         self.happens_detected(&mut case);
         let undecided = self.dice.chance(self.options.undecided);
-        let who = self.people.assign(case.detected_at, &mut self.dice);
+        let who = if self.dice.chance(self.options.specialists) {
+            self.people.assign_special(case.detected_at, case.workflow, &mut self.dice)
+        } else {
+            self.people.assign(case.detected_at, &mut self.dice)
+        };
         if !self.dice.chance(0.015) {
             self.advise(&mut case, who);
         }
@@ -133,11 +174,17 @@ impl World {
             attacker_at,
             early_containment: None,
             ai_acted_first: false,
+            incident: None,
             last_event_at: detected_at,
         }
     }
 
     fn happens_detected(&mut self, case: &mut Case) {
+        if case.workflow != Workflow::SecretExposure {
+            let reopened = case.re_leak_of.is_some();
+            self.happens_opened(case, case.detected_at, reopened);
+            return;
+        }
         let (exposed_at, exposed_at_quality) = case
             .exposure
             .and_then(|exposure| exposure.reported)
@@ -147,8 +194,23 @@ impl World {
             exposed_at_quality,
             location: case.detector.location.map(Cow::Borrowed),
             provider: Some(Cow::Borrowed(*self.dice.pick(case.detector.providers))),
+            incident: case.incident.clone().map(Cow::Owned),
+            // Otherwise it would be another sighting of a closed exposure.
+            reopened: case.re_leak_of.is_some(),
         });
         self.happens(case, System::Detector, case.detected_at, case.detector.source, body);
+    }
+
+    /// A case in which nothing leaked is opened, the first time or again.
+    pub(super) fn happens_opened(&mut self, case: &mut Case, at: Timestamp, reopened: bool) {
+        let body = Body::CaseOpened(CaseOpened {
+            started_at: None,
+            requested_by: None,
+            items: None,
+            incident: None,
+            reopened,
+        });
+        self.happens(case, System::Detector, at, case.detector.source, body);
     }
 
     /// Makes the AI's advice, which is wrong on purpose if the case is planted.
@@ -160,7 +222,12 @@ impl World {
             dice.lognormal_span(Span::from_secs(25), 0.8)
         };
         let fallback = !case.seeded && dice.chance(0.02);
-        let wrong = !fallback && (case.seeded || !dice.chance(self.options.ai_accuracy));
+        let upgraded = case.detected_at >= self.options.upgraded_at();
+        let accuracy = match upgraded {
+            true => self.options.upgraded_accuracy,
+            false => self.options.ai_accuracy,
+        };
+        let wrong = !fallback && (case.seeded || !dice.chance(accuracy));
         let recommendation = match (fallback, wrong) {
             (true, _) => Action::Escalate,
             (false, true) => organisation::pick_wrong(case.correct, dice),
@@ -198,11 +265,14 @@ impl World {
         } else {
             99 - dice.between(0, 35).min(dice.between(0, 35))
         };
+        let [before, after] = organisation::MODELS;
+        let upgraded = case.detected_at >= self.options.upgraded_at();
         let body = Body::TriageCompleted(TriageCompleted {
             recommendation: advice.recommendation,
-            model: Some(Cow::Borrowed(*dice.pick(organisation::MODELS))),
+            model: Some(Cow::Borrowed(if upgraded { after } else { before })),
             confidence: (!advice.fallback).then(|| percent as f64 / 100.0),
             summary_words: Some(advice.summary_words),
+            summary_chars: None,
             provenance: Some(if advice.fallback {
                 Provenance::Fallback
             } else {
@@ -266,6 +336,7 @@ impl World {
             rationale_digest: None,
             batch_id: None,
             batch_size: None,
+            items_opened: None,
             authorized: None,
         });
         self.happens(case, System::Desk, at, organisation::REVIEW_DESK, body);

@@ -64,16 +64,18 @@ pub(super) struct Case {
     /// Containment by the provider or the AI, before any person.
     pub(super) early_containment: Option<(Timestamp, Actor)>,
     pub(super) ai_acted_first: bool,
+    /// The commit that exposed this and other secrets.
+    pub(super) incident: Option<String>,
     /// The latest true time of any event so far.
     pub(super) last_event_at: Timestamp,
 }
 
-/// The first human decision of a window.
+/// The first human decision of a window, or an escalation that takes its place.
 #[derive(Clone, Debug)]
 pub(super) struct Review {
     pub(super) reviewer: String,
-    /// Counted over the reviewer's decisions, from 1.
-    pub(super) decision_number: u64,
+    /// Counted over the reviewer's decisions, from 1; `None` for who takes up an escalated case.
+    pub(super) decision_number: Option<u64>,
     pub(super) opened_at: Option<Timestamp>,
     pub(super) decided_at: Timestamp,
     pub(super) verdict: Option<Verdict>,

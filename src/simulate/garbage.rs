@@ -21,7 +21,7 @@ words! {
         NoOffset = "no_offset",
         /// A time in a year that cannot be meant.
         FarTime = "far_time",
-        /// A `type` that is none of the seven.
+        /// A `type` that is none of the known kinds.
         UnknownType = "unknown_type",
         /// An action that does not exist.
         UnknownAction = "unknown_action",

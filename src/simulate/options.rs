@@ -66,6 +66,20 @@ pub struct Options {
     pub ai_first: f64,
     /// Share of all lines that are malformed.
     pub garbage: f64,
+    /// Share of newly leaked secrets that are commits which expose several at once.
+    pub incidents: f64,
+    /// Share of reviewers who hand on what they doubt instead of rejecting it.
+    pub juniors: f64,
+    /// Share of cases that go to a specialist of their workflow, if one is at work.
+    pub specialists: f64,
+    /// Days after which another model gives the advice.
+    pub upgrade_after: u32,
+    /// Share of that model's advice that is right; seeded cases do not count.
+    pub upgraded_accuracy: f64,
+    /// Share of reviews in which the AI advises again just before the decision.
+    pub reruns: f64,
+    /// Share of undecided cases outside `secret_exposure` that their source withdraws.
+    pub withdrawn: f64,
 }
 
 /// An option that cannot be used.
@@ -118,12 +132,25 @@ impl Options {
         uncontained: 0.08,
         ai_first: 0.005,
         garbage: 0.0,
+        incidents: 0.01,
+        juniors: 0.15,
+        specialists: 0.30,
+        upgrade_after: 7,
+        upgraded_accuracy: 0.95,
+        reruns: 0.05,
+        withdrawn: 0.20,
     };
 
     /// Windows per day, averaged over a week.
     pub fn windows_per_day(&self) -> u32 {
         self.windows_per_day
             .unwrap_or_else(|| self.reviewers.saturating_mul(Options::WINDOWS_PER_REVIEWER))
+    }
+
+    /// When the other model takes over.
+    pub(super) fn upgraded_at(&self) -> Timestamp {
+        // More than a century makes no difference.
+        self.start + days_span(i64::from(self.upgrade_after.min(36_500)))
     }
 
     /// The end of delivery, when it is given in days.
@@ -180,7 +207,7 @@ impl Options {
         Ok(())
     }
 
-    fn fractions(&self) -> [(&'static str, f64); 16] {
+    fn fractions(&self) -> [(&'static str, f64); 22] {
         [
             ("ai-accuracy", self.ai_accuracy),
             ("duplicates", self.duplicates),
@@ -198,6 +225,12 @@ impl Options {
             ("uncontained", self.uncontained),
             ("ai-first", self.ai_first),
             ("garbage", self.garbage),
+            ("incidents", self.incidents),
+            ("juniors", self.juniors),
+            ("specialists", self.specialists),
+            ("upgraded-accuracy", self.upgraded_accuracy),
+            ("reruns", self.reruns),
+            ("withdrawn", self.withdrawn),
         ]
     }
 }

@@ -48,9 +48,9 @@ const ACTIVITY_DETECTORS: &[(u32, Detector)] = &[
 ];
 const SOC_DETECTORS: &[(u32, Detector)] = &[(1, detector("api-gateway-siem", None, CLOUDS, false))];
 const POLICY_DETECTORS: &[(u32, Detector)] =
-    &[(1, detector("vault-policy-drafts", Some("internal"), &["vault"], false))];
+    &[(1, detector("vault-policy-drafts", None, &["vault"], false))];
 const ENTITLEMENT_DETECTORS: &[(u32, Detector)] =
-    &[(1, detector("access-review-campaign", Some("internal"), CLOUDS, false))];
+    &[(1, detector("access-review-campaign", None, CLOUDS, false))];
 
 pub(super) const WORKFLOWS: &[(u32, Workflow)] = &[
     (70, Workflow::SecretExposure),
@@ -82,7 +82,8 @@ pub(super) const REPOSITORIES: &[&str] = &[
     "robot-firmware",
 ];
 
-pub(super) const MODELS: &[&str] = &["triage-assistant-2026-01", "triage-assistant-2026-04-mini"];
+/// The model that advises at the beginning, and the one after the upgrade.
+pub(super) const MODELS: [&str; 2] = ["triage-assistant-2026-01", "triage-assistant-2026-04-mini"];
 
 /// Systems that everybody shares.
 pub(super) const TRIAGE_SERVICE: &str = "triage-service-eu-1";

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::event::{Action, Actor, Body, LeakDetected, Method};
+use crate::event::{Action, Actor, Body, LeakDetected, Method, Workflow};
 use crate::time::{Span, Timestamp};
 
 use super::arrivals::ReLeak;
@@ -18,19 +18,33 @@ use super::world::World;
 impl World {
     /// Follows `case` to its end. `now` is the simulation's present.
     pub(super) fn conclude(&mut self, mut case: Case, review: Option<Review>, now: Timestamp) {
+        let handed_on = review.as_ref().filter(|review| review.action == Action::Escalate);
+        let escalated_at = handed_on.map(|review| review.decided_at);
+        let review = match review {
+            Some(review) if escalated_at.is_some() => self.take_up(&mut case, &review),
+            review => review,
+        };
         let last = review.as_ref().map(|review| self.last_decision(&mut case, review));
-        let contained = self.contain(&mut case, last);
+        let waits = review.is_none() && escalated_at.is_none();
+        let withdrawn_at = if waits { self.withdraw(&mut case, now) } else { None };
+        let contained = match withdrawn_at {
+            Some(_) => None,
+            None => self.contain(&mut case, last),
+        };
         let closing = last.filter(|(_, action)| action.closes()).map(|(at, _)| at);
         let complete = contained
             .zip(review.as_ref())
             .map(|((contained_at, _), review)| contained_at.max(review.decided_at));
         let closed_at = match (closing, complete) {
             (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
+            (a, b) => a.or(b).or(withdrawn_at),
         };
         self.detect_again(&mut case, now, closed_at);
         let abuse_seen_at = self.abuse(&mut case, now, contained.map(|(at, _)| at));
-        let truth_at = self.establish(&mut case, now, review.as_ref());
+        let truth_at = match withdrawn_at {
+            Some(_) => None,
+            None => self.establish(&mut case, now, review.as_ref()),
+        };
         if closed_at.is_some() && truth_at.is_none() && self.dice.chance(self.options.re_leaks) {
             let rest = Span::from_mins(30) + self.dice.exponential(Span::from_mins(480));
             let leak = ReLeak {
@@ -46,21 +60,58 @@ impl World {
         self.windows.push_back(WindowTruth::new(
             case,
             review,
-            super::truth::Ending { contained, closed_at, abuse_seen_at, truth_at },
+            super::truth::Ending {
+                contained,
+                escalated_at,
+                withdrawn_at,
+                closed_at,
+                abuse_seen_at,
+                truth_at,
+            },
         ));
+    }
+
+    /// Somebody, mostly somebody else, decides most of the cases that were handed on.
+    fn take_up(&mut self, case: &mut Case, handed_on: &Review) -> Option<Review> {
+        if !self.dice.chance(0.9) {
+            return None;
+        }
+        let at = handed_on.decided_at + self.dice.span(Span::from_mins(5), Span::from_mins(60));
+        let action = case.correct;
+        let reviewer = self.second_opinion(case, at, action);
+        let advice = case.advice.as_ref().filter(|advice| !advice.fallback);
+        Some(Review {
+            opened_at: handed_on.opened_at.filter(|_| reviewer == handed_on.reviewer),
+            reviewer,
+            decision_number: None,
+            decided_at: at,
+            verdict: None,
+            action,
+            agreed: advice.map(|advice| advice.recommendation == action),
+            batch_id: None,
+        })
+    }
+
+    /// The source takes back some of the cases that nobody decides and in which nothing leaked.
+    fn withdraw(&mut self, case: &mut Case, now: Timestamp) -> Option<Timestamp> {
+        let leaked = case.workflow == Workflow::SecretExposure;
+        let planted = case.seeded || case.early_containment.is_some() || case.ai_acted_first;
+        if leaked || planted || !self.dice.chance(self.options.withdrawn) {
+            return None;
+        }
+        let from = now.max(case.last_event_at);
+        let at = from + self.dice.span(Span::from_mins(60), Span::from_mins(2 * 24 * 60));
+        let body = Body::CaseWithdrawn { reason: Some(Cow::Borrowed("request closed")) };
+        let skew = case.skew.take();
+        self.happens(case, System::Desk, at, case.detector.source, body);
+        case.skew = skew;
+        Some(at)
     }
 
     /// The decision that counts in the end, and when it was taken.
     fn last_decision(&mut self, case: &mut Case, review: &Review) -> (Timestamp, Action) {
         let first = (review.decided_at, review.action);
-        if review.action == Action::Escalate {
-            if !self.dice.chance(0.9) {
-                return first;
-            }
-            let at = review.decided_at + self.dice.span(Span::from_mins(5), Span::from_mins(60));
-            self.second_opinion(case, at, case.correct);
-            (at, case.correct)
-        } else if review.action.takes_effect() && self.dice.chance(0.03) {
+        if review.action.takes_effect() && self.dice.chance(0.03) {
             let at = review.decided_at + self.dice.span(Span::from_secs(20), Span::from_mins(6));
             self.second_opinion(case, at, alternative(review.action));
             (at, alternative(review.action))
@@ -122,11 +173,20 @@ impl World {
                 return;
             }
             let at = from + self.dice.span(Span::ZERO, room);
+            if case.workflow != Workflow::SecretExposure {
+                let skew = case.skew.take();
+                self.happens_opened(case, at, false);
+                case.skew = skew;
+                self.repeats += 1;
+                continue;
+            }
             let body = Body::LeakDetected(LeakDetected {
                 exposed_at: None,
                 exposed_at_quality: None,
                 location: case.detector.location.map(Cow::Borrowed),
                 provider: None,
+                incident: None,
+                reopened: false,
             });
             // Not the detector whose clock may be wrong.
             let skew = case.skew.take();

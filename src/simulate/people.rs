@@ -12,6 +12,7 @@ use super::dice::{Dice, Stream};
 use super::options::Options;
 use super::reviewer::{Behaviour, Reviewer, Tally};
 use super::week::{HOUR_MS, hour_of_week};
+use crate::event::Workflow;
 
 /// Most cases that are put off to be decided together.
 pub(super) const BATCH_MAX: i64 = 16;
@@ -70,6 +71,8 @@ impl People {
             reviewer.behaviour = BEHAVIOURS[place % BEHAVIOURS.len()];
             reviewer.shift_from = SHIFTS[place % SHIFTS.len()];
             reviewer.weekends = place % 5 < 2;
+            let juniors = |people: usize| (people as f64 * options.juniors) as usize;
+            reviewer.junior = juniors(place + 1) > juniors(place);
             reviewer.free_at = options.start;
             if reviewer.behaviour == Behaviour::Drifting {
                 reviewer.change_after = Some(120 + dice.below(180));
@@ -117,6 +120,25 @@ impl People {
         } else {
             second
         }
+    }
+
+    /// The same, and a specialist of `workflow` if one of a few people asked is one.
+    pub(super) fn assign_special(
+        &self,
+        time: Timestamp,
+        workflow: Workflow,
+        dice: &mut Dice,
+    ) -> usize {
+        let special = |who: &usize| who % Workflow::ALL.len() == workflow as usize;
+        let asked = (0..8).map(|_| self.assign(time, dice)).find(special);
+        asked.unwrap_or_else(|| self.assign(time, dice))
+    }
+
+    /// Who takes up a case that somebody handed on: not a junior, if anybody else is asked.
+    pub(super) fn assign_senior(&self, time: Timestamp, dice: &mut Dice) -> usize {
+        let senior = |who: &usize| !self.reviewers[*who].junior;
+        let asked = (0..8).map(|_| self.assign(time, dice)).find(senior);
+        asked.unwrap_or_else(|| self.assign(time, dice))
     }
 
     /// Whether `who` can still take a case at `time`.
@@ -194,8 +216,10 @@ fn newcomer(number: usize, dice: &mut Dice) -> Reviewer {
         behaviour: Behaviour::Diligent,
         shift_from: 0,
         weekends: false,
+        junior: false,
         free_at: Timestamp::MIN,
-        stock_reasons: (super::case::digest(dice), 1 + dice.below(4) as u32),
+        // Long enough to be a text and not a code.
+        stock_reasons: (super::case::digest(dice), 8 + dice.below(6) as u32),
         change_after: None,
         changed_at: None,
         tally: Tally::default(),

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::event::{Action, Actor, Body, DecisionMade, Verdict};
+use crate::event::{Action, Actor, Body, DecisionMade, ReviewOpened, Verdict};
 use crate::time::{Span, Timestamp};
 
 use super::case::{Case, Review, System, digest};
@@ -59,10 +59,14 @@ impl World {
         let reviewer = self.people.get_mut(who);
         reviewer.free_at = decided_at + pause;
         reviewer.tally.below_floor += u64::from(taken < reading_floor(words));
-        if let Some(at) = again_at.filter(|at| *at > decided_at) {
+        self.advise_just_before(case, decided_at);
+        let review = self.decide(case, who, habits, Moment { opened_at, decided_at, batch: None });
+        // Whoever takes up an escalated case has the first advice.
+        let handed_on = review.action == Action::Escalate;
+        if let Some(at) = again_at.filter(|at| *at > decided_at && !handed_on) {
             self.happens_triaged(case, at);
         }
-        self.decide(case, who, habits, Moment { opened_at, decided_at, batch: None })
+        review
     }
 
     /// Some advice is given twice. If the second advice comes before the reviewer begins, the
@@ -81,6 +85,20 @@ impl World {
         advice.summary_words = self.dice.lognormal(110.0, 0.5).clamp(20.0, 900.0) as u32;
         self.happens_triaged(case, at);
         None
+    }
+
+    /// Some advice is given again, in the same words, moments before the click.
+    fn advise_just_before(&mut self, case: &mut Case, decided_at: Timestamp) {
+        let Some(advice) = case.advice.as_mut() else { return };
+        if !self.dice.chance(self.options.reruns) {
+            return;
+        }
+        let before = self.dice.span(Span::from_millis(300), Span::from_secs(3));
+        let at = decided_at + Span::from_millis(-before.as_millis());
+        if at > advice.presented_at {
+            advice.presented_at = at;
+            self.happens_triaged(case, at);
+        }
     }
 
     /// Reviews cases that were put off, with decisions seconds apart.
@@ -109,7 +127,8 @@ impl World {
     /// Makes the decision, counts it and sends its events.
     fn decide(&mut self, case: &mut Case, who: usize, habits: Habits, moment: Moment) -> Review {
         let Moment { opened_at, decided_at, batch } = moment;
-        let answer = self.answer(case, habits);
+        let junior = self.people.get(who).junior;
+        let answer = self.answer(case, habits, junior);
         let dice = &mut self.dice;
         let reviewer = self.people.get_mut(who);
         let (rationale_digest, rationale_words) = if dice.chance(habits.templated) {
@@ -139,7 +158,7 @@ impl World {
         tally.self_approved += u64::from(case.requested_by.as_ref() == Some(&reviewer.name));
         let name = reviewer.name.clone();
         if let Some(opened_at) = opened_at {
-            let body = Body::ReviewOpened { reviewer: Cow::Owned(name.clone()) };
+            let body = Body::ReviewOpened(ReviewOpened::by(Cow::Owned(name.clone())));
             self.happens(case, System::Desk, opened_at, organisation::REVIEW_DESK, body);
         }
         let (batch_id, batch_size) = batch.unzip();
@@ -152,12 +171,13 @@ impl World {
             rationale_digest: Some(Cow::Owned(rationale_digest)),
             batch_id: batch_id.clone().map(Cow::Owned),
             batch_size,
+            items_opened: None,
             authorized,
         });
         self.happens(case, System::Desk, decided_at, organisation::REVIEW_DESK, body);
         Review {
             reviewer: name,
-            decision_number,
+            decision_number: Some(decision_number),
             opened_at,
             decided_at,
             verdict: answer.verdict,
@@ -167,7 +187,7 @@ impl World {
         }
     }
 
-    fn answer(&mut self, case: &Case, habits: Habits) -> Answer {
+    fn answer(&mut self, case: &Case, habits: Habits, junior: bool) -> Answer {
         let dice = &mut self.dice;
         let Some(advice) = case.advice.as_ref().filter(|advice| !advice.fallback) else {
             // Without advice people find the answer themselves, or escalate.
@@ -182,7 +202,8 @@ impl World {
             return Answer { verdict, action: advised, agreed: Some(true) };
         }
         let roll = dice.below(100);
-        if roll < 10 && advised != Action::Escalate {
+        let handed_on = if junior { 60 } else { 10 };
+        if roll < handed_on && advised != Action::Escalate {
             let verdict = Some(Verdict::Escalate);
             return Answer { verdict, action: Action::Escalate, agreed: None };
         }
@@ -196,11 +217,17 @@ impl World {
         Answer { verdict: Some(verdict), action, agreed: Some(false) }
     }
 
-    /// Somebody else takes up an escalated case.
-    pub(super) fn second_opinion(&mut self, case: &mut Case, at: Timestamp, action: Action) {
-        let who = self.people.assign(at, &mut self.dice);
+    /// Somebody else takes up a case. Returns who.
+    pub(super) fn second_opinion(
+        &mut self,
+        case: &mut Case,
+        at: Timestamp,
+        action: Action,
+    ) -> String {
+        let who = self.people.assign_senior(at, &mut self.dice);
+        let reviewer = self.people.get(who).name.clone();
         let body = Body::DecisionMade(DecisionMade {
-            reviewer: Cow::Owned(self.people.get(who).name.clone()),
+            reviewer: Cow::Owned(reviewer.clone()),
             action,
             actor_kind: Actor::Human,
             verdict: None,
@@ -208,9 +235,11 @@ impl World {
             rationale_digest: Some(Cow::Owned(digest(&mut self.dice))),
             batch_id: None,
             batch_size: None,
+            items_opened: None,
             authorized: Some(true),
         });
         self.happens(case, System::Desk, at, organisation::REVIEW_DESK, body);
+        reviewer
     }
 }
 

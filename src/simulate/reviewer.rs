@@ -147,6 +147,8 @@ pub(super) struct Reviewer {
     /// First hour of the shift (UTC); it lasts eight.
     pub(super) shift_from: u8,
     pub(super) weekends: bool,
+    /// Whether doubtful cases are handed on.
+    pub(super) junior: bool,
     /// The end of the work already accepted.
     pub(super) free_at: Timestamp,
     /// Stock reasons: digest and number of words.

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 use crate::event::{
     Action, Actor, Body, DecisionMade, Event, ExposedAtQuality, LeakDetected, Method, Provenance,
-    Severity, TriageCompleted, Verdict, Workflow,
+    ReviewOpened, Severity, TriageCompleted, Verdict, Workflow,
 };
 use crate::time::{Span, Timestamp};
 
@@ -153,6 +153,8 @@ impl Teller {
             exposed_at_quality: Some(ExposedAtQuality::Exact),
             location: Some(Cow::Borrowed("github")),
             provider: Some(Cow::Borrowed("aws")),
+            incident: None,
+            reopened: false,
         });
         self.push(case, case.detected_at, "leak", "github-secret-scanning", leak);
         let presented = case.detected_at + taken;
@@ -161,6 +163,7 @@ impl Teller {
             model: Some(Cow::Borrowed("triage-assistant-2026-01")),
             confidence: Some(0.93),
             summary_words: Some(words),
+            summary_chars: None,
             provenance: Some(Provenance::Model),
             requested_by: None,
         });
@@ -169,7 +172,7 @@ impl Teller {
     }
 
     fn open(&mut self, case: Case<'_>, at: Timestamp, reviewer: &'static str) {
-        let body = Body::ReviewOpened { reviewer: Cow::Borrowed(reviewer) };
+        let body = Body::ReviewOpened(ReviewOpened::by(Cow::Borrowed(reviewer)));
         self.push(case, at, "open", "review-desk-eu-1", body);
     }
 
@@ -190,6 +193,7 @@ impl Teller {
             rationale_digest: Some(Cow::Owned(reasons.to_owned())),
             batch_id: None,
             batch_size: None,
+            items_opened: None,
             authorized: Some(true),
         });
         self.push(case, at, "decision", "review-desk-eu-1", body);

@@ -37,6 +37,8 @@ pub struct WindowTruth {
     pub severity: Severity,
     /// The number of the earlier window of the same credential.
     pub re_leak_of: Option<u64>,
+    /// The commit that exposed this and other secrets.
+    pub incident: Option<String>,
     /// When it became readable.
     pub exposed_at: Option<Timestamp>,
     /// What the detector said about that.
@@ -51,12 +53,16 @@ pub struct WindowTruth {
     pub presented_at: Option<Timestamp>,
     /// When the deciding reviewer opened the evidence.
     pub opened_at: Option<Timestamp>,
-    /// The first human decision.
+    /// When somebody first handed the case on.
+    pub escalated_at: Option<Timestamp>,
+    /// The first human decision; to hand the case on is none.
     pub decided_at: Option<Timestamp>,
     /// The first containment.
     pub contained_at: Option<Timestamp>,
     /// Who contained.
     pub contained_by: Option<Actor>,
+    /// When its source took the case back.
+    pub withdrawn_at: Option<Timestamp>,
     /// When the window closed.
     pub closed_at: Option<Timestamp>,
     /// When an attacker came, in time or not.
@@ -69,7 +75,7 @@ pub struct WindowTruth {
     pub truth_at: Option<Timestamp>,
     /// Who decided.
     pub reviewer: Option<String>,
-    /// Which of the reviewer's decisions it was, from 1.
+    /// Which of the reviewer's decisions it was, from 1; none for who took up an escalated case.
     pub decision_number: Option<u64>,
     /// What would have been right.
     pub correct_action: Action,
@@ -98,6 +104,8 @@ pub struct WindowTruth {
 /// How a window ended.
 pub(super) struct Ending {
     pub(super) contained: Option<(Timestamp, Actor)>,
+    pub(super) escalated_at: Option<Timestamp>,
+    pub(super) withdrawn_at: Option<Timestamp>,
     pub(super) closed_at: Option<Timestamp>,
     pub(super) abuse_seen_at: Option<Timestamp>,
     pub(super) truth_at: Option<Timestamp>,
@@ -105,7 +113,8 @@ pub(super) struct Ending {
 
 impl WindowTruth {
     pub(super) fn new(case: Case, review: Option<Review>, ending: Ending) -> WindowTruth {
-        let Ending { contained, closed_at, abuse_seen_at, truth_at } = ending;
+        let Ending { contained, escalated_at, withdrawn_at, closed_at, abuse_seen_at, truth_at } =
+            ending;
         let reported = case.exposure.and_then(|exposure| exposure.reported);
         let advice = case.advice;
         let contained_at = contained.map(|(at, _)| at);
@@ -122,6 +131,7 @@ impl WindowTruth {
             public: case.detector.public,
             severity: case.severity,
             re_leak_of: case.re_leak_of,
+            incident: case.incident,
             exposed_at: case.exposure.map(|exposure| exposure.at),
             reported_exposed_at: reported.map(|(at, _)| at),
             reported_quality: reported.map(|(_, quality)| quality),
@@ -129,9 +139,11 @@ impl WindowTruth {
             triaged_at: advice.as_ref().map(|advice| advice.triaged_at),
             presented_at: advice.as_ref().map(|advice| advice.presented_at),
             opened_at: None,
+            escalated_at,
             decided_at: None,
             contained_at,
             contained_by: contained.map(|(_, by)| by),
+            withdrawn_at,
             closed_at,
             attacker_at: case.attacker_at,
             attacker_first,
@@ -155,7 +167,7 @@ impl WindowTruth {
             truth.opened_at = review.opened_at;
             truth.decided_at = Some(review.decided_at);
             truth.reviewer = Some(review.reviewer);
-            truth.decision_number = Some(review.decision_number);
+            truth.decision_number = review.decision_number;
             truth.action = Some(review.action);
             truth.verdict = review.verdict;
             truth.agreed = review.agreed;
@@ -180,6 +192,8 @@ pub struct ReviewerTruth {
     pub shift_from_hour: u8,
     /// Whether at work on Saturdays and Sundays.
     pub weekends: bool,
+    /// Whether doubtful cases are handed on.
+    pub junior: bool,
     /// The last decision before the drift began.
     pub change_after_decision: Option<u64>,
     /// The time of the decision after that, if there was one.
@@ -199,6 +213,7 @@ impl ReviewerTruth {
             habits: reviewer.behaviour.habits(),
             shift_from_hour: reviewer.shift_from,
             weekends: reviewer.weekends,
+            junior: reviewer.junior,
             change_after_decision: reviewer.change_after,
             changed_at: reviewer.changed_at,
             drift_decisions: reviewer.change_after.map(|_| DRIFT_LENGTH),
@@ -292,6 +307,12 @@ pub struct Generated {
     pub skewed: u64,
     /// Of a credential that had leaked before.
     pub re_leaks: u64,
+    /// Of commits that exposed several secrets.
+    pub in_incidents: u64,
+    /// Handed on by somebody.
+    pub escalated: u64,
+    /// Taken back by their source.
+    pub withdrawn: u64,
     /// Further detections of windows still open.
     pub repeats: u64,
     /// In which the AI acted first.
@@ -317,6 +338,9 @@ impl Generated {
         self.ai_wrong += u64::from(window.ai_wrong);
         self.skewed += u64::from(window.skew.is_some());
         self.re_leaks += u64::from(window.re_leak_of.is_some());
+        self.in_incidents += u64::from(window.incident.is_some());
+        self.escalated += u64::from(window.escalated_at.is_some());
+        self.withdrawn += u64::from(window.withdrawn_at.is_some());
         self.ai_acted_first += u64::from(window.ai_acted_first);
         self.attacked += u64::from(window.attacker_at.is_some());
         self.attacker_first += u64::from(window.attacker_first);

@@ -34,6 +34,8 @@ fn leak(number: i64, time: Timestamp) -> Event<'static> {
             exposed_at_quality: None,
             location: None,
             provider: None,
+            incident: None,
+            reopened: false,
         }),
     }
 }

@@ -1,12 +1,16 @@
 //! The engine: windows, figures and oversight, compared with plain second computations, and
 //! driven as by a live run.
 
+mod bounds;
 mod clock_jumps;
 mod histogram;
 mod oracle;
+mod oversight_agreement;
 mod oversight_rates;
 mod oversight_reference;
 mod oversight_stage;
+mod oversight_stories;
+mod review_due;
 mod summary;
 mod survival;
 mod windows_alerts;
@@ -16,3 +20,4 @@ mod windows_judged;
 mod windows_late;
 mod windows_live;
 mod windows_properties;
+mod windows_rules;

@@ -1,4 +1,5 @@
-//! The promises of oversight, in short runs: `examples/oversight_proof.rs` checks them in full.
+//! The promises of oversight at exact rates, one signal at a time. Whole teams are told of in
+//! `examples/oversight_proof.rs`.
 
 #![allow(dead_code, reason = "the program uses more of it")]
 #![expect(
@@ -7,7 +8,7 @@
     reason = "a test may stop where it fails; a method is too general for a function pointer"
 )]
 
-#[path = "../../examples/oversight_proof/streams.rs"]
+#[path = "oversight_streams.rs"]
 mod streams;
 
 use shutterlag::config::OversightConfig;

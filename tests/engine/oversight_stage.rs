@@ -235,19 +235,29 @@ fn case(number: i64, decided: i64) -> Review<'static> {
         mark: 1,
         reviewer: "reviewer-03".into(),
         decided_at: at(decided),
+        first_opened_at: None,
+        opened_by_same_clock: true,
         opened_at: None,
+        source: Some("desk".into()),
         action: Action::Dismiss,
         verdict: Some(Verdict::Approve),
         agreed: Some(true),
         advice: Some(Advised {
+            first_presented_at: at(decided - 60),
+            presented_by_same_clock: true,
             presented_at: at(decided - 60),
             recommendation: Action::Dismiss,
             confidence: None,
             summary_words: Some(120),
-            own_request: false,
+            summary_chars: None,
+            repeated: false,
         }),
         severity: None,
+        model: None,
+        incident: None,
+        own_request: false,
         batch_id: None,
+        rationale_words: None,
         rationale_digest: None,
         authorized: None,
         truth: None,
@@ -335,18 +345,38 @@ fn a_batch_is_one_act_and_is_waited_for() {
         let _ =
             stage.handle(Review { batch_id: Some("batch-1".into()), ..case(number, 2 * number) });
     }
-    // The first alone would be due at 600: the last is at 98.
-    stage.advance(at(697), &mut |said| heard.hear(said));
+    // The first alone would be due at 600: the last is at 98, and a minute of pause may follow.
+    stage.advance(at(757), &mut |said| heard.hear(said));
     assert!(heard.judged.is_empty());
-    stage.advance(at(698), &mut |said| heard.hear(said));
+    stage.advance(at(758), &mut |said| heard.hear(said));
     assert_eq!(heard.judged.len(), 50);
-    // 50 × 24 s to read, within 158 s.
-    assert!(heard.judged.values().all(|judgement| !judgement.reasons.is_empty()));
+    // 7.2 s each, within 158 s: at most 21 were read.
+    let hollow = heard.judged.values().filter(|judgement| !judgement.reasons.is_empty()).count();
+    assert_eq!(hollow, 29);
+    stage.advance(END, &mut |said| heard.hear(said));
     let standing = stage.standings()["reviewer-03"];
     assert_eq!(standing.decisions, 50);
     let steps = |signal: Signal| standing.signals[signal as usize].steps;
-    assert_eq!([steps(Signal::Dwell), steps(Signal::Agreement)], [1, 1]);
+    assert_eq!([steps(Signal::Dwell), steps(Signal::Agreement), standing.alone], [1, 0, 1]);
     assert!(heard.turns.is_empty());
+}
+
+#[test]
+fn a_batch_without_end_is_many_acts() {
+    let mut stage = Stage::new(rules());
+    for number in 0..300 {
+        let stamp = case(number, 7_200 * number);
+        let advice = stamp.advice.map(|advice| Advised {
+            first_presented_at: stamp.decided_at + Span::from_secs(-1),
+            ..advice
+        });
+        let _ = stage.handle(Review { batch_id: Some("bulk".into()), advice, ..stamp });
+    }
+    let mut heard = Heard::default();
+    stage.advance(END, &mut |said| heard.hear(said));
+    assert!(heard.judged.values().all(|judgement| !judgement.reasons.is_empty()));
+    let standing = stage.standings()["reviewer-03"];
+    assert!(standing.log_e > 100.0, "{}", standing.log_e);
 }
 
 #[test]
@@ -369,13 +399,15 @@ fn a_review_travels_as_json() {
 
 fn hostile() -> impl Strategy<Value = Review<'static>> {
     let times =
-        (0..40_i64, -30..30_i64, prop::option::of(-30..30_i64), prop::option::of(-50..50_i64));
+        (0..4_000_i64, -30..30_i64, prop::option::of(-30..30_i64), prop::option::of(-50..50_i64));
     let words = prop::option::of(prop_oneof![Just(0), Just(u32::MAX), 0..500_u32]);
     let confidence = prop::option::of(prop_oneof![Just(0.0), Just(1.0), 0.0..1.0_f64]);
     let flags =
         (any::<Option<bool>>(), any::<Option<bool>>(), any::<bool>(), any::<bool>(), any::<bool>());
-    (times, words, confidence, flags, 0..3_u32, prop::option::of(0..3_u32), 0..60_i64).prop_map(
-        |(times, summary_words, confidence, flags, who, batch, number)| {
+    let groups = (prop::option::of(0..3_u32), prop::option::of(0..4_u32), 0..3_u32);
+    (times, words, confidence, flags, 0..6_u32, groups, 0..60_i64).prop_map(
+        |(times, summary_words, confidence, flags, who, groups, number)| {
+            let (batch, incident, model) = groups;
             let (decided, presented, opened, known) = times;
             let (agreed, authorized, expects_opening, advised, own_request) = flags;
             let minute = |m: i64| at(m * 60);
@@ -388,17 +420,26 @@ fn hostile() -> impl Strategy<Value = Review<'static>> {
                 reviewer: format!("reviewer-{who}").into(),
                 decided_at: minute(decided),
                 opened_at: opened.map(|opened| minute(decided + opened)),
+                first_opened_at: opened.map(|opened| minute(decided + opened - 1)),
+                opened_by_same_clock: own_request,
+                incident: incident.map(|incident| format!("incident-{incident}").into()),
+                model: (model > 0).then(|| format!("model-{model}").into()),
+                rationale_words: Some(model * 8),
                 agreed,
                 advice: advised.then(|| Advised {
                     // Clocks may disagree: advice from after the decision.
+                    first_presented_at: minute(decided + presented),
+                    presented_by_same_clock: expects_opening,
                     presented_at: minute(decided + presented),
                     recommendation: Action::Dismiss,
                     confidence,
                     summary_words,
-                    own_request,
+                    summary_chars: summary_words,
+                    repeated: own_request,
                 }),
                 batch_id: batch.map(|batch| format!("batch-{batch}").into()),
                 rationale_digest: batch.map(|batch| format!("d-{batch}").into()),
+                own_request,
                 authorized,
                 truth,
                 expects_opening,
@@ -431,12 +472,12 @@ proptest! {
             let _ = stage.handle(review.clone());
         }
         let mut turned = Ok(());
-        stage.advance(END, &mut |said| {
+        while !stage.advance_some(END, 5, &mut |said| {
             if let Said::Turned { suspicion: Some(suspicion), cited, .. } = said {
                 let told = !cited.is_empty() && suspicion.statistic.is_finite();
                 turned = told.then_some(()).ok_or("a page without evidence");
             }
-        });
+        }) {}
         prop_assert_eq!(turned, Ok(()));
         for (name, standing) in stage.standings() {
             sane(&standing)?;
@@ -453,8 +494,12 @@ proptest! {
         let mut in_order: BTreeMap<_, &Review<'_>> = BTreeMap::new();
         in_order.extend(reviews.iter().map(|review| (review.exposure_id(), review)));
         in_order.values().for_each(|review| all.add(Some(review)));
-        for person in all.judge(&rules()).people {
+        let overseen = all.judge(&rules());
+        let live = stage.standings();
+        for person in overseen.people {
             sane(&person.standing)?;
+            // Who decided what somebody else decided in the end is known, and has nothing.
+            prop_assert_eq!(live.get(person.reviewer.as_str()), Some(&person.standing));
         }
     }
 
@@ -463,7 +508,7 @@ proptest! {
         let _ = Reviewer::from_bytes(&bytes);
         let mut versioned = bytes;
         if let Some(first) = versioned.first_mut() {
-            *first = 1;
+            *first = Stage::VERSION;
         }
         let _ = Stage::new(rules()).restore(&versioned);
     }

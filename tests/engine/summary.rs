@@ -11,15 +11,15 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::Value;
-use shutterlag::config::{EngineConfig, OversightConfig, Profiles};
+use shutterlag::config::{EngineConfig, FiguresConfig, OversightConfig, Profiles};
 use shutterlag::engine::Receipt;
 use shutterlag::engine::attacker::{CurveSetting, Race};
 use shutterlag::engine::oversight::Rules;
 use shutterlag::engine::summary::EventCounts;
 use shutterlag::engine::windows::Windows;
 use shutterlag::event::{
-    Action, Actor, Body, DecisionMade, Event, LeakDetected, Method, Provenance, TriageCompleted,
-    Verdict, Workflow,
+    Action, Actor, Body, DecisionMade, Event, LeakDetected, Method, Provenance, ReviewOpened,
+    TriageCompleted, Verdict, Workflow,
 };
 use shutterlag::report::{Telling, conclude};
 use shutterlag::simulate::{self, Extent, Options, Simulation};
@@ -71,8 +71,16 @@ fn concluded(events: &[Event<'_>], asked: &Asked) -> Value {
     }
     let as_of = asked.as_of.unwrap_or(Timestamp::MIN);
     let oversight = Rules::new(OversightConfig::default()).unwrap();
-    let telling =
-        Telling { race: &race, profiles: &profiles, oversight: &oversight, as_of, settle: None };
+    let figures = FiguresConfig::default();
+    let telling = Telling {
+        race: &race,
+        profiles: &profiles,
+        oversight: &oversight,
+        figures: &figures,
+        as_of,
+        settle: None,
+    };
+    let rules = telling.figure_rules();
     let (tally, unplaced) = conclude(&windows.view(), &telling, None).unwrap();
     let counts = windows.counts();
     let counted = EventCounts {
@@ -83,7 +91,7 @@ fn concluded(events: &[Event<'_>], asked: &Asked) -> Value {
         orphan: counts.orphan + unplaced.orphan,
         ..EventCounts::default()
     };
-    serde_json::to_value(tally.summary(asked.as_of, counted)).unwrap()
+    serde_json::to_value(tally.summary(&rules, asked.as_of, counted)).unwrap()
 }
 
 /// What was asked for: the moment of the latest event, and one later or earlier.
@@ -143,6 +151,7 @@ fn advice() -> impl Strategy<Value = TriageCompleted<'static>> {
                 model: None,
                 confidence: None,
                 summary_words,
+                summary_chars: None,
                 provenance,
                 requested_by,
             }
@@ -172,6 +181,7 @@ fn decision() -> impl Strategy<Value = DecisionMade<'static>> {
                 rationale_digest: digest,
                 batch_id: batch,
                 batch_size: None,
+                items_opened: None,
                 authorized,
             }
         })
@@ -194,8 +204,8 @@ fn leak() -> impl Strategy<Value = Vec<(i64, Body<'static>)>> {
     );
     let triage = (prop_oneof![step(3), step(12)], advice())
         .prop_map(|(ms, it)| (ms, Body::TriageCompleted(it)));
-    let opened =
-        (step(8), reviewer()).prop_map(|(ms, reviewer)| (ms, Body::ReviewOpened { reviewer }));
+    let opened = (step(8), reviewer())
+        .prop_map(|(ms, reviewer)| (ms, Body::ReviewOpened(ReviewOpened::by(reviewer))));
     let decided = (prop_oneof![step(4), step(40)], decision())
         .prop_map(|(ms, it)| (ms, Body::DecisionMade(it)));
     let contained = (step(60), select(Actor::ALL)).prop_map(|(ms, actor_kind)| {

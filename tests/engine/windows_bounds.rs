@@ -11,7 +11,9 @@ use shutterlag::engine::windows::Windows;
 use shutterlag::engine::{Output, Receipt};
 use shutterlag::event::Action::{self, Dismiss, Revoke, Rotate};
 use shutterlag::event::Actor::{Ai, Human};
-use shutterlag::event::{Body, Event, ExposedAtQuality, Kind, LeakDetected, Workflow};
+use shutterlag::event::{
+    Body, Event, ExposedAtQuality, Kind, LeakDetected, ReviewOpened, Workflow,
+};
 use shutterlag::time::Span;
 
 use crate::oracle::hostile::{self, Events, at};
@@ -223,8 +225,8 @@ fn a_dismissal_among_many_decisions_is_not_folded_away() {
 fn of_a_thousand_reviewers_who_looked_the_deciding_one_s_look_is_known() {
     let mut events = vec![leak().at(0)];
     for n in 0..1000 {
-        let reviewer = format!("reviewer-{n:04}").into();
-        events.push(numbered(n, Body::ReviewOpened { reviewer }.at(1 + n as i64)));
+        let reviewer = format!("reviewer-{n:04}");
+        events.push(numbered(n, Body::ReviewOpened(ReviewOpened::by(reviewer)).at(1 + n as i64)));
     }
     let mut decision = decided(Revoke).at(2000);
     if let Body::DecisionMade(decision) = &mut decision.body {
@@ -392,7 +394,7 @@ fn a_checkpoint_stays_within_the_bound_whatever_is_shared_in_memory() {
         let long = |n: usize, what: &str| format!("{what}-{n:0>text_bytes$}");
         // In memory each text is a number.
         let opening = |n: usize, credential: &str| {
-            let body = Body::ReviewOpened { reviewer: long(n % 500, "reviewer").into() };
+            let body = Body::ReviewOpened(ReviewOpened::by(long(n % 500, "reviewer")));
             let mut event = body.of(credential, n as i64);
             event.source = Some(long(n % 7, "source").into());
             event.owner = Some(long(n % 5, "owner").into());
@@ -427,8 +429,8 @@ fn late_events_take_no_room() {
     };
     let mut windows = Windows::new(config);
     let opening = |windows: &mut Windows, n: usize, s: i64| {
-        let reviewer = format!("reviewer-{n:0>200}").into();
-        windows.handle(&Body::ReviewOpened { reviewer }.of("one", s))
+        let reviewer = format!("reviewer-{n:0>200}");
+        windows.handle(&Body::ReviewOpened(ReviewOpened::by(reviewer)).of("one", s))
     };
     for event in [leak().of("one", 0), decided(Dismiss).of("one", 10), leak().of("one", 5_000)] {
         assert_eq!(windows.handle(&event), Receipt::Held);

@@ -161,7 +161,7 @@ fn in_a_backlog_no_judgement_is_given_up() {
 #[test]
 fn windows_of_a_credential_are_final_in_their_order() {
     let (mut windows, first) = decided();
-    take(&mut windows, "leak.detected", "11", 600, "");
+    take(&mut windows, "leak.detected", "11", 600, r#","reopened":true"#);
     decide(&mut windows, "12", "reviewer-02", 660);
     take(&mut windows, "credential.contained", "13", 720, r#","method":"revoked""#);
     let second = advance(&mut windows, 721).mark.unwrap();

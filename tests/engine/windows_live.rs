@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use shutterlag::config::EngineConfig;
 use shutterlag::engine::alerts::Alert;
+use shutterlag::event::Workflow;
 use shutterlag::event::{Body, Event, Kind};
 use shutterlag::time::{Span, Timestamp};
 
@@ -59,6 +60,7 @@ impl Run {
         Live::new(EngineConfig {
             settle: Some(Span::from_millis(self.settle_ms)),
             keep_settled: true,
+            remember_closed: Span::from_mins(24 * 60),
             ..EngineConfig::default()
         })
     }
@@ -82,7 +84,7 @@ impl Run {
         self.timely()
     }
 
-    /// The run without abuse and truth that come too late for their window, or that
+    /// The run without abuse, truth and sightings that come too late for their window, or that
     /// are the first sign of a window whose own detection is on its way for longer
     /// than the window before it takes to settle.
     fn timely(mut self) -> Run {
@@ -90,7 +92,14 @@ impl Run {
         let settle = Span::from_millis(self.settle_ms);
         let all = self.deliveries.clone();
         self.deliveries.retain(|Delivery { arrival, event }| {
-            if !matches!(event.kind(), Kind::CredentialAbused | Kind::TruthEstablished) {
+            let sighted = event.kind() == Kind::LeakDetected
+                && windows.iter().all(|window| {
+                    (window.workflow, &window.credential_id[..])
+                        != (event.workflow, &event.credential_id[..])
+                        || window.detected_at != event.time
+                });
+            if !sighted && !matches!(event.kind(), Kind::CredentialAbused | Kind::TruthEstablished)
+            {
                 return true;
             }
             let key = (event.workflow, &event.credential_id[..]);
@@ -280,13 +289,20 @@ fn alerts(window: &Record, now: Timestamp) -> Vec<Alert> {
     let open = decided_at.is_none() && window.contained_at.is_none();
     let start = window.figures.start;
     let uncontained = window.contained_at.is_none() && window.dismissed_at.is_none();
+    const DAY: i64 = 24 * 60;
+    let (soon, in_time, late, limit) = match window.workflow {
+        Workflow::PolicyChange => (DAY * 2 / 3, DAY, None, DAY),
+        Workflow::EntitlementReview => (DAY * 14 / 3, 7 * DAY, None, 7 * DAY),
+        _ => (6, 9, Some(17), 60),
+    };
     [
-        (Alert::ReviewDueSoon, open && after(start, 6)),
-        (Alert::ReviewOverdue, open && after(start, 9)),
-        (Alert::AttackerLikelyPresent, open && after(start, 17)),
+        (Alert::AttackObserved, uncontained && window.abused_at.is_some_and(|at| at <= now)),
+        (Alert::ReviewDueSoon, open && after(start, soon)),
+        (Alert::ReviewOverdue, open && after(start, in_time)),
+        (Alert::AttackerLikelyPresent, open && late.is_some_and(|late| after(start, late))),
         (
             Alert::ContainmentOverdue,
-            uncontained && decided_at.is_some_and(|decided_at| after(decided_at, 60)),
+            uncontained && decided_at.is_some_and(|decided_at| after(decided_at, limit)),
         ),
         (Alert::AiActedFirst, window.ai_acted_first_at.is_some()),
         (Alert::SeededCaseMissed, window.figures.seeded_case_caught == Some(false)),

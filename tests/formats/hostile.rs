@@ -8,7 +8,7 @@ use std::path::Path;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use shutterlag::config::Limits;
-use shutterlag::event::{Body, Event};
+use shutterlag::event::{Body, Event, ReviewOpened};
 use shutterlag::formats::{Context, Decoded, Format, Identity, decode, excerpt};
 use shutterlag::time::Timestamp;
 
@@ -66,7 +66,9 @@ fn check_event(event: &Event<'_>, limits: &Limits) -> Result<(), TestCaseError> 
     prop_assert!((Timestamp::MIN..=Timestamp::MAX).contains(&event.time));
     let mut texts = vec![&event.source, &event.owner];
     match &event.body {
-        Body::LeakDetected(leak) => texts.extend([&leak.location, &leak.provider]),
+        Body::LeakDetected(leak) => texts.extend([&leak.location, &leak.provider, &leak.incident]),
+        Body::CaseOpened(case) => texts.extend([&case.requested_by, &case.incident]),
+        Body::CaseWithdrawn { reason } => texts.push(reason),
         Body::TriageCompleted(triage) => {
             texts.extend([&triage.model, &triage.requested_by]);
             prop_assert!(triage.confidence.is_none_or(|value| (0.0..=1.0).contains(&value)));
@@ -75,7 +77,7 @@ fn check_event(event: &Event<'_>, limits: &Limits) -> Result<(), TestCaseError> 
             texts.extend([&decision.rationale_digest, &decision.batch_id]);
             prop_assert!((1..=limits.text_bytes).contains(&decision.reviewer.len()));
         }
-        Body::ReviewOpened { reviewer } => {
+        Body::ReviewOpened(ReviewOpened { reviewer, .. }) => {
             prop_assert!((1..=limits.text_bytes).contains(&reviewer.len()));
         }
         Body::CredentialContained { .. }
@@ -223,6 +225,7 @@ proptest! {
                 model: None,
                 confidence,
                 summary_words,
+                summary_chars: None,
                 provenance: None,
                 requested_by: None,
             }),

@@ -38,8 +38,8 @@ impl Scene {
         let mut config = Config::new(Broker::shared(), prefix);
         config
             .set("profiles.secret_exposure.review_due_soon", format!("{DUE_SOON_MS}ms"))
-            .set("profiles.secret_exposure.review_overdue", format!("{OVERDUE_MS}ms"))
-            .set("profiles.secret_exposure.attacker_likely", "1h")
+            .set("profiles.secret_exposure.in_time", format!("{OVERDUE_MS}ms"))
+            .set("profiles.secret_exposure.late", "1h")
             .set("alerts.resend_interval", "1s")
             .set("alerts.ends_after", "60s")
             .set("alerts.external_url", "https://lag.example.org")

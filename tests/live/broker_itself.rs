@@ -106,8 +106,7 @@ fn an_open_transaction_ends_by_itself_and_holds_readers_up_until_then() {
     let producer: BaseProducer = client
         .config()
         .set("transactional.id", "left-open")
-        // Long enough for a slow machine to read the topic before it ends.
-        .set("transaction.timeout.ms", "10000")
+        .set("transaction.timeout.ms", "2000")
         .create()
         .unwrap();
     producer.init_transactions(WAIT).unwrap();

@@ -56,6 +56,7 @@ fn the_simulated_example_has_something_of_everything() {
         "windows.reviewed",
         "windows.contained",
         "windows.closed",
+        "windows.withdrawn",
         "attacker_window.ahead",
         "attacker_window.contested",
         "attacker_window.behind",
@@ -65,7 +66,6 @@ fn the_simulated_example_has_something_of_everything() {
         "oversight.unadvised",
         "oversight.by_reason.impossible_reading",
         "oversight.by_reason.unauthorized",
-        "oversight.by_reason.self_approval",
         "oversight.by_reason.templated_rationale",
         "oversight.ai_acted_first",
         "oversight.seeded.caught",
@@ -73,7 +73,7 @@ fn the_simulated_example_has_something_of_everything() {
     ] {
         assert!(at(path) > 0, "{path}");
     }
-    let rate = summary["effective_review_rate"].as_f64().unwrap();
+    let rate = summary["effective_review_rate"]["low"].as_f64().unwrap();
     assert!((0.2..0.6).contains(&rate), "{rate}");
 }
 

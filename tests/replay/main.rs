@@ -15,4 +15,5 @@ mod order;
 mod outputs;
 mod report;
 mod simulate;
+mod stories;
 mod truth;

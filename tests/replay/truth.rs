@@ -30,7 +30,10 @@ fn expected(truth: &Value, ended: i64) -> Vec<(&'static str, Value)> {
         ("location", truth["location"].clone()),
         ("severity", truth["severity"].clone()),
         ("clock_skew", json!(false)),
+        ("incident", truth["incident"].clone()),
         ("triaged_at", by_end("triaged_at")),
+        ("escalated_at", by_end("escalated_at")),
+        ("withdrawn_at", by_end("withdrawn_at")),
         ("decided_at", by_end("decided_at")),
         ("contained_at", contained_at),
         ("abused_at", by_end("abuse_seen_at")),
@@ -40,7 +43,9 @@ fn expected(truth: &Value, ended: i64) -> Vec<(&'static str, Value)> {
         ("opened_at", of_decision(&truth["opened_at"])),
     ];
     let closed = !by_end("closed_at").is_null();
+    let withdrawn = !by_end("withdrawn_at").is_null();
     let state = match (closed, decided, contained) {
+        _ if withdrawn => "withdrawn",
         (true, _, _) => "closed",
         (_, true, _) => "reviewed",
         (_, _, true) => "contained",
@@ -56,13 +61,19 @@ fn expected(truth: &Value, ended: i64) -> Vec<(&'static str, Value)> {
         expected.push(("recommendation", of_advice("recommendation")));
         expected.push(("ai_acted_first", truth["ai_acted_first"].clone()));
     }
+    const DAY: i64 = 86_400_000;
+    let (in_time, late) = match truth["workflow"].as_str().unwrap() {
+        "policy_change" => (DAY, 3 * DAY),
+        "entitlement_review" => (7 * DAY, 14 * DAY),
+        _ => (540_000, 1_020_000),
+    };
     let start = ms(&truth["reported_exposed_at"]).or(ms(&truth["detected_at"])).unwrap();
     let review = ms(&by_end("decided_at")).map(|at| at - start);
     expected.push((
         "band",
         json!(review.map(|ms| match ms {
-            ..540_000 => "ahead",
-            540_000..1_020_000 => "contested",
+            _ if ms < in_time => "ahead",
+            _ if ms < late => "contested",
             _ => "behind",
         })),
     ));

@@ -16,8 +16,8 @@ use serde_json::Value;
 use shutterlag::config::Limits;
 use shutterlag::engine::alerts::Alert;
 use shutterlag::event::{
-    Action, Actor, Body, DecisionMade, Event, ExposedAtQuality, Kind, LeakDetected, Method,
-    Provenance, Severity, TriageCompleted, Verdict, Workflow,
+    Action, Actor, Body, CaseOpened, DecisionMade, Event, Evidence, ExposedAtQuality, Kind,
+    LeakDetected, Method, Provenance, ReviewOpened, Severity, TriageCompleted, Verdict, Workflow,
 };
 use shutterlag::formats::{Context, Decoded, Format, Identity, RejectReason, SkipReason, decode};
 use shutterlag::metrics::{
@@ -308,16 +308,31 @@ fn full(kind: Kind) -> Event<'static> {
             exposed_at_quality: Some(ExposedAtQuality::Exact),
             location: text(),
             provider: text(),
+            incident: text(),
+            reopened: true,
         }),
+        Kind::CaseOpened => Body::CaseOpened(CaseOpened {
+            started_at: Some(time),
+            requested_by: text(),
+            items: Some(1),
+            incident: text(),
+            reopened: true,
+        }),
+        Kind::CaseWithdrawn => Body::CaseWithdrawn { reason: text() },
         Kind::TriageCompleted => Body::TriageCompleted(TriageCompleted {
             recommendation: Action::Revoke,
             model: text(),
             confidence: Some(0.5),
             summary_words: Some(1),
+            summary_chars: Some(1),
             provenance: Some(Provenance::Model),
             requested_by: text(),
         }),
-        Kind::ReviewOpened => Body::ReviewOpened { reviewer: "x".into() },
+        Kind::ReviewOpened => Body::ReviewOpened(ReviewOpened {
+            reviewer: "x".into(),
+            items_opened: Some(1),
+            evidence: Some(Evidence::Raw),
+        }),
         Kind::DecisionMade => Body::DecisionMade(DecisionMade {
             reviewer: "x".into(),
             action: Action::Revoke,
@@ -327,6 +342,7 @@ fn full(kind: Kind) -> Event<'static> {
             rationale_digest: text(),
             batch_id: text(),
             batch_size: Some(1),
+            items_opened: Some(1),
             authorized: Some(true),
         }),
         Kind::CredentialContained => {
@@ -341,7 +357,10 @@ fn full(kind: Kind) -> Event<'static> {
         id: "x".into(),
         time,
         credential_id: "x".into(),
-        workflow: Workflow::SecretExposure,
+        workflow: match kind {
+            Kind::CaseOpened => Workflow::PolicyChange,
+            _ => Workflow::SecretExposure,
+        },
         source: text(),
         severity: Some(Severity::Low),
         owner: text(),

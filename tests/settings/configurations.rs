@@ -112,7 +112,7 @@ fn what_is_written_is_what_is_in_force() {
         skew_tolerance = "0s"
         credentials = 1000
         [profiles.secret_exposure]
-        review_overdue = "7m"
+        in_time = "7m"
         expects_opening = true
         [attackers]
         default = "1m,2m"
@@ -144,7 +144,7 @@ fn what_is_written_is_what_is_in_force() {
     assert_eq!((settings.intake.workers, settings.windows.workers), (2, 4));
     assert_eq!(settings.windows.engine.skew_tolerance, Span::ZERO);
     let profile = settings.windows.engine.profiles.get(Workflow::SecretExposure);
-    assert_eq!((profile.review_overdue, profile.expects_opening), (Span::from_mins(7), true));
+    assert_eq!((profile.targets.in_time, profile.expects_opening), (Span::from_mins(7), true));
     assert_eq!(settings.profiles, settings.windows.engine.profiles);
     assert_eq!(settings.race.curve(Some("npm")).mean(), Span::from_mins(1));
     assert_eq!(settings.race.curve(None).mean(), Span::from_mins(2));
@@ -192,13 +192,9 @@ fn every_range_is_checked_and_says_what_to_do() {
         (
             "profiles.policy_change.review_due_soon = \"9m\"",
             "profiles.policy_change",
-            "review_due_soon (9m) must be shorter than review_overdue (9m)",
+            "review_due_soon (9m) must be shorter than in_time (9m)",
         ),
-        (
-            "profiles.policy_change.attacker_likely = \"1m\"",
-            "profiles.policy_change",
-            "than attacker_likely (1m)",
-        ),
+        ("profiles.policy_change.late = \"1m\"", "profiles.policy_change", "than late (1m)"),
         ("http.listen = \"0.0.0.0:1\"", "http.listen", "set token_file or token"),
         ("http.listen = \"[::]:1\"", "http.listen", "listen on 127.0.0.1"),
         ("http.token = \"short\"", "http.token", "at least 16"),

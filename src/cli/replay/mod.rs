@@ -14,7 +14,7 @@ use self::files::Files;
 use self::refusals::{Refusals, Totals};
 use super::identity::{self, Keyed};
 use super::{CliError, Outcome, tell};
-use crate::config::{EngineConfig, Limits, OversightConfig, Profiles};
+use crate::config::{EngineConfig, FiguresConfig, Limits, OversightConfig, Profiles};
 use crate::engine::attacker::{CurveSetting, Race};
 use crate::engine::oversight::Rules;
 use crate::engine::summary::{EventCounts, Summary, Tally};
@@ -64,6 +64,16 @@ pub struct Args {
     /// others; repeatable. Example: npm=1m,3m
     #[arg(long = "attacker", value_name = "CURVE")]
     attackers: Vec<CurveSetting>,
+
+    /// A place of exposure that attackers watch, by its `location`; repeatable
+    /// [default: github, gitlab, npm, pypi, s3 and the like].
+    #[arg(long = "public", value_name = "PLACE")]
+    public: Vec<String>,
+
+    /// A source that finds leaks as they happen, so that its detection is the exposure;
+    /// repeatable.
+    #[arg(long, value_name = "SOURCE")]
+    detects_at_once: Vec<String>,
 
     /// Count a decision without `review.opened` as hollow in this workflow; repeatable.
     #[arg(long, value_name = "WORKFLOW", value_parser = words(Workflow::ALL.iter().map(|w| w.as_str()), Workflow::parse))]
@@ -155,6 +165,7 @@ pub fn run(args: Args) -> Result<Outcome, CliError> {
 struct Run {
     args: Args,
     race: Race,
+    figures: FiguresConfig,
     profiles: Profiles,
     oversight: Rules,
     keyed: Keyed,
@@ -174,6 +185,10 @@ impl Run {
             aliases: args.aliases.iter().cloned().collect(),
             ..OversightConfig::default()
         };
+        let mut figures = FiguresConfig::default();
+        if !args.public.is_empty() {
+            figures.public = args.public.iter().cloned().collect();
+        }
         let oversight = Rules::new(config).map_err(|fault| CliError::Usage(fault.to_string()))?;
         let files = args.out.as_deref().map(Files::create).transpose()?;
         for (files, input) in
@@ -188,7 +203,9 @@ impl Run {
         }
         Ok(Run {
             race: Race::from_settings(args.attackers.clone())
-                .map_err(|error| CliError::Usage(error.to_string()))?,
+                .map_err(|error| CliError::Usage(error.to_string()))?
+                .between(&profiles, &figures),
+            figures,
             profiles,
             oversight,
             keyed: identity::from_environment()?,
@@ -214,6 +231,7 @@ impl Run {
                 settle: self.args.settle,
                 keep_settled: true,
                 profiles: self.profiles,
+                detects_at_once: self.args.detects_at_once.iter().cloned().collect(),
                 ..EngineConfig::default()
             },
             // The engine gets a core of its own; reading needs little of one.
@@ -229,6 +247,7 @@ impl Run {
             race: &self.race,
             profiles: &self.profiles,
             oversight: &self.oversight,
+            figures: &self.figures,
             as_of,
             settle: self.args.settle,
         };
@@ -266,7 +285,7 @@ impl Run {
             orphan: counts.orphan + unplaced.orphan,
             ..replayed.events
         };
-        let summary = tally.summary(replayed.as_of, events);
+        let summary = tally.summary(&telling.figure_rules(), replayed.as_of, events);
         if let Some(files) = &self.files {
             write_figures(files, &summary, &tally, &metrics, replayed, totals)?;
         }
@@ -337,7 +356,7 @@ fn write_figures(
         metrics.rejected(*reason, *count);
     }
     let as_of = replayed.as_of.unwrap_or(Timestamp::MIN);
-    metrics.reviewers(&summary.oversight.reviewers.flagged);
+    metrics.reviewers(summary.oversight.reviewers.flagged);
     metrics.finish(&summary.events, as_of);
     let mut file = files.open("metrics.prom")?;
     file.write_all(&metrics.encode().map_err(io::Error::other)?)?;

@@ -5,16 +5,18 @@
 
 use std::num::NonZeroU32;
 
+use super::acts::Compares;
 use super::burst::Burst;
-use super::certificates::{Batch, History, TEMPLATE_REVIEWS};
 use super::detection::Trials;
-use super::peers::Stratum;
-use super::reviewer::{Path, Point, Reviewer, Rise};
+use super::memory::{ACTS_MAX, Acts, Reasons, Seen, TEMPLATE_ACTS};
+use super::peers::{OWN_MAX, Own, OwnCounts, Stratum};
+use super::reviewer::{Path, Point, Reviewer, Rise, Waiting};
+use super::schedule::{INTERVALS_MAX, PACES, Release, Schedule};
 use super::signals::{BySignal, SIGNALS};
-use crate::time::{Span, Timestamp};
+use crate::time::Timestamp;
 
 /// The first byte; to be raised with every change of the layout.
-pub(super) const VERSION: u8 = 2;
+pub(super) const VERSION: u8 = 3;
 
 /// Writes little-endian numbers.
 #[derive(Debug, Default)]
@@ -41,8 +43,12 @@ impl Out {
         self.u64(x.to_bits());
     }
 
+    fn i64(&mut self, n: i64) {
+        self.0.extend(n.to_le_bytes());
+    }
+
     pub(super) fn time(&mut self, time: Timestamp) {
-        self.0.extend(time.as_millis().to_le_bytes());
+        self.i64(time.as_millis());
     }
 
     fn option<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Out, T)) {
@@ -50,6 +56,16 @@ impl Out {
         if let Some(value) = value {
             write(self, value);
         }
+    }
+
+    /// The number of values and the values; there are far fewer than a number can hold.
+    fn row<T>(
+        &mut self,
+        values: impl ExactSizeIterator<Item = T>,
+        mut write: impl FnMut(&mut Out, T),
+    ) {
+        self.u16(values.len() as u16);
+        values.for_each(|value| write(self, value));
     }
 
     pub(super) fn text(&mut self, text: &str) {
@@ -114,6 +130,17 @@ impl<'b> In<'b> {
     }
 }
 
+/// Reads a row of at most `most` values, as [`Out::row`] wrote it.
+fn row<T>(
+    input: &mut In<'_>,
+    most: usize,
+    mut read: impl FnMut(&mut In<'_>) -> Option<T>,
+) -> Option<Vec<T>> {
+    let count = usize::from(input.u16()?);
+    (count <= most).then_some(())?;
+    (0..count).map(|_| read(input)).collect()
+}
+
 /// Reads as many values as `into` has places.
 fn fill<T>(into: &mut [T], mut read: impl FnMut() -> Option<T>) -> Option<()> {
     for place in into {
@@ -138,9 +165,14 @@ impl Reviewer {
 
     pub(super) fn write(&self, out: &mut Out) {
         let Reviewer {
-            history: History { previous, digests, next },
+            schedule,
+            reasons,
+            compares: Compares { acts, own },
+            taught,
+            waiting,
+            alone,
+            previous,
             signals,
-            own,
             trials: Trials { signals: wrong, hits, others, false_alarms },
             burst: Burst { gaps, sum_ms, log },
             decisions,
@@ -151,23 +183,38 @@ impl Reviewer {
             path,
         } = self;
         out.u8(VERSION);
+        out.row(schedule.releases.iter(), |out, release| {
+            let Release { at, left_ms, total_ms, longest_ms, clock, cases } = release;
+            out.time(*at);
+            left_ms.iter().for_each(|left| out.u32(*left));
+            [total_ms, longest_ms, clock, cases].into_iter().for_each(|n| out.u32(*n));
+        });
+        out.row(reasons.0.iter(), |out, digest| out.u32(digest.map_or(0, NonZeroU32::get)));
+        for acts in [acts, taught] {
+            out.row(acts.0.iter(), |out, seen| {
+                out.u32(seen.group.get());
+                out.time(seen.since);
+                out.u32(seen.text);
+            });
+        }
+        out.row(own.0.iter(), |out, own| {
+            out.i64(own.period);
+            out.u32(own.stratum.number());
+            out.u16(own.acts);
+            out.u16(own.agreed);
+        });
+        out.u32(waiting.acts);
+        out.u32(waiting.agreed);
+        out.u64(waiting.peer_acts);
+        out.u64(waiting.peer_agreed);
+        waiting.log_factors.iter().for_each(|log| out.f64(*log));
+        out.u64(*alone);
         out.option(*previous, Out::time);
-        digests.iter().for_each(|digest| out.u32(digest.map_or(0, NonZeroU32::get)));
-        out.u8(*next);
         for evidence in signals {
             evidence.report.iter().chain(&evidence.page).for_each(|log| out.f64(*log));
             out.u32(evidence.steps);
             out.u32(evidence.ones);
         }
-        out.0.extend(own.period.to_le_bytes());
-        own.settled.iter().for_each(|(agreed, acts)| {
-            out.u32(*agreed);
-            out.u32(*acts);
-        });
-        own.recent.as_flattened().iter().for_each(|(agreed, acts)| {
-            out.u16(*agreed);
-            out.u16(*acts);
-        });
         [wrong, hits, others, false_alarms].into_iter().for_each(|n| out.u32(*n));
         out.u32(*gaps);
         out.u64(*sum_ms);
@@ -195,18 +242,30 @@ impl Reviewer {
     pub(super) fn read(input: &mut In<'_>) -> Option<Reviewer> {
         let mut state = Reviewer::default();
         input.u8().filter(|version| *version == VERSION)?;
-        state.history.previous = input.option(In::time)?;
-        fill(&mut state.history.digests, || input.u32().map(NonZeroU32::new))?;
-        state.history.next = input.u8().filter(|next| usize::from(*next) < TEMPLATE_REVIEWS)?;
+        state.schedule = Schedule { releases: row(input, INTERVALS_MAX, read_release)? };
+        let digest = |input: &mut In<'_>| input.u32().map(NonZeroU32::new);
+        state.reasons = Reasons(row(input, TEMPLATE_ACTS, digest)?.into());
+        for acts in [&mut state.compares.acts, &mut state.taught] {
+            *acts = Acts(row(input, ACTS_MAX, read_seen)?.into());
+        }
+        state.compares.own = OwnCounts(row(input, OWN_MAX, read_own)?);
+        let mut waiting = Waiting {
+            acts: input.u32()?,
+            agreed: input.u32()?,
+            peer_acts: input.u64()?,
+            peer_agreed: input.u64()?,
+            ..Waiting::default()
+        };
+        fill(&mut waiting.log_factors, || input.f64())?;
+        state.waiting = waiting;
+        state.alone = input.u64()?;
+        state.previous = input.option(In::time)?;
         for evidence in &mut state.signals {
             fill(&mut evidence.report, || input.f64())?;
             fill(&mut evidence.page, || input.f64())?;
             evidence.steps = input.u32()?;
             evidence.ones = input.u32()?;
         }
-        state.own.period = input.i64()?;
-        fill(&mut state.own.settled, || Some((input.u32()?, input.u32()?)))?;
-        fill(state.own.recent.as_flattened_mut(), || Some((input.u16()?, input.u16()?)))?;
         let trials = &mut state.trials;
         for count in
             [&mut trials.signals, &mut trials.hits, &mut trials.others, &mut trials.false_alarms]
@@ -239,30 +298,22 @@ impl Reviewer {
     }
 }
 
-impl Batch {
-    pub(super) fn write(&self, out: &mut Out) {
-        out.option(self.floor, |out, floor| out.time(Timestamp::from_millis(floor.as_millis())));
-        out.option(self.presented_at, Out::time);
-        out.option(self.previous, Out::time);
-        out.time(self.decided_at);
-        out.option(self.agreed, |out, (agreed, stratum)| {
-            out.u8(agreed.into());
-            out.u8(stratum.index() as u8);
-        });
-        out.option(self.unopened, |out, unopened| out.u8(unopened.into()));
-    }
+fn read_release(input: &mut In<'_>) -> Option<Release> {
+    let at = input.time()?;
+    let mut left_ms = [0; PACES.len()];
+    fill(&mut left_ms, || input.u32())?;
+    let (total_ms, longest_ms) = (input.u32()?, input.u32()?);
+    Some(Release { at, left_ms, total_ms, longest_ms, clock: input.u32()?, cases: input.u32()? })
+}
 
-    pub(super) fn read(input: &mut In<'_>) -> Option<Batch> {
-        Some(Batch {
-            floor: input.option(|input| input.i64().map(Span::from_millis))?,
-            presented_at: input.option(In::time)?,
-            previous: input.option(In::time)?,
-            decided_at: input.time()?,
-            agreed: input
-                .option(|input| Some((input.u8()? != 0, Stratum::from_index(input.u8()?)?)))?,
-            unopened: input.option(|input| Some(input.u8()? != 0))?,
-        })
-    }
+fn read_seen(input: &mut In<'_>) -> Option<Seen> {
+    let group = NonZeroU32::new(input.u32()?)?;
+    Some(Seen { group, since: input.time()?, text: input.u32()? })
+}
+
+fn read_own(input: &mut In<'_>) -> Option<Own> {
+    let (period, stratum) = (input.i64()?, Stratum::from_number(input.u32()?));
+    Some(Own { period, stratum, acts: input.u16()?, agreed: input.u16()? })
 }
 
 // Two bits a signal.
@@ -285,4 +336,75 @@ fn unpacked(bits: u16) -> BySignal<Option<bool>> {
         *sign = (bits & 1 != 0).then_some(bits & 2 != 0);
     }
     signs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Span;
+
+    /// A reviewer of whom everything is held that can be.
+    fn full() -> Reviewer {
+        let number = |n: usize| NonZeroU32::MIN.saturating_add(n as u32);
+        let at = |n: usize| Timestamp::from_millis(1_800_000_000_000) + Span::from_secs(n as i64);
+        let seen = |n| Seen { group: number(n), since: at(n), text: n as u32 };
+        let release = |n| Release {
+            at: at(n),
+            left_ms: [1, 2],
+            total_ms: 3,
+            longest_ms: 4,
+            clock: 5,
+            cases: 6,
+        };
+        let own = |n| Own {
+            period: n as i64,
+            stratum: Stratum::from_number(n as u32),
+            acts: 2,
+            agreed: 1,
+        };
+        let point =
+            Point { at: at(1), signs: [Some(true), None, Some(false), None], statistic: 2.5 };
+        let mut state = Reviewer {
+            schedule: Schedule { releases: (0..INTERVALS_MAX).map(release).collect() },
+            reasons: Reasons((0..TEMPLATE_ACTS).map(|n| NonZeroU32::new(n as u32)).collect()),
+            compares: Compares {
+                acts: Acts((0..ACTS_MAX).map(seen).collect()),
+                own: OwnCounts((0..OWN_MAX).map(own).collect()),
+            },
+            taught: Acts((0..ACTS_MAX).map(seen).collect()),
+            alone: 7,
+            previous: Some(at(2)),
+            decisions: 8,
+            first_at: Some(at(3)),
+            last_at: Some(at(4)),
+            firing: Some(at(5)),
+            rise: Some(Rise { since: at(6), steps: 9, counts: [(3, 2); SIGNALS] }),
+            ..Reviewer::default()
+        };
+        state.waiting.log_factors = [0.25; 4];
+        state.path.points = [Some(point); crate::engine::oversight::PATH_MAX];
+        state
+    }
+
+    #[test]
+    fn a_full_state_comes_back_and_stays_small() {
+        let state = full();
+        let bytes = state.to_bytes();
+        assert_eq!(Reviewer::from_bytes(&bytes), Some(state.clone()));
+        assert!(bytes.len() <= 3_000, "{}", bytes.len());
+        // As it is held: rows grow to the next power of two.
+        let rows = 32 * (size_of::<Release>() + size_of::<Own>() + 4) + 2 * 16 * size_of::<Seen>();
+        let held = size_of::<Reviewer>() + rows;
+        assert!(held <= 4_096, "{held}");
+    }
+
+    #[test]
+    fn more_than_can_be_held_is_refused() {
+        let mut state = full();
+        state.schedule.releases.push(state.schedule.releases[0]);
+        assert_eq!(Reviewer::from_bytes(&state.to_bytes()), None);
+        let mut bytes = full().to_bytes();
+        bytes[0] = VERSION - 1;
+        assert_eq!(Reviewer::from_bytes(&bytes), None);
+    }
 }

@@ -1,19 +1,28 @@
-//! Certificates: signs of a hollow review that need no statistics.
+//! What is said of one decision.
 //!
-//! Invariants: a reviewer's reviews are judged in the order of (`decided_at`,
-//! `exposure_id`) over all workflows; without the data that a certificate needs
-//! there is no certificate.
-
-use std::num::NonZeroU32;
+//! Invariants: without the data that a reason needs there is no reason; what nothing is
+//! known of is neither meaningful nor hollow.
 
 use super::hollow::HollowReasons;
-use super::review::Facts;
-use super::signals::Agreement;
-use crate::time::{Span, Timestamp};
+use super::review::Review;
+use super::schedule::Certificate;
+use crate::config::{OversightConfig, Profile};
+use crate::engine::windows::Window;
+use crate::event::words;
+use crate::time::Span;
 
-/// How far back equal reasons are looked for, and how many make a template.
-pub(super) const TEMPLATE_REVIEWS: usize = 20;
-const TEMPLATE_REPEATS: usize = 5;
+words! {
+    /// Whether a decision was a review.
+    Quality {
+        /// There was something to judge it by, and nothing speaks against it.
+        Meaningful = "meaningful",
+        /// Something shows that it was none.
+        Hollow = "hollow",
+        /// There was nothing to judge it by: no advice, or none of reading time, opening
+        /// and authority is known.
+        Unassessed = "unassessed",
+    }
+}
 
 /// The judgement of one window's decision.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,105 +31,59 @@ pub struct Judgement {
     pub reviewed: bool,
     /// Whether it came before the fastest attackers.
     pub ahead: bool,
-    /// Why it is hollow; empty for a meaningful review.
+    /// Why it is hollow.
     pub reasons: HollowReasons,
-    /// The time there was to read, where a floor is known.
+    /// Whether there was anything to judge it by.
+    pub assessed: bool,
+    /// The interval that was too short, with [`super::hollow::HollowReason::ImpossibleReading`].
+    pub certificate: Option<Certificate>,
+    /// From the latest of presentation, look and previous decision to the decision, where
+    /// the length of the text is known. A picture of diligence, from which nothing follows.
     pub attention: Option<Span>,
-    /// The time that reading takes at the least.
-    pub floor: Option<Span>,
+    /// What reading takes at 300 words a minute, as far as most adults get (Brysbaert
+    /// 2019). Part of the same picture.
+    pub usual: Option<Span>,
 }
 
 impl Judgement {
-    /// A real review before the fastest attackers: what the headline counts.
-    pub fn effective(&self) -> bool {
-        self.ahead && self.reasons.is_empty()
-    }
-}
-
-/// What of a reviewer's earlier reviews bears on the next one.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct History {
-    pub(super) previous: Option<Timestamp>,
-    /// Digests of the last reviews, the next to be replaced at `next`.
-    pub(super) digests: [Option<NonZeroU32>; TEMPLATE_REVIEWS],
-    pub(super) next: u8,
-}
-
-impl History {
-    /// Attention available and reading floor of a single case.
-    pub(super) fn reading(&self, facts: &Facts) -> Option<(Span, Span)> {
-        let (floor, presented) = facts.floor.zip(facts.presented_at)?;
-        let starts = [facts.opened_at, self.previous];
-        let from = starts.into_iter().flatten().fold(presented, Timestamp::max);
-        Some((facts.decided_at.since(from), floor))
-    }
-
-    /// Whether the same reasons were given again and again.
-    pub(super) fn templated(&self, facts: &Facts) -> bool {
-        let same = |digest: &&Option<NonZeroU32>| **digest == facts.digest;
-        facts.digest.is_some() && self.digests.iter().filter(same).count() >= TEMPLATE_REPEATS
-    }
-
-    /// Goes on to the next review.
-    pub(super) fn push(&mut self, facts: &Facts) {
-        self.previous = Some(facts.decided_at);
-        if let Some(place) = self.digests.get_mut(usize::from(self.next)) {
-            *place = facts.digest;
-        }
-        self.next = (self.next + 1) % TEMPLATE_REVIEWS as u8;
-    }
-}
-
-/// Cases that one reviewer decided together: one act, judged as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Batch {
-    pub(super) floor: Option<Span>,
-    pub(super) presented_at: Option<Timestamp>,
-    /// The reviewer's last decision before the batch.
-    pub(super) previous: Option<Timestamp>,
-    pub(super) decided_at: Timestamp,
-    /// Whether all of its cases were decided as advised.
-    pub(super) agreed: Option<Agreement>,
-    /// Whether none of its cases was opened.
-    pub(super) unopened: Option<bool>,
-}
-
-impl Batch {
-    /// A batch whose first case is `facts`.
-    pub(super) fn new(facts: &Facts) -> Batch {
-        let mut batch = Batch {
-            floor: None,
-            presented_at: None,
-            previous: None,
-            decided_at: facts.decided_at,
-            agreed: None,
-            unopened: None,
+    /// The judgement of a window's decision of which these reasons were found; an empty one
+    /// of a window without a decision.
+    pub fn found(
+        window: &Window<'_>,
+        reasons: HollowReasons,
+        profile: &Profile,
+        config: &OversightConfig,
+    ) -> Judgement {
+        let Some(review) = Review::of(window, profile, config) else {
+            return Judgement::default();
         };
-        batch.add(facts);
-        batch
-    }
-
-    /// Takes in the next case; cases come in order.
-    pub(super) fn add(&mut self, facts: &Facts) {
-        self.decided_at = facts.decided_at;
-        if let Some(agreed) = facts.agreed {
-            let (all, stratum) = self.agreed.unwrap_or((true, facts.stratum));
-            self.agreed = Some((all && agreed, stratum));
-        }
-        if let Some(unopened) = facts.unopened {
-            self.unopened = Some(self.unopened.unwrap_or(true) && unopened);
-        }
-        let Some(presented) = facts.presented_at else { return };
-        self.presented_at = Some(self.presented_at.map_or(presented, |at| at.min(presented)));
-        if let Some(floor) = facts.floor {
-            self.floor = Some(self.floor.unwrap_or_default() + floor);
+        Judgement {
+            reviewed: true,
+            ahead: review.ahead,
+            reasons,
+            assessed: review.is_assessed(),
+            ..Judgement::default()
         }
     }
 
-    /// Attention available and reading floor of the whole.
-    pub(super) fn reading(&self) -> Option<(Span, Span)> {
-        let (floor, presented) = self.floor.zip(self.presented_at)?;
-        let from = self.previous.map_or(presented, |previous| previous.max(presented));
-        Some((self.decided_at.since(from), floor))
+    /// Whether it was a review; `None` where there is no decision.
+    pub fn quality(&self) -> Option<Quality> {
+        self.reviewed.then(|| Quality::of(self.reasons, self.assessed))
+    }
+
+    /// A meaningful review before the fastest attackers.
+    pub fn effective(&self) -> bool {
+        self.ahead && self.quality() == Some(Quality::Meaningful)
+    }
+}
+
+impl Quality {
+    /// What the reasons, and whether there was anything to judge by, come to.
+    pub fn of(reasons: HollowReasons, assessed: bool) -> Quality {
+        match (reasons.is_empty(), assessed) {
+            (false, _) => Quality::Hollow,
+            (true, true) => Quality::Meaningful,
+            (true, false) => Quality::Unassessed,
+        }
     }
 }

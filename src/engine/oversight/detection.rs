@@ -10,6 +10,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine::bounds::wilson;
 use crate::event::words;
 
 /// Cases of one reviewer whose right answer is known.
@@ -78,7 +79,8 @@ impl Trials {
     /// The figures; `hasty` is whether the reviewer takes less time than reading needs
     /// more often than allowed.
     pub fn sight(&self, hasty: bool) -> Sight {
-        let bounds = wilson(self.hits.into(), self.signals.into());
+        let rate = f64::from(self.hits) / f64::from(self.signals.max(1));
+        let bounds = wilson(rate, self.signals.into());
         let both = self.signals > 0 && self.others > 0;
         let z =
             |some: u32, all: u32| normal_quantile((f64::from(some) + 0.5) / (f64::from(all) + 1.0));
@@ -93,30 +95,13 @@ impl Trials {
         };
         Sight {
             hit_rate: (self.signals > 0).then(|| f64::from(self.hits) / f64::from(self.signals)),
-            hit_rate_low: bounds.map(|(low, _)| low),
-            hit_rate_high: bounds.map(|(_, high)| high),
+            hit_rate_low: bounds.map(|bounds| bounds.low),
+            hit_rate_high: bounds.map(|bounds| bounds.high),
             d_prime: both.then_some(d_prime),
             criterion: both.then_some(criterion),
             reading: enough.then(reading),
         }
     }
-}
-
-/// Wilson's 95 % bounds of a rate; `None` of nothing.
-pub fn wilson(some: u64, all: u64) -> Option<(f64, f64)> {
-    /// The 97.5 % point of the normal law.
-    const Z: f64 = 1.959_963_984_540_054;
-    if all == 0 {
-        return None;
-    }
-    let (n, p) = (all as f64, some as f64 / all as f64);
-    let scale = 1.0 / (1.0 + Z * Z / n);
-    let middle = scale * (p + Z * Z / (2.0 * n));
-    let half = scale * Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
-    // At the ends of the scale the bound is the end, rounding apart.
-    let low = if some == 0 { 0.0 } else { (middle - half).max(0.0) };
-    let high = if some >= all { 1.0 } else { (middle + half).min(1.0) };
-    Some((low, high))
 }
 
 /// The point below which a share `p` of the standard normal law lies: algorithm
@@ -212,16 +197,6 @@ mod tests {
         ] {
             assert!((normal_quantile(p) - z).abs() < 1e-14 * (1.0 + z.abs()), "{p}");
         }
-    }
-
-    #[test]
-    fn wilson_is_as_worked_out() {
-        // Newcombe (1998), table I: 81 of 263 and 0 of 20.
-        let (low, high) = wilson(81, 263).unwrap();
-        assert!((low - 0.2553).abs() < 5e-5 && (high - 0.3662).abs() < 5e-5);
-        let (low, high) = wilson(0, 20).unwrap();
-        assert!(low.abs() < 1e-12 && (high - 0.1611).abs() < 5e-5);
-        assert_eq!(wilson(0, 0), None);
     }
 
     #[test]

@@ -1,29 +1,27 @@
 //! What the live stage holds of one reviewer: the state, and what waits for its turn.
 //!
-//! Invariants: what waits is in order; a batch is put together once, when its first
-//! decision is due and no further one is waited for; the bytes are the same in every
-//! process.
+//! Invariants: what waits is in order; a batch waits at its last decision, once no further
+//! one can come; the bytes are the same in every process.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use super::batch::Extent;
 use super::bytes::{In, Out};
-use super::certificates::{Batch, Judgement};
-use super::peers::Peers;
+use super::hash::Hash;
 use super::review::{Facts, Lesson, Name, Review};
-use super::reviewer::{PATH_MAX, Part, Reviewer, Step};
+use super::reviewer::{PATH_MAX, Reviewer, Step};
 use super::said::Said;
-use super::signals::{Agreement, Rules};
+use super::signals::Rules;
 use crate::event::Workflow;
 use crate::time::Timestamp;
 
 /// Windows remembered per reviewer because their truth was counted.
 pub(super) const TAUGHT_MAX: usize = 16;
-/// Batches open at a time; a decision that was taken back leaves its batch open.
-const BATCHES_MAX: usize = 8;
 
-/// Where a step stands among all of a reviewer's: decisions before truths of the same moment.
+/// Where a step stands among all of a reviewer's: at the same moment decisions come first,
+/// then truths, then periods that are settled.
 pub(super) type Place = (Timestamp, Kind, Arc<Name>);
 
 /// What kind of step it is.
@@ -31,24 +29,36 @@ pub(super) type Place = (Timestamp, Kind, Arc<Name>);
 pub(super) enum Kind {
     Decision,
     Truth,
+    Settlement,
 }
+
+impl Kind {
+    const ALL: [Kind; 3] = [Kind::Decision, Kind::Truth, Kind::Settlement];
+}
+
+/// A decision that waits.
+pub(super) type Case = Box<(Review<'static>, Facts)>;
 
 /// A step that waits.
 #[derive(Debug)]
 pub(super) enum Pending {
-    Decision(Box<(Review<'static>, Facts)>),
+    Decision(Case),
     Truth(Lesson),
 }
 
-/// A batch of which some decisions are still to be judged.
+/// What a reviewer's next step is.
 #[derive(Debug)]
-pub(super) struct OpenBatch {
-    pub(super) number: NonZeroU32,
-    pub(super) batch: Batch,
-    /// How many are to come.
-    pub(super) left: u32,
-    /// Whether the first is judged.
-    pub(super) begun: bool,
+pub(super) enum Next {
+    Nothing,
+    /// It cannot be taken before this time.
+    Wait(Timestamp),
+    /// These windows of a batch now wait for this time, its last decision.
+    Moved(Vec<Arc<Name>>, Timestamp),
+    /// A period is settled, at this time.
+    Settle(i64, Timestamp),
+    Learn(Place, Lesson),
+    /// An act: its first case and the others.
+    Decide((Place, Case), Vec<(Place, Case)>),
 }
 
 /// One reviewer.
@@ -63,7 +73,8 @@ pub(super) struct Entry {
     pub(super) done: Option<Place>,
     /// Digests of the windows whose truth was counted.
     pub(super) taught: VecDeque<u64>,
-    pub(super) batches: Vec<OpenBatch>,
+    /// The window of the latest decision.
+    pub(super) latest: Option<Arc<Name>>,
     /// What waits, in order. New ones come near the end as a rule.
     pub(super) pending: VecDeque<(Place, Pending)>,
     pub(super) due: Option<Timestamp>,
@@ -87,64 +98,97 @@ impl Entry {
         }
     }
 
-    /// If the next step begins a batch: puts the batch together, or says until when
-    /// further decisions of it are waited for.
-    pub(super) fn open_batch(&mut self, now: Timestamp, rules: &Rules) -> Option<Timestamp> {
-        let (place, Pending::Decision(first)) = self.pending.front()? else { return None };
-        let batch_id = first.1.batch?;
-        if self.batches.iter().any(|open| open.number == batch_id) {
-            return None;
+    /// When the next step stands, whatever it is.
+    pub(super) fn next_at(&self, rules: &Rules) -> Option<Timestamp> {
+        let first = self.pending.front().map(|((at, _, _), _)| *at);
+        let settled = self.state.next_settlement(rules).map(|(_, at)| at);
+        first.into_iter().chain(settled).min()
+    }
+
+    /// Takes out the next step, if it is time.
+    pub(super) fn next(&mut self, now: Timestamp, rules: &Rules) -> Next {
+        let front = self.pending.front().map(|((at, _, _), _)| *at);
+        if let Some((period, at)) = self.state.next_settlement(rules)
+            && front.is_none_or(|front| at < front)
+        {
+            let due = at + rules.config().delay;
+            return if due > now { Next::Wait(due) } else { Next::Settle(period, at) };
         }
-        let until = place.0 + rules.config().batch_hold;
-        let mut batch = Batch::new(&first.1);
-        let mut left = 1;
-        for ((at, _, _), pending) in self.pending.iter().skip(1) {
-            if *at > until {
+        if let Some((_, Pending::Decision(case))) = self.pending.front()
+            && let Some(batch) = case.1.batch
+        {
+            return self.next_batch(batch, now, rules);
+        }
+        match self.pending.pop_front() {
+            None => Next::Nothing,
+            Some((place, Pending::Decision(case))) => Next::Decide((place, case), Vec::new()),
+            Some((place, Pending::Truth(lesson))) => Next::Learn(place, lesson),
+        }
+    }
+
+    /// The same where the next step is a decision of `batch`: waits until the batch is
+    /// complete, then moves all of it to its last decision.
+    fn next_batch(&mut self, batch: NonZeroU32, now: Timestamp, rules: &Rules) -> Next {
+        let config = rules.config();
+        let own = |pending: &Pending| match pending {
+            Pending::Decision(case) if case.1.batch == Some(batch) => Some(case.1.decided_at),
+            _ => None,
+        };
+        let mut times: Vec<Timestamp> =
+            self.pending.iter().filter_map(|(_, pending)| own(pending)).collect();
+        times.sort_unstable();
+        let Some(first) = times.first().copied() else { return Next::Nothing };
+        let mut extent = Extent { first, last: first };
+        for at in times.into_iter().filter(|at| *at > first) {
+            if !extent.reaches(at, config.batch_hold) {
                 break;
             }
-            if let Pending::Decision(further) = pending
-                && further.1.batch == Some(batch_id)
-            {
-                batch.add(&further.1);
-                left += 1;
+            extent.last = at;
+        }
+        let complete = extent.complete_at(config.batch_hold, config.delay);
+        if complete > now {
+            return Next::Wait(complete);
+        }
+        let due = extent.last;
+        let belongs = |pending: &Pending| own(pending).is_some_and(|at| at <= due);
+        let misplaced = |(place, pending): &(Place, Pending)| place.0 != due && belongs(pending);
+        if self.pending.iter().any(misplaced) {
+            let mut moved = Vec::new();
+            for (place, pending) in &mut self.pending {
+                if belongs(pending) {
+                    place.0 = due;
+                    moved.push(Arc::clone(&place.2));
+                }
+            }
+            self.pending.make_contiguous().sort_by(|(a, _), (b, _)| a.cmp(b));
+            return Next::Moved(moved, due);
+        }
+        let mut cases = Vec::new();
+        let mut others = VecDeque::with_capacity(self.pending.len());
+        for (place, pending) in self.pending.drain(..) {
+            match pending {
+                Pending::Decision(case) if case.1.batch == Some(batch) && place.0 == due => {
+                    cases.push((place, case));
+                }
+                other => others.push_back((place, other)),
             }
         }
-        let complete = batch.decided_at + rules.config().delay;
-        if complete > now {
-            return Some(complete);
+        self.pending = others;
+        let mut cases = cases.into_iter();
+        match cases.next() {
+            Some(first) => Next::Decide(first, cases.collect()),
+            None => Next::Nothing,
         }
-        if self.batches.len() == BATCHES_MAX {
-            self.batches.remove(0);
-        }
-        self.batches.push(OpenBatch { number: batch_id, batch, left, begun: false });
-        None
     }
 
-    /// Judges the next decision; also what its act adds to the peers' counts.
-    pub(super) fn decide(
+    /// Says what a step came to, if there was one.
+    pub(super) fn told(
         &mut self,
-        facts: &Facts,
-        rules: &Rules,
-        peers: &Peers,
-    ) -> (Judgement, Option<Agreement>, Option<Step>) {
-        let position = self.batches.iter().position(|open| Some(open.number) == facts.batch);
-        let Some(open) = position.and_then(|at| self.batches.get_mut(at)) else {
-            let act = facts.agreed.map(|agreed| (agreed, facts.stratum));
-            let (judgement, step) = self.state.decide(facts, Part::Single, rules, peers);
-            return (judgement, act, step);
-        };
-        let act = open.batch.agreed.filter(|_| !open.begun);
-        let part = match std::mem::replace(&mut open.begun, true) {
-            false => Part::First(&mut open.batch),
-            true => Part::Further(&open.batch),
-        };
-        let (judgement, step) = self.state.decide(facts, part, rules, peers);
-        open.left = open.left.saturating_sub(1);
-        self.batches.retain(|open| open.left > 0);
-        (judgement, act, step)
-    }
-
-    pub(super) fn tell(&mut self, name: Arc<Name>, step: &Step, say: &mut dyn FnMut(Said<'_>)) {
+        name: Arc<Name>,
+        step: Option<Step>,
+        say: &mut dyn FnMut(Said<'_>),
+    ) {
+        let Some(step) = step else { return };
         if self.cited.len() == PATH_MAX {
             self.cited.pop_front();
         }
@@ -173,13 +217,8 @@ impl Entry {
         self.cited.iter().for_each(|name| write_name(&mut out, name));
         out.u32(self.taught.len() as u32);
         self.taught.iter().for_each(|digest| out.u64(*digest));
-        out.u32(self.batches.len() as u32);
-        for open in &self.batches {
-            out.u32(open.number.get());
-            out.u32(open.left);
-            out.u8(open.begun.into());
-            open.batch.write(&mut out);
-        }
+        out.u8(self.latest.is_some().into());
+        self.latest.iter().for_each(|name| write_name(&mut out, name));
         out.0
     }
 
@@ -190,7 +229,7 @@ impl Entry {
         entry.name = input.text()?.into();
         if input.u8()? != 0 {
             let at = input.time()?;
-            let kind = if input.u8()? == 0 { Kind::Decision } else { Kind::Truth };
+            let kind = *Kind::ALL.get(usize::from(input.u8()?))?;
             entry.done = Some((at, kind, Arc::new(read_name(input)?)));
         }
         for _ in 0..input.u32()? {
@@ -199,10 +238,8 @@ impl Entry {
         for _ in 0..input.u32()? {
             entry.taught.push_back(input.u64()?);
         }
-        for _ in 0..input.u32()? {
-            let (number, left) = (NonZeroU32::new(input.u32()?)?, input.u32()?);
-            let begun = input.u8()? != 0;
-            entry.batches.push(OpenBatch { number, batch: Batch::read(input)?, left, begun });
+        if input.u8()? != 0 {
+            entry.latest = Some(Arc::new(read_name(input)?));
         }
         input.0.is_empty().then_some(entry)
     }
@@ -222,20 +259,8 @@ fn read_name(input: &mut In<'_>) -> Option<Name> {
     })
 }
 
-/// FNV-1a: the same in every process, which a checkpoint needs. Nothing is gained by
-/// choosing texts that collide: they are only compared within one reviewer's own.
-fn fnv(bytes: impl Iterator<Item = u8>) -> u64 {
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
-}
-
-pub(super) fn fingerprint(text: &str) -> NonZeroU32 {
-    let hash = fnv(text.bytes());
-    NonZeroU32::new((hash ^ hash >> 32) as u32).unwrap_or(NonZeroU32::MIN)
-}
-
 pub(super) fn digest(name: &Name) -> u64 {
-    let time = name.detected_at.as_millis().to_le_bytes();
-    fnv([name.workflow as u8].into_iter().chain(time).chain(name.credential_id.bytes()))
+    let hash = Hash::new().byte(name.workflow as u8);
+    let hash = hash.bytes(&name.detected_at.as_millis().to_le_bytes());
+    hash.bytes(name.credential_id.as_bytes()).long()
 }

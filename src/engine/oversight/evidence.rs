@@ -14,6 +14,7 @@
 //! (Shin, Ramdas, Rinaldo 2022) it has a mean run length to a false alarm of at
 //! least its threshold.
 
+use super::agreement::LogFactors;
 use crate::config::ALTERNATIVES_MAX;
 
 /// Where the paging statistic of one alternative is held. A threshold is a number of
@@ -112,6 +113,19 @@ impl Evidence {
         }
     }
 
+    /// Takes in `acts` of which `agreed` were decided as advised, whose comparison with
+    /// peers gave the factors with these logarithms.
+    ///
+    /// The paging statistic grows by at most one an act on average: `M ← E·(M + n)`.
+    pub fn compare(&mut self, factors: &LogFactors, acts: u32, agreed: u32) {
+        self.steps = self.steps.saturating_add(acts);
+        self.ones = self.ones.saturating_add(agreed);
+        for ((log, report), page) in factors.iter().zip(&mut self.report).zip(&mut self.page) {
+            *report += log;
+            *page = (log.exp() * (*page + f64::from(acts))).min(PAGE_MAX);
+        }
+    }
+
     /// Observations so far.
     pub const fn steps(&self) -> u64 {
         self.steps as u64
@@ -164,6 +178,23 @@ mod tests {
         evidence.step(&factors, false);
         assert!((evidence.log_report(1) - 1.5_f64.ln()).abs() < 1e-12);
         assert!((evidence.page(1) - 2.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_comparison_counts_for_all_of_its_acts() {
+        let mut evidence = Evidence::default();
+        let log = 3.0_f64.ln();
+        evidence.compare(&[log, 0.0, 0.0, 0.0], 10, 9);
+        assert_eq!((evidence.steps(), evidence.ones()), (10, 9));
+        assert!((evidence.log_report(1) - log).abs() < 1e-12);
+        // M = 3·(0 + 10), then 1·(30 + 5).
+        assert!((evidence.page(1) - 30.0).abs() < 1e-12);
+        evidence.compare(&[0.0; 4], 5, 5);
+        assert!((evidence.page(1) - 35.0).abs() < 1e-12);
+        evidence.compare(&[1e4, f64::MAX, -1e9, 0.0], 5, 5);
+        assert!(evidence.page.iter().all(|page| page.is_finite()));
+        evidence.compare(&[0.0; 4], 1, 1);
+        assert!(evidence.page(4).is_finite());
     }
 
     #[test]

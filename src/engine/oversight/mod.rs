@@ -3,6 +3,9 @@
 //! Invariants: a judgement cites only what the events say and can be repeated
 //! by hand; it does not depend on the order in which windows are handed in.
 
+mod acts;
+mod agreement;
+mod batch;
 mod burst;
 mod bytes;
 mod certificates;
@@ -11,26 +14,31 @@ mod detection;
 mod entry;
 mod evidence;
 mod flags;
+mod hash;
 mod hollow;
+mod memory;
 mod peers;
 mod review;
 mod reviewer;
 mod said;
+mod schedule;
 mod signals;
 mod stage;
 mod whole;
 
+pub use agreement::{LogFactors, Odds, Table};
 pub use burst::Burst;
-pub use certificates::Judgement;
+pub use certificates::{Judgement, Quality};
 pub use combine::{Discoveries, e_bh, weighted};
-pub use detection::{Reading, Sight, Trials, normal_quantile, wilson};
+pub use detection::{Reading, Sight, Trials, normal_quantile};
 pub use evidence::{Evidence, Factors};
-pub use flags::{Flags, List, by_word};
+pub use flags::{Flags, by_word};
 pub use hollow::{HollowReason, HollowReasons};
-pub use peers::{Counts, PeerCounts, Peers, Stratum};
-pub use review::{Advised, Known, READING_MS_PER_WORD, Review};
+pub use peers::{Counts, PeerCounts, Stratum};
+pub use review::{Advised, FASTEST_MS_PER_CHARACTER, FASTEST_MS_PER_WORD, Known, Review};
 pub use reviewer::{PATH_MAX, Point, Reviewer, SignalStanding, Standing, Step, Suspicion};
 pub use said::{Change, Receipt, Said};
-pub use signals::{BySignal, Observed, Rules, SIGNALS, Signal};
+pub use schedule::{Certificate, INTERVALS_MAX, Job, PACES, Pace, Schedule};
+pub use signals::{BySignal, Comparison, Observed, Rules, SIGNALS, Signal};
 pub use stage::Stage;
 pub use whole::{Overseen, Person, Reviews, Turn, Watched};

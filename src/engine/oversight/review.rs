@@ -9,17 +9,31 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
+use super::hash::{Hash, digest_of};
 use super::hollow::{HollowReason, HollowReasons};
+use super::memory::Group;
 use super::peers::Stratum;
 use crate::config::{OversightConfig, Profile};
 use crate::engine::attacker::Band;
 use crate::engine::windows::{ExposureId, Key, Truth, Window};
 use crate::event::{Action, Severity, Verdict, Workflow};
-use crate::time::{Span, Timestamp};
+use crate::time::Timestamp;
 
-/// The fewest milliseconds one word takes: 300 words a minute, the upper end of
-/// adult silent reading (Brysbaert 2019: most adults 175 to 300, mean 238).
-pub const READING_MS_PER_WORD: i64 = 60_000 / 300;
+/// Milliseconds that one word takes at 1,000 words a minute. Nobody reads faster
+/// (Rayner et al. 2016; Brysbaert 2019).
+pub const FASTEST_MS_PER_WORD: u32 = 60_000 / 1_000;
+
+/// Milliseconds that one character takes at 6,000 a minute: 1,000 words of five letters
+/// and a space. The mean of 17 languages is 863 (Trauzettel-Klosinski and Dietz 2012), so
+/// this is beyond reach in any script.
+pub const FASTEST_MS_PER_CHARACTER: u32 = 60_000 / 6_000;
+
+/// Words below which a text takes no time worth judging, and the characters of as many.
+const WORDS_MIN: u32 = 20;
+const CHARACTERS_MIN: u32 = 120;
+
+/// Words in the reasons given from which on they are a text and not a code.
+const RATIONALE_WORDS_MIN: u32 = 8;
 
 /// Everything that the second stage needs of one decided window.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,8 +54,16 @@ pub struct Review<'r> {
     pub reviewer: Cow<'r, str>,
     /// When.
     pub decided_at: Timestamp,
+    /// The reviewer's first look at the case.
+    pub first_opened_at: Option<Timestamp>,
+    /// Whether that is by the clock of the decision.
+    pub opened_by_same_clock: bool,
     /// The reviewer's last look before it.
     pub opened_at: Option<Timestamp>,
+    /// The system that reported the decision, empty if it names itself not; `None` where it
+    /// is not known whether two decisions are by one clock.
+    #[serde(borrow)]
+    pub source: Option<Cow<'r, str>>,
     /// What was decided.
     pub action: Action,
     /// The stated answer to the advice.
@@ -50,11 +72,21 @@ pub struct Review<'r> {
     pub agreed: Option<bool>,
     /// The advice that was judged.
     pub advice: Option<Advised>,
-    /// The window's severity.
+    /// The severity as it was when the advice was given.
     pub severity: Option<Severity>,
+    /// The model that advised.
+    #[serde(borrow)]
+    pub model: Option<Cow<'r, str>>,
+    /// The act that exposed this and other credentials.
+    #[serde(borrow)]
+    pub incident: Option<Cow<'r, str>>,
+    /// Whether the reviewer is the one who asked for what is judged.
+    pub own_request: bool,
     /// The group of cases decided together.
     #[serde(borrow)]
     pub batch_id: Option<Cow<'r, str>>,
+    /// Words in the reasons given.
+    pub rationale_words: Option<u32>,
     /// Digest of the reasons given.
     #[serde(borrow)]
     pub rationale_digest: Option<Cow<'r, str>>,
@@ -71,7 +103,11 @@ pub struct Review<'r> {
 /// The AI's output that was judged.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Advised {
-    /// When it was there to be read.
+    /// When something was first there to be read about the case.
+    pub first_presented_at: Timestamp,
+    /// Whether that is by the clock of the decision.
+    pub presented_by_same_clock: bool,
+    /// When this output was there to be read.
     pub presented_at: Timestamp,
     /// What it advised.
     pub recommendation: Action,
@@ -79,8 +115,11 @@ pub struct Advised {
     pub confidence: Option<f64>,
     /// Words to read.
     pub summary_words: Option<u32>,
-    /// Whether the reviewer is the one who asked for what is judged.
-    pub own_request: bool,
+    /// Characters to read.
+    pub summary_chars: Option<u32>,
+    /// Whether the same reviewer decided about the same advice in an earlier window of the
+    /// credential.
+    pub repeated: bool,
 }
 
 /// What turned out to be right.
@@ -117,6 +156,10 @@ impl<'r> Review<'r> {
     ) -> Option<Review<'r>> {
         let decision = window.decision?;
         let reviewer = config.canonical(decision.reviewer);
+        let advised_by = window.advice.and_then(|advice| advice.source);
+        let source = advised_by.filter(|_| decision.advice_same_clock);
+        let requested_by = window.advice.and_then(|advice| advice.requested_by);
+        let requested_by = requested_by.or(window.requested_by);
         Some(Review {
             workflow: window.key.workflow,
             credential_id: window.key.credential_id.into(),
@@ -125,21 +168,36 @@ impl<'r> Review<'r> {
             mark: window.decision_mark().unwrap_or_default(),
             reviewer: reviewer.into(),
             decided_at: decision.decided_at,
+            first_opened_at: decision.first_opened_at,
+            opened_by_same_clock: decision.opening_same_clock,
             opened_at: decision.opened_at,
+            source: source.map(Cow::Borrowed),
             action: decision.action,
             verdict: decision.verdict,
             agreed: window.agreed(),
             advice: window.advice.map(|advice| Advised {
+                first_presented_at: advice.first_presented_at,
+                presented_by_same_clock: decision.advice_same_clock,
                 presented_at: advice.presented_at,
                 recommendation: advice.recommendation,
                 confidence: advice.confidence,
                 summary_words: advice.summary_words,
-                own_request: advice.requested_by.map(|id| config.canonical(id)) == Some(reviewer),
+                summary_chars: advice.summary_chars,
+                repeated: decision.repeats_advice,
             }),
-            severity: window.severity,
+            severity: window.advice.map_or(window.severity, |advice| advice.severity),
+            model: window.advice.and_then(|advice| advice.model).map(Cow::Borrowed),
+            incident: window.incident.map(Cow::Borrowed),
+            own_request: requested_by.map(|id| config.canonical(id)) == Some(reviewer),
             batch_id: decision.batch_id.map(Cow::Borrowed),
+            rationale_words: decision.rationale_words,
             rationale_digest: decision.rationale_digest.map(Cow::Borrowed),
-            authorized: decision.authorized,
+            authorized: config.authorized(
+                profile.approver,
+                decision.owner,
+                decision.reviewer,
+                decision.authorized,
+            ),
             truth: window.truth.map(Known::from),
             expects_opening: profile.expects_opening,
             ahead: window.band() == Some(Band::Ahead),
@@ -158,44 +216,141 @@ impl<'r> Review<'r> {
         Review {
             credential_id: own(self.credential_id),
             reviewer: own(self.reviewer),
+            source: self.source.map(own),
+            model: self.model.map(own),
+            incident: self.incident.map(own),
             batch_id: self.batch_id.map(own),
             rationale_digest: self.rationale_digest.map(own),
             ..self
         }
     }
 
-    /// What judging looks at. `number` gives every text its number, equal texts the same.
-    pub(super) fn facts(&self, mut number: impl FnMut(&str) -> NonZeroU32) -> Facts {
+    /// Whether there is anything to judge it by: advice, and one of reading time, opening
+    /// and authority.
+    pub fn is_assessed(&self) -> bool {
+        let opening = self.opened_at.is_some() || self.expects_opening;
+        let known =
+            |advice: &Advised| advice.floor_ms().is_some() || opening || self.authorized.is_some();
+        self.advice.as_ref().is_some_and(known)
+    }
+
+    /// What judging looks at.
+    pub(super) fn facts(&self) -> Facts {
         let advice = self.advice.as_ref();
-        let mut reasons = HollowReasons::default();
-        reasons.insert_if(
-            HollowReason::EvidenceUnopened,
-            self.expects_opening && self.opened_at.is_none(),
+        let floor_ms = advice.and_then(Advised::floor_ms);
+        let stratum = Stratum::of(
+            self.workflow,
+            self.model.as_deref(),
+            self.severity,
+            advice.and_then(|advice| advice.confidence),
         );
-        reasons.insert_if(HollowReason::Unauthorized, self.authorized == Some(false));
-        reasons
-            .insert_if(HollowReason::SelfApproval, advice.is_some_and(|advice| advice.own_request));
-        let words = advice.and_then(|advice| advice.summary_words);
-        let stratum = Stratum::of(self.severity, advice.and_then(|advice| advice.confidence));
         Facts {
             decided_at: self.decided_at,
-            presented_at: advice.map(|advice| advice.presented_at),
-            opened_at: self.opened_at,
-            floor: words.map(|words| Span::from_millis(i64::from(words) * READING_MS_PER_WORD)),
-            batch: self.batch_id.as_deref().map(&mut number),
-            digest: self.rationale_digest.as_deref().map(&mut number),
+            begun_at: advice.map(|advice| {
+                advice.presented_at.max(self.opened_at.unwrap_or(advice.presented_at))
+            }),
+            release: self.release(),
+            floor_ms,
+            approved: self.agreed == Some(true),
+            repeated: advice.is_some_and(|advice| advice.repeated),
+            text: self.text(),
+            batch: self.batch(),
+            group: self.group(),
+            digest: self.free_text().map(|digest| digest_of(RATIONALE, digest)),
             ahead: self.ahead,
-            reasons,
-            agreed: self.agreed.filter(|_| advice.is_some()),
+            reasons: self.reasons(),
+            assessed: self.is_assessed(),
+            agreed: self.agreed.filter(|_| advice.is_some() && !self.escalated()),
             unopened: self.expects_opening.then_some(self.opened_at.is_none()),
             stratum,
             truth: self.lesson(),
         }
     }
 
+    fn batch(&self) -> Option<NonZeroU32> {
+        self.batch_id.as_deref().map(|id| digest_of(BATCH, id))
+    }
+
+    /// The incident, else the batch.
+    fn group(&self) -> Option<Group> {
+        let incident = self.incident.as_deref().map(|id| digest_of(INCIDENT, id));
+        incident.map(Group::Incident).or_else(|| self.batch().map(Group::Batch))
+    }
+
+    /// The reasons why it is hollow that need no other review.
+    fn reasons(&self) -> HollowReasons {
+        let mut reasons = HollowReasons::default();
+        let unopened = self.expects_opening && self.opened_at.is_none();
+        reasons.insert_if(HollowReason::EvidenceUnopened, unopened);
+        reasons.insert_if(HollowReason::Unauthorized, self.authorized == Some(false));
+        reasons.insert_if(HollowReason::SelfApproval, self.own_request && self.request_approved());
+        reasons
+    }
+
+    /// Whether the decision lets pass what somebody asked for.
+    fn request_approved(&self) -> bool {
+        let let_go = matches!(self.action, Action::Dismiss | Action::Monitor);
+        match self.verdict {
+            // Who asks in the face of an alert asks that it be let go.
+            _ if self.workflow == Workflow::SecretExposure && let_go => true,
+            Some(verdict) => verdict == Verdict::Approve,
+            None => self.agreed == Some(true) && self.action != Action::Dismiss,
+        }
+    }
+
+    /// Whether the case was handed on, which is neither agreement nor disagreement.
+    fn escalated(&self) -> bool {
+        self.verdict == Some(Verdict::Escalate) || self.action == Action::Escalate
+    }
+
+    /// From when on the case could be read: the first presentation or the reviewer's first
+    /// look, the later; by the decision's clock, if one of them is. Also by whose clock, 0
+    /// for another than the decision's.
+    fn release(&self) -> Option<(Timestamp, u32)> {
+        let advice = self.advice.as_ref()?;
+        let clock = |same: bool| if same { self.clock() } else { 0 };
+        let presented = (advice.first_presented_at, clock(advice.presented_by_same_clock));
+        let Some(opened) = self.first_opened_at else { return Some(presented) };
+        let opened = (opened, clock(self.opened_by_same_clock));
+        Some(match (presented.1, opened.1) {
+            (0, 1..) => opened,
+            (1.., 0) => presented,
+            _ => presented.max(opened),
+        })
+    }
+
+    /// The decision's clock, never 0; one of its own where it may be another than that of
+    /// other decisions.
+    fn clock(&self) -> u32 {
+        let hash = Hash::new().optional(self.source.as_deref());
+        match self.source {
+            Some(_) => hash,
+            None => hash.bytes(self.credential_id.as_bytes()),
+        }
+        .short()
+        .get()
+    }
+
+    /// What was presented, as far as two texts can be told apart.
+    fn text(&self) -> NonZeroU32 {
+        let Some(advice) = &self.advice else { return NonZeroU32::MIN };
+        let at = advice.first_presented_at.as_millis().to_le_bytes();
+        let length = [advice.summary_words, advice.summary_chars];
+        let length = length.map(|length| length.unwrap_or_default().to_le_bytes());
+        Hash::new().bytes(&at).bytes(length.as_flattened()).short()
+    }
+
+    /// The digest of the reasons, unless they are a code.
+    fn free_text(&self) -> Option<&str> {
+        let long = self.rationale_words.is_some_and(|words| words >= RATIONALE_WORDS_MIN);
+        self.rationale_digest.as_deref().filter(|_| long)
+    }
+
     fn lesson(&self) -> Option<Lesson> {
         let (truth, advice) = self.truth.zip(self.advice)?;
         Some(Lesson {
+            group: self.group(),
+            decided_at: self.decided_at,
             // What was known before the decision counts at the decision.
             at: truth.established_at.max(self.decided_at),
             wrong: truth.correct_action != advice.recommendation,
@@ -208,18 +363,49 @@ impl<'r> Review<'r> {
     }
 }
 
+impl Advised {
+    /// The least time that reading it takes; `None` where its length is not known, or too
+    /// little to be judged by. Characters serve texts without spaces, of which a count of
+    /// words says nothing.
+    pub fn floor_ms(&self) -> Option<u32> {
+        let words = self.summary_words.filter(|words| *words >= WORDS_MIN);
+        let characters = self.summary_chars.filter(|characters| *characters >= CHARACTERS_MIN);
+        let by_words = words.map(|words| words.saturating_mul(FASTEST_MS_PER_WORD));
+        let by_characters = characters.map(|n| n.saturating_mul(FASTEST_MS_PER_CHARACTER));
+        by_words.or(by_characters)
+    }
+}
+
+/// Kinds of texts of which digests are held.
+const BATCH: u8 = 1;
+const INCIDENT: u8 = 2;
+const RATIONALE: u8 = 3;
+
 /// A review reduced to what judging looks at.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Facts {
     pub(super) decided_at: Timestamp,
-    pub(super) presented_at: Option<Timestamp>,
-    pub(super) opened_at: Option<Timestamp>,
-    pub(super) floor: Option<Span>,
+    /// The later of the advice judged and the last look.
+    pub(super) begun_at: Option<Timestamp>,
+    /// From when on it could be read, and by whose clock.
+    pub(super) release: Option<(Timestamp, u32)>,
+    /// What reading it takes at the least, in milliseconds.
+    pub(super) floor_ms: Option<u32>,
+    /// Whether it was decided as advised: who does otherwise need not have read to the end.
+    pub(super) approved: bool,
+    /// Whether the same reviewer decided about the same advice before.
+    pub(super) repeated: bool,
+    /// What was presented.
+    pub(super) text: NonZeroU32,
     pub(super) batch: Option<NonZeroU32>,
+    /// The incident, else the batch.
+    pub(super) group: Option<Group>,
     pub(super) digest: Option<NonZeroU32>,
     pub(super) ahead: bool,
     /// Those that need no other review.
     pub(super) reasons: HollowReasons,
+    /// Whether there is anything to judge it by.
+    pub(super) assessed: bool,
     pub(super) agreed: Option<bool>,
     pub(super) unopened: Option<bool>,
     pub(super) stratum: Stratum,
@@ -229,6 +415,10 @@ pub(super) struct Facts {
 /// What a known truth says of a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Lesson {
+    /// The incident or batch of the case.
+    pub(super) group: Option<Group>,
+    /// When it was decided.
+    pub(super) decided_at: Timestamp,
     /// When it counts.
     pub(super) at: Timestamp,
     /// Whether the AI was wrong.

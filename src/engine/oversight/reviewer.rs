@@ -1,30 +1,45 @@
 //! Everything that is held of one reviewer.
 //!
-//! Invariants: a fixed size, whatever the number of reviews; reviews come in the
-//! order of (`decided_at`, `exposure_id`) and each known truth once, at the later of
-//! its becoming known and the decision; the same steps give the same bits.
+//! Invariants: a bounded size, whatever the number of reviews; acts come in the order of
+//! their last decision, each known truth once, at the later of its becoming known and the
+//! decision, and each period once, when it is settled; the same steps give the same bits.
 
+use super::acts::{Compares, Entered};
+use super::agreement::LogFactors;
 use super::burst::Burst;
-use super::certificates::{Batch, History, Judgement};
+use super::certificates::Judgement;
 use super::combine::weighted;
 use super::detection::{Sight, Trials};
 use super::evidence::{Evidence, Factors};
 use super::hollow::HollowReason;
-use super::peers::{OwnCounts, Peers, period_of};
+use super::memory::{Acts, Reasons};
+use super::peers::Totals;
 use super::review::{Facts, Lesson};
-use super::signals::{Agreement, BySignal, Observed, Rules, SIGNALS, Signal};
+use super::schedule::{Job, Pace, Schedule};
+use super::signals::{BySignal, Comparison, Observed, Rules, SIGNALS, Signal};
 use crate::engine::alerts::Transition;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
+
+/// A stretch of evidence begins where the statistic was last below this share of what
+/// ends a page.
+const RISE_SHARE: f64 = 0.1;
 
 /// The latest steps that a suspicion cites.
 pub const PATH_MAX: usize = 5;
 
 /// The state of one reviewer.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reviewer {
-    pub(super) history: History,
+    pub(super) schedule: Schedule,
+    pub(super) reasons: Reasons,
+    pub(super) compares: Compares,
+    /// Incidents and batches of which a truth was taken in.
+    pub(super) taught: Acts,
+    pub(super) waiting: Waiting,
+    pub(super) alone: u64,
+    /// The latest decision.
+    pub(super) previous: Option<Timestamp>,
     pub(super) signals: BySignal<Evidence>,
-    pub(super) own: OwnCounts,
     pub(super) trials: Trials,
     pub(super) burst: Burst,
     pub(super) decisions: u64,
@@ -64,15 +79,14 @@ pub struct Point {
     pub statistic: f64,
 }
 
-/// Which part of an act a review is.
-#[derive(Debug)]
-pub(super) enum Part<'b> {
-    /// All of it.
-    Single,
-    /// The first case of a batch, of which all cases are known.
-    First(&'b mut Batch),
-    /// A further case of it.
-    Further(&'b Batch),
+/// Comparisons with peers that wait until there are enough acts to compare with.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Waiting {
+    pub(super) acts: u32,
+    pub(super) agreed: u32,
+    pub(super) peer_acts: u64,
+    pub(super) peer_agreed: u64,
+    pub(super) log_factors: LogFactors,
 }
 
 /// What one step of the evidence came to.
@@ -82,6 +96,8 @@ pub struct Step {
     pub at: Timestamp,
     /// What was observed, and how often it is allowed.
     pub observed: BySignal<Option<Observed>>,
+    /// What the comparison with peers showed.
+    pub comparison: Option<Comparison>,
     /// Each signal's paging statistic, before it is held at the threshold.
     pub pages: BySignal<f64>,
     /// The combined one, likewise.
@@ -95,9 +111,10 @@ pub struct Step {
 /// What a page rests on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Suspicion {
-    /// The estimated beginning: the first step after the combined statistic last was below one.
+    /// The estimated beginning: the first step after the combined statistic last was low.
     pub since: Timestamp,
-    /// Observations and signs since then.
+    /// Observations and signs since then; of agreement, acts compared with peers and
+    /// those that agreed.
     pub counts: BySignal<(u32, u32)>,
     /// Each signal's paging statistic.
     pub pages: BySignal<f64>,
@@ -112,7 +129,7 @@ pub struct Suspicion {
 pub struct SignalStanding {
     /// Observations.
     pub steps: u64,
-    /// … that showed the sign.
+    /// … that showed the sign; of agreement, acts that agreed.
     pub signs: u64,
     /// The logarithm of the e-value.
     pub log_e: f64,
@@ -129,6 +146,8 @@ pub struct Standing {
     pub last_at: Option<Timestamp>,
     /// Each signal's evidence.
     pub signals: BySignal<SignalStanding>,
+    /// Acts that agreed or disagreed with the AI where too few peers decided like cases.
+    pub alone: u64,
     /// The logarithm of the combined e-value.
     pub log_e: f64,
     /// Since when a page is on.
@@ -139,105 +158,156 @@ pub struct Standing {
     pub sight: Sight,
 }
 
-impl Default for Reviewer {
-    fn default() -> Reviewer {
-        Reviewer {
-            history: History::default(),
-            signals: [Evidence::default(); SIGNALS],
-            own: OwnCounts::default(),
-            trials: Trials::default(),
-            burst: Burst::default(),
-            decisions: 0,
-            first_at: None,
-            last_at: None,
-            firing: None,
-            rise: None,
-            path: Path::default(),
-        }
+impl Standing {
+    /// Whether agreement says anything at all: the reviewer's acts could be compared with
+    /// those of peers in like cases.
+    pub fn can_be_compared(&self) -> bool {
+        self.signals[Signal::Agreement as usize].steps > 0
     }
 }
 
+/// What an act came to.
+pub(super) struct Decision {
+    /// What everybody's totals take in.
+    pub(super) entered: Entered,
+    pub(super) step: Option<Step>,
+}
+
 impl Reviewer {
-    /// Judges the next review and takes in what it shows.
-    pub(super) fn decide(
+    /// Judges the cases of the next act, in order, and takes in what it shows. Periods up
+    /// to `settled` take nothing in any more.
+    pub(super) fn decide<'f>(
         &mut self,
-        facts: &Facts,
-        mut part: Part<'_>,
+        cases: impl Iterator<Item = &'f Facts> + Clone,
         rules: &Rules,
-        peers: &Peers,
-    ) -> (Judgement, Option<Step>) {
-        if let Part::First(batch) = &mut part {
-            batch.previous = self.history.previous;
-        }
-        let reading = match &part {
-            Part::Single => self.history.reading(facts),
-            Part::First(batch) => batch.reading(),
-            Part::Further(batch) => batch.reading(),
-        };
-        let impossible = reading.map(|(attention, floor)| attention < floor);
-        let mut reasons = facts.reasons;
-        reasons.insert_if(HollowReason::TemplatedRationale, self.history.templated(facts));
-        reasons.insert_if(HollowReason::ImpossibleReading, impossible == Some(true));
-        let (attention, floor) = reading.unzip();
-        let judgement = Judgement { reviewed: true, ahead: facts.ahead, reasons, attention, floor };
-        let previous = self.history.previous;
-        self.history.push(facts);
-        self.decisions += 1;
-        self.first_at = self.first_at.or(Some(facts.decided_at));
-        let (at, agreed, unopened) = match &part {
-            Part::Single => {
-                let agreed = facts.agreed.map(|agreed| (agreed, facts.stratum));
-                (facts.decided_at, agreed, facts.unopened)
+        settled: Option<i64>,
+        mut judged: impl FnMut(Judgement),
+    ) -> Decision {
+        let entered = self.compares.enter(cases.clone(), rules, settled);
+        let due = cases.clone().map(|case| case.decided_at).max().unwrap_or_default();
+        let (mut hasty, mut unopened) = (None, None);
+        let mut digest = None;
+        for case in cases.clone() {
+            let mut judgement = self.picture(case);
+            judgement
+                .reasons
+                .insert_if(HollowReason::TemplatedRationale, self.reasons.templated(case.digest));
+            digest = digest.or(case.digest);
+            if let Some(job) = self.job(case, due) {
+                let found = self.schedule.take(&job, rules.config().skew_tolerance);
+                judgement.certificate = found[Pace::Possible as usize];
+                hasty = Some(hasty == Some(true) || found[Pace::Hasty as usize].is_some());
             }
-            Part::First(batch) => (batch.decided_at, batch.agreed, batch.unopened),
-            // The act was taken in with its first case.
-            Part::Further(_) => return (judgement, None),
-        };
-        self.burst.step(previous, facts.decided_at, &rules.config().burst);
+            judgement
+                .reasons
+                .insert_if(HollowReason::ImpossibleReading, judgement.certificate.is_some());
+            if let Some(case_unopened) = case.unopened {
+                unopened = Some(unopened.unwrap_or(true) && case_unopened);
+            }
+            self.decisions += 1;
+            self.first_at = self.first_at.or(Some(case.decided_at));
+            judged(judgement);
+        }
+        let previous = self.previous.replace(due);
+        if !entered.new {
+            // The act was taken in with its first part.
+            return Decision { entered, step: None };
+        }
+        self.reasons.push(digest);
+        self.burst.step(previous, due, &rules.config().burst);
         let mut seen = [None; SIGNALS];
-        seen[Signal::Dwell as usize] = impossible.map(|sign| (sign, rules.factors(Signal::Dwell)));
-        seen[Signal::Context as usize] =
-            unopened.map(|sign| (sign, rules.factors(Signal::Context)));
-        seen[Signal::Agreement as usize] =
-            agreed.and_then(|agreed| self.agreement(agreed, facts.decided_at, rules, peers));
-        (judgement, self.step(at, seen, rules))
+        for (signal, sign) in [(Signal::Dwell, hasty), (Signal::Context, unopened)] {
+            seen[signal as usize] = sign.zip(rules.factors(signal));
+        }
+        Decision { entered, step: self.step(due, seen, None, rules) }
     }
 
-    /// Takes in a truth that is now known of a decision.
+    /// The figures of one case from which nothing follows.
+    fn picture(&self, case: &Facts) -> Judgement {
+        let begun = case.begun_at.map(|begun| self.previous.map_or(begun, |at| at.max(begun)));
+        let figures = begun.zip(case.floor_ms).map(|(begun, floor_ms)| {
+            // At 300 words a minute instead of 1,000.
+            let usual = Span::from_millis(i64::from(floor_ms) * 10 / 3);
+            (case.decided_at.since(begun), usual)
+        });
+        let (attention, usual) = figures.unzip();
+        Judgement {
+            reviewed: true,
+            ahead: case.ahead,
+            reasons: case.reasons,
+            assessed: case.assessed,
+            certificate: None,
+            attention,
+            usual,
+        }
+    }
+
+    /// What has to be read for an approval: nothing of what was read before.
+    fn job(&mut self, case: &Facts, due: Timestamp) -> Option<Job> {
+        let read = case.group.is_some() && self.compares.acts.reads_again(case.text);
+        let (release, clock) = case.release?;
+        let floor_ms = case.floor_ms.filter(|_| case.approved && !case.repeated && !read)?;
+        Some(Job { release, due, floor_ms, clock })
+    }
+
+    /// Takes in a truth that is now known of a decision: of one incident or batch, the first.
     pub(super) fn learn(&mut self, lesson: &Lesson, rules: &Rules) -> Option<Step> {
+        let hold = rules.config().batch_hold;
+        let mut enter = |group| self.taught.enter(group, lesson.decided_at, hold);
+        if lesson.group.is_some_and(|group| !enter(group)) {
+            return None;
+        }
         self.trials.add(lesson.wrong, lesson.challenged);
-        let counts = lesson.wrong && (lesson.seeded || !rules.config().seeded_only);
+        let counts = lesson.wrong && (lesson.seeded || rules.config().all_truths);
         let mut seen = [None; SIGNALS];
-        seen[Signal::Seeded as usize] =
-            counts.then(|| (!lesson.challenged, rules.factors(Signal::Seeded)));
-        self.step(lesson.at, seen, rules)
+        let factors = rules.factors(Signal::Seeded).filter(|_| counts);
+        seen[Signal::Seeded as usize] = factors.map(|factors| (!lesson.challenged, factors));
+        self.step(lesson.at, seen, None, rules)
     }
 
-    fn agreement<'r>(
-        &mut self,
-        (agreed, stratum): Agreement,
-        at: Timestamp,
-        rules: &'r Rules,
-        peers: &Peers,
-    ) -> Option<(bool, &'r Factors)> {
-        let period = period_of(at, rules.config().peers.period);
-        let own = self.own.before(period, stratum);
-        self.own.count(stratum, agreed);
-        let factors = rules.agreement(peers.before(period, stratum, own));
-        // Where peers nearly always agree, agreement says nothing.
-        factors.says_something().then_some((agreed, factors))
+    /// The earliest period with acts that are not compared yet, and when it is settled.
+    pub(super) fn next_settlement(&self, rules: &Rules) -> Option<(i64, Timestamp)> {
+        let period = self.compares.own.earliest()?;
+        Some((period, rules.settled_at(period)))
+    }
+
+    /// Compares the acts of a period with those of peers, now that it is settled.
+    pub(super) fn settle(&mut self, period: i64, totals: &Totals, rules: &Rules) -> Option<Step> {
+        let config = &rules.config().agreement;
+        for own in self.compares.own.take(period) {
+            let (table, peers) = own.beside(totals.get(period, own.stratum));
+            if peers < config.peers_min {
+                self.alone += u64::from(own.acts);
+                continue;
+            }
+            let waiting = &mut self.waiting;
+            waiting.acts = waiting.acts.saturating_add(own.acts.into());
+            waiting.agreed = waiting.agreed.saturating_add(own.agreed.into());
+            waiting.peer_acts += table.all_acts.saturating_sub(table.acts);
+            waiting.peer_agreed += table.all_agreed.saturating_sub(table.agreed);
+            let factors = rules.odds().log_factors(&table);
+            waiting.log_factors.iter_mut().zip(factors).for_each(|(sum, log)| *sum += log);
+        }
+        if self.waiting.acts == 0 || self.waiting.peer_acts < config.peer_acts_min {
+            return None;
+        }
+        let Waiting { acts, agreed, peer_acts, peer_agreed, log_factors } =
+            std::mem::take(&mut self.waiting);
+        let comparison = Comparison { acts, agreed, peer_acts, peer_agreed, log_factors };
+        self.step(rules.settled_at(period), [None; SIGNALS], Some(comparison), rules)
     }
 
     fn step(
         &mut self,
         at: Timestamp,
         seen: BySignal<Option<(bool, &Factors)>>,
+        comparison: Option<Comparison>,
         rules: &Rules,
     ) -> Option<Step> {
-        if seen.iter().all(Option::is_none) {
+        if seen.iter().all(Option::is_none) && comparison.is_none() {
             return None;
         }
-        // A batch lasts to its last case, a single decision may fall within it.
+        // A truth may count later than a decision that was judged before it.
         let at = self.last_at.map_or(at, |last| last.max(at));
         self.last_at = Some(at);
         let begin = Rise { since: at, steps: 0, counts: Default::default() };
@@ -253,11 +323,18 @@ impl Reviewer {
             *signs = signs.saturating_add(u32::from(sign));
             observed[number] = Some(Observed { sign, null: factors.null() });
         }
+        if let Some(Comparison { acts, agreed, log_factors, .. }) = comparison {
+            self.signals[Signal::Agreement as usize].compare(&log_factors, acts, agreed);
+            let (all, some) = &mut rise.counts[Signal::Agreement as usize];
+            *all = all.saturating_add(acts);
+            *some = some.saturating_add(agreed);
+        }
         let rise = *rise;
         let pages = self.pages(rules);
         let parts = pages.iter().zip(&rules.weights);
         let statistic: f64 = parts.map(|(page, weight)| weight * page).sum();
-        let signs = observed.map(|observed| observed.map(|observed| observed.sign));
+        let mut signs = observed.map(|observed| observed.map(|observed| observed.sign));
+        signs[Signal::Agreement as usize] = comparison.map(|comparison| comparison.more_often());
         self.path.push(Point { at, signs, statistic });
         let begins = self.firing.is_none() && statistic >= rules.threshold;
         let suspicion = begins.then(|| {
@@ -270,7 +347,7 @@ impl Reviewer {
             })
         });
         let transition = self.turn(at, begins, statistic, rules);
-        Some(Step { at, observed, pages, statistic, transition, suspicion })
+        Some(Step { at, observed, comparison, pages, statistic, transition, suspicion })
     }
 
     /// Begins and ends the page, and keeps the statistic within reach of both.
@@ -296,7 +373,7 @@ impl Reviewer {
             self.lower_pages(0.0);
             return Some(Transition::Resolved);
         }
-        if statistic < 1.0 {
+        if statistic < rules.resolve * RISE_SHARE {
             self.rise = None;
         }
         None
@@ -332,12 +409,13 @@ impl Reviewer {
             log_e: logs[number],
         };
         let dwell = &self.signals[Signal::Dwell as usize];
-        let allowed = rules.factors(Signal::Dwell).null();
+        let allowed = rules.factors(Signal::Dwell).map_or(1.0, Factors::null);
         Standing {
             decisions: self.decisions,
             first_at: self.first_at,
             last_at: self.last_at,
             signals: std::array::from_fn(signal),
+            alone: self.alone,
             log_e: weighted(&logs, &rules.weights),
             firing: self.firing,
             log_burst: self.burst.log(),

@@ -1,24 +1,26 @@
 //! The signs that are counted, and what is allowed of each.
 //!
-//! Invariants: an act of review (a single decision, or a batch, which is decided
-//! by one act) is at most one observation of each signal; a case whose data do not
+//! Invariants: an act of review (a single decision, a batch, or all decisions in one
+//! incident) is at most one observation of each signal; a case whose data do not
 //! carry a signal is no observation of it.
 
+use super::agreement::{LogFactors, Odds};
 use super::evidence::Factors;
-use super::peers::{Counts, Stratum};
-use crate::config::{OversightConfig, OversightFault, SignalConfig};
+use super::peers::period_of;
+use crate::config::{OversightConfig, OversightFault};
 use crate::event::words;
+use crate::time::Timestamp;
 
 words! {
     /// What speaks for a hollow review, the strongest kind first.
     Signal {
         /// Wrong advice let through.
         Seeded = "seeded",
-        /// Less time than reading takes.
+        /// Less time than reading in haste takes.
         Dwell = "dwell",
         /// Evidence not opened.
         Context = "context",
-        /// Agreement with the AI, more often than peers in like cases.
+        /// Agreement with the AI, compared with that of peers in like cases.
         Agreement = "agreement",
     }
 }
@@ -29,16 +31,12 @@ pub const SIGNALS: usize = Signal::ALL.len();
 /// One value per signal.
 pub type BySignal<T> = [T; SIGNALS];
 
-/// The finest step in which the allowed rate of agreement is told apart.
-const AGREEMENT_STEPS: u32 = 1_000;
-
 /// The configuration, checked, with all logarithms taken once.
 #[derive(Clone, Debug)]
 pub struct Rules {
     config: OversightConfig,
-    fixed: BySignal<Factors>,
-    /// By allowed rate in thousandths.
-    agreement: Vec<Factors>,
+    fixed: BySignal<Option<Factors>>,
+    odds: Odds,
     pub(super) weights: BySignal<f64>,
     pub(super) threshold: f64,
     pub(super) resolve: f64,
@@ -51,18 +49,13 @@ impl Rules {
     /// What [`OversightConfig::validate`] finds.
     pub fn new(config: OversightConfig) -> Result<Rules, OversightFault> {
         config.validate()?;
-        let factors = |signal: &SignalConfig| Factors::new(signal.null, &signal.alternatives);
-        let fixed = [&config.seeded, &config.dwell, &config.context, &config.agreement];
-        let steps = 0..=AGREEMENT_STEPS;
+        let agreement = &config.agreement;
         Ok(Rules {
-            fixed: fixed.map(factors),
-            agreement: steps
-                .map(|step| {
-                    let null = f64::from(step) / f64::from(AGREEMENT_STEPS);
-                    Factors::new(null, &config.agreement.alternatives)
-                })
-                .collect(),
-            weights: fixed.map(|signal| signal.weight),
+            fixed: config
+                .by_rate()
+                .map(|signal| signal.map(|signal| Factors::new(signal.null, &signal.alternatives))),
+            odds: Odds::new(agreement.allowed_odds, &agreement.alternatives),
+            weights: config.weights(),
             threshold: config.paging_decisions,
             resolve: config.paging_decisions * config.resolve_share,
             config,
@@ -74,25 +67,32 @@ impl Rules {
         &self.config
     }
 
-    /// The factors of a signal whose allowed rate is fixed.
-    pub const fn factors(&self, signal: Signal) -> &Factors {
-        &self.fixed[signal as usize]
+    /// The factors of a signal whose allowed rate is fixed; `None` of agreement, which is
+    /// compared with that of peers.
+    pub const fn factors(&self, signal: Signal) -> Option<&Factors> {
+        self.fixed[signal as usize].as_ref()
+    }
+
+    /// The odds ratios by which agreement is compared.
+    pub const fn odds(&self) -> &Odds {
+        &self.odds
     }
 
     /// How many alternatives a signal's mixture has.
-    pub const fn alternatives(&self, signal: Signal) -> usize {
-        self.factors(signal).count()
+    pub fn alternatives(&self, signal: Signal) -> usize {
+        self.factors(signal).map_or_else(|| self.odds.count(), Factors::count)
     }
 
-    /// The factors of agreement where `peers` agreed so often: their rate and the
-    /// margin, rounded up to a thousandth, and never less than configured.
-    pub fn agreement(&self, peers: Counts) -> &Factors {
-        let least = self.config.agreement.null;
-        let rate = peers.rate().filter(|_| peers.acts >= self.config.peers.acts_min);
-        let null = rate.map_or(least, |rate| (rate + self.config.peers.margin).max(least));
-        // A rate that is a whole thousandth but for rounding stays what it is.
-        let step = (null * f64::from(AGREEMENT_STEPS) - 1e-9).ceil() as usize;
-        self.agreement.get(step).unwrap_or(&self.agreement[AGREEMENT_STEPS as usize])
+    /// When the acts of `period` are settled: nothing that belongs to it is waited for.
+    pub(super) fn settled_at(&self, period: i64) -> Timestamp {
+        let length = self.config.agreement.period.as_millis();
+        let end = Timestamp::from_millis(period.saturating_add(1).saturating_mul(length));
+        end + self.config.delay + self.config.batch_hold
+    }
+
+    /// The period in which `at` lies.
+    pub(super) fn period_of(&self, at: Timestamp) -> i64 {
+        period_of(at, self.config.agreement.period)
     }
 }
 
@@ -105,25 +105,31 @@ pub struct Observed {
     pub null: f64,
 }
 
-/// Agreement of one act, and with which cases it is compared.
-pub(super) type Agreement = (bool, Stratum);
+/// What the comparison with peers over some periods showed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Comparison {
+    /// The reviewer's own acts.
+    pub acts: u32,
+    /// … that agreed with the AI.
+    pub agreed: u32,
+    /// The peers' acts in the same strata and periods.
+    pub peer_acts: u64,
+    /// … that agreed with the AI.
+    pub peer_agreed: u64,
+    /// The factors of all alternatives.
+    pub log_factors: LogFactors,
+}
+
+impl Comparison {
+    /// Whether the reviewer agreed more often than the peers.
+    pub fn more_often(&self) -> bool {
+        u64::from(self.agreed) * self.peer_acts > self.peer_agreed * u64::from(self.acts)
+    }
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn peers_raise_what_is_allowed_and_never_lower_it() {
-        let rules = Rules::new(OversightConfig::default()).unwrap();
-        let null = |agreed, acts| rules.agreement(Counts { agreed, acts }).null();
-        assert_eq!(null(0, 0), 0.9);
-        assert_eq!(null(49, 49), 0.9, "too few to say anything");
-        assert_eq!(null(50, 100), 0.9);
-        assert_eq!(null(93, 100), 0.95);
-        // 2/3 + 0.02 is far below; 0.9301 + 0.02 is rounded up.
-        assert_eq!(null(9_301, 10_000), 0.951);
-        assert!(!rules.agreement(Counts { agreed: 990, acts: 1000 }).says_something());
-    }
 
     #[test]
     fn a_rule_that_breaks_a_promise_is_refused() {
@@ -140,6 +146,10 @@ mod tests {
         assert_eq!(with(|c| c.seeded.null = 0.0), Err("seeded"));
         assert_eq!(with(|c| c.context.weight = 0.5), Err("weights"));
         assert_eq!(with(|c| c.burst.factor = 1.0), Err("burst.factor"));
+        assert_eq!(with(|c| c.agreement.allowed_odds = 0.9), Err("agreement"));
+        assert_eq!(with(|c| c.agreement.alternatives[0] = 1.5), Err("agreement"));
+        assert_eq!(with(|c| c.agreement.alternatives[0] = f64::INFINITY), Err("agreement"));
+        assert_eq!(with(|c| c.agreement.peers_min = 0), Err("agreement.peers_min"));
         let chain = |c: &mut OversightConfig| {
             c.aliases = [("a", "b"), ("b", "c")].map(|(a, b)| (a.into(), b.into())).into();
         };

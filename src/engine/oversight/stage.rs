@@ -12,10 +12,9 @@
 //! stage: agreement is compared with that of peers, and a list of flagged reviewers
 //! keeps its rate of false discoveries among everybody.
 //!
-//! Two bounds set it apart from a replay: decisions of one batch are waited for no
-//! longer than `batch_hold` after its first, and of the windows whose truth was
-//! counted the last sixteen of each reviewer are remembered, so a truth that is
-//! corrected after sixteen others counts again.
+//! One bound sets it apart from a replay: of the windows whose truth was counted the last
+//! sixteen of each reviewer are remembered, so a truth that is corrected after sixteen
+//! others counts again.
 
 use std::cmp::Reverse;
 use std::collections::hash_map::Entry as MapEntry;
@@ -25,8 +24,8 @@ use std::sync::Arc;
 use foldhash::{HashMap, HashMapExt};
 
 use super::bytes::VERSION;
-use super::entry::{Entry, Kind, Pending, Place, TAUGHT_MAX, digest, fingerprint};
-use super::peers::{PeerCounts, Peers, Tally, period_of};
+use super::entry::{Case, Entry, Kind, Next, Pending, Place, TAUGHT_MAX, digest};
+use super::peers::{PeerCounts, Totals};
 use super::review::{Name, Review};
 use super::reviewer::{Point, Standing};
 use super::said::{Change, Receipt, Said};
@@ -51,6 +50,32 @@ struct Waiting {
     at: [Option<Timestamp>; 2],
 }
 
+/// Periods whose totals are kept after the one that was settled last.
+const PERIODS_KEPT: i64 = 3;
+
+/// Where steps that are taken are noted.
+struct Taken<'t> {
+    waiting: &'t mut HashMap<Arc<Name>, Waiting>,
+    unsaved: &'t mut Option<Unsaved>,
+}
+
+impl Taken<'_> {
+    /// The step at `place` waits no longer.
+    fn take(&mut self, (_, kind, name): &Place) {
+        let MapEntry::Occupied(mut waiting) = self.waiting.entry(Arc::clone(name)) else { return };
+        let waits = &mut waiting.get_mut().at;
+        if let Some(waits) = waits.get_mut(*kind as usize) {
+            *waits = None;
+        }
+        if *waits == [None; 2] {
+            waiting.remove();
+            if let Some(unsaved) = self.unsaved {
+                unsaved.settled.push(Arc::clone(name));
+            }
+        }
+    }
+}
+
 /// The reviews of many reviewers.
 #[derive(Debug)]
 pub struct Stage {
@@ -60,10 +85,9 @@ pub struct Stage {
     waiting: HashMap<Arc<Name>, Waiting>,
     /// When reviewers are due; an entry that is not the reviewer's own `due` is stale.
     queue: BinaryHeap<Reverse<(Timestamp, u32)>>,
-    peers: Peers,
-    tally: Tally,
-    /// All acts of each period, those that were published too.
-    acts: Tally,
+    totals: Totals,
+    /// The latest period that takes nothing in any more.
+    settled: Option<i64>,
     /// `None` where nobody asks.
     unsaved: Option<Unsaved>,
 }
@@ -80,9 +104,8 @@ impl Stage {
             index: HashMap::new(),
             waiting: HashMap::new(),
             queue: BinaryHeap::new(),
-            peers: Peers::default(),
-            tally: Tally::default(),
-            acts: Tally::default(),
+            totals: Totals::default(),
+            settled: None,
             unsaved: None,
         }
     }
@@ -128,7 +151,7 @@ impl Stage {
         }
         let number = self.number_of(&review.reviewer);
         let Some(entry) = self.entries.get_mut(number as usize) else { return Receipt::Refused };
-        let facts = review.facts(fingerprint);
+        let facts = review.facts();
         let mut waits = [None; 2];
         let fresh = |entry: &Entry, place: &Place| entry.done.as_ref() < Some(place);
         if let Some(lesson) = facts.truth {
@@ -192,7 +215,7 @@ impl Stage {
     fn schedule(&mut self, number: u32, wait: Option<Timestamp>) {
         let Some(entry) = self.entries.get_mut(number as usize) else { return };
         let delay = self.rules.config().delay;
-        let first = entry.pending.front().map(|((at, _, _), _)| *at + delay);
+        let first = entry.next_at(&self.rules).map(|at| at + delay);
         let due = first.map(|first| wait.map_or(first, |wait| first.max(wait)));
         if due != entry.due {
             entry.due = due;
@@ -208,9 +231,7 @@ impl Stage {
 
     /// The next time at which [`Stage::advance`] has something to do.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        let step = self.queue.peek().map(|Reverse((due, _))| *due);
-        let publish = self.tally.earliest().map(|period| self.published_at(period));
-        [step, publish].into_iter().flatten().min()
+        self.queue.peek().map(|Reverse((due, _))| *due)
     }
 
     /// Judges all that is due at `now`, and says what follows.
@@ -234,32 +255,24 @@ impl Stage {
                 return false;
             }
             left -= 1;
-            self.publish(due);
+            self.settle_before(due);
             let wait = self.step(number, now, say);
             self.schedule(number, wait);
         }
-        self.publish(now);
+        self.settle_before(now);
         true
     }
 
-    /// When the counts of `period` are complete, and decisions are compared with them.
-    fn published_at(&self, period: i64) -> Timestamp {
+    /// Closes the periods of which everything that was waited for was judged by `now`.
+    fn settle_before(&mut self, now: Timestamp) {
         let config = self.rules.config();
-        let length = config.peers.period.as_millis();
-        let end = Timestamp::from_millis(period.saturating_add(1).saturating_mul(length));
-        end + config.delay + config.batch_hold
-    }
-
-    fn publish(&mut self, now: Timestamp) {
-        let config = self.rules.config();
-        let waited = config.delay + config.batch_hold;
-        let complete = now + Span::from_millis(-waited.as_millis());
-        let complete = period_of(complete, config.peers.period);
-        if self.tally.earliest().is_none_or(|earliest| earliest >= complete) {
-            return;
-        }
-        for counts in self.tally.take_before(complete) {
-            self.peers.absorb(&counts);
+        let waited = config.delay.as_millis().saturating_mul(2);
+        let waited = waited.saturating_add(config.batch_hold.as_millis());
+        let over = self.rules.period_of(now + Span::from_millis(waited.saturating_neg())) - 1;
+        if self.settled.is_none_or(|settled| settled < over) {
+            self.settled = Some(over);
+            // A reviewer may still wait for a batch before taking the period in.
+            self.totals.forget_before(over.saturating_sub(PERIODS_KEPT));
         }
     }
 
@@ -270,55 +283,65 @@ impl Stage {
         now: Timestamp,
         say: &mut dyn FnMut(Said<'_>),
     ) -> Option<Timestamp> {
-        let entry = self.entries.get_mut(number as usize)?;
-        let wait = entry.open_batch(now, &self.rules);
-        if wait.is_some() {
-            return wait;
-        }
-        let (place, pending) = entry.pending.pop_front()?;
-        let (at, kind, name) = &place;
-        if let MapEntry::Occupied(mut waiting) = self.waiting.entry(Arc::clone(name)) {
-            let waits = &mut waiting.get_mut().at;
-            waits[*kind as usize] = None;
-            if *waits == [None; 2] {
-                waiting.remove();
-                if let Some(unsaved) = &mut self.unsaved {
-                    unsaved.settled.push(Arc::clone(name));
+        let Stage { rules, entries, waiting, totals, settled, unsaved, .. } = self;
+        let entry = entries.get_mut(number as usize)?;
+        let next = entry.next(now, rules);
+        let mut taken = Taken { waiting, unsaved };
+        match next {
+            Next::Nothing => return None,
+            Next::Wait(until) => return Some(until),
+            Next::Moved(names, due) => {
+                for name in names {
+                    if let Some(waiting) = taken.waiting.get_mut(&name) {
+                        waiting.at[Kind::Decision as usize] = Some(due);
+                    }
                 }
+                return None;
+            }
+            Next::Settle(period, at) => {
+                let step = entry.state.settle(period, totals, rules);
+                if let Some(latest) = entry.latest.clone() {
+                    entry.told(Arc::clone(&latest), step, say);
+                    entry.done = Some((at, Kind::Settlement, latest));
+                }
+            }
+            Next::Learn(place, lesson) => {
+                taken.take(&place);
+                if entry.taught.len() == TAUGHT_MAX {
+                    entry.taught.pop_front();
+                }
+                entry.taught.push_back(digest(&place.2));
+                let step = entry.state.learn(&lesson, rules);
+                entry.told(Arc::clone(&place.2), step, say);
+                entry.done = Some(place);
+            }
+            Next::Decide(first, others) => {
+                let cases = || std::iter::once(&first).chain(&others);
+                cases().for_each(|(place, _)| taken.take(place));
+                let facts = cases().map(|(_, case)| &case.1);
+                let mut reviews = cases().map(|(_, case)| &case.0);
+                let decision = entry.state.decide(facts, rules, *settled, |judgement| {
+                    if let Some(review) = reviews.next() {
+                        say(Said::Judged { review, judgement: &judgement });
+                    }
+                });
+                if let Some((act, first)) = decision.entered.counted {
+                    totals.count(&act, first);
+                    if let Some(unsaved) = taken.unsaved {
+                        unsaved.periods.insert(act.period);
+                    }
+                }
+                let (place, _): (Place, Case) = others.into_iter().last().unwrap_or(first);
+                entry.latest = Some(Arc::clone(&place.2));
+                entry.told(Arc::clone(&place.2), decision.step, say);
+                entry.done = Some(place);
             }
         }
         if entry.pending.is_empty() {
             // Most reviewers have nothing waiting most of the time.
             entry.pending = VecDeque::new();
         }
-        let step = match &pending {
-            Pending::Truth(lesson) => {
-                if entry.taught.len() == TAUGHT_MAX {
-                    entry.taught.pop_front();
-                }
-                entry.taught.push_back(digest(name));
-                entry.state.learn(lesson, &self.rules)
-            }
-            Pending::Decision(decision) => {
-                let (review, facts) = &**decision;
-                let (judgement, act, step) = entry.decide(facts, &self.rules, &self.peers);
-                if let Some((agreed, stratum)) = act {
-                    let period = period_of(*at, self.rules.config().peers.period);
-                    self.tally.count(period, stratum, agreed);
-                    self.acts.count(period, stratum, agreed);
-                    if let Some(unsaved) = &mut self.unsaved {
-                        unsaved.periods.insert(period);
-                    }
-                }
-                say(Said::Judged { review, judgement: &judgement });
-                step
-            }
-        };
-        if let Some(step) = step {
-            entry.tell(Arc::clone(name), &step, say);
-        }
-        entry.done = Some(place);
-        if let Some(unsaved) = &mut self.unsaved
+        if let Some(unsaved) = unsaved
             && !std::mem::replace(&mut entry.unsaved, true)
         {
             unsaved.reviewers.push(number);
@@ -340,16 +363,14 @@ impl Stage {
         for name in settled.iter().filter(|name| !self.waiting.contains_key(*name)) {
             each(Change::Settled(name.id()));
         }
-        for counts in periods.iter().filter_map(|period| self.acts.of(*period)) {
-            each(Change::Period(&counts));
+        for counts in periods.iter().filter_map(|period| self.totals.of(*period)) {
+            each(Change::Period(counts));
         }
     }
 
-    /// Brings back the acts of a period, in place of what was brought back before; the
-    /// next [`Stage::advance`] finds out which periods are over.
+    /// Brings back the acts of a period, in place of what was brought back before.
     pub fn count(&mut self, counts: &PeerCounts) {
-        self.tally.set(counts);
-        self.acts.set(counts);
+        self.totals.set(counts);
     }
 
     /// What is held of a reviewer, for a checkpoint; `None` for one not known.

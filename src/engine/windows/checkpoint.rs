@@ -11,7 +11,7 @@ use super::state::{self, Held};
 use super::store::{Entry, Scratch, Windows};
 use super::texts::Texts;
 use super::unsaved::Written;
-use crate::event::{Kind, Workflow};
+use crate::event::Workflow;
 
 /// The first byte of every checkpoint; no text starts with it.
 const MAGIC: u8 = 0xE5;
@@ -172,8 +172,7 @@ impl Windows {
             let id = head.written_id(state.log);
             log::push_again(bytes, id, &event, head.weight, |text| self.texts.take_in(text));
         }
-        let detected =
-            heads.iter().any(|head| head.kind == Kind::LeakDetected) || state.settled_at.is_some();
+        let detected = heads.iter().any(|head| head.kind.opens()) || state.settled.is_some();
         let at = self.place(key, detected)?;
         self.written.remove(&at);
         let entry = &mut self.entries[at as usize];

@@ -4,12 +4,16 @@
 //! come out in time order, each once; every event has exactly one fate.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
-use super::log::{Head, Key, Log};
+use super::log::{Head, Log};
+use super::looks::{Looks, clock_of};
+use super::settled::{Closing, Decided, Detection, Settled};
 use super::window::{Advice, Decision, Truth, Window};
+use crate::config::{Profiles, Reopen};
 use crate::event::{
-    Actor, Body, DecisionMade, Event, ExposedAtQuality, Kind, LeakDetected, Provenance,
-    TriageCompleted,
+    Action, Actor, Body, CaseOpened, DecisionMade, Event, ExposedAtQuality, LeakDetected,
+    Provenance, TriageCompleted, Verdict,
 };
 use crate::time::{Span, Timestamp};
 
@@ -18,6 +22,10 @@ use crate::time::{Span, Timestamp};
 pub(super) enum Fate {
     /// Into the window with this number, counted from the oldest.
     Window(u32),
+    /// A detection after the closing of the window with this number, of no new exposure.
+    Resighting(u32),
+    /// As a resighting, of a window that is final and gone, or that is about to be.
+    Gone,
     /// Nowhere: it needs a window and there was none.
     Orphan,
     /// To no window: it happened more than the settle time after the last one closed.
@@ -26,19 +34,50 @@ pub(super) enum Fate {
 
 /// What the fold needs beside the events.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rules {
+pub(super) struct Rules<'r> {
     /// How far before a detection an event may lie and still belong to it.
     pub(super) skew_tolerance: Span,
-    /// The closing of the key's last window that is final and gone.
-    pub(super) settled_at: Option<Timestamp>,
+    /// What is held of the key's windows that are final and gone.
+    pub(super) settled: Option<Settled>,
     /// How long after closing a window still takes abuse and truth; `None`: for ever.
     pub(super) settle: Option<Span>,
+    /// When a detection after a closing opens the next window.
+    pub(super) reopen: Reopen,
+    /// Sources whose detections are as old as the exposure.
+    pub(super) detects_at_once: &'r BTreeSet<String>,
+    /// How fast decisions have to be.
+    pub(super) profiles: &'r Profiles,
 }
 
-impl Rules {
-    /// Whether abuse or truth at `time` comes too late for a window closed at `closed`.
+impl Rules<'_> {
+    /// Whether abuse, truth or a sighting at `time` comes too late for a window closed at
+    /// `closed`.
     fn too_late(&self, closed: Option<Timestamp>, time: Timestamp) -> bool {
         closed.zip(self.settle).is_some_and(|(closed, settle)| time > closed + settle)
+    }
+
+    /// When the exposure began that `event` detected, and how well that is known.
+    fn exposed(&self, event: &Event<'_>) -> Option<(Timestamp, Option<ExposedAtQuality>)> {
+        match &event.body {
+            Body::LeakDetected(leak) => match leak.exposed_at {
+                Some(exposed) => Some((exposed, leak.exposed_at_quality)),
+                None => {
+                    let source = event.source.as_deref()?;
+                    let at_once = self.detects_at_once.contains(source);
+                    at_once.then_some((event.time, Some(ExposedAtQuality::Exact)))
+                }
+            },
+            Body::CaseOpened(case) => case.started_at.map(|started| (started, None)),
+            _ => None,
+        }
+    }
+
+    fn detection(&self, event: &Event<'_>) -> Detection {
+        Detection {
+            exposed_at: self.exposed(event).map(|(exposed, _)| exposed),
+            reopens: event.reopens(),
+            of_leak: matches!(event.body, Body::LeakDetected(_)),
+        }
     }
 }
 
@@ -47,33 +86,58 @@ impl Rules {
 pub(super) fn fold<'l>(
     log: Log<'l>,
     heads: &[Head],
-    rules: Rules,
+    rules: Rules<'_>,
     fates: &mut Vec<Fate>,
     mut each: impl FnMut(u32, &Window<'l>),
 ) {
     fates.clear();
     fates.resize(heads.len(), Fate::Orphan);
-    let mut latest: Option<Open<'l>> = None;
+    let mut latest: Option<Open<'l, '_>> = None;
     // Events since the last window closed that wait for a detection.
     let mut waiting = 0;
+    let mut decided = rules.settled.map_or(Decided::default(), |settled| settled.decided);
     for (at, head) in heads.iter().enumerate() {
         let Some(event) = head.event(log) else { continue };
         match &event.body {
-            Body::LeakDetected(_) => {
-                if let Some(open) = latest.as_mut().filter(|open| open.takes_detection(event.time))
-                {
+            Body::LeakDetected(_) | Body::CaseOpened(_) => {
+                if let Some(open) = latest.as_mut().filter(|open| open.takes_detection(&event)) {
                     open.apply(&event, *head, log, &heads[..at], fates);
                     fates[at] = Fate::Window(open.number);
+                    continue;
+                }
+                let closing = match &latest {
+                    Some(open) => Closing::of(&open.window),
+                    None => rules.settled.map(|settled| settled.closing),
+                };
+                let detection = rules.detection(&event);
+                let again = |closing: Closing| closing.is_seen_again_by(&detection, rules.reopen);
+                if closing.is_some_and(again) {
+                    fates[at] = match &mut latest {
+                        Some(open) if rules.too_late(open.window.closed_at, event.time) => {
+                            Fate::Gone
+                        }
+                        Some(open) => {
+                            let weight = u64::from(head.weight);
+                            open.window.resightings += weight;
+                            open.window.events += weight;
+                            open.window.last_event_at = open.window.last_event_at.max(event.time);
+                            Fate::Resighting(open.number)
+                        }
+                        None => Fate::Gone,
+                    };
                     continue;
                 }
                 let number = match latest.take() {
                     Some(open) => {
                         each(open.number, &open.window);
+                        decided.note(&open.window);
                         open.number + 1
                     }
                     None => 0,
                 };
-                let mut open = Open { number, from: waiting, window: empty(log.key, event.time) };
+                let targets = rules.profiles.get(log.key.workflow).targets;
+                let window = Window::opened(log.key, targets, event.time);
+                let mut open = Open { number, from: waiting, window, rules, decided };
                 open.apply(&event, *head, log, &heads[..at], fates);
                 fates[at] = Fate::Window(number);
                 for early in waiting..at {
@@ -93,7 +157,7 @@ pub(super) fn fold<'l>(
                     open.apply(&event, *head, log, &heads[..at], fates);
                     fates[at] = Fate::Window(open.number);
                 }
-                None if rules.settled_at.is_some_and(|settled| event.time > settled) => {
+                None if rules.settled.is_some_and(|settled| event.time > settled.closing.at) => {
                     fates[at] = Fate::Late;
                 }
                 None => {}
@@ -111,7 +175,7 @@ pub(super) fn fold<'l>(
     }
 }
 
-fn adopt<'l>(open: &mut Open<'l>, at: usize, log: Log<'l>, heads: &[Head], fates: &mut [Fate]) {
+fn adopt<'l>(open: &mut Open<'l, '_>, at: usize, log: Log<'l>, heads: &[Head], fates: &mut [Fate]) {
     if let Some(event) = heads[at].event(log) {
         open.apply(&event, heads[at], log, &heads[..at], fates);
         open.window.adopted += u64::from(heads[at].weight);
@@ -119,48 +183,25 @@ fn adopt<'l>(open: &mut Open<'l>, at: usize, log: Log<'l>, heads: &[Head], fates
     }
 }
 
-fn empty(key: Key<'_>, detected_at: Timestamp) -> Window<'_> {
-    Window {
-        key,
-        source: None,
-        location: None,
-        severity: None,
-        owner: None,
-        exposed_at: None,
-        exposed_at_quality: None,
-        detected_at,
-        triaged_at: None,
-        advice: None,
-        decision: None,
-        final_action: None,
-        further_decisions: 0,
-        nonhuman_decisions: 0,
-        dismissed_at: None,
-        contained_at: None,
-        abused_at: None,
-        truth: None,
-        ai_acted_first_at: None,
-        detections: 0,
-        events: 0,
-        last_event_at: detected_at,
-        adopted: 0,
-        closed_at: None,
-    }
-}
-
 /// The window being built.
-struct Open<'l> {
+struct Open<'l, 'r> {
     number: u32,
     /// No event before this one is in it.
     from: usize,
     window: Window<'l>,
+    rules: Rules<'r>,
+    /// Who decided about which advice in the windows before.
+    decided: Decided,
 }
 
-impl<'l> Open<'l> {
+impl<'l> Open<'l, '_> {
     /// A detection repeats an unclosed window. It also repeats one that events
-    /// from before its own detection closed at the very same time.
-    fn takes_detection(&self, time: Timestamp) -> bool {
-        self.window.closed_at.is_none_or(|closed| time <= closed)
+    /// from before its own detection closed at the very same time, unless the source says
+    /// that it opens the case again. No window follows one of the same detection time.
+    fn takes_detection(&self, event: &Event<'_>) -> bool {
+        let Some(closed) = self.window.closed_at else { return true };
+        let reopens = event.reopens() && event.time > self.window.detected_at;
+        event.time < closed || event.time == closed && !reopens
     }
 
     fn apply(
@@ -180,18 +221,34 @@ impl<'l> Open<'l> {
         window.severity = window.severity.max(event.severity);
         match &event.body {
             Body::LeakDetected(leak) => {
-                window.location = window.location.or(borrowed(leak.location.as_ref()));
-                detected(window, leak, weight);
+                window.detections += weight;
+                exposed(window, self.rules.exposed(event));
+                leaked(window, leak);
             }
-            Body::TriageCompleted(triage) => triaged(window, event.time, triage),
-            // Found again from the decision: only the decider's look counts.
-            Body::ReviewOpened { .. } => {}
+            Body::CaseOpened(case) => {
+                window.detections += weight;
+                exposed(window, self.rules.exposed(event));
+                case_opened(window, case);
+            }
+            Body::TriageCompleted(triage) => triaged(window, event, triage),
+            // Only the decider's looks count further; they are found again from the decision.
+            Body::ReviewOpened(_) => touched(window, event.time),
             Body::DecisionMade(decision) if decision.actor_kind == Actor::Human => {
-                let first = window.decision.is_none();
-                let opened_at = first
-                    .then(|| self.last_opening(&decision.reviewer, log, before, fates))
-                    .flatten();
-                decided(&mut self.window, event.time, decision, weight, opened_at);
+                touched(window, event.time);
+                if escalates(decision) {
+                    window.escalations += weight;
+                    if window.escalated_at.is_none() {
+                        window.escalated_at = Some(event.time);
+                        window.escalated_by = borrowed(Some(&decision.reviewer));
+                    }
+                } else if window.decision.is_none() {
+                    window.further_decisions += weight - 1;
+                    self.first_decision(event, decision, log, before, fates);
+                    disposed(&mut self.window, event.time, decision.action);
+                } else {
+                    window.further_decisions += weight;
+                    disposed(window, event.time, decision.action);
+                }
             }
             Body::DecisionMade(decision) => {
                 window.nonhuman_decisions += weight;
@@ -199,14 +256,22 @@ impl<'l> Open<'l> {
                     ai_acted(window, event.time);
                 }
             }
-            Body::CredentialContained { actor_kind, .. } => {
+            Body::CredentialContained { actor_kind, method } => {
                 if *actor_kind == Actor::Ai {
                     ai_acted(window, event.time);
                 }
                 window.contained_at = window.contained_at.or(Some(event.time));
+                window.killed |= method.kills();
                 if window.decision.is_some() {
                     close(window, event.time);
                 }
+            }
+            Body::CaseWithdrawn { reason } => {
+                if window.withdrawn_at.is_none() {
+                    window.withdrawn_at = Some(event.time);
+                    window.withdrawn_reason = borrowed(reason.as_ref());
+                }
+                close(window, event.time);
             }
             Body::CredentialAbused => {
                 window.abused_at = window.abused_at.or(Some(event.time));
@@ -221,83 +286,103 @@ impl<'l> Open<'l> {
         }
     }
 
-    /// The reviewer's last opening in this window up to the decision.
-    fn last_opening(
-        &self,
-        reviewer: &str,
+    fn first_decision(
+        &mut self,
+        event: &Event<'l>,
+        decision: &DecisionMade<'l>,
         log: Log<'l>,
         before: &[Head],
         fates: &[Fate],
-    ) -> Option<Timestamp> {
-        let mine = |head: &Head| match head.event(log)?.body {
-            Body::ReviewOpened { reviewer: who } if who == reviewer => Some(head.time),
-            _ => None,
-        };
-        before[self.from.min(before.len())..]
-            .iter()
-            .zip(&fates[self.from..])
-            .rev()
-            .filter(|(head, fate)| {
-                head.kind == Kind::ReviewOpened && **fate == Fate::Window(self.number)
-            })
-            .find_map(|(head, _)| mine(head))
-    }
-}
-
-fn detected(window: &mut Window<'_>, leak: &LeakDetected<'_>, weight: u64) {
-    window.detections += weight;
-    if let Some(exposed) = leak.exposed_at {
-        let known = window.exposed_at;
-        if known.is_none_or(|known| exposed < known) {
-            window.exposed_at = Some(exposed);
-            window.exposed_at_quality = leak.exposed_at_quality;
-        } else if known == Some(exposed) && leak.exposed_at_quality == Some(ExposedAtQuality::Exact)
-        {
-            // The same moment from a better source.
-            window.exposed_at_quality = leak.exposed_at_quality;
-        }
-    }
-}
-
-fn triaged<'l>(window: &mut Window<'l>, time: Timestamp, triage: &TriageCompleted<'l>) {
-    window.triaged_at = window.triaged_at.or(Some(time));
-    // A stand-in for a failed model is no advice; after the decision none counts.
-    if window.decision.is_none() && triage.provenance != Some(Provenance::Fallback) {
-        window.advice = Some(Advice {
-            presented_at: time,
-            recommendation: triage.recommendation,
-            confidence: triage.confidence,
-            summary_words: triage.summary_words,
-            requested_by: borrowed(triage.requested_by.as_ref()),
-        });
-    }
-}
-
-fn decided<'l>(
-    window: &mut Window<'l>,
-    time: Timestamp,
-    decision: &DecisionMade<'l>,
-    weight: u64,
-    opened_at: Option<Timestamp>,
-) {
-    if window.decision.is_some() {
-        window.further_decisions += weight;
-    } else {
-        window.further_decisions += weight - 1;
+    ) {
+        let from = self.from.min(before.len());
+        let mine = |fate: &Fate| *fate == Fate::Window(self.number);
+        let heads = before[from..].iter().zip(&fates[from..]);
+        let heads = heads.filter(|(_, fate)| mine(fate)).map(|(head, _)| *head);
+        let looks = Looks::of(&decision.reviewer, heads, log);
+        let window = &mut self.window;
+        let source = clock_of(event.source.as_ref());
+        let reviewer = borrowed(Some(&decision.reviewer)).unwrap_or_default();
+        let advice = window.advice.as_ref();
+        let same_clock = |other: Option<&str>| other.is_some() && other == source;
         window.decision = Some(Decision {
-            decided_at: time,
-            reviewer: borrowed(Some(&decision.reviewer)).unwrap_or_default(),
+            decided_at: event.time,
+            reviewer,
             action: decision.action,
             verdict: decision.verdict,
-            opened_at,
+            first_opened_at: looks.first_at,
+            opened_at: looks.last_at,
+            items_opened: looks.items.max(decision.items_opened),
+            evidence: looks.evidence,
+            advice_same_clock: advice.is_some_and(|advice| same_clock(advice.source)),
+            opening_same_clock: same_clock(looks.source),
+            repeats_advice: advice.is_some_and(|advice| self.decided.knows(reviewer, advice)),
+            owner: window.owner,
             rationale_words: decision.rationale_words,
             rationale_digest: borrowed(decision.rationale_digest.as_ref()),
             batch_id: borrowed(decision.batch_id.as_ref()),
             authorized: decision.authorized,
         });
     }
-    window.final_action = Some(decision.action);
-    if decision.action.closes() {
+}
+
+/// Whether a human decision hands the case on instead of disposing of it.
+pub(super) fn escalates(decision: &DecisionMade<'_>) -> bool {
+    !decision.action.disposes() || decision.verdict == Some(Verdict::Escalate)
+}
+
+fn touched(window: &mut Window<'_>, time: Timestamp) {
+    window.touched_at = window.touched_at.or(Some(time));
+}
+
+fn exposed(window: &mut Window<'_>, exposed: Option<(Timestamp, Option<ExposedAtQuality>)>) {
+    let Some((exposed, quality)) = exposed else { return };
+    let known = window.exposed_at;
+    if known.is_none_or(|known| exposed < known) {
+        window.exposed_at = Some(exposed);
+        window.exposed_at_quality = quality;
+    } else if known == Some(exposed) && quality == Some(ExposedAtQuality::Exact) {
+        // The same moment from a better source.
+        window.exposed_at_quality = quality;
+    }
+}
+
+fn leaked<'l>(window: &mut Window<'l>, leak: &LeakDetected<'l>) {
+    window.location = window.location.or(borrowed(leak.location.as_ref()));
+    window.incident = window.incident.or(borrowed(leak.incident.as_ref()));
+}
+
+fn case_opened<'l>(window: &mut Window<'l>, case: &CaseOpened<'l>) {
+    window.incident = window.incident.or(borrowed(case.incident.as_ref()));
+    window.requested_by = window.requested_by.or(borrowed(case.requested_by.as_ref()));
+    window.items = window.items.max(case.items);
+}
+
+fn triaged<'l>(window: &mut Window<'l>, event: &Event<'l>, triage: &TriageCompleted<'l>) {
+    window.triaged_at = window.triaged_at.or(Some(event.time));
+    // A stand-in for a failed model is no advice; after the decision none counts.
+    if window.decision.is_some() || triage.provenance == Some(Provenance::Fallback) {
+        return;
+    }
+    let source = clock_of(event.source.as_ref());
+    let before = window.advice;
+    window.advice = Some(Advice {
+        presented_at: event.time,
+        first_presented_at: before.map_or(event.time, |advice| advice.first_presented_at),
+        source: source.filter(|_| before.is_none_or(|advice| advice.source == source)),
+        model: borrowed(triage.model.as_ref()),
+        severity: window.severity,
+        recommendation: triage.recommendation,
+        confidence: triage.confidence,
+        summary_words: triage.summary_words,
+        summary_chars: triage.summary_chars,
+        requested_by: borrowed(triage.requested_by.as_ref()),
+    });
+}
+
+/// A human decision to do something about the credential.
+fn disposed(window: &mut Window<'_>, time: Timestamp, action: Action) {
+    window.final_action = Some(action);
+    if action.closes() {
         window.dismissed_at = window.dismissed_at.or(Some(time));
         close(window, time);
     } else if window.contained_at.is_some() {

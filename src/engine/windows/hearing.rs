@@ -10,6 +10,7 @@ use super::store::Windows;
 use super::window::{ExposureId, Window};
 use crate::config::EngineConfig;
 use crate::engine::News;
+use crate::engine::effective::Due;
 use crate::engine::oversight::HollowReasons;
 use crate::time::Timestamp;
 
@@ -62,6 +63,25 @@ impl Hearing {
     pub(super) fn is_over(&self, config: &EngineConfig, gives_up: bool) -> bool {
         let expected = config.judged_after.is_some() && self.decision != 0;
         !self.judged.unsaid() && (!expected || self.judged.answered() || gives_up)
+    }
+
+    /// What came of the window's review, as soon as that is settled; and when it will be,
+    /// if time alone settles it.
+    pub(super) fn due(
+        &self,
+        window: &Window<'_>,
+        is_final: bool,
+        now: Timestamp,
+    ) -> (Option<Due>, Option<Timestamp>) {
+        let decided = Due::decided(window, window.targets);
+        let due = decided.unwrap_or_else(|| Due::of(window, window.targets, now));
+        let settled = match due {
+            Due::NotYet | Due::Withdrawn => false,
+            Due::Overdue => true,
+            Due::InTime | Due::MaybeInTime => self.judged.reasons().is_some() || is_final,
+        };
+        let due_at = (due == Due::NotYet).then(|| window.start() + window.targets.in_time);
+        (settled.then_some(due), due_at)
     }
 
     pub(super) fn news(&self, revised: bool) -> News {

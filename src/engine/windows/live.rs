@@ -8,6 +8,7 @@ use super::hearing::Hearing;
 use super::log::{Head, Log};
 use super::milestones::Milestones;
 use super::order;
+use super::settled::{Closing, Decided, Settled};
 use super::standing::Waiting;
 use super::state::{self, Held, Published, begin};
 use super::store::{Scratch, Windows, rules};
@@ -72,7 +73,7 @@ impl Windows {
         let Scratch { heads, fates, .. } = &mut self.scratch;
         let repeats = order::ordered(state.log, heads);
         let mut windows = Vec::new();
-        let rules = rules(&self.config, state.settled_at);
+        let rules = rules(&self.config, state.settled);
         fold::fold(state.log, heads, rules, fates, |_, window| windows.push(*window));
 
         let fingerprints = if changed {
@@ -83,7 +84,7 @@ impl Windows {
         for said in state.published() {
             self.standings.remove(state.log.key.workflow, said.waiting);
         }
-        let mut kept = Kept { settled_at: state.settled_at, published: Vec::new(), due: None };
+        let mut kept = Kept { settled: state.settled, published: Vec::new(), due: None };
         let mut gone = 0;
         let (mut older_are_final, gives_up) = (true, self.gives_up_unjudged);
         for (number, window) in windows.iter().enumerate() {
@@ -108,6 +109,12 @@ impl Windows {
                 let hollow = hearing.judged.reasons();
                 say(Output::Window { window, is_final, reached, hollow, news });
             }
+            let (due, due_at) = hearing.due(window, is_final, now);
+            let due = due.filter(|_| !told.review_due());
+            if let Some(due) = due {
+                say(Output::ReviewDue { window, due, hollow: hearing.judged.reasons() });
+            }
+            let reached = due.map_or(reached, |_| reached.and(Milestones::REVIEW_DUE));
             let profile = self.config.profiles.get(window.key.workflow);
             let moments = Moments::of(window, hearing.judged.hollow());
             let (holding, next_change) = moments.at(profile, now);
@@ -115,7 +122,7 @@ impl Windows {
             let fired = before.map_or(AlertSet::default(), |said| said.firing);
             emit_alerts(window, &moments, profile, changes(fired, firing), now, say);
             if is_final {
-                kept.settled_at = window.closed_at;
+                kept.settle(window);
                 gone = number + 1;
             } else {
                 let waiting = Waiting::of(window);
@@ -132,6 +139,7 @@ impl Windows {
                 });
                 kept.wait_for(settles_at.map(|at| if at > now { at } else { now + LOOK_AGAIN }));
                 kept.wait_for(next_change);
+                kept.wait_for(due_at);
             }
         }
         retract(&state, &windows, now, say);
@@ -146,8 +154,17 @@ impl Windows {
         for (head, fate) in heads.iter().zip(fates.iter()) {
             let given_up_at = head.time + self.config.orphan_timeout;
             match fate {
-                Fate::Window(number) if *number < gone => {}
-                Fate::Window(_) => stays.push(*head),
+                Fate::Window(number) | Fate::Resighting(number) if *number < gone => {}
+                Fate::Window(_) | Fate::Resighting(_) => stays.push(*head),
+                // A detection that is on its way may make it a repeat of the next window.
+                Fate::Gone if head.time + self.config.settle.unwrap_or(Span::ZERO) > now => {
+                    stays.push(*head);
+                    kept.wait_for(self.config.settle.map(|settle| head.time + settle));
+                }
+                Fate::Gone => {
+                    self.counts.resighted += u64::from(head.weight);
+                    kept.seen(head.time);
+                }
                 Fate::Orphan | Fate::Late if given_up_at > now => {
                     stays.push(*head);
                     kept.wait_for(Some(given_up_at));
@@ -181,12 +198,13 @@ impl Windows {
         self.written.remove(&at);
         if stays.is_empty() {
             // Remembered for a while, so that a straggler is known as late.
-            let forgotten_at = kept.settled_at.map(|settled| settled + self.config.orphan_timeout);
+            let remember = self.config.remember_closed;
+            let forgotten_at = kept.settled.map(|settled| settled.seen_at + remember);
             kept.wait_for(forgotten_at.filter(|at| *at > now));
         }
         let bytes = &mut self.scratch.bytes;
         bytes.clear();
-        begin(bytes, state.log.key, kept.settled_at, &kept.published);
+        begin(bytes, state.log.key, kept.settled, &kept.published);
         let events = state::append(bytes, state.log, stays.iter());
         let entry = &mut self.entries[at as usize];
         let same = *held == **bytes;
@@ -221,12 +239,27 @@ const LOOK_AGAIN: Span = Span::from_mins(60);
 
 /// What a refreshed credential carries on.
 struct Kept {
-    settled_at: Option<Timestamp>,
+    settled: Option<Settled>,
     published: Vec<Published>,
     due: Option<Timestamp>,
 }
 
 impl Kept {
+    /// Remembers a window that is final instead of holding it.
+    fn settle(&mut self, window: &Window<'_>) {
+        let Some(closing) = Closing::of(window) else { return };
+        let mut decided = self.settled.map_or(Decided::default(), |settled| settled.decided);
+        decided.note(window);
+        self.settled = Some(Settled { closing, seen_at: closing.at, decided });
+    }
+
+    /// The credential was seen after its last window was final.
+    fn seen(&mut self, at: Timestamp) {
+        if let Some(settled) = &mut self.settled {
+            settled.seen_at = settled.seen_at.max(at);
+        }
+    }
+
     fn wait_for(&mut self, due: Option<Timestamp>) {
         self.due = [self.due, due].into_iter().flatten().min();
     }
@@ -276,7 +309,7 @@ fn keep_aside(
         begin(state, log.key, None, &[]);
     }
     for (head, fate) in heads.iter().zip(fates) {
-        if let Fate::Window(number) = fate
+        if let Fate::Window(number) | Fate::Resighting(number) = fate
             && let Some(state) = states.get_mut(*number as usize)
         {
             head.copy(log, state);
@@ -291,7 +324,7 @@ fn fingerprints(windows: usize, log: Log<'_>, heads: &[Head], fates: &[Fate]) ->
     let mut prints = vec![0_u32; windows];
     let mut event = Vec::new();
     for (head, fate) in heads.iter().zip(fates) {
-        if let Fate::Window(number) = fate
+        if let Fate::Window(number) | Fate::Resighting(number) = fate
             && let Some(print) = prints.get_mut(*number as usize)
         {
             event.clear();

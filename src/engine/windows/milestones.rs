@@ -13,9 +13,10 @@ pub struct Milestones(u16);
 const DECIDED: u16 = 1 << Stage::ALL.len();
 const SEEDED_CASE: u16 = DECIDED << 1;
 const SKEWED: u16 = DECIDED << 2;
+const REVIEW_DUE: u16 = DECIDED << 3;
 
-// The bits are part of every checkpoint: the stages and the three above must fit.
-const _: () = assert!(Stage::ALL.len() + 3 <= u16::BITS as usize);
+// The bits are part of every checkpoint: the stages and the four above must fit.
+const _: () = assert!(Stage::ALL.len() + 4 <= u16::BITS as usize);
 
 impl Milestones {
     /// All that `window` has reached.
@@ -46,6 +47,14 @@ impl Milestones {
     /// Whether it turned out to be a decided, seeded case.
     pub const fn seeded_case(self) -> bool {
         self.0 & SEEDED_CASE != 0
+    }
+
+    /// What came of the window's review, told once.
+    pub(super) const REVIEW_DUE: Milestones = Milestones(REVIEW_DUE);
+
+    /// Whether it was told what came of the review.
+    pub(super) const fn review_due(self) -> bool {
+        self.0 & REVIEW_DUE != 0
     }
 
     /// Whether its clocks contradict each other.

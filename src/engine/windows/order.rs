@@ -1,6 +1,6 @@
 //! Order and uniqueness: a log as it arrived → its events sorted and distinct.
 //!
-//! Invariants: the order is total (time, kind, id, content), so the result does
+//! Invariants: the order is total (time, rank, id, content), so the result does
 //! not depend on arrival; no weight is lost when a repeat is dropped.
 
 use std::collections::HashMap;
@@ -16,8 +16,8 @@ const PAIRWISE_MAX: usize = 24;
 pub(super) fn ordered(log: Log<'_>, heads: &mut Vec<Head>) -> u64 {
     log::heads(log, heads);
     let before = |a: &Head, b: &Head| {
-        (a.time, a.kind)
-            .cmp(&(b.time, b.kind))
+        (a.time, a.rank())
+            .cmp(&(b.time, b.rank()))
             .then_with(|| a.id(log).cmp(&b.id(log)))
             .then_with(|| content(log, *a).cmp(&content(log, *b)))
     };

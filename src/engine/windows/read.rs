@@ -85,11 +85,11 @@ impl Part<'_> {
         for bytes in self.order {
             let Some(state) = Held::read(bytes, &self.windows.texts) else { continue };
             unplaced.duplicate += order::ordered(state.log, &mut heads);
-            let rules = rules(&self.windows.config, state.settled_at);
+            let rules = rules(&self.windows.config, state.settled);
             fold::fold(state.log, &heads, rules, &mut fates, |_, window| each(window));
             for (head, fate) in heads.iter().zip(&fates) {
                 match fate {
-                    Fate::Window(_) => {}
+                    Fate::Window(_) | Fate::Resighting(_) | Fate::Gone => {}
                     Fate::Orphan => unplaced.orphan += u64::from(head.weight),
                     Fate::Late => unplaced.late += u64::from(head.weight),
                 }

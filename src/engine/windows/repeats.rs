@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::fold::Fate;
+use super::fold::{Fate, escalates};
 use super::log::{Head, Log};
 use crate::event::{Actor, Body, Event, ExposedAtQuality, Kind, Provenance, Severity};
 use crate::time::Timestamp;
@@ -20,12 +20,14 @@ const LOOKERS_MAX: usize = 4_096;
 /// Events that share a window, or the lack of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
-    /// In this window.
+    /// In this window, or a sighting after it.
     Window(u32),
     /// After so many windows, in none.
     Gap(u32),
     /// After a window that is final.
     Late,
+    /// A sighting of a window that is final and gone.
+    Gone,
 }
 
 /// What makes two events of a place stand for each other.
@@ -33,9 +35,11 @@ enum Place {
 struct Class<'l> {
     place: Place,
     decided: bool,
+    resighting: bool,
     kind: Kind,
     actor: Option<Actor>,
     takes_effect: bool,
+    escalation: bool,
     fallback: bool,
     looker: Option<Cow<'l, str>>,
 }
@@ -59,9 +63,14 @@ pub(super) struct Short {
 pub(super) fn shorten(log: Log<'_>, heads: &[Head], fates: &[Fate], limit: usize) -> Option<Short> {
     let places = places(fates);
     let mut groups: BTreeMap<Place, Group> = BTreeMap::new();
-    for (at, (head, place)) in heads.iter().zip(&places).enumerate() {
+    for (at, ((head, place), fate)) in heads.iter().zip(&places).zip(fates).enumerate() {
         if let Some(event) = head.event(log) {
-            groups.entry(*place).or_default().note(at, &event);
+            let group = groups.entry(*place).or_default();
+            group.events += 1;
+            // A sighting after the closing changes no field.
+            if !matches!(fate, Fate::Resighting(_)) {
+                group.note(at, &event);
+            }
         }
     }
     if groups.values().all(|group| group.events <= limit) {
@@ -70,14 +79,17 @@ pub(super) fn shorten(log: Log<'_>, heads: &[Head], fates: &[Fate], limit: usize
     let mut short = Short { log: Vec::with_capacity(log.bytes.len() / 2), events: 0 };
     let mut runs: BTreeMap<Class<'_>, Run> = BTreeMap::new();
     let mut lookers: BTreeSet<Cow<'_, str>> = BTreeSet::new();
-    for (at, (head, place)) in heads.iter().zip(&places).enumerate() {
+    for (at, ((head, place), fate)) in heads.iter().zip(&places).zip(fates).enumerate() {
         let group = groups.get_mut(place)?;
         // The newer half stays whole: a second delivery follows its first.
         let old = group.events > limit && group.seen < group.events - limit / 2;
         group.seen += 1;
         let Some(event) = head.event(log) else { continue };
-        let class = class(&event, *place, group.decided, &mut lookers);
-        group.decided |= class.kind == Kind::DecisionMade && class.actor == Some(Actor::Human);
+        let resighting = matches!(fate, Fate::Resighting(_));
+        let class = Class { resighting, ..class(&event, *place, group.decided, &mut lookers) };
+        group.decided |= class.kind == Kind::DecisionMade
+            && class.actor == Some(Actor::Human)
+            && !class.escalation;
         if !old || group.is_witness(at) {
             short.keep(log, *head);
             continue;
@@ -119,11 +131,20 @@ struct Group {
     owner: Option<usize>,
     severity: Option<(Severity, usize)>,
     exposed: Option<(Timestamp, bool, usize)>,
+    incident: Option<usize>,
+    requester: Option<usize>,
+    items: Option<(u32, usize)>,
+    /// The first thing that a person did, and the first escalation.
+    touch: Option<usize>,
+    escalation: Option<usize>,
+    /// The first advice.
+    advice: Option<usize>,
+    /// The first containment for good.
+    kill: Option<usize>,
 }
 
 impl Group {
     fn note(&mut self, at: usize, event: &Event<'_>) {
-        self.events += 1;
         if event.source.is_some() {
             self.source = self.source.or(Some(at));
         }
@@ -135,8 +156,45 @@ impl Group {
         {
             self.severity = Some((severity, at));
         }
+        match &event.body {
+            Body::CaseOpened(case) => {
+                self.opener = self.opener.or(Some(at));
+                if case.incident.is_some() {
+                    self.incident = self.incident.or(Some(at));
+                }
+                if case.requested_by.is_some() {
+                    self.requester = self.requester.or(Some(at));
+                }
+                if let Some(items) = case.items
+                    && self.items.is_none_or(|(most, _)| items > most)
+                {
+                    self.items = Some((items, at));
+                }
+                if let Some(started) = case.started_at {
+                    let here = (started, true, at);
+                    self.exposed = Some(self.exposed.map_or(here, |known| known.min(here)));
+                }
+            }
+            Body::ReviewOpened(_) => self.touch = self.touch.or(Some(at)),
+            Body::DecisionMade(decision) if decision.actor_kind == Actor::Human => {
+                self.touch = self.touch.or(Some(at));
+                if escalates(decision) {
+                    self.escalation = self.escalation.or(Some(at));
+                }
+            }
+            Body::TriageCompleted(triage) if triage.provenance != Some(Provenance::Fallback) => {
+                self.advice = self.advice.or(Some(at));
+            }
+            Body::CredentialContained { method, .. } if method.kills() => {
+                self.kill = self.kill.or(Some(at));
+            }
+            _ => {}
+        }
         if let Body::LeakDetected(leak) = &event.body {
             self.opener = self.opener.or(Some(at));
+            if leak.incident.is_some() {
+                self.incident = self.incident.or(Some(at));
+            }
             if leak.location.is_some() {
                 self.location = self.location.or(Some(at));
             }
@@ -152,7 +210,23 @@ impl Group {
     fn is_witness(&self, at: usize) -> bool {
         let severity = self.severity.map(|(_, at)| at);
         let exposed = self.exposed.map(|(_, _, at)| at);
-        [self.opener, self.source, self.location, self.owner, severity, exposed].contains(&Some(at))
+        let items = self.items.map(|(_, at)| at);
+        [
+            self.opener,
+            self.source,
+            self.location,
+            self.owner,
+            severity,
+            exposed,
+            items,
+            self.incident,
+            self.requester,
+            self.touch,
+            self.escalation,
+            self.advice,
+            self.kill,
+        ]
+        .contains(&Some(at))
     }
 }
 
@@ -165,8 +239,10 @@ fn places(fates: &[Fate]) -> Vec<Place> {
                 windows = windows.max(number + 1);
                 Place::Window(*number)
             }
+            Fate::Resighting(number) => Place::Window(*number),
             Fate::Orphan => Place::Gap(windows),
             Fate::Late => Place::Late,
+            Fate::Gone => Place::Gone,
         })
         .collect()
 }
@@ -180,14 +256,15 @@ fn class<'l>(
     let (actor, takes_effect) = match &event.body {
         // What a person's decision does to a window is to close it or not.
         Body::DecisionMade(decision) if decision.actor_kind == Actor::Human => {
-            (Some(Actor::Human), decision.action.closes())
+            (Some(Actor::Human), decision.action.closes() && !escalates(decision))
         }
         Body::DecisionMade(decision) => (Some(decision.actor_kind), decision.action.takes_effect()),
         Body::CredentialContained { actor_kind, .. } => (Some(*actor_kind), false),
         _ => (None, false),
     };
     let looker = match &event.body {
-        Body::ReviewOpened { reviewer } => {
+        Body::ReviewOpened(opened) => {
+            let reviewer = &opened.reviewer;
             if lookers.len() < LOOKERS_MAX {
                 lookers.insert(reviewer.clone());
             }
@@ -197,5 +274,17 @@ fn class<'l>(
     };
     let fallback = matches!(&event.body, Body::TriageCompleted(triage)
         if triage.provenance == Some(Provenance::Fallback));
-    Class { place, decided, kind: event.kind(), actor, takes_effect, fallback, looker }
+    let escalation = matches!(&event.body, Body::DecisionMade(decision)
+        if decision.actor_kind == Actor::Human && escalates(decision));
+    Class {
+        place,
+        decided,
+        resighting: false,
+        kind: event.kind(),
+        actor,
+        takes_effect,
+        escalation,
+        fallback,
+        looker,
+    }
 }

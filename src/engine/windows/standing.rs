@@ -29,7 +29,7 @@ impl Window<'_> {
             State::Open if self.triaged_at.is_none() => Some(Awaiting::Triage),
             State::Open | State::Contained => Some(Awaiting::Review),
             State::Reviewed => Some(Awaiting::Containment),
-            State::Closed => None,
+            State::Closed | State::Withdrawn => None,
         }
     }
 }

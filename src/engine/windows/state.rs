@@ -1,12 +1,13 @@
 //! All that is held of one credential, as one run of bytes.
 //!
 //! Invariants: nothing of a credential lies elsewhere but texts that it shares
-//! with others; reading never panics. Layout: `workflow, length u16, credential_id, settled_at?, published
+//! with others; reading never panics. Layout: `workflow, length u16, credential_id, settled?, published
 //! windows, events`.
 
 use super::judged::Judged;
 use super::log::{Head, Key, Log};
 use super::milestones::Milestones;
+use super::settled::{Settled, read_time};
 use super::standing::Waiting;
 use super::texts::Texts;
 use crate::engine::alerts::AlertSet;
@@ -43,8 +44,8 @@ pub(super) struct Published {
 /// A read view of the bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Held<'s> {
-    /// The closing of the last window that is final and gone.
-    pub(super) settled_at: Option<Timestamp>,
+    /// What is remembered of the windows that are final and gone.
+    pub(super) settled: Option<Settled>,
     published: &'s [[u8; PUBLISHED_BYTES]],
     /// The events, as arrived or as last ordered.
     pub(super) log: Log<'s>,
@@ -54,18 +55,12 @@ impl<'s> Held<'s> {
     /// Reads `bytes`; `None` when they are not a state.
     pub(super) fn read(bytes: &'s [u8], texts: &'s Texts) -> Option<Held<'s>> {
         let (key, rest) = read_key(bytes)?;
-        let (settled_at, rest) = match rest.split_first()? {
-            (0, rest) => (None, rest),
-            (_, rest) => {
-                let (time, rest) = rest.split_at_checked(6)?;
-                (Some(read_time(time)), rest)
-            }
-        };
+        let (settled, rest) = Settled::read(rest)?;
         let (count, rest) = rest.split_at_checked(2)?;
         let count = usize::from(u16::from_le_bytes([count[0], count[1]]));
         let (published, bytes) = rest.split_at_checked(count * PUBLISHED_BYTES)?;
         let (published, _) = published.as_chunks();
-        Some(Held { settled_at, published, log: Log { key, bytes, texts } })
+        Some(Held { settled, published, log: Log { key, bytes, texts } })
     }
 
     /// The windows said of so far, oldest first.
@@ -158,20 +153,14 @@ pub(super) fn has_key(bytes: &[u8], key: Key<'_>) -> bool {
 pub(super) fn begin(
     bytes: &mut Vec<u8>,
     key: Key<'_>,
-    settled_at: Option<Timestamp>,
+    settled: Option<Settled>,
     published: &[Published],
 ) {
     bytes.push(key.workflow as u8);
     // The engine refuses longer names before they get here.
     bytes.extend_from_slice(&(key.credential_id.len() as u16).to_le_bytes());
     bytes.extend_from_slice(key.credential_id.as_bytes());
-    match settled_at {
-        None => bytes.push(0),
-        Some(time) => {
-            bytes.push(1);
-            bytes.extend_from_slice(&time.as_millis().to_le_bytes()[..6]);
-        }
-    }
+    Settled::write(settled, bytes);
     let count = published.len().min(usize::from(u16::MAX));
     bytes.extend_from_slice(&(count as u16).to_le_bytes());
     for window in &published[..count] {
@@ -198,10 +187,4 @@ pub(super) fn append<'h>(
         count += 1;
     }
     count
-}
-
-fn read_time(bytes: &[u8]) -> Timestamp {
-    let mut ms = [0; 8];
-    ms[..6].copy_from_slice(&bytes[..6]);
-    Timestamp::from_millis(i64::from_le_bytes(ms))
 }

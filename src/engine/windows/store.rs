@@ -11,6 +11,7 @@ use hashbrown::HashTable;
 
 use super::fold::{self, Fate, Rules};
 use super::log::{self, Head, Key};
+use super::settled::Settled;
 use super::standing::Standings;
 use super::state::{self, Held, Published, begin};
 use super::texts::Texts;
@@ -19,7 +20,7 @@ use super::unsaved::{Unsaved, Written};
 use super::{order, repeats};
 use crate::config::EngineConfig;
 use crate::engine::Receipt;
-use crate::event::{Event, Kind};
+use crate::event::Event;
 use crate::time::Timestamp;
 
 /// What came in and where it went; each event counts in one of the first four.
@@ -35,6 +36,8 @@ pub struct Counts {
     pub refused: u64,
     /// Accepted events that found no window and are no longer waited for.
     pub orphan: u64,
+    /// Accepted detections that were sightings of a window that is final and gone.
+    pub resighted: u64,
 }
 
 /// The windows of all credentials.
@@ -178,7 +181,7 @@ impl Windows {
             self.counts.refused += 1;
             return Receipt::Refused;
         }
-        let detection = event.kind() == Kind::LeakDetected;
+        let detection = event.kind().opens();
         let key = Key { workflow: event.workflow, credential_id: &event.credential_id };
         let hash = self.hash_of(key);
         let at = match self.find(key, hash) {
@@ -194,7 +197,9 @@ impl Windows {
             return Receipt::Refused;
         }
         let entry = &mut self.entries[at as usize];
-        if state::settled_at(&entry.bytes).is_some_and(|settled| event.time <= settled) {
+        let is_behind =
+            |settled: Timestamp| event.time < settled || event.time == settled && !event.reopens();
+        if state::settled_at(&entry.bytes).is_some_and(is_behind) {
             self.counts.late += 1;
             return Receipt::Late;
         }
@@ -341,13 +346,13 @@ impl Windows {
         let entry = &mut self.entries[at as usize];
         let Some(state) = Held::read(&entry.bytes, &self.texts) else { return };
         let repeats = order::ordered(state.log, heads);
-        let rules = rules(&self.config, state.settled_at);
+        let rules = rules(&self.config, state.settled);
         fold::fold(state.log, heads, rules, fates, |_, _| {});
         let limit = self.config.events_per_window as usize;
         let short = repeats::shorten(state.log, heads, fates, limit / 2);
         let published: Vec<Published> = state.published().collect();
         bytes.clear();
-        begin(bytes, state.log.key, state.settled_at, &published);
+        begin(bytes, state.log.key, state.settled, &published);
         match short {
             Some(short) => {
                 bytes.extend_from_slice(&short.log);
@@ -369,8 +374,15 @@ impl Counts {
     }
 }
 
-pub(super) fn rules(config: &EngineConfig, settled_at: Option<Timestamp>) -> Rules {
-    Rules { skew_tolerance: config.skew_tolerance, settled_at, settle: config.settle }
+pub(super) fn rules(config: &EngineConfig, settled: Option<Settled>) -> Rules<'_> {
+    Rules {
+        skew_tolerance: config.skew_tolerance,
+        settled,
+        settle: config.settle,
+        reopen: config.reopen,
+        detects_at_once: &config.detects_at_once,
+        profiles: &config.profiles,
+    }
 }
 
 fn weight(heads: &[Head]) -> u64 {

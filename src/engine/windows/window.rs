@@ -7,8 +7,9 @@
 use std::fmt;
 
 use super::log::Key;
+use crate::config::Targets;
 use crate::engine::attacker::{AttackerFirst, Band, Race};
-use crate::event::{Action, ExposedAtQuality, Severity, Verdict, words};
+use crate::event::{Action, Evidence, ExposedAtQuality, Severity, Verdict, words};
 use crate::time::{Span, Timestamp};
 
 words! {
@@ -22,6 +23,8 @@ words! {
         Contained = "contained",
         /// Decided and contained, or dismissed.
         Closed = "closed",
+        /// Closed by its source without a person's decision.
+        Withdrawn = "withdrawn",
     }
 }
 
@@ -42,6 +45,8 @@ words! {
         Detection = "detection",
         /// Detection to the AI's first output.
         Triage = "triage",
+        /// Start to the first thing that a person did: a look, an escalation, a decision.
+        FirstTouch = "first_touch",
         /// The judged advice to the decision: the human step alone.
         Review = "review",
         /// Start to the decision: the headline.
@@ -58,17 +63,27 @@ words! {
 pub struct Advice<'w> {
     /// When it was there to be read.
     pub presented_at: Timestamp,
+    /// When the first advice of the window was there to be read.
+    pub first_presented_at: Timestamp,
+    /// The one source of all advice up to this one, empty if it is not named; `None` if there are several.
+    pub source: Option<&'w str>,
+    /// Which model spoke.
+    pub model: Option<&'w str>,
+    /// The window's severity as far as it was known then.
+    pub severity: Option<Severity>,
     /// What it advised.
     pub recommendation: Action,
     /// The AI's own confidence, 0 to 1.
     pub confidence: Option<f64>,
     /// Words in the summary.
     pub summary_words: Option<u32>,
+    /// Characters in the summary.
+    pub summary_chars: Option<u32>,
     /// Who asked for what is judged.
     pub requested_by: Option<&'w str>,
 }
 
-/// The first human decision of a window.
+/// The first human decision of a window: to hand the case on is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decision<'w> {
     /// When.
@@ -79,8 +94,24 @@ pub struct Decision<'w> {
     pub action: Action,
     /// The stated answer to the advice.
     pub verdict: Option<Verdict>,
-    /// The deciding reviewer's last look before it.
+    /// The deciding reviewer's first look up to it.
+    pub first_opened_at: Option<Timestamp>,
+    /// The deciding reviewer's last look up to it.
     pub opened_at: Option<Timestamp>,
+    /// The most of the case's items that the deciding reviewer is known to have looked at.
+    pub items_opened: Option<u32>,
+    /// The most that the deciding reviewer is known to have looked at.
+    pub evidence: Option<Evidence>,
+    /// Whether one source, so one clock, tells of the decision and of all advice before it.
+    pub advice_same_clock: bool,
+    /// Whether one source, so one clock, tells of the decision and of all of the deciding
+    /// reviewer's looks.
+    pub opening_same_clock: bool,
+    /// Whether the same reviewer had decided about the same advice in an earlier window of
+    /// the credential.
+    pub repeats_advice: bool,
+    /// The owner as far as one was known then.
+    pub owner: Option<&'w str>,
     /// Words in the reasons given.
     pub rationale_words: Option<u32>,
     /// Digest of the reasons.
@@ -107,6 +138,8 @@ pub struct Truth {
 pub struct Window<'w> {
     /// Workflow and credential.
     pub key: Key<'w>,
+    /// How fast the decision has to be.
+    pub targets: Targets,
     /// The first event's, in the window's order, that gives one.
     pub source: Option<&'w str>,
     /// The first detection's that gives one.
@@ -115,6 +148,12 @@ pub struct Window<'w> {
     pub severity: Option<Severity>,
     /// The last given.
     pub owner: Option<&'w str>,
+    /// What exposed several credentials at once: the first detection's that gives one.
+    pub incident: Option<&'w str>,
+    /// Who asked for the change: the first opening of a case that says so.
+    pub requested_by: Option<&'w str>,
+    /// The most items given.
+    pub items: Option<u32>,
     /// The earliest given.
     pub exposed_at: Option<Timestamp>,
     /// How well `exposed_at` is known.
@@ -125,6 +164,14 @@ pub struct Window<'w> {
     pub triaged_at: Option<Timestamp>,
     /// The advice judged; while undecided, the latest.
     pub advice: Option<Advice<'w>>,
+    /// When a person first did anything: a look, an escalation, a decision.
+    pub touched_at: Option<Timestamp>,
+    /// The first time that a person handed the case on.
+    pub escalated_at: Option<Timestamp>,
+    /// Who did.
+    pub escalated_by: Option<&'w str>,
+    /// How many times a person handed the case on.
+    pub escalations: u64,
     /// The first human decision.
     pub decision: Option<Decision<'w>>,
     /// The last human decision's action.
@@ -137,14 +184,22 @@ pub struct Window<'w> {
     pub dismissed_at: Option<Timestamp>,
     /// The first containment.
     pub contained_at: Option<Timestamp>,
+    /// Whether a containment made the credential useless for good.
+    pub killed: bool,
+    /// When the source closed the case without a person's decision.
+    pub withdrawn_at: Option<Timestamp>,
+    /// Why, in the source's words.
+    pub withdrawn_reason: Option<&'w str>,
     /// The first use by an attacker that was seen.
     pub abused_at: Option<Timestamp>,
     /// The latest word on what was right.
     pub truth: Option<Truth>,
     /// When an AI acted before any person had decided.
     pub ai_acted_first_at: Option<Timestamp>,
-    /// Detections, the first included.
+    /// Detections, the first included, up to the closing.
     pub detections: u64,
+    /// Detections after the closing that are of no new exposure.
+    pub resightings: u64,
     /// Distinct events the window is made of.
     pub events: u64,
     /// The latest of them.
@@ -155,9 +210,95 @@ pub struct Window<'w> {
     pub closed_at: Option<Timestamp>,
 }
 
+impl<'w> Advice<'w> {
+    /// Advice of which nothing more is known.
+    pub const fn of(recommendation: Action, presented_at: Timestamp) -> Advice<'w> {
+        Advice {
+            presented_at,
+            first_presented_at: presented_at,
+            source: None,
+            model: None,
+            severity: None,
+            recommendation,
+            confidence: None,
+            summary_words: None,
+            summary_chars: None,
+            requested_by: None,
+        }
+    }
+}
+
+impl<'w> Decision<'w> {
+    /// A decision of which nothing more is known.
+    pub const fn of(action: Action, reviewer: &'w str, decided_at: Timestamp) -> Decision<'w> {
+        Decision {
+            decided_at,
+            reviewer,
+            action,
+            verdict: None,
+            first_opened_at: None,
+            opened_at: None,
+            items_opened: None,
+            evidence: None,
+            advice_same_clock: false,
+            opening_same_clock: false,
+            repeats_advice: false,
+            owner: None,
+            rationale_words: None,
+            rationale_digest: None,
+            batch_id: None,
+            authorized: None,
+        }
+    }
+}
+
+impl<'w> Window<'w> {
+    /// A window of which nothing but its opening is known, and not one event counted.
+    pub const fn opened(key: Key<'w>, targets: Targets, detected_at: Timestamp) -> Window<'w> {
+        Window {
+            key,
+            targets,
+            source: None,
+            location: None,
+            severity: None,
+            owner: None,
+            incident: None,
+            requested_by: None,
+            items: None,
+            exposed_at: None,
+            exposed_at_quality: None,
+            detected_at,
+            triaged_at: None,
+            advice: None,
+            touched_at: None,
+            escalated_at: None,
+            escalated_by: None,
+            escalations: 0,
+            decision: None,
+            final_action: None,
+            further_decisions: 0,
+            nonhuman_decisions: 0,
+            dismissed_at: None,
+            contained_at: None,
+            killed: false,
+            withdrawn_at: None,
+            withdrawn_reason: None,
+            abused_at: None,
+            truth: None,
+            ai_acted_first_at: None,
+            detections: 0,
+            resightings: 0,
+            events: 0,
+            last_event_at: detected_at,
+            adopted: 0,
+            closed_at: None,
+        }
+    }
+}
+
 impl Window<'_> {
     /// When nothing can change it any more: the settle time after its closing,
-    /// or after abuse or truth that it took in since.
+    /// or after abuse, truth or a sighting that it took in since.
     pub fn final_at(&self, settle: Span) -> Option<Timestamp> {
         self.closed_at.map(|closed| closed.max(self.last_event_at) + settle)
     }
@@ -170,6 +311,7 @@ impl Window<'_> {
     /// How far it has come.
     pub fn state(&self) -> State {
         match (self.closed_at, self.decision, self.contained_at) {
+            (Some(_), None, _) if self.withdrawn_at.is_some() => State::Withdrawn,
             (Some(_), _, _) => State::Closed,
             (None, Some(_), _) => State::Reviewed,
             (None, None, Some(_)) => State::Contained,
@@ -226,6 +368,7 @@ impl Window<'_> {
         match stage {
             Stage::Detection => (self.exposed_at, Some(self.detected_at)),
             Stage::Triage => (Some(self.detected_at), self.triaged_at),
+            Stage::FirstTouch => (start, self.touched_at),
             Stage::Review => (self.advice.map(|advice| advice.presented_at), decided),
             Stage::TimeToReview => (start, decided),
             Stage::Containment => (decided, self.contained_at),
@@ -233,15 +376,27 @@ impl Window<'_> {
         }
     }
 
-    /// Where the review fell against the attacker window.
+    /// Where the decision fell against the workflow's targets.
     pub fn band(&self) -> Option<Band> {
-        self.duration(Stage::TimeToReview).map(Band::of)
+        self.duration(Stage::TimeToReview).map(|length| Band::of(length, self.targets))
     }
 
-    /// The chance that an attacker came first: up to containment, else up to
-    /// the decision, else up to `as_of`. `None` when that lies before the start.
+    /// Whether the credential was of no use any more when the window closed: contained for
+    /// good, or contained in any way with a person's decision to revoke or rotate it.
+    pub fn is_dead(&self) -> bool {
+        let for_good = matches!(self.final_action, Some(Action::Revoke | Action::Rotate));
+        self.killed || self.contained_at.is_some() && for_good
+    }
+
+    /// The chance that an attacker came first: up to containment, else up to the decision,
+    /// else up to the withdrawal, else up to `as_of`. `None` when that lies before the
+    /// start, and where no attacker races.
     pub fn attacker_first(&self, race: &Race, as_of: Timestamp) -> Option<AttackerFirst> {
-        let end = self.contained_at.or(self.decided_at()).unwrap_or(as_of);
+        if !self.targets.raced || !race.is_public(self.location) {
+            return None;
+        }
+        let ends = [self.contained_at, self.decided_at(), self.withdrawn_at];
+        let end = ends.into_iter().flatten().next().unwrap_or(as_of);
         let exposed_for = end.since(self.start()).non_negative()?;
         Some(race.curve(self.location).attacker_first(exposed_for))
     }

@@ -7,11 +7,13 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::Case;
 use super::share::Share;
-use crate::config::FASTEST_ATTACKER;
 use crate::engine::attacker::Band;
-use crate::engine::oversight::Judgement;
-use crate::engine::windows::{Stage, Window};
+use crate::engine::bounds::Sizes;
+use crate::engine::effective::{Due, EffectiveRate, Outcome, Outcomes};
+use crate::engine::oversight::Quality;
+use crate::engine::summary::FigureRules;
 use crate::time::Timestamp;
 
 /// Places told one by one.
@@ -27,67 +29,78 @@ pub struct Group {
     pub name: String,
     /// Exposures.
     pub windows: u64,
-    /// Decided before the fastest attackers.
+    /// Incidents that they belong to.
+    pub incidents: u64,
+    /// Decided in time.
     pub ahead: u64,
-    /// Decided between the fastest and the mean attackers.
+    /// Decided neither in time nor late.
     pub contested: u64,
-    /// Decided later.
+    /// Decided late.
     pub behind: u64,
     /// Decided, at a time that contradicts the exposure.
     pub unknown: u64,
     /// Not decided.
     pub undecided: u64,
+    /// Taken back by their source before any decision.
+    pub withdrawn: u64,
     /// Decisions with a sign of not having been a review, of those judged.
     pub hollow: Share,
     /// Decisions not judged yet.
     pub unjudged: u64,
-    /// Effective reviews, of the exposures that should have one by now.
-    pub effective: Share,
+    /// Effective reviews, of the exposures that are old enough to have one.
+    pub effective: EffectiveRate,
 }
 
 /// Counts of some exposures.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Counts {
     pub(super) windows: u64,
     bands: [u64; Band::ALL.len()],
     pub(super) unknown: u64,
     pub(super) undecided: u64,
+    withdrawn: u64,
+    /// Undecided, and due.
     pub(super) overdue: u64,
-    pub(super) judged: u64,
     pub(super) hollow: u64,
+    pub(super) unassessed: u64,
     pub(super) unjudged: u64,
-    pub(super) unjudged_ahead: u64,
-    effective: u64,
+    outcomes: Outcomes,
+    all: Sizes,
+    due: Sizes,
+    judged: Sizes,
 }
 
 impl Counts {
-    pub(super) fn add(
-        &mut self,
-        window: &Window<'_>,
-        judgement: Option<&Judgement>,
-        as_of: Timestamp,
-    ) {
+    pub(super) fn add(&mut self, case: &Case<'_>, rules: &FigureRules<'_>, as_of: Timestamp) {
+        let window = &case.window;
         self.windows += 1;
+        self.all.add(case.incident);
+        let targets = rules.profiles.get(window.key.workflow).targets;
+        let due = Due::of(window, targets, as_of);
+        let judgement = case.judgement.as_ref();
+        let quality = judgement.and_then(crate::engine::oversight::Judgement::quality);
+        if let Some(outcome) = due.outcome(quality) {
+            self.outcomes.add(outcome);
+            self.due.add(case.incident);
+        }
         if window.decision.is_none() {
-            self.undecided += 1;
-            self.overdue += u64::from(as_of.since(window.start()) >= FASTEST_ATTACKER);
+            let withdrawn = window.withdrawn_at.is_some();
+            self.withdrawn += u64::from(withdrawn);
+            self.undecided += u64::from(!withdrawn);
+            self.overdue += u64::from(!withdrawn && due == Due::Overdue);
             return;
         }
-        let band = window.duration(Stage::TimeToReview).map(Band::of);
-        match band {
+        match rules.band(window) {
             Some(band) => self.bands[band as usize] += 1,
             None => self.unknown += 1,
         }
-        match judgement {
-            Some(judgement) => {
-                self.judged += 1;
-                self.hollow += u64::from(!judgement.reasons.is_empty());
-                self.effective += u64::from(judgement.effective());
+        match quality {
+            Some(quality) => {
+                self.judged.add(case.incident);
+                self.hollow += u64::from(quality == Quality::Hollow);
+                self.unassessed += u64::from(quality == Quality::Unassessed);
             }
-            None => {
-                self.unjudged += 1;
-                self.unjudged_ahead += u64::from(band == Some(Band::Ahead));
-            }
+            None => self.unjudged += 1,
         }
     }
 
@@ -96,38 +109,42 @@ impl Counts {
         self.bands.iter_mut().zip(other.bands).for_each(|(to, n)| *to += n);
         self.unknown += other.unknown;
         self.undecided += other.undecided;
+        self.withdrawn += other.withdrawn;
         self.overdue += other.overdue;
-        self.judged += other.judged;
         self.hollow += other.hollow;
+        self.unassessed += other.unassessed;
         self.unjudged += other.unjudged;
-        self.unjudged_ahead += other.unjudged_ahead;
-        self.effective += other.effective;
-    }
-
-    pub(super) const fn decided(&self) -> u64 {
-        self.windows - self.undecided
+        self.outcomes.merge(&other.outcomes);
+        self.all.merge(&other.all);
+        self.due.merge(&other.due);
+        self.judged.merge(&other.judged);
     }
 
     pub(super) const fn get(&self, band: Band) -> u64 {
         self.bands[band as usize]
     }
 
-    /// Effective ones among those decided, or undecided and as old as the fastest
-    /// attackers.
-    pub(super) fn effective(&self) -> Share {
-        Share::of(self.effective, self.decided() + self.overdue)
+    pub(super) const fn outcome(&self, outcome: Outcome) -> u64 {
+        self.outcomes.get(outcome)
+    }
+
+    /// Effective reviews among those that were due.
+    pub(super) fn effective(&self) -> EffectiveRate {
+        EffectiveRate::of(self.outcomes, self.due.clone().sample())
     }
 
     pub(super) fn group(&self, name: String) -> Group {
         Group {
             name,
             windows: self.windows,
+            incidents: self.all.clone().sample().incidents,
             ahead: self.get(Band::Ahead),
             contested: self.get(Band::Contested),
             behind: self.get(Band::Behind),
             unknown: self.unknown,
             undecided: self.undecided,
-            hollow: Share::of(self.hollow, self.judged),
+            withdrawn: self.withdrawn,
+            hollow: Share::within(self.hollow, &self.judged.clone().sample()),
             unjudged: self.unjudged,
             effective: self.effective(),
         }
@@ -151,18 +168,18 @@ pub struct Bands {
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     pub(super) all: Counts,
+    /// Those that attackers race for.
+    pub(super) raced: Counts,
     workflows: BTreeMap<&'static str, Counts>,
     severities: BTreeMap<Option<crate::event::Severity>, Counts>,
     places: BTreeMap<String, Counts>,
 }
 
 impl Groups {
-    pub(super) fn add(
-        &mut self,
-        window: &Window<'_>,
-        judgement: Option<&Judgement>,
-        as_of: Timestamp,
-    ) {
+    pub(super) fn add(&mut self, case: &Case<'_>, rules: &FigureRules<'_>, as_of: Timestamp) {
+        let window = &case.window;
+        let raced = rules.race.is_raced(window.key.workflow);
+        let raced = raced.then_some(&mut self.raced);
         let workflow = self.workflows.entry(window.key.workflow.as_str()).or_default();
         let severity = self.severities.entry(window.severity).or_default();
         let place = window.location.unwrap_or(NONE);
@@ -170,8 +187,8 @@ impl Groups {
             self.places.insert(place.to_owned(), Counts::default());
         }
         let place = self.places.get_mut(place);
-        for counts in [&mut self.all, workflow, severity].into_iter().chain(place) {
-            counts.add(window, judgement, as_of);
+        for counts in [&mut self.all, workflow, severity].into_iter().chain(place).chain(raced) {
+            counts.add(case, rules, as_of);
         }
     }
 

@@ -52,6 +52,8 @@ impl Context<'_> {
 /// One window of the period.
 pub(super) struct Case<'c> {
     pub(super) place: u32,
+    /// The incident that it belongs to, by number.
+    pub(super) incident: u32,
     pub(super) row: &'c Row,
     pub(super) window: Window<'c>,
     /// As recorded; `None` while it has not been judged.

@@ -18,14 +18,22 @@ pub const ALL: &[Definition] = &[
                   which it was detected, whenever it ended.",
     },
     Definition {
+        word: "Incident",
+        meaning: "One act that exposed credentials, such as one commit. Its exposures share their fate and count as one \
+                  observation in bounds. Where sources name no incident, exposures of one source, owner and place with \
+                  less than five minutes between detections are one, and so are those decided in one batch.",
+    },
+    Definition {
         word: "Effective review",
-        meaning: "A person decided before the fastest attackers come (9 minutes), and nothing speaks against it \
-                  having been a real review.",
+        meaning: "A person decided in time by the workflow's target (before the fastest attackers, 9 minutes, where \
+                  attackers race), and by a meaningful review. Handing a case on is no decision.",
     },
     Definition {
         word: "Effective review rate",
-        meaning: "The share of effective reviews among all exposures that should have had one by now: those decided, \
-                  and those undecided for 9 minutes or more. An exposure that nobody decides about counts against it.",
+        meaning: "The share of effective reviews among all exposures old enough for their review to be due. An exposure \
+                  that nobody decides about counts against it. It is a range: its lower end takes what is not known (the \
+                  time of exposure, whether a decision was a review, a judgement that has not come) as not effective, its \
+                  upper end as effective. Better data make it narrower, not better.",
     },
     Definition {
         word: "9 and 17 minutes",
@@ -35,17 +43,19 @@ pub const ALL: &[Definition] = &[
     },
     Definition {
         word: "Ahead, contested, behind",
-        meaning: "Decided before 9 minutes; between 9 and 17; after 17.",
+        meaning: "Decided in time; neither in time nor late; late, by the workflow's targets. Where attackers race that is \
+                  before 9 minutes, between 9 and 17, and after 17.",
     },
     Definition {
         word: "Bounds, interval",
-        meaning: "The range that the true figure would lie in for 95 of 100 such reports. Few cases make it wide. It \
-                  covers chance alone, not wrong clocks or missing data, and takes exposures not to influence each other.",
+        meaning: "The range that the true figure would lie in for 95 of 100 such reports. Few incidents make it wide. It \
+                  covers chance alone, not wrong clocks or missing data. Exposures of one incident are taken together.",
     },
     Definition {
         word: "Better, worse, unclear",
         meaning: "Better or worse is said only if the bounds of the difference to the previous period exclude its \
-                  opposite. Unclear means that chance alone could have made the difference.",
+                  opposite, whatever is not known. Unclear means that chance alone, or what is not known, could have made \
+                  the difference.",
     },
     Definition {
         word: "Kaplan–Meier curve",
@@ -59,20 +69,23 @@ pub const ALL: &[Definition] = &[
     },
     Definition {
         word: "Attacker first",
-        meaning: "The chance that an attacker came before the decision, by the published 9 and 17 minutes. What becomes \
-                  of undecided exposures is not known, so it is a range: its lower end if they are decided right \
-                  away, its upper end if they never are.",
+        meaning: "The chance that an attacker came before the decision and before the credential was contained, which ends \
+                  the race. What becomes of undecided exposures is not known, so it is a range: at its upper end all of \
+                  them are lost. Two laws stand side by side, because published figures disagree on how soon the fastest \
+                  attackers come.",
     },
     Definition {
-        word: "Credentials expected to be reached first",
-        meaning: "The chances of all exposures added up, each up to its containment, else its decision, else now. It is \
-                  an expectation, not a count of attacks. Attackers that were seen are told apart.",
+        word: "Credentials expected to be used",
+        meaning: "The chances of all exposures added up, each up to its containment, else its decision, else now, if every \
+                  leaked key is tried. It is an expectation, not a count of attacks. Attackers that were seen are told \
+                  apart.",
     },
     Definition {
-        word: "Hollow, meaningful",
+        word: "Hollow, meaningful, unassessed",
         meaning: "A decision is hollow if the events themselves show that it cannot have been a review: less time than \
                   reading takes, evidence never opened, no authority, one's own request, or the same reasons again and \
-                  again. It is meaningful if none of these is there. That is no proof of care.",
+                  again. It is meaningful if none of these is there and there was something to judge it by. That is no \
+                  proof of care. It is unassessed if there was nothing to judge it by.",
     },
     Definition {
         word: "Certificate",

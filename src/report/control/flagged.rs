@@ -2,15 +2,14 @@
 //! of false discoveries.
 //!
 //! Invariants: pseudonyms, in their order, which says nothing; among fewer
-//! reviewers than the least group neither names nor counts; each list keeps its
-//! rate by itself.
+//! reviewers than the least group neither names nor counts.
 
 use serde::Serialize;
 
 use super::Context;
-use crate::engine::oversight::{Flags, List, Sight, Signal, Standing};
+use crate::engine::oversight::{Flags, Sight, Signal, Standing};
 
-/// Reviewers told one by one, in each list.
+/// Reviewers told one by one.
 const LISTED_MAX: usize = 50;
 
 /// The people who decide, as a group.
@@ -22,18 +21,16 @@ pub struct Reviewers {
     pub small_group: u32,
     /// Whether nothing more is told.
     pub withheld: bool,
-    /// The promised rate of false discoveries in each list.
+    /// The promised rate of false discoveries among those who are named.
     pub false_discovery_rate: f64,
-    /// The lists; empty where nothing is told.
-    pub lists: Vec<Flagged>,
+    /// Who is named; `None` where nothing is told.
+    pub named: Option<Flagged>,
 }
 
-/// One list.
+/// Those who are named, on the evidence of all signals together.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Flagged {
-    /// By which evidence.
-    pub list: List,
-    /// How many are on it.
+    /// How many.
     pub count: u64,
     /// What an e-value had to reach, its logarithm to base 10; `None` when none did.
     pub log10_threshold: Option<f64>,
@@ -41,7 +38,7 @@ pub struct Flagged {
     pub reviewers: Vec<FlaggedReviewer>,
 }
 
-/// One reviewer on a list.
+/// One reviewer who is named.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FlaggedReviewer {
     /// The pseudonym.
@@ -76,30 +73,27 @@ pub(super) fn flagged(context: &Context<'_>) -> Reviewers {
         .map(|(reviewer, person)| (reviewer.as_str(), person.standing(rules)))
         .collect();
     let flags = Flags::of(standings.iter().map(|(_, standing)| standing), rules);
-    let lists = List::ALL.iter().filter(|_| !context.few_reviewers);
     Reviewers {
         reviewers: people.len() as u64,
         small_group: context.question.small_group,
         withheld: context.few_reviewers,
         false_discovery_rate: rules.config().alpha,
-        lists: lists.map(|list| on(*list, &flags, &standings, context)).collect(),
+        named: (!context.few_reviewers).then(|| named(&flags, &standings, context)),
     }
 }
 
-fn on(list: List, flags: &Flags, standings: &[(&str, Standing)], context: &Context<'_>) -> Flagged {
-    let found = flags.get(list);
-    let there = standings.iter().filter(|(_, standing)| found.includes(list.log_e(standing)));
+fn named(flags: &Flags, standings: &[(&str, Standing)], context: &Context<'_>) -> Flagged {
+    let there = standings.iter().filter(|(_, standing)| flags.includes(standing));
     let mut reviewers: Vec<FlaggedReviewer> = there
         .filter_map(|(reviewer, standing)| {
-            let signals = Signal::ALL.iter().filter(|s| list.signal().is_none_or(|own| own == **s));
-            let seen = signals.map(|signal| {
+            let seen = Signal::ALL.iter().map(|signal| {
                 let of = &standing.signals[*signal as usize];
                 SignalSeen { signal: *signal, observed: of.steps, signs: of.signs }
             });
             Some(FlaggedReviewer {
                 reviewer: context.show(reviewer)?,
                 decisions: standing.decisions,
-                log10_e_value: log10(list.log_e(standing)),
+                log10_e_value: log10(standing.log_e),
                 signals: seen.filter(|signal| signal.observed > 0).collect(),
                 sight: standing.sight,
             })
@@ -108,8 +102,8 @@ fn on(list: List, flags: &Flags, standings: &[(&str, Standing)], context: &Conte
     reviewers.sort_by(|a, b| a.reviewer.cmp(&b.reviewer));
     let count = reviewers.len() as u64;
     reviewers.truncate(LISTED_MAX);
-    let threshold = Some(log10(found.log_threshold)).filter(|log| log.is_finite());
-    Flagged { list, count, log10_threshold: threshold, reviewers }
+    let threshold = Some(log10(flags.log_threshold())).filter(|log| log.is_finite());
+    Flagged { count, log10_threshold: threshold, reviewers }
 }
 
 fn log10(natural: f64) -> f64 {

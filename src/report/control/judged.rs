@@ -12,7 +12,7 @@ use super::question::Question;
 use super::rows::{Row, Rows};
 use crate::config::OversightFault;
 use crate::engine::oversight::{
-    BySignal, Evidence, Factors, Judgement, Reviews, Rules, SIGNALS, Signal, SignalStanding,
+    BySignal, Comparison, Evidence, Factors, Judgement, Reviews, Rules, Signal, SignalStanding,
     Standing, Trials, Watched, weighted,
 };
 use crate::event::Verdict;
@@ -75,7 +75,6 @@ impl Judged {
             reviews.add(Some(&review));
             places.push(place);
         }
-        let mut factors = FactorsOf { rules: &rules, known: BTreeMap::new() };
         let overseen = reviews.judge_watched(&rules, &mut |watched: &Watched<'_>| {
             let place = places.get(watched.number as usize);
             if !place.is_some_and(|place| counts[*place as usize]) {
@@ -84,10 +83,13 @@ impl Judged {
             let Some(person) = people.get_mut(watched.reviewer) else { return };
             person.last_at = person.last_at.max(Some(watched.step.at));
             for (signal, seen) in Signal::ALL.iter().zip(&watched.step.observed) {
-                if let Some(seen) = seen {
-                    person.signals[*signal as usize]
-                        .step(factors.get(*signal, seen.null), seen.sign);
+                if let Some((seen, factors)) = seen.zip(rules.factors(*signal)) {
+                    person.signals[*signal as usize].step(factors, seen.sign);
                 }
+            }
+            if let Some(comparison) = &watched.step.comparison {
+                let Comparison { acts, agreed, log_factors, .. } = comparison;
+                person.signals[Signal::Agreement as usize].compare(log_factors, *acts, *agreed);
             }
         });
         Ok(Judged { rules, places, judgements: overseen.judgements, people })
@@ -98,7 +100,7 @@ impl Judged {
     pub(super) fn at(&self, place: u32) -> Option<&Judgement> {
         let at = self.places.binary_search(&place).ok()?;
         // Only where a floor is known is there anything beyond what is recorded.
-        self.judgements.get(at).filter(|judgement| judgement.floor.is_some())
+        self.judgements.get(at).filter(|judgement| judgement.usual.is_some())
     }
 }
 
@@ -119,37 +121,19 @@ impl Person {
             }
         };
         let signals: BySignal<SignalStanding> = std::array::from_fn(signal);
-        let config = rules.config();
-        let weights = [&config.seeded, &config.dwell, &config.context, &config.agreement];
         let logs: BySignal<f64> = signals.map(|signal| signal.log_e);
         let dwell = &signals[Signal::Dwell as usize];
-        let allowed = rules.factors(Signal::Dwell).null();
+        let allowed = rules.factors(Signal::Dwell).map_or(1.0, Factors::null);
         Standing {
             decisions: self.decisions,
             first_at: self.first_at,
             last_at: self.last_at,
             signals,
-            log_e: weighted(&logs, &weights.map(|signal| signal.weight)),
+            alone: 0,
+            log_e: weighted(&logs, &rules.config().weights()),
             firing: None,
             log_burst: 0.0,
             sight: self.trials.sight(dwell.signs as f64 > allowed * dwell.steps as f64),
         }
-    }
-}
-
-/// Factors by signal and allowed rate, each computed once: rates go by thousandths.
-struct FactorsOf<'r> {
-    rules: &'r Rules,
-    known: BTreeMap<(usize, u64), Factors>,
-}
-
-impl FactorsOf<'_> {
-    fn get(&mut self, signal: Signal, null: f64) -> &Factors {
-        let config = self.rules.config();
-        let of: [&crate::config::SignalConfig; SIGNALS] =
-            [&config.seeded, &config.dwell, &config.context, &config.agreement];
-        self.known
-            .entry((signal as usize, null.to_bits()))
-            .or_insert_with(|| Factors::new(null, &of[signal as usize].alternatives))
     }
 }

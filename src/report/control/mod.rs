@@ -39,13 +39,13 @@ pub use flagged::{Flagged, FlaggedReviewer, Reviewers, SignalSeen};
 pub use outcomes::{Boundary, EndCount, Outcomes, Shares, Violation};
 pub use owners::{Ownership, Unowned};
 pub use quality::{Quality, Stretch, Without};
-pub use question::{Curve, Edge, Period, Question, QuestionError};
+pub use question::{Curve, Edge, Period, Question, QuestionError, Target};
 pub use reviews::{ByReason, Certificate, Found, Reviews};
 pub use rows::{Counts, Digest, Row, Rows, digest};
 pub use seeded::{Seeded, TrialCounts};
 pub use share::{Difference, Share};
 pub use stages::{Part, PartFigures};
-pub use verdict::{Effective, LookAt, Matter, Previous, Trend, Verdict};
+pub use verdict::{LookAt, Matter, Previous, Trend, Verdict};
 pub use waiting::{AtRisk, AttackerFirst, ByCurve, Point, ReviewedBy, TimeToReview};
 
 use serde::Serialize;
@@ -54,7 +54,8 @@ use self::context::{Case, Context, Extent};
 use self::evidence::{Digesting, Evidence, Inputs, Scope, ScopeRecords};
 use self::judged::Judged;
 use self::verdict::Figures;
-use crate::engine::oversight::Signal;
+use crate::engine::incidents::{Incidents, Tie};
+use crate::engine::oversight::{Factors, Signal};
 use crate::records::{People, is_pseudonym};
 use crate::time::Timestamp;
 
@@ -62,7 +63,7 @@ use crate::time::Timestamp;
 /// stumble over raises it.
 pub const FORMAT: &str = "shutterlag control-effectiveness report";
 /// See [`FORMAT`].
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// The report.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -210,7 +211,7 @@ pub fn report(
 
 /// The one pass over all rows, and what it collects.
 struct Pass {
-    race: crate::engine::attacker::Race,
+    measures: question::Measures,
     waits: waiting::Waits,
     parts: stages::Parts,
     groups: bands::Groups,
@@ -220,16 +221,17 @@ struct Pass {
     owners: owners::Owners,
     seen: quality::Seen,
     before: bands::Counts,
+    windows_before: u64,
     scopes: [Digesting; Scope::ALL.len()],
     days: evidence::Days,
 }
 
 impl Pass {
     fn new(question: &Question) -> Result<Pass, QuestionError> {
-        let race = question.race()?;
+        let measures = question.measures()?;
         Ok(Pass {
-            waits: waiting::Waits::new(&race),
-            race,
+            waits: waiting::Waits::new(&measures.race),
+            measures,
             parts: stages::Parts::new(),
             groups: bands::Groups::default(),
             decisions: reviews::Decisions::default(),
@@ -238,6 +240,7 @@ impl Pass {
             owners: owners::Owners::default(),
             seen: quality::Seen::default(),
             before: bands::Counts::default(),
+            windows_before: 0,
             scopes: Default::default(),
             days: evidence::Days::default(),
         })
@@ -251,6 +254,8 @@ impl Pass {
         period: &Period,
         as_of: Timestamp,
     ) {
+        let ties = order.iter().map(|row| Tie::of(&rows.window(row)));
+        let incidents = Incidents::group(ties, self.measures.rules().incidents());
         for (place, row) in (0_u32..).zip(order.iter().copied()) {
             self.days.add(row);
             self.scopes[Scope::Ledger as usize].add(row);
@@ -260,31 +265,38 @@ impl Pass {
             let window = rows.window(row);
             self.seen.moments(&window, period);
             let judgement = rows.judgement(row, &window);
+            let case = Case { place, incident: incidents.of(place), row, window, judgement };
             if period.previous_holds(row.detected_at()) {
                 self.scopes[Scope::Previous as usize].add(row);
-                self.before.add(&window, judgement.as_ref(), as_of);
+                self.windows_before += 1;
+                let rules = self.measures.rules();
+                if rules.race.is_raced(row.workflow()) {
+                    self.before.add(&case, &rules, as_of);
+                }
             }
             if period.holds(row.detected_at()) {
                 self.scopes[Scope::Period as usize].add(row);
-                self.add(&Case { place, row, window, judgement }, as_of);
+                self.add(&case, as_of);
             }
         }
     }
 
     fn add(&mut self, case: &Case<'_>, as_of: Timestamp) {
-        self.waits.add(&case.window, &self.race, as_of);
+        let rules = self.measures.rules();
+        self.waits.add(case, rules.race, as_of);
         self.parts.add(&case.window);
-        self.groups.add(&case.window, case.judgement.as_ref(), as_of);
+        self.groups.add(case, &rules, as_of);
         self.decisions.add(case);
         self.cases.add(&case.window);
         self.collected.add(case, as_of);
-        self.owners.add(case, as_of);
+        self.owners.add(case, &rules, as_of);
         self.seen.add(case);
     }
 
     fn finish(self, context: &Context<'_>) -> Report {
-        let all = self.groups.all;
-        let (time_to_review, attacker_first) = self.waits.finish(&self.race);
+        let (all, raced) = (self.groups.all.clone(), self.groups.raced.clone());
+        let bands = self.groups.finish();
+        let (time_to_review, attacker_first) = self.waits.finish(&self.measures.race);
         let (outcomes, boundary) = self.collected.finish(context);
         let rules = &context.judged.rules;
         let seeded = self.cases.finish(hasty(context), rules.config().seeded.null);
@@ -293,19 +305,20 @@ impl Pass {
         let previous = context.period.previous_from.map(|from| Previous {
             from,
             to: context.period.from,
-            windows: self.before.windows,
-            effective: Effective::of(&self.before),
+            windows: self.windows_before,
+            effective: self.before.effective(),
         });
         // A ledger that began within it would flatter or shame for no reason.
         let comparable = previous.filter(|_| quality.previous_begins_late != Some(true));
         let figures = Figures {
+            incidents: bands.all.incidents,
             attacker_first: &attacker_first,
             seeded: &seeded,
             boundary: &boundary,
             ownership: &ownership,
             quality: &quality,
         };
-        let verdict = verdict::verdict(&all, previous, comparable.is_some(), &figures);
+        let verdict = verdict::verdict(&all, &raced, previous, comparable.is_some(), &figures);
         let scopes = Scope::ALL.iter().zip(self.scopes);
         let scopes = scopes
             .map(|(scope, digesting)| ScopeRecords { scope: *scope, records: digesting.finish() })
@@ -321,7 +334,7 @@ impl Pass {
             time_to_review,
             attacker_first,
             stages: self.parts.finish(),
-            bands: self.groups.finish(),
+            bands,
             reviews: self.decisions.finish(context),
             seeded,
             reviewers: flagged::flagged(context),
@@ -343,5 +356,6 @@ fn hasty(context: &Context<'_>) -> bool {
     let dwell = standings.map(|standing| standing.signals[Signal::Dwell as usize]);
     let (steps, signs) =
         dwell.fold((0, 0), |(steps, signs), seen| (steps + seen.steps, signs + seen.signs));
-    signs as f64 > rules.factors(Signal::Dwell).null() * steps as f64
+    let allowed = rules.factors(Signal::Dwell).map_or(1.0, Factors::null);
+    signs as f64 > allowed * steps as f64
 }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::share::Share;
 use super::{Case, Context};
 use crate::config::{FASTEST_ATTACKER, MEAN_ATTACKER};
+use crate::engine::bounds::{Sample, Sizes};
 use crate::engine::ends::{AalenJohansen, ByEnd, End, Ends, Incidence};
 use crate::time::{Span, Timestamp};
 
@@ -95,14 +96,14 @@ pub(super) struct Collected {
     ends: Ends,
     counts: ByEnd<u64>,
     waiting: u64,
-    windows: u64,
+    all: Sizes,
     violations_at: Vec<u32>,
 }
 
 impl Collected {
     pub(super) fn add(&mut self, case: &Case<'_>, as_of: Timestamp) {
         let window = &case.window;
-        self.windows += 1;
+        self.all.add(case.incident);
         if window.ai_acted_first_at.is_some() {
             self.violations_at.push(case.place);
         }
@@ -141,7 +142,7 @@ impl Collected {
             curve: shares(&curve, &drawn),
             observed_up_to_ms: curve.last_observed().map(Span::as_millis),
         };
-        (outcomes, boundary(self.violations_at, self.windows, context))
+        (outcomes, boundary(self.violations_at, &self.all.sample(), context))
     }
 }
 
@@ -160,7 +161,7 @@ fn shares(curve: &AalenJohansen, times: &[Span]) -> Vec<Shares> {
     times.iter().zip(curve.at(times)).map(of).collect()
 }
 
-fn boundary(mut places: Vec<u32>, windows: u64, context: &Context<'_>) -> Boundary {
+fn boundary(mut places: Vec<u32>, windows: &Sample, context: &Context<'_>) -> Boundary {
     let count = places.len();
     places.sort_by_key(|place| {
         (std::cmp::Reverse(context.order[*place as usize].detected_at()), *place)
@@ -175,7 +176,7 @@ fn boundary(mut places: Vec<u32>, windows: u64, context: &Context<'_>) -> Bounda
         }
     };
     Boundary {
-        ai_acted_first: Share::of(count as u64, windows),
+        ai_acted_first: Share::within(count as u64, windows),
         violations: places.iter().map(violation).collect(),
         not_listed: count.saturating_sub(LISTED_MAX) as u64,
     }

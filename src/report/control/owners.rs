@@ -9,6 +9,8 @@ use serde::Serialize;
 use super::bands::{Counts, Group};
 use super::share::Share;
 use super::{Case, Context};
+use crate::engine::bounds::Sizes;
+use crate::engine::summary::FigureRules;
 use crate::engine::windows::State;
 use crate::time::Timestamp;
 
@@ -50,6 +52,7 @@ pub struct Unowned {
 /// Collects owners.
 #[derive(Debug, Default)]
 pub(super) struct Owners {
+    all: Sizes,
     with: Counts,
     without: Counts,
     by_owner: BTreeMap<String, Counts>,
@@ -57,21 +60,22 @@ pub(super) struct Owners {
 }
 
 impl Owners {
-    pub(super) fn add(&mut self, case: &Case<'_>, as_of: Timestamp) {
-        let (window, judgement) = (&case.window, case.judgement.as_ref());
+    pub(super) fn add(&mut self, case: &Case<'_>, rules: &FigureRules<'_>, as_of: Timestamp) {
+        let window = &case.window;
+        self.all.add(case.incident);
         let Some(owner) = window.owner else {
-            self.without.add(window, judgement, as_of);
+            self.without.add(case, rules, as_of);
             if window.state() != State::Closed {
                 self.unclosed_at.push(case.place);
             }
             return;
         };
-        self.with.add(window, judgement, as_of);
+        self.with.add(case, rules, as_of);
         if !self.by_owner.contains_key(owner) {
             self.by_owner.insert(owner.to_owned(), Counts::default());
         }
         if let Some(counts) = self.by_owner.get_mut(owner) {
-            counts.add(window, judgement, as_of);
+            counts.add(case, rules, as_of);
         }
     }
 
@@ -90,10 +94,7 @@ impl Owners {
             Unowned { exposure_id, detected_at: row.detected_at() }
         };
         Ownership {
-            without_owner: Share::of(
-                self.without.windows,
-                self.with.windows + self.without.windows,
-            ),
+            without_owner: Share::within(self.without.windows, &self.all.sample()),
             unclosed_without_owner: unclosed,
             with: self.with.group("with an owner".to_owned()),
             without: self.without.group("without an owner".to_owned()),

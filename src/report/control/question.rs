@@ -9,8 +9,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{OversightConfig, Profiles};
+use crate::config::{FiguresConfig, OversightConfig, Profiles, Targets};
 use crate::engine::attacker::{AttackerCurve, CurveError, CurveSetting, Race};
+use crate::engine::summary::FigureRules;
 use crate::event::{Severity, Workflow};
 use crate::records::RulesShown;
 use crate::time::{Span, TimeError, Timestamp};
@@ -56,6 +57,19 @@ pub struct Curve {
     pub mean_ms: i64,
 }
 
+/// What a workflow promises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// Which.
+    pub workflow: Workflow,
+    /// A review that takes less is in time.
+    pub in_time_ms: i64,
+    /// A review that takes as long is late.
+    pub late_ms: i64,
+    /// Whether attackers race for what leaks in it.
+    pub raced: bool,
+}
+
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Question {
@@ -74,6 +88,14 @@ pub struct Question {
     pub teams: Vec<String>,
     /// The attackers' curves.
     pub attackers: Vec<Curve>,
+    /// When a review is in time and when late, by workflow.
+    pub targets: Vec<Target>,
+    /// The places that attackers watch.
+    pub public: Vec<String>,
+    /// Detections of one source, owner and place with a shorter gap are one incident.
+    pub incident_gap_ms: i64,
+    /// The longest that decisions under one batch id are one act.
+    pub batch_hold_ms: i64,
     /// With fewer reviewers nothing is told by which one could be singled out.
     pub small_group: u32,
     /// Whether records that cannot be read are left out, and said so.
@@ -138,6 +160,10 @@ impl Question {
             severities: Vec::new(),
             teams: Vec::new(),
             attackers: Vec::new(),
+            targets: targets(&Profiles::default()),
+            public: FiguresConfig::default().public.into_iter().collect(),
+            incident_gap_ms: FiguresConfig::default().incident_gap.as_millis(),
+            batch_hold_ms: FiguresConfig::default().batch_hold.as_millis(),
             small_group: OversightConfig::default().small_group,
             allow_damage: false,
             reviewer_names: false,
@@ -149,6 +175,36 @@ impl Question {
     pub fn set_rules(&mut self, oversight: &OversightConfig, profiles: &Profiles) {
         self.small_group = oversight.small_group;
         self.rules = RulesShown::new(oversight, profiles);
+        self.targets = targets(profiles);
+    }
+
+    /// Sets what figures about exposures rest on.
+    pub fn set_figures(&mut self, figures: &FiguresConfig) {
+        self.public = figures.public.iter().cloned().collect();
+        self.incident_gap_ms = figures.incident_gap.as_millis();
+        self.batch_hold_ms = figures.batch_hold.as_millis();
+    }
+
+    /// What figures about exposures rest on.
+    ///
+    /// # Errors
+    /// A curve that is none, or set twice.
+    pub(crate) fn measures(&self) -> Result<Measures, QuestionError> {
+        let mut profiles = Profiles::default();
+        for target in &self.targets {
+            let profile = profiles.get_mut(target.workflow);
+            profile.targets = Targets {
+                in_time: Span::from_millis(target.in_time_ms),
+                late: Span::from_millis(target.late_ms),
+                raced: target.raced,
+            };
+        }
+        let figures = FiguresConfig {
+            incident_gap: Span::from_millis(self.incident_gap_ms),
+            batch_hold: Span::from_millis(self.batch_hold_ms),
+            public: self.public.iter().cloned().collect(),
+        };
+        Ok(Measures { race: self.curves()?.between(&profiles, &figures), profiles, figures })
     }
 
     /// Sets the attackers' curves.
@@ -167,6 +223,10 @@ impl Question {
     /// # Errors
     /// A curve that is none, or set twice.
     pub fn race(&self) -> Result<Race, QuestionError> {
+        Ok(self.measures()?.race)
+    }
+
+    fn curves(&self) -> Result<Race, QuestionError> {
         let settings: Result<Vec<CurveSetting>, CurveError> = self
             .attackers
             .iter()
@@ -238,6 +298,33 @@ impl Question {
             offsets_differ: offsets[0] != offsets[1],
         }))
     }
+}
+
+/// What figures about exposures rest on.
+#[derive(Clone, Debug)]
+pub(crate) struct Measures {
+    pub(crate) race: Race,
+    profiles: Profiles,
+    figures: FiguresConfig,
+}
+
+impl Measures {
+    pub(crate) const fn rules(&self) -> FigureRules<'_> {
+        FigureRules { race: &self.race, profiles: &self.profiles, figures: &self.figures }
+    }
+}
+
+fn targets(profiles: &Profiles) -> Vec<Target> {
+    let target = |workflow: &Workflow| {
+        let profile = profiles.get(*workflow);
+        Target {
+            workflow: *workflow,
+            in_time_ms: profile.targets.in_time.as_millis(),
+            late_ms: profile.targets.late.as_millis(),
+            raced: profile.targets.raced,
+        }
+    };
+    Workflow::ALL.iter().map(target).collect()
 }
 
 impl Default for Question {

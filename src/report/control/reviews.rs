@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use super::Context;
 use super::share::Share;
-use crate::engine::oversight::{HollowReason, HollowReasons};
+use crate::engine::bounds::Sizes;
+use crate::engine::oversight::{HollowReason, HollowReasons, Quality};
 use crate::event::Severity;
 use crate::time::{Span, Timestamp};
 
@@ -24,6 +25,8 @@ pub struct Reviews {
     pub unjudged: u64,
     /// Without a sign of not having been a review, of those judged.
     pub meaningful: Share,
+    /// With nothing to judge them by, of those judged.
+    pub unassessed: Share,
     /// With one or more.
     pub hollow: Share,
     /// By sign; a decision may have several.
@@ -77,10 +80,10 @@ pub struct Certificate {
     pub reviewer: Option<String>,
     /// The signs.
     pub reasons: HollowReasons,
-    /// The time there was to read, where a floor is known.
-    pub attention_ms: Option<Span>,
-    /// The time that reading takes at the least.
-    pub reading_floor_ms: Option<Span>,
+    /// With an impossible reading: the length of the interval that was too short.
+    pub available_ms: Option<Span>,
+    /// … and what reading all that was approved within it takes at the least.
+    pub needed_ms: Option<Span>,
 }
 
 /// Collects decisions.
@@ -88,6 +91,9 @@ pub struct Certificate {
 pub(super) struct Decisions {
     decisions: u64,
     unjudged: u64,
+    meaningful: u64,
+    unassessed: u64,
+    judged: Sizes,
     hollow: u64,
     by_reason: [u64; HollowReason::ALL.len()],
     agreed: u64,
@@ -117,6 +123,9 @@ impl Decisions {
             return;
         };
         self.judged_at.push(case.place);
+        self.judged.add(case.incident);
+        self.meaningful += u64::from(judgement.quality() == Some(Quality::Meaningful));
+        self.unassessed += u64::from(judgement.quality() == Some(Quality::Unassessed));
         let reasons = judgement.reasons;
         if reasons.is_empty() {
             return;
@@ -127,8 +136,7 @@ impl Decisions {
     }
 
     pub(super) fn finish(mut self, context: &Context<'_>) -> Reviews {
-        let judged = self.decisions - self.unjudged;
-        let hollow = Share::of(self.hollow, judged);
+        let judged = std::mem::take(&mut self.judged).sample();
         let rows = context.rows;
         self.hollow_at.sort_by_cached_key(|place| {
             let row = context.order[*place as usize];
@@ -141,28 +149,29 @@ impl Decisions {
             let row = context.order[place as usize];
             let window = rows.window(row);
             let decision = window.decision?;
-            let found = context.judged.at(place);
+            let found = context.judged.at(place).and_then(|judgement| judgement.certificate);
             Some(Certificate {
                 exposure_id: window.exposure_id().to_string(),
                 severity: row.severity(),
                 decided_at: decision.decided_at,
                 reviewer: context.show(decision.reviewer),
                 reasons: row.hollow()?,
-                attention_ms: found.and_then(|found| found.attention),
-                reading_floor_ms: found.and_then(|found| found.floor),
+                available_ms: found.map(|found| found.available),
+                needed_ms: found.map(|found| found.needed),
             })
         };
         Reviews {
             decisions: self.decisions,
             unjudged: self.unjudged,
-            meaningful: hollow.rest(),
-            hollow,
+            meaningful: Share::within(self.meaningful, &judged),
+            unassessed: Share::within(self.unassessed, &judged),
+            hollow: Share::within(self.hollow, &judged),
             by_reason: HollowReason::ALL
                 .iter()
                 .zip(self.by_reason)
                 .map(|(reason, count)| ByReason {
                     reason: *reason,
-                    share: Share::of(count, judged),
+                    share: Share::within(count, &judged),
                 })
                 .collect(),
             agreed: self.agreed,
@@ -182,7 +191,7 @@ fn found_again(places: &[u32], context: &Context<'_>) -> Found {
         let reasons = context.order[*place as usize].hollow().unwrap_or_default();
         let recorded = reasons.iter().any(|reason| reason == HollowReason::ImpossibleReading);
         let again = context.judged.at(*place);
-        let again = again.is_some_and(|again| again.attention < again.floor);
+        let again = again.is_some_and(|again| again.certificate.is_some());
         match (recorded, again) {
             (true, true) => found.confirmed += 1,
             (true, false) => found.recorded_only += 1,

@@ -2,7 +2,7 @@
 //!
 //! Invariants: of several records of one exposure the last one counts, and a
 //! tombstone makes it void; a row has a fixed size and texts are held once, so that
-//! a million windows fit a quarter of a gigabyte; [`Rows::in_order`] gives the rows by
+//! a million windows fit a third of a gigabyte; [`Rows::in_order`] gives the rows by
 //! `exposure_id`, whatever order they came in.
 
 use std::hash::BuildHasher;
@@ -13,8 +13,9 @@ use foldhash::{HashMap, HashMapExt};
 use hashbrown::HashTable;
 use sha2::{Digest as _, Sha256};
 
+use crate::config::Targets;
 use crate::engine::attacker::Race;
-use crate::engine::oversight::{HollowReasons, Judgement, Review};
+use crate::engine::oversight::{HollowReasons, Judgement, Quality, Review};
 use crate::engine::windows::{Advice, Decision, ExposureId, Key, State, Truth, Window};
 use crate::event::{Action, ExposedAtQuality, Severity, Verdict, Workflow};
 use crate::records::{self, Object, WindowRecord};
@@ -98,10 +99,14 @@ impl Pieces {
 pub struct Row {
     digest: Digest,
     credential: Name,
+    source: Option<NonZeroU32>,
     location: Option<NonZeroU32>,
     owner: Option<NonZeroU32>,
     reviewer: Option<NonZeroU32>,
     batch: Option<NonZeroU32>,
+    incident: Option<NonZeroU32>,
+    model: Option<NonZeroU32>,
+    advice_source: Option<NonZeroU32>,
     detected_at: Timestamp,
     exposed_at: Option<Timestamp>,
     triaged_at: Option<Timestamp>,
@@ -113,8 +118,13 @@ pub struct Row {
     closed_at: Option<Timestamp>,
     abused_at: Option<Timestamp>,
     truth_at: Option<Timestamp>,
+    first_presented_at: Option<Timestamp>,
+    first_opened_at: Option<Timestamp>,
+    withdrawn_at: Option<Timestamp>,
     confidence: Option<f64>,
     summary_words: Option<u32>,
+    summary_chars: Option<u32>,
+    rationale_words: Option<u32>,
     workflow: Workflow,
     severity: Option<Severity>,
     state: State,
@@ -127,6 +137,11 @@ pub struct Row {
     clock_skew: bool,
     ai_acted_first: bool,
     hollow: Option<HollowReasons>,
+    quality: Option<Quality>,
+    advised_severity: Option<Severity>,
+    advice_same_clock: bool,
+    opening_same_clock: bool,
+    repeats_advice: bool,
     other_curve: bool,
     void: bool,
 }
@@ -319,36 +334,37 @@ impl Rows {
         let decided = row.decided_at.zip(row.action).zip(self.reviewer(row));
         let truth = row.truth_at.zip(row.correct_action);
         Window {
-            key,
-            source: None,
+            source: row.source.map(|number| self.texts.get(number)),
             location: self.location(row),
             severity: row.severity,
             owner: self.owner(row),
             exposed_at,
             exposed_at_quality: row.exposed_at_quality,
-            detected_at,
             triaged_at: row.triaged_at,
+            incident: row.incident.map(|number| self.texts.get(number)),
+            withdrawn_at: row.withdrawn_at,
             advice: advice.map(|(presented_at, recommendation)| Advice {
-                presented_at,
-                recommendation,
+                first_presented_at: row.first_presented_at.unwrap_or(presented_at),
+                source: row.advice_source.map(|number| self.texts.get(number)),
+                model: row.model.map(|number| self.texts.get(number)),
+                severity: row.advised_severity,
                 confidence: row.confidence,
                 summary_words: row.summary_words,
-                requested_by: None,
+                summary_chars: row.summary_chars,
+                ..Advice::of(recommendation, presented_at)
             }),
             decision: decided.map(|((decided_at, action), reviewer)| Decision {
-                decided_at,
-                reviewer,
-                action,
                 verdict: row.verdict,
+                first_opened_at: row.first_opened_at,
                 opened_at: row.opened_at,
-                rationale_words: None,
-                rationale_digest: None,
+                advice_same_clock: row.advice_same_clock,
+                opening_same_clock: row.opening_same_clock,
+                repeats_advice: row.repeats_advice,
+                rationale_words: row.rationale_words,
                 batch_id: row.batch.map(|number| self.texts.get(number)),
-                authorized: None,
+                ..Decision::of(action, reviewer, decided_at)
             }),
             final_action: row.action,
-            further_decisions: 0,
-            nonhuman_decisions: 0,
             dismissed_at: row.dismissed_at,
             contained_at: row.contained_at,
             abused_at: row.abused_at,
@@ -363,12 +379,13 @@ impl Rows {
             last_event_at: self.latest(row),
             adopted: u64::from(row.clock_skew && !late_exposure),
             closed_at: row.closed_at,
+            ..Window::opened(key, Targets::of(key.workflow), detected_at)
         }
     }
 
     /// The judgement of its decision as recorded ([`records::judgement`]).
     pub fn judgement(&self, row: &Row, window: &Window<'_>) -> Option<Judgement> {
-        records::judgement(window, row.hollow)
+        records::judgement(window, row.hollow, row.quality)
     }
 
     /// The review of a decided window, for judging it again ([`records::review`]).
@@ -393,10 +410,14 @@ impl Rows {
         Row {
             digest,
             credential,
+            source: number(record.source.as_deref()),
             location: number(record.location.as_deref()),
             owner: number(record.owner.as_deref()),
             reviewer: number(record.reviewer.as_deref()),
             batch: number(record.batch_id.as_deref()),
+            incident: number(record.incident.as_deref()),
+            model: number(record.model.as_deref()),
+            advice_source: number(record.advice_source.as_deref()),
             detected_at: record.detected_at,
             exposed_at: record.exposed_at,
             triaged_at: record.triaged_at,
@@ -408,8 +429,13 @@ impl Rows {
             closed_at: record.closed_at(),
             abused_at: record.abused_at,
             truth_at: truth.map(|truth| truth.established_at),
+            first_presented_at: record.first_presented_at,
+            first_opened_at: record.first_opened_at,
+            withdrawn_at: record.withdrawn_at,
             confidence: record.confidence,
             summary_words: record.summary_words,
+            summary_chars: record.summary_chars,
+            rationale_words: record.rationale_words,
             workflow: record.workflow,
             severity: record.severity,
             state: record.state,
@@ -422,6 +448,11 @@ impl Rows {
             clock_skew: record.clock_skew,
             ai_acted_first: record.ai_acted_first,
             hollow: record.hollow,
+            quality: record.quality,
+            advised_severity: record.advised_severity,
+            advice_same_clock: record.advice_same_clock,
+            opening_same_clock: record.opening_same_clock,
+            repeats_advice: record.repeats_advice,
             other_curve: other_curve(record, race),
             void: false,
         }
@@ -492,7 +523,7 @@ mod tests {
 
     #[test]
     fn a_row_stays_small() {
-        assert!(size_of::<Row>() <= 256, "{}", size_of::<Row>());
+        assert!(size_of::<Row>() <= 320, "{}", size_of::<Row>());
     }
 
     #[test]

@@ -76,7 +76,7 @@ impl Cases {
         let trials = self.trials;
         Seeded {
             caught,
-            missed: caught.rest(),
+            missed: Share::of(self.missed, self.caught + self.missed),
             undecided: self.undecided,
             allowed_miss_rate,
             sight: trials.sight(hasty),

@@ -10,9 +10,10 @@ use super::outcomes::Boundary;
 use super::owners::Ownership;
 use super::quality::Quality;
 use super::seeded::Seeded;
-use super::share::{Difference, Share};
+use super::share::Difference;
 use super::waiting::AttackerFirst;
 use crate::engine::attacker::Band;
+use crate::engine::effective::{EffectiveRate, Outcome};
 use crate::event::words;
 use crate::time::Timestamp;
 
@@ -21,32 +22,13 @@ const LOOK_AT: usize = 3;
 
 /// The sections that the verdict looks at.
 pub(super) struct Figures<'f> {
+    /// Incidents of the period.
+    pub(super) incidents: u64,
     pub(super) attacker_first: &'f AttackerFirst,
     pub(super) seeded: &'f Seeded,
     pub(super) boundary: &'f Boundary,
     pub(super) ownership: &'f Ownership,
     pub(super) quality: &'f Quality,
-}
-
-/// The effective review rate.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Effective {
-    /// The share, with 95 % bounds; what has not been judged counts as not effective.
-    #[serde(flatten)]
-    pub share: Share,
-    /// Decisions in time that have not been judged.
-    pub unjudged: u64,
-    /// What the share would be if all of those were real reviews; `None` of nothing.
-    pub at_most: Option<f64>,
-}
-
-impl Effective {
-    pub(super) fn of(counts: &Counts) -> Effective {
-        let share = counts.effective();
-        let most = share.count + counts.unjudged_ahead;
-        let at_most = (share.of > 0).then(|| most as f64 / share.of as f64);
-        Effective { share, unjudged: counts.unjudged_ahead, at_most }
-    }
 }
 
 words! {
@@ -73,7 +55,7 @@ pub struct Previous {
     /// Exposures.
     pub windows: u64,
     /// Its rate.
-    pub effective: Effective,
+    pub effective: EffectiveRate,
 }
 
 words! {
@@ -85,9 +67,9 @@ words! {
         AbuseFirst = "abuse_first",
         /// Planted wrong advice is let through more often than allowed.
         WrongAdvicePasses = "wrong_advice_passes",
-        /// Exposures wait for a decision past the fastest attackers.
+        /// Exposures wait for a decision that is overdue.
         Overdue = "overdue",
-        /// Decisions come after the fastest attackers.
+        /// Decisions come too late.
         TooLate = "too_late",
         /// Decisions bear signs of not having been reviews.
         Hollow = "hollow",
@@ -95,6 +77,10 @@ words! {
         NoOwner = "no_owner",
         /// Decisions have not been judged.
         Unjudged = "unjudged",
+        /// Nothing is there to tell by whether decisions in time were reviews.
+        Unassessed = "unassessed",
+        /// Decided in time after the detection, and nobody knows whether after the exposure.
+        UnknownExposure = "unknown_exposure",
         /// There may have been no data for some time.
         NoData = "no_data",
     }
@@ -126,8 +112,12 @@ pub struct LookAt {
 pub struct Verdict {
     /// Exposures of the period.
     pub windows: u64,
-    /// Its effective review rate.
-    pub effective: Effective,
+    /// Incidents that they belong to.
+    pub incidents: u64,
+    /// … that attackers race for.
+    pub raced: u64,
+    /// The effective review rate of those that attackers race for.
+    pub effective: EffectiveRate,
     /// The previous period.
     pub previous: Option<Previous>,
     /// By how much the rate differs from it.
@@ -138,18 +128,18 @@ pub struct Verdict {
     pub look_at: Vec<LookAt>,
 }
 
-/// The verdict on all figures.
+/// The verdict on all figures; the rate is that of `raced`.
 pub(super) fn verdict(
     all: &Counts,
+    raced: &Counts,
     previous: Option<Previous>,
     comparable: bool,
     figures: &Figures<'_>,
 ) -> Verdict {
-    let effective = Effective::of(all);
-    let unjudged = effective.unjudged > 0 || previous.is_some_and(|p| p.effective.unjudged > 0);
+    let effective = raced.effective();
     let change = previous
-        .filter(|_| comparable && !unjudged)
-        .and_then(|previous| Difference::between(effective.share, previous.effective.share));
+        .filter(|_| comparable)
+        .and_then(|previous| Difference::between(&effective, &previous.effective));
     let trend = match change {
         None => Trend::Unknown,
         Some(change) if change.low > 0.0 => Trend::Better,
@@ -158,6 +148,8 @@ pub(super) fn verdict(
     };
     Verdict {
         windows: all.windows,
+        incidents: figures.incidents,
+        raced: raced.windows,
         effective,
         previous,
         change,
@@ -179,6 +171,8 @@ fn look_at(all: &Counts, figures: &Figures<'_>) -> Vec<LookAt> {
         (Matter::Hollow, all.hollow),
         (Matter::NoOwner, figures.ownership.without_owner.count),
         (Matter::Unjudged, all.unjudged),
+        (Matter::Unassessed, all.outcome(Outcome::Unassessed)),
+        (Matter::UnknownExposure, all.outcome(Outcome::UnknownExposure)),
         (Matter::NoData, silent),
     ];
     let mut there: Vec<LookAt> = matters

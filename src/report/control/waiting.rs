@@ -6,10 +6,13 @@
 
 use serde::Serialize;
 
+use super::Case;
 use crate::config::{FASTEST_ATTACKER, MEAN_ATTACKER};
 use crate::engine::attacker::{AttackerCurve, Race};
+use crate::engine::bounds::Sizes;
+use crate::engine::chances::{ChanceFirst, Chances, Course};
 use crate::engine::survival::{Estimate, KaplanMeier, Survival};
-use crate::engine::windows::{Stage, Window};
+use crate::engine::windows::Stage;
 use crate::time::{Span, Timestamp};
 
 /// How far the drawn curve reaches, and how fine it is.
@@ -40,8 +43,12 @@ const AT_RISK: [Span; 7] = [
 /// The time to a human decision, the undecided counted in.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TimeToReview {
-    /// Exposures that the curve is of.
+    /// Exposures that the curve is of: those that attackers race for.
     pub windows: u64,
+    /// Incidents that they belong to.
+    pub incidents: u64,
+    /// What they are worth as independent observations.
+    pub effective: f64,
     /// … decided.
     pub decided: u64,
     /// … undecided when last seen.
@@ -93,25 +100,22 @@ pub struct Point {
     pub low: Option<f64>,
     /// Its upper 95 % bound.
     pub high: Option<f64>,
-    /// The chance that an attacker has come, by the curve of everywhere.
+    /// The chance that an attacker has come, with the fastest as published.
     pub attacker: f64,
+    /// … with the same mean, and the fastest at once.
+    pub attacker_from_the_start: f64,
 }
 
-/// Who comes first.
+/// Who comes first, in public places of workflows that attackers race for.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct AttackerFirst {
-    /// The least chance that an attacker comes before the decision, whatever
-    /// becomes of the undecided.
-    pub low: Option<f64>,
-    /// The most.
-    pub high: Option<f64>,
-    /// The same by the curve that holds where they were exposed.
-    pub by_curve: Vec<ByCurve>,
-    /// The expected number of exposures in which an attacker was first, up to
-    /// containment, else decision, else now.
-    pub expected: f64,
-    /// … at least, under any law with the same fastest and mean arrival.
-    pub expected_at_least: f64,
+    /// All exposures, with the fastest attackers as published, and with the fastest at
+    /// once. In places with a curve of their own both are that one.
+    pub laws: Vec<ByCurve>,
+    /// The same by place of exposure, where a place has a curve of its own.
+    pub by_place: Vec<ByCurve>,
+    /// Exposures of such workflows in places that attackers do not watch.
+    pub not_public: u64,
     /// Exposures in which an attacker was seen using the credential.
     pub abuse_seen: u64,
     /// … before any person had decided and before containment.
@@ -121,64 +125,71 @@ pub struct AttackerFirst {
 /// The race under one curve.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ByCurve {
-    /// The place of exposure; `None`: every place without a curve of its own.
+    /// The place of exposure; `None`: all of them.
     pub location: Option<String>,
     /// The earliest arrival.
     pub fastest_ms: Span,
     /// The mean arrival.
     pub mean_ms: Span,
-    /// Exposures.
-    pub windows: u64,
-    /// The least chance that an attacker comes before the decision.
-    pub low: Option<f64>,
-    /// The most.
-    pub high: Option<f64>,
+    /// The chance that an attacker came first.
+    #[serde(flatten)]
+    pub first: ChanceFirst,
 }
 
 /// Collects the waits of all exposures.
 #[derive(Debug)]
 pub(super) struct Waits {
     all: Survival,
+    sizes: Sizes,
     decided: u64,
     left_out: u64,
-    /// By curve: that of everywhere first, then by place.
-    strata: Vec<(Option<String>, AttackerCurve, Survival)>,
-    expected: f64,
-    at_least: f64,
+    laws: [Chances; 2],
+    by_place: Vec<(String, AttackerCurve, Chances)>,
+    not_public: u64,
     abuse_seen: u64,
     abuse_seen_first: u64,
 }
 
 impl Waits {
     pub(super) fn new(race: &Race) -> Waits {
-        let everywhere = std::iter::once((None, *race.curve(None), Survival::new()));
         let places = race.locations();
-        let places = places.map(|(at, curve)| (Some(at.to_owned()), *curve, Survival::new()));
+        let places = places.map(|(at, curve)| (at.to_owned(), *curve, Chances::default()));
         Waits {
             all: Survival::new(),
+            sizes: Sizes::new(),
             decided: 0,
             left_out: 0,
-            strata: everywhere.chain(places).collect(),
-            expected: 0.0,
-            at_least: 0.0,
+            laws: Default::default(),
+            by_place: places.collect(),
+            not_public: 0,
             abuse_seen: 0,
             abuse_seen_first: 0,
         }
     }
 
-    pub(super) fn add(&mut self, window: &Window<'_>, race: &Race, as_of: Timestamp) {
-        if let Some(first) = window.attacker_first(race, as_of) {
-            self.expected += first.probability;
-            self.at_least += first.lower_bound;
-        }
+    pub(super) fn add(&mut self, case: &Case<'_>, race: &Race, as_of: Timestamp) {
+        let window = &case.window;
         if let Some(abused) = window.abused_at {
             self.abuse_seen += 1;
             let end = [window.decided_at(), window.contained_at];
             self.abuse_seen_first += u64::from(end.into_iter().flatten().all(|end| abused < end));
         }
+        if !race.is_raced(window.key.workflow) {
+            return;
+        }
+        self.not_public += u64::from(!race.runs(window.key.workflow, window.location));
+        if let Some(course) = Course::of(window, race, as_of) {
+            for (chances, law) in self.laws.iter_mut().zip(race.laws(window.location)) {
+                chances.add(&course, &law);
+            }
+            let own = |(place, _, _): &&mut (String, _, _)| Some(place.as_str()) == window.location;
+            if let Some((_, law, chances)) = self.by_place.iter_mut().find(own) {
+                chances.add(&course, law);
+            }
+        }
         let wait = match window.decision {
             Some(_) => window.duration(Stage::TimeToReview),
-            None => as_of.since(window.start()).non_negative(),
+            None => window.withdrawn_at.unwrap_or(as_of).since(window.start()).non_negative(),
         };
         let Some(wait) = wait else {
             self.left_out += 1;
@@ -187,36 +198,35 @@ impl Waits {
         let decided = window.decision.is_some();
         self.decided += u64::from(decided);
         self.all.record(wait, decided);
-        let own = |(place, _, _): &(Option<String>, _, _)| place.as_deref() == window.location;
-        let at = self.strata.iter().skip(1).position(own).map_or(0, |at| at + 1);
-        if let Some((_, _, waits)) = self.strata.get_mut(at) {
-            waits.record(wait, decided);
-        }
+        self.sizes.add(case.incident);
     }
 
     pub(super) fn finish(self, race: &Race) -> (TimeToReview, AttackerFirst) {
-        let windows = self.all.len() as u64;
-        let curve = self.all.estimate();
-        let by_curve: Vec<ByCurve> = self
-            .strata
-            .into_iter()
-            .map(|(place, law, waits)| by_curve(place, &law, waits))
-            .collect();
-        let together = |bound: fn(&ByCurve) -> Option<f64>| {
-            let parts = by_curve.iter().filter_map(|part| Some(bound(part)? * part.windows as f64));
-            (windows > 0).then(|| parts.sum::<f64>() / windows as f64)
+        let sample = self.sizes.sample();
+        let windows = sample.windows;
+        let curve = self.all.estimate(&sample);
+        let told = |location: Option<String>, law: AttackerCurve, chances: &Chances| ByCurve {
+            location,
+            fastest_ms: law.fastest(),
+            mean_ms: law.mean(),
+            first: chances.finish(),
         };
+        let laws = race.laws(None).into_iter().zip(&self.laws);
         let first = AttackerFirst {
-            low: together(|part| part.low),
-            high: together(|part| part.high),
-            expected: self.expected,
-            expected_at_least: self.at_least,
+            laws: laws.map(|(law, chances)| told(None, law, chances)).collect(),
+            by_place: self
+                .by_place
+                .iter()
+                .map(|(place, law, chances)| told(Some(place.clone()), *law, chances))
+                .collect(),
+            not_public: self.not_public,
             abuse_seen: self.abuse_seen,
             abuse_seen_first: self.abuse_seen_first,
-            by_curve,
         };
         let review = TimeToReview {
             windows,
+            incidents: sample.incidents,
+            effective: sample.effective,
             decided: self.decided,
             undecided: windows - self.decided,
             left_out: self.left_out,
@@ -231,37 +241,10 @@ impl Waits {
                 .zip(AT_RISK)
                 .map(|((windows, _), t_ms)| AtRisk { t_ms, windows })
                 .collect(),
-            curve: drawn(&curve, race.curve(None)),
+            curve: drawn(&curve, race),
         };
         (review, first)
     }
-}
-
-fn by_curve(location: Option<String>, law: &AttackerCurve, waits: Survival) -> ByCurve {
-    let windows = waits.len() as u64;
-    let bounds = attacker_first(&waits.estimate(), law);
-    ByCurve {
-        location,
-        fastest_ms: law.fastest(),
-        mean_ms: law.mean(),
-        windows,
-        low: bounds.map(|(low, _)| low),
-        high: bounds.map(|(_, high)| high),
-    }
-}
-
-/// What censoring leaves of the chance that the attacker comes before the
-/// decision: those decided at `r` are lost with `F(r)`; of those still waiting at
-/// the end of observation `τ` at least `F(τ)` are lost, and at most all. Attackers
-/// and reviewers are taken not to wait for each other.
-fn attacker_first(curve: &KaplanMeier, law: &AttackerCurve) -> Option<(f64, f64)> {
-    let (mut lost, mut waiting, mut last) = (0.0, 1.0, None);
-    for step in curve.steps() {
-        lost += law.probability(step.time) * (waiting - step.survival);
-        waiting = step.survival;
-        last = Some(step.time);
-    }
-    last.map(|last| (lost + waiting * law.probability(last), lost + waiting))
 }
 
 /// At each of `times`, in order: how many were watched at least as long, and the
@@ -271,8 +254,7 @@ fn points<'c>(
     times: &'c [Span],
 ) -> impl Iterator<Item = (u64, Estimate)> + 'c {
     let mut steps = curve.steps().peekable();
-    let none = Estimate { estimate: steps.peek().map(|_| 0.0), low: None, high: None };
-    let mut chance = none;
+    let mut chance = curve.at_first();
     let mut after = steps.peek().map_or(0, |step| step.at_risk);
     times.iter().map(move |time| {
         let mut at_risk = None;
@@ -287,7 +269,8 @@ fn points<'c>(
     })
 }
 
-fn drawn(curve: &KaplanMeier, law: &AttackerCurve) -> Vec<Point> {
+fn drawn(curve: &KaplanMeier, race: &Race) -> Vec<Point> {
+    let [published, from_the_start] = race.laws(None);
     if curve.last_observed().is_none() {
         return Vec::new();
     }
@@ -300,7 +283,8 @@ fn drawn(curve: &KaplanMeier, law: &AttackerCurve) -> Vec<Point> {
         waiting: 1.0 - chance.estimate.unwrap_or(0.0),
         low: chance.high.map(|high| 1.0 - high),
         high: chance.low.map(|low| 1.0 - low),
-        attacker: law.probability(*t_ms),
+        attacker: published.probability(*t_ms),
+        attacker_from_the_start: from_the_start.probability(*t_ms),
     })
     .collect()
 }

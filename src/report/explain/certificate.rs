@@ -4,10 +4,13 @@ use std::fmt::Write;
 
 use super::outcome::{ExplainError, Explained, compare, evidence};
 use crate::config::OversightConfig;
-use crate::engine::oversight::{HollowReason, READING_MS_PER_WORD, Reviews, Rules};
+use crate::engine::oversight::{HollowReason, Reviews, Rules};
 use crate::records::{Finding, Object, WindowEvidence, WindowRecord};
 use crate::report::terminal::printable;
 use crate::time::{Span, Timestamp};
+
+/// How fast nobody reads.
+const PACE: &str = "1,000 words a minute";
 
 /// Reviews of one person before another, of which equal reasons are counted.
 const BEFORE: usize = 20;
@@ -63,43 +66,40 @@ fn reading(
     }
     let mine = own.iter().position(|place| *place == at);
     let judged = reviews.judge(&Rules::new(OversightConfig::default())?).judgements;
-    let judgement = mine.and_then(|mine| judged.get(mine));
-    let times = judgement.and_then(|judgement| judgement.attention.zip(judgement.floor));
-    let (attention, floor) = times.ok_or(ExplainError::Incomplete("advice or its length"))?;
-    let batch = windows[at].batch_id.as_deref();
-    let together = |place: &usize| batch.is_some() && windows[*place].batch_id.as_deref() == batch;
-    let first = own.iter().position(|place| *place == at || together(place)).unwrap_or_default();
-    let previous = first.checked_sub(1).and_then(|before| windows[own[before]].decided_at);
-    if let Some(batch) = batch {
-        writeln!(text, "Decided together, as batch {}:", printable(batch))?;
-    }
-    for place in own.iter().filter(|place| **place == at || together(place)) {
+    let found = mine.and_then(|mine| judged.get(mine)?.certificate);
+    let Some(found) = found else {
+        writeln!(text, "By this ledger there was time to read all that was approved.")?;
+        return Ok(false);
+    };
+    writeln!(text, "From {} to {} this person approved:", found.from, found.to)?;
+    for place in &own {
         let case = &windows[*place];
+        let Some(review) = case.review(false) else { continue };
+        let released = review.first_opened_at.max(review.advice.map(|a| a.first_presented_at));
+        let within = released >= Some(found.from) && review.decided_at <= found.to;
+        let floor_ms = review.advice.and_then(|advice| advice.floor_ms());
+        let Some(floor_ms) = floor_ms.filter(|_| within && review.agreed == Some(true)) else {
+            continue;
+        };
         writeln!(text, "{}", printable(&case.exposure_id.to_string()))?;
-        writeln!(text, "  presented   {}", shown(case.presented_at))?;
-        if batch.is_none() {
-            writeln!(text, "  opened      {}", shown(case.opened_at))?;
-        }
+        writeln!(text, "  readable    {}", shown(released))?;
         writeln!(text, "  decided     {}", shown(case.decided_at))?;
-        match case.summary_words {
-            Some(words) => {
-                let least = i64::from(words) * READING_MS_PER_WORD;
-                writeln!(
-                    text,
-                    "  to read     {words} words × {READING_MS_PER_WORD} ms = {least} ms"
-                )?;
-            }
-            None => writeln!(text, "  to read     of unknown length")?,
-        }
+        writeln!(text, "  to read     {floor_ms} ms at least, at {PACE}")?;
     }
-    writeln!(text, "previous decision of the reviewer  {}", shown(previous))?;
-    writeln!(text, "\nattention   {} ms, from the latest start to the decision", ms(attention))?;
-    writeln!(text, "least       {} ms", ms(floor))?;
+    writeln!(
+        text,
+        "\nThe same text in one incident or batch counts once, and the same advice about the same \
+         credential once for all."
+    )?;
+    writeln!(text, "needed      {} ms for {} cases", ms(found.needed), found.cases)?;
+    writeln!(text, "unread      {} ms, of cases that were named before", ms(found.unread))?;
+    writeln!(text, "available   {} ms", ms(found.available))?;
     let recorded: WindowEvidence = evidence(finding)?;
     let number = |span: Option<Span>| span.map(|span| ms(span) as f64);
-    let same = compare(text, "attention_ms", number(recorded.attention_ms), ms(attention) as f64)
-        & compare(text, "reading_floor_ms", number(recorded.reading_floor_ms), ms(floor) as f64);
-    Ok(same && attention < floor)
+    let same = compare(text, "needed_ms", number(recorded.needed_ms), ms(found.needed) as f64)
+        & compare(text, "unread_ms", number(recorded.unread_ms), ms(found.unread) as f64)
+        & compare(text, "available_ms", number(recorded.available_ms), ms(found.available) as f64);
+    Ok(same && ms(found.needed) - ms(found.unread) > ms(found.available))
 }
 
 fn template(text: &mut String, windows: &[WindowRecord], at: usize) -> Result<bool, ExplainError> {

@@ -20,10 +20,7 @@ fn name(finding: &Finding) -> String {
     let reviewer = finding.reviewer.as_deref().unwrap_or_default();
     match (finding.name(), &finding.exposure_id) {
         (kind, Some(exposure)) => format!("{kind}/{exposure}"),
-        (Finding::FLAGGED, None) => {
-            let list = finding.evidence["list"].as_str().unwrap_or("?");
-            format!("{}/{reviewer}/{list}", Finding::FLAGGED)
-        }
+        (Finding::FLAGGED, None) => format!("{}/{reviewer}", Finding::FLAGGED),
         (kind, None) => format!("{kind}/{reviewer}/{}", finding.at),
     }
 }

@@ -1,12 +1,12 @@
 //! Findings about a reviewer: every step of the evidence, and what it adds up to.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::outcome::{ExplainError, Explained, compare, evidence};
 use crate::engine::alerts::Transition;
 use crate::engine::oversight::{
-    BySignal, Factors, Flags, List, Observed, Overseen, Reviews, Rules, SIGNALS, Signal, weighted,
+    BySignal, Comparison, Factors, Flags, Observed, Overseen, Reviews, Rules, SIGNALS, Signal,
+    weighted,
 };
 use crate::records::{Finding, ReviewerEvidence, RulesShown, WindowRecord};
 use crate::report::terminal::printable;
@@ -20,6 +20,7 @@ struct Step {
     at: Timestamp,
     number: u32,
     observed: BySignal<Option<Observed>>,
+    comparison: Option<Comparison>,
     pages: BySignal<f64>,
     statistic: f64,
     transition: Option<Transition>,
@@ -45,6 +46,7 @@ fn again(
             at: watched.step.at,
             number: watched.number,
             observed: watched.step.observed,
+            comparison: watched.step.comparison,
             pages: watched.step.pages,
             statistic: watched.step.statistic,
             transition: watched.step.transition,
@@ -68,7 +70,8 @@ pub(super) fn suspected(
     factors(&mut text, &rules)?;
     writeln!(
         text,
-        "\nM ← L·(M + 1) for each alternative q, from 0; a signal's M is the mean over q, the combined\n\
+        "\nM ← L·(M + 1) for each alternative, from 0; with a comparison of n acts M ← L·(M + n).\n\
+         A signal's M is the mean over its alternatives, the combined\n\
          M the weighted mean over signals. It pages at {}: the mean number of decisions to a false\n\
          page. Above that it is held there; below {} of it the page ends and M begins anew.\n",
         rules.config().paging_decisions,
@@ -79,16 +82,21 @@ pub(super) fn suspected(
     if before > 0 {
         writeln!(text, "… {before} steps before (--all shows them)")?;
     }
-    writeln!(text, "x: 1 the sign was there, 0 it was not, · not observed\n")?;
+    writeln!(
+        text,
+        "1 the sign was there, 0 it was not, · not observed; agreed/acts that were compared\n"
+    )?;
     writeln!(
         text,
         "{:<24}  {:>6} {:>6} {:>7} {:>17}  {:>44}  {:>10}  exposure",
-        "at", "seeded", "dwell", "context", "agreement (p0)", "M by signal, in that order", "M"
+        "at", "seeded", "dwell", "context", "agreement", "M by signal, in that order", "M"
     )?;
     for step in &steps[before..end] {
-        let [seeded, dwell, context, agreement] = step.observed;
+        let [seeded, dwell, context, _] = step.observed;
         let x = |seen: Option<Observed>| seen.map_or("·", |seen| if seen.sign { "1" } else { "0" });
-        let allowed = agreement.map_or(String::new(), |seen| format!(" ({:.3})", seen.null));
+        let agreement = step
+            .comparison
+            .map_or_else(|| "·".to_owned(), |of| format!("{}/{}", of.agreed, of.acts));
         let pages: Vec<String> = step.pages.iter().map(|page| figure(*page)).collect();
         let exposure = windows.get(step.number as usize);
         let exposure = exposure.map_or(String::new(), |window| window.exposure_id.to_string());
@@ -99,7 +107,7 @@ pub(super) fn suspected(
             x(seeded),
             x(dwell),
             x(context),
-            format!("{}{allowed}", x(agreement)),
+            agreement,
             pages.join(" "),
             figure(step.statistic),
             printable(&exposure)
@@ -113,12 +121,12 @@ pub(super) fn suspected(
     Ok(Explained { text, agrees })
 }
 
-/// The factors of every signal at the rate allowed without peers.
+/// The factors of every signal.
 fn factors(text: &mut String, rules: &Rules) -> Result<(), ExplainError> {
     writeln!(text, "L_q = q/p0 if the sign is there, else (1−q)/(1−p0):")?;
     let config = rules.config();
-    let signals = [&config.seeded, &config.dwell, &config.context, &config.agreement];
-    for (signal, of) in Signal::ALL.iter().zip(signals) {
+    for (signal, of) in Signal::ALL.iter().zip(config.by_rate()) {
+        let Some(of) = of else { continue };
         write!(text, "  {:<9}  weight {:.2}  p0 {:.3} ", signal.as_str(), of.weight, of.null)?;
         let factors = Factors::new(of.null, &of.alternatives);
         let (ones, zeros) = (factors.logs(true), factors.logs(false));
@@ -129,7 +137,12 @@ fn factors(text: &mut String, rules: &Rules) -> Result<(), ExplainError> {
         }
         writeln!(text)?;
     }
-    writeln!(text, "  (for agreement p0 is the peers' rate and the margin where that is more)")?;
+    let of = &config.agreement;
+    writeln!(
+        text,
+        "  agreement  weight {:.2}  Fisher's noncentral hypergeometric law, odds ratios {:?} against {}",
+        of.weight, of.alternatives, of.allowed_odds
+    )?;
     Ok(())
 }
 
@@ -140,7 +153,6 @@ pub(super) fn flagged(
 ) -> Result<Explained, ExplainError> {
     let reviewer = finding.reviewer.as_deref().unwrap_or_default();
     let recorded: ReviewerEvidence<'_> = evidence(finding)?;
-    let list = recorded.list.ok_or(ExplainError::Incomplete("the list of the finding"))?;
     let (rules, overseen, steps) = again(reviewer, windows, &recorded.rules)?;
     let mut text = String::new();
     writeln!(
@@ -150,66 +162,64 @@ pub(super) fn flagged(
     )?;
     let mut logs = [0.0; SIGNALS];
     for signal in Signal::ALL {
-        if list.signal().is_none_or(|only| only == *signal) {
-            logs[*signal as usize] = product(&mut text, *signal, &rules, &steps)?;
-        }
+        logs[*signal as usize] = product(&mut text, *signal, &rules, &steps)?;
     }
-    let log_e = match list.signal() {
-        Some(signal) => logs[signal as usize],
-        None => {
-            let config = rules.config();
-            let weights = [&config.seeded, &config.dwell, &config.context, &config.agreement]
-                .map(|signal| signal.weight);
-            writeln!(text, "combined: the mean with weights {weights:?}")?;
-            weighted(&logs, &weights)
-        }
-    };
+    let weights = rules.config().weights();
+    writeln!(text, "combined: the mean with weights {weights:?}")?;
+    let log_e = weighted(&logs, &weights);
     let flags = Flags::of(overseen.people.iter().map(|person| &person.standing), &rules);
-    ranks(&mut text, list, &overseen, &rules, reviewer, all)?;
+    ranks(&mut text, &overseen, &rules, reviewer, all)?;
     let ln10 = std::f64::consts::LN_10;
     let agrees = compare(&mut text, "log10_e_value", recorded.log10_e_value, log_e / ln10)
         & compare(
             &mut text,
             "log10_threshold",
             recorded.log10_threshold,
-            flags.get(list).log_threshold / ln10,
+            flags.log_threshold() / ln10,
         );
-    Ok(Explained { text, agrees: agrees && flags.get(list).includes(log_e) })
+    Ok(Explained { text, agrees: agrees && log_e >= flags.log_threshold() })
 }
 
-/// The products of one signal, from how often each rate was allowed and shown.
+/// The products of one signal.
 fn product(
     text: &mut String,
     signal: Signal,
     rules: &Rules,
     steps: &[Step],
 ) -> Result<f64, ExplainError> {
-    // Allowed rates are few: they go by thousandths.
-    let mut counts: BTreeMap<u64, (u64, u64)> = BTreeMap::new();
-    for seen in steps.iter().filter_map(|step| step.observed[signal as usize]) {
-        let (ones, zeros) = counts.entry(seen.null.to_bits()).or_default();
-        *(if seen.sign { ones } else { zeros }) += 1;
-    }
-    let config = rules.config();
-    let of = match signal {
-        Signal::Seeded => &config.seeded,
-        Signal::Dwell => &config.dwell,
-        Signal::Context => &config.context,
-        Signal::Agreement => &config.agreement,
-    };
     writeln!(text, "{signal}")?;
-    let mut sums = vec![0.0; of.alternatives.len()];
-    for (null, (ones, zeros)) in counts {
-        let null = f64::from_bits(null);
-        writeln!(text, "  p0 {null:.3}: shown {ones} times, not shown {zeros} times")?;
-        let factors = Factors::new(null, &of.alternatives);
-        for (sum, (one, zero)) in sums.iter_mut().zip(factors.logs(true).zip(factors.logs(false))) {
+    let config = rules.config();
+    let (alternatives, sums) = match config.by_rate()[signal as usize] {
+        Some(of) => {
+            let (mut ones, mut zeros) = (0_u64, 0_u64);
+            for seen in steps.iter().filter_map(|step| step.observed[signal as usize]) {
+                *(if seen.sign { &mut ones } else { &mut zeros }) += 1;
+            }
+            writeln!(text, "  p0 {:.3}: shown {ones} times, not shown {zeros} times", of.null)?;
+            let factors = Factors::new(of.null, &of.alternatives);
+            let logs = factors.logs(true).zip(factors.logs(false));
             // Without a bet nothing is won or lost.
-            *sum += ones as f64 * one.unwrap_or(0.0) + zeros as f64 * zero.unwrap_or(0.0);
+            let sum = |(one, zero): (Option<f64>, Option<f64>)| {
+                ones as f64 * one.unwrap_or(0.0) + zeros as f64 * zero.unwrap_or(0.0)
+            };
+            (&of.alternatives, logs.map(sum).collect::<Vec<f64>>())
         }
-    }
-    for (q, sum) in of.alternatives.iter().zip(&sums) {
-        writeln!(text, "  q {q}: {:.6}", sum / std::f64::consts::LN_10)?;
+        None => {
+            let alternatives = &config.agreement.alternatives;
+            let mut sums = vec![0.0; alternatives.len()];
+            for of in steps.iter().filter_map(|step| step.comparison) {
+                writeln!(
+                    text,
+                    "  agreed in {} of {} acts, peers in {} of {}",
+                    of.agreed, of.acts, of.peer_agreed, of.peer_acts
+                )?;
+                sums.iter_mut().zip(of.log_factors).for_each(|(sum, log)| *sum += log);
+            }
+            (alternatives, sums)
+        }
+    };
+    for (alternative, sum) in alternatives.iter().zip(&sums) {
+        writeln!(text, "  {alternative}: {:.6}", sum / std::f64::consts::LN_10)?;
     }
     let greatest = sums.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let mean = sums.iter().map(|sum| (sum - greatest).exp()).sum::<f64>() / sums.len() as f64;
@@ -221,7 +231,6 @@ fn product(
 /// The e-values of all reviewers in order, each with what it needs.
 fn ranks(
     text: &mut String,
-    list: List,
     overseen: &Overseen,
     rules: &Rules,
     reviewer: &str,
@@ -230,7 +239,7 @@ fn ranks(
     let mut ranked: Vec<(f64, &str)> = overseen
         .people
         .iter()
-        .map(|person| (list.log_e(&person.standing), person.reviewer.as_str()))
+        .map(|person| (person.standing.log_e, person.reviewer.as_str()))
         .collect();
     ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
     let (count, alpha) = (ranked.len() as f64, rules.config().alpha);

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::guard::Token;
-use crate::config::Profiles;
+use crate::config::{FiguresConfig, Profiles};
 use crate::engine::attacker::Race;
+use crate::engine::summary::FigureRules;
 use crate::metrics::{Metrics, Pipeline};
 use crate::runtime::clock::Clock;
 use crate::runtime::health::Health;
@@ -76,6 +77,8 @@ pub struct Shown {
     pub race: Race,
     /// The deadlines of workflows.
     pub profiles: Profiles,
+    /// What figures about exposures rest on.
+    pub figures: FiguresConfig,
     /// How long a worker may go without progress.
     pub stalled_after: Span,
     /// The time.
@@ -84,4 +87,11 @@ pub struct Shown {
     pub reviewer_alerts: Arc<ReviewerAlerts>,
     /// Whether the events are simulated. The board then says so.
     pub demo: bool,
+}
+
+impl Shown {
+    /// The rules of figures.
+    pub const fn figure_rules(&self) -> FigureRules<'_> {
+        FigureRules { race: &self.race, profiles: &self.profiles, figures: &self.figures }
+    }
 }

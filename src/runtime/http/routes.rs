@@ -191,7 +191,7 @@ struct WindowNow<'r> {
 impl WindowNow<'_> {
     fn of<'r>(row: &'r Row, shown: &Shown, now: Timestamp) -> WindowNow<'r> {
         let record = row.read();
-        let waits = row.state != WindowState::Closed;
+        let waits = !matches!(row.state, WindowState::Closed | WindowState::Withdrawn);
         WindowNow {
             waiting_ms: waits.then(|| now.since(row.start).max(Span::ZERO)),
             attacker_first: record.and_then(|r| r.window().attacker_first(&shown.race, now)),
@@ -261,7 +261,7 @@ async fn summary(State(server): State<Server>, uri: Uri) -> Result<Response, Pro
     let workflow = workflow(&Parameters::read(&uri, &["workflow"])?)?;
     let answer = move |shown: &Shown| {
         let (as_of, view) = (shown.clock.now(), shown.view.status());
-        let summary = shown.view.summary(&shown.race, workflow, as_of);
+        let summary = shown.view.summary(&shown.figure_rules(), workflow, as_of);
         let (period, older, figures) = (summary.period, summary.older, summary.figures);
         json(StatusCode::OK, &SummaryAnswer { as_of, view, period, older, figures })
     };

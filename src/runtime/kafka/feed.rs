@@ -40,9 +40,11 @@ pub struct Topics {
 impl Topics {
     fn of(&self, kind: Kind) -> &str {
         match kind {
-            Kind::LeakDetected | Kind::CredentialContained | Kind::CredentialAbused => {
-                &self.detections
-            }
+            Kind::LeakDetected
+            | Kind::CaseOpened
+            | Kind::CredentialContained
+            | Kind::CaseWithdrawn
+            | Kind::CredentialAbused => &self.detections,
             Kind::TriageCompleted => &self.triage,
             Kind::ReviewOpened | Kind::DecisionMade | Kind::TruthEstablished => &self.decisions,
         }

@@ -73,6 +73,7 @@ fn labels(alert: Alert, urgency: Urgency) -> Texts {
 /// What is wrong, in words for the person who is paged.
 const fn wrong(alert: Alert) -> &'static str {
     match alert {
+        Alert::AttackObserved => "an attacker uses it, and nobody has contained or dismissed it",
         Alert::ReviewDueSoon => "nobody has decided, the fastest attackers are near",
         Alert::ReviewOverdue => "nobody has decided, the fastest attackers have arrived",
         Alert::AttackerLikelyPresent => "nobody has decided, an attacker has likely tried it",

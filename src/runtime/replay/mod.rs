@@ -90,7 +90,7 @@ pub fn run(
 ) -> Replayed {
     let mut books = Books {
         replayed: Replayed {
-            windows: Windows::new(options.engine),
+            windows: Windows::new(options.engine.clone()),
             events: EventCounts::default(),
             as_of: options.as_of,
             from: None,

@@ -3,7 +3,6 @@
 //! A key of the windows is the workflow's word, a slash and the credential; the value is
 //! the engine's checkpoint as it is. A key of oversight is what it is, a slash and whose.
 
-use crate::engine::oversight::List;
 use crate::engine::windows::Key;
 use crate::event::Workflow;
 
@@ -30,7 +29,7 @@ pub(super) enum Part {
     Review,
     /// The acts of a period.
     Period,
-    /// That a reviewer is on a list; the value says nothing more.
+    /// That a reviewer is named; the value says nothing more.
     Listed,
 }
 
@@ -57,16 +56,10 @@ impl Part {
     }
 }
 
-/// The key under which it stands that a reviewer is on a list.
-pub(super) fn listed_key(reviewer: &str, list: List) -> Vec<u8> {
-    Part::Listed.key(format_args!("{list}/{reviewer}"))
-}
-
-/// Reads it back; `None` for any other bytes.
-pub(super) fn read_listed(key: &[u8]) -> Option<(String, List)> {
+/// Whose key it is that a reviewer is named; `None` for any other bytes.
+pub(super) fn read_listed(key: &[u8]) -> Option<String> {
     let name = std::str::from_utf8(key).ok()?.strip_prefix(Part::Listed.word())?;
-    let (list, reviewer) = name.split_once('/')?;
-    Some((reviewer.to_owned(), List::parse(list)?))
+    Some(name.to_owned())
 }
 
 #[cfg(test)]
@@ -92,9 +85,8 @@ mod tests {
             assert_eq!(Part::of(&part.key("a/b")), Some(part));
         }
         assert_eq!(Part::of(b"reviewers"), None);
-        let key = listed_key("a/b", List::Dwell);
-        assert_eq!(Part::of(&key), Some(Part::Listed));
-        assert_eq!(read_listed(&key), Some(("a/b".to_owned(), List::Dwell)));
-        assert_eq!(read_listed(b"listed/nothing/a"), None);
+        let key = Part::Listed.key("a/b");
+        assert_eq!(read_listed(&key), Some("a/b".to_owned()));
+        assert_eq!(read_listed(b"review/a"), None);
     }
 }

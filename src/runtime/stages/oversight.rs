@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use super::changelog::{Part, listed_key};
+use super::changelog::Part;
 use super::context::Context;
 use super::fault::Fault;
 use super::outbox::{Outbox, Outgoing, Topic};
@@ -169,7 +169,7 @@ impl Stage for Oversight {
             let now_listed = publisher.lists(stage, listed, now)?;
             for changed in listed.symmetric_difference(&now_listed) {
                 let value = now_listed.contains(changed).then_some(&b"{}"[..]);
-                send(outbox, held.time, &listed_key(&changed.0, changed.1), value)?;
+                send(outbox, held.time, &Part::Listed.key(changed), value)?;
             }
             *listed = now_listed;
         }

@@ -5,7 +5,8 @@
 
 use crate::engine::alerts::{Alert, Transition};
 use crate::engine::attacker::{Band, Race};
-use crate::engine::oversight::HollowReasons;
+use crate::engine::effective::Outcome;
+use crate::engine::oversight::{HollowReasons, Quality};
 use crate::engine::windows::{Counts, Milestones, Stage, Window};
 use crate::event::{Event, Kind, Severity, Verdict, Workflow};
 use crate::formats::RejectReason;
@@ -32,7 +33,8 @@ pub(super) struct Pending {
     attacker_first: Vec<(Workflow, f64)>,
     seeded: [u64; 2],
     alerts: Vec<(Alert, Transition)>,
-    judged: Vec<(Workflow, Option<Band>, HollowReasons)>,
+    judged: Vec<(Workflow, Option<Band>, Quality, HollowReasons)>,
+    due: Vec<(Workflow, Outcome)>,
     unjudged: u64,
     observers: StageObservers,
 }
@@ -98,13 +100,18 @@ impl Pending {
     }
 
     /// A window's decision was judged.
-    pub(super) fn judged(&mut self, window: &Window<'_>, reasons: HollowReasons) {
-        self.judged.push((window.key.workflow, window.band(), reasons));
+    pub(super) fn judged(&mut self, window: &Window<'_>, quality: Quality, reasons: HollowReasons) {
+        self.judged.push((window.key.workflow, window.band(), quality, reasons));
     }
 
     /// A decided window is final without a judgement.
     pub(super) fn unjudged(&mut self) {
         self.unjudged += 1;
+    }
+
+    /// A review was due, and this came of it.
+    pub(in crate::runtime) fn review_due(&mut self, workflow: Workflow, outcome: Outcome) {
+        self.due.push((workflow, outcome));
     }
 
     /// An alert began or ended.
@@ -143,8 +150,11 @@ impl Pending {
         }
         let [missed, caught] = done.seeded;
         metrics.seeded_cases(caught, missed);
-        for (workflow, band, reasons) in done.judged {
-            metrics.judged(workflow, band, reasons);
+        for (workflow, band, quality, reasons) in done.judged {
+            metrics.judged(workflow, band, quality, reasons);
+        }
+        for (workflow, outcome) in done.due {
+            metrics.review_due(workflow, outcome);
         }
         pipeline.unjudged(done.unjudged);
         for (alert, transition) in done.alerts {
@@ -159,6 +169,9 @@ impl Pending {
 /// What the window adds to the expected number of attackers who came first: all
 /// of it when somebody first did something, the rest when it is contained later.
 fn attacker_first(window: &Window<'_>, reached: Milestones, race: &Race) -> f64 {
+    if !race.runs(window.key.workflow, window.location) {
+        return 0.0;
+    }
     let chance = |until| {
         let exposed_for = Timestamp::since(until, window.start()).non_negative()?;
         Some(race.curve(window.location).attacker_first(exposed_for).probability)

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::changelog;
 use crate::config::EngineConfig;
-use crate::engine::oversight::{List, PeerCounts, Rules, Stage};
+use crate::engine::oversight::{PeerCounts, Rules, Stage};
 use crate::engine::windows::{RestoreError, Windows};
 use crate::records::Handed;
 use crate::time::Timestamp;
@@ -44,7 +44,7 @@ pub enum State {
 }
 
 /// Reviewers and the lists that they are on.
-pub(super) type Listed = BTreeSet<(String, List)>;
+pub(super) type Listed = BTreeSet<String>;
 
 /// Reviewers, and the reviews that wait to be judged.
 #[derive(Debug)]
@@ -92,7 +92,7 @@ impl Fresh {
     /// An empty state.
     pub fn state(&self) -> State {
         match self {
-            Fresh::Windows(config) => State::Windows(Box::new(Windows::new(**config))),
+            Fresh::Windows(config) => State::Windows(Box::new(Windows::new((**config).clone()))),
             Fresh::Oversight(rules) => State::Oversight(Box::new(Overseeing {
                 stage: Stage::new(Rules::clone(rules)).noting_changes(),
                 waiting: BTreeMap::new(),

@@ -15,8 +15,9 @@ use serde::Serialize;
 
 use super::row::Row;
 use super::store::View;
-use crate::engine::attacker::{Band, Race};
+use crate::engine::attacker::Band;
 use crate::engine::oversight::HollowReason;
+use crate::engine::summary::FigureRules;
 use crate::engine::windows::State;
 use crate::event::Workflow;
 use crate::records::WindowRecord;
@@ -115,23 +116,28 @@ pub struct Bands {
 
 impl View {
     /// The figures at `now`, of one workflow or all.
-    pub fn summary(&self, race: &Race, workflow: Option<Workflow>, now: Timestamp) -> Summary {
+    pub fn summary(
+        &self,
+        rules: &FigureRules<'_>,
+        workflow: Option<Workflow>,
+        now: Timestamp,
+    ) -> Summary {
         let from = self.period_from(now);
         let (mut tally, mut older) = (LedgerTally::new(), Older::default());
         self.read_rows(
             workflow,
             |row| row.detected_at >= from,
             |row, record| match record {
-                Some(record) => tally.add(&record, race, now),
+                Some(record) => tally.add(&record, rules, now),
                 None => match row.state {
                     State::Open => older.open += 1,
                     State::Reviewed => older.reviewed += 1,
                     State::Contained => older.contained += 1,
-                    State::Closed => {}
+                    State::Closed | State::Withdrawn => {}
                 },
             },
         );
-        Summary { period: self.period(from, now), older, figures: tally.figures(now) }
+        Summary { period: self.period(from, now), older, figures: tally.figures(rules, now) }
     }
 
     /// The reviewers of one workflow or all, up to `now`.

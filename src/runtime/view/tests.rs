@@ -4,7 +4,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::config::{FiguresConfig, Profiles};
 use crate::engine::attacker::Race;
+use crate::engine::summary::FigureRules;
 use crate::engine::windows::State;
 use crate::event::Workflow;
 use crate::records::{Fault, WindowRecord, exposure_id};
@@ -76,6 +78,16 @@ fn assert_whole(view: &View) {
         assert_eq!(key.start, row.start);
         assert!(Arc::ptr_eq(row, &view.rows.get(&*key.exposure_id).unwrap()));
     }
+}
+
+fn summary_of(view: &View, workflow: Option<Workflow>, now: Timestamp) -> Summary {
+    let (race, profiles, figures) =
+        (Race::default(), Profiles::default(), FiguresConfig::default());
+    view.summary(
+        &FigureRules { race: &race, profiles: &profiles, figures: &figures },
+        workflow,
+        now,
+    )
 }
 
 #[test]
@@ -171,7 +183,7 @@ fn beyond_the_bound_closed_windows_go_first_and_open_ones_are_counted() {
     // Changes of what is held are taken as before.
     assert_eq!(set(&view, &dismissed("o1", 0, 30, "r")), Applied::Kept);
     assert_whole(&view);
-    let summary = view.summary(&Race::default(), None, NOW);
+    let summary = summary_of(&view, None, NOW);
     assert!(!summary.period.complete, "windows of the period are missing");
 }
 
@@ -242,16 +254,18 @@ fn the_summary_is_of_the_windows_detected_in_the_period() {
     put(open("ancient", 0));
     put(dismissed("long", HOUR, 29 * HOUR, "r"));
     put(open("new", 7 * HOUR));
-    put(dismissed("quick", 8 * HOUR, 8 * HOUR + 60, "r"));
-    let summary = view.summary(&Race::default(), None, now);
+    let known = json!({"exposed_at": at(8 * HOUR), "presented_at": at(8 * HOUR + 1),
+        "recommendation": "dismiss", "summary_words": 120});
+    put(with(dismissed("quick", 8 * HOUR, 8 * HOUR + 60, "r"), known));
+    let summary = summary_of(&view, None, now);
     assert_eq!(summary.period, Period { from: at(6 * HOUR), to: now, complete: true });
     assert_eq!(summary.older, Older { open: 1, ..Older::default() });
     assert_eq!(summary.figures.windows.total(), 2);
-    assert_eq!(summary.figures.effective_review_rate, Some(0.5));
-    let other = view.summary(&Race::default(), Some(Workflow::PolicyChange), now);
+    assert_eq!(summary.figures.effective_review_rate.low, Some(0.5));
+    let other = summary_of(&view, Some(Workflow::PolicyChange), now);
     assert_eq!((other.figures.windows.total(), other.older), (0, Older::default()));
     view.progress(ReadProgress::restart);
-    assert!(!view.summary(&Race::default(), None, now).period.complete);
+    assert!(!summary_of(&view, None, now).period.complete);
 }
 
 #[test]

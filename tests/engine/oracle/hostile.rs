@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use shutterlag::event::{
     Action, Actor, Body, DecisionMade, Event, ExposedAtQuality, LeakDetected, Method, Provenance,
-    Severity, TriageCompleted, Verdict, Workflow,
+    ReviewOpened, Severity, TriageCompleted, Verdict, Workflow,
 };
 use shutterlag::time::Timestamp;
 
@@ -56,7 +56,13 @@ fn leak() -> impl Strategy<Value = Body<'static>> {
         option::of(word(&["aws", "gcp"])),
     )
         .prop_map(|(exposed_at, exposed_at_quality, location, provider)| {
-            Body::LeakDetected(LeakDetected { exposed_at, exposed_at_quality, location, provider })
+            Body::LeakDetected(LeakDetected {
+                exposed_at,
+                exposed_at_quality,
+                location,
+                provider,
+                ..LeakDetected::default()
+            })
         })
 }
 
@@ -75,6 +81,7 @@ fn triage() -> impl Strategy<Value = Body<'static>> {
                 model,
                 confidence,
                 summary_words: words,
+                summary_chars: None,
                 provenance,
                 requested_by,
             })
@@ -108,6 +115,7 @@ fn decision() -> impl Strategy<Value = Body<'static>> {
                     rationale_digest: digest,
                     batch_id: batch,
                     batch_size: size,
+                    items_opened: None,
                     authorized,
                 })
             },
@@ -119,7 +127,7 @@ pub(crate) fn body() -> impl Strategy<Value = Body<'static>> {
     prop_oneof![
         4 => leak(),
         3 => triage(),
-        3 => reviewer().prop_map(|reviewer| Body::ReviewOpened { reviewer }),
+        3 => reviewer().prop_map(|reviewer| Body::ReviewOpened(ReviewOpened::by(reviewer))),
         4 => decision(),
         2 => (select(Method::ALL), actor())
             .prop_map(|(method, actor_kind)| Body::CredentialContained { method, actor_kind }),

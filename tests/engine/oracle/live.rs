@@ -1,9 +1,10 @@
 //! A live run: events arrive, time passes, and what the engine emits is recorded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use shutterlag::config::EngineConfig;
 use shutterlag::engine::alerts::{Alert, Transition};
+use shutterlag::engine::effective::Due;
 use shutterlag::engine::windows::{ExposureId, Windows};
 use shutterlag::engine::{Output, Receipt};
 use shutterlag::event::{Event, Kind, Workflow};
@@ -22,6 +23,7 @@ pub(crate) type Sortable = (&'static str, String, Timestamp);
 pub(crate) enum Said {
     Window(Box<Record>),
     Final(Box<Record>),
+    ReviewDue(Name, Due),
     Retracted(Name),
     Alert(Name, Alert, Transition),
     Orphan(Workflow, String, String, Kind, u64),
@@ -37,6 +39,8 @@ pub(crate) struct Live {
     pub(crate) ledger: BTreeMap<Sortable, Record>,
     finals: BTreeMap<Sortable, u32>,
     firing: BTreeMap<(Sortable, Alert), Timestamp>,
+    /// The windows of which it was said what came of their review.
+    due: BTreeSet<Sortable>,
     pub(crate) late_receipts: u64,
     /// Whether an event came in since time last moved.
     arrived: bool,
@@ -54,6 +58,7 @@ fn said(output: Output<'_>) -> Said {
     match output {
         Output::Window { window, is_final: false, .. } => Said::Window(Box::new(window.into())),
         Output::Window { window, is_final: true, .. } => Said::Final(Box::new(window.into())),
+        Output::ReviewDue { window, due, .. } => Said::ReviewDue(name(window.exposure_id()), due),
         Output::Retracted { exposure } => Said::Retracted(name(exposure)),
         Output::Alert { exposure, window, alert, transition, .. } => {
             if let Some(window) = window {
@@ -78,6 +83,7 @@ impl Live {
             ledger: BTreeMap::new(),
             finals: BTreeMap::new(),
             firing: BTreeMap::new(),
+            due: BTreeSet::new(),
             late_receipts: 0,
             arrived: false,
         }
@@ -144,6 +150,10 @@ impl Live {
             Said::Alert(exposure, alert, Transition::Resolved) => {
                 let before = self.firing.remove(&(sortable(exposure), *alert));
                 assert!(before.is_some(), "at {now}, never fired: {output:?}");
+            }
+            Said::ReviewDue(exposure, _) => {
+                let first = self.due.insert(sortable(exposure));
+                assert!(first, "at {now}, said before: {output:?}");
             }
             Said::Orphan(..) | Said::Late(..) => {}
         }

@@ -1,8 +1,8 @@
 //! Events made by hand: `leak().at(5)` is a detection five seconds after the zero.
 
 use shutterlag::event::{
-    Action, Actor, Body, DecisionMade, Event, LeakDetected, Method, TriageCompleted, Verdict,
-    Workflow,
+    Action, Actor, Body, DecisionMade, Event, LeakDetected, Method, ReviewOpened, TriageCompleted,
+    Verdict, Workflow,
 };
 use shutterlag::time::Timestamp;
 
@@ -55,13 +55,14 @@ pub(crate) fn triage(recommendation: Action) -> Body<'static> {
         model: None,
         confidence: None,
         summary_words: None,
+        summary_chars: None,
         provenance: None,
         requested_by: None,
     })
 }
 
 pub(crate) fn opened() -> Body<'static> {
-    Body::ReviewOpened { reviewer: "reviewer-01".into() }
+    Body::ReviewOpened(ReviewOpened::by("reviewer-01"))
 }
 
 pub(crate) fn decided(action: Action) -> Body<'static> {
@@ -82,6 +83,7 @@ pub(crate) fn decided_by(
         rationale_digest: None,
         batch_id: None,
         batch_size: None,
+        items_opened: None,
         authorized: None,
     })
 }

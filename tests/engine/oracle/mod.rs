@@ -20,8 +20,8 @@ use std::fmt;
 use record::{Advice, Decision, Figures, Record};
 use shutterlag::engine::windows::{Clock, State, Truth};
 use shutterlag::event::{
-    Action, Actor, Body, DecisionMade, Event, ExposedAtQuality, Provenance, Severity,
-    TriageCompleted, Verdict,
+    Action, Actor, Body, DecisionMade, Event, ExposedAtQuality, Method, Provenance, ReviewOpened,
+    Severity, TriageCompleted, Verdict, Workflow,
 };
 use shutterlag::time::Timestamp;
 
@@ -106,6 +106,7 @@ struct Open {
     events: Vec<Event<'static>>,
     detected_at: Timestamp,
     adopted: u64,
+    resightings: u64,
     decided: bool,
     contained: bool,
     closed_at: Option<Timestamp>,
@@ -120,11 +121,13 @@ fn fold(events: &[&Event<'static>]) -> (Vec<Open>, Vec<Event<'static>>) {
         match &event.body {
             Body::LeakDetected(_) => match windows.last_mut() {
                 Some(window) if window.repeated_by(&event) => window.take(event),
+                Some(window) if window.seen_again_by(&event) => window.resightings += 1,
                 _ => {
                     let mut window = Open {
                         detected_at: event.time,
                         events: vec![event],
                         adopted: 0,
+                        resightings: 0,
                         decided: false,
                         contained: false,
                         closed_at: None,
@@ -166,9 +169,21 @@ fn dismisses(event: &Event<'static>) -> bool {
 
 fn human_decision<'e>(event: &'e Event<'static>) -> Option<&'e DecisionMade<'static>> {
     match &event.body {
-        Body::DecisionMade(decision) if decision.actor_kind == Actor::Human => Some(decision),
+        Body::DecisionMade(decision) if decision.actor_kind == Actor::Human => {
+            (!escalates(decision)).then_some(decision)
+        }
         _ => None,
     }
+}
+
+fn escalates(decision: &DecisionMade<'_>) -> bool {
+    decision.action == Action::Escalate || decision.verdict == Some(Verdict::Escalate)
+}
+
+/// Whether a person handed the case on.
+fn escalation(event: &Event<'static>) -> bool {
+    matches!(&event.body, Body::DecisionMade(decision)
+        if decision.actor_kind == Actor::Human && escalates(decision))
 }
 
 fn advice(event: &Event<'static>) -> Option<Advice> {
@@ -177,6 +192,7 @@ fn advice(event: &Event<'static>) -> Option<Advice> {
         model: _,
         confidence,
         summary_words,
+        summary_chars: _,
         provenance,
         requested_by,
     }) = &event.body
@@ -208,6 +224,20 @@ impl Open {
         self.closed_at.is_none() || (self.adopted > 0 && detection.time == self.detected_at)
     }
 
+    /// Whether a detection after the closing is of no new exposure.
+    fn seen_again_by(&self, detection: &Event<'static>) -> bool {
+        let Body::LeakDetected(leak) = &detection.body else { return false };
+        let Some(closed) = self.closed_at else { return false };
+        let for_good = |event: &Event<'static>| {
+            matches!(event.body, Body::CredentialContained { method, .. }
+                if method != Method::Quarantined)
+        };
+        let last = self.events.iter().filter_map(human_decision).next_back();
+        let meant = last.is_some_and(|it| matches!(it.action, Action::Revoke | Action::Rotate));
+        let dead = self.containments().any(for_good) || self.contained && meant;
+        dead || leak.exposed_at.is_some_and(|exposed| exposed <= closed)
+    }
+
     fn take(&mut self, event: Event<'static>) {
         self.decided |= human_decision(&event).is_some();
         self.contained |= matches!(event.body, Body::CredentialContained { .. });
@@ -233,7 +263,7 @@ impl Open {
         let opened_at = self.events[..first]
             .iter()
             .filter(|event| {
-                matches!(&event.body, Body::ReviewOpened { reviewer } if *reviewer == decision.reviewer)
+                matches!(&event.body, Body::ReviewOpened(ReviewOpened { reviewer, .. }) if *reviewer == decision.reviewer)
             })
             .map(|event| event.time)
             .next_back();
@@ -314,6 +344,18 @@ impl Open {
                 .find(|event| matches!(event.body, Body::TriageCompleted(_)))
                 .map(|event| event.time),
             advice: before_decision.iter().filter_map(advice).next_back(),
+            touched_at: self
+                .events
+                .iter()
+                .find(|event| match &event.body {
+                    Body::ReviewOpened(_) => true,
+                    Body::DecisionMade(decision) => decision.actor_kind == Actor::Human,
+                    _ => false,
+                })
+                .map(|event| event.time),
+            escalated_at: self.events.iter().find(|event| escalation(event)).map(|e| e.time),
+            escalations: self.events.iter().filter(|event| escalation(event)).count() as u64,
+            resightings: self.resightings,
             decision: self.decision(),
             final_action: decisions
                 .last()
@@ -324,7 +366,8 @@ impl Open {
                 .events
                 .iter()
                 .filter(|event| {
-                    matches!(event.body, Body::DecisionMade(_)) && human_decision(event).is_none()
+                    matches!(&event.body, Body::DecisionMade(decision)
+                        if decision.actor_kind != Actor::Human)
                 })
                 .count() as u64,
             dismissed_at: self.events.iter().find(|event| dismisses(event)).map(|event| event.time),
@@ -338,7 +381,7 @@ impl Open {
             truth: self.events.iter().filter_map(truth).next_back(),
             ai_acted_first_at: self.ai_acted_first_at(),
             detections: detections.count() as u64,
-            events: self.events.len() as u64,
+            events: self.events.len() as u64 + self.resightings,
             adopted: self.adopted,
             closed_at: self.closed_at,
             figures: Figures {
@@ -389,6 +432,7 @@ fn figures(record: &Record) -> Figures {
     let stages = [
         ("detection", record.exposed_at, Some(record.detected_at)),
         ("triage", Some(record.detected_at), record.triaged_at),
+        ("first_touch", Some(start), record.touched_at),
         ("review", presented, decided),
         ("time_to_review", Some(start), decided),
         ("containment", decided, record.contained_at),
@@ -402,9 +446,15 @@ fn figures(record: &Record) -> Figures {
         (name, length, from.is_some() && to.is_none() && !closed)
     })
     .to_vec();
-    let band = stages[3].1.map(|time_to_review_ms| match time_to_review_ms {
-        ..540_000 => "ahead",
-        540_000..1_020_000 => "contested",
+    const DAY_MS: i64 = 86_400_000;
+    let (in_time, late) = match record.workflow {
+        Workflow::PolicyChange => (DAY_MS, 3 * DAY_MS),
+        Workflow::EntitlementReview => (7 * DAY_MS, 14 * DAY_MS),
+        _ => (540_000, 1_020_000),
+    };
+    let band = stages[4].1.map(|ms| match ms {
+        ms if ms < in_time => "ahead",
+        ms if ms < late => "contested",
         _ => "behind",
     });
     let skew_faults =

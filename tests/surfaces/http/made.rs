@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use shutterlag::config::Profiles;
+use shutterlag::config::{FiguresConfig, Profiles};
 use shutterlag::engine::attacker::Race;
 use shutterlag::event::Kind;
 use shutterlag::metrics::{Metrics, Pipeline, PipelineStage, Source};
@@ -60,6 +60,7 @@ pub(crate) fn shown(windows_max: usize) -> Shown {
         standings: Arc::default(),
         race: Race::default(),
         profiles: Profiles::default(),
+        figures: FiguresConfig::default(),
         stalled_after: Span::from_secs(60),
         clock: Clock::Real(now),
         reviewer_alerts: Arc::default(),

@@ -1,6 +1,6 @@
 //! The bytes in which a credential's events are held.
 //!
-//! Invariants: what is read back equals what was written, except for `model` and
+//! Invariants: what is read back equals what was written, except for
 //! `provider`, which nothing asks for; equal events have equal bytes as
 //! long as the table of texts lives; reading never panics, whatever the bytes.
 //!
@@ -67,6 +67,8 @@ pub(super) struct Log<'l> {
 pub(super) struct Head {
     pub(super) time: Timestamp,
     pub(super) kind: Kind,
+    /// Whether it reopens a closed window: see [`Head::rank`].
+    reopens: bool,
     /// Whether `weight` differs from what is written.
     reweighted: bool,
     /// How many events it stands for: one, unless repeats were folded into it.
@@ -78,6 +80,12 @@ pub(super) struct Head {
 }
 
 impl Head {
+    /// Where the event stands among those of its time: by kind, and what reopens behind
+    /// all others, so that it finds closed what was closed at that time.
+    pub(super) const fn rank(self) -> u8 {
+        if self.reopens { u8::MAX } else { self.kind as u8 }
+    }
+
     /// The event's id as written: equal for equal ids, in no useful order.
     pub(super) fn written_id(self, log: Log<'_>) -> &[u8] {
         log.bytes.get(self.id_start as usize..self.id_end as usize).unwrap_or_default()
@@ -132,7 +140,7 @@ impl Head {
             source,
             severity: word(Severity::ALL, usize::from(common >> 2).checked_sub(1)),
             owner,
-            body: reader.body(self.kind)?,
+            body: reader.body(self.kind, self.reopens)?,
         })
     }
 
@@ -146,13 +154,17 @@ impl Head {
 pub(super) fn texts(event: &Event<'_>) -> usize {
     let some = |text: &Option<Cow<'_, str>>| text.as_ref().map_or(0, |text| text.len());
     let body = match &event.body {
-        Body::LeakDetected(leak) => some(&leak.location),
-        Body::TriageCompleted(triage) => some(&triage.requested_by),
-        Body::ReviewOpened { reviewer } => reviewer.len(),
+        Body::LeakDetected(leak) => some(&leak.location) + some(&leak.incident),
+        Body::CaseOpened(case) => some(&case.requested_by) + some(&case.incident),
+        Body::TriageCompleted(triage) => some(&triage.requested_by) + some(&triage.model),
+        Body::ReviewOpened(opened) => opened.reviewer.len(),
         Body::DecisionMade(decision) => {
             decision.reviewer.len() + some(&decision.rationale_digest) + some(&decision.batch_id)
         }
-        _ => 0,
+        Body::CaseWithdrawn { reason } => some(reason),
+        Body::CredentialContained { .. }
+        | Body::CredentialAbused
+        | Body::TruthEstablished { .. } => 0,
     };
     event.id.len() + event.credential_id.len() + some(&event.source) + some(&event.owner) + body
 }
@@ -160,6 +172,9 @@ pub(super) fn texts(event: &Event<'_>) -> usize {
 /// First byte of an id written as the 16 bytes of a UUID instead of as text:
 /// odd, where the length of a text is even.
 const PACKED_UUID: u8 = 1;
+
+/// Set in the byte of a kind: the event reopens a closed window.
+const REOPENS: u8 = 1 << 7;
 
 /// Lists the events of a log, in the order of writing.
 pub(super) fn heads(log: Log<'_>, into: &mut Vec<Head>) {

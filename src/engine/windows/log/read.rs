@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::{Head, Log, PACKED_UUID};
+use super::{Head, Log, PACKED_UUID, REOPENS};
 use crate::event::{
-    Action, Actor, Body, DecisionMade, ExposedAtQuality, Kind, LeakDetected, Method, Provenance,
-    TriageCompleted, Verdict,
+    Action, Actor, Body, CaseOpened, DecisionMade, Evidence, ExposedAtQuality, Kind, LeakDetected,
+    Method, Provenance, ReviewOpened, TriageCompleted, Verdict,
 };
 use crate::time::Timestamp;
 
@@ -13,7 +13,9 @@ pub(super) fn head(log: Log<'_>, start: usize) -> Option<Head> {
     let mut reader = Reader { log, at: start };
     let length = u16::from_le_bytes([reader.u8()?, reader.u8()?]);
     let end = reader.at.checked_add(usize::from(length)).filter(|end| *end <= log.bytes.len())?;
-    let kind = word(Kind::ALL, Some(usize::from(reader.u8()?)))?;
+    let kind = reader.u8()?;
+    let reopens = kind & REOPENS != 0;
+    let kind = word(Kind::ALL, Some(usize::from(kind & !REOPENS)))?;
     let time = reader.time()?;
     let weight = reader.count_u32()?;
     let id_start = reader.at;
@@ -22,6 +24,7 @@ pub(super) fn head(log: Log<'_>, start: usize) -> Option<Head> {
     Some(Head {
         time,
         kind,
+        reopens,
         reweighted: false,
         weight,
         start: u32::try_from(start).ok()?,
@@ -92,22 +95,49 @@ impl<'l> Reader<'l> {
         std::str::from_utf8(text).ok().map(Cow::Borrowed)
     }
 
-    pub(super) fn body(&mut self, kind: Kind) -> Option<Body<'l>> {
+    fn some<T>(
+        &mut self,
+        given: bool,
+        read: impl FnOnce(&mut Self) -> Option<T>,
+    ) -> Option<Option<T>> {
+        if given { read(self).map(Some) } else { Some(None) }
+    }
+
+    pub(super) fn body(&mut self, kind: Kind, reopened: bool) -> Option<Body<'l>> {
         Some(match kind {
             Kind::LeakDetected => {
                 let flags = self.u8()?;
                 Body::LeakDetected(LeakDetected {
-                    exposed_at: if flags & 1 != 0 { Some(self.time()?) } else { None },
+                    exposed_at: self.some(flags & 1 != 0, Reader::time)?,
                     exposed_at_quality: word(
                         ExposedAtQuality::ALL,
-                        usize::from(flags >> 2).checked_sub(1),
+                        usize::from(flags >> 3).checked_sub(1),
                     ),
-                    location: if flags & 2 != 0 { Some(self.text()?) } else { None },
+                    location: self.some(flags & 2 != 0, Reader::text)?,
                     provider: None,
+                    incident: self.some(flags & 4 != 0, Reader::text)?,
+                    reopened,
+                })
+            }
+            Kind::CaseOpened => {
+                let flags = self.u8()?;
+                Body::CaseOpened(CaseOpened {
+                    started_at: self.some(flags & 1 != 0, Reader::time)?,
+                    requested_by: self.some(flags & 2 != 0, Reader::text)?,
+                    items: self.some(flags & 4 != 0, Reader::count_u32)?,
+                    incident: self.some(flags & 8 != 0, Reader::text)?,
+                    reopened,
                 })
             }
             Kind::TriageCompleted => self.triage()?,
-            Kind::ReviewOpened => Body::ReviewOpened { reviewer: self.text()? },
+            Kind::ReviewOpened => {
+                let packed = self.u8()?;
+                Body::ReviewOpened(ReviewOpened {
+                    reviewer: self.text()?,
+                    items_opened: self.some(packed & 1 != 0, Reader::count_u32)?,
+                    evidence: word(Evidence::ALL, usize::from(packed >> 1).checked_sub(1)),
+                })
+            }
             Kind::DecisionMade => self.decision()?,
             Kind::CredentialContained => {
                 let packed = self.u8()?;
@@ -115,6 +145,10 @@ impl<'l> Reader<'l> {
                     method: word(Method::ALL, Some(usize::from(packed & 15)))?,
                     actor_kind: word(Actor::ALL, Some(usize::from(packed >> 4)))?,
                 }
+            }
+            Kind::CaseWithdrawn => {
+                let given = self.u8()? != 0;
+                Body::CaseWithdrawn { reason: self.some(given, Reader::text)? }
             }
             Kind::CredentialAbused => Body::CredentialAbused,
             Kind::TruthEstablished => {
@@ -131,15 +165,14 @@ impl<'l> Reader<'l> {
         let (packed, flags) = (self.u8()?, self.u8()?);
         Some(Body::TriageCompleted(TriageCompleted {
             recommendation: word(Action::ALL, Some(usize::from(packed & 15)))?,
-            model: None,
-            confidence: if flags & 1 != 0 {
-                Some(f64::from_le_bytes(self.take(8)?.try_into().ok()?))
-            } else {
-                None
-            },
-            summary_words: if flags & 2 != 0 { Some(self.count_u32()?) } else { None },
+            confidence: self.some(flags & 1 != 0, |reader| {
+                Some(f64::from_le_bytes(reader.take(8)?.try_into().ok()?))
+            })?,
+            summary_words: self.some(flags & 2 != 0, Reader::count_u32)?,
             provenance: word(Provenance::ALL, usize::from(packed >> 4).checked_sub(1)),
-            requested_by: if flags & 4 != 0 { Some(self.text()?) } else { None },
+            requested_by: self.some(flags & 4 != 0, Reader::text)?,
+            summary_chars: self.some(flags & 8 != 0, Reader::count_u32)?,
+            model: self.some(flags & 16 != 0, Reader::text)?,
         }))
     }
 
@@ -150,10 +183,11 @@ impl<'l> Reader<'l> {
             action: word(Action::ALL, Some(usize::from(packed & 15)))?,
             actor_kind: word(Actor::ALL, Some(usize::from(packed >> 4)))?,
             verdict: word(Verdict::ALL, usize::from(answer & 15).checked_sub(1)),
-            rationale_words: if flags & 1 != 0 { Some(self.count_u32()?) } else { None },
-            rationale_digest: if flags & 2 != 0 { Some(self.text()?) } else { None },
-            batch_id: if flags & 4 != 0 { Some(self.text()?) } else { None },
-            batch_size: if flags & 8 != 0 { Some(self.count_u32()?) } else { None },
+            rationale_words: self.some(flags & 1 != 0, Reader::count_u32)?,
+            rationale_digest: self.some(flags & 2 != 0, Reader::text)?,
+            batch_id: self.some(flags & 4 != 0, Reader::text)?,
+            batch_size: self.some(flags & 8 != 0, Reader::count_u32)?,
+            items_opened: self.some(flags & 16 != 0, Reader::count_u32)?,
             authorized: match answer >> 4 {
                 1 => Some(false),
                 2 => Some(true),

@@ -1,10 +1,10 @@
 //! Events to bytes.
 
-use super::PACKED_UUID;
 use super::uuid;
+use super::{PACKED_UUID, REOPENS};
 use crate::event::{
-    Action, Actor, Body, DecisionMade, Event, ExposedAtQuality, Method, Provenance, Severity,
-    TriageCompleted, Verdict,
+    Action, Actor, Body, CaseOpened, DecisionMade, Event, Evidence, ExposedAtQuality, Kind, Method,
+    Provenance, ReviewOpened, Severity, TriageCompleted, Verdict,
 };
 use crate::time::Timestamp;
 
@@ -16,8 +16,12 @@ const _: () = assert!(
         && Provenance::ALL.len() < 16
         && Verdict::ALL.len() < 16
 );
-// Above two flags six bits remain.
-const _: () = assert!(Severity::ALL.len() < 64 && ExposedAtQuality::ALL.len() < 64);
+// Above their flags at least five bits remain.
+const _: () = assert!(
+    Severity::ALL.len() < 32 && ExposedAtQuality::ALL.len() < 32 && Evidence::ALL.len() < 32
+);
+// The highest bit of a kind says that the event reopens.
+const _: () = assert!(Kind::ALL.len() <= REOPENS as usize);
 
 /// Appends `event`, standing for `weight` events; `number` tells which texts
 /// are held elsewhere.
@@ -50,7 +54,8 @@ fn write<N: FnMut(&str) -> Option<u32>>(
 ) {
     let start = log.len();
     let mut writer = Writer { log, number };
-    writer.log.extend_from_slice(&[0, 0, event.kind() as u8]);
+    let reopens = if event.reopens() { REOPENS } else { 0 };
+    writer.log.extend_from_slice(&[0, 0, event.kind() as u8 | reopens]);
     writer.time(event.time);
     writer.count(u64::from(weight));
     id(&mut writer);
@@ -118,17 +123,25 @@ impl<N: FnMut(&str) -> Option<u32>> Writer<'_, N> {
             Body::LeakDetected(leak) => {
                 let quality = leak.exposed_at_quality.map_or(0, |quality| quality as u8 + 1);
                 let exposed = u8::from(leak.exposed_at.is_some());
-                self.log.push(exposed | u8::from(leak.location.is_some()) << 1 | quality << 2);
+                let located = u8::from(leak.location.is_some());
+                let grouped = u8::from(leak.incident.is_some());
+                self.log.push(exposed | located << 1 | grouped << 2 | quality << 3);
                 if let Some(time) = leak.exposed_at {
                     self.time(time);
                 }
                 self.some(leak.location.as_deref());
+                self.some_inline(leak.incident.as_deref());
             }
+            Body::CaseOpened(case) => self.case(case),
             Body::TriageCompleted(triage) => self.triage(triage),
-            Body::ReviewOpened { reviewer } => self.text(reviewer),
+            Body::ReviewOpened(opened) => self.opened(opened),
             Body::DecisionMade(decision) => self.decision(decision),
             Body::CredentialContained { method, actor_kind } => {
                 self.log.push(*method as u8 | (*actor_kind as u8) << 4);
+            }
+            Body::CaseWithdrawn { reason } => {
+                self.log.push(reason.is_some().into());
+                self.some_inline(reason.as_deref());
             }
             Body::CredentialAbused => {}
             Body::TruthEstablished { correct_action, seeded } => {
@@ -137,21 +150,58 @@ impl<N: FnMut(&str) -> Option<u32>> Writer<'_, N> {
         }
     }
 
+    /// Incidents and reasons are too many and too short-lived for a table.
+    fn some_inline(&mut self, text: Option<&str>) {
+        if let Some(text) = text {
+            self.inline(text);
+        }
+    }
+
+    fn some_count(&mut self, count: Option<u32>) {
+        if let Some(count) = count {
+            self.count(u64::from(count));
+        }
+    }
+
+    fn case(&mut self, case: &CaseOpened<'_>) {
+        self.log.push(
+            u8::from(case.started_at.is_some())
+                | u8::from(case.requested_by.is_some()) << 1
+                | u8::from(case.items.is_some()) << 2
+                | u8::from(case.incident.is_some()) << 3,
+        );
+        if let Some(time) = case.started_at {
+            self.time(time);
+        }
+        self.some(case.requested_by.as_deref());
+        self.some_count(case.items);
+        self.some_inline(case.incident.as_deref());
+    }
+
+    fn opened(&mut self, opened: &ReviewOpened<'_>) {
+        let evidence = opened.evidence.map_or(0, |evidence| evidence as u8 + 1);
+        self.log.push(u8::from(opened.items_opened.is_some()) | evidence << 1);
+        self.text(&opened.reviewer);
+        self.some_count(opened.items_opened);
+    }
+
     fn triage(&mut self, triage: &TriageCompleted<'_>) {
         let provenance = triage.provenance.map_or(0, |provenance| provenance as u8 + 1);
         self.log.push(triage.recommendation as u8 | provenance << 4);
         self.log.push(
             u8::from(triage.confidence.is_some())
                 | u8::from(triage.summary_words.is_some()) << 1
-                | u8::from(triage.requested_by.is_some()) << 2,
+                | u8::from(triage.requested_by.is_some()) << 2
+                | u8::from(triage.summary_chars.is_some()) << 3
+                | u8::from(triage.model.is_some()) << 4,
         );
         if let Some(confidence) = triage.confidence {
             self.log.extend_from_slice(&confidence.to_le_bytes());
         }
-        if let Some(words) = triage.summary_words {
-            self.count(u64::from(words));
-        }
+        self.some_count(triage.summary_words);
         self.some(triage.requested_by.as_deref());
+        self.some_count(triage.summary_chars);
+        self.some(triage.model.as_deref());
     }
 
     fn decision(&mut self, decision: &DecisionMade<'_>) {
@@ -163,18 +213,16 @@ impl<N: FnMut(&str) -> Option<u32>> Writer<'_, N> {
             u8::from(decision.rationale_words.is_some())
                 | u8::from(decision.rationale_digest.is_some()) << 1
                 | u8::from(decision.batch_id.is_some()) << 2
-                | u8::from(decision.batch_size.is_some()) << 3,
+                | u8::from(decision.batch_size.is_some()) << 3
+                | u8::from(decision.items_opened.is_some()) << 4,
         );
         self.text(&decision.reviewer);
-        if let Some(words) = decision.rationale_words {
-            self.count(u64::from(words));
-        }
+        self.some_count(decision.rationale_words);
         // Digests and batches are too many and too short-lived for a table.
         for text in [&decision.rationale_digest, &decision.batch_id].into_iter().flatten() {
             self.inline(text);
         }
-        if let Some(size) = decision.batch_size {
-            self.count(u64::from(size));
-        }
+        self.some_count(decision.batch_size);
+        self.some_count(decision.items_opened);
     }
 }

@@ -1,6 +1,7 @@
 //! Figures as people read them.
 
 use super::super::Share;
+use crate::engine::effective::EffectiveRate;
 
 /// What stands where nothing can be said.
 pub(super) const NOTHING: &str = "–";
@@ -35,6 +36,27 @@ pub(super) fn bounds(low: Option<f64>, high: Option<f64>) -> String {
         (Some(_), Some(_)) => format!("{} to {}", percent(low), percent(high)),
         _ => NOTHING.to_owned(),
     }
+}
+
+/// A range whose ends are equal is one number.
+pub(super) fn range(low: Option<f64>, high: Option<f64>) -> String {
+    let (low, high) = (percent(low), percent(high));
+    if low == high { low } else { format!("{low} to {high}") }
+}
+
+/// A rate: what it lies between, and its bounds.
+pub(super) fn rate(rate: &EffectiveRate) -> String {
+    match rate.low {
+        Some(_) => {
+            format!("{} ({})", range(rate.low, rate.high), bounds(rate.low_bound, rate.high_bound))
+        }
+        None => NOTHING.to_owned(),
+    }
+}
+
+/// `8 exposures in 5 incidents`.
+pub(super) fn within(windows: u64, incidents: u64) -> String {
+    format!("{} in {}", exposures(windows), of(incidents, "incident", "incidents"))
 }
 
 /// A share with its bounds.

@@ -5,7 +5,7 @@ use super::super::evidence::{Scope, Source};
 use super::super::{Report, Without, definitions};
 use super::Section;
 use super::blocks::{Block, Table};
-use super::figures::{bounds, count, length, number, percent, share, short, spoken};
+use super::figures::{count, length, number, percent, range, rate, share, short, spoken};
 use crate::config::MEAN_ATTACKER;
 use crate::event::Workflow;
 
@@ -192,9 +192,10 @@ fn controls(report: &Report, blocks: &mut Vec<Block>) {
 
 /// The figure that a section comes down to.
 fn figure(section: Section, report: &Report) -> String {
+    let law = report.attacker_first.laws.first().map(|law| law.first).unwrap_or_default();
     let told = match section {
         Section::Verdict => {
-            format!("effective review rate {}", share(&report.verdict.effective.share))
+            format!("effective review rate {}", rate(&report.verdict.effective))
         }
         Section::TimeToReview => format!(
             "decided within 9 minutes {}",
@@ -202,8 +203,8 @@ fn figure(section: Section, report: &Report) -> String {
         ),
         Section::AttackerFirst => format!(
             "attacker first {}, {} expected",
-            bounds(report.attacker_first.low, report.attacker_first.high),
-            number(Some(report.attacker_first.expected), 1)
+            range(law.low, law.high),
+            number(Some(law.expected), 1)
         ),
         Section::Stages => {
             let steps = report.stages.iter().filter(|part| part.share_of_time.is_some());
@@ -223,7 +224,7 @@ fn figure(section: Section, report: &Report) -> String {
             true => "withheld in so small a group".to_owned(),
             false => format!(
                 "{} flagged of {}",
-                count(report.reviewers.lists.last().map_or(0, |list| list.count)),
+                count(report.reviewers.named.as_ref().map_or(0, |named| named.count)),
                 count(report.reviewers.reviewers)
             ),
         },

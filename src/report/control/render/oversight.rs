@@ -1,7 +1,7 @@
 //! The sections about people and machines: was it a review, and whose part was it?
 
+use super::super::Report;
 use super::super::evidence::Scope;
-use super::super::{Flagged, Report};
 use super::Section;
 use super::blocks::{Block, Chart, Table};
 use super::figures::{
@@ -101,8 +101,8 @@ fn certificates(report: &Report, blocks: &mut Vec<Block>) {
             one.decided_at.to_string(),
             one.reviewer.clone().unwrap_or_else(|| "withheld".to_owned()),
             signs.join(", "),
-            length(one.attention_ms.map(crate::time::Span::as_millis)),
-            length(one.reading_floor_ms.map(crate::time::Span::as_millis)),
+            length(one.available_ms.map(crate::time::Span::as_millis)),
+            length(one.needed_ms.map(crate::time::Span::as_millis)),
         ]);
     }
     if reviews.certificates_not_listed > 0 {
@@ -193,30 +193,23 @@ fn reviewers(report: &Report, blocks: &mut Vec<Block>) {
         return blocks.push(Block::From(Scope::Period));
     }
     blocks.push(Block::Text(format!(
-        "{} with a decision. Each list promises that on average at most {} of those on it are there by chance, however the \
-         decisions depend on each other; all lists together do not. Only decisions of the period count. A flag is a reason \
+        "{} with a decision. The list promises that on average at most {} of those on it are there by chance, however the \
+         decisions depend on each other. Only decisions of the period count. A flag is a reason \
          to look for missing time, context or authority, never a finding of fault.",
         of(reviewers.reviewers, "reviewer", "reviewers"),
         percent(Some(reviewers.false_discovery_rate))
     )));
-    let mut table =
-        Table::new("Lists", &["Evidence", "Flagged", "e-value needed, as a power of ten"]);
-    for list in &reviewers.lists {
-        table.row([list_name(list), count(list.count), number(list.log10_threshold, 2)]);
+    let named = reviewers.named.iter();
+    if let Some(needed) = named.clone().find_map(|named| named.log10_threshold) {
+        blocks.push(Block::Text(format!(
+            "Named is who has an e-value of 10 to the power of {} or more, of all evidence together.",
+            number(Some(needed), 2)
+        )));
     }
-    blocks.push(Block::Table(table));
-    let head = [
-        "Reviewer",
-        "Evidence",
-        "Decisions",
-        "Signs of those observed",
-        "e-value, as a power of ten",
-    ];
+    let head = ["Reviewer", "Decisions", "Signs of those observed", "e-value, as a power of ten"];
     let mut table = Table::new("Flagged reviewers, by pseudonym", &head);
-    table.texts = &[0, 1, 3];
-    for (list, one) in
-        reviewers.lists.iter().flat_map(|list| list.reviewers.iter().map(move |r| (list, r)))
-    {
+    table.texts = &[0, 2];
+    for one in named.clone().flat_map(|named| &named.reviewers) {
         let signs = one.signals.iter().map(|seen| {
             format!(
                 "{} {} of {}",
@@ -227,15 +220,14 @@ fn reviewers(report: &Report, blocks: &mut Vec<Block>) {
         });
         table.row([
             one.reviewer.clone(),
-            list_name(list),
             count(one.decisions),
             signs.collect::<Vec<_>>().join(", "),
             number(Some(one.log10_e_value), 2),
         ]);
     }
-    let hidden: u64 = reviewers.lists.iter().map(|l| l.count - l.reviewers.len() as u64).sum();
+    let hidden: u64 = named.map(|named| named.count - named.reviewers.len() as u64).sum();
     if hidden > 0 {
-        table.left_out = Some(format!("{} more entries are not listed.", count(hidden)));
+        table.left_out = Some(format!("{} more are not listed.", count(hidden)));
     }
     if table.rows.is_empty() {
         blocks.push(Block::Text("Nobody is flagged.".to_owned()));
@@ -243,18 +235,6 @@ fn reviewers(report: &Report, blocks: &mut Vec<Block>) {
         blocks.push(Block::Table(table));
     }
     blocks.push(Block::From(Scope::Period));
-}
-
-fn list_name(list: &Flagged) -> String {
-    use crate::engine::oversight::List;
-    match list.list {
-        List::Seeded => "wrong advice let through",
-        List::Dwell => "less time than reading takes",
-        List::Context => "evidence not opened",
-        List::Agreement => "agreement beyond that of peers",
-        List::Combined => "all together",
-    }
-    .to_owned()
 }
 
 fn boundary(report: &Report, blocks: &mut Vec<Block>) {

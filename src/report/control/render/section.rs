@@ -44,9 +44,7 @@ impl Section {
         match self {
             Section::Verdict => &["verdict.effective", "verdict.change"],
             Section::TimeToReview => &["time_to_review.reviewed_by", "time_to_review.median_ms"],
-            Section::AttackerFirst => {
-                &["attacker_first.low", "attacker_first.high", "attacker_first.expected"]
-            }
+            Section::AttackerFirst => &["attacker_first.laws", "attacker_first.by_place"],
             Section::Stages => &["stages"],
             Section::Bands => &["bands.by_workflow", "bands.by_severity", "bands.by_location"],
             Section::Reviews => &[

@@ -4,7 +4,7 @@ use super::super::evidence::Scope;
 use super::super::{Group, Report};
 use super::Section;
 use super::blocks::{Block, Chart, Table};
-use super::figures::{NOTHING, bounds, count, exposures, length, number, percent, share, spoken};
+use super::figures::{bounds, count, length, number, percent, range, rate, spoken, within};
 use crate::engine::attacker::Band;
 
 pub(super) fn sections(report: &Report, blocks: &mut Vec<Block>) {
@@ -18,8 +18,8 @@ fn time_to_review(report: &Report, blocks: &mut Vec<Block>) {
     let waits = &report.time_to_review;
     blocks.push(Block::Section(Section::TimeToReview));
     blocks.push(Block::Text(format!(
-        "How long {} waited for a person: {} decided, {} still undecided and counted for as long as they were watched.{}",
-        exposures(waits.windows),
+        "How long {}, which attackers race for, waited for a person: {} decided, {} still undecided and counted for as long as they were watched.{}",
+        within(waits.windows, waits.incidents),
         count(waits.decided),
         count(waits.undecided),
         match waits.left_out {
@@ -47,8 +47,9 @@ fn time_to_review(report: &Report, blocks: &mut Vec<Block>) {
     }
     by.left_out = Some(format!(
         "* beyond {}, the longest that any exposure was watched: the curve is taken to stay level, which nobody knows. \
-         Bounds are missing where nobody or everybody had been decided about.",
-        length(waits.observed_up_to_ms)
+         Bounds take exposures of one incident together: these are worth {:.1} independent ones.",
+        length(waits.observed_up_to_ms),
+        waits.effective
     ));
     blocks.push(Block::Table(by));
     let decided_only =
@@ -83,49 +84,39 @@ fn attacker_first(report: &Report, blocks: &mut Vec<Block>) {
     let race = &report.attacker_first;
     blocks.push(Block::Section(Section::AttackerFirst));
     blocks.push(Block::Text(
-        "The chance that an attacker came before the person decided. What becomes of the undecided is not known, so it \
-         is a range. Attackers and reviewers are taken not to wait for each other."
+        "The chance that an attacker came before a person decided and before the credential was contained. What \
+         becomes of the undecided is not known, so it is a range. Attackers and reviewers are taken not to wait for \
+         each other. How soon the very fastest attackers come is disputed: both laws have the same mean."
             .to_owned(),
     ));
-    let mut table = Table::new(
-        "Chance that an attacker came before the decision",
-        &[
-            "Where exposed",
-            "Fastest attacker",
-            "On average",
-            "Exposures",
-            "Chance, at least to at most",
-        ],
-    );
-    for curve in race.by_curve.iter().filter(|curve| curve.windows > 0 || curve.location.is_none())
-    {
+    let head = [
+        "Where exposed",
+        "Fastest attacker",
+        "On average",
+        "Exposures",
+        "Chance, at least to at most",
+        "Expected, if every key is tried",
+    ];
+    let mut table = Table::new("Chance that an attacker came first", &head);
+    let places = race.by_place.iter().filter(|curve| curve.first.windows > 0);
+    for curve in race.laws.iter().chain(places) {
         table.row([
-            curve.location.clone().unwrap_or_else(|| "everywhere else".to_owned()),
+            curve.location.clone().unwrap_or_else(|| "all public places".to_owned()),
             length(Some(curve.fastest_ms.as_millis())),
             length(Some(curve.mean_ms.as_millis())),
-            count(curve.windows),
-            bounds(curve.low, curve.high),
+            count(curve.first.windows),
+            range(curve.first.low, curve.first.high),
+            number(Some(curve.first.expected), 1),
         ]);
     }
-    if race.by_curve.len() > 1 {
-        table.row([
-            "all".to_owned(),
-            NOTHING.to_owned(),
-            NOTHING.to_owned(),
-            count(report.time_to_review.windows),
-            bounds(race.low, race.high),
-        ]);
-    }
+    table.left_out = Some(
+        "In places with a curve of their own it is that one, in the rows of all places, too. Expected are credentials \
+         that attackers used before they were contained."
+            .to_owned(),
+    );
     blocks.push(Block::Table(table));
     blocks.push(Block::Facts(vec![
-        (
-            "Credentials expected to be reached first".to_owned(),
-            format!(
-                "{}, at least {} whatever the attackers' law",
-                number(Some(race.expected), 1),
-                number(Some(race.expected_at_least), 1)
-            ),
-        ),
+        ("Exposures in places that attackers do not watch".to_owned(), count(race.not_public)),
         ("Exposures in which an attacker was seen".to_owned(), count(race.abuse_seen)),
         ("… before decision and containment".to_owned(), count(race.abuse_seen_first)),
     ]));
@@ -165,9 +156,10 @@ fn stages(report: &Report, blocks: &mut Vec<Block>) {
     blocks.push(Block::From(Scope::Period));
 }
 
-pub(super) const GROUP_HEAD: [&str; 9] = [
+pub(super) const GROUP_HEAD: [&str; 10] = [
     "",
     "Exposures",
+    "Incidents",
     "Ahead",
     "Contested",
     "Behind",
@@ -181,24 +173,40 @@ pub(super) fn group_row(group: &Group) -> Vec<String> {
     vec![
         spoken(&group.name),
         count(group.windows),
+        count(group.incidents),
         count(group.ahead),
         count(group.contested),
         count(group.behind),
         count(group.undecided),
         count(group.unknown),
         format!("{} of {}", count(group.hollow.count), count(group.hollow.of)),
-        share(&group.effective),
+        rate(&group.effective),
     ]
+}
+
+/// `secret exposure 9 min 00 s, late from 17 min 00 s; …` of the workflows there are.
+fn targets(report: &Report) -> String {
+    let there = report.question.targets.iter().filter(|target| {
+        report.bands.by_workflow.iter().any(|group| group.name == target.workflow.as_str())
+    });
+    let told: Vec<String> = there
+        .map(|target| {
+            let (in_time, late) = (length(Some(target.in_time_ms)), length(Some(target.late_ms)));
+            format!("{} {in_time}, late from {late}", spoken(target.workflow.as_str()))
+        })
+        .collect();
+    told.join("; ")
 }
 
 fn bands(report: &Report, blocks: &mut Vec<Block>) {
     blocks.push(Block::Section(Section::Bands));
     blocks.push(Block::Text(format!(
-        "{}: decided before 9 minutes; {}: between 9 and 17; {}: later. Effective is ahead and without a sign of being \
-         hollow, of those decided or undecided for 9 minutes.",
+        "{}: decided in time; {}: neither in time nor late; {}: late. What is in time depends on the workflow: {}. \
+         Effective is in time and a real review, of those old enough for a review to be due.",
         Band::Ahead,
         Band::Contested,
-        Band::Behind
+        Band::Behind,
+        targets(report)
     )));
     blocks.push(Block::Chart(Chart::Bands));
     let by = [

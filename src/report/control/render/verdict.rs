@@ -3,12 +3,14 @@
 use super::super::{LookAt, Matter, Report, Trend};
 use super::Section;
 use super::blocks::Block;
-use super::figures::{bounds, count, exposures, of, percent, share};
+use super::figures::{bounds, count, exposures, of, percent, range, rate, share, spoken, within};
+use crate::engine::chances::ChanceFirst;
+use crate::engine::effective::{Outcome, Outcomes};
 use crate::report::control::evidence::Scope;
 
 pub(super) fn verdict(report: &Report, blocks: &mut Vec<Block>) {
     let verdict = &report.verdict;
-    let rate = &verdict.effective.share;
+    let rate = &verdict.effective;
     blocks.push(Block::Section(Section::Verdict));
     if verdict.windows == 0 {
         blocks.push(Block::Text(
@@ -18,27 +20,31 @@ pub(super) fn verdict(report: &Report, blocks: &mut Vec<Block>) {
         ));
     }
     let mut details = Vec::new();
-    details.push(match rate.share {
-        Some(_) => format!(
-            "{} of {} were decided by a person within 9 minutes, and nothing shows that it was no real review. \
-             95 % bounds: {}.",
-            count(rate.count),
-            exposures(rate.of),
-            bounds(rate.low, rate.high)
-        ),
-        None => "No exposure was decided, or has waited 9 minutes: there is nothing to take a share of.".to_owned(),
+    let outcomes = &rate.outcomes;
+    details.push(match rate.low {
+        Some(_) => {
+            let effective = outcomes.get(Outcome::Effective);
+            let most = effective + outcomes.unknown();
+            let some = match effective == most {
+                true => count(effective),
+                false => format!("{} to {}", count(effective), count(most)),
+            };
+            format!(
+                "{some} of {} whose review was due were decided by a person in time, by a real review. \
+                 95 % bounds, by incident: {}.",
+                within(outcomes.due(), rate.sample.incidents),
+                bounds(rate.low_bound, rate.high_bound)
+            )
+        }
+        None if verdict.raced == 0 => {
+            "Nothing here that attackers race for: see “In time, and where not” for each workflow.".to_owned()
+        }
+        None => "No exposure is old enough for its review to be due: there is nothing to take a share of.".to_owned(),
     });
-    if verdict.effective.unjudged > 0 {
-        details.push(format!(
-            "{} in time have not been judged yet and count as not effective; were all of them real reviews, it would \
-             be {}.",
-            of(verdict.effective.unjudged, "decision", "decisions"),
-            percent(verdict.effective.at_most)
-        ));
-    }
+    details.extend(unknown(outcomes));
     details.push(trend(report));
     blocks.push(Block::Headline {
-        figure: percent(rate.share),
+        figure: range(rate.low, rate.high),
         label: "effective review rate".to_owned(),
         details,
     });
@@ -60,21 +66,62 @@ pub(super) fn verdict(report: &Report, blocks: &mut Vec<Block>) {
     blocks.push(Block::From(Scope::Period));
 }
 
+/// Why the rate is a range, and what would make it one number.
+fn unknown(outcomes: &Outcomes) -> Option<String> {
+    let causes = [
+        (
+            Outcome::UnknownExposure,
+            "the time of exposure is not known (have the source report it, or declare that it \
+          detects at once)",
+        ),
+        (
+            Outcome::Unassessed,
+            "nothing tells whether it was a review (have the tools report the words of the advice, \
+          or that the case was opened)",
+        ),
+        (Outcome::Unjudged, "the decision has not been judged yet"),
+    ];
+    let there = causes.iter().filter(|(outcome, _)| outcomes.get(*outcome) > 0);
+    let told: Vec<String> = there
+        .map(|(outcome, cause)| format!("for {}, {cause}", count(outcomes.get(*outcome))))
+        .collect();
+    (!told.is_empty()).then(|| format!("It is a range: {}.", told.join("; ")))
+}
+
 fn facts(report: &Report, blocks: &mut Vec<Block>) {
     let fastest = report.time_to_review.reviewed_by.first();
     let decided = fastest.map(|by| by.chance).unwrap_or_default();
     let race = &report.attacker_first;
     let fact = |name: &str, value: String| (name.to_owned(), value);
-    blocks.push(Block::Facts(vec![
-        fact("Exposures", count(report.verdict.windows)),
-        fact("Decided within 9 minutes", {
+    let [published, from_the_start] = [race.laws.first(), race.laws.get(1)]
+        .map(|law| law.map(|law| law.first).unwrap_or_default());
+    let chance = |first: &ChanceFirst| range(first.low, first.high);
+    let mut facts = vec![
+        fact("Exposures", {
+            let incidents = of(report.verdict.incidents, "incident", "incidents");
+            format!("{} in {incidents}", count(report.verdict.windows))
+        }),
+        fact("Decided within 9 minutes, of those that attackers race for", {
             let bounds = bounds(decided.low, decided.high);
             format!("{} ({bounds})", percent(decided.estimate))
         }),
         fact("Decisions that bear no sign of being hollow", share(&report.reviews.meaningful)),
-        fact("Chance that an attacker came before the decision", bounds(race.low, race.high)),
-        fact("Credentials expected to be reached first", format!("{:.1}", race.expected)),
-    ]));
+        fact("Chance that an attacker came first, the fastest after 9 minutes", chance(&published)),
+        fact("… the fastest at once", chance(&from_the_start)),
+        fact(
+            "Credentials used before they were contained, expected if every leaked key is tried",
+            format!("{:.1} to {:.1}", published.expected, from_the_start.expected),
+        ),
+    ];
+    for group in &report.bands.by_workflow {
+        let raced =
+            report.question.targets.iter().any(|t| t.raced && t.workflow.as_str() == group.name);
+        if !raced {
+            let name = format!("Effective review rate of {}", spoken(&group.name));
+            facts.push((name, rate(&group.effective)));
+        }
+    }
+    blocks.push(Block::Facts(facts));
 }
 
 fn trend(report: &Report) -> String {
@@ -82,22 +129,19 @@ fn trend(report: &Report) -> String {
     let Some(previous) = &verdict.previous else {
         return "No trend: no beginning was asked for, so there is no period before.".to_owned();
     };
-    let before = &previous.effective.share;
+    let before = &previous.effective;
     let change = verdict.change.map(|change| {
         let points = |share: f64| format!("{:+.1}", share * 100.0);
-        format!(
-            "{} percentage points ({} to {})",
-            points(change.estimate),
-            points(change.low),
-            points(change.high)
-        )
+        let (least, most) = (points(change.least), points(change.most));
+        let range = if least == most { least } else { format!("{least} to {most}") };
+        format!("{range} percentage points ({} to {})", points(change.low), points(change.high))
     });
     let then = format!(
         "the period before ({} to {}, {}) had {}",
         previous.from,
         previous.to,
         exposures(previous.windows),
-        share(before)
+        rate(before)
     );
     match (verdict.trend, change) {
         (Trend::Better, Some(change)) => format!("Better: {then}; the change is {change}."),
@@ -109,10 +153,10 @@ fn trend(report: &Report) -> String {
             "No trend: the ledger begins within the period before ({} to {}).",
             previous.from, previous.to
         ),
-        _ if before.of == 0 => {
-            "No trend: the period before has no exposure that should have had a review.".to_owned()
+        _ if before.low.is_none() => {
+            "No trend: the period before has no exposure whose review was due.".to_owned()
         }
-        _ => format!("No trend yet: decisions have not all been judged; {then}."),
+        _ => format!("No trend: no review is due yet; {then}."),
     }
 }
 
@@ -136,11 +180,11 @@ fn matter(look: &LookAt, report: &Report) -> String {
             Section::Seeded.title()
         ),
         Matter::Overdue => format!(
-            "Nobody has decided about {windows} that are older than 9 minutes. See “{}”.",
+            "Nobody has decided about {windows} whose review is overdue. See “{}”.",
             Section::TimeToReview.title()
         ),
         Matter::TooLate => format!(
-            "The decision came after the fastest attackers in {windows}. See “{}” and “{}”.",
+            "The decision came too late in {windows}. See “{}” and “{}”.",
             Section::Bands.title(),
             Section::Stages.title()
         ),
@@ -155,6 +199,15 @@ fn matter(look: &LookAt, report: &Report) -> String {
         Matter::Unjudged => format!(
             "The decision has not been judged in {windows}. See “{}”.",
             Section::Reviews.title()
+        ),
+        Matter::Unassessed => format!(
+            "Nothing tells whether the decision was a review in {windows}. See “{}”.",
+            Section::Reviews.title()
+        ),
+        Matter::UnknownExposure => format!(
+            "It is not known when the credential was exposed in {windows} that were decided in time after their \
+             detection. See “{}”.",
+            Section::Quality.title()
         ),
         Matter::NoData => format!(
             "There may have been no data while {windows} were detected. See “{}”.",

@@ -48,7 +48,7 @@ pub(super) fn rows(
         .zip(judgements)
         .filter_map(|(record, judgement)| {
             let at = record.decided_at?;
-            let (attention, floor) = (judgement.attention, judgement.floor);
+            let (attention, floor) = (judgement.attention, judgement.usual);
             let ratio = attention.zip(floor).filter(|(_, floor)| *floor > Span::ZERO);
             let ratio = ratio.map(|(attention, floor)| {
                 attention.as_millis().max(0) as f64 / floor.as_millis() as f64

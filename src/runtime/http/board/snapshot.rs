@@ -18,12 +18,12 @@ use super::text;
 use crate::config::OversightConfig;
 use crate::engine::alerts::Alert;
 use crate::engine::attacker::Band;
+use crate::engine::effective::EffectiveRate;
 use crate::engine::oversight::{HollowReason, Rules, Signal};
 use crate::engine::survival::Estimate;
 use crate::engine::windows::{Awaiting, State};
 use crate::event::{Action, Severity, Workflow};
 use crate::records::{WindowRecord, exposure_id};
-use crate::report::figures::EffectiveBounds;
 use crate::runtime::clock;
 use crate::runtime::http::options::Shown;
 use crate::runtime::http::status;
@@ -109,8 +109,7 @@ struct Rate {
     total: u64,
     open: u64,
     older_open: u64,
-    effective: Option<f64>,
-    bounds: Option<EffectiveBounds>,
+    effective: EffectiveRate,
     ahead: u64,
     contested: u64,
     behind: u64,
@@ -328,7 +327,7 @@ impl SnapshotBuilder {
         {
             return rate.clone();
         }
-        let summary = shown.view.summary(&shown.race, None, now);
+        let summary = shown.view.summary(&shown.figure_rules(), None, now);
         let figures = summary.figures;
         let (race, oversight) = (figures.attacker_window, figures.oversight);
         let review = figures.stages.get(crate::engine::windows::Stage::TimeToReview);
@@ -343,11 +342,10 @@ impl SnapshotBuilder {
             open: figures.windows.get(State::Open) + figures.windows.get(State::Contained),
             older_open: summary.older.open + summary.older.contained,
             effective: figures.effective_review_rate,
-            bounds: figures.effective_review_rate_bounds,
-            ahead: race.ahead,
-            contested: race.contested,
-            behind: race.behind,
-            unreviewed: race.unreviewed,
+            ahead: race.bands.ahead,
+            contested: race.bands.contested,
+            behind: race.bands.behind,
+            unreviewed: race.bands.unreviewed,
             reviews: oversight.reviews,
             judged: oversight.judged,
             meaningful: oversight.meaningful,
@@ -356,7 +354,7 @@ impl SnapshotBuilder {
             by_fastest: survival.reviewed_by_fastest,
             p50_ms: review.p50_ms,
             median_ms: survival.median_ms,
-            attacker_first: (race.expected_attacker_first * 10.0).round() / 10.0,
+            attacker_first: (race.attacker_first.expected * 10.0).round() / 10.0,
         };
         let took_ms = clock::uptime().as_millis() - began.as_millis();
         let rest = Span::from_millis((took_ms * REST_SHARE).max(1_000));
@@ -400,7 +398,7 @@ impl Picked {
         let waits = match row.state {
             State::Open => {
                 waiting.open += 1;
-                let band = Band::of(now.since(row.start));
+                let band = Band::of(now.since(row.start), profile.targets);
                 let (count, rows) = match band {
                     Band::Ahead => (&mut waiting.ahead, &mut self.racing),
                     Band::Contested => (&mut waiting.contested, &mut self.racing),
@@ -417,7 +415,7 @@ impl Picked {
                 waiting.reviewed += 1;
                 None
             }
-            State::Closed => None,
+            State::Closed | State::Withdrawn => None,
         };
         if let Some(rows) = waits {
             rows.push((row.start, Arc::clone(row)));

@@ -94,6 +94,8 @@ fn states(partition: i32) -> Vec<(Vec<u8>, Vec<u8>)> {
             exposed_at_quality: None,
             location: None,
             provider: None,
+            incident: None,
+            reopened: false,
         });
         let _ = windows.handle(&Event {
             id: number.to_string().into(),

@@ -99,7 +99,7 @@ pub(crate) fn all(
         keep_settled: false,
         profiles: settings.profiles,
         judged_after: Some(settings.oversight.delay),
-        ..settings.windows.engine
+        ..settings.windows.engine.clone()
     };
     Setups {
         intake: (0..intake)
@@ -107,7 +107,7 @@ pub(crate) fn all(
             .collect(),
         windows: (0..settings.windows.workers)
             .map(|number| {
-                let fresh = Fresh::Windows(Box::new(engine));
+                let fresh = Fresh::Windows(Box::new(engine.clone()));
                 one(PipelineStage::Windows, number, &inputs, Some((settings.topics.state(), fresh)))
             })
             .collect(),

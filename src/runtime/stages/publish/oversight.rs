@@ -3,8 +3,7 @@
 use super::publisher::Publisher;
 use super::writer::ONLY;
 use crate::engine::alerts::Alert;
-use crate::engine::oversight::{Flags, HollowReason, Judgement, List, Review, Rules, Said, Stage};
-use crate::engine::summary::Flagged as FlaggedCounts;
+use crate::engine::oversight::{Flags, HollowReason, Judgement, Review, Rules, Said, Stage};
 use crate::engine::windows::ExposureId;
 use crate::records::{Finding, Flagged, Judged, ReviewerAlert, RulesShown};
 use crate::runtime::reviewer_alerts::{AlertState, Change};
@@ -81,8 +80,8 @@ impl<O: Outbox> OversightPublisher<'_, O> {
         })
     }
 
-    /// Publishes who is on which list now and was not among `before`, and deletes the
-    /// findings about who is not any more: only present evidence counts. Returns who is.
+    /// Publishes who is named now and was not among `before`, and deletes the findings
+    /// about those who are not any more: only present evidence counts. Returns who is.
     pub(crate) fn lists(
         &mut self,
         stage: &Stage,
@@ -90,32 +89,28 @@ impl<O: Outbox> OversightPublisher<'_, O> {
         now: Timestamp,
     ) -> Result<Listed, Fault> {
         let Publisher { writer, people, keys, context, .. } = &mut *self.publisher;
-        let mut key =
-            |it: &str, list: List| format!("{}/{}/{list}", Finding::FLAGGED, keys.show(it));
+        let mut key = |it: &str| format!("{}/{}", Finding::FLAGGED, keys.show(it));
         // Who has no decision yet counts for nothing.
         let mut standings = stage.standings();
         standings.retain(|_, standing| standing.first_at.is_some());
         let flags = Flags::of(standings.values(), self.rules);
         let mut listed = Listed::new();
-        for (reviewer, standing) in &standings {
-            for list in flags.on(standing) {
-                let on = ((*reviewer).to_owned(), list);
-                if !before.contains(&on) {
-                    let path = stage.path(reviewer).into_iter();
-                    let path = path.map(|(exposure, point)| (exposure.to_string(), point));
-                    let flagged = Flagged { list, flags: &flags, standing };
-                    let shown = people.show(reviewer);
-                    let found = Finding::flagged(shown, now, flagged, path, self.shown);
-                    writer.send(self.outbox, Topic::Findings, ONLY, key(reviewer, list), &found)?;
-                }
-                listed.insert(on);
+        for (reviewer, standing) in standings.iter().filter(|(_, it)| flags.includes(it)) {
+            if !before.contains(*reviewer) {
+                let path = stage.path(reviewer).into_iter();
+                let path = path.map(|(exposure, point)| (exposure.to_string(), point));
+                let flagged = Flagged { flags: &flags, standing };
+                let shown = people.show(reviewer);
+                let found = Finding::flagged(shown, now, flagged, path, self.shown);
+                writer.send(self.outbox, Topic::Findings, ONLY, key(reviewer), &found)?;
             }
+            listed.insert((*reviewer).to_owned());
         }
-        for (reviewer, list) in before.difference(&listed) {
-            writer.delete(self.outbox, Topic::Findings, ONLY, key(reviewer, *list))?;
+        for reviewer in before.difference(&listed) {
+            writer.delete(self.outbox, Topic::Findings, ONLY, key(reviewer))?;
         }
         // How things stand, not what has happened: nothing has to be committed first.
-        context.metrics.reviewers(&FlaggedCounts::new(&flags, self.rules.config()));
+        context.metrics.reviewers(flags.told(self.rules.config().small_group));
         Ok(listed)
     }
 }

@@ -4,7 +4,7 @@ use super::publisher::Publisher;
 use super::writer::ONLY;
 use crate::engine::Output;
 use crate::engine::alerts::{Alert, Cause};
-use crate::engine::oversight::{HollowReasons, Review};
+use crate::engine::oversight::{HollowReasons, Judgement, Quality, Review};
 use crate::engine::windows::{ExposureId, Window};
 use crate::formats::{RejectReason, Rejection};
 use crate::records::{AlertRecord, Circumstances, EventName, Finding, Handed, WindowRecord};
@@ -23,12 +23,16 @@ pub(crate) struct WindowsPublisher<'p, O> {
 impl<O: Outbox> WindowsPublisher<'_, O> {
     /// Publishes one output.
     pub(crate) fn publish(&mut self, output: &Output<'_>) -> Result<(), Fault> {
-        let (own, pending) = (Some(self.partition), &mut self.publisher.pending);
+        let own = Some(self.partition);
+        let Publisher { pending, context, .. } = &mut *self.publisher;
         match *output {
             Output::Window { window, is_final, reached, hollow, news } => {
-                pending.window(window, reached, &self.publisher.context.race);
+                pending.window(window, reached, &context.race);
                 if let Some(reasons) = hollow.filter(|_| news.judged) {
-                    pending.judged(window, reasons);
+                    let profile = context.profiles.get(window.key.workflow);
+                    let judged = Judgement::found(window, reasons, profile, &context.oversight);
+                    let quality = Quality::of(reasons, judged.assessed);
+                    pending.judged(window, quality, reasons);
                 }
                 if is_final && hollow.is_none() && window.decision.is_some() {
                     pending.unjudged();
@@ -40,6 +44,16 @@ impl<O: Outbox> WindowsPublisher<'_, O> {
                 if news.revised {
                     self.facts(window)?;
                     self.review(window, hollow.is_some())?;
+                }
+                Ok(())
+            }
+            Output::ReviewDue { window, due, hollow } => {
+                let quality = hollow.and_then(|reasons| {
+                    let profile = context.profiles.get(window.key.workflow);
+                    Judgement::found(window, reasons, profile, &context.oversight).quality()
+                });
+                if let Some(outcome) = due.outcome(quality) {
+                    pending.review_due(window.key.workflow, outcome);
                 }
                 Ok(())
             }
@@ -86,6 +100,7 @@ impl<O: Outbox> WindowsPublisher<'_, O> {
         let Publisher { writer, people, context, .. } = &mut *self.publisher;
         let circumstances = Circumstances {
             hollow,
+            profile: context.profiles.get(window.key.workflow),
             race: &context.race,
             oversight: &context.oversight,
             as_of: self.now,

@@ -66,9 +66,9 @@ function waiting(data) {
 }
 
 function rate(data) {
-  const { bounds } = data, judged = data.reviews - data.judged;
-  const between = bounds && bounds.low !== bounds.high;
-  set($("rate"), !bounds ? "–" : between ? `${(100 * bounds.low).toFixed(1)}–${percent(bounds.high)}` : percent(bounds.low));
+  const { effective } = data, judged = data.reviews - data.judged;
+  const between = effective.low !== effective.high;
+  set($("rate"), effective.low === null ? "–" : between ? `${(100 * effective.low).toFixed(1)}–${percent(effective.high)}` : percent(effective.low));
   set($("rate-note"), judged > 0 ? `${plural(judged, "decision is", "decisions are")} not judged yet, so the rate lies between the two` : "");
   set($("rate-text"), "of exposures were decided by a person before the fastest attackers, with a real review. The rest were decided late, hollow or not at all.");
   const parts = [["ahead", "under 9 min"], ["contested", "9 to 17 min"], ["behind", "17 min and more"], ["unreviewed", "no decision yet"]];

@@ -3,7 +3,7 @@
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use shutterlag::engine::oversight::{
-    BySignal, Counts, Evidence, Factors, Rules, SIGNALS, Signal, e_bh, weighted,
+    BySignal, Evidence, Factors, Rules, SIGNALS, Signal, e_bh, weighted,
 };
 
 /// How often a reviewer shows each sign.
@@ -40,6 +40,9 @@ impl Rates {
     };
 }
 
+/// The rates of agreement that are looked for, where what is allowed is fixed.
+const AGREEMENT: [f64; 4] = [0.95, 0.98, 0.995, 0.999];
+
 /// One reviewer under test.
 pub(crate) struct Trial<'r> {
     dice: Pcg64Mcg,
@@ -59,10 +62,9 @@ impl<'r> Trial<'r> {
         Trial {
             dice: Pcg64Mcg::seed_from_u64(seed),
             rules,
-            agreement: *rules.agreement(Counts::default()),
+            agreement: Factors::new(0.90, &AGREEMENT),
             signals: [Evidence::default(); SIGNALS],
-            weights: [&config.seeded, &config.dwell, &config.context, &config.agreement]
-                .map(|signal| signal.weight),
+            weights: config.weights(),
             threshold: config.paging_decisions.ln(),
             agreed: Vec::new(),
             agreements: 0,
@@ -72,7 +74,7 @@ impl<'r> Trial<'r> {
 
     /// With another allowed rate of agreement, as peers in a stratum would set it.
     pub(crate) fn allowing(mut self, null: f64) -> Trial<'r> {
-        self.agreement = Factors::new(null, &self.rules.config().agreement.alternatives);
+        self.agreement = Factors::new(null, &AGREEMENT);
         self
     }
 
@@ -88,10 +90,7 @@ impl<'r> Trial<'r> {
             if signal == Signal::Seeded && self.dice.random::<f64>() >= rates.planted {
                 continue;
             }
-            let factors = match signal {
-                Signal::Agreement => &self.agreement,
-                other => self.rules.factors(other),
-            };
+            let factors = self.rules.factors(signal).unwrap_or(&self.agreement);
             self.signals[signal as usize].step(factors, sign);
             if signal == Signal::Agreement {
                 self.agreed.push(sign);

@@ -1,0 +1,171 @@
+//! How likely attackers came first, over many windows.
+//!
+//! Invariants: no figure depends on the order of the windows, to the last bit; the two
+//! ends of a range are what is true whatever becomes of the undecided.
+//!
+//! A window decided (or contained, as containment ends the race) at `t` after its start
+//! was lost with `F(t)`. One that still waits at `t` has been lost with `F(t)` already,
+//! and may be lost with certainty; so may one whose time of exposure is not known. These
+//! are the bounds of Manski (1990, *American Economic
+//! Review* 80), over the windows themselves, without any assumption on when the
+//! undecided will be decided.
+
+use serde::Serialize;
+
+use super::attacker::{AttackerCurve, Race};
+use super::windows::{Clock, Window};
+use crate::time::{Span, Timestamp};
+
+/// How far the race for one window has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Course {
+    /// From the start to the first decision or containment, else to now.
+    pub waited: Span,
+    /// Whether that is known to be the whole race: either has come, and the time of
+    /// exposure is known. Where it is not the credential was exposed for longer.
+    pub over: bool,
+    /// How long the credential could be used: to its containment, else to the decision,
+    /// else to now.
+    pub usable: Option<Span>,
+}
+
+impl Course {
+    /// The course of the race for `window` at `as_of`; `None` where nobody races for it,
+    /// where its source took it back, and where its times contradict each other.
+    pub fn of(window: &Window<'_>, race: &Race, as_of: Timestamp) -> Option<Course> {
+        if !race.runs(window.key.workflow, window.location) || window.withdrawn_at.is_some() {
+            return None;
+        }
+        let since = |at: Timestamp| at.since(window.start()).non_negative();
+        let (decided, contained) = (window.decided_at(), window.contained_at);
+        let answered = [decided, contained].into_iter().flatten().min();
+        Some(Course {
+            waited: since(answered.unwrap_or(as_of))?,
+            over: answered.is_some() && window.clock() == Clock::Exposed,
+            usable: since(contained.or(decided).unwrap_or(as_of)),
+        })
+    }
+}
+
+/// Adds up chances over windows, under one law each.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Chances {
+    windows: u64,
+    low: FixedSum,
+    high: FixedSum,
+    expected: FixedSum,
+    at_least: FixedSum,
+}
+
+/// The chance that an attacker came first, over some windows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct ChanceFirst {
+    /// Windows that attackers race for.
+    pub windows: u64,
+    /// The least share of them in which an attacker came before decision and
+    /// containment, whatever becomes of the undecided; `None` without windows.
+    pub low: Option<f64>,
+    /// The most.
+    pub high: Option<f64>,
+    /// The number of credentials that attackers are expected to have used before they
+    /// were contained, if every leaked key is tried.
+    pub expected: f64,
+    /// … at least, under any law with the same fastest and mean arrival.
+    pub expected_at_least: f64,
+}
+
+impl Chances {
+    /// Takes in the race for one window under `law`.
+    pub fn add(&mut self, course: &Course, law: &AttackerCurve) {
+        let come = law.probability(course.waited);
+        self.windows += 1;
+        self.low.add(come);
+        self.high.add(if course.over { come } else { 1.0 });
+        if let Some(usable) = course.usable {
+            let first = law.attacker_first(usable);
+            self.expected.add(first.probability);
+            self.at_least.add(first.lower_bound);
+        }
+    }
+
+    /// Takes in all that another took in.
+    pub fn merge(&mut self, other: &Chances) {
+        self.windows += other.windows;
+        self.low.merge(other.low);
+        self.high.merge(other.high);
+        self.expected.merge(other.expected);
+        self.at_least.merge(other.at_least);
+    }
+
+    /// What they come to.
+    pub fn finish(&self) -> ChanceFirst {
+        let share = |sum: FixedSum| (self.windows > 0).then(|| sum.value() / self.windows as f64);
+        ChanceFirst {
+            windows: self.windows,
+            low: share(self.low),
+            high: share(self.high),
+            expected: self.expected.value(),
+            expected_at_least: self.at_least.value(),
+        }
+    }
+}
+
+/// A sum of probabilities that does not depend on their order: each is rounded
+/// to a multiple of 2⁻⁵³ (no more than the last bit of a double near one), and
+/// integers add exactly.
+#[derive(Clone, Copy, Debug, Default)]
+struct FixedSum(u128);
+
+impl FixedSum {
+    const ONE: f64 = (1_u64 << 53) as f64;
+
+    fn add(&mut self, probability: f64) {
+        self.0 += (probability * FixedSum::ONE) as u128;
+    }
+
+    fn merge(&mut self, other: FixedSum) {
+        self.0 += other.0;
+    }
+
+    fn value(self) -> f64 {
+        self.0 as f64 / FixedSum::ONE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(courses: &[Course], law: &AttackerCurve) -> ChanceFirst {
+        let mut chances = Chances::default();
+        courses.iter().for_each(|course| chances.add(course, law));
+        chances.finish()
+    }
+
+    fn near(a: Option<f64>, b: f64) -> bool {
+        a.is_some_and(|a| (a - b).abs() < 1e-12)
+    }
+
+    #[test]
+    fn the_undecided_may_all_be_lost_and_may_not() {
+        // Five decided after 20 minutes, five undecided for one.
+        let minutes = Span::from_mins;
+        let decided = Course { waited: minutes(20), over: true, usable: Some(minutes(20)) };
+        let waiting = Course { waited: minutes(1), over: false, usable: Some(minutes(1)) };
+        let both = [[decided; 5], [waiting; 5]].concat();
+        let law = AttackerCurve::DEFAULT;
+        let found = told(&both, &law);
+        let lost = 1.0 - (-11.0_f64 / 8.0).exp();
+        assert!(near(found.low, lost / 2.0) && near(found.high, lost / 2.0 + 0.5), "{found:?}");
+        assert!((found.expected - 5.0 * lost).abs() < 1e-12);
+        // Under the law without a minimum those that wait have been lost in part.
+        let found = told(&both, &law.from_the_start());
+        let (at_20, at_1) = (1.0 - (-20.0_f64 / 17.0).exp(), 1.0 - (-1.0_f64 / 17.0).exp());
+        assert!(near(found.low, (at_20 + at_1) / 2.0) && near(found.high, (at_20 + 1.0) / 2.0));
+    }
+
+    #[test]
+    fn nothing_raced_is_no_chance() {
+        assert_eq!(told(&[], &AttackerCurve::DEFAULT), ChanceFirst::default());
+    }
+}

@@ -1,0 +1,51 @@
+//! What of a reviewer's acts is compared with those of peers, and when.
+//!
+//! Invariants: one act for one incident or batch, and it is the first, so that which act
+//! counts is settled before anybody knows how it is decided; the same acts in the same
+//! order are compared alike, whatever else the reviewer did.
+
+use super::memory::Acts;
+use super::peers::{Compared, OwnCounts};
+use super::review::Facts;
+use super::signals::Rules;
+
+/// The part of a reviewer's state that decides what is compared.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Compares {
+    pub(super) acts: Acts,
+    pub(super) own: OwnCounts,
+}
+
+/// What became of an act.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Entered {
+    /// Whether it is a new one: not in an incident or batch that was decided in before.
+    pub(super) new: bool,
+    /// What everybody's totals take in, and whether it is the reviewer's first of its kind.
+    pub(super) counted: Option<(Compared, bool)>,
+}
+
+impl Compares {
+    /// Takes in the next act: the cases decided by it, in order.
+    pub(super) fn enter<'f>(
+        &mut self,
+        cases: impl Iterator<Item = &'f Facts> + Clone,
+        rules: &Rules,
+        settled: Option<i64>,
+    ) -> Entered {
+        let group = cases.clone().next().and_then(|first| Some((first.group?, first.decided_at)));
+        let hold = rules.config().batch_hold;
+        let new = group.is_none_or(|(group, at)| self.acts.enter(group, at, hold));
+        let answer = |case: &Facts| {
+            let period = rules.period_of(case.decided_at);
+            let agreed = case.agreed?;
+            Some(Compared { period, stratum: case.stratum, agreed })
+        };
+        let mut cases = cases;
+        let first = if new { cases.find_map(answer) } else { None };
+        // What is settled does not change.
+        let first = first.filter(|act| settled.is_none_or(|settled| act.period > settled));
+        let counted = first.and_then(|act| Some((act, self.own.count(&act)?)));
+        Entered { new, counted }
+    }
+}

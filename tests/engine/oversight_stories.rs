@@ -1,0 +1,542 @@
+//! Stories of honest and dishonest reviewers, and what is said of them.
+//!
+//! Each is told twice, to a replay and to a live run, which must say the same.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::BTreeMap;
+
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+use shutterlag::config::OversightConfig;
+use shutterlag::engine::oversight::{
+    Advised, Flags, HollowReason, Judgement, Known, Quality, Review, Reviews, Rules, Said, Signal,
+    Stage, Standing,
+};
+use shutterlag::event::{Action, Severity, Verdict, Workflow};
+use shutterlag::time::{Span, Timestamp};
+
+/// 9 o'clock.
+const MORNING: i64 = 1_772_442_000;
+
+fn at(seconds: f64) -> Timestamp {
+    Timestamp::from_millis(MORNING * 1000 + (seconds * 1000.0).round() as i64)
+}
+
+/// 120 words presented at `presented`, approved at `decided`: seconds after 9 o'clock.
+fn approved(name: &str, presented: f64, decided: f64) -> Review<'static> {
+    Review {
+        workflow: Workflow::SecretExposure,
+        credential_id: name.to_owned().into(),
+        detected_at: at(presented - 20.0),
+        revision: 3,
+        mark: 1,
+        reviewer: "ann".into(),
+        decided_at: at(decided),
+        first_opened_at: None,
+        opened_by_same_clock: true,
+        opened_at: None,
+        source: Some("desk".into()),
+        action: Action::Rotate,
+        verdict: Some(Verdict::Approve),
+        agreed: Some(true),
+        advice: Some(Advised {
+            first_presented_at: at(presented),
+            presented_by_same_clock: true,
+            presented_at: at(presented),
+            recommendation: Action::Rotate,
+            confidence: Some(0.93),
+            summary_words: Some(120),
+            summary_chars: None,
+            repeated: false,
+        }),
+        severity: Some(Severity::High),
+        model: None,
+        incident: None,
+        own_request: false,
+        batch_id: None,
+        rationale_words: None,
+        rationale_digest: None,
+        authorized: None,
+        truth: None,
+        expects_opening: false,
+        ahead: true,
+    }
+}
+
+/// Looked at first at `first` and last at `last`.
+fn opened(review: Review<'static>, first: f64, last: f64) -> Review<'static> {
+    Review { first_opened_at: Some(at(first)), opened_at: Some(at(last)), ..review }
+}
+
+fn advised(review: Review<'static>, change: impl FnOnce(Advised) -> Advised) -> Review<'static> {
+    Review { advice: review.advice.map(change), ..review }
+}
+
+fn words(review: Review<'static>, words: u32) -> Review<'static> {
+    advised(review, |advice| Advised { summary_words: Some(words), ..advice })
+}
+
+fn rejected(review: Review<'static>) -> Review<'static> {
+    let (verdict, action) = (Some(Verdict::Reject), Action::Dismiss);
+    Review { verdict, action, agreed: Some(false), ..review }
+}
+
+fn by(reviewer: &str, review: Review<'static>) -> Review<'static> {
+    Review { reviewer: reviewer.to_owned().into(), ..review }
+}
+
+/// What is said.
+struct Told {
+    /// By credential.
+    judged: BTreeMap<String, Judgement>,
+    standings: BTreeMap<String, Standing>,
+    rules: Rules,
+}
+
+impl Told {
+    fn quality(&self, name: &str) -> Quality {
+        self.judged[name].quality().unwrap()
+    }
+
+    fn all(&self, quality: Quality) -> bool {
+        self.judged.values().all(|judgement| judgement.quality() == Some(quality))
+    }
+
+    fn count(&self, reason: HollowReason) -> usize {
+        self.judged
+            .values()
+            .filter(|judgement| judgement.reasons.iter().any(|r| r == reason))
+            .count()
+    }
+
+    fn named(&self) -> Vec<&str> {
+        let flags = Flags::of(self.standings.values(), &self.rules);
+        let named = self.standings.iter().filter(|(_, standing)| flags.includes(standing));
+        named.map(|(name, _)| name.as_str()).collect()
+    }
+
+    fn ann(&self, signal: Signal) -> (u64, u64) {
+        let of = &self.standings["ann"].signals[signal as usize];
+        (of.steps, of.signs)
+    }
+}
+
+fn tell_with(reviews: &[Review<'static>], config: OversightConfig) -> Told {
+    let rules = Rules::new(config).unwrap();
+    let mut sorted = reviews.to_vec();
+    sorted.sort_by(|a, b| a.exposure_id().cmp(&b.exposure_id()));
+    let mut whole = Reviews::new();
+    sorted.iter().for_each(|review| whole.add(Some(review)));
+    let overseen = whole.judge(&rules);
+    let mut told =
+        Told { judged: BTreeMap::new(), standings: BTreeMap::new(), rules: rules.clone() };
+    for (review, judgement) in sorted.iter().zip(&overseen.judgements) {
+        told.judged.insert(review.credential_id.to_string(), *judgement);
+    }
+    let mut pages = BTreeMap::new();
+    for person in overseen.people {
+        if !person.turns.is_empty() {
+            let turns: Vec<_> =
+                person.turns.iter().map(|turn| (turn.at, turn.transition)).collect();
+            pages.insert(person.reviewer.clone(), turns);
+        }
+        told.standings.insert(person.reviewer, person.standing);
+    }
+    let mut stage = Stage::new(rules);
+    for review in reviews {
+        let _ = stage.handle(review.clone());
+    }
+    let (mut judged, mut turned) = (BTreeMap::new(), BTreeMap::<String, Vec<_>>::new());
+    stage.advance(Timestamp::MAX, &mut |said| match said {
+        Said::Judged { review, judgement } => {
+            judged.insert(review.credential_id.to_string(), *judgement);
+        }
+        Said::Turned { reviewer, at, transition, .. } => {
+            turned.entry(reviewer.to_owned()).or_default().push((at, transition));
+        }
+    });
+    assert_eq!(judged, told.judged, "live and replay");
+    assert_eq!(turned, pages, "live and replay");
+    let standings: BTreeMap<String, Standing> =
+        stage.standings().into_iter().map(|(name, of)| (name.to_owned(), of)).collect();
+    assert_eq!(standings, told.standings, "live and replay");
+    told
+}
+
+fn tell(reviews: &[Review<'static>]) -> Told {
+    tell_with(reviews, OversightConfig::default())
+}
+
+fn meaningful(reviews: &[Review<'static>]) {
+    let told = tell(reviews);
+    assert!(told.all(Quality::Meaningful), "{:?}", told.judged);
+    assert!(told.named().is_empty());
+}
+
+fn numbered(count: u32, each: impl Fn(&str, f64) -> Review<'static>) -> Vec<Review<'static>> {
+    (0..count).map(|n| each(&format!("k{n:03}"), f64::from(n))).collect()
+}
+
+#[test]
+fn advice_that_is_repeated_before_the_click_takes_no_reading_time_away() {
+    let again = |advice| Advised { presented_at: at(299.0), ..advice };
+    meaningful(&[advised(opened(approved("k", 30.0, 300.0), 60.0, 60.0), again)]);
+}
+
+#[test]
+fn a_second_look_takes_no_reading_time_away() {
+    meaningful(&[opened(approved("k", 30.0, 300.0), 60.0, 298.0)]);
+}
+
+#[test]
+fn two_cases_are_read_side_by_side() {
+    meaningful(&[
+        opened(approved("a", 20.0, 330.0), 30.0, 30.0),
+        opened(approved("b", 20.0, 332.0), 31.0, 31.0),
+    ]);
+}
+
+#[test]
+fn five_are_read_and_then_five_clicked() {
+    meaningful(&numbered(5, |name, n| {
+        opened(approved(name, 20.0, 1_230.0 + n), 60.0 + 240.0 * n, 60.0 + 240.0 * n)
+    }));
+}
+
+#[test]
+fn an_urgent_case_amid_a_batch_does_not_shorten_it() {
+    let mut cases = numbered(10, |name, _| Review {
+        batch_id: Some("b1".into()),
+        ..approved(name, 20.0, 1_800.0)
+    });
+    cases.push(approved("urgent", 1_700.0, 1_795.0));
+    meaningful(&cases);
+}
+
+#[test]
+fn one_click_for_three_without_a_batch_id() {
+    meaningful(&numbered(3, |name, _| approved(name, 20.0, 900.0)));
+}
+
+#[test]
+fn tools_whose_clocks_are_apart() {
+    // The decision's clock is 30 s behind; the look's is 30 s ahead.
+    let looked = opened(approved("k", 0.0, 12.0), 6.0, 6.0);
+    let other =
+        Review { opened_by_same_clock: false, source: Some("desk".into()), ..looked.clone() };
+    let other = advised(other, |advice| Advised { presented_by_same_clock: false, ..advice });
+    meaningful(std::slice::from_ref(&other));
+    assert_eq!(tell(&[looked]).quality("k"), Quality::Hollow, "by one clock 6 s are 6 s");
+    // Within the tolerance nobody can say; beyond it, somebody can.
+    let strict =
+        OversightConfig { skew_tolerance: Span::from_secs(1), ..OversightConfig::default() };
+    assert_eq!(tell_with(&[other], strict).quality("k"), Quality::Hollow);
+}
+
+#[test]
+fn one_reason_for_a_batch_and_a_code_are_no_template() {
+    let reason = |review: Review<'static>, words| Review {
+        rationale_words: words,
+        rationale_digest: Some("one-reason".into()),
+        ..review
+    };
+    let batch = |name: &str, _| Review {
+        batch_id: Some("b1".into()),
+        ..reason(approved(name, 20.0, 3_600.0), Some(12))
+    };
+    meaningful(&numbered(20, batch));
+    let incident = |name: &str, n: f64| Review {
+        incident: Some("commit-1".into()),
+        ..reason(approved(name, 20.0, 600.0 + 60.0 * n), Some(12))
+    };
+    meaningful(&numbered(20, incident));
+    for code in [None, Some(7)] {
+        meaningful(&numbered(20, |name, n| {
+            reason(approved(name, 600.0 * n, 600.0 * n + 300.0), code)
+        }));
+    }
+    let told = tell(&numbered(20, |name, n| {
+        reason(approved(name, 600.0 * n, 600.0 * n + 300.0), Some(8))
+    }));
+    assert_eq!(told.count(HollowReason::TemplatedRationale), 15);
+}
+
+#[test]
+fn who_rejects_need_not_have_read_to_the_end() {
+    meaningful(&[opened(rejected(approved("k", 30.0, 36.0)), 30.0, 30.0)]);
+}
+
+#[test]
+fn withdrawing_an_own_request_is_no_approval() {
+    let request = |review: Review<'static>| Review {
+        workflow: Workflow::PolicyChange,
+        own_request: true,
+        ..review
+    };
+    meaningful(&[request(rejected(approved("k", 30.0, 300.0)))]);
+    let told = tell(&[request(approved("k", 30.0, 300.0))]);
+    assert_eq!(told.count(HollowReason::SelfApproval), 1);
+    // Who bypassed a protection and then dismisses its alert lets it pass.
+    let bypass = |review| Review { workflow: Workflow::SecretExposure, ..request(review) };
+    let told = tell(&[bypass(rejected(approved("k", 30.0, 300.0)))]);
+    assert_eq!(told.count(HollowReason::SelfApproval), 1);
+    meaningful(&[Review {
+        action: Action::Revoke,
+        ..bypass(rejected(approved("k", 30.0, 300.0)))
+    }]);
+}
+
+#[test]
+fn texts_too_short_or_not_counted_give_nothing_to_judge_by() {
+    for count in [0, 1, 3, 19] {
+        let told =
+            tell(&numbered(60, |name, n| words(approved(name, 60.0 * n, 60.0 * n + 0.3), count)));
+        assert!(told.all(Quality::Unassessed), "{count}");
+        assert_eq!(told.ann(Signal::Dwell), (0, 0));
+        assert!(told.named().is_empty());
+    }
+    let unadvised = Review { advice: None, agreed: None, ..approved("k", 0.0, 300.0) };
+    assert_eq!(tell(&[unadvised]).quality("k"), Quality::Unassessed);
+    // A look, or the source's word on authority, is something.
+    meaningful(&[opened(words(approved("k", 0.0, 10.0), 3), 1.0, 1.0)]);
+    meaningful(&[Review { authorized: Some(true), ..words(approved("k", 0.0, 10.0), 3) }]);
+}
+
+#[test]
+fn texts_without_spaces_are_judged_by_their_characters() {
+    let chinese = |review| {
+        advised(review, |advice| Advised {
+            summary_words: Some(1),
+            summary_chars: Some(400),
+            ..advice
+        })
+    };
+    assert_eq!(tell(&[chinese(approved("k", 30.0, 31.0))]).quality("k"), Quality::Hollow);
+    meaningful(&[chinese(approved("k", 30.0, 70.0))]);
+}
+
+#[test]
+fn a_quick_reader_is_not_hollow() {
+    meaningful(&[opened(words(approved("k", 30.0, 91.0), 320), 31.0, 31.0)]);
+}
+
+#[test]
+fn the_same_advice_about_the_same_key_need_not_be_read_again() {
+    let again = |repeated| {
+        let advice = |advice| Advised { repeated, ..advice };
+        advised(approved("k", 920.0, 925.0), advice)
+    };
+    meaningful(&[again(true)]);
+    assert_eq!(tell(&[again(false)]).quality("k"), Quality::Hollow);
+}
+
+#[test]
+fn one_text_about_many_keys_is_read_once() {
+    let ticket =
+        |name: &str, _| Review { batch_id: Some("ticket-7".into()), ..approved(name, 20.0, 80.0) };
+    meaningful(&numbered(50, ticket));
+    // Fifty texts are not: 60 s are enough for eight of 7.2 s.
+    let told = tell(&numbered(50, |name, n| words(ticket(name, n), 120 + n as u32)));
+    assert!(told.count(HollowReason::ImpossibleReading) >= 40);
+}
+
+#[test]
+fn stamps_are_named_soon() {
+    for spacing in [2.0, 600.0] {
+        let stamp = |name: &str, n: f64| approved(name, spacing * n, spacing * n + 2.0);
+        let told = tell(&numbered(15, stamp));
+        assert!(told.all(Quality::Hollow));
+        assert_eq!(told.named(), ["ann"], "{spacing}");
+    }
+    // All were presented at the beginning, and nobody says when they were looked at.
+    let told = tell(&numbered(15, |name, n| approved(name, 0.0, 2.0 + 2.0 * n)));
+    assert_eq!(told.named(), ["ann"]);
+    assert_eq!(told.count(HollowReason::ImpossibleReading), 15 - 4, "30 s / 7.2 s were read");
+}
+
+#[test]
+fn a_batch_id_that_never_ends_hides_nothing() {
+    let told = tell(&numbered(300, |name, n| Review {
+        batch_id: Some("bulk".into()),
+        ..approved(name, 8_640.0 * n, 8_640.0 * n + 1.0)
+    }));
+    assert!(told.all(Quality::Hollow));
+    assert_eq!(told.named(), ["ann"]);
+}
+
+#[test]
+fn reading_in_haste_counts_and_is_not_impossible() {
+    // 120 words in 9 s: 800 a minute.
+    let told = tell(&numbered(20, |name, n| approved(name, 60.0 * n, 60.0 * n + 9.0)));
+    assert!(told.all(Quality::Meaningful));
+    assert_eq!(told.ann(Signal::Dwell), (20, 20));
+    assert_eq!(told.named(), ["ann"]);
+    // 500 a minute is neither.
+    let told = tell(&numbered(20, |name, n| approved(name, 60.0 * n, 60.0 * n + 14.4)));
+    assert_eq!(told.ann(Signal::Dwell), (20, 0));
+    assert!(told.named().is_empty());
+}
+
+#[test]
+fn one_incident_is_one_act() {
+    let mut cases = numbered(60, |name, n| Review {
+        incident: Some("commit-1".into()),
+        ..words(approved(name, 20.0, 60.0 + 30.0 * n), 100)
+    });
+    for peer in 0..5 {
+        let name = format!("p{peer}");
+        cases.extend(numbered(20, |case, n| {
+            let day = 86_400.0 * n;
+            rejected(by(&name, approved(&format!("{name}-{case}"), day, day + 180.0)))
+        }));
+    }
+    let told = tell(&cases);
+    assert!(told.named().is_empty());
+    assert_eq!(told.ann(Signal::Dwell), (1, 0));
+    let ann = &told.standings["ann"];
+    assert!(ann.signals[Signal::Agreement as usize].steps <= 1);
+    assert_eq!(ann.decisions, 60);
+}
+
+#[test]
+fn planted_cases_of_one_batch_are_one_and_other_truths_do_not_count() {
+    let missed = |review: Review<'static>, seeded| Review {
+        truth: Some(Known {
+            established_at: at(90_000.0),
+            correct_action: Action::Dismiss,
+            seeded,
+        }),
+        ..review
+    };
+    let told =
+        tell(&numbered(20, |name, n| missed(approved(name, 600.0 * n, 600.0 * n + 300.0), true)));
+    assert_eq!(told.ann(Signal::Seeded), (20, 20));
+    assert_eq!(told.named(), ["ann"]);
+    let told = tell(&numbered(20, |name, _| {
+        missed(Review { batch_id: Some("b".into()), ..approved(name, 0.0, 3_000.0) }, true)
+    }));
+    assert_eq!(told.ann(Signal::Seeded), (1, 1));
+    assert!(told.named().is_empty());
+    let later = numbered(20, |name, n| missed(approved(name, 600.0 * n, 600.0 * n + 300.0), false));
+    assert_eq!(tell(&later).ann(Signal::Seeded), (0, 0));
+    let all = OversightConfig { all_truths: true, ..OversightConfig::default() };
+    assert_eq!(tell_with(&later, all).ann(Signal::Seeded), (20, 20));
+}
+
+/// Each of `people` decides 20 cases a day, and agrees with as many of ten as `agrees` says.
+fn days(people: &[&str], days: u32, agrees: impl Fn(&str, u32) -> bool) -> Vec<Review<'static>> {
+    let mut cases = Vec::new();
+    for (number, name) in (0..).zip(people) {
+        for case in 0..20 * days {
+            let second = f64::from(case / 20) * 86_400.0 + f64::from(case % 20) * 600.0;
+            let review = approved(&format!("{name}-{case:04}"), second, second + 120.0);
+            let review = by(name, review);
+            cases.push(if agrees(name, case + 7 * number) { review } else { rejected(review) });
+        }
+    }
+    cases
+}
+
+const TEAM: [&str; 6] = ["ann", "bob", "cid", "dot", "eve", "fay"];
+
+#[test]
+fn who_agrees_as_peers_do_is_not_named_however_good_the_ai_is() {
+    for every in [2, 7, 33, 1_000_000] {
+        let told = tell(&days(&TEAM, 20, |_, case| case % every != 0));
+        assert!(told.named().is_empty(), "{every}");
+        assert!(told.standings.values().all(Standing::can_be_compared));
+        assert!(told.standings.values().all(|standing| standing.log_e < 2.0), "{every}");
+    }
+}
+
+#[test]
+fn who_approves_everything_among_peers_who_do_not_is_named() {
+    let told = tell(&days(&TEAM, 10, |name, case| name == "ann" || case % 7 != 0));
+    assert_eq!(told.named(), ["ann"]);
+    assert_eq!(told.ann(Signal::Agreement), (200, 200));
+}
+
+#[test]
+fn a_better_model_is_another_stratum_and_a_better_day_another_period() {
+    // Half of the team has the better model, of which nothing is wrong.
+    let better = |cases: Vec<Review<'static>>| -> Vec<Review<'static>> {
+        let new = |name: &str| name < "d";
+        cases
+            .into_iter()
+            .map(|case| match new(&case.reviewer) {
+                true => Review { model: Some("m2".into()), ..case },
+                false => case,
+            })
+            .collect()
+    };
+    let told = tell(&better(days(&TEAM, 20, |name, case| name < "d" || case % 5 != 0)));
+    assert!(told.named().is_empty());
+    // Three in a stratum have two peers each.
+    assert!(told.standings.values().all(|standing| !standing.can_be_compared()));
+    assert!(told.standings.values().all(|standing| standing.alone == 400));
+    let told = tell(&days(&TEAM, 20, |_, case| case >= 200 || case % 5 != 0));
+    assert!(told.named().is_empty());
+}
+
+#[test]
+fn too_few_peers_cannot_be_compared_with() {
+    for people in 1..=3 {
+        let told = tell(&days(&TEAM[..people], 20, |name, case| name == "ann" || case % 2 == 0));
+        assert!(told.named().is_empty());
+        assert!(!told.standings["ann"].can_be_compared());
+    }
+}
+
+#[test]
+fn handing_on_is_not_agreeing() {
+    let mut cases = days(&TEAM, 10, |name, case| name == "ann" || case % 7 != 0);
+    for case in cases.iter_mut().filter(|case| case.reviewer == "ann") {
+        (case.verdict, case.agreed) = (Some(Verdict::Escalate), None);
+    }
+    let told = tell(&cases);
+    assert!(told.named().is_empty());
+    assert_eq!(told.ann(Signal::Agreement), (0, 0));
+}
+
+/// Acts of ann until her combined e-value would name her among a team of `TEAM`, if ever,
+/// where she agrees with `own` and the others with `peers` of all cases.
+fn acts_until_named(seed: u64, own: f64, peers: f64, days_max: u32) -> Option<u64> {
+    let mut dice = Pcg64Mcg::seed_from_u64(seed);
+    let agrees: Vec<f64> = (0..TEAM.len() as u32 * 20 * days_max).map(|_| dice.random()).collect();
+    let mut cases = days(&TEAM, days_max, |_, _| true);
+    for (case, dice) in cases.iter_mut().zip(agrees) {
+        if dice >= if case.reviewer == "ann" { own } else { peers } {
+            *case = rejected(case.clone());
+        }
+    }
+    cases.sort_by(|a, b| a.exposure_id().cmp(&b.exposure_id()));
+    let rules = Rules::new(OversightConfig::default()).unwrap();
+    let needed = (TEAM.len() as f64 / rules.config().alpha).ln();
+    let mut all = Reviews::with_capacity(cases.len());
+    cases.iter().for_each(|review| all.add(Some(review)));
+    let mut named = None;
+    all.judge_watched(&rules, &mut |watched| {
+        let standing = watched.state.standing(&rules);
+        if watched.reviewer == "ann" && named.is_none() && standing.log_e >= needed {
+            named = Some(standing.signals[Signal::Agreement as usize].steps);
+        }
+    });
+    named
+}
+
+#[test]
+fn what_agreement_takes() {
+    let median = |own, peers, days| {
+        let mut acts: Vec<u64> = (1..=9)
+            .map(|seed| acts_until_named(seed, own, peers, days).unwrap_or(u64::MAX))
+            .collect();
+        acts.sort_unstable();
+        println!("seeds 1 to 9, {own} among {peers}: {acts:?}");
+        acts[4]
+    };
+    assert!(median(1.0, 0.85, 10) <= 140);
+    assert!((200..=800).contains(&median(0.999, 0.97, 60)));
+    assert_eq!(median(0.98, 0.97, 60), u64::MAX);
+    assert_eq!(median(0.97, 0.97, 60), u64::MAX);
+}
