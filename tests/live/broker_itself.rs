@@ -106,7 +106,8 @@ fn an_open_transaction_ends_by_itself_and_holds_readers_up_until_then() {
     let producer: BaseProducer = client
         .config()
         .set("transactional.id", "left-open")
-        .set("transaction.timeout.ms", "2000")
+        // Long enough for a slow machine to read the topic before it ends.
+        .set("transaction.timeout.ms", "10000")
         .create()
         .unwrap();
     producer.init_transactions(WAIT).unwrap();

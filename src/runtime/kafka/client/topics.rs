@@ -242,7 +242,7 @@ fn partitions(
                     .collect());
             }
             Err(error) => {
-                let _ = client.poll(Duration::ZERO);
+                serve(client);
                 if let Some((code, why)) = probe.lasting() {
                     let advice = advice(code).unwrap_or_default();
                     return Err(Fault::Lasting(format!(
@@ -261,6 +261,15 @@ fn partitions(
                 }
             }
         }
+    }
+}
+
+/// Hands what librdkafka reports to the client's context. One poll serves one event, and
+/// log lines are events: an error that waits behind them needs as many polls.
+fn serve(client: &BaseConsumer<Probe>) {
+    const EVENTS: usize = 64;
+    for _ in 0..EVENTS {
+        let _ = client.poll(Duration::ZERO);
     }
 }
 
