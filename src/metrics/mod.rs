@@ -7,11 +7,13 @@ mod live;
 mod notify;
 mod pipeline;
 mod process;
+mod receivers;
 mod sources;
 
 pub use notify::{Notify, NotifyFigures, PushFailure};
 pub use pipeline::{Pipeline, Stage as PipelineStage, TransactionResult, ViewFigures};
 use sources::SourcesSeen;
+pub use receivers::{DeliveryResult, Receivers};
 pub use sources::{SOURCES_MAX, Source, SourceCounts};
 
 use prometheus::local::LocalHistogram;

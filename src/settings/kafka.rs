@@ -251,10 +251,10 @@ impl Topics {
 }
 
 fn brokers(brokers: &str) -> Result<(), String> {
-    if brokers.split(',').all(is_broker) {
-        Ok(())
-    } else if brokers.is_empty() {
+    if brokers.is_empty() {
         Err(NO_BROKER.to_owned())
+    } else if brokers.split(',').all(is_broker) {
+        Ok(())
     } else {
         Err("not a list of brokers; write host:port, several separated by commas, without \
              scheme, login or spaces"

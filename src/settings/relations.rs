@@ -42,6 +42,10 @@ fn kafka(settings: &Settings, reader: &mut Reader<'_>) {
         }
         return;
     }
+    if settings.http.listen.is_none() {
+        let why = "without Kafka, events only come in through the server; set an address, or kafka.brokers";
+        reader.contradiction(&["http.listen"], why);
+    }
     if reader.is_given("kafka") {
         reader.contradiction(&[BROKERS, "kafka"], NO_BROKER);
     } else if reader.is_given("sources") {

@@ -1,17 +1,18 @@
-//! Pushes the alerts of `<prefix>.alerts` to Alertmanagers.
+//! Pushes alerts to Alertmanagers.
 //!
 //! ```text
-//! <prefix>.alerts ──▶ reader ──▶ alert store ──▶ a queue and a thread for each Alertmanager
-//!   (compacted)                  what fires, groups, flapping, what is due
+//! <prefix>.alerts or ──▶ reader ──▶ alert store ──▶ a queue and a thread for each Alertmanager
+//! the local store                   what fires, groups, flapping, what is due
 //! ```
 //!
 //! Every instance reads the whole topic and pushes every alert. Labels are the same from
 //! all instances, so an Alertmanager sees one alert, and one running instance is enough.
-//! The topic is the only state: it holds what fires. Nothing is pushed before it was read
+//! The topic, or the store, is the only state: it holds what fires. Nothing is pushed before it was read
 //! to its end.
 
 mod client;
 mod group;
+mod local;
 mod postable;
 mod push;
 mod queue;
@@ -27,18 +28,21 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use crossbeam_channel::Receiver;
+
 use crate::engine::attacker::Race;
 use crate::formats::Identity;
 use crate::metrics::Notify;
 use crate::runtime::clock;
 use crate::runtime::kafka::tail::{Follow, Topic};
 use crate::settings::Alerts;
+use crate::time::Timestamp;
 
 /// What pushing alerts needs.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The alerts' topic.
-    pub topic: Topic,
+    /// Where alerts come from.
+    pub source: Source,
     /// Where to push, and how.
     pub alerts: Alerts,
     /// When attackers arrive.
@@ -51,12 +55,39 @@ pub struct Options {
     pub stop: Arc<AtomicBool>,
 }
 
+/// Where alerts come from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// The alerts' topic.
+    Topic(Topic),
+    /// The local runtime.
+    Local(Receiver<News>),
+}
+
+/// What the local runtime tells about alerts.
+#[derive(Clone, Debug)]
+pub enum News {
+    /// All alerts come again: what came before no longer holds.
+    Restart,
+    /// An alert changed.
+    Change {
+        /// Its key.
+        key: Vec<u8>,
+        /// The record; `None` forgets the alert.
+        record: Option<Vec<u8>>,
+        /// When it was committed.
+        at: Timestamp,
+    },
+    /// Everything that was committed before has been told.
+    CaughtUp,
+}
+
 /// Starts the threads: one that reads, and one for each Alertmanager.
 ///
 /// # Errors
 /// Certificates that cannot be read, or a system that has no thread to give.
 pub fn spawn(options: Options) -> io::Result<()> {
-    let Options { topic, alerts, race, identity, metrics, stop } = options;
+    let Options { source, alerts, race, identity, metrics, stop } = options;
     let settings = Arc::new(alerts);
     let store = store::AlertStore::new(Arc::clone(&settings), race, identity);
     let store = Arc::new(Mutex::new(store));
@@ -78,8 +109,14 @@ pub fn spawn(options: Options) -> io::Result<()> {
     }
     thread::Builder::new().name("notify".to_owned()).spawn(move || {
         let mut reader = reader::Reader::new(store, queues, metrics);
-        let (topic, now, stop) = (&topic, clock::now, &*stop);
-        Follow { topic, purpose: "notifier", check_ends: false, now, stop }.run(&mut reader);
+        let (now, stop) = (clock::now, &*stop);
+        match &source {
+            Source::Topic(topic) => {
+                let purpose = "notifier";
+                Follow { topic, purpose, check_ends: false, now, stop }.run(&mut reader);
+            }
+            Source::Local(news) => local::follow(news, stop, &mut reader),
+        }
     })?;
     Ok(())
 }
