@@ -12,7 +12,7 @@ use super::receivers::Receiver;
 use super::secret::Secret;
 use super::store::Store;
 use super::values::word;
-use crate::config::{FiguresConfig, Limits, OversightConfig, Profiles};
+use crate::config::{EngineConfig, FiguresConfig, Limits, OversightConfig, Profiles};
 use crate::engine::attacker::Race;
 use crate::event::words;
 
@@ -116,6 +116,17 @@ impl Settings {
     /// Whether the run reads and writes topics of Kafka, not one local file.
     pub fn uses_kafka(&self) -> bool {
         !self.kafka.brokers.is_empty()
+    }
+
+    /// How the engine of a live run works: it keeps checkpoints, and waits for judgements.
+    pub fn engine(&self) -> EngineConfig {
+        EngineConfig {
+            checkpoints: true,
+            keep_settled: false,
+            profiles: self.profiles,
+            judged_after: Some(self.oversight.delay),
+            ..self.windows.engine.clone()
+        }
     }
 }
 

@@ -61,7 +61,7 @@ pub(super) fn run(settings: Settings, args: &Args) -> Result<Outcome, CliError> 
         context: Arc::clone(&context),
         health: Arc::clone(&health),
         view,
-        config: settings.windows.engine.clone(),
+        config: settings.engine(),
         rules: Arc::new(rules),
         receivers: formats(&settings),
         deliveries,

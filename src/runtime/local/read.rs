@@ -34,6 +34,17 @@ impl Reader {
         self.0.windows(None, visit)
     }
 
+    /// Visits every finding, by its key.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn findings(&self, visit: &mut dyn FnMut(&[u8])) -> Result<(), Fault> {
+        self.0.each("SELECT record FROM findings ORDER BY key", &mut |row| {
+            visit(row.get_ref(0)?.as_bytes()?);
+            Ok(())
+        })
+    }
+
     /// How many dead letters there are of each reason.
     ///
     /// # Errors
