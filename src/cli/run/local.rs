@@ -78,6 +78,8 @@ pub(super) fn run(settings: Settings, args: &Args) -> Result<Outcome, CliError> 
         move || {
             let done = local.run(&store, &stop);
             stop.store(true, Ordering::Release);
+            // Closing it writes what is in its log into the file.
+            drop(store);
             let _ = ended.send(done);
         }
     };
