@@ -13,6 +13,7 @@ mod harness;
 mod ledger_figures;
 mod order;
 mod outputs;
+mod rederive;
 mod report;
 mod simulate;
 mod stories;

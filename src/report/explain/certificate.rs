@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::outcome::{ExplainError, Explained, compare, evidence};
 use crate::config::OversightConfig;
-use crate::engine::oversight::{HollowReason, Reviews, Rules};
+use crate::engine::oversight::{HollowReason, Judgement, Reviews, Rules};
 use crate::records::{Finding, Object, WindowEvidence, WindowRecord};
 use crate::report::terminal::printable;
 use crate::time::{Span, Timestamp};
@@ -12,8 +12,8 @@ use crate::time::{Span, Timestamp};
 /// How fast nobody reads.
 const PACE: &str = "1,000 words a minute";
 
-/// Reviews of one person before another, of which equal reasons are counted.
-const BEFORE: usize = 20;
+/// Acts of one person before another, of which equal reasons are counted.
+const ACTS: usize = 20;
 
 pub(super) fn explain(
     finding: &Finding,
@@ -53,6 +53,15 @@ fn own(windows: &[WindowRecord], at: usize) -> Vec<usize> {
     own
 }
 
+/// The judgements of these decisions of one reviewer, made again.
+fn judged(windows: &[WindowRecord], own: &[usize]) -> Result<Vec<Judgement>, ExplainError> {
+    let mut reviews = Reviews::new();
+    for place in own {
+        reviews.add(windows[*place].review(false).as_ref());
+    }
+    Ok(reviews.judge(&Rules::new(OversightConfig::default())?).judgements)
+}
+
 fn reading(
     text: &mut String,
     finding: &Finding,
@@ -60,12 +69,8 @@ fn reading(
     at: usize,
 ) -> Result<bool, ExplainError> {
     let own = own(windows, at);
-    let mut reviews = Reviews::new();
-    for place in &own {
-        reviews.add(windows[*place].review(false).as_ref());
-    }
     let mine = own.iter().position(|place| *place == at);
-    let judged = reviews.judge(&Rules::new(OversightConfig::default())?).judgements;
+    let judged = judged(windows, &own)?;
     let found = mine.and_then(|mine| judged.get(mine)?.certificate);
     let Some(found) = found else {
         writeln!(text, "By this ledger there was time to read all that was approved.")?;
@@ -108,14 +113,16 @@ fn template(text: &mut String, windows: &[WindowRecord], at: usize) -> Result<bo
     let digest = windows[at].rationale_digest.as_deref();
     let digest = digest.ok_or(ExplainError::Incomplete("the digest of the reasons"))?;
     writeln!(text, "rationale_digest  {}", printable(digest))?;
-    let before = &own[mine.saturating_sub(BEFORE)..mine];
-    let same: Vec<_> = before
-        .iter()
-        .filter(|place| windows[**place].rationale_digest.as_deref() == Some(digest))
-        .collect();
-    writeln!(text, "The same in {} of the reviewer's previous {}:", same.len(), before.len())?;
-    for place in &same {
-        let case = &windows[**place];
+    let words = windows[at].rationale_words;
+    writeln!(text, "words             {}", words.map_or("–".to_owned(), |words| words.to_string()))?;
+    writeln!(
+        text,
+        "The reviewer's earlier decisions with the same reasons. An incident or a batch is one \
+         act; five of the last {ACTS} acts make a template:"
+    )?;
+    let same = |place: &&usize| windows[**place].rationale_digest.as_deref() == Some(digest);
+    for place in own[..mine].iter().filter(same) {
+        let case = &windows[*place];
         writeln!(
             text,
             "  {}  {}",
@@ -123,7 +130,9 @@ fn template(text: &mut String, windows: &[WindowRecord], at: usize) -> Result<bo
             printable(&case.exposure_id.to_string())
         )?;
     }
-    Ok(same.len() >= 5)
+    let judged = judged(windows, &own)?;
+    let reasons = judged.get(mine).map(|judgement| judgement.reasons).unwrap_or_default();
+    Ok(reasons.iter().any(|reason| reason == HollowReason::TemplatedRationale))
 }
 
 fn fact(text: &mut String, finding: &Finding, window: &WindowRecord) -> Result<bool, ExplainError> {

@@ -157,12 +157,13 @@ impl Out {
 }
 
 /// The files of `--out`, in order.
-pub(crate) const FILES: [&str; 12] = [
+pub(crate) const FILES: [&str; 13] = [
     "alerts.ndjson",
     "containment.hlog",
     "detection.hlog",
     "exposure.hlog",
     "findings.ndjson",
+    "first_touch.hlog",
     "metrics.prom",
     "rejected.ndjson",
     "review.hlog",
@@ -172,8 +173,16 @@ pub(crate) const FILES: [&str; 12] = [
     "windows.ndjson",
 ];
 
-pub(crate) const STAGES: [&str; 6] =
-    ["detection", "triage", "review", "time_to_review", "containment", "exposure"];
+/// The stages of a window, in the order of every output.
+pub(crate) const STAGES: [&str; 7] = [
+    "detection",
+    "triage",
+    "first_touch",
+    "review",
+    "time_to_review",
+    "containment",
+    "exposure",
+];
 
 /// The names of an object's fields as they stand in the text.
 pub(crate) fn fields(object: &str) -> Vec<String> {
