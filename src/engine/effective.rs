@@ -70,6 +70,12 @@ impl Due {
         })
     }
 
+    /// The same for a counter, which counts a decision as soon as it is made, whatever the
+    /// window's age, and an undecided window once its review is due.
+    pub fn counted(window: &Window<'_>, targets: Targets, now: Timestamp) -> Due {
+        Due::decided(window, targets).unwrap_or_else(|| Due::of(window, targets, now))
+    }
+
     /// How the decision of `window` lies in time, whatever the window's age; `None`
     /// without a decision.
     pub fn decided(window: &Window<'_>, targets: Targets) -> Option<Due> {

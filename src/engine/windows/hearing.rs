@@ -73,8 +73,7 @@ impl Hearing {
         is_final: bool,
         now: Timestamp,
     ) -> (Option<Due>, Option<Timestamp>) {
-        let decided = Due::decided(window, window.targets);
-        let due = decided.unwrap_or_else(|| Due::of(window, window.targets, now));
+        let due = Due::counted(window, window.targets, now);
         let settled = match due {
             Due::NotYet | Due::Withdrawn => false,
             Due::Overdue => true,
