@@ -163,7 +163,8 @@ fn curve(case: &Case, window: &Value) -> (f64, f64, bool) {
 /// the least under any law with that minimum and mean.
 fn chance(waited: i64, fastest: f64, mean: f64) -> (f64, f64) {
     let t = waited as f64 / MINUTE as f64;
-    let probability = if t > fastest { 1.0 - (-(t - fastest) / (mean - fastest)).exp() } else { 0.0 };
+    let probability =
+        if t > fastest { 1.0 - (-(t - fastest) / (mean - fastest)).exp() } else { 0.0 };
     let bound = if t > mean { 1.0 - (mean - fastest) / (t - fastest) } else { 0.0 };
     (probability, bound)
 }
@@ -201,8 +202,7 @@ fn the_chances_are_bounds_over_the_windows_themselves() {
     for case in CASES.iter() {
         case.assert_number("attacker_window.fastest_ms", 540_000);
         case.assert_number("attacker_window.mean_ms", 1_020_000);
-        for (field, at_once) in
-            [("attacker_first", false), ("attacker_first_from_the_start", true)]
+        for (field, at_once) in [("attacker_first", false), ("attacker_first_from_the_start", true)]
         {
             let (mut windows, mut low, mut high) = (0_u64, 0.0, 0.0);
             let (mut expected, mut at_least) = (0.0, 0.0);

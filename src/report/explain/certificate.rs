@@ -114,7 +114,11 @@ fn template(text: &mut String, windows: &[WindowRecord], at: usize) -> Result<bo
     let digest = digest.ok_or(ExplainError::Incomplete("the digest of the reasons"))?;
     writeln!(text, "rationale_digest  {}", printable(digest))?;
     let words = windows[at].rationale_words;
-    writeln!(text, "words             {}", words.map_or("–".to_owned(), |words| words.to_string()))?;
+    writeln!(
+        text,
+        "words             {}",
+        words.map_or("–".to_owned(), |words| words.to_string())
+    )?;
     writeln!(
         text,
         "The reviewer's earlier decisions with the same reasons. An incident or a batch is one \

@@ -174,15 +174,8 @@ pub(crate) const FILES: [&str; 13] = [
 ];
 
 /// The stages of a window, in the order of every output.
-pub(crate) const STAGES: [&str; 7] = [
-    "detection",
-    "triage",
-    "first_touch",
-    "review",
-    "time_to_review",
-    "containment",
-    "exposure",
-];
+pub(crate) const STAGES: [&str; 7] =
+    ["detection", "triage", "first_touch", "review", "time_to_review", "containment", "exposure"];
 
 /// The names of an object's fields as they stand in the text.
 pub(crate) fn fields(object: &str) -> Vec<String> {
