@@ -137,6 +137,8 @@ impl FixedSum {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::windows::{Decision, Key};
+    use crate::event::{Action, Workflow};
 
     fn told(courses: &[Course], law: &AttackerCurve) -> ChanceFirst {
         let mut chances = Chances::default();
@@ -164,6 +166,26 @@ mod tests {
         let found = told(&both, &law.from_the_start());
         let (at_20, at_1) = (1.0 - (-20.0_f64 / 17.0).exp(), 1.0 - (-1.0_f64 / 17.0).exp());
         assert!(near(found.low, (at_20 + at_1) / 2.0) && near(found.high, (at_20 + 1.0) / 2.0));
+    }
+
+    #[test]
+    fn only_an_undecided_case_leaves_the_race_when_it_is_withdrawn() {
+        let targets = crate::config::Profiles::default().get(Workflow::SecretExposure).targets;
+        let key = Key { workflow: Workflow::SecretExposure, credential_id: "c" };
+        let at = |minutes| Timestamp::from_millis(1_800_000_000_000) + Span::from_mins(minutes);
+        let withdrawn = Window {
+            withdrawn_at: Some(at(30)),
+            closed_at: Some(at(30)),
+            ..Window::opened(key, targets, at(0))
+        };
+        let course = |window: &Window<'_>| Course::of(window, &Race::default(), at(60));
+        assert_eq!(course(&withdrawn), None);
+        let decision = Some(Decision::of(Action::Revoke, "ann", at(20)));
+        let course = course(&Window { decision, ..withdrawn }).unwrap();
+        assert_eq!(
+            (course.waited, course.usable),
+            (Span::from_mins(20), Some(Span::from_mins(20)))
+        );
     }
 
     #[test]
