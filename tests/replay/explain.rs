@@ -68,6 +68,18 @@ fn every_finding_about_a_reviewer_is_computed_again() {
     assert_eq!(kinds, ["reviewer_flagged", "rubber_stamp_suspected"].map(str::to_owned).into());
 }
 
+/// The cases that a certificate counts are listed, and take as long as it says.
+fn shows_the_cases_of(finding: &serde_json::Value, text: &str) {
+    let evidence = &finding["evidence"];
+    let floors = text.lines().filter_map(|line| line.trim_start().strip_prefix("to read"));
+    let floors: Vec<u64> =
+        floors.map(|rest| rest.split_whitespace().next().unwrap().parse().unwrap()).collect();
+    // One text in an incident or batch is listed with each of its cases, and counts once.
+    let (cases, needed) = (number(evidence, "cases"), number(evidence, "needed_ms"));
+    assert!(floors.len() as u64 >= cases, "{text}");
+    assert!(floors.len() as u64 > cases || floors.iter().sum::<u64>() == needed, "{text}");
+}
+
 #[test]
 fn every_kind_of_finding_about_a_window_is_computed_again() {
     let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
@@ -80,6 +92,9 @@ fn every_kind_of_finding_about_a_window_is_computed_again() {
             if *seen <= 6 {
                 let ran = explain(&case.out.0, &format!("{kind}/{exposure}")).exits(0);
                 assert!(ran.stdout.ends_with("It holds.\n"), "{}", ran.stdout);
+                if kind == "impossible_reading" {
+                    shows_the_cases_of(&finding, &ran.stdout);
+                }
             }
         }
     }

@@ -34,7 +34,11 @@ pub(super) fn explain(
             window.opened_at.is_none()
         }
         Some(reason) => {
-            writeln!(text, "The source stated it; the ledger holds it as `{reason}`.")?;
+            writeln!(
+                text,
+                "An event or an approver rule said so. The ledger holds the result, `{reason}`, and \
+                 not what led to it."
+            )?;
             window.hollow.is_some_and(|hollow| hollow.iter().any(|there| there == reason))
         }
         None => fact(&mut text, finding, window)?,
@@ -77,10 +81,17 @@ fn reading(
         return Ok(false);
     };
     writeln!(text, "From {} to {} this person approved:", found.from, found.to)?;
-    for place in &own {
+    // Acts are judged one after the other, a batch as it was last decided: what came after
+    // this decision plays no part in it.
+    let batch = windows[at].batch_id.as_deref();
+    let counted = |(order, place): &(usize, &usize)| {
+        let other_act = batch.is_some() && windows[**place].batch_id.as_deref() != batch;
+        Some(*order) <= mine || other_act
+    };
+    for (_, place) in own.iter().enumerate().filter(counted) {
         let case = &windows[*place];
         let Some(review) = case.review(false) else { continue };
-        let released = review.first_opened_at.max(review.advice.map(|a| a.first_presented_at));
+        let released = review.released_at();
         let within = released >= Some(found.from) && review.decided_at <= found.to;
         let floor_ms = review.advice.and_then(|advice| advice.floor_ms());
         let Some(floor_ms) = floor_ms.filter(|_| within && review.agreed == Some(true)) else {
@@ -96,7 +107,7 @@ fn reading(
         "\nThe same text in one incident or batch counts once, and the same advice about the same \
          credential once for all."
     )?;
-    writeln!(text, "needed      {} ms for {} cases", ms(found.needed), found.cases)?;
+    writeln!(text, "needed      {} ms for {}", ms(found.needed), cases(found.cases))?;
     writeln!(text, "unread      {} ms, of cases that were named before", ms(found.unread))?;
     writeln!(text, "available   {} ms", ms(found.available))?;
     let recorded: WindowEvidence = evidence(finding)?;
@@ -125,8 +136,14 @@ fn template(text: &mut String, windows: &[WindowRecord], at: usize) -> Result<bo
          act; five of the last {ACTS} acts make a template:"
     )?;
     let same = |place: &&usize| windows[**place].rationale_digest.as_deref() == Some(digest);
-    for place in own[..mine].iter().filter(same) {
-        let case = &windows[*place];
+    let same: Vec<&usize> = own[..mine].iter().filter(same).collect();
+    let latest = same.len().saturating_sub(ACTS);
+    if latest > 0 {
+        writeln!(text, "  {latest} earlier ones are left out")?;
+    }
+    for place in &same[latest..] {
+        let place = **place;
+        let case = &windows[place];
         writeln!(
             text,
             "  {}  {}",
@@ -156,6 +173,10 @@ fn fact(text: &mut String, finding: &Finding, window: &WindowRecord) -> Result<b
         None => window.action == window.recommendation,
     };
     Ok(truth.seeded && let_through && window.recommendation != Some(truth.correct_action))
+}
+
+fn cases(count: u32) -> String {
+    format!("{count} case{}", if count == 1 { "" } else { "s" })
 }
 
 fn shown(time: Option<Timestamp>) -> String {
