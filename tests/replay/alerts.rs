@@ -75,7 +75,7 @@ const FIELDS: [&str; 16] = [
     "age_ms",
 ];
 
-/// What a line says of its window is what the ledger says.
+/// Asserts that a line describes its window as the ledger does.
 fn tells_what_the_ledger_tells(line: &Value, window: &Value) {
     for (told, known) in [
         ("workflow", "workflow"),

@@ -15,7 +15,7 @@ const REFUSED: &str = include_str!("../fixtures/replay/canary/refused.ndjson");
 const FORMATS: [&str; 7] =
     ["auto", "native", "cloudevents", "github", "gitleaks", "trufflehog", "eventbridge"];
 
-/// All templates with canaries planted, and how many canaries these are.
+/// Both templates with their canaries, and the number of canaries.
 fn planted() -> (String, String, usize) {
     let mut planter = Planter { planted: 0 };
     let (accepted, refused) = (planter.plant(ACCEPTED), planter.plant(REFUSED));
@@ -23,7 +23,7 @@ fn planted() -> (String, String, usize) {
     (accepted, refused, planter.planted)
 }
 
-/// Everything that a run let out.
+/// Everything that a run printed or wrote, by its place.
 fn visible(ran: &Ran, out: &Out) -> Vec<(String, Vec<u8>)> {
     let mut seen = vec![
         ("stdout".to_owned(), ran.stdout.clone().into_bytes()),
@@ -86,7 +86,7 @@ fn the_check_itself_sees_what_it_should() {
     assert!(seen(&digest.iter().map(|byte| format!("{byte:02X}")).collect::<String>()));
     assert!(seen(&STANDARD.encode(digest)));
     assert!(!seen(&canary(2)) && !seen("nothing of the kind"));
-    // What is meant to be shown is: the sight is not blocked.
+    // A canary where a source may put a name is shown: the search can find something.
     let directory = tempfile::tempdir().unwrap();
     let event = format!(
         r#"{{"type":"leak.detected","id":"i","time":"2026-03-02T09:00:00Z","credential_id":"{one}"}}"#
@@ -101,7 +101,7 @@ fn the_check_itself_sees_what_it_should() {
 
 #[test]
 fn canaries_are_where_they_are_meant_to_be() {
-    // The templates do what their files' names say, so that every field is read.
+    // The program accepts or refuses each template as its file is named, so it reads every field.
     let (accepted, refused, canaries) = planted();
     assert!(canaries > 100, "{canaries}");
     let directory = tempfile::tempdir().unwrap();
@@ -220,7 +220,7 @@ fn the_key_shows_nowhere() {
         let (ran, out) = run(directory.path(), Some(&key), args);
         assert_silent(&visible(&ran.exits(0), &out), &Net::of(&key), "the key");
     }
-    // Too short: said, without saying what it is.
+    // The message says that a key is too short, and does not show it.
     let short = "cAnArY-q7f3c9e5";
     let fresh = tempfile::tempdir().unwrap();
     std::fs::write(fresh.path().join("in"), "").unwrap();

@@ -1,4 +1,4 @@
-//! Every finding can be recomputed from the ledger; one that was tampered with cannot.
+//! `explain` recomputes every finding from the ledger, and says where the ledger was changed.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
@@ -183,8 +183,8 @@ fn two_ids_of_one_person_are_one_reviewer_everywhere() {
     let (summary, out) = run("two", &[]);
     assert_eq!(number(&summary, "oversight.reviewers.count"), 2);
     assert_eq!(number(&summary, "oversight.by_reason.self_approval"), 1);
-    // So small a group is not told about; the metric is not there at all.
-    assert!(summary["oversight"]["reviewers"]["flagged"]["combined"].is_null());
+    // The group is too small for a count of flagged people, so there is no metric of it.
+    assert!(summary["oversight"]["reviewers"]["flagged"].is_null());
     assert!(summary["oversight"]["reviewers"]["suspected"].is_null());
     assert!(!out.text("metrics.prom").contains("shutterlag_reviewers_flagged{"));
     let (summary, out) = run("one", &["--alias", "r1@example.org=reviewer-01"]);

@@ -48,7 +48,7 @@ fn replayed(directory: &Path) -> (Out, String) {
     (out, ran.stdout)
 }
 
-/// Equal, but for the last digits of fractions.
+/// Asserts that both are equal, apart from the last digits of fractions.
 #[track_caller]
 fn assert_same(found: &Value, expected: &Value, place: &str) {
     match (found, expected) {
@@ -108,7 +108,7 @@ fn alerts_and_findings_are_as_worked_out() {
         ("alerts.ndjson", fixture("hand.alerts.ndjson")),
         ("findings.ndjson", fixture("hand.findings.ndjson")),
     ] {
-        // Which of a window's own lines comes first is nobody's business.
+        // The order of the lines of one window is not promised.
         let sorted = |text: &str| {
             let mut lines: Vec<&str> = text.lines().collect();
             lines.sort_unstable();

@@ -11,6 +11,7 @@ mod figures;
 mod hand;
 mod harness;
 mod ledger_figures;
+mod odd;
 mod order;
 mod outputs;
 mod rederive;

@@ -29,7 +29,7 @@ fn run(files: &[PathBuf], out: &Path, settle: Option<&str>) -> (Out, Value) {
     (out, summary)
 }
 
-/// Writes `lines` to several files in some form or other, in this order.
+/// Writes `lines`, in their order, to several files in forms that the dice choose.
 fn scatter(lines: &[Vec<u8>], directory: &Path, dice: &mut Dice) -> Vec<PathBuf> {
     fs::create_dir(directory).unwrap();
     let pieces = 1 + dice.below(5);
@@ -53,7 +53,7 @@ fn scatter(lines: &[Vec<u8>], directory: &Path, dice: &mut Dice) -> Vec<PathBuf>
             1 => gzip(&bytes),
             _ => zstd::encode_all(&bytes[..], 3).unwrap(),
         };
-        // What is in a file is told by its bytes, whatever its name.
+        // The program recognises a file's form by its bytes, whatever its name.
         let file = directory.join(format!("part-{number}.txt"));
         fs::write(&file, packed).unwrap();
         files.push(file);
