@@ -12,6 +12,7 @@ mod hand;
 mod harness;
 mod ledger_figures;
 mod odd;
+mod options;
 mod order;
 mod outputs;
 mod rederive;

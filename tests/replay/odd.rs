@@ -1,5 +1,5 @@
 //! Organisations whose data are odd in one way each: one reviewer, nothing but batches or
-//! escalations, a batch without an end, an incident of twenty thousand keys, clocks a day apart.
+//! escalations, a batch without an end, an incident of eight thousand keys, clocks a day apart.
 //!
 //! All of these people work honestly. Every figure must be a number or absent, its bounds must
 //! enclose it, and nobody may be named.
@@ -68,7 +68,7 @@ const ORGANISATIONS: [(&str, Odd); 10] = [
     ("clocks a day apart", Odd { ahead: 24 * 60 * MINUTE, ..EVEN }),
     (
         "one incident",
-        Odd { cases: 20_000, reviewers: 1, every: 0, leak: r#","incident":"push-1""#, ..EVEN },
+        Odd { cases: 8_000, reviewers: 1, every: 0, leak: r#","incident":"push-1""#, ..EVEN },
     ),
 ];
 
