@@ -38,6 +38,11 @@ impl Outcome {
     pub const fn is_unknown(self) -> bool {
         matches!(self, Outcome::Unjudged | Outcome::UnknownExposure | Outcome::Unassessed)
     }
+
+    /// Whether it was effective; `None` where that is not known.
+    pub const fn effective(self) -> Option<bool> {
+        if self.is_unknown() { None } else { Some(matches!(self, Outcome::Effective)) }
+    }
 }
 
 /// What is known of a window's review before its quality is.

@@ -131,7 +131,7 @@ fn a_decision_is_meaningful_hollow_or_unassessed() {
         for window in &case.windows {
             let hollow = window["hollow"] != serde_json::json!([]);
             let Some(quality) = window["quality"].as_str() else {
-                assert!(!is_decided(window) && !hollow && window["effective"] == false);
+                assert!(!is_decided(window) && !hollow && window["effective"].is_null());
                 continue;
             };
             assert!(is_decided(window), "{window}");
@@ -144,7 +144,18 @@ fn a_decision_is_meaningful_hollow_or_unassessed() {
                 assert!(!advised || !known || quality == "meaningful", "{window}");
                 assert!(advised || quality == "unassessed", "{window}");
             }
-            let effective = window["band"] == "ahead" && quality == "meaningful";
+            // Late or hollow is not effective, whatever else is not known.
+            let in_time = window["durations_ms"]["time_to_review"]
+                .as_i64()
+                .is_none_or(|taken| taken < window["in_time_ms"].as_i64().unwrap());
+            let known = window["clock"] == "exposed"
+                && !window["durations_ms"]["time_to_review"].is_null()
+                && quality != "unassessed";
+            let effective = match (in_time, hollow, known) {
+                (false, ..) | (_, true, _) => Value::Bool(false),
+                (true, false, true) => Value::Bool(true),
+                (true, false, false) => Value::Null,
+            };
             assert_eq!(window["effective"], effective, "{window}");
         }
     }

@@ -83,7 +83,8 @@ fn a_window_read_back_says_what_its_record_says() {
             assert_eq!(json(window.final_action.map(|a| a.as_str().into())), line["final_action"]);
             assert_eq!(window.decided_at().map(Timestamp::as_millis), ms(&line["decided_at"]));
             let judgement = record.judgement().unwrap();
-            assert_eq!(judgement.effective(), line["effective"], "{id}");
+            let quality = judgement.quality().map(|quality| quality.as_str());
+            assert_eq!(quality, line["quality"].as_str(), "{id}");
             assert_eq!(serde_json::to_value(judgement.reasons).unwrap(), line["hollow"], "{id}");
             match (window.attacker_first(&race, as_of), &line["attacker_first"]) {
                 (None, written) => assert!(written.is_null(), "{id}"),

@@ -70,11 +70,6 @@ impl Judgement {
     pub fn quality(&self) -> Option<Quality> {
         self.reviewed.then(|| Quality::of(self.reasons, self.assessed))
     }
-
-    /// A meaningful review before the fastest attackers.
-    pub fn effective(&self) -> bool {
-        self.ahead && self.quality() == Some(Quality::Meaningful)
-    }
 }
 
 impl Quality {
