@@ -143,9 +143,22 @@ fn every_file_and_field_of_the_ledger_is_documented() {
     let summary = fs::read_to_string(out.join("summary.json")).unwrap();
     let mut written = BTreeSet::new();
     fields(&serde_json::from_str(&summary).unwrap(), "", &mut written);
+    let bands = ["ahead", "contested", "behind", "unreviewed", "unknown", "withdrawn"];
     let general: BTreeSet<String> = written
         .iter()
         .map(|field| match field.split('.').collect::<Vec<_>>()[..] {
+            ["effective_review_rate", "outcomes", _] => {
+                "effective_review_rate.outcomes.{outcome}".to_owned()
+            }
+            ["workflows", _, "effective_review_rate", "outcomes", _] => {
+                "workflows.{workflow}.effective_review_rate.outcomes.{outcome}".to_owned()
+            }
+            ["workflows", _, band] if bands.contains(&band) => {
+                "workflows.{workflow}.{band}".to_owned()
+            }
+            ["workflows", _, ref figure @ ..] => {
+                format!("workflows.{{workflow}}.{}", figure.join("."))
+            }
             ["stages", _, figure] => format!("stages.{{stage}}.{figure}"),
             ["oversight", "by_reason", _] => "oversight.by_reason.{reason}".to_owned(),
             _ => field.clone(),
