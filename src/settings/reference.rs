@@ -26,7 +26,7 @@ impl Shown {
 }
 
 impl fmt::Display for Shown {
-    /// As TOML, for values that are no tables.
+    /// As TOML; of a table only that it is one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Shown::Text(text) => write!(f, "{text:?}"),
@@ -34,8 +34,8 @@ impl fmt::Display for Shown {
             Shown::Flag(flag) => write!(f, "{flag}"),
             Shown::List(list) => {
                 f.write_str("[")?;
-                for (number, value) in list.iter().enumerate() {
-                    write!(f, "{}{value}", if number > 0 { ", " } else { "" })?;
+                for (at, entry) in list.iter().enumerate() {
+                    write!(f, "{}{entry}", if at == 0 { "" } else { ", " })?;
                 }
                 f.write_str("]")
             }
