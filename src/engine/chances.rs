@@ -13,7 +13,7 @@
 use serde::Serialize;
 
 use super::attacker::{AttackerCurve, Race};
-use super::windows::{Clock, Window};
+use super::windows::{Clock, State, Window};
 use crate::time::{Span, Timestamp};
 
 /// How far the race for one window has come.
@@ -31,9 +31,10 @@ pub struct Course {
 
 impl Course {
     /// The course of the race for `window` at `as_of`; `None` where nobody races for it,
-    /// where its source took it back, and where its times contradict each other.
+    /// where its source took it back before anybody decided, and where its times contradict each other.
     pub fn of(window: &Window<'_>, race: &Race, as_of: Timestamp) -> Option<Course> {
-        if !race.runs(window.key.workflow, window.location) || window.withdrawn_at.is_some() {
+        let withdrawn = window.state() == State::Withdrawn;
+        if !race.runs(window.key.workflow, window.location) || withdrawn {
             return None;
         }
         let since = |at: Timestamp| at.since(window.start()).non_negative();
