@@ -5,7 +5,7 @@
 
 use shutterlag::config::EngineConfig;
 use shutterlag::engine::windows::Windows;
-use shutterlag::event::{Action, Body, DecisionMade, Event, Evidence, ReviewOpened};
+use shutterlag::event::{Action, Body, DecisionMade, Event, Evidence, ReviewOpened, Severity};
 
 use crate::oracle::made::*;
 use crate::oracle::record::Record;
@@ -72,6 +72,35 @@ fn what_is_known_of_a_decision_stays_beyond_the_cap() {
     let decision = got[0].decision.as_ref().unwrap();
     assert!(!decision.advice_same_clock && !decision.opening_same_clock);
     assert_eq!((decision.items_opened, decision.evidence), (Some(9), Some(Evidence::Raw)));
+    assert_eq!(got, ledger_by(&events, &Reading::default()).windows);
+}
+
+/// The severity that was known when the advice was given, and the owner known at the decision,
+/// are stated amid many repeats, and others afterwards.
+#[test]
+fn what_was_known_then_stays_beyond_the_cap() {
+    let mut events = vec![leak().at(0)];
+    for n in 1..60 {
+        let mut again = leak().at(10 * n);
+        if n == 3 {
+            again.severity = Some(Severity::High);
+            again.owner = Some("team-1".into());
+        }
+        events.push(again);
+        events.push(opened().at(10 * n + 1));
+    }
+    events.push(triage(Action::Revoke).at(700));
+    events.push(decided(Action::Revoke).at(710));
+    for n in 72..130 {
+        let mut again = leak().at(10 * n);
+        again.severity = Some(Severity::Critical);
+        again.owner = Some("team-2".into());
+        events.push(again);
+    }
+    let config = EngineConfig { events_per_window: 16, ..EngineConfig::default() };
+    let got = records(config, &events);
+    assert_eq!(got[0].advice.as_ref().unwrap().severity, Some(Severity::High));
+    assert_eq!(got[0].decision.as_ref().unwrap().owner.as_deref(), Some("team-1"));
     assert_eq!(got, ledger_by(&events, &Reading::default()).windows);
 }
 

@@ -144,7 +144,13 @@ struct Group<'l> {
     source: Option<usize>,
     location: Option<usize>,
     owner: Option<usize>,
-    severity: Option<(Severity, usize)>,
+    /// The highest so far, and each event that was higher than all before it: what was known
+    /// when advice was given.
+    highest: Option<Severity>,
+    severities: Vec<usize>,
+    /// The last owner that was known at the decision.
+    decided_owner: Option<usize>,
+    disposed: bool,
     exposed: Option<(Timestamp, bool, usize)>,
     incident: Option<usize>,
     requester: Option<usize>,
@@ -168,10 +174,9 @@ impl<'l> Group<'l> {
         if event.owner.is_some() {
             self.owner = Some(at);
         }
-        if let Some(severity) = event.severity
-            && self.severity.is_none_or(|(highest, _)| severity > highest)
-        {
-            self.severity = Some((severity, at));
+        if event.severity > self.highest {
+            self.highest = event.severity;
+            self.severities.push(at);
         }
         match &event.body {
             Body::CaseOpened(case) => {
@@ -205,6 +210,9 @@ impl<'l> Group<'l> {
                 self.touch = self.touch.or(Some(at));
                 if escalates(decision) {
                     self.escalation = self.escalation.or(Some(at));
+                } else if !self.disposed {
+                    self.disposed = true;
+                    self.decided_owner = self.owner;
                 }
             }
             Body::TriageCompleted(triage) if triage.provenance != Some(Provenance::Fallback) => {
@@ -244,7 +252,6 @@ impl<'l> Group<'l> {
     }
 
     fn is_witness(&self, at: usize) -> bool {
-        let severity = self.severity.map(|(_, at)| at);
         let exposed = self.exposed.map(|(_, _, at)| at);
         let items = self.items.map(|(_, at)| at);
         [
@@ -252,7 +259,7 @@ impl<'l> Group<'l> {
             self.source,
             self.location,
             self.owner,
-            severity,
+            self.decided_owner,
             exposed,
             items,
             self.incident,
@@ -263,6 +270,7 @@ impl<'l> Group<'l> {
             self.kill,
         ]
         .contains(&Some(at))
+            || self.severities.contains(&at)
     }
 }
 

@@ -54,7 +54,7 @@ pub(crate) fn ledger(events: &[Event<'static>]) -> Ledger {
 
 /// Groups, sorts, drops repeats and folds.
 ///
-/// Of two events of one credential that share id, time and kind but not their
+/// Of two events of one credential that share id, time and rank but not their
 /// content, the one that stands first in `events` counts: see [`readings`].
 pub(crate) fn ledger_by(events: &[Event<'static>], reading: &Reading) -> Ledger {
     // The credential has the `/` behind it that its windows' names have.
@@ -98,12 +98,12 @@ fn rank(event: &Event<'static>) -> usize {
 }
 
 /// All ways to read `events`: contents that share workflow, credential, id, time
-/// and kind are ordered "by content", which the page does not spell out, so any
+/// and rank are ordered "by content", which the page does not spell out, so any
 /// of them may come first.
 pub(crate) fn readings(events: &[Event<'static>]) -> Vec<Vec<Event<'static>>> {
     let same_place = |a: &Event<'static>, b: &Event<'static>| {
-        (a.workflow, &a.credential_id, &a.id, a.time, rank(a), a.kind())
-            == (b.workflow, &b.credential_id, &b.id, b.time, rank(b), b.kind())
+        (a.workflow, &a.credential_id, &a.id, a.time, rank(a))
+            == (b.workflow, &b.credential_id, &b.id, b.time, rank(b))
     };
     let mut readings = vec![Vec::new()];
     for event in events {
