@@ -152,6 +152,7 @@ impl Open {
         exact.or_else(|| equal().next()).copied()
     }
 
+    #[allow(clippy::too_many_lines, reason = "one line or two for each field")]
     fn record(&self, known: &[Pair], reading: &Reading) -> Record {
         let events = || self.events.iter();
         let detections = || events().filter(|event| is_detection(event));

@@ -304,11 +304,10 @@ impl Course {
         };
         if let Some((period, stratum, _)) = &outcome.compared {
             let kind = (*period, stratum.clone());
-            if self.open.contains(&kind) {
-            } else if self.open.len() < STRATA_MAX {
-                self.open.push(kind);
-            } else {
-                outcome.compared = None;
+            match (self.open.contains(&kind), self.open.len() < STRATA_MAX) {
+                (true, _) => {}
+                (false, true) => self.open.push(kind),
+                (false, false) => outcome.compared = None,
             }
         }
         let known = self.digests.clone();
