@@ -341,6 +341,28 @@ fn one_text_about_many_keys_is_read_once() {
     assert!(told.count(HollowReason::ImpossibleReading) >= 40);
 }
 
+/// A commit with sixty keys of two kinds, and what the AI says of each kind: two texts, which
+/// take 14.4 s at the least, and come by turns where the keys stand in the order of their names.
+#[test]
+fn two_texts_about_many_keys_are_read_once_each() {
+    let cases = |batch: bool| {
+        numbered(60, |name, n| {
+            let kind = advised(approved(name, 20.0, 60.0), |advice| Advised {
+                summary_words: Some(if n % 2.0 == 0.0 { 120 } else { 121 }),
+                ..advice
+            });
+            let (incident, batch_id) = if batch { (None, Some("b1")) } else { (Some("c1"), None) };
+            Review {
+                incident: incident.map(Into::into),
+                batch_id: batch_id.map(Into::into),
+                ..kind
+            }
+        })
+    };
+    meaningful(&cases(false));
+    meaningful(&cases(true));
+}
+
 #[test]
 fn stamps_are_named_soon() {
     for spacing in [2.0, 600.0] {

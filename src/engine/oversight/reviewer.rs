@@ -244,8 +244,8 @@ impl Reviewer {
 
     /// What has to be read for an approval: nothing of what was read before.
     fn job(&mut self, case: &Facts, due: Timestamp) -> Option<Job> {
-        let read = case.group.is_some() && self.compares.acts.reads_again(case.text);
         let (release, clock) = case.release?;
+        let read = case.group.is_some() && self.compares.acts.reads_again(case.text);
         let floor_ms = case.floor_ms.filter(|_| case.approved && !case.repeated && !read)?;
         Some(Job { release, due, floor_ms, clock })
     }

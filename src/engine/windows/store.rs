@@ -349,7 +349,8 @@ impl Windows {
         let rules = rules(&self.config, state.settled);
         fold::fold(state.log, heads, rules, fates, |_, _| {});
         let limit = self.config.events_per_window as usize;
-        let short = repeats::shorten(state.log, heads, fates, limit / 2);
+        let short =
+            repeats::shorten(state.log, heads, fates, limit / 2, &self.config.detects_at_once);
         let published: Vec<Published> = state.published().collect();
         bytes.clear();
         begin(bytes, state.log.key, state.settled, &published);
