@@ -10,8 +10,8 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use shutterlag::config::OversightConfig;
 use shutterlag::engine::oversight::{
-    Advised, Flags, HollowReason, Judgement, Known, Quality, Review, Reviews, Rules, Said, Signal,
-    Stage, Standing,
+    Advised, Emitted, Flags, HollowReason, Judgement, Known, Quality, Review, Reviews, Rules,
+    Signal, Stage, Standing,
 };
 use shutterlag::event::{Action, Severity, Verdict, Workflow};
 use shutterlag::time::{Span, Timestamp};
@@ -149,10 +149,10 @@ fn tell_with(reviews: &[Review<'static>], config: OversightConfig) -> Told {
     }
     let (mut judged, mut turned) = (BTreeMap::new(), BTreeMap::<String, Vec<_>>::new());
     stage.advance(Timestamp::MAX, &mut |said| match said {
-        Said::Judged { review, judgement } => {
+        Emitted::Judged { review, judgement } => {
             judged.insert(review.credential_id.to_string(), *judgement);
         }
-        Said::Turned { reviewer, at, transition, .. } => {
+        Emitted::Alert { reviewer, at, transition, .. } => {
             turned.entry(reviewer.to_owned()).or_default().push((at, transition));
         }
     });

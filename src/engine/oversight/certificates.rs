@@ -1,4 +1,4 @@
-//! What is said of one decision.
+//! The judgement of one decision.
 //!
 //! Invariants: without the data that a reason needs there is no reason; what nothing is
 //! known of is neither meaningful nor hollow.
