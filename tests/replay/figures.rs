@@ -14,7 +14,7 @@ const WORKFLOWS: [&str; 5] = [
     "policy_change",
     "entitlement_review",
 ];
-const OUTCOMES: [&str; 6] =
+pub(crate) const OUTCOMES: [&str; 6] =
     ["effective", "hollow", "overdue", "unjudged", "unknown_exposure", "unassessed"];
 const REASONS: [&str; 5] = [
     "impossible_reading",
@@ -431,7 +431,7 @@ fn stages_follow_from_the_ledger() {
 }
 
 /// How long a window of a raced workflow was watched, and whether its decision came then.
-fn watched(case: &Case, window: &Value) -> Option<(i64, bool)> {
+pub(crate) fn watched(case: &Case, window: &Value) -> Option<(i64, bool)> {
     let (decided, withdrawn) = (at(window, "decided_at"), at(window, "withdrawn_at"));
     let end = decided.or(withdrawn).unwrap_or(case.as_of());
     let length = end - start(window);
