@@ -118,15 +118,15 @@ fn engine(criterion: &mut Criterion) {
         bencher.iter_batched(
             || Windows::new(EngineConfig { settle, ..EngineConfig::default() }),
             |mut windows| {
-                let mut said = 0_u64;
+                let mut emitted = 0_u64;
                 for batch in events.chunks(1000) {
                     for event in batch {
                         let _ = black_box(windows.handle(event));
                     }
                     let latest = batch.iter().map(|event| event.time).max();
-                    windows.advance(latest.unwrap_or_default(), &mut |_| said += 1);
+                    windows.advance(latest.unwrap_or_default(), &mut |_| emitted += 1);
                 }
-                black_box(said);
+                black_box(emitted);
                 windows
             },
             BatchSize::PerIteration,
@@ -218,11 +218,11 @@ fn deadlines(criterion: &mut Criterion) {
                 windows
             },
             |mut windows| {
-                let mut said = 0_u64;
+                let mut emitted = 0_u64;
                 for minute in [6, 9, 17] {
-                    windows.advance(start + Span::from_mins(minute + 4), &mut |_| said += 1);
+                    windows.advance(start + Span::from_mins(minute + 4), &mut |_| emitted += 1);
                 }
-                black_box(said);
+                black_box(emitted);
                 windows
             },
             BatchSize::PerIteration,

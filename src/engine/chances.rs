@@ -13,7 +13,7 @@
 use serde::Serialize;
 
 use super::attacker::{AttackerCurve, Race};
-use super::windows::{Clock, Window};
+use super::windows::{Clock, State, Window};
 use crate::time::{Span, Timestamp};
 
 /// How far the race for one window has come.
@@ -31,9 +31,11 @@ pub struct Course {
 
 impl Course {
     /// The course of the race for `window` at `as_of`; `None` where nobody races for it,
-    /// where its source took it back, and where its times contradict each other.
+    /// where its source took it back before anybody decided, and where its times
+    /// contradict each other.
     pub fn of(window: &Window<'_>, race: &Race, as_of: Timestamp) -> Option<Course> {
-        if !race.runs(window.key.workflow, window.location) || window.withdrawn_at.is_some() {
+        let withdrawn = window.state() == State::Withdrawn;
+        if withdrawn || !race.runs(window.key.workflow, window.location) {
             return None;
         }
         let since = |at: Timestamp| at.since(window.start()).non_negative();
@@ -135,6 +137,8 @@ impl FixedSum {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::windows::{Decision, Key};
+    use crate::event::{Action, Workflow};
 
     fn told(courses: &[Course], law: &AttackerCurve) -> ChanceFirst {
         let mut chances = Chances::default();
@@ -162,6 +166,26 @@ mod tests {
         let found = told(&both, &law.from_the_start());
         let (at_20, at_1) = (1.0 - (-20.0_f64 / 17.0).exp(), 1.0 - (-1.0_f64 / 17.0).exp());
         assert!(near(found.low, (at_20 + at_1) / 2.0) && near(found.high, (at_20 + 1.0) / 2.0));
+    }
+
+    #[test]
+    fn only_an_undecided_case_leaves_the_race_when_it_is_withdrawn() {
+        let targets = crate::config::Profiles::default().get(Workflow::SecretExposure).targets;
+        let key = Key { workflow: Workflow::SecretExposure, credential_id: "c" };
+        let at = |minutes| Timestamp::from_millis(1_800_000_000_000) + Span::from_mins(minutes);
+        let withdrawn = Window {
+            withdrawn_at: Some(at(30)),
+            closed_at: Some(at(30)),
+            ..Window::opened(key, targets, at(0))
+        };
+        let course = |window: &Window<'_>| Course::of(window, &Race::default(), at(60));
+        assert_eq!(course(&withdrawn), None);
+        let decision = Some(Decision::of(Action::Revoke, "ann", at(20)));
+        let course = course(&Window { decision, ..withdrawn }).unwrap();
+        assert_eq!(
+            (course.waited, course.usable),
+            (Span::from_mins(20), Some(Span::from_mins(20)))
+        );
     }
 
     #[test]

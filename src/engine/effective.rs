@@ -38,6 +38,11 @@ impl Outcome {
     pub const fn is_unknown(self) -> bool {
         matches!(self, Outcome::Unjudged | Outcome::UnknownExposure | Outcome::Unassessed)
     }
+
+    /// Whether it was effective; `None` where that is not known.
+    pub const fn effective(self) -> Option<bool> {
+        if self.is_unknown() { None } else { Some(matches!(self, Outcome::Effective)) }
+    }
 }
 
 /// What is known of a window's review before its quality is.
@@ -68,6 +73,12 @@ impl Due {
                 _ => Due::Overdue,
             }
         })
+    }
+
+    /// The same for a counter, which counts a decision as soon as it is made, whatever the
+    /// window's age, and an undecided window once its review is due.
+    pub fn counted(window: &Window<'_>, targets: Targets, now: Timestamp) -> Due {
+        Due::decided(window, targets).unwrap_or_else(|| Due::of(window, targets, now))
     }
 
     /// How the decision of `window` lies in time, whatever the window's age; `None`

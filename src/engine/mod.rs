@@ -34,7 +34,7 @@
 //! until the end of input (unless it is asked to), and
 //! [`Windows::view`](windows::Windows::view) hands out what came of it.
 //!
-//! What is said depends on the set of events held, never on their order: two
+//! What is emitted depends on the set of events held, never on their order: two
 //! runs that hold the same events say the same of every window.
 
 pub mod alerts;

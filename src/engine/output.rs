@@ -1,4 +1,4 @@
-//! What the engine says, and what becomes of what it is given.
+//! What the engine emits, and what it does with what it is given.
 
 use super::alerts::{Alert, Change, Transition};
 use super::effective::Due;
@@ -18,36 +18,36 @@ pub enum Receipt {
     Refused,
 }
 
-/// What is new about a window that is said.
+/// What is new about a window that is emitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct News {
-    /// It is made of other events than when it was last said.
+    /// It is made of other events than when it was last emitted.
     pub revised: bool,
     /// Its decision was judged since.
     pub judged: bool,
-    /// Its decision is another one than was said, or none any more.
+    /// Its decision differs from the one that was last emitted, or there is none any more.
     pub superseded: bool,
 }
 
-/// What the engine says.
+/// What the engine emits.
 #[derive(Clone, Copy, Debug)]
 pub enum Output<'o> {
     /// A window is new or has changed, or will not change any more.
     Window {
         /// The window.
         window: &'o Window<'o>,
-        /// Whether this is the last word on it.
+        /// Whether it is final: it will not be emitted again.
         is_final: bool,
         /// What was not known of it before.
         reached: Milestones,
-        /// Why its decision is hollow, as far as the second stage has said so
+        /// Why its decision is hollow, as far as the oversight stage has judged it
         /// ([`Windows::judge`](super::windows::Windows::judge)).
         hollow: Option<HollowReasons>,
-        /// Why it is said.
+        /// Why it is emitted.
         news: News,
     },
-    /// A review was due, and this came of it. Said once of each window: when its decision
-    /// in time is judged, else when nobody had decided by then.
+    /// A review was due, and this came of it. Each window emits this once: when its decision
+    /// in time is judged, or when the time has passed without a decision.
     ReviewDue {
         /// The window.
         window: &'o Window<'o>,
@@ -56,7 +56,7 @@ pub enum Output<'o> {
         /// Why the decision is hollow, as far as it was judged.
         hollow: Option<HollowReasons>,
     },
-    /// A late arrival gave a window another name; this one is void.
+    /// A late event gave the window another name; this name is void.
     Retracted {
         /// The void name.
         exposure: ExposureId<'o>,

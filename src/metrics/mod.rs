@@ -181,7 +181,7 @@ impl Metrics {
     ) {
         let workflow = window.key.workflow.as_str();
         stages.observe(self, window);
-        let due = Due::of(window, rules.profiles.get(window.key.workflow).targets, as_of);
+        let due = Due::counted(window, rules.profiles.get(window.key.workflow).targets, as_of);
         if let Some(outcome) = due.outcome(judgement.quality()) {
             self.review_due(window.key.workflow, outcome);
         }

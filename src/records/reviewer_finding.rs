@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::finding::Finding;
 use super::rules::RulesShown;
-use crate::engine::oversight::{Flags, Point, Sight, Signal, Standing, Suspicion, by_word};
+use crate::engine::oversight::{AlertEvidence, Flags, Point, Sight, Signal, Standing, by_word};
 use crate::time::Timestamp;
 
 /// What a finding about a reviewer rests on.
@@ -102,24 +102,24 @@ impl<'f> Finding<Cow<'f, str>, ReviewerEvidence<'f>> {
     pub fn suspected(
         reviewer: &'f str,
         at: Timestamp,
-        suspicion: &Suspicion,
+        evidence: &AlertEvidence,
         cited: impl Iterator<Item = String>,
         rules: &'f RulesShown,
     ) -> Self {
         let signals = Signal::ALL.iter().map(|signal| {
-            let (observed, signs) = suspicion.counts[*signal as usize];
+            let (observed, signs) = evidence.counts[*signal as usize];
             SignalEvidence {
                 signal: *signal,
                 observed: observed.into(),
                 signs: signs.into(),
-                statistic: Some(suspicion.pages[*signal as usize]),
+                statistic: Some(evidence.pages[*signal as usize]),
                 log10_e_value: None,
             }
         });
-        let path = cited.zip(&suspicion.path).map(|(name, point)| PathStep::new(name, point));
+        let path = cited.zip(&evidence.path).map(|(name, point)| PathStep::new(name, point));
         let evidence = ReviewerEvidence {
-            since: Some(suspicion.since),
-            statistic: Some(suspicion.statistic),
+            since: Some(evidence.since),
+            statistic: Some(evidence.statistic),
             threshold: Some(rules.paging_decisions),
             log10_e_value: None,
             log10_threshold: None,

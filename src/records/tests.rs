@@ -7,6 +7,7 @@ use super::*;
 use crate::config::{OversightConfig, Profile, Profiles, Targets};
 use crate::engine::alerts::{Alert, Transition};
 use crate::engine::attacker::Race;
+use crate::engine::oversight::Quality;
 use crate::engine::oversight::{Certificate, HollowReason, HollowReasons, Judgement, Signal};
 use crate::engine::windows::{Advice, Decision, ExposureId, Key, Stage, State, Truth, Window};
 use crate::event::{Action, ExposedAtQuality, Kind, Severity, Workflow};
@@ -86,7 +87,7 @@ fn a_dismissal_is_found_from_the_length_of_the_exposure() {
     assert_eq!(record.closed_at(), Some(at(60)));
     assert_eq!(record.window().duration(Stage::Exposure), Some(crate::time::Span::from_secs(60)));
     assert_eq!(record.window().agreed(), Some(true));
-    assert!(record.judgement().unwrap().effective());
+    assert_eq!(record.judgement().unwrap().quality(), Some(Quality::Meaningful));
     // The clocks contradict the length: closed all the same, and no length is made up.
     let skewed =
         with(dismissed(), json!({"durations_ms": {}, "decided_at": at(-5), "clock_skew": true}));
@@ -104,7 +105,8 @@ fn a_decision_is_judged_or_not_yet() {
     let judgement = read(&with(dismissed(), hollow)).unwrap().judgement().unwrap();
     let reasons: Vec<_> = judgement.reasons.iter().map(|reason| reason.as_str()).collect();
     assert_eq!(reasons, ["unauthorized", "self_approval"]);
-    assert!(judgement.reviewed && judgement.ahead && !judgement.effective());
+    assert!(judgement.reviewed && judgement.ahead);
+    assert_eq!(judgement.quality(), Some(Quality::Hollow));
 }
 
 #[test]

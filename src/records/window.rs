@@ -19,6 +19,7 @@ use super::people::People;
 use super::recorded::{self, judgement};
 use crate::config::{OversightConfig, Profile, Targets};
 use crate::engine::attacker::{AttackerFirst, Band, Race};
+use crate::engine::effective::{Due, Outcome};
 use crate::engine::oversight::{HollowReasons, Judgement, Quality, Review};
 use crate::engine::windows::{
     Advice, Clock, Decision, ExposureId, Key, Stage, State, Truth, Window,
@@ -160,7 +161,8 @@ record! {
         hollow: Option<HollowReasons>,
         /// Whether the decision was a review; `None` while it has not been judged.
         quality: Option<Quality>,
-        /// Whether the decision was a real review before the fastest attackers.
+        /// Whether the decision was a meaningful review in time; `None` where that is not known:
+        /// no decision yet, not judged, nothing to judge it by, or an unknown time of exposure.
         effective: Option<bool>,
     }
     check(record) {
@@ -330,7 +332,9 @@ impl<'r> WindowRecord<Cow<'r, str>> {
             ai_acted_first: window.ai_acted_first_at.is_some(),
             hollow: judgement.map(|judgement| judgement.reasons),
             quality: judgement.and_then(|judgement| judgement.quality()),
-            effective: judgement.map(|judgement| judgement.effective()),
+            effective: Due::decided(window, window.targets)
+                .and_then(|due| due.outcome(judgement.and_then(|it| it.quality())))
+                .and_then(Outcome::effective),
         }
     }
 }

@@ -55,9 +55,9 @@ impl Reviewers<'_> {
             for turn in &person.turns {
                 metrics.alert(Alert::RubberStampSuspected, turn.transition);
                 super::line(alerts, &ReviewerAlert::new(&reviewer, turn.transition, turn.at))?;
-                if let Some(suspicion) = turn.suspicion.as_deref() {
+                if let Some(evidence) = turn.evidence.as_deref() {
                     let path = turn.cited.iter().map(name);
-                    let found = Finding::suspected(&reviewer, turn.at, suspicion, path, &rules);
+                    let found = Finding::suspected(&reviewer, turn.at, evidence, path, &rules);
                     super::line(findings, &found)?;
                 }
             }

@@ -140,7 +140,7 @@ fn unknown(out: &mut String, outcomes: &Outcomes) -> fmt::Result {
     if told.is_empty() {
         return Ok(());
     }
-    writeln!(out, "      a range, as it is not known of some: {}", told.join(", "))
+    writeln!(out, "      a range because of {}", told.join(", "))
 }
 
 fn attackers(out: &mut String, summary: &Summary) -> fmt::Result {

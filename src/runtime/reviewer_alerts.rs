@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::Serialize;
 
 use crate::config::OversightConfig;
-use crate::engine::oversight::{Point, Signal, Suspicion};
+use crate::engine::oversight::{AlertEvidence, Point, Signal};
 use crate::engine::windows::ExposureId;
 use crate::time::Timestamp;
 
@@ -69,16 +69,16 @@ pub struct AlertState {
 }
 
 impl AlertState {
-    /// The alert about `reviewer` that fires `at`, for `suspicion`, by the rules of `config`.
+    /// The alert about `reviewer` that fires `at`, for `evidence`, by the rules of `config`.
     pub fn new(
         reviewer: String,
         at: Timestamp,
         config: &OversightConfig,
-        suspicion: &Suspicion,
+        evidence: &AlertEvidence,
         cited: &[ExposureId<'_>],
     ) -> AlertState {
         let allowed = config.by_rate().map(|signal| signal.map(|signal| signal.null));
-        let signals = Signal::ALL.iter().zip(suspicion.counts).zip(suspicion.pages).zip(allowed);
+        let signals = Signal::ALL.iter().zip(evidence.counts).zip(evidence.pages).zip(allowed);
         let signals = signals.filter(|(((_, (observed, _)), _), _)| *observed > 0);
         let found = |point: &Point| {
             let signs = Signal::ALL.iter().zip(point.signs);
@@ -88,8 +88,8 @@ impl AlertState {
             reviewer,
             at,
             ended_at: None,
-            since: suspicion.since,
-            statistic: suspicion.statistic,
+            since: evidence.since,
+            statistic: evidence.statistic,
             threshold: config.paging_decisions,
             signals: signals
                 .map(|(((signal, (observed, signs)), statistic), allowed)| Counted {
@@ -100,7 +100,7 @@ impl AlertState {
                     statistic,
                 })
                 .collect(),
-            path: suspicion
+            path: evidence
                 .path
                 .iter()
                 .zip(cited)

@@ -65,7 +65,7 @@ keys! { WindowsStage {
     /// How long a closed credential is remembered after its closing or its last sighting, so
     /// that a further sighting does not open a window.
     remember_closed: Span, in SHORTEST.., at engine.remember_closed;
-    /// Which detections after the closing open the next window: `exposure`, those of a new
+    /// Which detections after the closing open the next window: `new_exposure`, those of a new
     /// exposure, or `always`, all.
     reopen: Reopen, at engine.reopen;
     /// Sources that find leaks as they happen: their detection is the time of exposure.

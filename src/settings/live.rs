@@ -7,6 +7,7 @@ use tracing_subscriber::EnvFilter;
 use super::alerts::Alerts;
 use super::declare::settings;
 use super::engine::{WORKERS_MAX, WindowsStage};
+use super::groups::Groups;
 use super::kafka::{Kafka, Source, Topics};
 use super::receivers::Receiver;
 use super::secret::Secret;
@@ -40,6 +41,8 @@ settings! {
         oversight: OversightConfig;
         /// Deadlines of each workflow; the same as in `windows.engine`.
         profiles: Profiles;
+        /// The members of each group that owns credentials: `payments = ["reviewer-17"]`.
+        owners: Groups;
         /// What figures about exposures rest on.
         figures: FiguresConfig;
         /// When attackers arrive.

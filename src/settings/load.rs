@@ -56,6 +56,7 @@ impl Settings {
         match settings {
             Some(mut settings) if faults.is_empty() => {
                 settings.windows.engine.profiles = settings.profiles;
+                settings.oversight.owners.clone_from(&settings.owners.0);
                 settings.figures.batch_hold = settings.oversight.batch_hold;
                 settings.oversight.skew_tolerance = settings.windows.engine.skew_tolerance;
                 settings.race = settings.race.between(&settings.profiles, &settings.figures);

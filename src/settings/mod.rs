@@ -15,6 +15,7 @@ mod alerts;
 mod declare;
 mod engine;
 mod error;
+mod groups;
 mod kafka;
 mod librdkafka;
 mod live;
@@ -32,6 +33,7 @@ mod values;
 pub use self::alerts::{AlertRule, Alertmanager, Alerts, Login};
 pub use self::engine::WindowsStage;
 pub use self::error::{Fault, SettingsError};
+pub use self::groups::Groups;
 pub use self::kafka::{
     Delivery, Kafka, Mechanism, Protocol, Sasl, Security, Source, Start, Topics,
 };

@@ -26,13 +26,19 @@ impl Shown {
 }
 
 impl fmt::Display for Shown {
-    /// As TOML, for values that are neither lists nor tables.
+    /// As TOML; of a table only that it is one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Shown::Text(text) => write!(f, "{text:?}"),
             Shown::Whole(number) => write!(f, "{number}"),
             Shown::Flag(flag) => write!(f, "{flag}"),
-            Shown::List(_) => f.write_str("[…]"),
+            Shown::List(list) => {
+                f.write_str("[")?;
+                for (at, entry) in list.iter().enumerate() {
+                    write!(f, "{}{entry}", if at == 0 { "" } else { ", " })?;
+                }
+                f.write_str("]")
+            }
             Shown::Table(_) => f.write_str("{…}"),
         }
     }

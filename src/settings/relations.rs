@@ -10,6 +10,7 @@ use super::live::Settings;
 use super::reader::{Reader, join};
 use super::receivers::{Verify, standard_key};
 use super::values::span_text;
+use crate::config::Approver;
 use crate::event::Workflow;
 
 /// Checks every relation.
@@ -245,6 +246,13 @@ fn profiles(settings: &Settings, reader: &mut Reader<'_>) {
 }
 
 fn oversight(settings: &Settings, reader: &mut Reader<'_>) {
+    for workflow in Workflow::ALL {
+        let by_group = settings.profiles.get(*workflow).approver == Approver::Group;
+        if by_group && settings.owners.0.is_empty() {
+            let why = "no group has members, so nobody would be checked; add [owners]";
+            reader.contradiction(&[&format!("profiles.{workflow}.approver"), "owners"], why);
+        }
+    }
     if let Err(fault) = settings.oversight.validate() {
         let key = if fault.field == "aliases" { "oversight.aliases" } else { "oversight" };
         reader.contradiction(&[key], fault.rule);

@@ -19,5 +19,6 @@ mod windows_checkpoint;
 mod windows_judged;
 mod windows_late;
 mod windows_live;
+mod windows_memory;
 mod windows_properties;
 mod windows_rules;

@@ -12,8 +12,8 @@ use shutterlag::engine::windows::Windows;
 use shutterlag::event::{Event, Workflow};
 use shutterlag::simulate::{Extent, Options, Simulation};
 
+use crate::oracle::evidence::{e_bh as plain_e_bh, people};
 use crate::oracle::ledger;
-use crate::oracle::oversight::{e_bh as plain_e_bh, people};
 use crate::oracle::summary::Asked;
 
 const CLOSE: f64 = 1e-9;
@@ -64,6 +64,7 @@ fn judged(events: &[Event<'static>], opening: &[Workflow]) -> (Overseen, Vec<(St
 fn every_step_and_e_value_is_that_of_plain_products() {
     let mut pages = 0;
     let mut kinds = [0; 4];
+    let mut alone = 0;
     for seed in 1..=4 {
         println!("seed {seed}");
         let events = simulated(seed);
@@ -83,16 +84,20 @@ fn every_step_and_e_value_is_that_of_plain_products() {
                 assert_eq!(*reviewer, plain.reviewer, "{place}");
                 assert_eq!(step.at.as_millis(), wanted.at_ms, "{place}");
                 assert_eq!(*number as usize, wanted.window, "{place}");
-                let signs = step.observed.map(|seen| seen.map(|seen| seen.sign));
-                assert_eq!(signs, wanted.signs, "{place}");
+                let [seeded, dwell, context, by_rate] =
+                    step.observed.map(|seen| seen.map(|seen| seen.sign));
+                assert_eq!([seeded, dwell, context], wanted.signs, "{place}");
+                assert_eq!(by_rate, None, "agreement is compared, {place}");
+                let compared =
+                    step.comparison.map(|with| (u64::from(with.acts), u64::from(with.agreed)));
+                assert_eq!(compared, wanted.compared, "{place}");
                 close(step.statistic, wanted.page, &place);
                 let turned = step.transition.map(|turned| turned == Transition::Firing);
                 assert_eq!(turned, wanted.turned, "{place}");
                 pages += usize::from(turned == Some(true));
-                signs
-                    .iter()
-                    .zip(&mut kinds)
-                    .for_each(|(s, kind)| *kind += usize::from(s.is_some()));
+                let seen = [seeded, dwell, context].map(|sign| sign.is_some());
+                let seen = seen.into_iter().chain([compared.is_some()]);
+                seen.zip(&mut kinds).for_each(|(seen, kind)| *kind += usize::from(seen));
             }
             for signal in Signal::ALL {
                 let log = person.standing.signals[*signal as usize].log_e;
@@ -100,10 +105,13 @@ fn every_step_and_e_value_is_that_of_plain_products() {
             }
             close(person.standing.log_e, plain.e[4].ln(), "combined");
             assert_eq!(person.standing.firing.is_some(), plain.firing);
+            assert_eq!(person.standing.alone, plain.alone);
+            alone += plain.alone;
         }
         assert!(steps.next().is_none());
     }
-    assert!(pages > 3 && kinds.iter().all(|count| *count > 100), "{pages} {kinds:?}");
+    let enough = kinds.iter().zip([10, 100, 100, 10]).all(|(count, least)| *count > least);
+    assert!(pages > 3 && alone > 10 && enough, "{pages} {kinds:?} {alone}");
 }
 
 proptest! {

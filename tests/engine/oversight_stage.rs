@@ -10,8 +10,8 @@ use rand_pcg::Pcg64Mcg;
 use shutterlag::config::{EngineConfig, OversightConfig, Profiles};
 use shutterlag::engine::alerts::Transition;
 use shutterlag::engine::oversight::{
-    Advised, Change, Judgement, Known, PeerCounts, Receipt, Review, Reviewer, Reviews, Rules, Said,
-    Signal, Stage, Standing,
+    Advised, Change, Emitted, Judgement, Known, PeerCounts, Receipt, Review, Reviewer, Reviews,
+    Rules, Signal, Stage, Standing,
 };
 use shutterlag::engine::windows::Windows;
 use shutterlag::event::{Action, Verdict, Workflow};
@@ -56,15 +56,15 @@ struct Heard {
 }
 
 impl Heard {
-    fn hear(&mut self, said: Said<'_>) {
+    fn hear(&mut self, said: Emitted<'_>) {
         match said {
-            Said::Judged { review, judgement } => {
+            Emitted::Judged { review, judgement } => {
                 let before = self.judged.insert(review.exposure_id().to_string(), *judgement);
                 assert_eq!(before, None, "a decision is judged once");
             }
-            Said::Turned { reviewer, at, transition, suspicion, cited } => {
-                assert_eq!(suspicion.is_some(), transition == Transition::Firing);
-                assert_eq!(suspicion.map_or(0, |s| s.path.len()), cited.len());
+            Emitted::Alert { reviewer, at, transition, evidence, cited } => {
+                assert_eq!(evidence.is_some(), transition == Transition::Firing);
+                assert_eq!(evidence.map_or(0, |s| s.path.len()), cited.len());
                 assert!(transition != Transition::Firing || !cited.is_empty());
                 let cited = cited.iter().map(ToString::to_string).collect();
                 self.turns.entry(reviewer.to_owned()).or_default().push((at, transition, cited));
@@ -277,7 +277,7 @@ fn seeded_steps(stage: &Stage) -> u64 {
 #[test]
 fn a_truth_counts_once_whenever_it_comes() {
     let mut stage = Stage::new(rules());
-    let mut quiet = |said: Said<'_>| drop(format!("{said:?}"));
+    let mut quiet = |said: Emitted<'_>| drop(format!("{said:?}"));
     // Known before the decision: counted with it.
     let _ = stage.handle(Review { truth: wrong(-500), ..case(1, 0) });
     let _ = stage.handle(case(2, 100));
@@ -473,8 +473,8 @@ proptest! {
         }
         let mut turned = Ok(());
         while !stage.advance_some(END, 5, &mut |said| {
-            if let Said::Turned { suspicion: Some(suspicion), cited, .. } = said {
-                let told = !cited.is_empty() && suspicion.statistic.is_finite();
+            if let Emitted::Alert { evidence: Some(evidence), cited, .. } = said {
+                let told = !cited.is_empty() && evidence.statistic.is_finite();
                 turned = told.then_some(()).ok_or("a page without evidence");
             }
         }) {}

@@ -10,8 +10,8 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use shutterlag::config::OversightConfig;
 use shutterlag::engine::oversight::{
-    Advised, Flags, HollowReason, Judgement, Known, Quality, Review, Reviews, Rules, Said, Signal,
-    Stage, Standing,
+    Advised, Emitted, Flags, HollowReason, Judgement, Known, Quality, Review, Reviews, Rules,
+    Signal, Stage, Standing,
 };
 use shutterlag::event::{Action, Severity, Verdict, Workflow};
 use shutterlag::time::{Span, Timestamp};
@@ -149,10 +149,10 @@ fn tell_with(reviews: &[Review<'static>], config: OversightConfig) -> Told {
     }
     let (mut judged, mut turned) = (BTreeMap::new(), BTreeMap::<String, Vec<_>>::new());
     stage.advance(Timestamp::MAX, &mut |said| match said {
-        Said::Judged { review, judgement } => {
+        Emitted::Judged { review, judgement } => {
             judged.insert(review.credential_id.to_string(), *judgement);
         }
-        Said::Turned { reviewer, at, transition, .. } => {
+        Emitted::Alert { reviewer, at, transition, .. } => {
             turned.entry(reviewer.to_owned()).or_default().push((at, transition));
         }
     });
@@ -339,6 +339,28 @@ fn one_text_about_many_keys_is_read_once() {
     // Fifty texts are not: 60 s are enough for eight of 7.2 s.
     let told = tell(&numbered(50, |name, n| words(ticket(name, n), 120 + n as u32)));
     assert!(told.count(HollowReason::ImpossibleReading) >= 40);
+}
+
+/// A commit with sixty keys of two kinds, and what the AI says of each kind: two texts, which
+/// take 14.4 s at the least, and come by turns where the keys stand in the order of their names.
+#[test]
+fn two_texts_about_many_keys_are_read_once_each() {
+    let cases = |batch: bool| {
+        numbered(60, |name, n| {
+            let kind = advised(approved(name, 20.0, 60.0), |advice| Advised {
+                summary_words: Some(if n % 2.0 == 0.0 { 120 } else { 121 }),
+                ..advice
+            });
+            let (incident, batch_id) = if batch { (None, Some("b1")) } else { (Some("c1"), None) };
+            Review {
+                incident: incident.map(Into::into),
+                batch_id: batch_id.map(Into::into),
+                ..kind
+            }
+        })
+    };
+    meaningful(&cases(false));
+    meaningful(&cases(true));
 }
 
 #[test]

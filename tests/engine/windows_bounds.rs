@@ -48,7 +48,7 @@ fn replay(config: EngineConfig, events: &[Event<'static>]) -> Ledger {
 }
 
 fn in_order(events: &mut [Event<'static>]) {
-    events.sort_by_key(|event| (event.time, event.kind(), event.id.clone()));
+    events.sort_by_key(|event| (event.time, event.reopens(), event.kind(), event.id.clone()));
 }
 
 /// The event, with another id than every other `n`.
@@ -57,7 +57,8 @@ fn numbered(n: usize, mut event: Event<'static>) -> Event<'static> {
     event
 }
 
-/// Distinct events of one window from just before the zero on, which no person decides.
+/// Distinct events of one window from just before the zero on, which no person decides and no
+/// source withdraws.
 fn undecided() -> impl Strategy<Value = Events> {
     let event = (hostile::event(1, 24), select(&[Action::Revoke, Action::Escalate][..]));
     prop::collection::vec(event, 0..60).prop_map(|events| {
@@ -70,6 +71,7 @@ fn undecided() -> impl Strategy<Value = Events> {
                     decision.action = action;
                     decision.actor_kind = Ai;
                 }
+                withdrawn @ Body::CaseWithdrawn { .. } => *withdrawn = Body::CredentialAbused,
                 _ => {}
             }
             all.push(numbered(n + 1, event));

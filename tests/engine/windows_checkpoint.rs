@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use shutterlag::config::EngineConfig;
 use shutterlag::engine::Output;
 use shutterlag::engine::windows::{Awaiting, Key, RestoreError, Windows};
-use shutterlag::event::{Event, Workflow};
+use shutterlag::event::{Body, Event, Workflow};
 use shutterlag::time::{Span, Timestamp};
 
 use crate::oracle::hostile;
@@ -182,11 +182,33 @@ proptest! {
 }
 
 #[test]
-fn a_later_version_says_so() {
+fn state_of_another_version_is_refused_by_its_number() {
     let mut windows = Windows::new(config());
-    let newer = Err(RestoreError::Newer { version: 4, known: 3 });
-    assert_eq!(windows.restore(&[0xE5, 4, 0]), newer);
-    for foreign in [&b""[..], b"{\"a\":1}", &[0xE5], &[0xE5, 1, 1], &[0xE5, 3, 0, 9, 0, 1]] {
+    // The bytes of a real state, so that nothing but its version can be wrong.
+    let _ = windows.handle(&Event {
+        id: "1".into(),
+        time: hostile::at(0),
+        credential_id: "acme/payments#7".into(),
+        workflow: Workflow::SecretExposure,
+        source: None,
+        severity: None,
+        owner: None,
+        body: Body::CredentialAbused,
+    });
+    let mut kept = Kept::new();
+    save(&mut windows, &mut kept);
+    let state = kept.values().next().unwrap().clone();
+    let known = state[1];
+    assert_eq!(Windows::new(config()).restore(&state), Ok(()));
+    for version in [known - 1, known + 1] {
+        let mut other = state.clone();
+        other[1] = version;
+        let refused = Windows::new(config()).restore(&other).unwrap_err();
+        assert_eq!(refused, RestoreError::Version { version, known });
+        let told = format!("state of version {version}, and this program reads version {known}");
+        assert_eq!(refused.to_string(), told);
+    }
+    for foreign in [&b""[..], b"{\"a\":1}", &[0xE5], &[0xE5, known, 0, 9, 0, 1]] {
         assert_eq!(windows.restore(foreign), Err(RestoreError::Damaged));
     }
 }

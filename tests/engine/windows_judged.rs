@@ -151,7 +151,7 @@ fn a_settled_window_is_final_as_soon_as_it_is_known_that_nobody_will_judge_it() 
 #[test]
 fn in_a_backlog_no_judgement_is_given_up() {
     let (mut windows, mark) = decided();
-    windows.give_up_unjudged(false);
+    windows.expire_unjudged(false);
     assert_eq!(advance(&mut windows, 3_600 * 24 * 40), Said::default());
     assert!(windows.judge(EXPOSURE, mark, Some(hollow())));
     assert_eq!(advance(&mut windows, 3_600 * 24 * 41).alerts.len(), 1);

@@ -76,8 +76,10 @@ impl Run {
         for Delivery { arrival, event } in &mut self.deliveries {
             event.time = cut(event.time);
             *arrival = cut(*arrival).min(event.time + delay_max);
-            if let Body::LeakDetected(leak) = &mut event.body {
-                leak.exposed_at = leak.exposed_at.map(cut);
+            match &mut event.body {
+                Body::LeakDetected(leak) => leak.exposed_at = leak.exposed_at.map(cut),
+                Body::CaseOpened(case) => case.started_at = case.started_at.map(cut),
+                _ => {}
             }
         }
         self.deliveries.sort_by_key(|delivery| delivery.arrival);
@@ -92,12 +94,20 @@ impl Run {
         let settle = Span::from_millis(self.settle_ms);
         let all = self.deliveries.clone();
         self.deliveries.retain(|Delivery { arrival, event }| {
-            let sighted = event.kind() == Kind::LeakDetected
-                && windows.iter().all(|window| {
-                    (window.workflow, &window.credential_id[..])
-                        != (event.workflow, &event.credential_id[..])
-                        || window.detected_at != event.time
+            // Before a detection of the same moment that opens the case again.
+            let precedes = !event.reopens()
+                && all.iter().any(|Delivery { event: other, .. }| {
+                    other.reopens()
+                        && (other.workflow, &other.credential_id, other.time)
+                            == (event.workflow, &event.credential_id, event.time)
                 });
+            let sighted = event.kind().opens()
+                && (precedes
+                    || windows.iter().all(|window| {
+                        (window.workflow, &window.credential_id[..])
+                            != (event.workflow, &event.credential_id[..])
+                            || window.detected_at != event.time
+                    }));
             if !sighted && !matches!(event.kind(), Kind::CredentialAbused | Kind::TruthEstablished)
             {
                 return true;
@@ -106,14 +116,17 @@ impl Run {
             let mut before = windows
                 .iter()
                 .filter(|window| (window.workflow, &window.credential_id[..]) == key)
-                .filter(|window| window.detected_at <= event.time)
+                .filter(|window| {
+                    window.detected_at < event.time
+                        || window.detected_at == event.time && !(sighted && precedes)
+                })
                 .rev();
             let Some(own) = before.next() else { return true };
             let known_at = event.time.max(*arrival);
             let in_time = own.closed_at.is_none_or(|closed_at| known_at < closed_at + settle);
             let announced = |closed_at: Timestamp| {
                 all.iter().any(|detection| {
-                    detection.event.kind() == Kind::LeakDetected
+                    detection.event.kind().opens()
                         && (detection.event.workflow, &detection.event.credential_id[..]) == key
                         && (closed_at < detection.event.time && detection.event.time <= event.time)
                         && detection.arrival < closed_at + settle
@@ -286,7 +299,8 @@ proptest! {
 fn alerts(window: &Record, now: Timestamp) -> Vec<Alert> {
     let after = |from: Timestamp, mins: i64| now >= from + Span::from_mins(mins);
     let decided_at = window.decision.as_ref().map(|decision| decision.decided_at);
-    let open = decided_at.is_none() && window.contained_at.is_none();
+    let waits = window.withdrawn_at.is_none();
+    let open = decided_at.is_none() && window.contained_at.is_none() && waits;
     let start = window.figures.start;
     let uncontained = window.contained_at.is_none() && window.dismissed_at.is_none();
     const DAY: i64 = 24 * 60;
@@ -302,7 +316,7 @@ fn alerts(window: &Record, now: Timestamp) -> Vec<Alert> {
         (Alert::AttackerLikelyPresent, open && late.is_some_and(|late| after(start, late))),
         (
             Alert::ContainmentOverdue,
-            uncontained && decided_at.is_some_and(|decided_at| after(decided_at, limit)),
+            uncontained && waits && decided_at.is_some_and(|decided_at| after(decided_at, limit)),
         ),
         (Alert::AiActedFirst, window.ai_acted_first_at.is_some()),
         (Alert::SeededCaseMissed, window.figures.seeded_case_caught == Some(false)),

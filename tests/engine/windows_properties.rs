@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use proptest::prelude::*;
-use shutterlag::config::EngineConfig;
+use shutterlag::config::{EngineConfig, Reopen};
 use shutterlag::engine::Receipt;
 use shutterlag::engine::windows::Windows;
 use shutterlag::event::Event;
@@ -11,7 +11,7 @@ use shutterlag::time::Timestamp;
 
 use crate::oracle::hostile::{self, Events};
 use crate::oracle::record::Record;
-use crate::oracle::{Ledger, ledger, readings};
+use crate::oracle::{Ledger, Reading, ledger, ledger_by, readings};
 
 /// More readings of one set of events than this are not worth going through.
 const READINGS_MAX: usize = 256;
@@ -43,7 +43,11 @@ fn read(windows: &Windows) -> Ledger {
 }
 
 fn replay(events: &[Event<'static>]) -> Ledger {
-    let mut windows = Windows::new(EngineConfig::default());
+    replay_by(EngineConfig::default(), events)
+}
+
+fn replay_by(config: EngineConfig, events: &[Event<'static>]) -> Ledger {
+    let mut windows = Windows::new(config);
     handle(&mut windows, events);
     read(&windows)
 }
@@ -60,6 +64,27 @@ proptest! {
         if !wanted.any(|wanted| wanted == got) {
             // None matches: show one of them.
             prop_assert_eq!(got, ledger(&events.0));
+        }
+    }
+
+    #[test]
+    fn so_it_does_where_detections_are_read_otherwise(
+        events in hostile::events(),
+        reopen_always in any::<bool>(),
+        at_once in any::<bool>(),
+    ) {
+        let readings = readings(&events.0);
+        prop_assume!(readings.len() <= READINGS_MAX);
+        let sources = if at_once { vec!["scanner".to_owned()] } else { Vec::new() };
+        let config = EngineConfig {
+            reopen: if reopen_always { Reopen::Always } else { Reopen::NewExposure },
+            detects_at_once: sources.iter().cloned().collect(),
+            ..EngineConfig::default()
+        };
+        let rules = Reading { reopen_always, detects_at_once: sources };
+        let got = replay_by(config, &events.0);
+        if !readings.iter().any(|reading| ledger_by(reading, &rules) == got) {
+            prop_assert_eq!(got, ledger_by(&events.0, &rules));
         }
     }
 

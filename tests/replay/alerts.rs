@@ -9,33 +9,51 @@ use serde_json::Value;
 
 use crate::harness::case::{CASES, MINUTE, start};
 use crate::harness::{fields, ms, number};
+use crate::rederive::{floor_ms, targets};
 
-/// When each alert of a window begins and ends, by the window's record.
+/// When each alert of a window begins and ends, by the window's record alone.
+///
+/// The moment at which an AI acted first is not in it, so `AiActedFirst` is checked apart.
 fn alerts_of(window: &Value) -> Vec<(&'static str, i64, Option<i64>)> {
     let at = |name: &str| ms(&window[name]);
+    let first = |ends: &[Option<i64>]| ends.iter().copied().flatten().min();
+    let rules = targets(window);
     let detected = at("detected_at").unwrap();
-    let (decided, contained) = (at("decided_at"), at("contained_at"));
-    let answered = decided.into_iter().chain(contained).min();
-    let mut alerts = Vec::new();
-    for (alert, minutes) in
-        [("ReviewDueSoon", 6), ("ReviewOverdue", 9), ("AttackerLikelyPresent", 17)]
-    {
-        let from = (start(window) + minutes * MINUTE).max(detected);
-        if answered.is_none_or(|answered| answered > from) {
-            alerts.push((alert, from, answered));
-        }
+    let (decided, contained, withdrawn) =
+        (at("decided_at"), at("contained_at"), at("withdrawn_at"));
+    // Never contained: the exposure ended with the decision to dismiss.
+    let exposure = window["durations_ms"]["exposure"].as_i64();
+    let dismissed = exposure.filter(|_| contained.is_none()).map(|length| start(window) + length);
+    let answered = first(&[decided, contained, withdrawn]);
+    let mut alerts = vec![
+        ("ReviewDueSoon", start(window) + rules.in_time / 3 * 2, answered),
+        ("ReviewOverdue", start(window) + rules.in_time, answered),
+    ];
+    if rules.raced {
+        alerts.push(("AttackerLikelyPresent", start(window) + rules.late, answered));
+    }
+    if let Some(abused) = at("abused_at") {
+        alerts.push(("AttackObserved", abused, first(&[contained, dismissed])));
     }
     if let Some(decided) = decided {
-        let dismissed = window["durations_ms"]["exposure"].as_i64();
-        let ended = contained.or(dismissed.map(|exposure| start(window) + exposure));
-        if ended.is_none_or(|ended| ended > decided + 60 * MINUTE) {
-            alerts.push(("ContainmentOverdue", decided + 60 * MINUTE, ended));
-        }
-        if window["hollow"] != serde_json::json!([]) {
+        let limit = if rules.raced { 60 * MINUTE } else { rules.in_time };
+        let ended = first(&[contained, dismissed, withdrawn]);
+        alerts.push(("ContainmentOverdue", decided + limit, ended));
+        if window["quality"] == "hollow" {
             alerts.push(("HollowApproval", decided, None));
         }
+        let truth = &window["truth"];
+        let let_through = match window["verdict"].as_str() {
+            Some(verdict) => verdict == "approve",
+            None => window["action"] == window["recommendation"],
+        };
+        let wrong = window["recommendation"] != truth["correct_action"];
+        if truth["seeded"] == true && !window["presented_at"].is_null() && wrong && let_through {
+            alerts.push(("SeededCaseMissed", ms(&truth["established_at"]).unwrap(), None));
+        }
     }
-    alerts
+    let begun = alerts.into_iter().map(|(alert, from, until)| (alert, from.max(detected), until));
+    begun.filter(|(_, from, until)| until.is_none_or(|until| until > *from)).collect()
 }
 
 const FIELDS: [&str; 16] = [
@@ -57,7 +75,7 @@ const FIELDS: [&str; 16] = [
     "age_ms",
 ];
 
-/// What a line says of its window is what the ledger says.
+/// Asserts that a line describes its window as the ledger does.
 fn tells_what_the_ledger_tells(line: &Value, window: &Value) {
     for (told, known) in [
         ("workflow", "workflow"),
@@ -89,6 +107,7 @@ fn alerts_alternate_and_follow_from_the_ledger() {
             (&case.name, by_id.collect())
         })
         .collect();
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for case in CASES.iter() {
         let mut told: BTreeMap<(String, String), Vec<(String, i64)>> = BTreeMap::new();
         let mut pages: BTreeMap<String, Vec<Value>> = BTreeMap::new();
@@ -130,8 +149,9 @@ fn alerts_alternate_and_follow_from_the_ledger() {
             );
             assert!(turns.is_sorted_by_key(|turn| ms(&turn["at"])), "{reviewer}");
         }
-        let windows = told.values().map(Vec::len).sum::<usize>();
-        let lines = (windows + pages.values().map(Vec::len).sum::<usize>()) as u64;
+        let windows = &windows[&case.name];
+        let turns = told.values().map(Vec::len).sum::<usize>();
+        let lines = (turns + pages.values().map(Vec::len).sum::<usize>()) as u64;
         case.assert_metric("shutterlag_alerts_total", &[], lines);
 
         let mut expected: BTreeMap<(String, String), Vec<(String, i64)>> = BTreeMap::new();
@@ -157,15 +177,53 @@ fn alerts_alternate_and_follow_from_the_ledger() {
             .map(|window| window["exposure_id"].as_str().unwrap())
             .collect();
         let (mut ai_first, mut missed) = (0, 0);
-        told.retain(|(exposure, alert), _| {
-            ai_first += u64::from(alert == "AiActedFirst");
+        told.retain(|(exposure, alert), turns| {
             missed += u64::from(alert == "SeededCaseMissed");
-            !matches!(alert.as_str(), "AiActedFirst" | "SeededCaseMissed")
-                && !skewed.contains(&exposure.as_str())
+            if alert == "AiActedFirst" {
+                ai_first += 1;
+                let window = windows[exposure.as_str()];
+                let decided = ms(&window["decided_at"]);
+                assert_eq!(window["ai_acted_first"], true, "{window}");
+                assert!(decided.is_none_or(|decided| turns[0].1 <= decided), "{window}");
+            }
+            alert != "AiActedFirst" && !skewed.contains(&exposure.as_str())
         });
-        assert_eq!(told, expected, "{}", case.name);
+        for ((exposure, alert), turns) in &told {
+            let found = expected.get(&(exposure.clone(), alert.clone()));
+            assert_eq!(Some(turns), found, "{}: {alert} of {exposure}", case.name);
+            *seen.entry(alert.clone()).or_default() += 1;
+        }
+        assert_eq!(told.len(), expected.len(), "{}", case.name);
         assert_eq!(ai_first, number(&case.summary, "oversight.ai_acted_first"), "{}", case.name);
         assert_eq!(missed, number(&case.summary, "oversight.seeded.missed"), "{}", case.name);
+    }
+    assert_eq!(seen.len(), 7, "every alert of a window, the AI's apart: {seen:?}");
+}
+
+/// The interval was too short for what its reviewer approved in it at 1,000 words a minute.
+fn certificate_holds(line: &Value, windows: &[Value]) {
+    let number = |name: &str| line["evidence"][name].as_i64().unwrap();
+    let (from, to) = (ms(&line["evidence"]["from"]).unwrap(), ms(&line["evidence"]["to"]).unwrap());
+    let (needed, unread) = (number("needed_ms"), number("unread_ms"));
+    assert!(needed - unread > number("available_ms"), "{line}");
+    // Clocks of different sources may be two minutes apart.
+    let length = to - from;
+    assert!([length, length + 120_000].contains(&number("available_ms")), "{line}");
+    assert!(ms(&line["at"]).unwrap() <= to, "{line}");
+    // What it claims is there: so many approved cases within the interval, as long to read.
+    let approved = windows.iter().filter(|window| {
+        let released = ms(&window["first_presented_at"]).max(ms(&window["first_opened_at"]));
+        window["reviewer"] == line["reviewer"]
+            && window["agreed"] == true
+            && window["repeats_advice"] == false
+            && released >= Some(from)
+            && ms(&window["decided_at"]).is_some_and(|decided| decided <= to)
+    });
+    let floors: Vec<i64> = approved.filter_map(floor_ms).collect();
+    assert!(number("cases") >= 1 && number("cases") <= floors.len() as i64, "{line}");
+    assert!(needed <= floors.iter().sum(), "{line}: {floors:?}");
+    if number("cases") == floors.len() as i64 {
+        assert_eq!(needed, floors.iter().sum::<i64>(), "{line}");
     }
 }
 
@@ -216,8 +274,9 @@ fn findings_follow_from_the_ledger() {
                     assert_eq!(line["at"], window["decided_at"], "{line}");
                     told.entry(id.to_owned()).or_default().push(reason.to_owned());
                     if reason == "impossible_reading" {
-                        let span = |name: &str| line["evidence"][name].as_i64().unwrap();
-                        assert!(span("attention_ms") < span("reading_floor_ms"), "{line}");
+                        certificate_holds(line, &case.windows);
+                    } else {
+                        assert_eq!(line["evidence"], serde_json::json!({}), "{line}");
                     }
                 }
             }

@@ -78,6 +78,26 @@ fn the_simulated_example_has_something_of_everything() {
 }
 
 #[test]
+fn the_readme_shows_what_its_command_prints() {
+    let readme = include_str!("../../README.md");
+    let shown = readme.split_once("-- replay examples/leaks.ndjson\n").unwrap().1;
+    let shown = shown.split_once("  …\n").unwrap().0;
+    let run = Run::replay().key(KEY).within(Path::new(ROOT)).arg("examples/leaks.ndjson");
+    let printed = run.go().exits(0).stdout;
+    assert!(printed.starts_with(shown), "the README does not show this:\n{printed}");
+    // The sentences below it quote a median with the open windows, and one without.
+    let (summary, windows) = replayed("replay examples/leaks.ndjson");
+    assert_eq!(summary["survival"]["time_to_review"]["median_ms"].as_i64().unwrap() / 1000, 589);
+    let raced = windows.iter().filter(|window| window["raced"] == true);
+    let mut reviewed: Vec<i64> =
+        raced.filter_map(|window| window["durations_ms"]["time_to_review"].as_i64()).collect();
+    reviewed.sort_unstable();
+    assert_eq!(reviewed[reviewed.len().div_ceil(2) - 1] / 1000, 490);
+    assert!(readme.contains("reviewed windows is 8 min 10 s."));
+    assert!(readme.contains("included it is 9 min 49 s."));
+}
+
+#[test]
 fn webhooks_tell_of_three_alerts() {
     let (summary, windows) = replayed("github-webhooks.json");
     assert_eq!(number(&summary, "events.skipped"), 1, "the validation");

@@ -138,7 +138,11 @@ fn nothing_in_it_is_no_failure() {
         assert_eq!(summary["as_of"], Value::Null, "{name}");
         assert_eq!(number(&summary, "events.read"), 0, "{name}");
         assert_eq!(number(&summary, "windows.total"), 0, "{name}");
-        assert_eq!(summary["effective_review_rate"], Value::Null, "{name}");
+        assert_eq!(number(&summary, "effective_review_rate.windows"), 0, "{name}");
+        for end in ["low", "high", "low_bound", "high_bound"] {
+            assert_eq!(summary["effective_review_rate"][end], Value::Null, "{name}");
+        }
+        assert_eq!(summary["workflows"], serde_json::json!({}), "{name}");
         let out = Out(directory.path().join("out"));
         assert_eq!(out.names(), crate::harness::FILES);
         assert_eq!(out.text("windows.ndjson"), "");

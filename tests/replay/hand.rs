@@ -1,23 +1,30 @@
-//! A day of twenty-three windows worked out by hand.
+//! A day of twenty-five windows worked out by hand.
 //!
 //! The expected files were written from the semantics, not from a run. The cases:
 //!
 //! | credential | what it is about |
 //! |---|---|
-//! | 01 | decided after 539.999 s: ahead; the last owner, the highest severity |
+//! | 01 | exposed when it was detected, decided after 539.999 s: ahead, and the one effective review; the last owner, the highest severity; the evidence was opened |
 //! | 02 | decided after 540.000 s, counted from the exposure: contested; agreed without a verdict; never contained |
 //! | 03 | dismissed after 1020.000 s: behind, closed without containment |
-//! | 04 | a provider's quarantine before the decision; a look after closing is an orphan; then a second leak, detected twice and abused |
+//! | 04 | a provider's quarantine before the decision to rotate: the key is dead, so two later sightings count as resightings, also the one that names a later exposure, and a use of it is no attack to alert about; a look after closing is an orphan. Then its source reopens it: a second window, abused |
 //! | 06 | advice and a look up to 120.000 s before the detection are its own; a look at 120.001 s is an orphan |
-//! | 07–09 | a batch of three: each alone had time to be read, together they had not |
+//! | 07–09 | a batch, due at its last decision. 700 words take 42 s: there were 70 s for the two that were approved, so the second is named; the third was decided against the advice, which takes no reading |
 //! | 10, 11 | seeded wrong advice, let through and caught |
-//! | 12 | the AI contained before the person decided |
-//! | 13 | another workflow, exposed after it was detected; unauthorized and approved by who asked for it |
+//! | 12 | the AI contained before the person decided; the use that was seen came after that |
+//! | 13 | a case of another workflow, with targets in days and no attackers, begun after it was opened; unauthorized and approved by who asked for it |
 //! | 14 | decided before it was detected: the band is unknown |
-//! | 15 | a stand-in for the model is no advice; the second decision counts as a further one |
-//! | 16 | contained by the provider, never decided |
-//! | 20 | detected at the last moment: nothing is owed yet |
-//! | 21–26 | six times the same reasons: the sixth is a template |
+//! | 15 | a stand-in for the model is no advice; to hand the case on is a touch and no decision, and it is somebody else who decides |
+//! | 16, 18 | one incident: contained by the provider and never decided; withdrawn by its source, when the review was overdue by a minute |
+//! | 17 | withdrawn before a review was due: not counted |
+//! | 20 | detected at the last moment: nothing is due yet |
+//! | 21–26 | six times the same reasons of nine words: the sixth is a template. Nothing tells how long the text was: the others are unassessed. Detected within five minutes of each other, they are one incident |
+//!
+//! The 22 reviews that were due in raced workflows (all but 13, 17 and 20) are one effective, two
+//! hollow (08, 26), six overdue (02, 03, the second of 04, 12, 16, 18), one unassessed (15: its
+//! exposure is known) and twelve of unknown exposure. They belong to fourteen incidents, eleven
+//! single ones and three of 3, 2 and 6, which are worth 22²/60 observations. The curve watches
+//! 23 windows in fifteen incidents (17 and 20 as well, and not 14), worth 23²/61.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
@@ -41,7 +48,7 @@ fn replayed(directory: &Path) -> (Out, String) {
     (out, ran.stdout)
 }
 
-/// Equal, but for the last digits of fractions.
+/// Asserts that both are equal, apart from the last digits of fractions.
 #[track_caller]
 fn assert_same(found: &Value, expected: &Value, place: &str) {
     match (found, expected) {
@@ -101,7 +108,7 @@ fn alerts_and_findings_are_as_worked_out() {
         ("alerts.ndjson", fixture("hand.alerts.ndjson")),
         ("findings.ndjson", fixture("hand.findings.ndjson")),
     ] {
-        // Which of a window's own lines comes first is nobody's business.
+        // The order of the lines of one window is not promised.
         let sorted = |text: &str| {
             let mut lines: Vec<&str> = text.lines().collect();
             lines.sort_unstable();
@@ -122,14 +129,14 @@ fn a_review_at_the_bound_is_not_within_it() {
     };
     // 540.000 s is contested, 1020.000 s is behind: as in the bands.
     assert_eq!([within("540"), within("1020"), within("+Inf")], [16.0, 18.0, 19.0]);
-    // Counted from the exposure: cred-04 for advice, cred-16 for a review, cred-02 for containment.
+    // Counted from the exposure: the second of cred-04 for advice, cred-16 for a review, cred-02 for containment.
     let oldest = |awaiting: &str| {
         let labels = [("awaiting", awaiting)];
         scrape.sum("shutterlag_oldest_open_window_seconds", &labels)
     };
     assert_eq!(
         [oldest("triage"), oldest("review"), oldest("containment")],
-        [25_800.0, 3_600.0, 36_000.0]
+        [21_000.0, 3_600.0, 36_000.0]
     );
 }
 

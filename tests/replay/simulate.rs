@@ -184,7 +184,7 @@ fn checked(line: &[u8]) -> Result<(String, Kind), &'static str> {
         Kind::CredentialContained => {
             text("method").and_then(Method::parse).ok_or("method")?;
         }
-        Kind::CredentialAbused | Kind::CaseOpened | Kind::CaseWithdrawn => {}
+        Kind::CredentialAbused => {}
         Kind::TruthEstablished => {
             text("correct_action").and_then(Action::parse).ok_or("correct_action")?;
             value["seeded"].as_bool().ok_or("seeded")?;

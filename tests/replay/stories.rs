@@ -90,6 +90,7 @@ struct Told {
     summary: Value,
     windows: Vec<Value>,
     alerts: Vec<Value>,
+    findings: Vec<Value>,
 }
 
 fn told(name: &str) -> Told {
@@ -106,6 +107,7 @@ fn told(name: &str) -> Told {
         summary: ran.json(),
         windows: out.lines("windows.ndjson"),
         alerts: out.lines("alerts.ndjson"),
+        findings: out.lines("findings.ndjson"),
     }
 }
 
@@ -142,6 +144,11 @@ fn every_story_has_its_right_answer() {
             wrong.push(format!("{name}: {} windows, {found:?}, {ends:?}", told.windows.len()));
         }
         assert_eq!(told.summary["events"]["rejected"], 0, "{name}");
+        // Nobody is named who did nothing wrong.
+        let named = told.findings.iter().any(|finding| finding["exposure_id"].is_null());
+        if named && !matches!(decisions, Hollow(..)) {
+            wrong.push(format!("{name}: {:?}", told.findings));
+        }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
@@ -152,7 +159,9 @@ fn alerts(told: &Told, name: &str) -> usize {
 
 #[test]
 fn stamps_are_paged_and_a_commit_that_was_read_is_not() {
-    assert_eq!(alerts(&told("endless_batch"), "RubberStampSuspected"), 1);
+    let stamps = told("endless_batch");
+    assert_eq!(alerts(&stamps, "RubberStampSuspected"), 1);
+    assert!(stamps.findings.iter().any(|finding| finding["finding"] == "reviewer_flagged"));
     let commit = told("commit_of_forty_keys");
     assert_eq!(alerts(&commit, "RubberStampSuspected"), 0);
     assert_eq!(commit.summary["oversight"]["reviewers"]["flagged"], 0);

@@ -116,6 +116,28 @@ fn faults(layer: &str, code: &str) -> Vec<Fault> {
     faults
 }
 
+/// A file without the module of tests at its end: tests may draw random cases
+/// and print their seed, as no user runs them.
+fn shipped(mut code: String) -> String {
+    const TESTS: &str = "\n#[cfg(test)]\nmod tests {\n";
+    if let Some(start) = code.find(TESTS) {
+        let module = &code[start + TESTS.len()..];
+        let ends = module.find("\n}\n").map(|end| end + "\n}\n".len());
+        assert_eq!(ends, Some(module.len()), "something follows a module of tests");
+        code.truncate(start);
+    }
+    code
+}
+
+#[test]
+fn only_the_tests_at_the_end_of_a_file_are_left_out() {
+    let tests = "\n#[cfg(test)]\nmod tests {\n    use rand::Rng;\n}\n";
+    assert!(faults("engine", &shipped(format!("fn f() {{}}\n{tests}"))).is_empty());
+    assert!(!faults("engine", &shipped(format!("use rand::Rng;\n{tests}"))).is_empty());
+    let behind = format!("{tests}use rand::Rng;\n");
+    assert!(std::panic::catch_unwind(|| shipped(behind)).is_err());
+}
+
 /// The layer of each source file but the roots, and its text.
 fn sources() -> Vec<(String, String, String)> {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -129,7 +151,7 @@ fn sources() -> Vec<(String, String, String)> {
             let inside = path.strip_prefix(&src).unwrap();
             let first = inside.components().next().unwrap();
             let layer = Path::new(&first).file_stem().unwrap().to_str().unwrap().to_owned();
-            let code = fs::read_to_string(&path).unwrap();
+            let code = shipped(fs::read_to_string(&path).unwrap());
             (layer, inside.to_str().unwrap().replace('\\', "/"), code)
         })
         .collect()

@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 use super::acts::Compares;
 use super::burst::Burst;
 use super::detection::Trials;
-use super::memory::{ACTS_MAX, Acts, Reasons, Seen, TEMPLATE_ACTS};
+use super::memory::{ACTS_MAX, Acts, Reasons, Seen, TEMPLATE_ACTS, TEXTS_MAX};
 use super::peers::{OWN_MAX, Own, OwnCounts, Stratum};
 use super::reviewer::{Path, Point, Reviewer, Rise, Waiting};
 use super::schedule::{INTERVALS_MAX, PACES, Release, Schedule};
@@ -16,7 +16,7 @@ use super::signals::{BySignal, SIGNALS};
 use crate::time::Timestamp;
 
 /// The first byte; to be raised with every change of the layout.
-pub(super) const VERSION: u8 = 3;
+pub(super) const VERSION: u8 = 4;
 
 /// Writes little-endian numbers.
 #[derive(Debug, Default)]
@@ -194,7 +194,7 @@ impl Reviewer {
             out.row(acts.0.iter(), |out, seen| {
                 out.u32(seen.group.get());
                 out.time(seen.since);
-                out.u32(seen.text);
+                seen.texts.iter().for_each(|text| out.u32(*text));
             });
         }
         out.row(own.0.iter(), |out, own| {
@@ -308,7 +308,10 @@ fn read_release(input: &mut In<'_>) -> Option<Release> {
 
 fn read_seen(input: &mut In<'_>) -> Option<Seen> {
     let group = NonZeroU32::new(input.u32()?)?;
-    Some(Seen { group, since: input.time()?, text: input.u32()? })
+    let since = input.time()?;
+    let mut texts = [0; TEXTS_MAX];
+    fill(&mut texts, || input.u32())?;
+    Some(Seen { group, since, texts })
 }
 
 fn read_own(input: &mut In<'_>) -> Option<Own> {
@@ -347,7 +350,7 @@ mod tests {
     fn full() -> Reviewer {
         let number = |n: usize| NonZeroU32::MIN.saturating_add(n as u32);
         let at = |n: usize| Timestamp::from_millis(1_800_000_000_000) + Span::from_secs(n as i64);
-        let seen = |n| Seen { group: number(n), since: at(n), text: n as u32 };
+        let seen = |n| Seen { group: number(n), since: at(n), texts: [n as u32; TEXTS_MAX] };
         let release = |n| Release {
             at: at(n),
             left_ms: [1, 2],

@@ -1,4 +1,4 @@
-//! What is said of one decision.
+//! The judgement of one decision.
 //!
 //! Invariants: without the data that a reason needs there is no reason; what nothing is
 //! known of is neither meaningful nor hollow.
@@ -69,11 +69,6 @@ impl Judgement {
     /// Whether it was a review; `None` where there is no decision.
     pub fn quality(&self) -> Option<Quality> {
         self.reviewed.then(|| Quality::of(self.reasons, self.assessed))
-    }
-
-    /// A meaningful review before the fastest attackers.
-    pub fn effective(&self) -> bool {
-        self.ahead && self.quality() == Some(Quality::Meaningful)
     }
 }
 

@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use super::batch::Extent;
 use super::bytes::{In, Out};
+use super::emitted::Emitted;
 use super::hash::Hash;
 use super::review::{Facts, Lesson, Name, Review};
 use super::reviewer::{PATH_MAX, Reviewer, Step};
-use super::said::Said;
 use super::signals::Rules;
 use crate::event::Workflow;
 use crate::time::Timestamp;
@@ -181,12 +181,12 @@ impl Entry {
         }
     }
 
-    /// Says what a step came to, if there was one.
-    pub(super) fn told(
+    /// Takes in a step, if there was one, and emits the alert that begins or ends with it.
+    pub(super) fn took_step(
         &mut self,
         name: Arc<Name>,
         step: Option<Step>,
-        say: &mut dyn FnMut(Said<'_>),
+        emit: &mut dyn FnMut(Emitted<'_>),
     ) {
         let Some(step) = step else { return };
         if self.cited.len() == PATH_MAX {
@@ -194,12 +194,12 @@ impl Entry {
         }
         self.cited.push_back(name);
         let Some(transition) = step.transition else { return };
-        let suspicion = step.suspicion.as_deref();
-        let points = suspicion.map_or(0, |suspicion| suspicion.path.len());
+        let evidence = step.evidence.as_deref();
+        let points = evidence.map_or(0, |evidence| evidence.path.len());
         let skipped = self.cited.len().saturating_sub(points);
         let cited: Vec<_> = self.cited.iter().skip(skipped).map(|name| name.id()).collect();
         let (reviewer, at) = (&*self.name, step.at);
-        say(Said::Turned { reviewer, at, transition, suspicion, cited: &cited });
+        emit(Emitted::Alert { reviewer, at, transition, evidence, cited: &cited });
     }
 
     /// The state as bytes, without what waits.

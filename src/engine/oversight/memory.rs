@@ -39,6 +39,9 @@ pub(super) const ACTS_MAX: usize = 16;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Acts(pub(super) VecDeque<Seen>);
 
+/// Texts that are remembered of one incident or batch.
+pub(super) const TEXTS_MAX: usize = 4;
+
 /// What several decisions have in common that makes one act of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Group {
@@ -54,8 +57,8 @@ pub(super) struct Seen {
     pub(super) group: NonZeroU32,
     /// When it was first decided in.
     pub(super) since: Timestamp,
-    /// The text that was read last in it.
-    pub(super) text: u32,
+    /// The texts that were read last in it, the latest at the end; 0 for none.
+    pub(super) texts: [u32; TEXTS_MAX],
 }
 
 impl Acts {
@@ -73,15 +76,18 @@ impl Acts {
         if self.0.len() >= ACTS_MAX {
             self.0.pop_front();
         }
-        self.0.push_back(known.unwrap_or(Seen { group: number, since: at, text: 0 }));
+        self.0.push_back(known.unwrap_or(Seen { group: number, since: at, texts: [0; TEXTS_MAX] }));
         known.is_none()
     }
 
-    /// Whether `text` is the one read last in the act that was entered last; from now on
-    /// it is.
+    /// Whether `text` is one of those read last in the act that was entered last; from now
+    /// on it is the latest of them.
     pub(super) fn reads_again(&mut self, text: NonZeroU32) -> bool {
         let Some(seen) = self.0.back_mut() else { return false };
-        std::mem::replace(&mut seen.text, text.get()) == text.get()
+        let known = seen.texts.iter().position(|other| *other == text.get());
+        seen.texts[known.unwrap_or(0)..].rotate_left(1);
+        seen.texts[TEXTS_MAX - 1] = text.get();
+        known.is_some()
     }
 }
 
@@ -149,5 +155,9 @@ mod tests {
         enter(&mut acts, 1);
         assert!(acts.reads_again(number(7)));
         assert!(!acts.reads_again(number(8)));
+        // Of the texts of one act the latest four are known.
+        assert!(acts.reads_again(number(7)));
+        assert!([9, 10, 11].into_iter().all(|text| !acts.reads_again(number(text))));
+        assert!(acts.reads_again(number(7)) && !acts.reads_again(number(8)));
     }
 }

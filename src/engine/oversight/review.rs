@@ -234,6 +234,11 @@ impl<'r> Review<'r> {
         self.advice.as_ref().is_some_and(known)
     }
 
+    /// From when on the case could be read, as judging takes it; `None` without advice.
+    pub fn released_at(&self) -> Option<Timestamp> {
+        self.release().map(|(released_at, _)| released_at)
+    }
+
     /// What judging looks at.
     pub(super) fn facts(&self) -> Facts {
         let advice = self.advice.as_ref();

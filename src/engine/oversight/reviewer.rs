@@ -24,7 +24,7 @@ use crate::time::{Span, Timestamp};
 /// ends a page.
 const RISE_SHARE: f64 = 0.1;
 
-/// The latest steps that a suspicion cites.
+/// The latest steps that a reviewer alert cites.
 pub const PATH_MAX: usize = 5;
 
 /// The state of one reviewer.
@@ -104,13 +104,13 @@ pub struct Step {
     pub statistic: f64,
     /// Whether the page begins or ends with it.
     pub transition: Option<Transition>,
-    /// With a page that begins: what it rests on.
-    pub suspicion: Option<Box<Suspicion>>,
+    /// The alert about the reviewer, if its page begins here.
+    pub evidence: Option<Box<AlertEvidence>>,
 }
 
-/// What a page rests on.
+/// An alert about a reviewer: the evidence that its page rests on.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Suspicion {
+pub struct AlertEvidence {
     /// The estimated beginning: the first step after the combined statistic last was low.
     pub since: Timestamp,
     /// Observations and signs since then; of agreement, acts compared with peers and
@@ -244,8 +244,8 @@ impl Reviewer {
 
     /// What has to be read for an approval: nothing of what was read before.
     fn job(&mut self, case: &Facts, due: Timestamp) -> Option<Job> {
-        let read = case.group.is_some() && self.compares.acts.reads_again(case.text);
         let (release, clock) = case.release?;
+        let read = case.group.is_some() && self.compares.acts.reads_again(case.text);
         let floor_ms = case.floor_ms.filter(|_| case.approved && !case.repeated && !read)?;
         Some(Job { release, due, floor_ms, clock })
     }
@@ -337,8 +337,8 @@ impl Reviewer {
         signs[Signal::Agreement as usize] = comparison.map(|comparison| comparison.more_often());
         self.path.push(Point { at, signs, statistic });
         let begins = self.firing.is_none() && statistic >= rules.threshold;
-        let suspicion = begins.then(|| {
-            Box::new(Suspicion {
+        let evidence = begins.then(|| {
+            Box::new(AlertEvidence {
                 since: rise.since,
                 counts: rise.counts,
                 pages,
@@ -347,7 +347,7 @@ impl Reviewer {
             })
         });
         let transition = self.turn(at, begins, statistic, rules);
-        Some(Step { at, observed, comparison, pages, statistic, transition, suspicion })
+        Some(Step { at, observed, comparison, pages, statistic, transition, evidence })
     }
 
     /// Begins and ends the page, and keeps the statistic within reach of both.

@@ -6,7 +6,7 @@
 //!
 //! Invariants: a reviewer's decisions are judged in the order of (`decided_at`,
 //! `exposure_id`), each known truth counts once, and both wait for the configured
-//! delay, so what is said does not depend on the order of arrival as long as nothing
+//! delay, so what is emitted does not depend on the order of arrival as long as nothing
 //! arrives later than that; what does is counted and changes nothing; the result is
 //! that of a replay ([`super::Reviews`]) of the same windows. All reviewers are in one
 //! stage: agreement is compared with that of peers, and a list of flagged reviewers
@@ -24,11 +24,11 @@ use std::sync::Arc;
 use foldhash::{HashMap, HashMapExt};
 
 use super::bytes::VERSION;
+use super::emitted::{Change, Emitted, Receipt};
 use super::entry::{Case, Entry, Kind, Next, Pending, Place, TAUGHT_MAX, digest};
 use super::peers::{PeerCounts, Totals};
 use super::review::{Name, Review};
 use super::reviewer::{Point, Standing};
-use super::said::{Change, Receipt, Said};
 use super::signals::Rules;
 use crate::engine::windows::ExposureId;
 use crate::time::{Span, Timestamp};
@@ -235,8 +235,8 @@ impl Stage {
     }
 
     /// Judges all that is due at `now`, and says what follows.
-    pub fn advance(&mut self, now: Timestamp, say: &mut dyn FnMut(Said<'_>)) {
-        let _ = self.advance_some(now, usize::MAX, say);
+    pub fn advance(&mut self, now: Timestamp, emit: &mut dyn FnMut(Emitted<'_>)) {
+        let _ = self.advance_some(now, usize::MAX, emit);
     }
 
     /// As [`Stage::advance`], in at most `most` steps; whether that was all.
@@ -245,7 +245,7 @@ impl Stage {
         &mut self,
         now: Timestamp,
         most: usize,
-        say: &mut dyn FnMut(Said<'_>),
+        emit: &mut dyn FnMut(Emitted<'_>),
     ) -> bool {
         let mut left = most;
         while let Some(Reverse((due, number))) = self.queue.peek().copied()
@@ -256,7 +256,7 @@ impl Stage {
             }
             left -= 1;
             self.settle_before(due);
-            let wait = self.step(number, now, say);
+            let wait = self.step(number, now, emit);
             self.schedule(number, wait);
         }
         self.settle_before(now);
@@ -281,7 +281,7 @@ impl Stage {
         &mut self,
         number: u32,
         now: Timestamp,
-        say: &mut dyn FnMut(Said<'_>),
+        emit: &mut dyn FnMut(Emitted<'_>),
     ) -> Option<Timestamp> {
         let Stage { rules, entries, waiting, totals, settled, unsaved, .. } = self;
         let entry = entries.get_mut(number as usize)?;
@@ -301,7 +301,7 @@ impl Stage {
             Next::Settle(period, at) => {
                 let step = entry.state.settle(period, totals, rules);
                 if let Some(latest) = entry.latest.clone() {
-                    entry.told(Arc::clone(&latest), step, say);
+                    entry.took_step(Arc::clone(&latest), step, emit);
                     entry.done = Some((at, Kind::Settlement, latest));
                 }
             }
@@ -312,7 +312,7 @@ impl Stage {
                 }
                 entry.taught.push_back(digest(&place.2));
                 let step = entry.state.learn(&lesson, rules);
-                entry.told(Arc::clone(&place.2), step, say);
+                entry.took_step(Arc::clone(&place.2), step, emit);
                 entry.done = Some(place);
             }
             Next::Decide(first, others) => {
@@ -322,7 +322,7 @@ impl Stage {
                 let mut reviews = cases().map(|(_, case)| &case.0);
                 let decision = entry.state.decide(facts, rules, *settled, |judgement| {
                     if let Some(review) = reviews.next() {
-                        say(Said::Judged { review, judgement: &judgement });
+                        emit(Emitted::Judged { review, judgement: &judgement });
                     }
                 });
                 if let Some((act, first)) = decision.entered.counted {
@@ -333,7 +333,7 @@ impl Stage {
                 }
                 let (place, _): (Place, Case) = others.into_iter().last().unwrap_or(first);
                 entry.latest = Some(Arc::clone(&place.2));
-                entry.told(Arc::clone(&place.2), decision.step, say);
+                entry.took_step(Arc::clone(&place.2), decision.step, emit);
                 entry.done = Some(place);
             }
         }

@@ -14,7 +14,7 @@ use super::batch;
 use super::certificates::Judgement;
 use super::peers::Totals;
 use super::review::{Facts, Lesson, Review};
-use super::reviewer::{PATH_MAX, Point, Reviewer, Standing, Step, Suspicion};
+use super::reviewer::{AlertEvidence, PATH_MAX, Point, Reviewer, Standing, Step};
 use super::signals::Rules;
 use crate::config::Profile;
 use crate::engine::alerts::Transition;
@@ -67,7 +67,7 @@ pub struct Turn {
     /// Begins or ends.
     pub transition: Transition,
     /// What it rests on, if it begins.
-    pub suspicion: Option<Box<Suspicion>>,
+    pub evidence: Option<Box<AlertEvidence>>,
     /// The numbers of the windows that it cites, as many as its path has points.
     pub cited: Vec<u32>,
 }
@@ -350,10 +350,10 @@ impl Course<'_> {
         let Course { reviewer, state, watch, .. } = self;
         watch(&Watched { reviewer, number, step: &step, state });
         if let Some(transition) = step.transition {
-            let points = step.suspicion.as_ref().map_or(0, |suspicion| suspicion.path.len());
+            let points = step.evidence.as_ref().map_or(0, |evidence| evidence.path.len());
             let skipped = self.cited.len().saturating_sub(points);
             let cited = self.cited.iter().skip(skipped).copied().collect();
-            self.turns.push(Turn { at: step.at, transition, suspicion: step.suspicion, cited });
+            self.turns.push(Turn { at: step.at, transition, evidence: step.evidence, cited });
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What is held, handed out so that another process can go on from it.
 //!
 //! Invariants: a checkpoint of a credential stands by itself: no text of it lies
-//! elsewhere; restored, it says what the original would have said, and nothing
-//! that was said already; bytes of any other origin are refused, never guessed at.
+//! elsewhere; restored, it emits what the original would have emitted, and nothing
+//! that was emitted already; bytes of any other origin are refused, never guessed at.
 
 use std::fmt;
 
@@ -17,16 +17,16 @@ use crate::event::Workflow;
 const MAGIC: u8 = 0xE5;
 
 /// The second byte: the version of what follows.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// Why bytes are not taken for a credential's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RestoreError {
-    /// Written by a later version than this one reads.
-    Newer {
+    /// Its layout is of another version than the one that this program reads and writes.
+    Version {
         /// The version found.
         version: u8,
-        /// The latest that can be read.
+        /// The version that can be read.
         known: u8,
     },
     /// Not a checkpoint, or not a whole one.
@@ -38,8 +38,8 @@ pub enum RestoreError {
 impl fmt::Display for RestoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            RestoreError::Newer { version, known } => {
-                write!(f, "state of version {version}, and this program knows up to {known}")
+            RestoreError::Version { version, known } => {
+                write!(f, "state of version {version}, and this program reads version {known}")
             }
             RestoreError::Damaged => f.write_str("not the state of a credential"),
             RestoreError::TooMany => f.write_str("more credentials than the configured bound"),
@@ -56,7 +56,7 @@ const EVENT_FIXED_MAX: usize = 128;
 fn write(entry: &Entry, state: Held<'_>, scratch: &mut Scratch) {
     let Scratch { heads, bytes, .. } = scratch;
     bytes.clear();
-    // What came in and has not been said yet is to be said after a restore.
+    // What is pending has to be emitted after a restore.
     bytes.extend_from_slice(&[MAGIC, VERSION, entry.dirty.into()]);
     let before_events = entry.bytes.len() - state.log.bytes.len();
     bytes.extend_from_slice(&entry.bytes[..before_events]);
@@ -134,10 +134,10 @@ impl Windows {
     /// # Errors
     /// [`RestoreError`]; nothing has changed then.
     pub fn restore(&mut self, checkpoint: &[u8]) -> Result<(), RestoreError> {
-        let (unsaid, written) = match checkpoint {
-            [MAGIC, VERSION, unsaid, written @ ..] => (*unsaid != 0, written),
-            [MAGIC, version, ..] if *version > VERSION => {
-                return Err(RestoreError::Newer { version: *version, known: VERSION });
+        let (pending, written) = match checkpoint {
+            [MAGIC, VERSION, pending, written @ ..] => (*pending != 0, written),
+            [MAGIC, version, ..] if *version != VERSION => {
+                return Err(RestoreError::Version { version: *version, known: VERSION });
             }
             _ => return Err(RestoreError::Damaged),
         };
@@ -145,7 +145,7 @@ impl Windows {
         let state = Held::read(written, &none).ok_or(RestoreError::Damaged)?;
         let mut heads = std::mem::take(&mut self.scratch.heads);
         let mut bytes = std::mem::take(&mut self.scratch.bytes);
-        let restored = self.rebuild(written, unsaid, state, &mut heads, &mut bytes);
+        let restored = self.rebuild(written, pending, state, &mut heads, &mut bytes);
         self.scratch.heads = heads;
         self.scratch.bytes = bytes;
         restored
@@ -154,7 +154,7 @@ impl Windows {
     fn rebuild(
         &mut self,
         written: &[u8],
-        unsaid: bool,
+        pending: bool,
         state: Held<'_>,
         heads: &mut Vec<Head>,
         bytes: &mut Vec<u8>,
@@ -181,8 +181,8 @@ impl Windows {
         // What is held is few enough to be counted in 32 bits.
         entry.events = heads.len() as u32;
         entry.saved = true;
-        // Mostly nothing has come in since it was said.
-        entry.dirty = unsaid;
+        // Mostly nothing has come in since it was last emitted.
+        entry.dirty = pending;
         self.list(at);
         self.counts.accepted += heads.iter().map(|head| u64::from(head.weight)).sum::<u64>();
         for published in state.published() {
@@ -217,8 +217,7 @@ impl Windows {
         }
     }
 
-    /// Gives up whatever is held of a credential, as its checkpoint says that
-    /// it is gone.
+    /// Forgets a credential whose checkpoint says that it is gone.
     pub fn forget(&mut self, key: Key<'_>) {
         let Some(at) = self.find(key, self.hash_of(key)) else { return };
         self.take_back_standings(at, key.workflow);

@@ -1,8 +1,8 @@
-//! What the second stage says of a decision, taken back into its window.
+//! Takes the oversight stage's judgement of a decision back into its window.
 //!
 //! Invariants: a judgement belongs to one decision, named by its mark: when a late
 //! event makes another decision the first, nothing is judged yet; a judgement is
-//! said once, and then stands in every further word on the window.
+//! emitted once, and every later record of the window carries it.
 
 use super::judged::Judged;
 use super::state::{self, Published};
@@ -28,12 +28,13 @@ pub(super) struct Hearing {
 impl Hearing {
     pub(super) fn of(window: &Window<'_>, before: Option<Published>, now: Timestamp) -> Hearing {
         let decision = window.decision_mark().unwrap_or(0);
-        let superseded = before.is_some_and(|said| said.decision != 0 && said.decision != decision);
+        let known = before.map_or(0, |published| published.decision);
+        let superseded = known != 0 && known != decision;
         let (judged, judged_at) = match before.filter(|_| !superseded) {
-            Some(said) if !said.judged.unsaid() => {
-                (said.judged, Timestamp::from_millis(i64::from(said.judged_s) * 1000))
+            Some(published) if !published.judged.pending() => {
+                (published.judged, Timestamp::from_millis(i64::from(published.judged_s) * 1000))
             }
-            Some(said) => (said.judged, now),
+            Some(published) => (published.judged, now),
             None => (Judged::default(), now),
         };
         Hearing { decision, judged, judged_at, superseded }
@@ -41,7 +42,7 @@ impl Hearing {
 
     /// When the window is final. A decision's judgement is waited for, and after it the
     /// window stays for as long as it would after closing, so that an alert about it
-    /// lasts; without an answer it is given up as a stray event is.
+    /// lasts. Without an answer the wait expires, as it does for a stray event.
     pub(super) fn settles_at(
         &self,
         config: &EngineConfig,
@@ -59,10 +60,11 @@ impl Hearing {
         })
     }
 
-    /// Whether nothing more is waited for, and nothing has yet to be said.
-    pub(super) fn is_over(&self, config: &EngineConfig, gives_up: bool) -> bool {
+    /// Whether nothing more is waited for, and nothing is left to be emitted. With `expire`,
+    /// a missing judgement is not waited for.
+    pub(super) fn is_over(&self, config: &EngineConfig, expire: bool) -> bool {
         let expected = config.judged_after.is_some() && self.decision != 0;
-        !self.judged.unsaid() && (!expected || self.judged.answered() || gives_up)
+        !self.judged.pending() && (!expected || self.judged.answered() || expire)
     }
 
     /// What came of the window's review, as soon as that is settled; and when it will be,
@@ -73,8 +75,7 @@ impl Hearing {
         is_final: bool,
         now: Timestamp,
     ) -> (Option<Due>, Option<Timestamp>) {
-        let decided = Due::decided(window, window.targets);
-        let due = decided.unwrap_or_else(|| Due::of(window, window.targets, now));
+        let due = Due::counted(window, window.targets, now);
         let settled = match due {
             Due::NotYet | Due::Withdrawn => false,
             Due::Overdue => true,
@@ -85,7 +86,7 @@ impl Hearing {
     }
 
     pub(super) fn news(&self, revised: bool) -> News {
-        let judged = self.judged.unsaid() && self.judged.reasons().is_some();
+        let judged = self.judged.pending() && self.judged.reasons().is_some();
         News { revised, judged, superseded: self.superseded }
     }
 
@@ -115,8 +116,8 @@ fn fnv1a(bytes: &[u8]) -> u32 {
 impl Windows {
     /// Takes in the judgement of the decision with this mark
     /// ([`Window::decision_mark`]): why it is hollow, or that it is not; `None` if it
-    /// came too late to be judged. The next [`Windows::advance`] says a judged window
-    /// anew. `false` when there is nothing to say: the window is not held, was decided
+    /// came too late to be judged. The next [`Windows::advance`] emits a judged window
+    /// again. `false` when there is nothing to emit: the window is not held, was decided
     /// otherwise since, or is known to be judged.
     pub fn judge(
         &mut self,
@@ -126,7 +127,7 @@ impl Windows {
     ) -> bool {
         let Some(at) = self.find(exposure.key, self.hash_of(exposure.key)) else { return false };
         let entry = &mut self.entries[at as usize];
-        let judged = reasons.map_or_else(Judged::given_up, Judged::news);
+        let judged = reasons.map_or_else(Judged::expired, Judged::news);
         if !state::judge(&mut entry.bytes, exposure.detected_at, decision, judged) {
             return false;
         }
@@ -136,10 +137,10 @@ impl Windows {
         true
     }
 
-    /// Whether windows are final although nobody has said anything of their decision,
-    /// an orphan timeout after that was due. Off while there may be a backlog: time
-    /// passes faster then than answers come.
-    pub const fn give_up_unjudged(&mut self, gives_up: bool) {
-        self.gives_up_unjudged = gives_up;
+    /// Whether the wait for a decision's judgement expires an orphan timeout after the
+    /// judgement was due, so that the window becomes final without it. Switch it off while
+    /// input lags behind: event time then passes faster than judgements come.
+    pub const fn expire_unjudged(&mut self, expire: bool) {
+        self.expires_unjudged = expire;
     }
 }

@@ -1,4 +1,4 @@
-//! What the second stage said of a decision, as a credential's state holds it.
+//! The oversight stage's judgement of a decision, as a credential's state holds it.
 //!
 //! Invariant: sixteen bits hold it: the reasons from the lowest on, three marks above them.
 
@@ -9,9 +9,9 @@ use crate::engine::oversight::{HollowReason, HollowReasons};
 pub(super) struct Judged(u16);
 
 const JUDGED: u16 = 1 << 15;
-const UNSAID: u16 = 1 << 14;
+const PENDING: u16 = 1 << 14;
 /// It will not be judged any more.
-const GIVEN_UP: u16 = 1 << 13;
+const EXPIRED: u16 = 1 << 13;
 
 // The reasons and the marks share the bits of one number in every checkpoint.
 const _: () = assert!(HollowReason::ALL.len() <= 13);
@@ -19,12 +19,12 @@ const _: () = assert!(HollowReason::ALL.len() <= 13);
 impl Judged {
     /// Judged just now.
     pub(super) fn news(reasons: HollowReasons) -> Judged {
-        Judged(JUDGED | UNSAID | reasons.bits())
+        Judged(JUDGED | PENDING | reasons.bits())
     }
 
-    /// It came too late to be judged, of which there is nothing to say.
-    pub(super) const fn given_up() -> Judged {
-        Judged(GIVEN_UP)
+    /// It came too late to be judged; that is not emitted.
+    pub(super) const fn expired() -> Judged {
+        Judged(EXPIRED)
     }
 
     /// Why the decision is hollow; `None` while it is not judged.
@@ -32,9 +32,9 @@ impl Judged {
         (self.0 & JUDGED != 0).then(|| HollowReasons::from_bits(self.0))
     }
 
-    /// Whether the second stage has said all that it will.
+    /// Whether nothing more will come from the oversight stage.
     pub(super) const fn answered(self) -> bool {
-        self.0 & (JUDGED | GIVEN_UP) != 0
+        self.0 & (JUDGED | EXPIRED) != 0
     }
 
     /// Whether it is judged, and hollow.
@@ -42,19 +42,19 @@ impl Judged {
         self.reasons().is_some_and(|reasons| !reasons.is_empty())
     }
 
-    /// Whether it has yet to be said.
-    pub(super) const fn unsaid(self) -> bool {
-        self.0 & UNSAID != 0
+    /// Whether it has yet to be emitted.
+    pub(super) const fn pending(self) -> bool {
+        self.0 & PENDING != 0
     }
 
-    /// The same once it is said.
-    pub(super) const fn said(self) -> Judged {
-        Judged(self.0 & !UNSAID)
+    /// The same after it is emitted.
+    pub(super) const fn emitted(self) -> Judged {
+        Judged(self.0 & !PENDING)
     }
 
-    /// Whether it says the same.
-    pub(super) fn says(self, other: Judged) -> bool {
-        self.said() == other.said()
+    /// Whether both are the same judgement, emitted or not.
+    pub(super) fn equals(self, other: Judged) -> bool {
+        self.emitted() == other.emitted()
     }
 
     pub(super) const fn bits(self) -> u16 {

@@ -1,7 +1,7 @@
-//! Windows as time passes: revisions, alerts, settling, giving up.
+//! Windows as time passes: revisions, alerts, settling, expiry.
 //!
-//! Invariants: everything said is derived from the events and the time alone;
-//! what was said before is remembered only to say it once.
+//! Invariants: everything emitted is derived from the events and the time alone;
+//! what was emitted before is remembered only to emit it once.
 
 use super::fold::{self, Fate};
 use super::hearing::Hearing;
@@ -22,30 +22,34 @@ impl Windows {
     /// The next time at which [`Windows::advance`] has something to do; the
     /// time of the last call when events came in since.
     pub fn next_deadline(&mut self) -> Option<Timestamp> {
-        if self.listed.is_empty() { self.next_timer() } else { self.now.or(Some(Timestamp::MIN)) }
+        if self.listed.is_empty() {
+            self.next_punctuation()
+        } else {
+            self.now.or(Some(Timestamp::MIN))
+        }
     }
 
-    /// As [`Windows::next_deadline`], for what passes by itself alone: events
-    /// that came in since may be gathered meanwhile.
-    pub fn next_timer(&mut self) -> Option<Timestamp> {
+    /// The next time at which something happens without a new event: events that came in
+    /// since the last call are left out, so that a caller may gather them meanwhile.
+    pub fn next_punctuation(&mut self) -> Option<Timestamp> {
         let entries = &self.entries;
         self.timers.next(|at| entries[at as usize].due)
     }
 
-    /// Brings everything up to `now` and says what changed. Time does not go
+    /// Brings everything up to `now` and emits what changed. Time does not go
     /// back: an earlier `now` than before counts as the latest one given.
-    pub fn advance(&mut self, now: Timestamp, say: &mut dyn FnMut(Output<'_>)) {
-        let _ = self.advance_some(now, usize::MAX, say);
+    pub fn advance(&mut self, now: Timestamp, emit: &mut dyn FnMut(Output<'_>)) {
+        let _ = self.advance_some(now, usize::MAX, emit);
     }
 
-    /// As [`Windows::advance`], of at most `most` credentials; whether nothing is left
-    /// to be said. What is left comes first the next time, at whatever `now` is then.
+    /// As [`Windows::advance`], of at most `most` credentials; returns whether nothing is
+    /// left to emit. What is left comes first the next time, at whatever `now` is then.
     #[must_use]
     pub fn advance_some(
         &mut self,
         now: Timestamp,
         most: usize,
-        say: &mut dyn FnMut(Output<'_>),
+        emit: &mut dyn FnMut(Output<'_>),
     ) -> bool {
         let now = self.now.map_or(now, |before| before.max(now));
         self.now = Some(now);
@@ -54,7 +58,7 @@ impl Windows {
         self.timers.take_due(now, |at| entries[at as usize].due, &mut due);
         let left = due.len().saturating_sub(most);
         for at in due.drain(..due.len() - left) {
-            self.refresh(at, now, say);
+            self.refresh(at, now, emit);
         }
         for at in &due {
             self.entries[*at as usize].listed = true;
@@ -63,10 +67,10 @@ impl Windows {
         left == 0
     }
 
-    fn refresh(&mut self, at: u32, now: Timestamp, say: &mut dyn FnMut(Output<'_>)) {
+    fn refresh(&mut self, at: u32, now: Timestamp, emit: &mut dyn FnMut(Output<'_>)) {
         let entry = &mut self.entries[at as usize];
         entry.listed = false;
-        // Without new events the windows are as they were said.
+        // Without new events the windows are as they were emitted.
         let changed = std::mem::take(&mut entry.dirty);
         let held = std::mem::take(&mut entry.bytes);
         let Some(state) = Held::read(&held, &self.texts) else { return };
@@ -81,12 +85,12 @@ impl Windows {
         } else {
             vec![0; windows.len()]
         };
-        for said in state.published() {
-            self.standings.remove(state.log.key.workflow, said.waiting);
+        for published in state.published() {
+            self.standings.remove(state.log.key.workflow, published.waiting);
         }
         let mut kept = Kept { settled: state.settled, published: Vec::new(), due: None };
         let mut gone = 0;
-        let (mut older_are_final, gives_up) = (true, self.gives_up_unjudged);
+        let (mut older_are_final, expire) = (true, self.expires_unjudged);
         for (number, window) in windows.iter().enumerate() {
             let number = number as u32;
             let before = state.published_of(window.detected_at);
@@ -94,33 +98,33 @@ impl Windows {
             let settles_at = hearing.settles_at(&self.config, window);
             // Windows go in order: the events of all up to the last that is final go.
             let is_final = older_are_final
-                && hearing.is_over(&self.config, gives_up)
+                && hearing.is_over(&self.config, expire)
                 && settles_at.is_some_and(|at| at <= now);
             older_are_final = is_final;
             let fingerprint = match before.filter(|_| !changed) {
-                Some(said) => said.fingerprint,
+                Some(published) => published.fingerprint,
                 None => fingerprints[number as usize],
             };
-            let told = before.map_or_else(Milestones::default, |said| said.told);
-            let reached = Milestones::of(window).since(told);
-            let revised = before.is_none_or(|said| said.fingerprint != fingerprint);
+            let reported = before.map_or_else(Milestones::default, |published| published.reported);
+            let reached = Milestones::of(window).since(reported);
+            let revised = before.is_none_or(|published| published.fingerprint != fingerprint);
             let news = hearing.news(revised);
             if is_final || news.revised || news.judged {
                 let hollow = hearing.judged.reasons();
-                say(Output::Window { window, is_final, reached, hollow, news });
+                emit(Output::Window { window, is_final, reached, hollow, news });
             }
             let (due, due_at) = hearing.due(window, is_final, now);
-            let due = due.filter(|_| !told.review_due());
+            let due = due.filter(|_| !reported.review_due());
             if let Some(due) = due {
-                say(Output::ReviewDue { window, due, hollow: hearing.judged.reasons() });
+                emit(Output::ReviewDue { window, due, hollow: hearing.judged.reasons() });
             }
             let reached = due.map_or(reached, |_| reached.and(Milestones::REVIEW_DUE));
             let profile = self.config.profiles.get(window.key.workflow);
             let moments = Moments::of(window, hearing.judged.hollow());
             let (holding, next_change) = moments.at(profile, now);
             let firing = if is_final { AlertSet::default() } else { holding };
-            let fired = before.map_or(AlertSet::default(), |said| said.firing);
-            emit_alerts(window, &moments, profile, changes(fired, firing), now, say);
+            let fired = before.map_or(AlertSet::default(), |published| published.firing);
+            emit_alerts(window, &moments, profile, changes(fired, firing), now, emit);
             if is_final {
                 kept.settle(window);
                 gone = number + 1;
@@ -132,9 +136,9 @@ impl Windows {
                     fingerprint,
                     firing,
                     waiting,
-                    told: told.and(reached),
+                    reported: reported.and(reached),
                     decision: hearing.decision,
-                    judged: hearing.judged.said(),
+                    judged: hearing.judged.emitted(),
                     judged_s: hearing.judged_s(),
                 });
                 kept.wait_for(settles_at.map(|at| if at > now { at } else { now + LOOK_AGAIN }));
@@ -142,17 +146,17 @@ impl Windows {
                 kept.wait_for(due_at);
             }
         }
-        retract(&state, &windows, now, say);
+        retract(&state, &windows, now, emit);
         self.counts.repeats(repeats);
         if self.config.keep_settled {
             keep_aside(&mut self.settled, gone, state.log, heads, fates);
         }
 
-        // What stays: events of windows that are not final, and strays that may
+        // What stays: events of windows that are not final, and stray events that may
         // still find a detection.
         let mut stays = Vec::with_capacity(heads.len());
         for (head, fate) in heads.iter().zip(fates.iter()) {
-            let given_up_at = head.time + self.config.orphan_timeout;
+            let expires_at = head.time + self.config.orphan_timeout;
             match fate {
                 Fate::Window(number) | Fate::Resighting(number) if *number < gone => {}
                 Fate::Window(_) | Fate::Resighting(_) => stays.push(*head),
@@ -165,20 +169,20 @@ impl Windows {
                     self.counts.resighted += u64::from(head.weight);
                     kept.seen(head.time);
                 }
-                Fate::Orphan | Fate::Late if given_up_at > now => {
+                Fate::Orphan | Fate::Late if expires_at > now => {
                     stays.push(*head);
-                    kept.wait_for(Some(given_up_at));
+                    kept.wait_for(Some(expires_at));
                 }
                 Fate::Orphan | Fate::Late => {
                     let (key, kind) = (state.log.key, head.kind);
                     let (id, events) = (&*head.id(state.log), u64::from(head.weight));
                     if *fate == Fate::Orphan {
                         self.counts.orphan += events;
-                        say(Output::Orphan { key, id, kind, events });
+                        emit(Output::Orphan { key, id, kind, events });
                     } else {
                         self.counts.accepted -= events;
                         self.counts.late += events;
-                        say(Output::Late { key, id, kind, events });
+                        emit(Output::Late { key, id, kind, events });
                     }
                 }
             }
@@ -265,7 +269,7 @@ impl Kept {
     }
 }
 
-/// What has to be said so that `after` is known where `before` was.
+/// The transitions that lead from `before` to `after`.
 fn changes(before: AlertSet, after: AlertSet) -> impl Iterator<Item = (Alert, Transition)> {
     Alert::ALL.iter().filter_map(move |alert| {
         match (before.contains(*alert), after.contains(*alert)) {
@@ -276,22 +280,23 @@ fn changes(before: AlertSet, after: AlertSet) -> impl Iterator<Item = (Alert, Tr
     })
 }
 
-/// Takes back what was said of windows that are none any more.
+/// Retracts what was emitted about windows that no longer exist.
 fn retract(
     state: &Held<'_>,
     windows: &[Window<'_>],
     now: Timestamp,
-    say: &mut dyn FnMut(Output<'_>),
+    emit: &mut dyn FnMut(Output<'_>),
 ) {
-    for said in state.published() {
-        let known = windows.binary_search_by_key(&said.detected_at, |window| window.detected_at);
+    for published in state.published() {
+        let known =
+            windows.binary_search_by_key(&published.detected_at, |window| window.detected_at);
         if known.is_err() {
-            let exposure = ExposureId { key: state.log.key, detected_at: said.detected_at };
+            let exposure = ExposureId { key: state.log.key, detected_at: published.detected_at };
             let change = Change { at: now, cause: Cause::Retracted };
-            for (alert, transition) in changes(said.firing, AlertSet::default()) {
-                say(Output::Alert { exposure, window: None, alert, transition, change });
+            for (alert, transition) in changes(published.firing, AlertSet::default()) {
+                emit(Output::Alert { exposure, window: None, alert, transition, change });
             }
-            say(Output::Retracted { exposure });
+            emit(Output::Retracted { exposure });
         }
     }
 }
@@ -357,12 +362,12 @@ fn emit_alerts(
     profile: &Profile,
     changes: impl Iterator<Item = (Alert, Transition)>,
     now: Timestamp,
-    say: &mut dyn FnMut(Output<'_>),
+    emit: &mut dyn FnMut(Output<'_>),
 ) {
     for (alert, transition) in changes {
         let episode = moments.episodes(profile).find(|episode| episode.alert == alert);
         let change = Change::of(alert, transition, episode, now);
         let exposure = window.exposure_id();
-        say(Output::Alert { exposure, window: Some(window), alert, transition, change });
+        emit(Output::Alert { exposure, window: Some(window), alert, transition, change });
     }
 }

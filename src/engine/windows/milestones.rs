@@ -1,7 +1,7 @@
 //! What has come to be known of a window, each thing once.
 //!
-//! Invariant: a milestone that has been told is not told again, across restarts
-//! too, because what was told is part of the credential's state. A counter moved
+//! Invariant: a milestone is reported once, across restarts too, because what was
+//! reported is part of the credential's state. A counter moved
 //! by milestones therefore counts a window once, whatever its revisions.
 
 use super::window::{Stage, Window};
@@ -49,10 +49,10 @@ impl Milestones {
         self.0 & SEEDED_CASE != 0
     }
 
-    /// What came of the window's review, told once.
+    /// The outcome of the window's review, reported once.
     pub(super) const REVIEW_DUE: Milestones = Milestones(REVIEW_DUE);
 
-    /// Whether it was told what came of the review.
+    /// Whether the outcome of the review was reported.
     pub(super) const fn review_due(self) -> bool {
         self.0 & REVIEW_DUE != 0
     }

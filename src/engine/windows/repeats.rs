@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::fold::{Fate, escalates};
 use super::log::{Head, Log};
-use crate::event::{Actor, Body, Event, ExposedAtQuality, Kind, Provenance, Severity};
+use crate::event::{Actor, Body, Event, Evidence, ExposedAtQuality, Kind, Provenance, Severity};
 use crate::time::Timestamp;
 
 /// Reviewers whose looks are told apart in one credential; the looks of further
@@ -42,6 +42,9 @@ struct Class<'l> {
     escalation: bool,
     fallback: bool,
     looker: Option<Cow<'l, str>>,
+    evidence: Option<Evidence>,
+    /// Whether the advice or look is by another clock than the first of its kind.
+    other_clock: bool,
 }
 
 /// A class: its first event, which takes over what the others stood for, and
@@ -60,16 +63,22 @@ pub(super) struct Short {
 
 /// The log of a credential that holds more than `limit` events in one place,
 /// shortened; `None` when there is nothing to shorten.
-pub(super) fn shorten(log: Log<'_>, heads: &[Head], fates: &[Fate], limit: usize) -> Option<Short> {
+pub(super) fn shorten(
+    log: Log<'_>,
+    heads: &[Head],
+    fates: &[Fate],
+    limit: usize,
+    detects_at_once: &BTreeSet<String>,
+) -> Option<Short> {
     let places = places(fates);
-    let mut groups: BTreeMap<Place, Group> = BTreeMap::new();
+    let mut groups: BTreeMap<Place, Group<'_>> = BTreeMap::new();
     for (at, ((head, place), fate)) in heads.iter().zip(&places).zip(fates).enumerate() {
         if let Some(event) = head.event(log) {
             let group = groups.entry(*place).or_default();
             group.events += 1;
             // A sighting after the closing changes no field.
             if !matches!(fate, Fate::Resighting(_)) {
-                group.note(at, &event);
+                group.note(at, &event, detects_at_once);
             }
         }
     }
@@ -79,6 +88,7 @@ pub(super) fn shorten(log: Log<'_>, heads: &[Head], fates: &[Fate], limit: usize
     let mut short = Short { log: Vec::with_capacity(log.bytes.len() / 2), events: 0 };
     let mut runs: BTreeMap<Class<'_>, Run> = BTreeMap::new();
     let mut lookers: BTreeSet<Cow<'_, str>> = BTreeSet::new();
+    let mut clocks: BTreeMap<Class<'_>, Option<Cow<'_, str>>> = BTreeMap::new();
     for (at, ((head, place), fate)) in heads.iter().zip(&places).zip(fates).enumerate() {
         let group = groups.get_mut(place)?;
         // The newer half stays whole: a second delivery follows its first.
@@ -86,11 +96,16 @@ pub(super) fn shorten(log: Log<'_>, heads: &[Head], fates: &[Fate], limit: usize
         group.seen += 1;
         let Some(event) = head.event(log) else { continue };
         let resighting = matches!(fate, Fate::Resighting(_));
-        let class = Class { resighting, ..class(&event, *place, group.decided, &mut lookers) };
+        let mut class = Class { resighting, ..class(&event, *place, group.decided, &mut lookers) };
+        if matches!(class.kind, Kind::TriageCompleted | Kind::ReviewOpened) {
+            let any = Class { evidence: None, ..class.clone() };
+            let first = clocks.entry(any).or_insert_with(|| event.source.clone());
+            class.other_clock = *first != event.source;
+        }
         group.decided |= class.kind == Kind::DecisionMade
             && class.actor == Some(Actor::Human)
             && !class.escalation;
-        if !old || group.is_witness(at) {
+        if !old || group.is_witness(at) || group.looked_at_most(&class, at) {
             short.keep(log, *head);
             continue;
         }
@@ -121,7 +136,7 @@ impl Short {
 
 /// A place's events: how many, and which of them the window's fields come from.
 #[derive(Default)]
-struct Group {
+struct Group<'l> {
     events: usize,
     seen: usize,
     decided: bool,
@@ -129,7 +144,13 @@ struct Group {
     source: Option<usize>,
     location: Option<usize>,
     owner: Option<usize>,
-    severity: Option<(Severity, usize)>,
+    /// The highest so far, and each event that was higher than all before it: what was known
+    /// when advice was given.
+    highest: Option<Severity>,
+    severities: Vec<usize>,
+    /// The last owner that was known at the decision.
+    decided_owner: Option<usize>,
+    disposed: bool,
     exposed: Option<(Timestamp, bool, usize)>,
     incident: Option<usize>,
     requester: Option<usize>,
@@ -141,20 +162,21 @@ struct Group {
     advice: Option<usize>,
     /// The first containment for good.
     kill: Option<usize>,
+    /// The most items that each reviewer looked at.
+    looks: BTreeMap<Cow<'l, str>, (u32, usize)>,
 }
 
-impl Group {
-    fn note(&mut self, at: usize, event: &Event<'_>) {
+impl<'l> Group<'l> {
+    fn note(&mut self, at: usize, event: &Event<'l>, detects_at_once: &BTreeSet<String>) {
         if event.source.is_some() {
             self.source = self.source.or(Some(at));
         }
         if event.owner.is_some() {
             self.owner = Some(at);
         }
-        if let Some(severity) = event.severity
-            && self.severity.is_none_or(|(highest, _)| severity > highest)
-        {
-            self.severity = Some((severity, at));
+        if event.severity > self.highest {
+            self.highest = event.severity;
+            self.severities.push(at);
         }
         match &event.body {
             Body::CaseOpened(case) => {
@@ -175,11 +197,22 @@ impl Group {
                     self.exposed = Some(self.exposed.map_or(here, |known| known.min(here)));
                 }
             }
-            Body::ReviewOpened(_) => self.touch = self.touch.or(Some(at)),
+            Body::ReviewOpened(opened) => {
+                self.touch = self.touch.or(Some(at));
+                if let Some(items) = opened.items_opened {
+                    let most = self.looks.entry(opened.reviewer.clone()).or_insert((items, at));
+                    if items > most.0 {
+                        *most = (items, at);
+                    }
+                }
+            }
             Body::DecisionMade(decision) if decision.actor_kind == Actor::Human => {
                 self.touch = self.touch.or(Some(at));
                 if escalates(decision) {
                     self.escalation = self.escalation.or(Some(at));
+                } else if !self.disposed {
+                    self.disposed = true;
+                    self.decided_owner = self.owner;
                 }
             }
             Body::TriageCompleted(triage) if triage.provenance != Some(Provenance::Fallback) => {
@@ -198,17 +231,27 @@ impl Group {
             if leak.location.is_some() {
                 self.location = self.location.or(Some(at));
             }
-            if let Some(exposed) = leak.exposed_at {
+            let at_once =
+                || event.source.as_deref().is_some_and(|source| detects_at_once.contains(source));
+            let stated = leak.exposed_at.map(|exposed| (exposed, leak.exposed_at_quality));
+            let exact = Some(ExposedAtQuality::Exact);
+            let exposed = stated.or_else(|| at_once().then_some((event.time, exact)));
+            if let Some((exposed, quality)) = exposed {
                 // The earliest; of equal ones an exact one, else the first.
-                let inexact = leak.exposed_at_quality != Some(ExposedAtQuality::Exact);
+                let inexact = quality != exact;
                 let here = (exposed, inexact, at);
                 self.exposed = Some(self.exposed.map_or(here, |known| known.min(here)));
             }
         }
     }
 
+    /// Whether no look of this reviewer was at more items.
+    fn looked_at_most(&self, class: &Class<'_>, at: usize) -> bool {
+        let most = class.looker.as_ref().and_then(|looker| self.looks.get(looker));
+        most.is_some_and(|(_, witness)| *witness == at)
+    }
+
     fn is_witness(&self, at: usize) -> bool {
-        let severity = self.severity.map(|(_, at)| at);
         let exposed = self.exposed.map(|(_, _, at)| at);
         let items = self.items.map(|(_, at)| at);
         [
@@ -216,7 +259,7 @@ impl Group {
             self.source,
             self.location,
             self.owner,
-            severity,
+            self.decided_owner,
             exposed,
             items,
             self.incident,
@@ -227,6 +270,7 @@ impl Group {
             self.kill,
         ]
         .contains(&Some(at))
+            || self.severities.contains(&at)
     }
 }
 
@@ -286,5 +330,10 @@ fn class<'l>(
         escalation,
         fallback,
         looker,
+        evidence: match &event.body {
+            Body::ReviewOpened(opened) => opened.evidence,
+            _ => None,
+        },
+        other_clock: false,
     }
 }

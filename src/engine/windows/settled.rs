@@ -64,17 +64,20 @@ impl Decided {
     pub(super) fn note(&mut self, window: &Window<'_>) {
         let Some((decision, advice)) = window.decision.zip(window.advice) else { return };
         let digest = digest(decision.reviewer, &advice);
-        if self.contains(digest) {
-            return;
-        }
         let count = usize::from(self.count);
-        if count == DECIDED_MAX {
-            self.digests.copy_within(1.., 0);
-            self.digests[DECIDED_MAX - 1] = digest;
-        } else {
-            self.digests[count] = digest;
-            self.count += 1;
-        }
+        // The one that was decided about longest ago makes room.
+        let place = self.digests().iter().position(|known| *known == digest);
+        let last = match place.or((count == DECIDED_MAX).then_some(0)) {
+            Some(oldest) => {
+                self.digests.copy_within(oldest + 1..count, oldest);
+                count - 1
+            }
+            None => {
+                self.count += 1;
+                count
+            }
+        };
+        self.digests[last] = digest;
     }
 
     /// Whether `reviewer` has decided about the same advice before.

@@ -20,7 +20,7 @@ const PUBLISHED_BYTES: usize = 29;
 const DECISION_AT: usize = 19;
 const JUDGED_AT: usize = 23;
 
-/// What was last said of a window that is not settled.
+/// What was last emitted about a window that is not settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Published {
     /// Names the window within its credential.
@@ -31,13 +31,13 @@ pub(super) struct Published {
     pub(super) firing: AlertSet,
     /// What it was last known to wait for.
     pub(super) waiting: Waiting,
-    /// The milestones told.
-    pub(super) told: Milestones,
+    /// The milestones reported.
+    pub(super) reported: Milestones,
     /// The mark of its decision; 0 without one.
     pub(super) decision: u32,
-    /// What the second stage said of that decision.
+    /// How the oversight stage judged that decision.
     pub(super) judged: Judged,
-    /// When that was said, in whole seconds.
+    /// When it was judged, in whole seconds.
     pub(super) judged_s: u32,
 }
 
@@ -63,18 +63,18 @@ impl<'s> Held<'s> {
         Some(Held { settled, published, log: Log { key, bytes, texts } })
     }
 
-    /// The windows said of so far, oldest first.
+    /// The windows emitted so far, oldest first.
     pub(super) fn published(&self) -> impl Iterator<Item = Published> + use<'s> {
         self.published.iter().map(Published::read)
     }
 
-    /// What was said of the window that this detection opened.
+    /// What was emitted about the window that this detection opened.
     pub(super) fn published_of(&self, detected_at: Timestamp) -> Option<Published> {
         let found = self.published.binary_search_by_key(&detected_at, |bytes| read_time(bytes));
         found.ok().map(|at| Published::read(&self.published[at]))
     }
 
-    /// How far before the events what was said of the window ends; see [`judge`].
+    /// How many bytes before the events the window's published part starts; see [`judge`].
     fn behind_published(&self, detected_at: Timestamp) -> Option<usize> {
         let found = self.published.binary_search_by_key(&detected_at, |bytes| read_time(bytes));
         found.ok().map(|at| (self.published.len() - at) * PUBLISHED_BYTES)
@@ -94,7 +94,7 @@ pub(super) fn judge(
         let published = state.published_of(detected_at)?;
         let at = bytes.len() - state.log.bytes.len() - state.behind_published(detected_at)?;
         let news = match judged.reasons() {
-            Some(_) => !published.judged.says(judged),
+            Some(_) => !published.judged.equals(judged),
             // A judgement stands.
             None => !published.judged.answered(),
         };
@@ -112,7 +112,7 @@ impl Published {
             fingerprint: u32::from_le_bytes([bytes[6], bytes[7], bytes[8], bytes[9]]),
             firing: AlertSet::from_bits(u16::from_le_bytes([bytes[10], bytes[11]])),
             waiting: Waiting::read([bytes[12], bytes[13], bytes[14], bytes[15], bytes[16]]),
-            told: Milestones::from_bits(u16::from_le_bytes([bytes[17], bytes[18]])),
+            reported: Milestones::from_bits(u16::from_le_bytes([bytes[17], bytes[18]])),
             decision: u32::from_le_bytes([
                 bytes[DECISION_AT],
                 bytes[DECISION_AT + 1],
@@ -168,7 +168,7 @@ pub(super) fn begin(
         bytes.extend_from_slice(&window.fingerprint.to_le_bytes());
         bytes.extend_from_slice(&window.firing.bits().to_le_bytes());
         bytes.extend_from_slice(&window.waiting.write());
-        bytes.extend_from_slice(&window.told.bits().to_le_bytes());
+        bytes.extend_from_slice(&window.reported.bits().to_le_bytes());
         bytes.extend_from_slice(&window.decision.to_le_bytes());
         bytes.extend_from_slice(&window.judged.bits().to_le_bytes());
         bytes.extend_from_slice(&window.judged_s.to_le_bytes());

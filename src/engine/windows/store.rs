@@ -62,7 +62,7 @@ pub struct Windows {
     /// The most that one event so far takes in a checkpoint.
     pub(super) event_bytes_max: usize,
     pub(super) state_bytes: u64,
-    pub(super) gives_up_unjudged: bool,
+    pub(super) expires_unjudged: bool,
     pub(super) now: Option<Timestamp>,
     pub(super) scratch: Scratch,
 }
@@ -147,7 +147,7 @@ impl Windows {
             written: HashMap::default(),
             event_bytes_max: 0,
             state_bytes: 0,
-            gives_up_unjudged: true,
+            expires_unjudged: true,
             now: None,
             scratch: Scratch::default(),
         }
@@ -304,8 +304,8 @@ impl Windows {
         }
     }
 
-    /// Gives up the longest waiting credential without a detection when there
-    /// are too many: its events are orphans now instead of later.
+    /// Expires the credential that has waited longest for a detection when there are
+    /// too many: its events become orphans now instead of later.
     fn make_room_for_undetected(&mut self) {
         while self.undetected.live >= self.config.undetected_credentials.max(1) {
             let Some(oldest) = self.undetected.queue.pop_front() else { return };
@@ -349,7 +349,8 @@ impl Windows {
         let rules = rules(&self.config, state.settled);
         fold::fold(state.log, heads, rules, fates, |_, _| {});
         let limit = self.config.events_per_window as usize;
-        let short = repeats::shorten(state.log, heads, fates, limit / 2);
+        let short =
+            repeats::shorten(state.log, heads, fates, limit / 2, &self.config.detects_at_once);
         let published: Vec<Published> = state.published().collect();
         bytes.clear();
         begin(bytes, state.log.key, state.settled, &published);

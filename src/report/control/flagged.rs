@@ -21,6 +21,9 @@ pub struct Reviewers {
     pub small_group: u32,
     /// Whether nothing more is told.
     pub withheld: bool,
+    /// Reviewers whose agreement was compared with nobody's, because too few peers decided
+    /// like cases. That is no finding. `None` where a number would single somebody out.
+    pub cannot_be_compared: Option<u64>,
     /// The promised rate of false discoveries among those who are named.
     pub false_discovery_rate: f64,
     /// Who is named; `None` where nothing is told.
@@ -73,8 +76,12 @@ pub(super) fn flagged(context: &Context<'_>) -> Reviewers {
         .map(|(reviewer, person)| (reviewer.as_str(), person.standing(rules)))
         .collect();
     let flags = Flags::of(standings.iter().map(|(_, standing)| standing), rules);
+    let reviewers = people.len() as u64;
+    let alone = standings.iter().filter(|(_, standing)| !standing.can_be_compared()).count() as u64;
+    let told = !context.few_reviewers || alone == reviewers;
     Reviewers {
-        reviewers: people.len() as u64,
+        reviewers,
+        cannot_be_compared: told.then_some(alone),
         small_group: context.question.small_group,
         withheld: context.few_reviewers,
         false_discovery_rate: rules.config().alpha,

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::outcome::{ExplainError, Explained, compare, evidence};
 use crate::config::OversightConfig;
-use crate::engine::oversight::{HollowReason, Reviews, Rules};
+use crate::engine::oversight::{HollowReason, Judgement, Reviews, Rules};
 use crate::records::{Finding, Object, WindowEvidence, WindowRecord};
 use crate::report::terminal::printable;
 use crate::time::{Span, Timestamp};
@@ -12,8 +12,8 @@ use crate::time::{Span, Timestamp};
 /// How fast nobody reads.
 const PACE: &str = "1,000 words a minute";
 
-/// Reviews of one person before another, of which equal reasons are counted.
-const BEFORE: usize = 20;
+/// Acts of one person before another, of which equal reasons are counted.
+const ACTS: usize = 20;
 
 pub(super) fn explain(
     finding: &Finding,
@@ -34,7 +34,11 @@ pub(super) fn explain(
             window.opened_at.is_none()
         }
         Some(reason) => {
-            writeln!(text, "The source stated it; the ledger holds it as `{reason}`.")?;
+            writeln!(
+                text,
+                "An event or an approver rule said so. The ledger holds the result, `{reason}`, and \
+                 not what led to it."
+            )?;
             window.hollow.is_some_and(|hollow| hollow.iter().any(|there| there == reason))
         }
         None => fact(&mut text, finding, window)?,
@@ -53,6 +57,15 @@ fn own(windows: &[WindowRecord], at: usize) -> Vec<usize> {
     own
 }
 
+/// The judgements of these decisions of one reviewer, made again.
+fn judged(windows: &[WindowRecord], own: &[usize]) -> Result<Vec<Judgement>, ExplainError> {
+    let mut reviews = Reviews::new();
+    for place in own {
+        reviews.add(windows[*place].review(false).as_ref());
+    }
+    Ok(reviews.judge(&Rules::new(OversightConfig::default())?).judgements)
+}
+
 fn reading(
     text: &mut String,
     finding: &Finding,
@@ -60,22 +73,25 @@ fn reading(
     at: usize,
 ) -> Result<bool, ExplainError> {
     let own = own(windows, at);
-    let mut reviews = Reviews::new();
-    for place in &own {
-        reviews.add(windows[*place].review(false).as_ref());
-    }
     let mine = own.iter().position(|place| *place == at);
-    let judged = reviews.judge(&Rules::new(OversightConfig::default())?).judgements;
+    let judged = judged(windows, &own)?;
     let found = mine.and_then(|mine| judged.get(mine)?.certificate);
     let Some(found) = found else {
         writeln!(text, "By this ledger there was time to read all that was approved.")?;
         return Ok(false);
     };
     writeln!(text, "From {} to {} this person approved:", found.from, found.to)?;
-    for place in &own {
+    // Acts are judged one after the other, a batch as it was last decided: what came after
+    // this decision plays no part in it.
+    let batch = windows[at].batch_id.as_deref();
+    let counted = |(order, place): &(usize, &usize)| {
+        let other_act = batch.is_some() && windows[**place].batch_id.as_deref() != batch;
+        Some(*order) <= mine || other_act
+    };
+    for (_, place) in own.iter().enumerate().filter(counted) {
         let case = &windows[*place];
         let Some(review) = case.review(false) else { continue };
-        let released = review.first_opened_at.max(review.advice.map(|a| a.first_presented_at));
+        let released = review.released_at();
         let within = released >= Some(found.from) && review.decided_at <= found.to;
         let floor_ms = review.advice.and_then(|advice| advice.floor_ms());
         let Some(floor_ms) = floor_ms.filter(|_| within && review.agreed == Some(true)) else {
@@ -91,7 +107,7 @@ fn reading(
         "\nThe same text in one incident or batch counts once, and the same advice about the same \
          credential once for all."
     )?;
-    writeln!(text, "needed      {} ms for {} cases", ms(found.needed), found.cases)?;
+    writeln!(text, "needed      {} ms for {}", ms(found.needed), cases(found.cases))?;
     writeln!(text, "unread      {} ms, of cases that were named before", ms(found.unread))?;
     writeln!(text, "available   {} ms", ms(found.available))?;
     let recorded: WindowEvidence = evidence(finding)?;
@@ -108,14 +124,26 @@ fn template(text: &mut String, windows: &[WindowRecord], at: usize) -> Result<bo
     let digest = windows[at].rationale_digest.as_deref();
     let digest = digest.ok_or(ExplainError::Incomplete("the digest of the reasons"))?;
     writeln!(text, "rationale_digest  {}", printable(digest))?;
-    let before = &own[mine.saturating_sub(BEFORE)..mine];
-    let same: Vec<_> = before
-        .iter()
-        .filter(|place| windows[**place].rationale_digest.as_deref() == Some(digest))
-        .collect();
-    writeln!(text, "The same in {} of the reviewer's previous {}:", same.len(), before.len())?;
-    for place in &same {
-        let case = &windows[**place];
+    let words = windows[at].rationale_words;
+    writeln!(
+        text,
+        "words             {}",
+        words.map_or("–".to_owned(), |words| words.to_string())
+    )?;
+    writeln!(
+        text,
+        "The reviewer's earlier decisions with the same reasons. An incident or a batch is one \
+         act; five of the last {ACTS} acts make a template:"
+    )?;
+    let same = |place: &&usize| windows[**place].rationale_digest.as_deref() == Some(digest);
+    let same: Vec<&usize> = own[..mine].iter().filter(same).collect();
+    let latest = same.len().saturating_sub(ACTS);
+    if latest > 0 {
+        writeln!(text, "  {latest} earlier ones are left out")?;
+    }
+    for place in &same[latest..] {
+        let place = **place;
+        let case = &windows[place];
         writeln!(
             text,
             "  {}  {}",
@@ -123,7 +151,9 @@ fn template(text: &mut String, windows: &[WindowRecord], at: usize) -> Result<bo
             printable(&case.exposure_id.to_string())
         )?;
     }
-    Ok(same.len() >= 5)
+    let judged = judged(windows, &own)?;
+    let reasons = judged.get(mine).map(|judgement| judgement.reasons).unwrap_or_default();
+    Ok(reasons.iter().any(|reason| reason == HollowReason::TemplatedRationale))
 }
 
 fn fact(text: &mut String, finding: &Finding, window: &WindowRecord) -> Result<bool, ExplainError> {
@@ -143,6 +173,10 @@ fn fact(text: &mut String, finding: &Finding, window: &WindowRecord) -> Result<b
         None => window.action == window.recommendation,
     };
     Ok(truth.seeded && let_through && window.recommendation != Some(truth.correct_action))
+}
+
+fn cases(count: u32) -> String {
+    format!("{count} case{}", if count == 1 { "" } else { "s" })
 }
 
 fn shown(time: Option<Timestamp>) -> String {

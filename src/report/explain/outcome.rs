@@ -49,7 +49,7 @@ impl fmt::Display for ExplainError {
             }
             ExplainError::NotFound => f.write_str(
                 "no such finding: give its line in findings.ndjson, or finding/exposure_id, \
-                 rubber_stamp_suspected/reviewer/time or reviewer_flagged/reviewer/list",
+                 rubber_stamp_suspected/reviewer/time or reviewer_flagged/reviewer",
             ),
             ExplainError::Incomplete(what) => write!(f, "the ledger lacks {what}"),
             ExplainError::Rules(fault) => fault.fmt(f),

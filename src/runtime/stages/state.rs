@@ -64,11 +64,11 @@ pub enum Refusal {
     Foreign,
     /// Not a state, or not a whole one.
     Damaged,
-    /// Of a version that this program does not know.
-    Newer {
+    /// Its layout is of another version than the one that this program reads and writes.
+    Version {
         /// The state's version.
         version: u8,
-        /// The latest that is known.
+        /// The version that can be read.
         known: u8,
     },
     /// More than may be held.
@@ -80,8 +80,8 @@ impl fmt::Display for Refusal {
         match self {
             Refusal::Foreign => f.write_str("not a record of ours"),
             Refusal::Damaged => f.write_str("not a state"),
-            Refusal::Newer { version, known } => {
-                write!(f, "state of version {version}, and this program knows up to {known}")
+            Refusal::Version { version, known } => {
+                write!(f, "state of version {version}, and this program reads version {known}")
             }
             Refusal::TooMany => f.write_str("more credentials than the configured bound"),
         }
@@ -153,8 +153,8 @@ impl Overseeing {
             (changelog::Part::Reviewer, Some(state)) => {
                 let known = Stage::VERSION;
                 match state.first() {
-                    Some(version) if *version > known => {
-                        return Err(Refusal::Newer { version: *version, known });
+                    Some(version) if *version != known => {
+                        return Err(Refusal::Version { version: *version, known });
                     }
                     _ if !self.stage.restore(state) => return Err(Refusal::Damaged),
                     _ => {}
@@ -190,7 +190,7 @@ impl Overseeing {
 impl From<RestoreError> for Refusal {
     fn from(error: RestoreError) -> Refusal {
         match error {
-            RestoreError::Newer { version, known } => Refusal::Newer { version, known },
+            RestoreError::Version { version, known } => Refusal::Version { version, known },
             RestoreError::Damaged => Refusal::Damaged,
             RestoreError::TooMany => Refusal::TooMany,
         }

@@ -157,7 +157,7 @@ impl Stage for WindowsStage {
     }
 
     fn next_punctuation(&mut self, partition: i32) -> Option<Timestamp> {
-        self.partitions.get_mut(&partition)?.windows.next_timer()
+        self.partitions.get_mut(&partition)?.windows.next_punctuation()
     }
 
     fn punctuate<O: Outbox>(
@@ -173,7 +173,7 @@ impl Stage for WindowsStage {
         let present = self.context.clock.now().since(now) < PRESENT;
         partition.present_since = partition.present_since.or(Some(uptime)).filter(|_| present);
         let long = |since: Span| uptime >= since + JUDGED_WITHIN;
-        partition.windows.give_up_unjudged(partition.present_since.is_some_and(long));
+        partition.windows.expire_unjudged(partition.present_since.is_some_and(long));
         let publisher = &mut self.publisher;
         let mut publisher = WindowsPublisher { publisher, outbox, partition: number, now };
         let mut sent = Ok(());

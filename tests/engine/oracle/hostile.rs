@@ -7,8 +7,8 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use shutterlag::event::{
-    Action, Actor, Body, DecisionMade, Event, ExposedAtQuality, LeakDetected, Method, Provenance,
-    ReviewOpened, Severity, TriageCompleted, Verdict, Workflow,
+    Action, Actor, Body, CaseOpened, DecisionMade, Event, Evidence, ExposedAtQuality, LeakDetected,
+    Method, Provenance, ReviewOpened, Severity, TriageCompleted, Verdict, Workflow,
 };
 use shutterlag::time::Timestamp;
 
@@ -48,22 +48,50 @@ fn reviewer() -> impl Strategy<Value = Cow<'static, str>> {
     word(&["reviewer-01", "reviewer-02", "reviewer-03"])
 }
 
+fn incident() -> impl Strategy<Value = Option<Cow<'static, str>>> {
+    option::weighted(0.3, word(&["commit-1", "commit-2"]))
+}
+
+fn reopened() -> impl Strategy<Value = bool> {
+    prop_oneof![4 => Just(false), 1 => Just(true)]
+}
+
 fn leak() -> impl Strategy<Value = Body<'static>> {
     (
         option::of(moment(24)),
         option::of(select(ExposedAtQuality::ALL)),
-        option::of(word(&["github", "npm", "s3"])),
+        option::of(word(&["github", "npm", "s3", "internal"])),
         option::of(word(&["aws", "gcp"])),
+        incident(),
+        reopened(),
     )
-        .prop_map(|(exposed_at, exposed_at_quality, location, provider)| {
-            Body::LeakDetected(LeakDetected {
-                exposed_at,
-                exposed_at_quality,
-                location,
-                provider,
-                ..LeakDetected::default()
-            })
+        .prop_map(
+            |(exposed_at, exposed_at_quality, location, provider, incident, reopened)| {
+                Body::LeakDetected(LeakDetected {
+                    exposed_at,
+                    exposed_at_quality,
+                    location,
+                    provider,
+                    incident,
+                    reopened,
+                })
+            },
+        )
+}
+
+fn case() -> impl Strategy<Value = Body<'static>> {
+    (option::of(moment(24)), option::of(reviewer()), option::of(0..4_u32), incident(), reopened())
+        .prop_map(|(started_at, requested_by, items, incident, reopened)| {
+            Body::CaseOpened(CaseOpened { started_at, requested_by, items, incident, reopened })
         })
+}
+
+fn look() -> impl Strategy<Value = Body<'static>> {
+    (reviewer(), option::of(0..4_u32), option::of(select(Evidence::ALL))).prop_map(
+        |(reviewer, items_opened, evidence)| {
+            Body::ReviewOpened(ReviewOpened { reviewer, items_opened, evidence })
+        },
+    )
 }
 
 fn triage() -> impl Strategy<Value = Body<'static>> {
@@ -72,20 +100,23 @@ fn triage() -> impl Strategy<Value = Body<'static>> {
         option::of(word(&["model-a", "model-b"])),
         option::of(select(&[0.0, 0.25, 1.0][..])),
         option::of(0..4_u32),
+        option::of(0..3_u32),
         option::of(select(Provenance::ALL)),
         option::of(reviewer()),
     )
-        .prop_map(|(recommendation, model, confidence, words, provenance, requested_by)| {
-            Body::TriageCompleted(TriageCompleted {
-                recommendation,
-                model,
-                confidence,
-                summary_words: words,
-                summary_chars: None,
-                provenance,
-                requested_by,
-            })
-        })
+        .prop_map(
+            |(recommendation, model, confidence, words, chars, provenance, requested_by)| {
+                Body::TriageCompleted(TriageCompleted {
+                    recommendation,
+                    model,
+                    confidence,
+                    summary_words: words,
+                    summary_chars: chars,
+                    provenance,
+                    requested_by,
+                })
+            },
+        )
 }
 
 fn actor() -> impl Strategy<Value = Actor> {
@@ -102,35 +133,39 @@ fn decision() -> impl Strategy<Value = Body<'static>> {
         option::of(word(&["digest-1", "digest-2"])),
         option::of(word(&["batch-1", "batch-2"])),
         option::of(1..4_u32),
+        option::of(0..4_u32),
         option::of(any::<bool>()),
     )
         .prop_map(
-            |(reviewer, action, actor_kind, verdict, words, digest, batch, size, authorized)| {
+            |(reviewer, action, actor, verdict, words, digest, batch, size, items, authorized)| {
                 Body::DecisionMade(DecisionMade {
                     reviewer,
                     action,
-                    actor_kind,
+                    actor_kind: actor,
                     verdict,
                     rationale_words: words,
                     rationale_digest: digest,
                     batch_id: batch,
                     batch_size: size,
-                    items_opened: None,
+                    items_opened: items,
                     authorized,
                 })
             },
         )
 }
 
-/// Any of the seven kinds, all fields varied.
+/// Any of the kinds, all fields varied.
 pub(crate) fn body() -> impl Strategy<Value = Body<'static>> {
     prop_oneof![
         4 => leak(),
         3 => triage(),
-        3 => reviewer().prop_map(|reviewer| Body::ReviewOpened(ReviewOpened::by(reviewer))),
+        1 => case(),
+        3 => look(),
         4 => decision(),
         2 => (select(Method::ALL), actor())
             .prop_map(|(method, actor_kind)| Body::CredentialContained { method, actor_kind }),
+        1 => option::of(word(&["pattern deleted", "setting changed"]))
+            .prop_map(|reason| Body::CaseWithdrawn { reason }),
         1 => Just(Body::CredentialAbused),
         1 => (select(Action::ALL), any::<bool>()).prop_map(|(correct_action, seeded)| {
             Body::TruthEstablished { correct_action, seeded }
@@ -154,7 +189,11 @@ pub(crate) fn event(ids: u32, half_minutes: i64) -> impl Strategy<Value = Event<
             id,
             time,
             credential_id,
-            workflow,
+            // Nothing leaked in a case: it has another workflow.
+            workflow: match &body {
+                Body::CaseOpened(_) => Workflow::PolicyChange,
+                _ => workflow,
+            },
             source,
             severity,
             owner,

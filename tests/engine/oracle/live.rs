@@ -142,6 +142,8 @@ impl Live {
                     "at {now}, after the last word: {output:?}"
                 );
                 assert!(self.ledger.remove(&name).is_some(), "at {now}, of nothing: {output:?}");
+                // All that was said of it is void: a window of that name may come again.
+                self.due.remove(&name);
             }
             Said::Alert(exposure, alert, Transition::Firing) => {
                 let before = self.firing.insert((sortable(exposure), *alert), now);

@@ -1,27 +1,40 @@
 //! The summary of a ledger, computed as plainly as its fields are defined.
 //!
-//! It follows `docs/semantics.md` and the meaning of the fields only: sorted vectors, sums in a
-//! loop, a survival curve that goes through all windows again at every step. The result is
-//! JSON, so that the figures of the engine and the output of the command are compared with it
-//! in the same way.
+//! It follows `docs/semantics.md`, `docs/oversight.md` and the meaning of the fields only:
+//! sorted vectors, sums in a loop, a survival curve that goes through all windows again at
+//! every step. The result is JSON, so that the figures of the engine and the output of the
+//! command are compared with it in the same way.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use shutterlag::engine::windows::{Clock, State};
 use shutterlag::event::Workflow;
 use shutterlag::time::Timestamp;
 
 use super::Ledger;
-use super::oversight;
-use super::record::{Advice, Decision, Record};
+use super::evidence;
+use super::fields::{raced, targets};
+use super::incidents::{Worth, incidents};
+use super::numbers::{EXACT_BELOW, Z, product_bounds, share_bounds};
+use super::record::Record;
 
 const FASTEST_MS: i64 = 540_000;
 const MEAN_MS: i64 = 1_020_000;
 const HOUR_MS: i64 = 3_600_000;
-/// 300 words a minute.
-const MS_PER_WORD: i64 = 200;
-/// The 97.5 % quantile of the normal law.
-const Z: f64 = 1.959_963_984_540_054;
+/// The default of `public`.
+const PUBLIC: [&str; 10] = [
+    "bitbucket",
+    "crates",
+    "dockerhub",
+    "github",
+    "gitlab",
+    "npm",
+    "pastebin",
+    "pypi",
+    "rubygems",
+    "s3",
+];
 const REASONS: [&str; 5] = [
     "impossible_reading",
     "evidence_unopened",
@@ -29,6 +42,9 @@ const REASONS: [&str; 5] = [
     "self_approval",
     "templated_rationale",
 ];
+const OUTCOMES: [&str; 6] =
+    ["effective", "hollow", "overdue", "unjudged", "unknown_exposure", "unassessed"];
+const UNKNOWN: [&str; 3] = ["unjudged", "unknown_exposure", "unassessed"];
 
 /// What was asked for beside the events.
 #[derive(Clone, Debug, Default)]
@@ -44,27 +60,46 @@ pub(crate) struct Asked {
     pub(crate) skipped: u64,
 }
 
+/// What is known of each window beside its record.
+struct Seen<'r> {
+    windows: &'r [Record],
+    asked: &'r Asked,
+    /// Of decided windows.
+    quality: Vec<Option<&'static str>>,
+    incidents: Vec<usize>,
+}
+
 /// `summary.json`.
 pub(crate) fn summary(ledger: &Ledger, asked: &Asked) -> Value {
     let windows = &ledger.windows;
-    let reasons = reasons(windows, asked);
+    let judged = evidence::judged(windows, asked);
+    let quality = |at: usize| {
+        judged.get(&at).map(|(reasons, assessed)| match (reasons.is_empty(), assessed) {
+            (false, _) => "hollow",
+            (true, true) => "meaningful",
+            (true, false) => "unassessed",
+        })
+    };
+    let seen = Seen {
+        windows,
+        asked,
+        quality: (0..windows.len()).map(quality).collect(),
+        incidents: incidents(windows),
+    };
+    let of_quality = |name| seen.quality.iter().filter(|quality| **quality == Some(name)).count();
     let count = |wanted: &dyn Fn(&Record) -> bool| windows.iter().filter(|w| wanted(w)).count();
-    let band = |name| count(&|window| window.figures.band == Some(name));
-    let state = |name| count(&|window| window.figures.state.as_str() == name);
+    let state = |name| count(&|window| window.figures.state == name);
     let decided = |window: &Record| window.decision.is_some();
-    let reviews = count(&decided);
-    let hollow = reasons.values().filter(|reasons| !reasons.is_empty()).count();
     let by_reason: BTreeMap<_, _> = REASONS
         .iter()
-        .map(|reason| (reason, reasons.values().filter(|found| found.contains(reason)).count()))
+        .map(|reason| (reason, judged.values().filter(|(found, _)| found.contains(reason)).count()))
         .collect();
-    let effective = (0..windows.len())
-        .filter(|at| windows[*at].figures.band == Some("ahead"))
-        .filter(|at| reasons[at].is_empty())
-        .count();
-    let owed = count(&|window| {
-        decided(window) || asked.age_ms(window).is_some_and(|age| age >= FASTEST_MS)
-    });
+    let of_race = |at: usize| raced(windows[at].workflow);
+    let mut attacker_window = seen.bands(&of_race);
+    attacker_window.insert("fastest_ms".into(), FASTEST_MS.into());
+    attacker_window.insert("mean_ms".into(), MEAN_MS.into());
+    attacker_window.insert("attacker_first".into(), seen.attacker_first(FASTEST_MS));
+    attacker_window.insert("attacker_first_from_the_start".into(), seen.attacker_first(0));
     json!({
         "as_of": asked.as_of,
         "events": {
@@ -79,27 +114,22 @@ pub(crate) fn summary(ledger: &Ledger, asked: &Asked) -> Value {
         },
         "windows": {
             "total": windows.len(),
-            "open": state("open"),
-            "reviewed": state("reviewed"),
-            "contained": state("contained"),
-            "closed": state("closed"),
+            "open": state(State::Open),
+            "reviewed": state(State::Reviewed),
+            "contained": state(State::Contained),
+            "closed": state(State::Closed),
+            "withdrawn": state(State::Withdrawn),
         },
         "stages": stages(windows),
-        "attacker_window": {
-            "fastest_ms": FASTEST_MS,
-            "mean_ms": MEAN_MS,
-            "ahead": band("ahead"),
-            "contested": band("contested"),
-            "behind": band("behind"),
-            "unreviewed": windows.len() - reviews,
-            "unknown": count(&|window| decided(window) && time_to_review(window).is_none()),
-            "expected_attacker_first": asked.expected_attacker_first(windows),
-        },
-        "survival": { "time_to_review": survival(windows, asked) },
+        "attacker_window": attacker_window,
+        "survival": { "time_to_review": seen.survival() },
         "oversight": {
-            "reviews": reviews,
-            "meaningful": reviews - hollow,
-            "hollow": hollow,
+            "reviews": count(&decided),
+            "meaningful": of_quality("meaningful"),
+            "hollow": of_quality("hollow"),
+            "unassessed": of_quality("unassessed"),
+            // All input is read before anything is judged.
+            "unjudged": 0,
             "by_reason": by_reason,
             "agreed": count(&|window| window.figures.agreed == Some(true)),
             "disagreed": count(&|window| window.figures.agreed == Some(false)),
@@ -111,9 +141,10 @@ pub(crate) fn summary(ledger: &Ledger, asked: &Asked) -> Value {
                 "caught": count(&|window| window.figures.seeded_case_caught == Some(true)),
                 "missed": count(&|window| window.figures.seeded_case_caught == Some(false)),
             },
-            "reviewers": oversight::reviewers(windows, asked),
+            "reviewers": evidence::reviewers(windows, asked),
         },
-        "effective_review_rate": (owed > 0).then(|| effective as f64 / owed as f64),
+        "effective_review_rate": seen.effective_rate(&of_race),
+        "workflows": seen.workflows(),
     })
 }
 
@@ -135,7 +166,7 @@ fn quantile(sorted: &[i64], percent: usize) -> Option<i64> {
 }
 
 fn stages(windows: &[Record]) -> Value {
-    ["detection", "triage", "review", "time_to_review", "containment", "exposure"]
+    ["detection", "triage", "first_touch", "review", "time_to_review", "containment", "exposure"]
         .iter()
         .map(|name| {
             let all: Vec<_> = windows.iter().map(|window| stage(window, name)).collect();
@@ -151,227 +182,264 @@ fn stages(windows: &[Record]) -> Value {
             });
             (name.to_string(), figures)
         })
-        .collect::<serde_json::Map<_, _>>()
+        .collect::<Map<_, _>>()
         .into()
 }
 
-impl Asked {
-    /// Since when the window has been open, for an undecided one.
-    fn age_ms(&self, window: &Record) -> Option<i64> {
-        Some(self.as_of?.as_millis() - window.figures.start.as_millis())
+impl Seen<'_> {
+    fn as_of_ms(&self) -> i64 {
+        self.asked.as_of.unwrap().as_millis()
     }
 
-    fn expected_attacker_first(&self, windows: &[Record]) -> f64 {
-        let mut expected = 0.0;
-        for window in windows {
-            let decided = window.decision.as_ref().map(|decision| decision.decided_at);
-            let until = match (window.contained_at, decided) {
-                (Some(contained), _) => contained,
-                (None, Some(decided)) => decided,
-                (None, None) => self.as_of.unwrap(),
+    fn all(&self) -> std::ops::Range<usize> {
+        0..self.windows.len()
+    }
+
+    fn worth(&self, wanted: &[usize]) -> Worth {
+        Worth::of(wanted, &self.incidents)
+    }
+
+    /// How many windows fell into each band.
+    fn bands(&self, wanted: &dyn Fn(usize) -> bool) -> Map<String, Value> {
+        let band = |at: usize| {
+            let window = &self.windows[at];
+            match (&window.decision, window.figures.band) {
+                (_, Some(band)) => band,
+                (Some(_), None) => "unknown",
+                (None, None) if window.figures.state == State::Withdrawn => "withdrawn",
+                (None, None) => "unreviewed",
+            }
+        };
+        ["ahead", "contested", "behind", "unreviewed", "unknown", "withdrawn"]
+            .into_iter()
+            .map(|name| {
+                let count = self.all().filter(|at| wanted(*at) && band(*at) == name).count();
+                (name.to_owned(), count.into())
+            })
+            .collect()
+    }
+
+    /// What became of the review of a window; `None` where none was due.
+    fn outcome(&self, at: usize) -> Option<&'static str> {
+        let window = &self.windows[at];
+        let (in_time, _) = targets(window.workflow);
+        let start = window.figures.start.as_millis();
+        if self.as_of_ms() - start < in_time {
+            return None;
+        }
+        let Some(decision) = &window.decision else {
+            let withdrawn = window.withdrawn_at.is_some_and(|at| at.as_millis() - start < in_time);
+            return (!withdrawn).then_some("overdue");
+        };
+        if decision.decided_at.as_millis() - start >= in_time {
+            return Some("overdue");
+        }
+        let exposure_known =
+            window.figures.clock == Clock::Exposed && time_to_review(window).is_some();
+        Some(match (self.quality[at], exposure_known) {
+            (None, _) => "unjudged",
+            (Some("hollow"), _) => "hollow",
+            (_, false) => "unknown_exposure",
+            (Some("unassessed"), _) => "unassessed",
+            _ => "effective",
+        })
+    }
+
+    fn effective_rate(&self, wanted: &dyn Fn(usize) -> bool) -> Value {
+        let due: Vec<(usize, &str)> = self
+            .all()
+            .filter(|at| wanted(*at))
+            .filter_map(|at| Some((at, self.outcome(at)?)))
+            .collect();
+        let numbers: Vec<usize> = due.iter().map(|(at, _)| *at).collect();
+        let worth = self.worth(&numbers);
+        let count = |name: &str| due.iter().filter(|(_, outcome)| *outcome == name).count();
+        let unknown: usize = UNKNOWN.iter().map(|name| count(name)).sum();
+        let share = |n: usize| (!due.is_empty()).then(|| n as f64 / due.len() as f64);
+        let (low, high) = (share(count("effective")), share(count("effective") + unknown));
+        let bounds = |share: Option<f64>| share_bounds(share?, worth.effective);
+        let outcomes: BTreeMap<_, _> = OUTCOMES.iter().map(|name| (name, count(name))).collect();
+        json!({
+            "low": low,
+            "high": high,
+            "low_bound": bounds(low).map(|(low, _)| low),
+            "high_bound": bounds(high).map(|(_, high)| high),
+            "windows": worth.windows,
+            "incidents": worth.incidents,
+            "effective": worth.effective,
+            "outcomes": outcomes,
+        })
+    }
+
+    fn workflows(&self) -> Value {
+        let of = |workflow: Workflow| {
+            let wanted = |at: usize| self.windows[at].workflow == workflow;
+            let windows = self.all().filter(|at| wanted(*at)).count();
+            let (in_time, late) = targets(workflow);
+            let mut figures = self.bands(&wanted);
+            figures.insert("raced".into(), raced(workflow).into());
+            figures.insert("in_time_ms".into(), in_time.into());
+            figures.insert("late_ms".into(), late.into());
+            figures.insert("windows".into(), windows.into());
+            figures.insert("effective_review_rate".into(), self.effective_rate(&wanted));
+            (windows > 0).then(|| (workflow.as_str().to_owned(), Value::Object(figures)))
+        };
+        Workflow::ALL.iter().filter_map(|workflow| of(*workflow)).collect::<Map<_, _>>().into()
+    }
+
+    /// The chance that an attacker came first, with the fastest attackers after so long.
+    fn attacker_first(&self, fastest_ms: i64) -> Value {
+        let (mut low, mut high, mut expected, mut at_least) = (vec![], vec![], 0.0, 0.0);
+        for window in self.windows {
+            let place = window.location.as_deref();
+            let public = place.is_none_or(|place| PUBLIC.contains(&place));
+            let withdrawn = window.figures.state == State::Withdrawn;
+            if !raced(window.workflow) || !public || withdrawn {
+                continue;
+            }
+            let own = self.asked.curves.iter().find(|(location, ..)| place == Some(*location));
+            let (fastest, mean) =
+                own.map_or((fastest_ms, MEAN_MS), |(_, fastest, mean)| (*fastest, *mean));
+            let law = |t: i64| match t - fastest {
+                late if late > 0 => -(-late as f64 / (mean - fastest) as f64).exp_m1(),
+                _ => 0.0,
             };
-            let (_, fastest, mean) = self
-                .curves
-                .iter()
-                .find(|(location, ..)| window.location.as_deref() == Some(*location))
-                .unwrap_or(&("", FASTEST_MS, MEAN_MS));
-            let t = until.as_millis() - window.figures.start.as_millis();
-            if t > *fastest {
-                let x = (t - fastest) as f64 / (mean - fastest) as f64;
-                expected += -(-x).exp_m1();
+            let markov = |t: i64| match t > mean {
+                true => 1.0 - (mean - fastest) as f64 / (t - fastest) as f64,
+                false => 0.0,
+            };
+            let since = |at: Timestamp| at.as_millis() - window.figures.start.as_millis();
+            let decided = window.decision.as_ref().map(|decision| decision.decided_at);
+            let over = decided.into_iter().chain(window.contained_at).min();
+            let waited = over.map_or_else(|| self.age_ms(window), since);
+            if waited < 0 {
+                continue;
+            }
+            let known = over.is_some() && window.figures.clock == Clock::Exposed;
+            low.push(law(waited));
+            high.push(if known { law(waited) } else { 1.0 });
+            let usable = window.contained_at.or(decided);
+            let usable = usable.map_or_else(|| self.age_ms(window), since);
+            if usable >= 0 {
+                expected += law(usable);
+                at_least += markov(usable);
             }
         }
-        expected
-    }
-}
-
-/// One subject's time in ms, and whether the review came then.
-type Watched = (i64, bool);
-
-/// Kaplan-Meier: from each time on at which a review came, `S` and Greenwood's sum.
-fn curve(watched: &[Watched]) -> Vec<(i64, f64, f64)> {
-    let times: BTreeSet<i64> =
-        watched.iter().filter(|(_, came)| *came).map(|(at, _)| *at).collect();
-    let (mut s, mut sum) = (1.0, 0.0);
-    let step = |time| {
-        let at_risk = watched.iter().filter(|(at, _)| *at >= time).count() as f64;
-        let came = watched.iter().filter(|(at, came)| *at == time && *came).count() as f64;
-        s *= 1.0 - came / at_risk;
-        sum += came / (at_risk * (at_risk - came));
-        (time, s, sum)
-    };
-    times.into_iter().map(step).collect()
-}
-
-fn reviewed_by(curve: &[(i64, f64, f64)], t: i64) -> Value {
-    let (_, s, sum) = curve.iter().rfind(|(from, ..)| *from <= t).copied().unwrap_or((0, 1.0, 0.0));
-    // At both ends there is nothing to vary, and no bounds.
-    let bound = |sign: f64| {
-        let theta = Z * sum.sqrt() / s.ln().abs();
-        (s > 0.0 && s < 1.0).then(|| 1.0 - s.powf((sign * theta).exp()))
-    };
-    json!({ "estimate": 1.0 - s, "low": bound(-1.0), "high": bound(1.0) })
-}
-
-fn survival(windows: &[Record], asked: &Asked) -> Value {
-    let watched: Vec<Watched> = windows
-        .iter()
-        .filter_map(|window| match window.decision {
-            Some(_) => time_to_review(window).map(|at| (at, true)),
-            None => asked.age_ms(window).filter(|age| *age >= 0).map(|age| (age, false)),
+        let mean = |of: &[f64]| (!of.is_empty()).then(|| of.iter().sum::<f64>() / of.len() as f64);
+        json!({
+            "windows": low.len(),
+            "low": mean(&low),
+            "high": mean(&high),
+            "expected": expected,
+            "expected_at_least": at_least,
         })
-        .collect();
-    if watched.is_empty() {
-        let nothing = json!({ "estimate": null, "low": null, "high": null });
-        return json!({
-            "reviewed_by_fastest": nothing,
-            "reviewed_by_mean": nothing,
-            "median_ms": null,
-            "rmst_1h_ms": null,
-            "observed_up_to_ms": null,
-        });
-    }
-    let curve = curve(&watched);
-    // A product of fractions may miss one half by its roundings.
-    let median = curve.iter().find(|(_, s, _)| *s <= 0.5 + 1e-10).map(|(at, ..)| *at);
-    let (mut area, mut from, mut height) = (0.0, 0, 1.0);
-    for (at, s, _) in curve.iter().filter(|(at, ..)| *at < HOUR_MS) {
-        area += height * (at - from) as f64;
-        (from, height) = (*at, *s);
-    }
-    area += height * (HOUR_MS - from) as f64;
-    json!({
-        "reviewed_by_fastest": reviewed_by(&curve, FASTEST_MS),
-        "reviewed_by_mean": reviewed_by(&curve, MEAN_MS),
-        "median_ms": median,
-        "rmst_1h_ms": area,
-        "observed_up_to_ms": watched.iter().map(|(at, _)| *at).max(),
-    })
-}
-
-/// One decided window, as its reviewer's reviews are gone through.
-pub(super) struct Review<'r> {
-    /// Its place among the windows.
-    pub(super) at: usize,
-    pub(super) window: &'r Record,
-    pub(super) decision: &'r Decision,
-}
-
-impl Review<'_> {
-    pub(super) fn decided_ms(&self) -> i64 {
-        self.decision.decided_at.as_millis()
     }
 
-    fn advice(&self) -> Option<&Advice> {
-        self.window.advice.as_ref()
+    fn age_ms(&self, window: &Record) -> i64 {
+        self.as_of_ms() - window.figures.start.as_millis()
     }
 
-    fn presented_ms(&self) -> Option<i64> {
-        self.advice().map(|advice| advice.presented_at.as_millis())
+    /// How long a window was watched, and whether a review ended that.
+    fn watched(&self, at: usize) -> Option<(i64, bool)> {
+        let window = &self.windows[at];
+        let start = window.figures.start.as_millis();
+        let watched = match (&window.decision, window.withdrawn_at) {
+            (Some(_), _) => (time_to_review(window)?, true),
+            (None, Some(withdrawn)) => (withdrawn.as_millis() - start, false),
+            (None, None) => (self.age_ms(window), false),
+        };
+        (raced(window.workflow) && watched.0 >= 0).then_some(watched)
     }
 
-    fn floor_ms(&self) -> Option<i64> {
-        self.advice()?.summary_words.map(|words| i64::from(words) * MS_PER_WORD)
-    }
-}
-
-/// Every reviewer's reviews in order.
-pub(super) fn by_reviewer(windows: &[Record]) -> BTreeMap<&str, Vec<Review<'_>>> {
-    let mut reviewers: BTreeMap<&str, Vec<Review<'_>>> = BTreeMap::new();
-    for (at, window) in windows.iter().enumerate() {
-        if let Some(decision) = &window.decision {
-            let review = Review { at, window, decision };
-            reviewers.entry(&decision.reviewer).or_default().push(review);
+    fn survival(&self) -> Value {
+        let numbers: Vec<usize> = self.all().filter(|at| self.watched(*at).is_some()).collect();
+        let watched: Vec<(i64, bool)> = numbers.iter().filter_map(|at| self.watched(*at)).collect();
+        let worth = self.worth(&numbers);
+        let curve = Curve { watched: &watched, worth };
+        let steps = curve.steps();
+        // A product of fractions may miss one half by its roundings.
+        let median = steps.iter().find(|step| step.survival <= 0.5 + 1e-10).map(|step| step.at);
+        let (mut area, mut from, mut height) = (0.0, 0, 1.0);
+        for step in steps.iter().filter(|step| step.at < HOUR_MS) {
+            area += height * (step.at - from) as f64;
+            (from, height) = (step.at, step.survival);
         }
+        area += height * (HOUR_MS - from) as f64;
+        json!({
+            "reviewed_by_fastest": curve.reviewed_by(FASTEST_MS),
+            "reviewed_by_mean": curve.reviewed_by(MEAN_MS),
+            "median_ms": median,
+            "rmst_1h_ms": (!watched.is_empty()).then_some(area),
+            "observed_up_to_ms": watched.iter().map(|(at, _)| *at).max(),
+            "sample": worth.json(),
+        })
     }
-    for reviews in reviewers.values_mut() {
-        reviews.sort_by_key(|review| {
-            let Record { workflow, credential_id, detected_at, .. } = review.window;
-            let exposure_id = format!("{workflow}/{credential_id}/{}", detected_at.as_millis());
-            (review.decided_ms(), exposure_id)
-        });
-    }
-    reviewers
 }
 
-/// The certificates of every decided window, by its place among the windows.
-fn reasons(windows: &[Record], asked: &Asked) -> BTreeMap<usize, BTreeSet<&'static str>> {
-    let mut found = BTreeMap::new();
-    for reviews in by_reviewer(windows).values() {
-        for n in 0..reviews.len() {
-            found.insert(reviews[n].at, of_one(reviews, n, asked));
+/// Kaplan–Meier over what was watched.
+struct Curve<'w> {
+    watched: &'w [(i64, bool)],
+    worth: Worth,
+}
+
+/// A time at which reviews came: those at risk, those that came, and the share that waits on.
+struct CurveStep {
+    at: i64,
+    at_risk: f64,
+    came: f64,
+    survival: f64,
+}
+
+impl Curve<'_> {
+    fn steps(&self) -> Vec<CurveStep> {
+        let came = |time: i64| self.watched.iter().filter(move |it| **it == (time, true)).count();
+        let times: BTreeSet<i64> =
+            self.watched.iter().filter(|(_, came)| *came).map(|(at, _)| *at).collect();
+        let mut survival = 1.0;
+        times
+            .into_iter()
+            .map(|at| {
+                let at_risk = self.watched.iter().filter(|(other, _)| *other >= at).count() as f64;
+                let came = came(at) as f64;
+                survival *= (at_risk - came) / at_risk;
+                CurveStep { at, at_risk, came, survival }
+            })
+            .collect()
+    }
+
+    fn reviewed_by(&self, t: i64) -> Value {
+        if self.watched.is_empty() {
+            return json!({ "estimate": null, "low": null, "high": null });
         }
+        let steps: Vec<CurveStep> = self.steps().into_iter().filter(|it| it.at <= t).collect();
+        let survival = steps.last().map_or(1.0, |step| step.survival);
+        let left = self.watched.iter().filter(|(at, _)| *at > t).count();
+        let weight = self.worth.effective / self.worth.windows as f64;
+        let exact =
+            self.worth.effective < EXACT_BELOW || left == 0 || survival <= 0.0 || survival >= 1.0;
+        let (low, high) = if exact {
+            let events: Vec<(f64, f64)> =
+                steps.iter().map(|it| (it.at_risk * weight, it.came * weight)).collect();
+            let (low, high) = product_bounds(&events, left as f64 * weight);
+            (1.0 - high, 1.0 - low)
+        } else {
+            let greenwood: f64 = steps
+                .iter()
+                .map(|it| it.came / (it.at_risk * (it.at_risk - it.came)) / weight)
+                .sum();
+            let theta = Z * greenwood.sqrt() / survival.ln().abs();
+            (1.0 - survival.powf((-theta).exp()), 1.0 - survival.powf(theta.exp()))
+        };
+        let estimate = 1.0 - survival;
+        json!({ "estimate": estimate, "low": low.min(estimate), "high": high.max(estimate) })
     }
-    found
-}
-
-fn of_one(reviews: &[Review<'_>], n: usize, asked: &Asked) -> BTreeSet<&'static str> {
-    let review = &reviews[n];
-    let Decision { reviewer, rationale_digest, opened_at, authorized, .. } = review.decision;
-    let requested_by = review.advice().and_then(|advice| advice.requested_by.as_ref());
-    let alike = rationale_digest.as_ref().map_or(0, |digest| {
-        reviews[n.saturating_sub(20)..n]
-            .iter()
-            .filter(|earlier| earlier.decision.rationale_digest.as_ref() == Some(digest))
-            .count()
-    });
-    let unopened = asked.expect_opening.contains(&review.window.workflow) && opened_at.is_none();
-    [
-        ("impossible_reading", impossible_reading(reviews, n)),
-        ("evidence_unopened", unopened),
-        ("unauthorized", *authorized == Some(false)),
-        ("self_approval", requested_by == Some(reviewer)),
-        ("templated_rationale", alike >= 5),
-    ]
-    .into_iter()
-    .filter_map(|(reason, holds)| holds.then_some(reason))
-    .collect()
-}
-
-/// Whether there was less time than reading takes; without a floor nobody can say.
-fn impossible_reading(reviews: &[Review<'_>], n: usize) -> bool {
-    attention(reviews, n).is_some_and(|(attention, floor)| attention < floor)
-}
-
-/// Attention and floor of a case, or of the batch that it belongs to.
-pub(super) fn attention(reviews: &[Review<'_>], n: usize) -> Option<(i64, i64)> {
-    match &reviews[n].decision.batch_id {
-        None => alone(reviews, n),
-        Some(batch) => together(reviews, batch),
-    }
-}
-
-/// Attention and floor of a case decided by itself.
-fn alone(reviews: &[Review<'_>], n: usize) -> Option<(i64, i64)> {
-    let review = &reviews[n];
-    let presented = review.presented_ms()?;
-    let opened = review.decision.opened_at.map(Timestamp::as_millis);
-    let previous = n.checked_sub(1).map(|previous| reviews[previous].decided_ms());
-    let from = presented.max(opened.unwrap_or(presented)).max(previous.unwrap_or(presented));
-    Some((review.decided_ms() - from, review.floor_ms()?))
-}
-
-/// Attention and floors of all cases that the reviewer decided as one batch: all
-/// are hollow or none, those of unknown length too.
-fn together(reviews: &[Review<'_>], batch: &String) -> Option<(i64, i64)> {
-    let members: Vec<usize> = (0..reviews.len())
-        .filter(|at| reviews[*at].decision.batch_id.as_ref() == Some(batch))
-        .collect();
-    let cases = || members.iter().map(|at| &reviews[*at]);
-    // A floor needs advice with words in it; any advice begins the batch.
-    let floors: Vec<i64> = cases().filter_map(Review::floor_ms).collect();
-    let presented = cases().filter_map(Review::presented_ms).min()?;
-    // What was decided before the first of the batch is outside of it.
-    let previous = members[0].checked_sub(1).map(|previous| reviews[previous].decided_ms());
-    let last = reviews[*members.last()?].decided_ms();
-    let from = presented.max(previous.unwrap_or(presented));
-    (!floors.is_empty()).then(|| (last - from, floors.iter().sum()))
 }
 
 /// Every place in which `got` is not `wanted`.
 ///
-/// Numbers with a fraction may differ by a few roundings, quantiles by the width
-/// of a bucket, all else not at all; neither may have a field more.
+/// Numbers with a fraction may differ by a few roundings, bounds by what two ways to compute
+/// the beta law differ, quantiles by the width of a bucket, all else not at all; neither may
+/// have a field more.
 pub(crate) fn differences(got: &Value, wanted: &Value) -> Vec<String> {
     let mut found = Vec::new();
     compare("", got, wanted, &mut found);
@@ -393,7 +461,8 @@ fn compare(path: &str, got: &Value, wanted: &Value, found: &mut Vec<String>) {
         }
         (Value::Number(got), Value::Number(wanted)) if wanted.is_f64() => {
             let (got, wanted) = (got.as_f64().unwrap(), wanted.as_f64().unwrap());
-            (got - wanted).abs() <= f64::max(1e-12 * wanted.abs(), 1e-13)
+            let close = if is_bound(path) { 1e-7 } else { 1e-12 };
+            (got - wanted).abs() <= f64::max(close * wanted.abs(), close / 10.0)
         }
         (Value::Number(got), Value::Number(wanted)) if is_quantile(path) => {
             let (got, wanted) = (got.as_i64().unwrap(), wanted.as_i64().unwrap());
@@ -405,6 +474,11 @@ fn compare(path: &str, got: &Value, wanted: &Value, found: &mut Vec<String>) {
     if !same {
         found.push(format!("{path}: {got}, wanted {wanted}"));
     }
+}
+
+fn is_bound(path: &str) -> bool {
+    let of_curve = path.starts_with("/survival/");
+    path.ends_with("_bound") || of_curve && (path.ends_with("/low") || path.ends_with("/high"))
 }
 
 fn is_quantile(path: &str) -> bool {

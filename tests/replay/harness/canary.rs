@@ -1,5 +1,5 @@
-//! Canaries: texts that stand for secrets and names, and every form in which
-//! they must not come out.
+//! Canaries: texts that take the place of secrets and names in an input, and a search for
+//! every form of them in an output.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
-/// The `n`-th canary: long, and part of no other text.
+/// The `n`-th canary. It is long, so that no other text contains it by chance.
 pub(crate) fn canary(n: usize) -> String {
     // Both halves differ from those of all others.
     let mixed = super::dice::Dice(n as u64).next();
@@ -42,7 +42,7 @@ impl Planter {
 /// A form in which a secret must not be seen, and which one it is.
 type Form = (String, usize);
 
-/// Every form of some secrets, found in one pass over a text.
+/// Finds every form of some secrets in one pass over a text.
 #[derive(Debug, Default)]
 pub(crate) struct Net {
     /// Lower-case forms, looked for in any case, by their first bytes.

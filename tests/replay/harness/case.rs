@@ -1,4 +1,4 @@
-//! One simulated organisation, replayed in several ways, and read back once for all tests.
+//! One simulated organisation that is replayed in several ways. All tests share the results.
 
 use std::sync::LazyLock;
 
@@ -11,7 +11,7 @@ use super::{KEY, Out, Ran, Run, events, ms, number};
 pub(crate) const EVENTS: u64 = 4_000;
 pub(crate) const MINUTE: i64 = 60_000;
 
-/// One way to run it, and what came of it.
+/// One way to replay the organisation, and its results.
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) args: &'static [&'static str],
@@ -92,7 +92,7 @@ impl Case {
     }
 }
 
-/// Whether the two agree but for the rounding of a sum.
+/// Whether two sums are equal, apart from rounding.
 pub(crate) fn close(a: f64, b: f64) -> bool {
     (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1.0)
 }

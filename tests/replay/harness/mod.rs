@@ -22,7 +22,7 @@ use serde_json::Value;
 /// A key long enough to be one.
 pub(crate) const KEY: &str = "an identity key for tests only";
 
-/// A run of the program to be.
+/// A run of the program that has not started yet.
 pub(crate) struct Run {
     command: Command,
     stdin: Option<Vec<u8>>,
@@ -37,7 +37,7 @@ pub(crate) struct Ran {
 }
 
 impl Run {
-    /// `shutterlag`, with nothing of the tests' own environment that matters to it.
+    /// `shutterlag`, without the variables of the tests' environment that it would read.
     pub(crate) fn program() -> Run {
         let mut command = Command::new(env!("CARGO_BIN_EXE_shutterlag"));
         command.env_remove("SHUTTERLAG_IDENTITY_KEY").env("RUST_BACKTRACE", "1");
@@ -74,12 +74,12 @@ impl Run {
         self
     }
 
-    /// The command itself, for what this does not offer.
+    /// The command itself, for settings that `Run` has no method for.
     pub(crate) fn into_command(self) -> Command {
         self.command
     }
 
-    /// Runs it. Whatever the input, it must neither panic nor die of a signal.
+    /// Runs the program. Whatever the input, it must neither panic nor end by a signal.
     pub(crate) fn go(mut self) -> Ran {
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let piped = self.stdin.is_some();
@@ -87,7 +87,7 @@ impl Run {
         let mut child = self.command.spawn().unwrap();
         let feeder = self.stdin.map(|bytes| {
             let mut stdin = child.stdin.take().unwrap();
-            // It may end before it has read everything.
+            // The program may end before it has read everything.
             std::thread::spawn(move || drop(stdin.write_all(&bytes)))
         });
         let output = child.wait_with_output().unwrap();
@@ -104,7 +104,7 @@ impl Run {
 }
 
 impl Ran {
-    /// Asserts the exit status; everything that was said is in the message.
+    /// Asserts the exit status; a failure shows everything that the program printed.
     #[track_caller]
     pub(crate) fn exits(self, code: i32) -> Ran {
         assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
@@ -157,12 +157,13 @@ impl Out {
 }
 
 /// The files of `--out`, in order.
-pub(crate) const FILES: [&str; 12] = [
+pub(crate) const FILES: [&str; 13] = [
     "alerts.ndjson",
     "containment.hlog",
     "detection.hlog",
     "exposure.hlog",
     "findings.ndjson",
+    "first_touch.hlog",
     "metrics.prom",
     "rejected.ndjson",
     "review.hlog",
@@ -172,8 +173,9 @@ pub(crate) const FILES: [&str; 12] = [
     "windows.ndjson",
 ];
 
-pub(crate) const STAGES: [&str; 6] =
-    ["detection", "triage", "review", "time_to_review", "containment", "exposure"];
+/// The stages of a window, in the order of every output.
+pub(crate) const STAGES: [&str; 7] =
+    ["detection", "triage", "first_touch", "review", "time_to_review", "containment", "exposure"];
 
 /// The names of an object's fields as they stand in the text.
 pub(crate) fn fields(object: &str) -> Vec<String> {
@@ -208,7 +210,7 @@ pub(crate) fn ms(value: &Value) -> Option<i64> {
     Some(shutterlag::time::Timestamp::parse_rfc3339(text).unwrap().as_millis())
 }
 
-/// Every record read is accounted for once, whatever was done with it.
+/// Asserts that every record that was read counts once, whatever became of it.
 #[track_caller]
 pub(crate) fn assert_accounts(summary: &Value) {
     let sum = |group: &str, names: &[&str]| {

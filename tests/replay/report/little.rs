@@ -28,9 +28,10 @@ fn an_empty_period_says_that_nothing_can_be_said() {
     assert!(text.contains("No exposure was detected in this period"), "{text}");
     let value = report(ledger, &WEEK);
     for empty in [
-        "/verdict/effective/share",
+        "/verdict/effective/low",
+        "/verdict/effective/high",
         "/time_to_review/median_ms",
-        "/attacker_first/low",
+        "/attacker_first/laws/0/low",
         "/reviews/hollow/share",
         "/seeded/caught/share",
         "/ownership/without_owner/share",
@@ -53,8 +54,11 @@ fn an_empty_ledger_needs_a_whole_period() {
 
 #[test]
 fn one_exposure_gives_wide_bounds_and_no_names() {
-    let text = told(&lines(&[decided("c1", MONDAY, 4 * MINUTE, 1)]), &WEEK);
-    assert!(text.contains("95 % bounds: 20.7 % to 100.0 %"), "{text}");
+    let as_of = time(MONDAY + DAY);
+    let args = [&WEEK[..], &["--as-of", &as_of]].concat();
+    let text = told(&lines(&[decided("c1", MONDAY, 4 * MINUTE, 1)]), &args);
+    // When it was exposed is not known, so the rate may be anything.
+    assert!(text.contains("95 % bounds, by incident: 0.0 % to 100.0 %"), "{text}");
     assert!(text.contains("fewer than 5"), "{text}");
     assert!(!text.contains("reviewer-0"), "{text}");
 }
@@ -68,10 +72,15 @@ fn all_undecided_is_no_median_and_every_attacker() {
     assert!(text.contains("not reached: over half are undecided"), "{text}");
     assert!(text.contains("No person decided"), "{text}");
     let value = report(lines(&all), &args);
-    assert_eq!(value["verdict"]["effective"]["share"], 0.0);
-    assert_eq!(value["attacker_first"]["high"], 1.0);
-    assert!(value["attacker_first"]["low"].as_f64().unwrap() > 0.99);
-    assert_eq!(value["time_to_review"]["reviewed_by"][0]["low"], Value::Null);
+    let rate = &value["verdict"]["effective"];
+    assert_eq!((&rate["low"], &rate["high"]), (&json!(0.0), &json!(0.0)));
+    let law = &value["attacker_first"]["laws"][0];
+    assert_eq!(law["high"], 1.0);
+    assert!(law["low"].as_f64().unwrap() > 0.99);
+    assert_eq!(value["time_to_review"]["reviewed_by"][0]["estimate"], 0.0);
+    // A minute apart they are one incident, which tells next to nothing.
+    assert_eq!((&rate["windows"], &rate["incidents"]), (&json!(20), &json!(1)));
+    assert!(rate["high_bound"].as_f64().unwrap() > 0.7, "{rate}");
     assert_eq!(value["verdict"]["look_at"][0]["matter"], "overdue");
 }
 
@@ -86,7 +95,8 @@ fn all_hollow_is_no_effective_review() {
     let text = told(&lines(&all), &WEEK);
     assert!(text.contains("Every judged decision is hollow"), "{text}");
     let value = report(lines(&all), &WEEK);
-    assert_eq!(value["verdict"]["effective"]["share"], 0.0);
+    let rate = &value["verdict"]["effective"];
+    assert_eq!((&rate["low"], &rate["high"]), (&json!(0.0), &json!(0.0)));
     assert_eq!(value["reviews"]["hollow"]["share"], 1.0);
     assert_eq!(value["reviews"]["certificates"].as_array().unwrap().len(), 30);
 }
@@ -97,12 +107,16 @@ fn decisions_that_are_not_judged_are_neither() {
     waiting["hollow"] = Value::Null;
     waiting["effective"] = Value::Null;
     let ledger = lines(&[waiting, decided("c2", MONDAY + MINUTE, MINUTE, 2)]);
-    let value = report(ledger.clone(), &WEEK);
+    let as_of = time(MONDAY + DAY);
+    let args = [&WEEK[..], &["--as-of", &as_of]].concat();
+    let value = report(ledger.clone(), &args);
     assert_eq!(value["reviews"]["unjudged"], 1);
     assert_eq!(value["reviews"]["hollow"]["of"], 1);
-    assert_eq!(value["verdict"]["effective"]["share"], 0.5);
-    assert_eq!(value["verdict"]["effective"]["at_most"], 1.0);
-    assert!(told(&ledger, &WEEK).contains("have not been judged yet"));
+    let rate = &value["verdict"]["effective"];
+    assert_eq!((&rate["low"], &rate["high"]), (&json!(0.0), &json!(1.0)));
+    assert_eq!(rate["outcomes"]["unjudged"], 1);
+    assert_eq!(rate["outcomes"]["unknown_exposure"], 1);
+    assert!(told(&ledger, &args).contains("the decision has not been judged yet"));
 }
 
 #[test]
@@ -128,16 +142,19 @@ fn a_period_across_a_change_of_the_clocks_is_elapsed_time() {
 }
 
 #[test]
-fn records_of_older_versions_are_read_beside_new_ones() {
-    let mut old = decided("c1", MONDAY, MINUTE, 1);
+fn missing_fields_are_not_known_and_unknown_fields_are_ignored() {
+    let mut bare = decided("c1", MONDAY, MINUTE, 1);
     for later in ["summary_words", "batch_id", "rationale_digest", "truth", "effective", "band"] {
-        old.as_object_mut().unwrap().remove(later);
+        bare.as_object_mut().unwrap().remove(later);
     }
     let mut newer = decided("c2", MONDAY + MINUTE, MINUTE, 2);
+    let as_of = time(MONDAY + DAY);
+    let args = [&WEEK[..], &["--as-of", &as_of]].concat();
     newer["a_field_of_tomorrow"] = json!({"x": 1});
-    let value = report(lines(&[old, newer]), &WEEK);
+    let value = report(lines(&[bare, newer]), &args);
     assert_eq!(value["verdict"]["windows"], 2);
-    assert_eq!(value["verdict"]["effective"]["share"], 1.0);
+    let rate = &value["verdict"]["effective"];
+    assert_eq!((&rate["low"], &rate["high"]), (&json!(0.0), &json!(1.0)));
     assert_eq!(value["quality"]["advice_without_length"], 1);
 }
 

@@ -4,20 +4,19 @@
 use serde_json::Value;
 
 use super::made::report_on;
+use crate::figures::{OUTCOMES, watched};
 use crate::harness::case::{CASES, Case, start};
 use crate::harness::ms;
+use crate::rederive::{due, is_raced_for};
 
 fn close(ours: &Value, theirs: f64) -> bool {
     (ours.as_f64().unwrap() - theirs).abs() <= 1e-9 * theirs.abs().max(1.0)
 }
 
-/// Of each window: how long it was watched, and whether it was decided.
+/// Of each window that attackers race for: how long it was watched, and whether it was
+/// decided.
 fn waits(case: &Case) -> Vec<(i64, bool)> {
-    let wait = |window: &Value| match ms(&window["decided_at"]) {
-        Some(at) => (at - start(window), true),
-        None => (case.as_of() - start(window), false),
-    };
-    case.windows.iter().map(wait).filter(|(wait, _)| *wait >= 0).collect()
+    case.windows.iter().filter_map(|window| watched(case, window)).collect()
 }
 
 /// The attacker's law, in minutes, as it is published.
@@ -27,25 +26,29 @@ fn law(ms: i64) -> f64 {
 }
 
 #[test]
-fn the_attackers_interval_is_the_sum_over_all_decisions() {
+fn the_attackers_interval_is_the_sum_over_all_exposures() {
     let case = &CASES[0];
     let told = report_on(&case.out.0, &[]);
-    let waits = waits(case);
-    let mut times: Vec<i64> = waits.iter().map(|(wait, _)| *wait).collect();
-    times.sort_unstable();
-    times.dedup();
-    let (mut survival, mut lost) = (1.0, 0.0);
-    for t in &times {
-        let at_risk = waits.iter().filter(|(wait, _)| wait >= t).count() as f64;
-        let events = waits.iter().filter(|(wait, decided)| wait == t && *decided).count() as f64;
-        let next = survival * (1.0 - events / at_risk);
-        lost += law(*t) * (survival - next);
-        survival = next;
+    let (mut windows, mut low, mut high) = (0_u32, 0.0, 0.0);
+    for window in case.windows.iter().filter(|window| is_raced_for(window)) {
+        if window["state"] == "withdrawn" {
+            continue;
+        }
+        let answered =
+            ms(&window["decided_at"]).into_iter().chain(ms(&window["contained_at"])).min();
+        let waited = answered.unwrap_or(case.as_of()) - start(window);
+        if waited >= 0 {
+            let known = answered.is_some() && window["clock"] == "exposed";
+            windows += 1;
+            low += law(waited);
+            high += if known { law(waited) } else { 1.0 };
+        }
     }
-    let last = *times.last().unwrap();
-    let first = &told["attacker_first"];
-    assert!(close(&first["low"], lost + survival * law(last)), "{first}");
-    assert!(close(&first["high"], lost + survival), "{first}");
+    let first = &told["attacker_first"]["laws"][0];
+    assert!(windows > 100, "{windows}");
+    assert_eq!(first["windows"], windows);
+    assert!(close(&first["low"], low / f64::from(windows)), "{first}");
+    assert!(close(&first["high"], high / f64::from(windows)), "{first}");
 }
 
 #[test]
@@ -146,8 +149,10 @@ fn groups_are_as_counted() {
             }
             let hollow = own.iter().filter(|w| !w["hollow"].as_array().unwrap().is_empty());
             assert_eq!(group["hollow"]["count"], hollow.count(), "{group}");
-            let effective = own.iter().filter(|window| window["effective"] == true).count();
-            assert_eq!(group["effective"]["count"], effective, "{group}");
+            for outcome in OUTCOMES {
+                let became = own.iter().filter(|w| due(w, case.as_of()) == Some(outcome));
+                assert_eq!(group["effective"]["outcomes"][outcome], became.count(), "{group}");
+            }
             all += own.len();
         }
         assert_eq!(all, case.windows.len(), "{kind}: every window is in one group");

@@ -91,7 +91,7 @@ fn a_changed_figure_of_the_report_is_found() {
     let path = pair.directory.path().join("report.json");
     let written: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     let changes: [(&str, Value); 5] = [
-        ("/verdict/effective/share", json!(0.99)),
+        ("/verdict/effective/low", json!(0.99)),
         ("/reviews/hollow/count", json!(1)),
         ("/time_to_review/curve/7/waiting", json!(0.5)),
         ("/question/teams", json!(["team-b"])),
@@ -146,6 +146,6 @@ fn what_is_no_report_is_refused() {
     assert!(other("{}").contains("not a report"));
     let newer = r#"{"report":"shutterlag control-effectiveness report","format":99}"#;
     assert!(other(newer).contains("format 99"));
-    let bare = r#"{"report":"shutterlag control-effectiveness report","format":1}"#;
+    let bare = r#"{"report":"shutterlag control-effectiveness report","format":2}"#;
     assert!(other(bare).contains("does not state what was asked"));
 }

@@ -83,7 +83,9 @@ pub(crate) fn open(credential: &str, detected: i64) -> Value {
         "workflow": "secret_exposure", "credential_id": credential, "source": "github",
         "state": "open", "revision": 1, "final": false, "clock_skew": false,
         "detected_at": detected_at, "durations_ms": {}, "detections": 1, "further_decisions": 0,
-        "ai_acted_first": false, "hollow": null,
+        "ai_acted_first": false, "hollow": null, "escalations": 0, "resightings": 0,
+        "in_time_ms": 540_000, "late_ms": 1_020_000, "raced": true, "repeats_advice": false,
+        "advice_same_clock": false, "opening_same_clock": false,
     })
 }
 
@@ -92,7 +94,7 @@ pub(crate) fn dismissed(credential: &str, detected: i64, decided: i64, reviewer:
     let mut record = open(credential, detected);
     let changes = json!({
         "state": "closed", "revision": 2, "decided_at": ago(decided), "reviewer": reviewer,
-        "action": "dismiss", "final_action": "dismiss", "hollow": [],
+        "action": "dismiss", "final_action": "dismiss", "hollow": [], "quality": "meaningful",
         "durations_ms": {"exposure": (detected - decided) * 1000},
     });
     for (field, value) in changes.as_object().unwrap() {

@@ -2,14 +2,65 @@
 
 use std::borrow::Cow;
 
-use super::{Head, Log, PACKED_UUID, REOPENS};
+use super::head::{Head, Log, PACKED_UUID, REOPENS};
+use super::uuid;
 use crate::event::{
-    Action, Actor, Body, CaseOpened, DecisionMade, Evidence, ExposedAtQuality, Kind, LeakDetected,
-    Method, Provenance, ReviewOpened, TriageCompleted, Verdict,
+    Action, Actor, Body, CaseOpened, DecisionMade, Event, Evidence, ExposedAtQuality, Kind,
+    LeakDetected, Method, Provenance, ReviewOpened, Severity, TriageCompleted, Verdict,
 };
 use crate::time::Timestamp;
 
-pub(super) fn head(log: Log<'_>, start: usize) -> Option<Head> {
+/// Lists the events of a log, in the order of writing.
+pub(in super::super) fn heads(log: Log<'_>, into: &mut Vec<Head>) {
+    into.clear();
+    let mut at = 0;
+    while let Some(head) = head(log, at) {
+        at = head.end as usize;
+        into.push(head);
+    }
+}
+
+/// Whether `heads`, as listed, take up all of the log.
+pub(in super::super) fn is_whole(bytes: &[u8], heads: &[Head]) -> bool {
+    heads.last().map_or(0, |last| last.end as usize) == bytes.len()
+}
+
+impl Head {
+    /// The event's id.
+    pub(in super::super) fn id(self, log: Log<'_>) -> Cow<'_, str> {
+        if let [PACKED_UUID, packed @ ..] = self.written_id(log) {
+            return Cow::Owned(uuid::unpack(packed));
+        }
+        let mut reader = Reader { log, at: self.id_start as usize };
+        reader.text().unwrap_or_default()
+    }
+
+    /// Decodes the event but for its names, which a fold does not look at:
+    /// `id` and `credential_id` are empty. `None` when the bytes are not one.
+    pub(in super::super) fn event(self, log: Log<'_>) -> Option<Event<'_>> {
+        let mut reader = Reader { log, at: self.id_end as usize };
+        let common = reader.u8()?;
+        let source = if common & 1 != 0 { Some(reader.text()?) } else { None };
+        let owner = if common & 2 != 0 { Some(reader.text()?) } else { None };
+        Some(Event {
+            id: Cow::Borrowed(""),
+            time: self.time,
+            credential_id: Cow::Borrowed(""),
+            workflow: log.key.workflow,
+            source,
+            severity: word(Severity::ALL, usize::from(common >> 2).checked_sub(1)),
+            owner,
+            body: reader.body(self.kind, self.reopens)?,
+        })
+    }
+
+    /// Decodes the event with its id.
+    pub(in super::super) fn named_event(self, log: Log<'_>) -> Option<Event<'_>> {
+        self.event(log).map(|event| Event { id: self.id(log), ..event })
+    }
+}
+
+fn head(log: Log<'_>, start: usize) -> Option<Head> {
     let mut reader = Reader { log, at: start };
     let length = u16::from_le_bytes([reader.u8()?, reader.u8()?]);
     let end = reader.at.checked_add(usize::from(length)).filter(|end| *end <= log.bytes.len())?;
@@ -34,29 +85,29 @@ pub(super) fn head(log: Log<'_>, start: usize) -> Option<Head> {
     })
 }
 
-pub(super) fn word<T: Copy>(all: &[T], index: Option<usize>) -> Option<T> {
+fn word<T: Copy>(all: &[T], index: Option<usize>) -> Option<T> {
     index.and_then(|index| all.get(index).copied())
 }
 
-pub(super) struct Reader<'l> {
-    pub(super) log: Log<'l>,
-    pub(super) at: usize,
+struct Reader<'l> {
+    log: Log<'l>,
+    at: usize,
 }
 
 impl<'l> Reader<'l> {
-    pub(super) fn u8(&mut self) -> Option<u8> {
+    fn u8(&mut self) -> Option<u8> {
         let byte = *self.log.bytes.get(self.at)?;
         self.at += 1;
         Some(byte)
     }
 
-    pub(super) fn take(&mut self, length: usize) -> Option<&'l [u8]> {
+    fn take(&mut self, length: usize) -> Option<&'l [u8]> {
         let taken = self.log.bytes.get(self.at..self.at.checked_add(length)?)?;
         self.at += length;
         Some(taken)
     }
 
-    pub(super) fn skip_id(&mut self) -> Option<()> {
+    fn skip_id(&mut self) -> Option<()> {
         let length = match self.count()? {
             packed if packed == u64::from(PACKED_UUID) => 16,
             twice => usize::try_from(twice / 2).ok()?,
@@ -64,13 +115,13 @@ impl<'l> Reader<'l> {
         self.take(length).map(drop)
     }
 
-    pub(super) fn time(&mut self) -> Option<Timestamp> {
+    fn time(&mut self) -> Option<Timestamp> {
         let mut ms = [0; 8];
         ms[..6].copy_from_slice(self.take(6)?);
         Some(Timestamp::from_millis(i64::from_le_bytes(ms)))
     }
 
-    pub(super) fn count(&mut self) -> Option<u64> {
+    fn count(&mut self) -> Option<u64> {
         let mut count = 0;
         for shift in (0..64).step_by(7) {
             let byte = self.u8()?;
@@ -82,11 +133,11 @@ impl<'l> Reader<'l> {
         None
     }
 
-    pub(super) fn count_u32(&mut self) -> Option<u32> {
+    fn count_u32(&mut self) -> Option<u32> {
         u32::try_from(self.count()?).ok()
     }
 
-    pub(super) fn text(&mut self) -> Option<Cow<'l, str>> {
+    fn text(&mut self) -> Option<Cow<'l, str>> {
         let written = self.count()?;
         if written % 2 == 1 {
             return self.log.texts.get(u32::try_from(written / 2).ok()?).map(Cow::Borrowed);
@@ -103,7 +154,7 @@ impl<'l> Reader<'l> {
         if given { read(self).map(Some) } else { Some(None) }
     }
 
-    pub(super) fn body(&mut self, kind: Kind, reopened: bool) -> Option<Body<'l>> {
+    fn body(&mut self, kind: Kind, reopened: bool) -> Option<Body<'l>> {
         Some(match kind {
             Kind::LeakDetected => {
                 let flags = self.u8()?;
@@ -161,7 +212,7 @@ impl<'l> Reader<'l> {
         })
     }
 
-    pub(super) fn triage(&mut self) -> Option<Body<'l>> {
+    fn triage(&mut self) -> Option<Body<'l>> {
         let (packed, flags) = (self.u8()?, self.u8()?);
         Some(Body::TriageCompleted(TriageCompleted {
             recommendation: word(Action::ALL, Some(usize::from(packed & 15)))?,
@@ -176,7 +227,7 @@ impl<'l> Reader<'l> {
         }))
     }
 
-    pub(super) fn decision(&mut self) -> Option<Body<'l>> {
+    fn decision(&mut self) -> Option<Body<'l>> {
         let (packed, answer, flags) = (self.u8()?, self.u8()?, self.u8()?);
         Some(Body::DecisionMade(DecisionMade {
             reviewer: self.text()?,

@@ -1,7 +1,7 @@
 //! Events to bytes.
 
+use super::head::{Head, Log, PACKED_UUID, REOPENS};
 use super::uuid;
-use super::{PACKED_UUID, REOPENS};
 use crate::event::{
     Action, Actor, Body, CaseOpened, DecisionMade, Event, Evidence, ExposedAtQuality, Kind, Method,
     Provenance, ReviewOpened, Severity, TriageCompleted, Verdict,
@@ -43,6 +43,19 @@ pub(in super::super) fn push_again(
     number: impl FnMut(&str) -> Option<u32>,
 ) {
     write(log, event, weight, number, |writer| writer.log.extend_from_slice(written_id));
+}
+
+impl Head {
+    /// Appends the event to another log of the same credential.
+    pub(in super::super) fn copy(self, log: Log<'_>, into: &mut Vec<u8>) {
+        if self.reweighted
+            && let Some(event) = self.named_event(log)
+        {
+            return push(into, &event, self.weight, |text| log.texts.number(text));
+        }
+        let written = log.bytes.get(self.start as usize..self.end as usize);
+        into.extend_from_slice(written.unwrap_or_default());
+    }
 }
 
 fn write<N: FnMut(&str) -> Option<u32>>(

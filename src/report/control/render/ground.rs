@@ -44,7 +44,7 @@ fn quality(report: &Report, blocks: &mut Vec<Block>) {
     blocks.push(Block::Table(table));
     if let Some(letters) = &quality.dead_letters {
         let mut table =
-            Table::new("Dead letters of the live run, by reason", &["Reason", "Letters"]);
+            Table::new("Dead letters of the live run, by reason", &["Reason", "Dead letters"]);
         for (reason, number) in letters {
             table.row([spoken(reason), count(*number)]);
         }

@@ -39,7 +39,7 @@ pub(super) fn page(report: &Report) -> String {
                 header {
                     h1 { (title) }
                     p class="soft" {
-                        "Human review of leaked credentials, against the attackers' 9 to 17 minutes: exposures detected from "
+                        "Human review of leaked credentials and other cases, against each workflow's targets: exposures detected from "
                         (report.period.from) " to before " (report.period.to) ", as they stood at " (report.as_of) "."
                     }
                     nav aria-label="Contents" {

@@ -2,6 +2,7 @@
 
 use super::super::Report;
 use super::super::evidence::Scope;
+use super::super::flagged::Reviewers;
 use super::Section;
 use super::blocks::{Block, Chart, Table};
 use super::figures::{
@@ -190,6 +191,7 @@ fn reviewers(report: &Report, blocks: &mut Vec<Block>) {
             of(reviewers.reviewers, "reviewer", "reviewers"),
             reviewers.small_group
         )));
+        compared(reviewers, blocks);
         return blocks.push(Block::From(Scope::Period));
     }
     blocks.push(Block::Text(format!(
@@ -199,6 +201,7 @@ fn reviewers(report: &Report, blocks: &mut Vec<Block>) {
         of(reviewers.reviewers, "reviewer", "reviewers"),
         percent(Some(reviewers.false_discovery_rate))
     )));
+    compared(reviewers, blocks);
     let named = reviewers.named.iter();
     if let Some(needed) = named.clone().find_map(|named| named.log10_threshold) {
         blocks.push(Block::Text(format!(
@@ -235,6 +238,17 @@ fn reviewers(report: &Report, blocks: &mut Vec<Block>) {
         blocks.push(Block::Table(table));
     }
     blocks.push(Block::From(Scope::Period));
+}
+
+/// Whose agreement says nothing, as there is nobody to compare it with.
+fn compared(reviewers: &Reviewers, blocks: &mut Vec<Block>) {
+    if let Some(alone) = reviewers.cannot_be_compared.filter(|alone| *alone > 0) {
+        blocks.push(Block::Text(format!(
+            "The agreement of {} cannot be compared: too few peers decided like cases in the period. That is no finding, \
+             neither for nor against anybody.",
+            of(alone, "reviewer", "reviewers")
+        )));
+    }
 }
 
 fn boundary(report: &Report, blocks: &mut Vec<Block>) {

@@ -55,7 +55,7 @@ impl Section {
                 "reviews.unadvised",
             ],
             Section::Seeded => &["seeded.caught", "seeded.sight"],
-            Section::Reviewers => &["reviewers.lists"],
+            Section::Reviewers => &["reviewers.named"],
             Section::Boundary => &["boundary.ai_acted_first"],
             Section::Outcomes => &["outcomes.shares"],
             Section::Ownership => &["ownership.without_owner"],

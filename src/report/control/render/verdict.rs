@@ -118,7 +118,11 @@ fn facts(report: &Report, blocks: &mut Vec<Block>) {
             report.question.targets.iter().any(|t| t.raced && t.workflow.as_str() == group.name);
         if !raced {
             let name = format!("Effective review rate of {}", spoken(&group.name));
-            facts.push((name, rate(&group.effective)));
+            let told = match group.effective.low {
+                Some(_) => rate(&group.effective),
+                None => "no review is due yet".to_owned(),
+            };
+            facts.push((name, told));
         }
     }
     blocks.push(Block::Facts(facts));

@@ -1,7 +1,7 @@
-//! The topics: what has to be there before anything starts.
+//! Checks the topics before the run starts, and creates those of our own that are missing.
 //!
-//! Invariants: nothing is changed about a topic that exists; either all topics
-//! fit or the run does not start, with a word on each that does not.
+//! Invariants: an existing topic is never changed; the run starts only if all topics fit,
+//! and otherwise the error names every topic that does not.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use crate::runtime::stages::Topic;
 use crate::settings::{Settings, Topics};
 use crate::time::Span;
 
-/// What the windows stage reads.
+/// A topic that the windows stage reads, and the format of its records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct WindowsInput {
     pub(crate) topic: String,
@@ -43,8 +43,8 @@ pub(crate) fn names(topics: &Topics) -> [String; Topic::ALL.len()] {
     })
 }
 
-/// The inputs of the windows stage: our own events first, among which judgements come
-/// back, then the sources that are keyed already.
+/// The inputs of the windows stage: first our own topic of events, which also carries the
+/// judgements of the oversight stage, then the sources that are keyed by credential.
 pub(crate) fn windows_inputs(settings: &Settings) -> Vec<WindowsInput> {
     let own = WindowsInput { topic: settings.topics.events(), format: Format::Native };
     let prekeyed = settings.sources.iter().filter(|source| source.prekeyed);
@@ -56,11 +56,11 @@ pub(crate) fn windows_inputs(settings: &Settings) -> Vec<WindowsInput> {
 /// How a topic is cleaned up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cleanup {
-    /// Old records go.
+    /// Kafka deletes old records.
     Delete,
-    /// The last record of each key stays.
+    /// Kafka keeps the last record of each key.
     Compact,
-    /// … and every record for a week: a history, and behind it what still holds.
+    /// Kafka keeps every record for a week, and after that the last record of each key.
     CompactLater,
 }
 
@@ -88,7 +88,7 @@ enum Partitions {
 }
 
 impl Own {
-    /// How many partitions it gets, where the windows stage's inputs have `aligned`.
+    /// How many partitions the topic gets if the windows stage's inputs have `aligned`.
     fn wanted(&self, aligned: usize) -> usize {
         if self.partitions == Partitions::One { 1 } else { aligned }
     }
@@ -109,10 +109,10 @@ fn own(settings: &Settings) -> Vec<Own> {
     ]
 }
 
-/// Makes sure that every topic is there and fits.
+/// Creates the topics that are missing, and checks that every topic exists and fits.
 ///
 /// # Errors
-/// [`Fault::Lasting`], with everything that does not fit.
+/// [`Fault::Lasting`], which lists everything that does not fit.
 pub(crate) fn ensure(settings: &Settings, tokens: &Tokens) -> Result<(), Fault> {
     let probe = Probe::new(tokens);
     let mut config = base(&settings.kafka);
@@ -175,7 +175,8 @@ pub(crate) fn ensure(settings: &Settings, tokens: &Tokens) -> Result<(), Fault> 
     if faults.is_empty() { Ok(()) } else { Err(Fault::Lasting(faults.join("; "))) }
 }
 
-/// Waits until every broker's answer has the topics that were just created.
+/// Waits until the brokers report a leader for every partition of the topics that were just
+/// created.
 fn until_known(
     client: &BaseConsumer<Probe>,
     settings: &Settings,
@@ -207,7 +208,7 @@ fn until_known(
     Ok(())
 }
 
-/// Gives the client its token, if it needs one, as soon as there is one.
+/// Gives the client its token if it needs one, and waits until the token server has issued it.
 fn log_in(client: &BaseConsumer<Probe>, tokens: &Tokens, settings: &Settings) -> Result<(), Fault> {
     let until = clock::uptime() + settings.kafka.startup_timeout;
     loop {
@@ -221,7 +222,7 @@ fn log_in(client: &BaseConsumer<Probe>, tokens: &Tokens, settings: &Settings) ->
     }
 }
 
-/// How many partitions each existing topic has, once a broker answers.
+/// Waits for a broker to answer, and returns the number of partitions of each existing topic.
 fn partitions(
     client: &BaseConsumer<Probe>,
     probe: &Probe,
@@ -264,8 +265,8 @@ fn partitions(
     }
 }
 
-/// Hands what librdkafka reports to the client's context. One poll serves one event, and
-/// log lines are events: an error that waits behind them needs as many polls.
+/// Lets librdkafka report its errors to the client's context. One poll serves one event, and
+/// log lines are events, too, so an error behind several log lines needs several polls.
 fn serve(client: &BaseConsumer<Probe>) {
     const EVENTS: usize = 64;
     for _ in 0..EVENTS {
@@ -273,8 +274,8 @@ fn serve(client: &BaseConsumer<Probe>) {
     }
 }
 
-/// Of the topics that are not listed, brokers tell whether this user may see them
-/// only when they are asked for by name.
+/// Checks that this user may see the topics that the brokers did not list. A broker reports
+/// that a topic is forbidden only if it is asked for that topic by name.
 fn may_see(
     client: &BaseConsumer<Probe>,
     settings: &Settings,
@@ -296,8 +297,8 @@ fn may_see(
     Ok(())
 }
 
-/// The partitions of the windows stage's topics, as many as its inputs have, and
-/// what says so.
+/// How many partitions the topics of the windows stage must have, as its inputs have them,
+/// and the name of the topic or setting that says so.
 fn wanted_partitions(
     settings: &Settings,
     found: &BTreeMap<String, usize>,
@@ -341,10 +342,10 @@ fn create(
                 .set("cleanup.policy", own.cleanup.as_str());
             let times = "message.timestamp.type";
             match own.cleanup {
-                // What was read late is as old as its source has it, and would be past
-                // its retention at once.
+                // With the source's time a record that was read late could be past its
+                // retention as soon as it is written.
                 Cleanup::Delete => new.set(times, "LogAppendTime"),
-                // The time of a record says how far the time of its partition had come.
+                // A restore reads from the records' times how far time had come.
                 Cleanup::Compact => new.set(times, "CreateTime"),
                 Cleanup::CompactLater => {
                     new.set(times, "CreateTime").set("min.compaction.lag.ms", HISTORY_MS)
@@ -360,7 +361,7 @@ fn create(
     for result in results {
         match result {
             Ok(topic) => tracing::info!(topic, "topic created"),
-            // Another instance was quicker.
+            // Another instance has created it in the meantime.
             Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
             Err((topic, code)) => {
                 let advice = advice(code).unwrap_or(
@@ -403,7 +404,7 @@ fn check_settings(
         };
         let setting = |name| described.get(name).and_then(|entry| entry.value.clone());
         let times = setting("message.timestamp.type");
-        // The time of a record of state says how far the time of its partition had come.
+        // A restore reads from the times of these records how far time had come.
         let state = [settings.topics.state(), settings.topics.reviewers()].contains(&own.name);
         if let Some(times) = times.filter(|times| state && times != "CreateTime") {
             faults.push(format!(
@@ -415,7 +416,7 @@ fn check_settings(
         let Some(policy) = setting("cleanup.policy") else { continue };
         let compacts = policy.split(',').any(|policy| policy.trim() == "compact");
         let fits = match own.cleanup {
-            // Deleting by age as well would take state that is still needed.
+            // With deletion by age Kafka would delete state that is still needed.
             Cleanup::Compact | Cleanup::CompactLater => policy.trim() == "compact",
             Cleanup::Delete => !compacts,
         };

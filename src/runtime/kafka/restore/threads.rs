@@ -88,7 +88,12 @@ fn take(reading: &mut Reading, changelog: &str, record: Message<'_>) -> Result<(
     let taken = reading.state.take(record.key().unwrap_or_default(), record.payload());
     taken.map_err(|refusal| {
         let advice = match refusal {
-            Refusal::Newer { .. } => "run the version that wrote it, or a later one",
+            Refusal::Version { version, known } if version > known => {
+                "run the version that wrote it, or a later one"
+            }
+            Refusal::Version { .. } => {
+                "run the version that wrote it, or delete this topic to begin anew"
+            }
             Refusal::Foreign | Refusal::Damaged => {
                 "find out who writes to this topic, then delete it to begin anew"
             }

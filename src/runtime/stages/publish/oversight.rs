@@ -3,7 +3,7 @@
 use super::publisher::Publisher;
 use super::writer::ONLY;
 use crate::engine::alerts::Alert;
-use crate::engine::oversight::{Flags, HollowReason, Judgement, Review, Rules, Said, Stage};
+use crate::engine::oversight::{Emitted, Flags, HollowReason, Judgement, Review, Rules, Stage};
 use crate::engine::windows::ExposureId;
 use crate::records::{Finding, Flagged, Judged, ReviewerAlert, RulesShown};
 use crate::runtime::reviewer_alerts::{AlertState, Change};
@@ -24,10 +24,10 @@ pub(crate) struct OversightPublisher<'p, O> {
 
 impl<O: Outbox> OversightPublisher<'_, O> {
     /// Publishes one output.
-    pub(crate) fn publish(&mut self, output: &Said<'_>) -> Result<(), Fault> {
+    pub(crate) fn publish(&mut self, output: &Emitted<'_>) -> Result<(), Fault> {
         match *output {
-            Said::Judged { review, judgement } => self.judged(review, judgement),
-            Said::Turned { reviewer, at, transition, suspicion, cited } => {
+            Emitted::Judged { review, judgement } => self.judged(review, judgement),
+            Emitted::Alert { reviewer, at, transition, evidence, cited } => {
                 let Publisher { writer, people, keys, pending, .. } = &mut *self.publisher;
                 let alert = Alert::RubberStampSuspected;
                 pending.alert(alert, transition);
@@ -35,15 +35,15 @@ impl<O: Outbox> OversightPublisher<'_, O> {
                 let change = ReviewerAlert::new(shown, transition, at);
                 let key_of_alert = format_args!("{alert}/{key}");
                 writer.alert(self.outbox, None, key_of_alert, &change, transition)?;
-                let Some(suspicion) = suspicion else {
+                let Some(evidence) = evidence else {
                     self.changes.push(Change::Resolves { reviewer: shown.to_owned(), at });
                     return Ok(());
                 };
                 let (config, name) = (self.rules.config(), shown.to_owned());
-                let fired = AlertState::new(name, at, config, suspicion, cited);
+                let fired = AlertState::new(name, at, config, evidence, cited);
                 self.changes.push(Change::Fires(fired));
                 let path = cited.iter().map(ToString::to_string);
-                let found = Finding::suspected(shown, at, suspicion, path, self.shown);
+                let found = Finding::suspected(shown, at, evidence, path, self.shown);
                 let key = format_args!("{}/{key}/{at}", found.name());
                 writer.send(self.outbox, Topic::Findings, ONLY, key, &found)
             }

@@ -73,4 +73,10 @@ fn what_is_not_ours_is_refused() {
     assert_eq!(oversight.take(b"x", None), Err(Refusal::Foreign));
     assert_eq!(oversight.take(b"review/x", Some(b"{}")), Err(Refusal::Damaged));
     assert_eq!(oversight.take(b"reviewer/x", None), Err(Refusal::Damaged), "never deleted");
+    let known = crate::engine::oversight::Stage::VERSION;
+    assert_eq!(oversight.take(b"reviewer/x", Some(&[known])), Err(Refusal::Damaged));
+    for version in [known - 1, known + 1] {
+        let refused = oversight.take(b"reviewer/x", Some(&[version]));
+        assert_eq!(refused, Err(Refusal::Version { version, known }));
+    }
 }

@@ -1,9 +1,9 @@
-//! What the second stage says, and what becomes of what it is given.
+//! What the oversight stage emits, and what it does with what it is given.
 
 use super::certificates::Judgement;
 use super::peers::PeerCounts;
 use super::review::Review;
-use super::reviewer::Suspicion;
+use super::reviewer::AlertEvidence;
 use crate::engine::alerts::Transition;
 use crate::engine::windows::ExposureId;
 use crate::time::Timestamp;
@@ -22,9 +22,9 @@ pub enum Receipt {
     Refused,
 }
 
-/// What the stage says.
+/// What the stage emits.
 #[derive(Debug)]
-pub enum Said<'o> {
+pub enum Emitted<'o> {
     /// A decision is judged.
     Judged {
         /// The decision.
@@ -32,8 +32,8 @@ pub enum Said<'o> {
         /// Its judgement.
         judgement: &'o Judgement,
     },
-    /// A reviewer's page begins or ends.
-    Turned {
+    /// An alert about a reviewer begins or ends.
+    Alert {
         /// Whose.
         reviewer: &'o str,
         /// When, by the sources' clocks.
@@ -41,7 +41,7 @@ pub enum Said<'o> {
         /// Begins or ends.
         transition: Transition,
         /// What it rests on, if it begins.
-        suspicion: Option<&'o Suspicion>,
+        evidence: Option<&'o AlertEvidence>,
         /// The windows of its path.
         cited: &'o [ExposureId<'o>],
     },

@@ -1,0 +1,178 @@
+//! Organisations whose data are odd in one way each: one reviewer, nothing but batches or
+//! escalations, a batch without an end, an incident of eight thousand keys, clocks a day apart.
+//!
+//! All of these people work honestly. Every figure must be a number or absent, its bounds must
+//! enclose it, and nobody may be named.
+
+#![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use shutterlag::time::Timestamp;
+
+use crate::harness::{Out, Run, number};
+
+const START: i64 = 1_781_000_000_000;
+const MINUTE: i64 = 60_000;
+
+/// What is different about an organisation; times are milliseconds.
+#[derive(Clone, Copy)]
+struct Odd {
+    cases: u32,
+    reviewers: u32,
+    /// From one detection to the next.
+    every: i64,
+    /// From detection to decision.
+    after: i64,
+    /// How far the clock of decisions is ahead of the others.
+    ahead: i64,
+    /// Fields of every detection, advice and decision; `#` stands for the number of the case,
+    /// `%` for that of its group of ten.
+    leak: &'static str,
+    advice: &'static str,
+    decision: &'static str,
+}
+
+/// Two people who read for four minutes and approve right advice.
+const EVEN: Odd = Odd {
+    cases: 150,
+    reviewers: 2,
+    every: 6 * MINUTE,
+    after: 4 * MINUTE,
+    ahead: 0,
+    leak: "",
+    advice: r#","summary_words":120,"model":"m""#,
+    decision: r#","action":"revoke","verdict":"approve","authorized":true"#,
+};
+
+const ORGANISATIONS: [(&str, Odd); 10] = [
+    ("even", EVEN),
+    ("one reviewer", Odd { reviewers: 1, ..EVEN }),
+    ("a reviewer for each case", Odd { reviewers: 150, ..EVEN }),
+    (
+        "a model that nobody else has",
+        Odd { advice: r#","summary_words":120,"model":"m-#""#, ..EVEN },
+    ),
+    (
+        "nothing but batches",
+        Odd {
+            every: 30_000,
+            decision: r#","action":"revoke","batch_id":"b-%","batch_size":10"#,
+            ..EVEN
+        },
+    ),
+    ("a batch without an end", Odd { decision: r#","action":"revoke","batch_id":"b""#, ..EVEN }),
+    ("nothing but escalations", Odd { decision: r#","action":"escalate""#, ..EVEN }),
+    ("texts without spaces", Odd { advice: r#","summary_words":1,"summary_chars":600"#, ..EVEN }),
+    ("clocks a day apart", Odd { ahead: 24 * 60 * MINUTE, ..EVEN }),
+    (
+        "one incident",
+        Odd { cases: 8_000, reviewers: 1, every: 0, leak: r#","incident":"push-1""#, ..EVEN },
+    ),
+];
+
+fn events(odd: &Odd) -> String {
+    let mut lines = String::new();
+    for case in 0..odd.cases {
+        let number = |text: &str| {
+            text.replace('#', &case.to_string()).replace('%', &(case / 10).to_string())
+        };
+        let mut line = |kind: &str, at: i64, source: &str, more: &str| {
+            let time = Timestamp::from_millis(START + i64::from(case) * odd.every + at);
+            lines.push_str(&format!(
+                "{{\"type\":\"{kind}\",\"id\":\"{kind}\",\"time\":\"{time}\",\
+                 \"credential_id\":\"cred-{case}\",\"source\":\"{source}\"{more}}}\n"
+            ));
+        };
+        let exposed = Timestamp::from_millis(START + i64::from(case) * odd.every - 5_000);
+        let leak = format!(",\"exposed_at\":\"{exposed}\"{}", number(odd.leak));
+        let reviewer = case % odd.reviewers;
+        let decision = format!(",\"reviewer\":\"person-{reviewer}\"{}", number(odd.decision));
+        line("leak.detected", 0, "detector", &leak);
+        let advice = format!(",\"recommendation\":\"revoke\"{}", number(odd.advice));
+        line("triage.completed", 20_000, "desk", &advice);
+        line("decision.made", odd.after + odd.ahead, "desk", &decision);
+    }
+    lines
+}
+
+/// Its ledger, when the last case is long over.
+fn replayed(odd: &Odd, directory: &Path) -> Out {
+    let (file, out) = (directory.join("events"), Out(directory.join("out")));
+    std::fs::write(&file, events(odd)).unwrap();
+    let run = Run::replay().args(["--reviewer-names", "--as-of", "2026-09-01T00:00:00Z", "--out"]);
+    let table = run.arg(&out.0).arg(&file).go().exits(0).stdout;
+    assert!(!not_a_number(&table), "{table}");
+    out
+}
+
+/// Whether a text shows what is no number.
+fn not_a_number(text: &str) -> bool {
+    text.split(|c: char| !c.is_alphanumeric()).any(|word| ["NaN", "inf", "Inf"].contains(&word))
+}
+
+/// A share and the figures around it, in order.
+fn assert_in_order(ends: [&Value; 4], name: &str) {
+    let found: Vec<f64> = ends.iter().filter_map(|end| end.as_f64()).collect();
+    assert!(found.is_empty() || found.len() == ends.len(), "{name}: {ends:?}");
+    assert!(found.is_sorted() && found.iter().all(|end| (0.0..=1.0).contains(end)), "{name}");
+}
+
+#[test]
+fn odd_data_name_nobody_and_make_no_figure_that_is_none() {
+    for (name, odd) in ORGANISATIONS {
+        let directory = tempfile::tempdir().unwrap();
+        let out = replayed(&odd, directory.path());
+        assert!(!not_a_number(&out.text("metrics.prom").replace("+Inf", "")), "{name}");
+        let summary = out.json("summary.json");
+        assert_eq!(number(&summary, "windows.total"), u64::from(odd.cases), "{name}");
+        let rate = &summary["effective_review_rate"];
+        let ends = [&rate["low_bound"], &rate["low"], &rate["high"], &rate["high_bound"]];
+        assert_in_order(ends, name);
+        assert!(rate["low"].is_number(), "{name}: every review was due");
+        let worth = rate["effective"].as_f64().unwrap();
+        assert!(
+            worth >= 1.0 && worth <= number(rate, "incidents") as f64 + 1e-9,
+            "{name}: {worth}"
+        );
+        for by in ["reviewed_by_fastest", "reviewed_by_mean"] {
+            let by = &summary["survival"]["time_to_review"][by];
+            assert_in_order([&by["low"], &by["estimate"], &by["estimate"], &by["high"]], name);
+        }
+        let escalates = name == "nothing but escalations";
+        let reviews = if escalates { 0 } else { u64::from(odd.cases) };
+        assert_eq!(number(&summary, "oversight.meaningful"), reviews, "{name}: {summary:#}");
+        let expected = if escalates || odd.ahead > 0 { 0.0 } else { 1.0 };
+        assert_eq!(rate["low"], expected, "{name}");
+        assert_eq!(out.text("findings.ndjson"), "", "{name}");
+        let alerts = out.text("alerts.ndjson");
+        assert!(!alerts.contains("RubberStampSuspected"), "{name}");
+        for format in ["markdown", "json", "csv"] {
+            let run = Run::program().args(["report", "--reviewer-names", "--format", format]);
+            let report = run.arg(&out.0).go().exits(0).stdout;
+            assert!(!not_a_number(&report), "{name}: {format}");
+        }
+    }
+}
+
+#[test]
+fn agreement_without_peers_cannot_be_compared() {
+    // Six people are enough to compare, if they decide like cases; a model for each case, or
+    // one person, is not.
+    let six = Odd { cases: 600, reviewers: 6, ..EVEN };
+    let alone = Odd { advice: r#","summary_words":120,"model":"m-#""#, ..six };
+    for (odd, expected) in
+        [(six, json!(0)), (alone, json!(6)), (Odd { reviewers: 1, ..EVEN }, json!(1))]
+    {
+        let directory = tempfile::tempdir().unwrap();
+        let out = replayed(&odd, directory.path());
+        let report = |format: &str| {
+            let run = Run::program().args(["report", "--reviewer-names", "--format", format]);
+            run.arg(&out.0).go().exits(0)
+        };
+        assert_eq!(report("json").json()["reviewers"]["cannot_be_compared"], expected);
+        let told = report("markdown").stdout.contains("cannot be compared");
+        assert_eq!(told, expected != json!(0), "{expected}");
+    }
+}
