@@ -12,8 +12,8 @@ mod sources;
 
 pub use notify::{Notify, NotifyFigures, PushFailure};
 pub use pipeline::{Pipeline, Stage as PipelineStage, TransactionResult, ViewFigures};
-use sources::SourcesSeen;
 pub use receivers::{DeliveryResult, Receivers};
+use sources::SourcesSeen;
 pub use sources::{SOURCES_MAX, Source, SourceCounts};
 
 use prometheus::local::LocalHistogram;

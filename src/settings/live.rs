@@ -27,7 +27,7 @@ settings! {
         kafka: Kafka;
         /// The topics that belong to shutterlag.
         topics: Topics;
-        /// The topics that are read; at least one, unless there are receivers.
+        /// The topics that are read; on Kafka at least one.
         sources: Vec<Source>;
         /// The paths of the HTTP server at which other programs deliver their events.
         receivers: Vec<Receiver>;

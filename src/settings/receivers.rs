@@ -108,7 +108,9 @@ fn name(name: &str) -> Result<(), String> {
         return Err(format!("write 1 to {NAME_MAX} of the characters a-z, A-Z, 0-9, `_` and `-`"));
     }
     if name == EVENTS {
-        return Err("/in/events is there already, for native events; choose another name".to_owned());
+        return Err(
+            "/in/events is there already, for native events; choose another name".to_owned()
+        );
     }
     Ok(())
 }

@@ -36,10 +36,16 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
 /// Without brokers nothing else about Kafka has an effect.
 fn kafka(settings: &Settings, reader: &mut Reader<'_>) {
     const BROKERS: &str = "kafka.brokers";
+    let meant = settings.uses_kafka() || reader.is_given("kafka");
+    if meant && settings.sources.is_empty() {
+        let why = "no topic to read; add [[sources]] with topic = \"…\"";
+        reader.contradiction(&["sources"], why);
+    }
     if settings.uses_kafka() {
-        if settings.sources.is_empty() && settings.receivers.is_empty() {
-            let why = "no topic to read; add [[sources]] with topic = \"…\", or [[receivers]]";
-            reader.contradiction(&["sources"], why);
+        if !settings.receivers.is_empty() {
+            let why =
+                "a run on Kafka has no receivers yet; run them on a local store, or remove them";
+            reader.contradiction(&["receivers"], why);
         }
         return;
     }
@@ -75,11 +81,15 @@ fn receivers(settings: &Settings, reader: &mut Reader<'_>) {
                  how a delivery proves who sent it, or listen on 127.0.0.1",
             ),
             Verify::None if with_secret => {
-                reader.contradiction(&[&secret, &verify], "nothing uses it; remove it, or set verify");
+                reader.contradiction(
+                    &[&secret, &verify],
+                    "nothing uses it; remove it, or set verify",
+                );
             }
             Verify::None => {}
             how if !with_secret => {
-                let why = format!("missing; verify = \"{how}\" needs it: set secret_file or secret");
+                let why =
+                    format!("missing; verify = \"{how}\" needs it: set secret_file or secret");
                 reader.contradiction(&[&secret, &verify], why);
             }
             Verify::StandardWebhooks => {
@@ -99,7 +109,10 @@ fn receivers(settings: &Settings, reader: &mut Reader<'_>) {
         ] {
             let key = at(key);
             if one.verify == of && !given {
-                reader.contradiction(&[&key, &verify], format!("missing; verify = \"{of}\" needs it"));
+                reader.contradiction(
+                    &[&key, &verify],
+                    format!("missing; verify = \"{of}\" needs it"),
+                );
             } else if one.verify != of && given {
                 let why = format!("only verify = \"{of}\" uses it; remove it");
                 reader.contradiction(&[&key, &verify], why);

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::declare::settings;
-use super::values::{leaf, text};
 use super::reference::Shown;
+use super::values::{leaf, text};
 use crate::time::Span;
 
 /// The shortest span where zero makes no sense.
@@ -13,8 +13,8 @@ const SHORTEST: Span = Span::from_millis(1);
 settings! {
     /// The file that holds everything where there is no Kafka.
     pub struct Store {
-        /// The SQLite file; it is made at the first start. Beside it lie `…-wal`, `…-shm` and
-        /// `…-lock` while the program runs.
+        /// The SQLite file, from the working directory on; it is made at the first start. Beside
+        /// it lie `…-wal`, `…-shm` and `…-lock` while the program runs.
         path: StorePath = StorePath(PathBuf::from("shutterlag.db"));
         /// How long events stay in the file after they arrived, as long as their windows are
         /// final. What follows from them stays.
@@ -27,8 +27,8 @@ settings! {
 pub struct StorePath(pub PathBuf);
 
 leaf!(StorePath: "path", expected "a path in quotes",
-    read |node, base| text(node, |text| match text {
+    read |node, _| text(node, |text| match text {
         "" => Err("empty; give the path of a file, or remove the key".to_owned()),
-        text => Ok(StorePath(base.join(text))),
+        text => Ok(StorePath(PathBuf::from(text))),
     }),
     show |path| Shown::Text(path.0.display().to_string()));

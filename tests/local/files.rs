@@ -213,7 +213,9 @@ fn no_secret_is_in_the_file() {
     let program = place.start();
     let canary = "ghp_CANARYcanaryCANARYcanaryCANARYcanary12";
     for body in [
-        format!(r#"{{"RuleID":"github-pat","Secret":"{canary}","Match":"{canary}","File":"a.txt","StartLine":1,"Commit":"c","Date":"2026-03-02T12:00:00Z","Fingerprint":"c:a.txt:github-pat:1"}}"#),
+        format!(
+            r#"{{"RuleID":"github-pat","Secret":"{canary}","Match":"{canary}","File":"a.txt","StartLine":1,"Commit":"c","Date":"2026-03-02T12:00:00Z","Fingerprint":"c:a.txt:github-pat:1"}}"#
+        ),
         format!("{canary}\n{{\"type\":\"{canary}\"}}\n{{\"x\": {canary}"),
     ] {
         let answer = program.post("/in/events", &[], body.as_bytes()).unwrap();

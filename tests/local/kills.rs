@@ -112,7 +112,8 @@ fn deliver(port: u16, chunk: &str, written: &mpsc::Sender<()>) -> bool {
          Content-Length: {}\r\n\r\n",
         chunk.len()
     );
-    if stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(chunk.as_bytes())).is_err() {
+    if stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(chunk.as_bytes())).is_err()
+    {
         return false;
     }
     let _ = written.send(());

@@ -55,14 +55,17 @@ fn a_delivery_is_taken_only_with_its_signature() {
     let body = leak("1");
     for secret in ["first secret", "second secret"] {
         let signature = format!("sha256={}", signed(secret, body.as_bytes()));
-        let sent = program.post("/in/github", &[("X-Hub-Signature-256", &signature)], body.as_bytes());
+        let sent =
+            program.post("/in/github", &[("X-Hub-Signature-256", &signature)], body.as_bytes());
         let sent = sent.unwrap();
         assert_eq!(sent.status, 200, "{sent:?}");
     }
     let before = (count(&place, "events"), count(&place, "dead_letters"));
     let wrong = format!("sha256={}", signed("third secret", body.as_bytes()));
     let right = format!("sha256={}", signed("first secret", b"another body"));
-    for headers in [&[][..], &[("X-Hub-Signature-256", &*wrong)], &[("X-Hub-Signature-256", &*right)]] {
+    for headers in
+        [&[][..], &[("X-Hub-Signature-256", &*wrong)], &[("X-Hub-Signature-256", &*right)]]
+    {
         let answer = program.post("/in/github", headers, body.as_bytes()).unwrap();
         assert_eq!(answer.status, 401, "{answer:?}");
         assert!(!answer.body.contains("secret\"") && !answer.body.contains("first"), "{answer:?}");

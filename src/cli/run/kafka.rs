@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::log::{self, failed};
 use super::serve::{self, Served};
-use super::{failed, log, tell};
 use crate::cli::identity::{self, Keyed};
 use crate::cli::signals::Signals;
-use crate::cli::{CliError, Outcome};
+use crate::cli::{CliError, Outcome, tell};
 use crate::metrics::Metrics;
 use crate::runtime::kafka::tail::Topic;
 use crate::runtime::kafka::{self, Shared, Tokens};
@@ -34,7 +34,7 @@ pub(super) fn run(settings: Settings) -> Result<Outcome, CliError> {
         )));
     }
     let mut signals = Signals::new()?;
-    log(&settings)?;
+    log::start(&settings)?;
     let tokens = Tokens::new(&settings.kafka.security).map_err(|fault| failed(&fault))?;
     let checking = {
         let (settings, tokens) = (settings.clone(), tokens.clone());

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::log::{self, failed};
 use super::serve::{self, Served};
-use super::{Args, failed, log};
 use crate::cli::identity;
 use crate::cli::signals::Signals;
 use crate::cli::{CliError, Outcome};
@@ -31,10 +31,10 @@ const STALLED_AFTER: Span = Span::from_secs(120);
 const SHUTDOWN_WITHIN: Duration = Duration::from_secs(20);
 
 /// Runs until it is stopped.
-pub(super) fn run(settings: Settings, args: &Args) -> Result<Outcome, CliError> {
+pub(super) fn run(settings: Settings, configured: bool) -> Result<Outcome, CliError> {
     let path = settings.store.path.0.clone();
     let identity = identity::from_environment_or_beside(&path)?;
-    log(&settings)?;
+    log::start(&settings)?;
     let mut signals = Signals::new()?;
     let store = StoreFile::open(&Place::File(path.clone()), &identity).map_err(|it| failed(&it))?;
     let metrics = Metrics::new().map_err(|error| failed(&error))?;
@@ -70,7 +70,7 @@ pub(super) fn run(settings: Settings, args: &Args) -> Result<Outcome, CliError> 
     };
     let server = serve::http(&settings, &context, served)?;
     if let Some(server) = &server {
-        welcome(server.address(), &path, &settings, args)?;
+        welcome(server.address(), &path, &settings, configured)?;
     }
     let (ended, end) = crossbeam_channel::bounded(1);
     let worker = {
@@ -95,7 +95,9 @@ pub(super) fn run(settings: Settings, args: &Args) -> Result<Outcome, CliError> 
             Ok(Outcome::Fine)
         }
         Ok(Err(fault)) => Err(failed(&fault)),
-        Err(_) => Err(failed(&"the store did not finish in time; nothing that was answered is lost")),
+        Err(_) => {
+            Err(failed(&"the store did not finish in time; nothing that was answered is lost"))
+        }
     }
 }
 
@@ -132,7 +134,7 @@ fn welcome(
     address: std::net::SocketAddr,
     path: &std::path::Path,
     settings: &Settings,
-    args: &Args,
+    configured: bool,
 ) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "shutterlag keeps everything in {}.\n", path.display())?;
@@ -142,7 +144,7 @@ fn welcome(
     for receiver in &settings.receivers {
         writeln!(out, "  {:<14} POST http://{address}/in/{}", receiver.name, receiver.name)?;
     }
-    if args.config.is_none() {
+    if !configured {
         writeln!(
             out,
             "\nTo try it: curl --data-binary @examples/leaks.ndjson http://{address}/in/{}\n\

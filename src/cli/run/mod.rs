@@ -3,14 +3,12 @@
 
 mod kafka;
 mod local;
+mod log;
 mod serve;
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 
-use super::{CliError, Outcome, check, tell};
-use crate::runtime::logging;
-use crate::settings::{LogFormat, Settings};
+use super::{CliError, Outcome, check};
 
 /// Arguments of `run`.
 #[derive(Debug, clap::Args)]
@@ -31,19 +29,9 @@ pub fn run(args: &Args) -> Result<Outcome, CliError> {
         None => check::settings_without_file(),
     };
     let Some(settings) = settings else { return Ok(Outcome::Failed) };
-    if settings.uses_kafka() { kafka::run(settings) } else { local::run(settings, args) }
-}
-
-/// Starts the program's own log.
-fn log(settings: &Settings) -> Result<(), CliError> {
-    let form = match settings.log.format {
-        LogFormat::Pretty => logging::Form::Pretty,
-        LogFormat::Json => logging::Form::Json,
-    };
-    logging::init(form, &settings.log.filter, std::io::stderr().is_terminal())
-        .map_err(|error| CliError::Failed(error.to_string()))
-}
-
-fn failed(error: &dyn std::fmt::Display) -> CliError {
-    CliError::Failed(error.to_string())
+    if settings.uses_kafka() {
+        kafka::run(settings)
+    } else {
+        local::run(settings, args.config.is_some())
+    }
 }

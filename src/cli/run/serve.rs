@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::failed;
+use super::log::failed;
 use crate::cli::CliError;
 use crate::metrics::Notify;
 use crate::runtime::health::Health;

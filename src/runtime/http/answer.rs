@@ -87,7 +87,9 @@ impl Problem {
             Problem::Timeout => "the answer took too long to make; ask for less, or try again",
             Problem::TooManyBoards => "too many boards are open; close one",
             Problem::Internal => "the answer could not be made; see the log",
-            Problem::Unverified => "the delivery does not prove who sent it; see the secret on both sides, and the clocks",
+            Problem::Unverified => {
+                "the delivery does not prove who sent it; see the secret on both sides, and the clocks"
+            }
             Problem::Browser => "a page in a browser may not deliver events",
             Problem::TooLarge => "the body is larger than this receiver takes",
             Problem::Slow => "the body did not come in time",

@@ -35,9 +35,9 @@ use crate::runtime::view::{Filter, Older, Period, Reviewer, Row, Status};
 use crate::time::{Span, Timestamp};
 
 #[derive(Clone)]
-pub(super) struct Server {
+struct Server {
     shown: Arc<Shown>,
-    pub(super) receivers: Option<Arc<Receivers>>,
+    receivers: Option<Arc<Receivers>>,
     token: Option<Token>,
     answer_within: Duration,
     boards: Feed,
@@ -65,7 +65,7 @@ pub(super) fn router(options: &Options, shown: Shown, stop: watch::Receiver<bool
         .route("/api/v1/windows/{*exposure_id}", get(window))
         .route("/api/v1/summary", get(summary))
         .route("/api/v1/reviewers", get(reviewers))
-        .route("/in/{name}", post(receivers::receive))
+        .route("/in/{name}", post(receive))
         .fallback(async || Problem::NotFound("there is nothing at this path"))
         .method_not_allowed_fallback(async || Problem::Method)
         .layer(middleware::from_fn_with_state(server.clone(), around))
@@ -150,6 +150,17 @@ impl Server {
             response
         };
         self.on_thread(made).await
+    }
+}
+
+async fn receive(
+    State(server): State<Server>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Response {
+    match &server.receivers {
+        Some(receivers) => receivers::receive(receivers, &name, request).await,
+        None => Problem::NotFound("this process has no receivers").into_response(),
     }
 }
 

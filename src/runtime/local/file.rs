@@ -124,7 +124,11 @@ impl StoreFile {
     fn prepare(&self, identity: &Identity) -> Result<(), Fault> {
         match self.version()? {
             None if self.is_empty()? => self.create(identity)?,
-            None => return Err(self.lasting("it is a database, and not one of shutterlag; choose another [store] path")),
+            None => {
+                return Err(self.lasting(
+                    "it is a database, and not one of shutterlag; choose another [store] path",
+                ));
+            }
             Some(version) if version > VERSION => return Err(self.newer()),
             Some(_) => self.check()?,
         }
@@ -152,10 +156,8 @@ impl StoreFile {
         let made = (|| {
             self.connection.execute_batch("BEGIN IMMEDIATE")?;
             self.connection.execute_batch(TABLES)?;
-            self.connection.execute(
-                "INSERT INTO meta VALUES ('identity', ?1)",
-                [identity.name(CHECKED)],
-            )?;
+            self.connection
+                .execute("INSERT INTO meta VALUES ('identity', ?1)", [identity.name(CHECKED)])?;
             self.connection.pragma_update(None, "application_id", APPLICATION)?;
             self.connection.pragma_update(None, "user_version", VERSION)?;
             self.connection.execute_batch("COMMIT")
@@ -231,7 +233,9 @@ fn lock(path: &Path) -> Result<File, String> {
     let lock = lock.map_err(|error| {
         let name = Path::new(&name).display();
         match error.kind() {
-            io::ErrorKind::NotFound => format!("{name} cannot be made: the directory does not exist"),
+            io::ErrorKind::NotFound => {
+                format!("{name} cannot be made: the directory does not exist")
+            }
             _ => format!("{name} cannot be made: {error}"),
         }
     })?;

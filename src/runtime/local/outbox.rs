@@ -91,7 +91,8 @@ impl LocalOutbox<'_> {
     fn window(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), Fault> {
         let exposure_id = text(key)?;
         let Some(value) = value else {
-            return self.run("DELETE FROM windows WHERE exposure_id = ?1", |it| it.execute([exposure_id]));
+            return self
+                .run("DELETE FROM windows WHERE exposure_id = ?1", |it| it.execute([exposure_id]));
         };
         let record = WindowRecord::read(value).map_err(|error| ours(&error))?;
         let closed_at = record.closed_at().map(Timestamp::as_millis);
@@ -142,8 +143,14 @@ impl Outbox for LocalOutbox<'_> {
                 self.transaction.reviews.push(sent());
                 Ok(())
             }
-            Topic::State => self.state(WRITE_WINDOW_STATE, "DELETE FROM window_state WHERE key = ?1", &record),
-            Topic::Reviewers => self.state(WRITE_REVIEWER_STATE, "DELETE FROM reviewer_state WHERE key = ?1", &record),
+            Topic::State => {
+                self.state(WRITE_WINDOW_STATE, "DELETE FROM window_state WHERE key = ?1", &record)
+            }
+            Topic::Reviewers => self.state(
+                WRITE_REVIEWER_STATE,
+                "DELETE FROM reviewer_state WHERE key = ?1",
+                &record,
+            ),
             Topic::Windows => {
                 self.transaction.ledger.push(sent());
                 self.window(key, value)

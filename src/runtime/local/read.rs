@@ -76,9 +76,8 @@ impl StoreFile {
         since: Option<Timestamp>,
         visit: &mut dyn FnMut(&str, &[u8]) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
-        let some = since.map(|since| {
-            format!(" WHERE closed_at IS NULL OR closed_at >= {}", since.as_millis())
-        });
+        let some = since
+            .map(|since| format!(" WHERE closed_at IS NULL OR closed_at >= {}", since.as_millis()));
         let sql =
             format!("SELECT exposure_id, record, sum FROM windows{}", some.unwrap_or_default());
         self.checked("windows", &sql, visit)

@@ -245,7 +245,11 @@ impl Session<'_> {
         }
     }
 
-    fn transact(&mut self, deliveries: &mut [Delivery], now: Timestamp) -> Result<Vec<Taken>, Fault> {
+    fn transact(
+        &mut self,
+        deliveries: &mut [Delivery],
+        now: Timestamp,
+    ) -> Result<Vec<Taken>, Fault> {
         let Session { local, store, pipeline, transaction, .. } = self;
         let run = |sql| {
             let done = store.connection.execute_batch(sql);

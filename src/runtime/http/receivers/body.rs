@@ -73,7 +73,8 @@ async fn collect(
             return Err(Refused::TooLarge);
         }
         let kib = data.len().div_ceil(1024).try_into().map_err(|_| Refused::TooLarge)?;
-        let permit = Arc::clone(&budget.0).try_acquire_many_owned(kib).map_err(|_| Refused::Busy)?;
+        let permit =
+            Arc::clone(&budget.0).try_acquire_many_owned(kib).map_err(|_| Refused::Busy)?;
         held.0.push(permit);
         bytes.extend_from_slice(&data);
     }
@@ -81,19 +82,14 @@ async fn collect(
 }
 
 /// The body as its sender had it before it was packed for the way.
-pub(super) fn unpack(
-    headers: &HeaderMap,
-    body: Bytes,
-    bytes_max: usize,
-) -> Result<Bytes, Refused> {
+pub(super) fn unpack(headers: &HeaderMap, body: Bytes, bytes_max: usize) -> Result<Bytes, Refused> {
     let Some(encoding) = headers.get(header::CONTENT_ENCODING) else { return Ok(body) };
     match encoding.to_str() {
         Ok("identity") => Ok(body),
         Ok("gzip" | "x-gzip") => {
             let mut unpacked = Vec::new();
             // One byte more than the bound tells that there is more.
-            let mut reader =
-                flate2::read::MultiGzDecoder::new(&*body).take(bytes_max as u64 + 1);
+            let mut reader = flate2::read::MultiGzDecoder::new(&*body).take(bytes_max as u64 + 1);
             reader.read_to_end(&mut unpacked).map_err(|_| Refused::Encoding)?;
             if unpacked.len() > bytes_max {
                 return Err(Refused::TooLarge);

@@ -11,7 +11,7 @@ mod verify;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::{Path, Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,6 @@ use tokio::sync::oneshot;
 
 use self::verify::{Unverified, Verifier};
 use super::answer::{Problem, json};
-use super::routes::Server;
 use crate::metrics::{DeliveryResult, Receivers as Metrics};
 use crate::runtime::clock;
 use crate::runtime::receive::{Deliveries, Delivery, DeliveryHeaders, NotTaken};
@@ -98,16 +97,9 @@ struct Challenge<'h> {
     challenge: &'h str,
 }
 
-/// Takes one delivery.
-pub(super) async fn receive(
-    State(server): State<Server>,
-    Path(name): Path<String>,
-    request: Request,
-) -> Response {
-    let Some(receivers) = &server.receivers else {
-        return Problem::NotFound("this process has no receivers").into_response();
-    };
-    let Some(number) = receivers.deliveries.number(&name) else {
+/// Takes one delivery to the receiver called `name`.
+pub(super) async fn receive(receivers: &Receivers, name: &str, request: Request) -> Response {
+    let Some(number) = receivers.deliveries.number(name) else {
         return Problem::NotFound("no receiver has this name").into_response();
     };
     let receiver = &receivers.all[number];
@@ -193,9 +185,12 @@ impl IntoResponse for body::Refused {
     fn into_response(self) -> Response {
         match self {
             body::Refused::TooLarge => Problem::TooLarge.into_response(),
-            body::Refused::Unreadable => Problem::Body("the body did not come to its end").into_response(),
+            body::Refused::Unreadable => {
+                Problem::Body("the body did not come to its end").into_response()
+            }
             body::Refused::Encoding => {
-                Problem::Body("the body cannot be unpacked; send it as it is, or as gzip").into_response()
+                Problem::Body("the body cannot be unpacked; send it as it is, or as gzip")
+                    .into_response()
             }
             body::Refused::Slow => Problem::Slow.into_response(),
             body::Refused::Busy => unavailable(),

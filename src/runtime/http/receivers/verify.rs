@@ -111,7 +111,10 @@ impl Verifier {
                 _ => (text.as_bytes().to_vec(), text.to_owned()),
             };
             let compared = Compared::new(compared.as_bytes());
-            secrets.push(Secret { key, compared: compared.ok_or("the system gives no random bytes")? });
+            secrets.push(Secret {
+                key,
+                compared: compared.ok_or("the system gives no random bytes")?,
+            });
         }
         Ok(Verifier { how, secrets })
     }

@@ -88,8 +88,7 @@ fn is_fresh_for_five_minutes(
 #[test]
 fn github() {
     let settings = receiver(Verify::Github, "It's a Secret to Everybody");
-    let signature =
-        "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
+    let signature = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
     signs_the_body(&settings, &[("x-hub-signature-256", signature)], b"Hello, World!", at(0));
 }
 
@@ -97,7 +96,7 @@ fn github() {
 #[test]
 fn slack() {
     let settings = receiver(Verify::Slack, "8f742231b10e8888abcd99yyyzzz85a5");
-    let body = b"token=xyzz0WbapA4vBCDEFxasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&\
+    let body = b"token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&\
 channel_id=G8PSS9T3V&channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&\
 command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2F\
 T1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&\
