@@ -372,8 +372,10 @@ fn metrics(text: &str) -> BTreeSet<String> {
 #[test]
 fn the_rules_pass_their_own_tests() {
     for arguments in [
-        &["check", "rules", "dashboards/rules/shutterlag.rules.yml"][..],
+        &["check", "rules", "dashboards/rules/shutterlag.rules.yml", "dashboards/rules/panels.yml"]
+            [..],
         &["test", "rules", "dashboards/rules/shutterlag.test.yml"],
+        &["test", "rules", "dashboards/rules/long.test.yml"],
         &["check", "config", "--syntax-only", "dashboards/prometheus.yml"],
     ] {
         let output = Command::new(installed(&["promtool"]))

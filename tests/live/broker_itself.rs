@@ -14,6 +14,8 @@ use crate::broker::{Broker, LIMITED, OPERATOR, PASSWORD, STRANGER};
 use crate::client::{Client, Record, Sent, compacted};
 
 const WAIT: Duration = Duration::from_secs(20);
+/// How long a connection with TLS and a login may take on a busy machine. A refused one takes all of it.
+const SHAKEN: Duration = Duration::from_secs(10);
 
 fn transactional(client: &Client, id: &str) -> BaseProducer {
     let producer: BaseProducer = client.config().set("transactional.id", id).create().unwrap();
@@ -181,7 +183,7 @@ fn seen(address: &str, settings: &[(&str, &str)]) -> Result<usize, KafkaError> {
         config.set(*name, *value);
     }
     let consumer: BaseConsumer = config.create()?;
-    let metadata = consumer.fetch_metadata(Some("guarded"), Duration::from_secs(3))?;
+    let metadata = consumer.fetch_metadata(Some("guarded"), SHAKEN)?;
     let topics = metadata.topics().iter();
     Ok(topics.map(|topic| topic.partitions().len()).sum())
 }

@@ -93,7 +93,8 @@ impl Case {
                 Fault::Firing { expected: true, .. } => true,
                 Fault::Finding { found: None, .. } => self.config.judges(),
                 Fault::Differs { field, .. } => {
-                    self.config.judges() && ["hollow", "effective"].contains(&field.as_str())
+                    self.config.judges()
+                        && ["hollow", "quality", "effective"].contains(&field.as_str())
                 }
                 _ => false,
             };

@@ -197,12 +197,15 @@ fn compare(exposure: &str, expected: &Value, found: &Value, judged: bool) -> Vec
         found: found[field].clone(),
     };
     let right = |field: &str| match field {
-        // Until somebody has judged the decision; whoever has must have said the same.
-        "hollow" | "effective" => {
+        // Null until the decision is judged. A judgement must be that of the replay.
+        "hollow" | "quality" | "effective" => {
             found[field] == expected[field] || (!judged && found[field].is_null())
         }
         // The replay's last word is its end of input; live it is a time after closing.
-        "final" => found[field] == false || (found[field] == true && found["state"] == "closed"),
+        "final" => {
+            let over = found["state"] == "closed" || found["state"] == "withdrawn";
+            found[field] == false || (found[field] == true && over)
+        }
         // Of an exposure that goes on, it depends on the moment of the record.
         "attacker_first" if expected["state"] == "open" => earlier(&found[field], &expected[field]),
         _ => found[field] == expected[field],

@@ -88,7 +88,7 @@ impl Written {
 fn live(text: &str) -> String {
     let text = text.replace("\"final\":true", "\"final\":false");
     let (head, _) = text.split_once("\"hollow\":").unwrap();
-    format!("{head}\"hollow\":null,\"effective\":null}}")
+    format!("{head}\"hollow\":null,\"quality\":null,\"effective\":null}}")
 }
 
 fn value(record: &Record) -> Value {

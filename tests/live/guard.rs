@@ -153,7 +153,7 @@ mod tests {
     use super::*;
     use crate::scratch;
 
-    const SOON: Duration = Duration::from_secs(5);
+    const SOON: Duration = Duration::from_secs(20);
 
     fn start(script: &str) -> (Guarded, tempfile::TempDir) {
         let directory = scratch::directory("guard");

@@ -22,6 +22,7 @@ mod guard;
 mod harness;
 mod input;
 mod monitoring;
+mod month;
 mod poison;
 mod program;
 mod recovery;

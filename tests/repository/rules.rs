@@ -12,6 +12,9 @@ use std::path::{Path, PathBuf};
 use shutterlag::engine::alerts::Alert;
 
 const RULES: &str = "dashboards/rules/shutterlag.rules.yml";
+const TESTS: [&str; 2] = ["dashboards/rules/shutterlag.test.yml", "dashboards/rules/long.test.yml"];
+/// All that Prometheus loads together.
+const LOADED: [&str; 2] = [RULES, "dashboards/rules/panels.yml"];
 const SECTIONS: [&str; 4] =
     ["What it means", "First three things to do", "How to silence", "What not to conclude"];
 
@@ -148,7 +151,7 @@ fn every_alert_has_a_runbook_and_every_runbook_an_alert() {
 
 #[test]
 fn every_alert_of_the_rules_has_a_test_of_its_own() {
-    let tests = read("dashboards/rules/shutterlag.test.yml");
+    let tests = TESTS.map(read).concat();
     for alert in named(&read(RULES), "alert") {
         assert!(tests.contains(&format!("alertname: {alert}")), "{alert}");
         let fires = tests
@@ -157,4 +160,35 @@ fn every_alert_of_the_rules_has_a_test_of_its_own() {
             .any(|rest| !rest.trim_start_matches([',', '\n', ' ']).starts_with("exp_alerts: []"));
         assert!(fires, "{alert} is never seen to fire");
     }
+}
+
+/// Two rules that record one name give two values to one series, or mix sums of different labels.
+#[test]
+fn no_name_is_recorded_twice() {
+    let text = LOADED.map(read).concat();
+    let mut seen = BTreeSet::new();
+    let names = text.lines().filter_map(|line| line.trim().strip_prefix("- record: "));
+    for name in names {
+        assert!(seen.insert(name), "{name} is recorded twice");
+    }
+    assert!(seen.len() > 50, "{}", seen.len());
+}
+
+/// What waits is a stock that grows with everything nobody ever closes. A share of it, or a share
+/// that contains it, changes with the uptime alone.
+#[test]
+fn no_rule_divides_by_a_stock() {
+    let text = LOADED.map(read).concat();
+    let mut divisions = 0;
+    for rule in text.split("\n      - ") {
+        let code: String =
+            rule.lines().filter(|line| !line.trim().starts_with('#')).collect::<Vec<_>>().join(" ");
+        if code.contains(" / ") {
+            divisions += 1;
+            for stock in ["shutterlag_open_windows", ":undecided_windows:", ":waiting_windows:"] {
+                assert!(!code.contains(stock), "{code}");
+            }
+        }
+    }
+    assert!(divisions > 20, "{divisions}");
 }
