@@ -4,7 +4,6 @@
 //! chunk is of one input; records are in the order of the input, and each fault
 //! knows between which of them it belongs.
 
-use super::framing::{Framer, Then};
 use crate::formats::Rejection;
 
 /// Where a record begins.
@@ -81,14 +80,6 @@ impl Framed {
 }
 
 impl Chunk {
-    /// All records of `bytes`, which are a whole input, none of them larger than
-    /// `record_bytes_max`.
-    pub fn whole(bytes: Vec<u8>, record_bytes_max: usize) -> Chunk {
-        let mut chunk = Chunk { bytes, ..Chunk::default() };
-        Framer::new(0, record_bytes_max).run(&chunk.bytes, Then::End, &mut chunk.framed);
-        chunk
-    }
-
     /// Forgets the content, keeps the memory.
     pub(super) fn clear(&mut self, input: u32) {
         self.input = input;

@@ -20,6 +20,7 @@ mod line;
 mod open;
 mod progress;
 mod scan;
+mod whole;
 
 use std::io;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 pub use chunk::{Chunk, Fault, Item, Place};
 pub use open::Input;
 pub use progress::Progress;
+pub use whole::whole;
 
 use crate::config::Limits;
 use crate::formats::{RejectReason, Rejection};

@@ -7,7 +7,7 @@ use super::outbox::{LocalOutbox, Sent, Transaction};
 use crate::config::EngineConfig;
 use crate::engine::oversight::Rules;
 use crate::formats::Format;
-use crate::runtime::input::{Chunk, Item};
+use crate::runtime::input::{Item, whole};
 use crate::runtime::receive::{Delivery, Taken};
 use crate::runtime::stages::{
     Context, Fault, Fresh, Intake, OWN_EVENTS, Oversight, Record, Restored, Stage, WindowsStage,
@@ -90,7 +90,7 @@ impl Pipeline {
         if delivery.headers.is_cloud_event() {
             self.intake.take(record(&body), &mut outbox)?;
         } else {
-            let records = Chunk::whole(body, self.context.limits.record_bytes);
+            let records = whole(body, self.context.limits.record_bytes);
             for item in records.items() {
                 match item {
                     Item::Record(_, value) => drop(self.intake.take(record(value), &mut outbox)?),

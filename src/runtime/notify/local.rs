@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
-use super::News;
 use super::reader::Reader;
+use super::source::News;
 use crate::runtime::kafka::tail::{Follower, Record};
 use crate::runtime::read_progress::ReadProgress;
 use crate::time::Span;

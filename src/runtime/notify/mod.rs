@@ -18,6 +18,7 @@ mod push;
 mod queue;
 mod reader;
 mod record;
+mod source;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -28,15 +29,14 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use crossbeam_channel::Receiver;
-
 use crate::engine::attacker::Race;
 use crate::formats::Identity;
 use crate::metrics::Notify;
 use crate::runtime::clock;
-use crate::runtime::kafka::tail::{Follow, Topic};
+use crate::runtime::kafka::tail::Follow;
 use crate::settings::Alerts;
-use crate::time::Timestamp;
+
+pub use source::{News, Source};
 
 /// What pushing alerts needs.
 #[derive(Clone, Debug)]
@@ -53,33 +53,6 @@ pub struct Options {
     pub metrics: Notify,
     /// Ends all threads when set.
     pub stop: Arc<AtomicBool>,
-}
-
-/// Where alerts come from.
-#[derive(Clone, Debug)]
-pub enum Source {
-    /// The alerts' topic.
-    Topic(Topic),
-    /// The local runtime.
-    Local(Receiver<News>),
-}
-
-/// What the local runtime tells about alerts.
-#[derive(Clone, Debug)]
-pub enum News {
-    /// All alerts come again: what came before no longer holds.
-    Restart,
-    /// An alert changed.
-    Change {
-        /// Its key.
-        key: Vec<u8>,
-        /// The record; `None` forgets the alert.
-        record: Option<Vec<u8>>,
-        /// When it was committed.
-        at: Timestamp,
-    },
-    /// Everything that was committed before has been told.
-    CaughtUp,
 }
 
 /// Starts the threads: one that reads, and one for each Alertmanager.
