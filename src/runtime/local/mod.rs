@@ -20,5 +20,5 @@ mod session;
 
 pub use export::export;
 pub use file::{Place, StoreFile};
-pub use read::Reader;
+pub use read::{Reader, Visit};
 pub use session::Local;

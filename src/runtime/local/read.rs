@@ -9,6 +9,9 @@ use super::file::{StoreFile, sum};
 use crate::runtime::stages::Fault;
 use crate::time::Timestamp;
 
+/// Gets the key and the record of each row.
+pub type Visit<'v> = dyn FnMut(&str, &[u8]) -> Result<(), Fault> + 'v;
+
 /// A store that is only read. Another process may write to it meanwhile: every call sees
 /// what was committed when it began.
 #[derive(Debug)]
@@ -27,10 +30,7 @@ impl Reader {
     ///
     /// # Errors
     /// What `visit` returns, and a store that cannot be read or is damaged.
-    pub fn windows(
-        &self,
-        visit: &mut dyn FnMut(&str, &[u8]) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
+    pub fn windows(&self, visit: &mut Visit<'_>) -> Result<(), Fault> {
         self.0.windows(None, visit)
     }
 
@@ -74,7 +74,7 @@ impl StoreFile {
     pub(super) fn windows(
         &self,
         since: Option<Timestamp>,
-        visit: &mut dyn FnMut(&str, &[u8]) -> Result<(), Fault>,
+        visit: &mut Visit<'_>,
     ) -> Result<(), Fault> {
         let some = since
             .map(|since| format!(" WHERE closed_at IS NULL OR closed_at >= {}", since.as_millis()));
@@ -98,12 +98,7 @@ impl StoreFile {
     }
 
     /// Visits rows of a key, a value and their check value.
-    fn checked(
-        &self,
-        table: &str,
-        sql: &str,
-        visit: &mut dyn FnMut(&str, &[u8]) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
+    fn checked(&self, table: &str, sql: &str, visit: &mut Visit<'_>) -> Result<(), Fault> {
         let mut visited = Ok(());
         self.each(sql, &mut |row| {
             if visited.is_err() {
