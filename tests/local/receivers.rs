@@ -229,3 +229,23 @@ fn a_cloud_event_comes_in_binary_mode() {
     let answer = program.post("/in/events", &headers, body).unwrap();
     assert_eq!((answer.status, answer.body.trim()), (200, r#"{"events":1,"refused":0}"#));
 }
+
+#[test]
+fn dead_letters_of_two_runs_come_from_different_places() {
+    let place = Place::new("");
+    let program = place.start();
+    for number in 0..5 {
+        assert!(program.deliver(leak(&number.to_string()).as_bytes()));
+    }
+    assert!(program.deliver(b"not json"));
+    program.stop();
+    let program = place.start();
+    for _ in 0..10 {
+        assert!(program.deliver(b"not json"));
+    }
+    let offsets = column(
+        &place,
+        "SELECT CAST(count(DISTINCT record ->> '$.origin.offset') AS TEXT) FROM dead_letters",
+    );
+    assert_eq!(offsets, ["11"]);
+}
