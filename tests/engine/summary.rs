@@ -57,6 +57,10 @@ fn latest(events: &[Event<'_>]) -> Option<Timestamp> {
 
 /// The engine's summary, put together as the command does.
 fn concluded(events: &[Event<'_>], asked: &Asked) -> Value {
+    concluded_by(events, asked, OversightConfig::default())
+}
+
+fn concluded_by(events: &[Event<'_>], asked: &Asked, oversight: OversightConfig) -> Value {
     let mut profiles = Profiles::default();
     for workflow in &asked.expect_opening {
         profiles.get_mut(*workflow).expects_opening = true;
@@ -70,7 +74,7 @@ fn concluded(events: &[Event<'_>], asked: &Asked) -> Value {
         assert_eq!(windows.handle(event), Receipt::Held);
     }
     let as_of = asked.as_of.unwrap_or(Timestamp::MIN);
-    let oversight = Rules::new(OversightConfig::default()).unwrap();
+    let oversight = Rules::new(oversight).unwrap();
     let figures = FiguresConfig::default();
     let telling = Telling {
         race: &race,
@@ -568,4 +572,32 @@ fn the_command_prints_the_figures_of_the_oracle() {
 fn the_command_refuses_garbage_when_it_is_asked_to() {
     let output = File::new(12).replay(&["--strict"]);
     assert_eq!(output.status.code(), Some(3));
+}
+
+#[test]
+fn a_batch_decided_under_two_ids_of_one_person_is_one_incident() {
+    let decided = |reviewer: &'static str| match made::decided(Action::Dismiss) {
+        Body::DecisionMade(decision) => Body::DecisionMade(DecisionMade {
+            reviewer: reviewer.into(),
+            batch_id: Some("batch-1".into()),
+            ..decision
+        }),
+        other => other,
+    };
+    let mut events = Vec::new();
+    for (credential, owner, reviewer) in
+        [("a", "team-a", "ann"), ("b", "team-b", "ann@example.org")]
+    {
+        let leak = made::leak_exposed(0).of(credential, 0);
+        events.push(Event { owner: Some(owner.into()), ..leak });
+        events.push(decided(reviewer).of(credential, 60));
+    }
+    let asked = Asked { as_of: Some(made::seconds(3_600)), ..Asked::default() };
+    let incidents = |oversight: OversightConfig| {
+        let summary = concluded_by(&events, &asked, oversight);
+        summary["effective_review_rate"]["incidents"].as_u64().unwrap()
+    };
+    assert_eq!(incidents(OversightConfig::default()), 2);
+    let aliases = [("ann@example.org".to_owned(), "ann".to_owned())].into();
+    assert_eq!(incidents(OversightConfig { aliases, ..OversightConfig::default() }), 1);
 }
