@@ -105,7 +105,8 @@ impl Windows {
                 Some(published) => published.fingerprint,
                 None => fingerprints[number as usize],
             };
-            let reported = before.map_or_else(Milestones::default, |published| published.reported);
+            let reported =
+                before.map_or_else(|| inherited(&state, &windows, number), |it| it.reported);
             let reached = Milestones::of(window).since(reported);
             let revised = before.is_none_or(|published| published.fingerprint != fingerprint);
             let news = hearing.news(revised);
@@ -278,6 +279,20 @@ fn changes(before: AlertSet, after: AlertSet) -> impl Iterator<Item = (Alert, Tr
             _ => None,
         }
     })
+}
+
+/// What was reported of the windows that are retracted and whose detections now belong to
+/// the window at `number`: a window that gets another name is still the same to a counter.
+fn inherited(state: &Held<'_>, windows: &[Window<'_>], number: u32) -> Milestones {
+    let heir = |gone: &Published| {
+        let after = windows.partition_point(|window| window.detected_at <= gone.detected_at);
+        let there = windows.binary_search_by_key(&gone.detected_at, |window| window.detected_at);
+        there.is_err().then(|| after.saturating_sub(1))
+    };
+    state
+        .published()
+        .filter(|gone| heir(gone) == Some(number as usize))
+        .fold(Milestones::default(), |all, gone| all.and(gone.reported))
 }
 
 /// Retracts what was emitted about windows that no longer exist.
