@@ -3,6 +3,8 @@
 //! Invariants: everything emitted is derived from the events and the time alone;
 //! what was emitted before is remembered only to emit it once.
 
+use std::collections::BTreeMap;
+
 use super::fold::{self, Fate};
 use super::hearing::Hearing;
 use super::log::{Head, Log};
@@ -127,7 +129,7 @@ impl Windows {
             let fired = before.map_or(AlertSet::default(), |published| published.firing);
             emit_alerts(window, &moments, profile, changes(fired, firing), now, emit);
             if is_final {
-                kept.settle(window);
+                kept.settle(window, &self.config.aliases);
                 gone = number + 1;
             } else {
                 let waiting = Waiting::of(window);
@@ -251,10 +253,10 @@ struct Kept {
 
 impl Kept {
     /// Remembers a window that is final instead of holding it.
-    fn settle(&mut self, window: &Window<'_>) {
+    fn settle(&mut self, window: &Window<'_>, aliases: &BTreeMap<String, String>) {
         let Some(closing) = Closing::of(window) else { return };
         let mut decided = self.settled.map_or(Decided::default(), |settled| settled.decided);
-        decided.note(window);
+        decided.note(window, aliases);
         self.settled = Some(Settled { closing, seen_at: closing.at, decided });
     }
 
