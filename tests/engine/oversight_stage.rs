@@ -483,6 +483,8 @@ fn sane(standing: &Standing) -> Result<(), TestCaseError> {
 }
 
 proptest! {
+    #![proptest_config(crate::seeded::cases(256))]
+
     #[test]
     fn whatever_comes_no_figure_is_nonsense(reviews in prop::collection::vec(hostile(), 0..120)) {
         let mut stage = Stage::new(rules());

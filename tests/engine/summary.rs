@@ -41,12 +41,6 @@ const NOTHING_TO_MEASURE: [&str; 2] = [
     r#"{"detail-type":"EC2 Instance State-change Notification","detail":{"state":"running"}}"#,
 ];
 
-/// `PROPTEST_CASES` can ask for more.
-fn config() -> ProptestConfig {
-    let default = ProptestConfig::default();
-    ProptestConfig { cases: default.cases.max(512), failure_persistence: None, ..default }
-}
-
 fn later(as_of: Option<Timestamp>, ms: i64) -> Option<Timestamp> {
     as_of.map(|as_of| as_of + Span::from_millis(ms))
 }
@@ -330,7 +324,7 @@ fn openings() -> impl Strategy<Value = Vec<Workflow>> {
 }
 
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(crate::seeded::cases(512))]
 
     #[test]
     fn events_that_collide_come_to_the_figures_of_the_oracle(
