@@ -174,6 +174,9 @@ pub struct EngineConfig {
     /// Sources that detect a leak as it happens: the time of their detection is the time
     /// of the exposure where they state none.
     pub detects_at_once: BTreeSet<String>,
+    /// Further ids of a person, each with the id that counts, as in
+    /// [`OversightConfig::aliases`]: the looks of one person are looks under any id.
+    pub aliases: BTreeMap<String, String>,
     /// How long after closing a window becomes final; `None` for never, as
     /// when all input is read before anything is said.
     pub settle: Option<Span>,
@@ -205,6 +208,7 @@ impl Default for EngineConfig {
             remember_closed: Span::from_mins(30 * 24 * 60),
             reopen: Reopen::NewExposure,
             detects_at_once: BTreeSet::new(),
+            aliases: BTreeMap::new(),
             settle: None,
             judged_after: None,
             keep_settled: false,
@@ -375,10 +379,15 @@ impl Default for OversightConfig {
     }
 }
 
+/// The id that counts for the person with `id`.
+pub(crate) fn canonical<'c>(aliases: &'c BTreeMap<String, String>, id: &'c str) -> &'c str {
+    aliases.get(id).map_or(id, String::as_str)
+}
+
 impl OversightConfig {
     /// The id that counts for the person with `id`.
     pub fn canonical<'c>(&'c self, id: &'c str) -> &'c str {
-        self.aliases.get(id).map_or(id, String::as_str)
+        canonical(&self.aliases, id)
     }
 
     /// The signals in order, those with an allowed rate; agreement has none.

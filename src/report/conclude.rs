@@ -14,7 +14,7 @@ use crate::engine::alerts::{Episode, Moments, Transition};
 use crate::engine::attacker::Race;
 use crate::engine::oversight::{Flags, Judgement, Reviews, Rules};
 use crate::engine::summary::{FigureRules, Tally};
-use crate::engine::windows::{Part, Unplaced, View, Window};
+use crate::engine::windows::{Decision, Part, Unplaced, View, Window};
 use crate::metrics::{Metrics, StageObservers};
 use crate::records::{AlertRecord, Circumstances, Finding, People, WindowRecord};
 use crate::time::{Span, Timestamp};
@@ -94,7 +94,13 @@ fn count(view: &View<'_>, telling: &Telling<'_>) -> (Tally, Reviews, Unplaced) {
         let (mut tally, mut reviews) = (Tally::new(), Reviews::new());
         let unplaced = part.for_each(|window| {
             reviews.push(window, telling.profiles.get(window.key.workflow), telling.oversight);
-            tally.add(window, &telling.figure_rules(), telling.as_of);
+            // Several ids of one person are one reviewer, in the incidents as well.
+            let decision = window.decision.map(|decision| Decision {
+                reviewer: telling.oversight.config().canonical(decision.reviewer),
+                ..decision
+            });
+            let window = Window { decision, ..*window };
+            tally.add(&window, &telling.figure_rules(), telling.as_of);
         });
         (tally, reviews, unplaced)
     };

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::runtime::stages::Headers;
 use crate::time::Timestamp;
@@ -22,6 +22,9 @@ pub struct Delivery {
     pub headers: DeliveryHeaders,
     /// The body, unpacked.
     pub body: Vec<u8>,
+    /// The memory that the body was granted, given back with the delivery: its sender may
+    /// leave before.
+    pub permit: Option<OwnedSemaphorePermit>,
     /// Where the answer goes.
     pub answer: oneshot::Sender<Result<Taken, NotTaken>>,
 }

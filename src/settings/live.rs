@@ -128,6 +128,7 @@ impl Settings {
             keep_settled: false,
             profiles: self.profiles,
             judged_after: Some(self.oversight.delay),
+            aliases: self.oversight.aliases.clone(),
             ..self.windows.engine.clone()
         }
     }

@@ -202,6 +202,8 @@ fn a_failing_writer_is_reported_wherever_it_fails() {
 }
 
 proptest! {
+    #![proptest_config(crate::seeded::cases(256))]
+
     #[test]
     fn merging_is_recording_all(
         a in prop::collection::vec(0..=Span::MAX.as_millis(), 0..80),

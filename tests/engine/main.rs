@@ -11,6 +11,7 @@ mod oversight_reference;
 mod oversight_stage;
 mod oversight_stories;
 mod review_due;
+mod seeded;
 mod summary;
 mod survival;
 mod windows_alerts;

@@ -115,6 +115,8 @@ fn every_step_and_e_value_is_that_of_plain_products() {
 }
 
 proptest! {
+    #![proptest_config(crate::seeded::cases(256))]
+
     /// The Shiryaev–Roberts statistic as it is defined, a sum over every place where the
     /// change may have been, and the e-value as a mean of products.
     #[test]

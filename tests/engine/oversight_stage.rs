@@ -362,6 +362,24 @@ fn a_batch_is_one_act_and_is_waited_for() {
 }
 
 #[test]
+fn the_first_decision_of_a_batch_is_its_act_for_agreement() {
+    // The window that comes first by name is decided last.
+    let mut stage = Stage::new(rules()).noting_changes();
+    let batch = |review| Review { batch_id: Some("batch-1".into()), ..review };
+    let _ = stage.handle(batch(case(2, 0)));
+    let rejected = Review { agreed: Some(false), verdict: Some(Verdict::Reject), ..case(1, 30) };
+    let _ = stage.handle(batch(rejected));
+    stage.advance(at(10_000), &mut |_| {});
+    let mut counted = Vec::new();
+    stage.changes(&mut |change| {
+        if let Change::Period(counts) = change {
+            counted.extend(counts.strata.values().map(|counts| (counts.acts, counts.agreed)));
+        }
+    });
+    assert_eq!(counted, [(1, 1)]);
+}
+
+#[test]
 fn a_batch_without_end_is_many_acts() {
     let mut stage = Stage::new(rules());
     for number in 0..300 {
@@ -465,6 +483,8 @@ fn sane(standing: &Standing) -> Result<(), TestCaseError> {
 }
 
 proptest! {
+    #![proptest_config(crate::seeded::cases(256))]
+
     #[test]
     fn whatever_comes_no_figure_is_nonsense(reviews in prop::collection::vec(hostile(), 0..120)) {
         let mut stage = Stage::new(rules());

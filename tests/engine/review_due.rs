@@ -133,3 +133,19 @@ fn an_unknown_exposure_is_told_as_such() {
     live.judge(HollowReasons::default()).until(700);
     assert_eq!(live.due, [(700, Outcome::UnknownExposure)]);
 }
+
+#[test]
+fn a_window_that_gets_another_name_or_comes_again_counts_once() {
+    let mut live = Live::new();
+    live.take("leak.detected", 100, r#","reopened":true"#).until(700);
+    assert_eq!(live.due, [(700, Outcome::Overdue)]);
+    // An earlier detection comes late: the window is the same, under another name.
+    live.leak().until(701);
+    assert_eq!(live.due.len(), 1, "{:?}", live.due);
+    // A decision between the two comes later still: now they are two windows.
+    let dismissed = r#","reviewer":"r","action":"dismiss""#;
+    live.take("decision.made", 50, dismissed).until(702);
+    assert_eq!(live.due.len(), 2, "{:?}", live.due);
+    live.until(2_000).until(1_000_000);
+    assert_eq!(live.due.len(), 2, "{:?}", live.due);
+}

@@ -41,12 +41,6 @@ const NOTHING_TO_MEASURE: [&str; 2] = [
     r#"{"detail-type":"EC2 Instance State-change Notification","detail":{"state":"running"}}"#,
 ];
 
-/// `PROPTEST_CASES` can ask for more.
-fn config() -> ProptestConfig {
-    let default = ProptestConfig::default();
-    ProptestConfig { cases: default.cases.max(512), failure_persistence: None, ..default }
-}
-
 fn later(as_of: Option<Timestamp>, ms: i64) -> Option<Timestamp> {
     as_of.map(|as_of| as_of + Span::from_millis(ms))
 }
@@ -57,6 +51,10 @@ fn latest(events: &[Event<'_>]) -> Option<Timestamp> {
 
 /// The engine's summary, put together as the command does.
 fn concluded(events: &[Event<'_>], asked: &Asked) -> Value {
+    concluded_by(events, asked, OversightConfig::default())
+}
+
+fn concluded_by(events: &[Event<'_>], asked: &Asked, oversight: OversightConfig) -> Value {
     let mut profiles = Profiles::default();
     for workflow in &asked.expect_opening {
         profiles.get_mut(*workflow).expects_opening = true;
@@ -70,7 +68,7 @@ fn concluded(events: &[Event<'_>], asked: &Asked) -> Value {
         assert_eq!(windows.handle(event), Receipt::Held);
     }
     let as_of = asked.as_of.unwrap_or(Timestamp::MIN);
-    let oversight = Rules::new(OversightConfig::default()).unwrap();
+    let oversight = Rules::new(oversight).unwrap();
     let figures = FiguresConfig::default();
     let telling = Telling {
         race: &race,
@@ -326,7 +324,7 @@ fn openings() -> impl Strategy<Value = Vec<Workflow>> {
 }
 
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(crate::seeded::cases(512))]
 
     #[test]
     fn events_that_collide_come_to_the_figures_of_the_oracle(
@@ -568,4 +566,32 @@ fn the_command_prints_the_figures_of_the_oracle() {
 fn the_command_refuses_garbage_when_it_is_asked_to() {
     let output = File::new(12).replay(&["--strict"]);
     assert_eq!(output.status.code(), Some(3));
+}
+
+#[test]
+fn a_batch_decided_under_two_ids_of_one_person_is_one_incident() {
+    let decided = |reviewer: &'static str| match made::decided(Action::Dismiss) {
+        Body::DecisionMade(decision) => Body::DecisionMade(DecisionMade {
+            reviewer: reviewer.into(),
+            batch_id: Some("batch-1".into()),
+            ..decision
+        }),
+        other => other,
+    };
+    let mut events = Vec::new();
+    for (credential, owner, reviewer) in
+        [("a", "team-a", "ann"), ("b", "team-b", "ann@example.org")]
+    {
+        let leak = made::leak_exposed(0).of(credential, 0);
+        events.push(Event { owner: Some(owner.into()), ..leak });
+        events.push(decided(reviewer).of(credential, 60));
+    }
+    let asked = Asked { as_of: Some(made::seconds(3_600)), ..Asked::default() };
+    let incidents = |oversight: OversightConfig| {
+        let summary = concluded_by(&events, &asked, oversight);
+        summary["effective_review_rate"]["incidents"].as_u64().unwrap()
+    };
+    assert_eq!(incidents(OversightConfig::default()), 2);
+    let aliases = [("ann@example.org".to_owned(), "ann".to_owned())].into();
+    assert_eq!(incidents(OversightConfig { aliases, ..OversightConfig::default() }), 1);
 }

@@ -21,11 +21,6 @@ use crate::oracle::made::*;
 use crate::oracle::record::Record;
 use crate::oracle::{Ledger, difference, ledger};
 
-fn config() -> ProptestConfig {
-    let default = ProptestConfig::default();
-    ProptestConfig { cases: default.cases.max(1_000), failure_persistence: None, ..default }
-}
-
 fn read(windows: &Windows) -> Ledger {
     let mut records = Vec::new();
     let unplaced = windows.view().for_each(|window| records.push(Record::from(window)));
@@ -81,7 +76,7 @@ fn undecided() -> impl Strategy<Value = Events> {
 }
 
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(crate::seeded::cases(1_000))]
 
     #[test]
     fn beyond_the_cap_events_that_come_in_order_come_to_the_same(

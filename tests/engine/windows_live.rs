@@ -21,11 +21,6 @@ use crate::oracle::record::Record;
 
 const DAY_MS: i64 = 24 * 60 * 60_000;
 
-fn config() -> ProptestConfig {
-    let default = ProptestConfig::default();
-    ProptestConfig { cases: default.cases.max(600), failure_persistence: None, ..default }
-}
-
 /// An event on its way, and when it comes in.
 #[derive(Clone)]
 struct Delivery {
@@ -179,7 +174,7 @@ fn end(run: &Run) -> Timestamp {
 }
 
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(crate::seeded::cases(600))]
 
     #[test]
     fn live_comes_to_what_replay_comes_to(run in run(any::<bool>(), 90_000)) {

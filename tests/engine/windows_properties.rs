@@ -16,12 +16,6 @@ use crate::oracle::{Ledger, Reading, ledger, ledger_by, readings};
 /// More readings of one set of events than this are not worth going through.
 const READINGS_MAX: usize = 256;
 
-/// `PROPTEST_CASES` can ask for more.
-fn config() -> ProptestConfig {
-    let default = ProptestConfig::default();
-    ProptestConfig { cases: default.cases.max(1_000), failure_persistence: None, ..default }
-}
-
 fn handle(windows: &mut Windows, events: &[Event<'static>]) {
     for event in events {
         assert_eq!(windows.handle(event), Receipt::Held);
@@ -53,7 +47,7 @@ fn replay_by(config: EngineConfig, events: &[Event<'static>]) -> Ledger {
 }
 
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(crate::seeded::cases(1_000))]
 
     #[test]
     fn the_engine_agrees_with_the_oracle(events in hostile::events()) {

@@ -281,6 +281,8 @@ fn envelopes() {
 }
 
 proptest! {
+    #![proptest_config(crate::seeded::cases(256))]
+
     /// Whatever stands around it, and whatever the cut, an excerpt never shows
     /// a secret.
     #[test]

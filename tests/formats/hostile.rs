@@ -175,7 +175,7 @@ fn apply(record: &mut Vec<u8>, change: &Change) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(crate::seeded::cases(2_000))]
 
     #[test]
     fn any_bytes_come_to_an_outcome(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {

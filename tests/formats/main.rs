@@ -4,3 +4,5 @@ mod canary;
 mod fixtures;
 mod hostile;
 mod input;
+#[path = "../engine/seeded.rs"]
+mod seeded;

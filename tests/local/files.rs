@@ -52,8 +52,10 @@ fn a_key_is_made_once_and_only_for_its_owner() {
     };
     let first = key();
     assert_eq!(key(), first);
-    let mode = fs::metadata(place.path("shutterlag.db.key")).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
+    for name in ["shutterlag.db.key", "shutterlag.db"] {
+        let mode = fs::metadata(place.path(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
 }
 
 #[test]

@@ -164,11 +164,11 @@ fn native_events_need_the_token_where_there_is_one() {
             break rest.trim_end_matches('/').to_owned();
         }
     };
-    let ask = |headers: &str| {
+    let ask_at = |path: &str, headers: &str| {
         let body = leak("1");
         let mut stream = TcpStream::connect(&address).unwrap();
         let head = format!(
-            "POST /in/events HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}Connection: close\r\n\
+            "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}Connection: close\r\n\
              Content-Length: {}\r\n\r\n{body}",
             body.len()
         );
@@ -177,7 +177,12 @@ fn native_events_need_the_token_where_there_is_one() {
         let _ = stream.read_to_string(&mut answer);
         answer[9..12].to_owned()
     };
+    let ask = |headers: &str| ask_at("/in/events", headers);
     assert_eq!(ask(""), "401");
+    // A path that is written otherwise is no way around the token.
+    for path in ["/in/%65vents", "/in/event%73", "//in/events", "/in//events", "/in/events/"] {
+        assert!(["401", "404"].contains(&&*ask_at(path, "")), "{path}");
+    }
     assert_eq!(ask("Authorization: Bearer 0123456789abcdee\r\n"), "401");
     assert_eq!(ask("Authorization: Bearer 0123456789abcdef\r\n"), "200");
     child.kill().unwrap();
@@ -223,4 +228,24 @@ fn a_cloud_event_comes_in_binary_mode() {
     let body = br#"{"credential_id":"key-1","workflow":"secret_exposure"}"#;
     let answer = program.post("/in/events", &headers, body).unwrap();
     assert_eq!((answer.status, answer.body.trim()), (200, r#"{"events":1,"refused":0}"#));
+}
+
+#[test]
+fn dead_letters_of_two_runs_come_from_different_places() {
+    let place = Place::new("");
+    let program = place.start();
+    for number in 0..5 {
+        assert!(program.deliver(leak(&number.to_string()).as_bytes()));
+    }
+    assert!(program.deliver(b"not json"));
+    program.stop();
+    let program = place.start();
+    for _ in 0..10 {
+        assert!(program.deliver(b"not json"));
+    }
+    let offsets = column(
+        &place,
+        "SELECT CAST(count(DISTINCT record ->> '$.origin.offset') AS TEXT) FROM dead_letters",
+    );
+    assert_eq!(offsets, ["11"]);
 }

@@ -232,6 +232,7 @@ impl Run {
                 keep_settled: true,
                 profiles: self.profiles,
                 detects_at_once: self.args.detects_at_once.iter().cloned().collect(),
+                aliases: self.oversight.config().aliases.clone(),
                 ..EngineConfig::default()
             },
             // The engine gets a core of its own; reading needs little of one.

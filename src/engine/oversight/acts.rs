@@ -26,14 +26,16 @@ pub(super) struct Entered {
 }
 
 impl Compares {
-    /// Takes in the next act: the cases decided by it, in order.
+    /// Takes in the next act: the cases decided by it, by their names.
     pub(super) fn enter<'f>(
         &mut self,
         cases: impl Iterator<Item = &'f Facts> + Clone,
         rules: &Rules,
         settled: Option<i64>,
     ) -> Entered {
-        let group = cases.clone().next().and_then(|first| Some((first.group?, first.decided_at)));
+        // Of decisions of one moment the first is the first by name, as they come in that order.
+        let first = cases.clone().min_by_key(|case| case.decided_at);
+        let group = first.and_then(|first| Some((first.group?, first.decided_at)));
         let hold = rules.config().batch_hold;
         let new = group.is_none_or(|(group, at)| self.acts.enter(group, at, hold));
         let answer = |case: &Facts| {
@@ -41,8 +43,9 @@ impl Compares {
             let agreed = case.agreed?;
             Some(Compared { period, stratum: case.stratum, agreed })
         };
-        let mut cases = cases;
-        let first = if new { cases.find_map(answer) } else { None };
+        let answers = cases.filter_map(|case| Some((case.decided_at, answer(case)?)));
+        let first = answers.min_by_key(|(at, _)| *at).filter(|_| new);
+        let first = first.map(|(_, act)| act);
         // What is settled does not change.
         let first = first.filter(|act| settled.is_none_or(|settled| act.period > settled));
         let counted = first.and_then(|act| Some((act, self.own.count(&act)?)));

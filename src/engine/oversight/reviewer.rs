@@ -250,8 +250,10 @@ impl Reviewer {
         Some(Job { release, due, floor_ms, clock })
     }
 
-    /// Takes in a truth that is now known of a decision: of one incident or batch, the first.
-    pub(super) fn learn(&mut self, lesson: &Lesson, rules: &Rules) -> Option<Step> {
+    /// Takes in a truth that is now known of a decision, and returns the step of the evidence
+    /// that follows from it, if one does. Of one incident or batch the first truth counts;
+    /// `None` for any other.
+    pub(super) fn learn(&mut self, lesson: &Lesson, rules: &Rules) -> Option<Option<Step>> {
         let hold = rules.config().batch_hold;
         let mut enter = |group| self.taught.enter(group, lesson.decided_at, hold);
         if lesson.group.is_some_and(|group| !enter(group)) {
@@ -262,7 +264,7 @@ impl Reviewer {
         let mut seen = [None; SIGNALS];
         let factors = rules.factors(Signal::Seeded).filter(|_| counts);
         seen[Signal::Seeded as usize] = factors.map(|factors| (!lesson.challenged, factors));
-        self.step(lesson.at, seen, None, rules)
+        Some(self.step(lesson.at, seen, None, rules))
     }
 
     /// The earliest period with acts that are not compared yet, and when it is settled.

@@ -311,7 +311,7 @@ impl Stage {
                     entry.taught.pop_front();
                 }
                 entry.taught.push_back(digest(&place.2));
-                let step = entry.state.learn(&lesson, rules);
+                let step = entry.state.learn(&lesson, rules).flatten();
                 entry.took_step(Arc::clone(&place.2), step, emit);
                 entry.done = Some(place);
             }

@@ -44,6 +44,20 @@ pub struct Overseen {
     pub judgements: Vec<Judgement>,
     /// One per reviewer, by name.
     pub people: Vec<Person>,
+    /// Cases with a known answer, by who decided them and as they counted: of one incident
+    /// or batch the first.
+    pub answered: Vec<Answered>,
+}
+
+/// A decided case whose right answer is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// The window's number.
+    pub number: u32,
+    /// Whether the AI was wrong.
+    pub wrong: bool,
+    /// Whether the reviewer challenged it.
+    pub challenged: bool,
 }
 
 /// What came of one reviewer's reviews.
@@ -152,16 +166,16 @@ impl Reviews {
             count(mine, &acts[own.clone()], rules, &mut totals);
         }
         let mut judgements = vec![Judgement::default(); self.windows as usize];
-        let mut people = Vec::new();
+        let (mut people, mut answered) = (Vec::new(), Vec::new());
         for (mine, own) in &everybody {
             let Some(first) = mine.first() else { continue };
             let reviewer = names.get(&first.reviewer).copied().unwrap_or_default();
             let all = All { rules, totals: &totals };
             let mine = Mine { reviewer, reviews: mine, acts: &acts[own.clone()] };
-            people.push(all.person(&mine, &mut judgements, watch));
+            people.push(all.person(&mine, &mut judgements, &mut answered, watch));
         }
         people.sort_unstable_by(|a, b| a.reviewer.cmp(&b.reviewer));
-        Overseen { judgements, people }
+        Overseen { judgements, people, answered }
     }
 
     fn number_of(&mut self, reviewer: &str) -> NonZeroU32 {
@@ -273,6 +287,7 @@ struct Course<'c> {
     cited: VecDeque<u32>,
     /// The window of the latest decision.
     latest: u32,
+    answered: &'c mut Vec<Answered>,
     watch: &'c mut dyn FnMut(&Watched<'_>),
 }
 
@@ -281,6 +296,7 @@ impl All<'_> {
         &self,
         mine: &Mine<'_>,
         judgements: &mut [Judgement],
+        answered: &mut Vec<Answered>,
         watch: &mut dyn FnMut(&Watched<'_>),
     ) -> Person {
         let mut course = Course {
@@ -289,6 +305,7 @@ impl All<'_> {
             turns: Vec::new(),
             cited: VecDeque::with_capacity(PATH_MAX + 1),
             latest: 0,
+            answered,
             watch,
         };
         let mut lessons: Vec<(u32, Lesson)> =
@@ -325,7 +342,9 @@ impl All<'_> {
 
     fn learn(&self, course: &mut Course<'_>, number: u32, lesson: &Lesson) {
         self.settle(course, Some(lesson.at));
-        let step = course.state.learn(lesson, self.rules);
+        let Some(step) = course.state.learn(lesson, self.rules) else { return };
+        let Lesson { wrong, challenged, .. } = *lesson;
+        course.answered.push(Answered { number, wrong, challenged });
         course.took(number, step);
     }
 

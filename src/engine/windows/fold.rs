@@ -4,13 +4,13 @@
 //! come out in time order, each once; every event has exactly one fate.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::log::{Head, Log};
 use super::looks::{Looks, clock_of};
 use super::settled::{Closing, Decided, Detection, Settled};
 use super::window::{Advice, Decision, Truth, Window};
-use crate::config::{Profiles, Reopen};
+use crate::config::{Profiles, Reopen, canonical};
 use crate::event::{
     Action, Actor, Body, CaseOpened, DecisionMade, Event, ExposedAtQuality, LeakDetected,
     Provenance, TriageCompleted, Verdict,
@@ -45,6 +45,8 @@ pub(super) struct Rules<'r> {
     pub(super) reopen: Reopen,
     /// Sources whose detections are as old as the exposure.
     pub(super) detects_at_once: &'r BTreeSet<String>,
+    /// Further ids of people.
+    pub(super) aliases: &'r BTreeMap<String, String>,
     /// How fast decisions have to be.
     pub(super) profiles: &'r Profiles,
 }
@@ -130,7 +132,7 @@ pub(super) fn fold<'l>(
                 let number = match latest.take() {
                     Some(open) => {
                         each(open.number, &open.window);
-                        decided.note(&open.window);
+                        decided.note(&open.window, rules.aliases);
                         open.number + 1
                     }
                     None => 0,
@@ -298,7 +300,9 @@ impl<'l> Open<'l, '_> {
         let mine = |fate: &Fate| *fate == Fate::Window(self.number);
         let heads = before[from..].iter().zip(&fates[from..]);
         let heads = heads.filter(|(_, fate)| mine(fate)).map(|(head, _)| *head);
-        let looks = Looks::of(&decision.reviewer, heads, log);
+        let aliases = self.rules.aliases;
+        let person = canonical(aliases, &decision.reviewer);
+        let looks = Looks::of(person, aliases, heads, log);
         let window = &mut self.window;
         let source = clock_of(event.source.as_ref());
         let reviewer = borrowed(Some(&decision.reviewer)).unwrap_or_default();
@@ -315,7 +319,7 @@ impl<'l> Open<'l, '_> {
             evidence: looks.evidence,
             advice_same_clock: advice.is_some_and(|advice| same_clock(advice.source)),
             opening_same_clock: same_clock(looks.source),
-            repeats_advice: advice.is_some_and(|advice| self.decided.knows(reviewer, advice)),
+            repeats_advice: advice.is_some_and(|advice| self.decided.knows(person, advice)),
             owner: window.owner,
             rationale_words: decision.rationale_words,
             rationale_digest: borrowed(decision.rationale_digest.as_ref()),

@@ -3,6 +3,8 @@
 //! Invariants: everything emitted is derived from the events and the time alone;
 //! what was emitted before is remembered only to emit it once.
 
+use std::collections::BTreeMap;
+
 use super::fold::{self, Fate};
 use super::hearing::Hearing;
 use super::log::{Head, Log};
@@ -105,7 +107,8 @@ impl Windows {
                 Some(published) => published.fingerprint,
                 None => fingerprints[number as usize],
             };
-            let reported = before.map_or_else(Milestones::default, |published| published.reported);
+            let reported =
+                before.map_or_else(|| inherited(&state, &windows, number), |it| it.reported);
             let reached = Milestones::of(window).since(reported);
             let revised = before.is_none_or(|published| published.fingerprint != fingerprint);
             let news = hearing.news(revised);
@@ -126,7 +129,7 @@ impl Windows {
             let fired = before.map_or(AlertSet::default(), |published| published.firing);
             emit_alerts(window, &moments, profile, changes(fired, firing), now, emit);
             if is_final {
-                kept.settle(window);
+                kept.settle(window, &self.config.aliases);
                 gone = number + 1;
             } else {
                 let waiting = Waiting::of(window);
@@ -250,10 +253,10 @@ struct Kept {
 
 impl Kept {
     /// Remembers a window that is final instead of holding it.
-    fn settle(&mut self, window: &Window<'_>) {
+    fn settle(&mut self, window: &Window<'_>, aliases: &BTreeMap<String, String>) {
         let Some(closing) = Closing::of(window) else { return };
         let mut decided = self.settled.map_or(Decided::default(), |settled| settled.decided);
-        decided.note(window);
+        decided.note(window, aliases);
         self.settled = Some(Settled { closing, seen_at: closing.at, decided });
     }
 
@@ -278,6 +281,20 @@ fn changes(before: AlertSet, after: AlertSet) -> impl Iterator<Item = (Alert, Tr
             _ => None,
         }
     })
+}
+
+/// What was reported of the windows that are retracted and whose detections now belong to
+/// the window at `number`: a window that gets another name is still the same to a counter.
+fn inherited(state: &Held<'_>, windows: &[Window<'_>], number: u32) -> Milestones {
+    let heir = |gone: &Published| {
+        let after = windows.partition_point(|window| window.detected_at <= gone.detected_at);
+        let there = windows.binary_search_by_key(&gone.detected_at, |window| window.detected_at);
+        there.is_err().then(|| after.saturating_sub(1))
+    };
+    state
+        .published()
+        .filter(|gone| heir(gone) == Some(number as usize))
+        .fold(Milestones::default(), |all, gone| all.and(gone.reported))
 }
 
 /// Retracts what was emitted about windows that no longer exist.

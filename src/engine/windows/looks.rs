@@ -1,8 +1,10 @@
 //! What one reviewer is known to have looked at before deciding.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use super::log::{Head, Log};
+use crate::config::canonical;
 use crate::event::{Body, Evidence, Kind};
 use crate::time::Timestamp;
 
@@ -22,13 +24,18 @@ pub(super) struct Looks<'l> {
 }
 
 impl<'l> Looks<'l> {
-    /// The looks of `reviewer` among `heads`, which are in order.
-    pub(super) fn of(reviewer: &str, heads: impl Iterator<Item = Head>, log: Log<'l>) -> Looks<'l> {
+    /// The looks of `person` under any id among `heads`, which are in order.
+    pub(super) fn of(
+        person: &str,
+        aliases: &BTreeMap<String, String>,
+        heads: impl Iterator<Item = Head>,
+        log: Log<'l>,
+    ) -> Looks<'l> {
         let mut looks = Looks::default();
         for head in heads.filter(|head| head.kind == Kind::ReviewOpened) {
             let Some(event) = head.event(log) else { continue };
             let Body::ReviewOpened(opened) = &event.body else { continue };
-            if opened.reviewer != reviewer {
+            if canonical(aliases, &opened.reviewer) != person {
                 continue;
             }
             let source = clock_of(event.source.as_ref());

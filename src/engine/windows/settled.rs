@@ -3,8 +3,10 @@
 //! Invariants: a few bytes, whatever the windows were; a replay, which forgets nothing,
 //! asks the same questions of the windows before the one at hand and gets the same answers.
 
+use std::collections::BTreeMap;
+
 use super::window::{Advice, Window};
-use crate::config::Reopen;
+use crate::config::{Reopen, canonical};
 use crate::time::Timestamp;
 
 /// How many decisions about advice are remembered of a credential's earlier windows.
@@ -61,9 +63,9 @@ pub(super) struct Decided {
 
 impl Decided {
     /// Adds the decision of a window that is closed, if there is one about advice.
-    pub(super) fn note(&mut self, window: &Window<'_>) {
+    pub(super) fn note(&mut self, window: &Window<'_>, aliases: &BTreeMap<String, String>) {
         let Some((decision, advice)) = window.decision.zip(window.advice) else { return };
-        let digest = digest(decision.reviewer, &advice);
+        let digest = digest(canonical(aliases, decision.reviewer), &advice);
         let count = usize::from(self.count);
         // The one that was decided about longest ago makes room.
         let place = self.digests().iter().position(|known| *known == digest);
@@ -80,9 +82,9 @@ impl Decided {
         self.digests[last] = digest;
     }
 
-    /// Whether `reviewer` has decided about the same advice before.
-    pub(super) fn knows(&self, reviewer: &str, advice: &Advice<'_>) -> bool {
-        self.contains(digest(reviewer, advice))
+    /// Whether `person` has decided about the same advice before.
+    pub(super) fn knows(&self, person: &str, advice: &Advice<'_>) -> bool {
+        self.contains(digest(person, advice))
     }
 
     fn contains(&self, digest: u32) -> bool {
@@ -96,13 +98,13 @@ impl Decided {
 
 /// Advice is the same if it recommends the same in a text of the same length. FNV-1a: the
 /// same in every process.
-fn digest(reviewer: &str, advice: &Advice<'_>) -> u32 {
+fn digest(person: &str, advice: &Advice<'_>) -> u32 {
     let length = |length: Option<u32>| length.map_or(u64::MAX, u64::from).to_le_bytes();
     let bytes = [advice.recommendation as u8]
         .into_iter()
         .chain(length(advice.summary_words))
         .chain(length(advice.summary_chars))
-        .chain(reviewer.bytes());
+        .chain(person.bytes());
     bytes.fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 

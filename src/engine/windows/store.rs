@@ -382,6 +382,7 @@ pub(super) fn rules(config: &EngineConfig, settled: Option<Settled>) -> Rules<'_
         settle: config.settle,
         reopen: config.reopen,
         detects_at_once: &config.detects_at_once,
+        aliases: &config.aliases,
         profiles: &config.profiles,
     }
 }

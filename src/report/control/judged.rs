@@ -15,7 +15,6 @@ use crate::engine::oversight::{
     BySignal, Comparison, Evidence, Factors, Judgement, Reviews, Rules, Signal, SignalStanding,
     Standing, Trials, Watched, weighted,
 };
-use crate::event::Verdict;
 use crate::time::Timestamp;
 
 /// One reviewer's part in the period.
@@ -62,14 +61,6 @@ impl Judged {
                 }
                 if let Some(person) = people.get_mut(review.reviewer.as_ref()) {
                     person.decided(review.decided_at);
-                    if let Some((truth, advice)) = review.truth.zip(review.advice) {
-                        let challenged = match review.verdict {
-                            Some(verdict) => verdict != Verdict::Approve,
-                            None => review.action != advice.recommendation,
-                        };
-                        let wrong = truth.correct_action != advice.recommendation;
-                        person.trials.add(wrong, challenged);
-                    }
                 }
             }
             reviews.add(Some(&review));
@@ -92,6 +83,16 @@ impl Judged {
                 person.signals[Signal::Agreement as usize].compare(log_factors, *acts, *agreed);
             }
         });
+        for answered in &overseen.answered {
+            let place = places.get(answered.number as usize).copied();
+            let row = place.filter(|place| counts[*place as usize]);
+            let row = row.and_then(|place| order.get(place as usize));
+            if let Some(reviewer) = row.and_then(|row| rows.reviewer(row))
+                && let Some(person) = people.get_mut(reviewer)
+            {
+                person.trials.add(answered.wrong, answered.challenged);
+            }
+        }
         Ok(Judged { rules, places, judgements: overseen.judgements, people })
     }
 

@@ -7,6 +7,7 @@
 
 mod answer;
 mod board;
+mod compared;
 mod guard;
 mod options;
 mod query;

@@ -153,11 +153,9 @@ impl Server {
     }
 }
 
-async fn receive(
-    State(server): State<Server>,
-    Path(name): Path<String>,
-    request: Request,
-) -> Response {
+async fn receive(State(server): State<Server>, request: Request) -> Response {
+    // The name as it was sent, by which access was decided: a decoded one could be another.
+    let name = receiver(&request).unwrap_or_default().to_owned();
     match &server.receivers {
         Some(receivers) => receivers::receive(receivers, &name, request).await,
         None => Problem::NotFound("this process has no receivers").into_response(),

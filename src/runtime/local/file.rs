@@ -7,6 +7,7 @@
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
@@ -96,6 +97,9 @@ impl StoreFile {
             Place::Memory => (Connection::open_in_memory(), None),
             Place::File(path) => {
                 let lock = lock(path).map_err(|why| Fault::Lasting(format!("{place}: {why}")))?;
+                make_private(path).map_err(|why| {
+                    Fault::Lasting(format!("{place}: it cannot be made: {why}"))
+                })?;
                 (Connection::open_with_flags(path, writing()), Some(lock))
             }
         };
@@ -223,6 +227,15 @@ fn writing() -> OpenFlags {
     OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
+}
+
+/// Makes the file, if there is none, for its owner alone: it holds the names of reviewers as
+/// their sources give them. SQLite gives its log the same mode.
+fn make_private(path: &Path) -> io::Result<()> {
+    match OpenOptions::new().create_new(true).write(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Takes the lock that lies beside the file. The database itself stays open for readers.

@@ -19,6 +19,11 @@ pub(super) const PARTITION: i32 = 0;
 /// How far the store's time may be ahead of the clock: clocks are adjusted in small steps.
 const AHEAD_MAX: Span = Span::from_mins(5);
 
+/// The number of the latest delivery that a dead letter names: those of receivers grow.
+const LAST_DELIVERY: &str = "SELECT coalesce((SELECT record ->> '$.origin.offset' \
+    FROM dead_letters WHERE record ->> '$.origin.topic' LIKE 'in/%' \
+    ORDER BY position DESC LIMIT 1), 0)";
+
 /// The stages of the process.
 pub(super) struct Pipeline {
     context: Arc<Context>,
@@ -27,7 +32,7 @@ pub(super) struct Pipeline {
     oversight: Oversight,
     /// The receivers' names, as dead letters cite them.
     origins: Vec<String>,
-    /// Deliveries so far, which number the records of dead letters.
+    /// The number of the latest delivery, which dead letters cite as its offset.
     deliveries: i64,
 }
 
@@ -53,7 +58,7 @@ impl Pipeline {
         oversight.begin(restored(store, "reviewer_state", &fresh, now)?);
         let deliveries = store
             .connection
-            .query_row("SELECT coalesce(max(position), 0) FROM dead_letters", [], |row| row.get(0))
+            .query_row(LAST_DELIVERY, [], |row| row.get(0))
             .map_err(|error| store.fault("reading it", &error))?;
         Ok(Pipeline {
             context: Arc::clone(context),

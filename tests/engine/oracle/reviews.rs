@@ -291,7 +291,9 @@ struct Course {
 impl Course {
     fn outcome(&mut self, act: &Act<'_>, asked: &Asked) -> Outcome {
         self.open.retain(|(period, _)| settled_ms(*period) >= act.last_ms);
-        let first = &act.cases[0];
+        let mut by_time: Vec<&Case<'_>> = act.cases.iter().collect();
+        by_time.sort_by_key(|case| (case.decided_ms(), case.at));
+        let first = by_time[0];
         let is_new = first.group().is_none_or(|group| self.groups.enter(group, first.decided_ms()));
         let mut outcome = Outcome {
             due_ms: act.last_ms,
@@ -299,7 +301,7 @@ impl Course {
             is_new,
             hasty: None,
             unopened: None,
-            compared: act.cases.iter().find_map(Case::compared).filter(|_| is_new),
+            compared: by_time.iter().find_map(|case| case.compared()).filter(|_| is_new),
             reasons: Vec::new(),
         };
         if let Some((period, stratum, _)) = &outcome.compared {

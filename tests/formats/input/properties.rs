@@ -137,7 +137,7 @@ fn records(found: &[Found]) -> Vec<(u64, &str)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(crate::seeded::cases(300))]
 
     #[test]
     fn objects_come_back_from_any_framing(

@@ -124,11 +124,11 @@ fn flags_over_the_whole_ledger_are_the_findings_of_the_replay() {
     std::fs::write(&events, events::ndjson(&events::simulated(options).0)).unwrap();
     Run::replay().key(KEY).arg("--out").arg(&out.0).arg(&events).go().exits(0);
     let told = report_on(&out.0, &[]);
-    let mut findings: BTreeMap<String, f64> = BTreeMap::new();
+    let mut findings: BTreeMap<String, Value> = BTreeMap::new();
     for finding in out.lines("findings.ndjson") {
         if finding["finding"] == "reviewer_flagged" {
-            let log = finding["evidence"]["log10_e_value"].as_f64().unwrap();
-            findings.insert(finding["reviewer"].as_str().unwrap().to_owned(), log);
+            let reviewer = finding["reviewer"].as_str().unwrap().to_owned();
+            findings.insert(reviewer, finding["evidence"].clone());
         }
     }
     assert!(!findings.is_empty(), "nobody was flagged: nothing is compared");
@@ -136,8 +136,10 @@ fn flags_over_the_whole_ledger_are_the_findings_of_the_replay() {
     assert_eq!(named.len(), findings.len(), "{named:?}");
     for one in named {
         let reviewer = one["reviewer"].as_str().unwrap();
-        let (log, ours) = (findings[reviewer], one["log10_e_value"].as_f64().unwrap());
+        let number = |value: &Value| value["log10_e_value"].as_f64().unwrap();
+        let (log, ours) = (number(&findings[reviewer]), number(one));
         assert!(close(log, ours), "{reviewer}: {log} and {ours}");
+        assert_eq!(one["sight"], findings[reviewer]["sight"], "{reviewer}");
     }
 }
 

@@ -1,16 +1,19 @@
 //! Reading and unpacking a body.
 //!
 //! Invariants: no more than the bound is held of a body, packed or unpacked; all bodies
-//! together hold no more than a budget; a sender has a limited time.
+//! together, packed and unpacked, hold no more than a budget until they are durable or
+//! refused; a sender has a limited time.
 
 use std::io::Read as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::http::{HeaderMap, header};
+use flate2::read::MultiGzDecoder;
 use http_body_util::BodyExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 /// How long a body may take to come.
@@ -37,15 +40,45 @@ pub(super) enum Refused {
 #[derive(Clone, Debug)]
 pub(super) struct Budget(Arc<Semaphore>);
 
-impl Default for Budget {
-    fn default() -> Budget {
-        Budget(Arc::new(Semaphore::new(BUDGET_KIB)))
+impl Budget {
+    fn of_kib(kib: usize) -> Budget {
+        Budget(Arc::new(Semaphore::new(kib)))
     }
 }
 
-/// What a body takes of the budget, until it is dropped.
+impl Default for Budget {
+    fn default() -> Budget {
+        Budget::of_kib(BUDGET_KIB)
+    }
+}
+
+/// A body, and what it takes of the budget until it is dropped.
 #[derive(Debug, Default)]
-pub(super) struct Held(Vec<OwnedSemaphorePermit>);
+pub(super) struct Held {
+    pub(super) bytes: Vec<u8>,
+    pub(super) permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Held {
+    /// Adds to the body.
+    fn extend(&mut self, more: &[u8], bytes_max: usize, budget: &Budget) -> Result<(), Refused> {
+        let bytes = self.bytes.len() + more.len();
+        if bytes > bytes_max {
+            return Err(Refused::TooLarge);
+        }
+        let held = self.permit.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let kib = bytes.div_ceil(1024).saturating_sub(held);
+        let kib = u32::try_from(kib).map_err(|_| Refused::TooLarge)?;
+        let permit =
+            Arc::clone(&budget.0).try_acquire_many_owned(kib).map_err(|_| Refused::Busy)?;
+        match &mut self.permit {
+            Some(held) => held.merge(permit),
+            None => self.permit = Some(permit),
+        }
+        self.bytes.extend_from_slice(more);
+        Ok(())
+    }
+}
 
 /// Reads a body of at most `bytes_max`.
 pub(super) async fn read(
@@ -53,7 +86,7 @@ pub(super) async fn read(
     body: Body,
     bytes_max: usize,
     budget: &Budget,
-) -> Result<(Bytes, Held), Refused> {
+) -> Result<Held, Refused> {
     let stated = headers.get(header::CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse().ok());
     if stated.is_some_and(|stated: usize| stated > bytes_max) {
         return Err(Refused::TooLarge);
@@ -61,41 +94,82 @@ pub(super) async fn read(
     timeout(BODY_WITHIN, collect(body, bytes_max, budget)).await.unwrap_or(Err(Refused::Slow))
 }
 
-async fn collect(
-    mut body: Body,
-    bytes_max: usize,
-    budget: &Budget,
-) -> Result<(Bytes, Held), Refused> {
-    let (mut bytes, mut held) = (Vec::new(), Held::default());
+async fn collect(mut body: Body, bytes_max: usize, budget: &Budget) -> Result<Held, Refused> {
+    let mut held = Held::default();
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| Refused::Unreadable)?.into_data() else { continue };
-        if bytes.len() + data.len() > bytes_max {
-            return Err(Refused::TooLarge);
-        }
-        let kib = data.len().div_ceil(1024).try_into().map_err(|_| Refused::TooLarge)?;
-        let permit =
-            Arc::clone(&budget.0).try_acquire_many_owned(kib).map_err(|_| Refused::Busy)?;
-        held.0.push(permit);
-        bytes.extend_from_slice(&data);
+        held.extend(&data, bytes_max, budget)?;
     }
-    Ok((bytes.into(), held))
+    Ok(held)
 }
 
 /// The body as its sender had it before it was packed for the way.
-pub(super) fn unpack(headers: &HeaderMap, body: Bytes, bytes_max: usize) -> Result<Bytes, Refused> {
+pub(super) async fn unpack(
+    headers: &HeaderMap,
+    body: Held,
+    bytes_max: usize,
+    budget: &Budget,
+) -> Result<Held, Refused> {
     let Some(encoding) = headers.get(header::CONTENT_ENCODING) else { return Ok(body) };
     match encoding.to_str() {
         Ok("identity") => Ok(body),
         Ok("gzip" | "x-gzip") => {
-            let mut unpacked = Vec::new();
-            // One byte more than the bound tells that there is more.
-            let mut reader = flate2::read::MultiGzDecoder::new(&*body).take(bytes_max as u64 + 1);
-            reader.read_to_end(&mut unpacked).map_err(|_| Refused::Encoding)?;
-            if unpacked.len() > bytes_max {
-                return Err(Refused::TooLarge);
-            }
-            Ok(unpacked.into())
+            let budget = budget.clone();
+            // It takes long enough to hold up everybody else on the server's thread.
+            let unpacked = spawn_blocking(move || gunzip(&body.bytes, bytes_max, &budget)).await;
+            unpacked.map_err(|_| Refused::Encoding)?
         }
         _ => Err(Refused::Encoding),
+    }
+}
+
+fn gunzip(packed: &[u8], bytes_max: usize, budget: &Budget) -> Result<Held, Refused> {
+    let mut reader = MultiGzDecoder::new(packed);
+    let mut unpacked = Held::default();
+    let mut part = vec![0; 64 << 10];
+    loop {
+        match reader.read(&mut part).map_err(|_| Refused::Encoding)? {
+            0 => return Ok(unpacked),
+            count => unpacked.extend(&part[..count], bytes_max, budget)?,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    #[test]
+    fn a_body_takes_of_the_budget_what_it_holds() {
+        let budget = Budget::of_kib(4);
+        let mut held = Held::default();
+        for _ in 0..4096 {
+            assert_eq!(held.extend(b"x", 8192, &budget), Ok(()));
+        }
+        assert_eq!(budget.0.available_permits(), 0);
+        assert_eq!(held.extend(b"x", 8192, &budget), Err(Refused::Busy));
+        assert_eq!(Held::default().extend(b"x", 8192, &budget), Err(Refused::Busy));
+        assert_eq!(held.extend(b"x", 4096, &budget), Err(Refused::TooLarge));
+        assert_eq!(held.bytes.len(), 4096);
+        drop(held);
+        assert_eq!(budget.0.available_permits(), 4);
+    }
+
+    #[test]
+    fn what_is_unpacked_counts_as_well() {
+        let mut packer = GzEncoder::new(Vec::new(), Compression::best());
+        packer.write_all(&vec![b' '; 1 << 20]).unwrap();
+        let packed = packer.finish().unwrap();
+        let whole = gunzip(&packed, 1 << 20, &Budget::of_kib(1024));
+        assert_eq!(whole.unwrap().bytes.len(), 1 << 20);
+        let refused = |bytes_max, kib| gunzip(&packed, bytes_max, &Budget::of_kib(kib)).err();
+        assert_eq!(refused(1 << 20, 1023), Some(Refused::Busy));
+        assert_eq!(refused((1 << 20) - 1, 1024), Some(Refused::TooLarge));
+        assert_eq!(gunzip(b"not gzip", 100, &Budget::of_kib(1)).err(), Some(Refused::Encoding));
     }
 }

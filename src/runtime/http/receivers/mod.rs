@@ -5,12 +5,10 @@
 //! from it is durable; what cannot be used is 2xx as well, and a dead letter.
 
 mod body;
-mod compared;
 mod verify;
 
 use std::time::Duration;
 
-use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -110,13 +108,13 @@ pub(super) async fn receive(receivers: &Receivers, name: &str, request: Request)
         response
     };
     let (head, body) = request.into_parts();
-    let (body, held) =
-        match body::read(&head.headers, body, receiver.body_bytes_max, &receivers.budget).await {
-            Ok(read) => read,
-            Err(refused) => return answer(refused.result(), refused.into_response()),
-        };
+    let (bytes_max, budget) = (receiver.body_bytes_max, &receivers.budget);
+    let body = match body::read(&head.headers, body, bytes_max, budget).await {
+        Ok(body) => body,
+        Err(refused) => return answer(refused.result(), refused.into_response()),
+    };
     if let Some(verifier) = &receiver.verifier {
-        match verifier.verify(&head.headers, &body, clock::now()) {
+        match verifier.verify(&head.headers, &body.bytes, clock::now()) {
             Ok(()) => {}
             Err(Unverified::Stale) => {
                 return answer(DeliveryResult::Stale, Problem::Unverified.into_response());
@@ -126,17 +124,17 @@ pub(super) async fn receive(receivers: &Receivers, name: &str, request: Request)
             }
         }
     }
-    let body = match body::unpack(&head.headers, body, receiver.body_bytes_max) {
+    let body = match body::unpack(&head.headers, body, bytes_max, budget).await {
         Ok(body) => body,
         Err(refused) => return answer(refused.result(), refused.into_response()),
     };
     if receiver.slack
-        && let Ok(Handshake { kind: "url_verification", challenge }) = serde_json::from_slice(&body)
+        && let Ok(Handshake { kind: "url_verification", challenge }) =
+            serde_json::from_slice(&body.bytes)
     {
         return answer(DeliveryResult::Taken, json(StatusCode::OK, &Challenge { challenge }));
     }
     let taken = hand_over(receivers, number, arrived_at, &head.headers, body).await;
-    drop(held);
     match taken {
         Ok(taken) => answer(DeliveryResult::Taken, json(StatusCode::OK, &taken)),
         Err(NotTaken(why)) => {
@@ -151,13 +149,14 @@ async fn hand_over(
     receiver: usize,
     arrived_at: crate::time::Timestamp,
     headers: &HeaderMap,
-    body: Bytes,
+    body: body::Held,
 ) -> Result<crate::runtime::receive::Taken, NotTaken> {
     let (answer, taken) = oneshot::channel();
     let named = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     let headers = DeliveryHeaders::of(named);
-    let body = body.into();
-    receivers.deliveries.put(Delivery { receiver, arrived_at, headers, body, answer })?;
+    let body::Held { bytes: body, permit } = body;
+    let delivery = Delivery { receiver, arrived_at, headers, body, permit, answer };
+    receivers.deliveries.put(delivery)?;
     taken.await.unwrap_or_else(|_| Err(NotTaken("the program stops".to_owned())))
 }
 

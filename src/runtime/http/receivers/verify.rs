@@ -20,7 +20,7 @@ use data_encoding::HEXLOWER_PERMISSIVE;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Sha256, Sha512};
 
-use super::compared::Compared;
+use crate::runtime::http::compared::Compared;
 use crate::settings::{self, Digest, Encoding, Verify, standard_key};
 use crate::time::{Span, Timestamp};
 
