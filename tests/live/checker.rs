@@ -318,14 +318,14 @@ fn firing(alerts: &[Value]) -> BTreeSet<(String, String)> {
 }
 
 /// Holds the last word on each finding against what the replay finds. Who is on a
-/// list is told live when it comes about, and in a replay at its end: there only
-/// who it is and which list can be the same.
+/// named is told live when it comes about, and in a replay at its end: there only
+/// who it is can be the same.
 pub(crate) fn judge_findings(expected: &Expected, log: &[Record]) -> Vec<Fault> {
     let comparable = |finding: &Value| {
         let mut finding = finding.clone();
         if finding["finding"] == "reviewer_flagged" {
             finding["at"].take();
-            finding["evidence"] = finding["evidence"]["list"].take();
+            finding["evidence"].take();
         }
         finding
     };
@@ -336,10 +336,7 @@ pub(crate) fn judge_findings(expected: &Expected, log: &[Record]) -> Vec<Fault> 
             "rubber_stamp_suspected" => {
                 format!("{name}/{}/{}", text(&finding["reviewer"]), text(&finding["at"]))
             }
-            "reviewer_flagged" => {
-                let list = text(&finding["evidence"]["list"]);
-                format!("{name}/{}/{list}", text(&finding["reviewer"]))
-            }
+            "reviewer_flagged" => format!("{name}/{}", text(&finding["reviewer"])),
             _ => format!("{name}/{}", text(&finding["exposure_id"])),
         }
     };

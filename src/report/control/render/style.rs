@@ -58,6 +58,8 @@ footer { padding-bottom: 2rem; }
   .table { overflow: visible; }
   table { font-size: 7.4pt; }
   th, td { padding: .18rem .3rem; }
+  /* Ranges with their bounds are wide; paper has no other page to the right. */
+  th:not(.text):not(.whole), td:not(.text):not(.whole) { white-space: normal; }
   thead { display: table-header-group; }
   tr, figure, .headline, dl.facts > *, li { break-inside: avoid; }
   h2, h3, caption, dt { break-after: avoid; }
