@@ -317,12 +317,15 @@ fn rules_and_dashboards_speak_of_what_a_scrape_has_and_buckets_are_the_bands() {
         .into_values()
         .map(|record| serde_json::from_slice(record.value.as_deref().unwrap()).unwrap())
         .collect::<Vec<Value>>();
+    // Bands follow the targets of a workflow; these are those of the raced ones.
+    let raced = || ledger.iter().filter(|window| window["raced"] == true);
     let banded = |bands: &[&str]| {
-        ledger.iter().filter(|window| bands.iter().any(|band| window["band"] == *band)).count()
+        raced().filter(|window| bands.iter().any(|band| window["band"] == *band)).count()
     };
     let within = |le: &str| {
         let query = format!(
-            "sum(shutterlag_stage_duration_seconds_bucket%7Bstage%3D%22time_to_review%22%2Cle%3D~%22{le}%22%7D)"
+            "sum(shutterlag_stage_duration_seconds_bucket%7Bstage%3D%22time_to_review%22%2C\
+             workflow!~%22policy_change%7Centitlement_review%22%2Cle%3D~%22{le}%22%7D)"
         );
         let data = prometheus.get(&format!("/api/v1/query?query={query}"));
         data["result"][0]["value"][1].as_str().unwrap().parse::<usize>().unwrap()

@@ -207,24 +207,14 @@ impl Client {
         let consumer: BaseConsumer =
             self.config().set("isolation.level", isolation).create().unwrap();
         let partitions = self.partitions(topic).into_iter();
-        partitions
-            .map(|partition| {
-                let (_, end) = consumer.fetch_watermarks(topic, partition, REQUEST).unwrap();
-                (partition, end)
-            })
-            .collect()
+        partitions.map(|partition| (partition, bounds(&consumer, topic, partition).1)).collect()
     }
 
     /// The first offset of each partition.
     pub(crate) fn starts(&self, topic: &str) -> BTreeMap<i32, i64> {
         let consumer: BaseConsumer = self.config().create().unwrap();
         let partitions = self.partitions(topic).into_iter();
-        partitions
-            .map(|partition| {
-                let (start, _) = consumer.fetch_watermarks(topic, partition, REQUEST).unwrap();
-                (partition, start)
-            })
-            .collect()
+        partitions.map(|partition| (partition, bounds(&consumer, topic, partition).0)).collect()
     }
 
     /// The offsets that a group has committed for a topic; nothing for a
@@ -351,4 +341,16 @@ fn record(message: &BorrowedMessage<'_>) -> Record {
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+/// Where a partition begins and ends. One that was made a moment ago may have no leader yet.
+fn bounds(consumer: &BaseConsumer, topic: &str, partition: i32) -> (i64, i64) {
+    let began = Instant::now();
+    loop {
+        match consumer.fetch_watermarks(topic, partition, REQUEST) {
+            Ok(bounds) => return bounds,
+            Err(error) => assert!(began.elapsed() < REQUEST, "{topic}/{partition}: {error}"),
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
