@@ -171,7 +171,7 @@ impl Teller<'_> {
     }
 
     fn case(&mut self, person: usize, day: u32, weekend: bool) -> Case {
-        let half = person % 2 == 0;
+        let half = person.is_multiple_of(2);
         let confidence = [0.65, 0.85, 0.95][(self.dice.random::<u32>() % 3) as usize];
         let plain = Case {
             workflow: Workflow::SecretExposure,
