@@ -16,7 +16,7 @@ nav ol { columns: 2; padding-left: 1.2rem; margin: .75rem 0; font-size: .9rem; }
 a { color: #174a85; }
 .soft, .from { color: var(--soft); font-size: .85rem; }
 .headline { display: flex; gap: 1.5rem; align-items: flex-start; background: var(--fill); padding: 1rem 1.25rem; margin: .75rem 0; flex-wrap: wrap; }
-.headline .figure { font-size: 3rem; font-weight: 700; line-height: 1; margin: 0; white-space: nowrap; }
+.headline .figure { font-size: clamp(1.7rem, 7.5vw, 3rem); font-weight: 700; line-height: 1.05; margin: 0; }
 .headline .label { margin: .3rem 0 0; color: var(--soft); }
 .headline .details { flex: 1 1 20rem; }
 .headline .details p:first-child { margin-top: 0; }
