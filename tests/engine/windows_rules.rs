@@ -398,7 +398,12 @@ fn the_owner_is_the_one_that_was_known_at_the_decision() {
 fn a_look_under_another_id_of_the_same_person_is_a_look() {
     let looked = Body::ReviewOpened(ReviewOpened::by("ann@example.org"));
     // By `reviewer-01`.
-    let events = [leak().at(0), triage(Action::Dismiss).at(1), looked.at(20), decided(Action::Revoke).at(60)];
+    let events = [
+        leak().at(0),
+        triage(Action::Dismiss).at(1),
+        looked.at(20),
+        decided(Action::Revoke).at(60),
+    ];
     let opened_at = |config: EngineConfig| {
         windows(config, &events, |window| window.decision.and_then(|it| it.opened_at))
     };

@@ -27,6 +27,11 @@ verify = "slack"
 secret = "slack secret"
 
 [[receivers]]
+name = "script"
+verify = "bearer"
+secret = "script secret"
+
+[[receivers]]
 name = "small"
 verify = "none"
 body_bytes_max = 1000
@@ -248,4 +253,25 @@ fn dead_letters_of_two_runs_come_from_different_places() {
         "SELECT CAST(count(DISTINCT record ->> '$.origin.offset') AS TEXT) FROM dead_letters",
     );
     assert_eq!(offsets, ["11"]);
+}
+
+#[test]
+fn a_wrong_secret_in_a_header_is_refused_before_the_body_comes() {
+    let place = Place::new(HOOKS);
+    let program = place.start();
+    let ask = |secret: &str| {
+        let head = format!(
+            "POST /in/script HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {secret}\r\n\
+             Content-Length: 1000\r\n\r\n"
+        );
+        let mut stream = TcpStream::connect(&program.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).map(|()| answer)
+    };
+    assert_eq!(ask("another secret").unwrap(), *b"HTTP/1.1 401");
+    assert!(ask("script secret").is_err(), "it waits for the body");
+    let headers = [("Authorization", "Bearer script secret")];
+    assert_eq!(program.post("/in/script", &headers, leak("1").as_bytes()).unwrap().status, 200);
 }

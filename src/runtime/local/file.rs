@@ -97,9 +97,8 @@ impl StoreFile {
             Place::Memory => (Connection::open_in_memory(), None),
             Place::File(path) => {
                 let lock = lock(path).map_err(|why| Fault::Lasting(format!("{place}: {why}")))?;
-                make_private(path).map_err(|why| {
-                    Fault::Lasting(format!("{place}: it cannot be made: {why}"))
-                })?;
+                make_private(path)
+                    .map_err(|why| Fault::Lasting(format!("{place}: it cannot be made: {why}")))?;
                 (Connection::open_with_flags(path, writing()), Some(lock))
             }
         };

@@ -16,7 +16,7 @@ use serde::Serialize;
 use super::row::Row;
 use super::store::View;
 use crate::engine::attacker::Band;
-use crate::engine::oversight::HollowReason;
+use crate::engine::oversight::{HollowReason, Quality};
 use crate::engine::summary::FigureRules;
 use crate::engine::windows::State;
 use crate::event::Workflow;
@@ -85,8 +85,10 @@ pub struct Reviewer {
     pub few: bool,
     /// Reviews that have been judged.
     pub judged: u64,
-    /// Judged reviews without a sign of being hollow.
+    /// Judged reviews without a sign of being hollow, where there was something to judge by.
     pub meaningful: u64,
+    /// Judged reviews of which nothing is known by which to tell whether they were reviews.
+    pub unassessed: u64,
     /// Judged reviews with at least one sign.
     pub hollow: u64,
     /// How often each sign was found; signs that were never found are left out.
@@ -208,8 +210,11 @@ impl Reviewer {
         } += 1;
         let Some(judgement) = record.judgement() else { return };
         self.judged += 1;
-        self.hollow += u64::from(!judgement.reasons.is_empty());
-        self.meaningful += u64::from(judgement.reasons.is_empty());
+        *match Quality::of(judgement.reasons, judgement.assessed) {
+            Quality::Meaningful => &mut self.meaningful,
+            Quality::Hollow => &mut self.hollow,
+            Quality::Unassessed => &mut self.unassessed,
+        } += 1;
         for reason in judgement.reasons.iter().map(HollowReason::as_str) {
             *self.by_reason.entry(reason).or_default() += 1;
         }

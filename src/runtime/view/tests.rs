@@ -279,8 +279,12 @@ fn reviewers_stand_by_name_with_their_counts() {
     set(&view, &with(dismissed("h", 0, 30, "reviewer-a"), hollow));
     set(&view, &with(dismissed("u", 0, 40, "reviewer-a"), json!({"hollow": null})));
     set(&view, &open("o", 0));
+    let unassessed = json!({"hollow": [], "quality": "unassessed", "effective": null});
+    set(&view, &with(dismissed("n", 0, 30, "reviewer-c"), unassessed));
     let Reviewers { reviewers, .. } = view.reviewers(None, NOW);
-    assert_eq!(reviewers.keys().collect::<Vec<_>>(), ["reviewer-a", "reviewer-b"]);
+    assert_eq!(reviewers.keys().collect::<Vec<_>>(), ["reviewer-a", "reviewer-b", "reviewer-c"]);
+    let c = &reviewers["reviewer-c"];
+    assert_eq!((c.judged, c.meaningful, c.hollow, c.unassessed), (1, 0, 0, 1));
     let (a, b) = (&reviewers["reviewer-a"], &reviewers["reviewer-b"]);
     assert_eq!((a.reviews, a.few, a.judged, a.hollow, a.meaningful), (2, true, 1, 1, 0));
     assert_eq!((a.agreed, a.disagreed, a.unadvised), (0, 1, 1));

@@ -119,6 +119,11 @@ impl Verifier {
         Ok(Verifier { how, secrets })
     }
 
+    /// Whether it takes the body to tell who sent it.
+    pub(super) const fn needs_body(&self) -> bool {
+        !matches!(self.how, How::Gitlab | How::Bearer | How::Basic | How::Nothing)
+    }
+
     /// Whether the request proves who sent it.
     pub(super) fn verify(
         &self,
