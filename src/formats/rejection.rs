@@ -34,6 +34,8 @@ words! {
         UnknownType = "unknown_type",
         /// No known source sends records like this.
         Unrecognised = "unrecognised",
+        /// A record of a known source that this program does not read.
+        Unsupported = "unsupported",
         /// The source gives no time of detection and none was given for it.
         NoDetectionTime = "no_detection_time",
         /// The file or stream could not be read, or not to its end.
@@ -58,6 +60,12 @@ impl Rejection {
     /// A rejection with its explanation. `detail` must not quote input.
     pub fn new(reason: RejectReason, detail: impl Into<Cow<'static, str>>) -> Rejection {
         Rejection { reason, detail: detail.into() }
+    }
+
+    /// A record that is well known and not read. `what` names it; it must not quote input.
+    #[cold]
+    pub(super) fn unsupported(what: &'static str) -> Rejection {
+        Rejection::new(RejectReason::Unsupported, what)
     }
 }
 

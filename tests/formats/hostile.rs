@@ -46,6 +46,12 @@ fn check(record: &[u8]) -> Result<(), TestCaseError> {
         let appended = &events[1..];
         match outcome {
             Ok(Decoded::Events) => prop_assert!((1..=3).contains(&appended.len())),
+            Ok(Decoded::Mixed(ref parts)) => {
+                prop_assert!(appended.len() <= 3 && (1..=3).contains(&parts.len()));
+                for part in parts {
+                    prop_assert!(part.excerpt.chars().count() <= 160);
+                }
+            }
             Ok(Decoded::Skipped(_)) | Err(_) => prop_assert!(appended.is_empty()),
         }
         for event in appended {
