@@ -77,6 +77,8 @@ object! {
     Keys {
         topic: Seen = "TopicArn",
         sns_message: Seen = "Message",
+        // Only a message that asks to confirm a subscription has it.
+        subscribe: Seen = "SubscribeURL",
         records: Seen = "Records",
         messages: Seen = "Messages",
         topics: Seen = "records",
@@ -117,7 +119,7 @@ enum Kind {
 impl Keys<'_> {
     fn kind(&self) -> Option<Kind> {
         let kinds = [
-            (Kind::Sns, self.topic.0 && self.sns_message.0),
+            (Kind::Sns, self.topic.0 && self.sns_message.0 && !self.subscribe.0),
             (Kind::Records, self.records.0),
             (Kind::SqsList, self.messages.0),
             (Kind::SqsRecord, self.body.0 && self.receipt.0),

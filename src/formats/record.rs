@@ -64,6 +64,7 @@ fn value<'a>(
     json::check_depth(text, &context.limits)?;
     if text.trim_ascii_start().starts_with('[') {
         let elements = json::elements(text)?;
+        check_count(elements.len(), "records", context.limits.events_per_record)?;
         let list = Wrapped::list(elements.into_iter().map(envelope::whole).collect());
         return open(way, list, context, out);
     }
@@ -92,6 +93,9 @@ fn value<'a>(
             match envelope::open(text) {
                 Ok(Some(outcome)) if way.format != Format::Auto => {
                     finish(way, outcome, context, out)
+                }
+                Err(unsupported) if unsupported.reason == RejectReason::Unsupported => {
+                    Err(unsupported)
                 }
                 _ => Err(rejection),
             }

@@ -180,8 +180,15 @@ fn apply(record: &mut Vec<u8>, change: &Change) {
     }
 }
 
+/// How many cases each property has. The long form of these tests sets the variable:
+/// `SHUTTERLAG_MUTATIONS=200000 cargo test --release --test formats hostile`.
+fn cases() -> u32 {
+    let asked = std::env::var("SHUTTERLAG_MUTATIONS").ok();
+    asked.map_or(2_000, |cases| cases.parse().unwrap())
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
 
     #[test]
     fn any_bytes_come_to_an_outcome(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
