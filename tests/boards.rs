@@ -109,6 +109,7 @@ fn a_thousand_boards_of_which_one_reads() {
         stalled_after: Span::from_secs(60),
         clock: Clock::Real(now),
         reviewer_alerts: Arc::default(),
+        receivers: None,
         demo: true,
     };
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));

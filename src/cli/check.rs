@@ -10,7 +10,7 @@ use super::{CliError, Outcome, tell};
 use crate::formats::Format;
 use crate::report::terminal::printable;
 use crate::runtime::kafka::client::config;
-use crate::settings::{Effective, Settings};
+use crate::settings::{Effective, Settings, SettingsError};
 
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
@@ -57,20 +57,31 @@ pub fn run(args: &Args) -> Result<Outcome, CliError> {
 /// Reads the configuration. If it has faults, writes them to standard error and
 /// returns `None`.
 pub(super) fn settings(config: &Path) -> Option<Settings> {
-    let settings = match Settings::load(config, std::env::vars_os()) {
-        Ok(settings) => settings,
-        Err(error) => {
-            for fault in &error.faults {
-                tell(&format!("shutterlag: {fault}"));
-            }
-            return None;
-        }
-    };
-    if let Err(why) = config::verify(&settings.kafka) {
+    let settings = told(Settings::load(config, std::env::vars_os()))?;
+    if settings.uses_kafka()
+        && let Err(why) = config::verify(&settings.kafka)
+    {
         tell(&format!("shutterlag: {}: {why}", config.display()));
         return None;
     }
     Some(settings)
+}
+
+/// The settings of a run without a configuration, in the same way.
+pub(super) fn settings_without_file() -> Option<Settings> {
+    told(Settings::without_file(std::env::vars_os()))
+}
+
+fn told(settings: Result<Settings, SettingsError>) -> Option<Settings> {
+    match settings {
+        Ok(settings) => Some(settings),
+        Err(error) => {
+            for fault in &error.faults {
+                tell(&format!("shutterlag: {fault}"));
+            }
+            None
+        }
+    }
 }
 
 /// The topics that are read, then those that belong to shutterlag.

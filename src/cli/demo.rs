@@ -169,6 +169,7 @@ fn shown(demo: &Demo) -> http::Shown {
         stalled_after: Span::from_mins(24 * 60),
         clock: context.clock,
         reviewer_alerts: Arc::clone(&context.reviewer_alerts),
+        receivers: None,
         demo: true,
     }
 }

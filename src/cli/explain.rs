@@ -1,11 +1,14 @@
 //! `shutterlag explain`: shows the arithmetic of one finding of a ledger.
 
 use std::fs::File;
-use std::io::{self, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Cursor, Write};
 use std::path::{Path, PathBuf};
 
 use super::{CliError, Outcome};
 use crate::report::explain::{ExplainError, explain};
+use crate::runtime::ledger::is_store;
+use crate::runtime::local::Reader;
+use crate::runtime::stages::Fault;
 
 /// Arguments of `explain`.
 #[derive(Debug, clap::Args)]
@@ -15,8 +18,8 @@ pub struct Args {
     #[arg(value_name = "FINDING")]
     finding: String,
 
-    /// The directory that `replay --out` wrote.
-    #[arg(long, value_name = "DIR")]
+    /// The directory that `replay --out` wrote, or the file of a local store.
+    #[arg(long, value_name = "LEDGER")]
     ledger: PathBuf,
 
     /// Show every step, not only the last ones.
@@ -30,9 +33,11 @@ pub struct Args {
 /// # Errors
 /// When the ledger cannot be read, or does not contain the finding.
 pub fn run(args: &Args) -> Result<Outcome, CliError> {
-    let (mut findings, mut windows) =
-        (open(&args.ledger, "findings.ndjson")?, open(&args.ledger, "windows.ndjson")?);
-    let explained = explain(&mut findings, &mut windows, &args.finding, args.all);
+    let (mut findings, mut windows) = match is_store(&args.ledger) {
+        true => in_store(&args.ledger)?,
+        false => (open(&args.ledger, "findings.ndjson")?, open(&args.ledger, "windows.ndjson")?),
+    };
+    let explained = explain(&mut *findings, &mut *windows, &args.finding, args.all);
     let explained = explained.map_err(|error| match error {
         ExplainError::NotFound => CliError::Usage(error.to_string()),
         error => CliError::Failed(format!("{}: {error}", args.ledger.display())),
@@ -45,9 +50,30 @@ pub fn run(args: &Args) -> Result<Outcome, CliError> {
     Ok(if explained.agrees { Outcome::Fine } else { Outcome::Failed })
 }
 
-fn open(ledger: &Path, name: &str) -> Result<BufReader<File>, CliError> {
+/// Lines to read.
+type Lines = Box<dyn BufRead>;
+
+fn open(ledger: &Path, name: &str) -> Result<Lines, CliError> {
     let path = ledger.join(name);
-    let file = File::open(&path);
-    file.map(BufReader::new)
-        .map_err(|error| CliError::Failed(format!("{}: {error}", path.display())))
+    let file = File::open(&path)
+        .map_err(|error| CliError::Failed(format!("{}: {error}", path.display())))?;
+    Ok(Box::new(BufReader::new(file)))
+}
+
+/// The findings and the windows of a store.
+fn in_store(path: &Path) -> Result<(Lines, Lines), CliError> {
+    let failed = |fault: Fault| CliError::Failed(fault.to_string());
+    let reader = Reader::open(path).map_err(failed)?;
+    let (mut findings, mut windows) = (Vec::new(), Vec::new());
+    let add = |lines: &mut Vec<u8>, record: &[u8]| {
+        lines.extend_from_slice(record);
+        lines.push(b'\n');
+    };
+    reader.findings(&mut |record| add(&mut findings, record)).map_err(failed)?;
+    let visit = &mut |_: &str, record: &[u8]| {
+        add(&mut windows, record);
+        Ok(())
+    };
+    reader.windows(visit).map_err(failed)?;
+    Ok((Box::new(Cursor::new(findings)), Box::new(Cursor::new(windows))))
 }

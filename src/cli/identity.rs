@@ -1,5 +1,11 @@
 //! The key from which secrets and reviewers get their pseudonyms.
 
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use data_encoding::HEXLOWER;
+
 use super::CliError;
 use crate::formats::Identity;
 
@@ -33,4 +39,40 @@ pub(super) fn from_environment() -> Result<Keyed, CliError> {
     };
     let identity = Identity::new(&key).map_err(|error| failed(&error))?;
     Ok(Keyed { identity, random })
+}
+
+/// The identity under the key in the environment, or else under the key in the file beside
+/// `store`, which is made if it is not there.
+///
+/// # Errors
+/// A key that cannot be used, or a file that cannot be read or made.
+pub(super) fn from_environment_or_beside(store: &Path) -> Result<Identity, CliError> {
+    let Keyed { identity, random } = from_environment()?;
+    if !random {
+        return Ok(identity);
+    }
+    let mut name = store.as_os_str().to_owned();
+    name.push(".key");
+    let path = PathBuf::from(name);
+    let failed =
+        |why: &dyn std::fmt::Display| CliError::Failed(format!("{}: {why}", path.display()));
+    let key = match std::fs::read_to_string(&path) {
+        Ok(key) => key,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let mut bytes = [0; 32];
+            getrandom::fill(&mut bytes).map_err(|error| failed(&error))?;
+            let key = HEXLOWER.encode(&bytes);
+            let mut options = std::fs::OpenOptions::new();
+            let made = options.create_new(true).write(true).mode(0o600).open(&path);
+            let written = made.and_then(|mut file| {
+                file.write_all(key.as_bytes())?;
+                // The store must never be without its key.
+                file.sync_all()
+            });
+            written.map_err(|error| failed(&error))?;
+            key
+        }
+        Err(error) => return Err(failed(&error)),
+    };
+    Identity::new(key.trim().as_bytes()).map_err(|error| failed(&error))
 }

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod demo;
 pub mod explain;
+pub mod export;
 mod identity;
 mod outcome;
 pub mod replay;
@@ -33,7 +34,7 @@ enum Command {
     Replay(Box<replay::Args>),
     /// Show a simulated organisation live in the browser.
     Demo(demo::Args),
-    /// Run live: read topics, measure windows and raise alerts until stopped.
+    /// Run live: take events in, measure windows and raise alerts until stopped.
     Run(run::Args),
     /// Check the configuration of a live run, and print the configuration in force.
     Check(check::Args),
@@ -42,6 +43,8 @@ enum Command {
     /// Report from a ledger whether human control was effective, for governance: as
     /// HTML, Markdown, JSON or CSV.
     Report(Box<report::Args>),
+    /// Write the events that a local store holds, one in a line, in the order of arrival.
+    Export(export::Args),
     /// Write the events of a simulated organisation whose truth is known.
     Simulate(Box<simulate::SimulateArgs>),
 }
@@ -66,6 +69,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Simulate(args) => {
             simulate::run(&args).map(|_| Outcome::Fine).map_err(CliError::from)

@@ -30,12 +30,13 @@ use crate::time::Timestamp;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The ledger: files of its records (plain, gzip or zstd; `-` is standard input),
-    /// or directories that `replay --out` wrote. Several count as one ledger.
+    /// or directories that `replay --out` wrote; several count as one ledger. Or the file of
+    /// a local store, such as shutterlag.db.
     #[arg(required_unless_present = "config", value_name = "LEDGER")]
     ledger: Vec<PathBuf>,
 
-    /// Read the ledger from the topic of the live run with this configuration, up to its
-    /// present end; attackers' curves and expected openings are those of the run.
+    /// Read the ledger of the live run with this configuration, from its topic or its local
+    /// store, up to its present end; attackers' curves and expected openings are those of the run.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["ledger", "attackers", "public", "expect_opening"])]
     config: Option<PathBuf>,
 
@@ -119,14 +120,24 @@ pub fn run(args: &Args) -> Result<Outcome, CliError> {
 /// Where the ledger is.
 enum Place<'p> {
     Files(&'p [PathBuf]),
+    Store(PathBuf, Option<Box<Settings>>),
     Topics(Box<Topics>, Box<Settings>),
 }
 
 impl Place<'_> {
     /// `None` when the configuration has faults, which the user has been told.
     fn of(args: &Args) -> Result<Option<Place<'_>>, CliError> {
-        let Some(config) = &args.config else { return Ok(Some(Place::Files(&args.ledger))) };
+        let Some(config) = &args.config else {
+            return Ok(Some(match &args.ledger[..] {
+                [one] if ledger::is_store(one) => Place::Store(one.clone(), None),
+                files => Place::Files(files),
+            }));
+        };
         let Some(settings) = check::settings(config) else { return Ok(None) };
+        if !settings.uses_kafka() {
+            let path = settings.store.path.0.clone();
+            return Ok(Some(Place::Store(path, Some(Box::new(settings)))));
+        }
         let failed = |error: &dyn std::fmt::Display| CliError::Failed(error.to_string());
         logging::init(logging::Form::Pretty, &settings.log.filter, io::stderr().is_terminal())
             .map_err(|error| failed(&error))?;
@@ -143,6 +154,7 @@ impl Place<'_> {
     fn load(&self, race: &Race, allow_damage: bool) -> Result<Loaded, CliError> {
         let loaded = match self {
             Place::Files(paths) => ledger::load(paths, race, allow_damage),
+            Place::Store(path, _) => ledger::load_store(path, race, allow_damage),
             Place::Topics(topics, _) => ledger::load_topics(topics, race, allow_damage),
         };
         loaded.map_err(|error| CliError::Failed(error.to_string()))
@@ -247,10 +259,10 @@ fn answer(place: &Place<'_>, question: &Question) -> Result<Report, CliError> {
 
 fn question(args: &Args, place: &Place<'_>) -> Result<Question, CliError> {
     let (race, mut profiles, figures) = match place {
-        Place::Topics(_, settings) => {
+        Place::Topics(_, settings) | Place::Store(_, Some(settings)) => {
             (settings.race.clone(), settings.profiles, settings.figures.clone())
         }
-        Place::Files(_) => {
+        Place::Files(_) | Place::Store(_, None) => {
             let race = Race::from_settings(args.attackers.clone());
             let race = race.map_err(|error| CliError::Usage(error.to_string()))?;
             let mut figures = FiguresConfig::default();

@@ -251,14 +251,15 @@ mod tests {
                 .prop_map(|rows| rows.into_iter().enumerate().collect::<Vec<_>>())
                 .prop_flat_map(|rows| (Just(rows.clone()), Just(rows).prop_shuffle())),
         ) {
-            let made = |(_, (incident, owner, minute, batch)): &(usize, (u8, u8, i64, u8))| {
+            type Numbered = (usize, (u8, u8, i64, u8));
+            let made = |(_, (incident, owner, minute, batch)): &Numbered| {
                 let names = ["", "x", "y", "z"];
                 let named = |n: u8| Some(names[usize::from(n)]).filter(|name| !name.is_empty());
                 let when = at(minute * 2 * MINUTE);
                 let batch = named(*batch).map(|batch| ("ann", batch, when));
                 Tie::new(named(*incident), [None, named(*owner), None], when, batch)
             };
-            let of = |rows: &[(usize, (u8, u8, i64, u8))]| {
+            let of = |rows: &[Numbered]| {
                 let ties: Vec<Tie> = rows.iter().map(made).collect();
                 let found = numbers(&ties);
                 // Which rows are together, by their first places.

@@ -13,8 +13,6 @@ words! {
         NotMeasured = "not_measured",
         /// Marked by its source as a sample.
         Sample = "sample",
-        /// A change made by the source itself, not by a person.
-        NotHuman = "not_human",
         /// A line of the source's own log within its output.
         LogLine = "log_line",
         /// Nothing: `null`, a tombstone, or padding.

@@ -42,6 +42,8 @@ words! {
         Unreadable = "unreadable",
         /// The event's window was final already.
         Late = "late",
+        /// Nothing was ever detected under the event's name.
+        NotJoined = "not_joined",
         /// The engine has reached its limit.
         BeyondBound = "beyond_bound",
     }

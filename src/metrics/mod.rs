@@ -7,10 +7,12 @@ mod live;
 mod notify;
 mod pipeline;
 mod process;
+mod receivers;
 mod sources;
 
 pub use notify::{Notify, NotifyFigures, PushFailure};
 pub use pipeline::{Pipeline, Stage as PipelineStage, TransactionResult, ViewFigures};
+pub use receivers::{DeliveryResult, Receivers};
 use sources::SourcesSeen;
 pub use sources::{SOURCES_MAX, Source, SourceCounts};
 

@@ -15,6 +15,7 @@ use crate::time::Timestamp;
 /// A record of the reviews.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "one at a time, and nearly all are reviews")]
 pub enum Handed<'h> {
     /// A decided window, new or changed.
     Review {

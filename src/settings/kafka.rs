@@ -14,7 +14,7 @@ use crate::time::Span;
 /// The broker's limit on a topic's name.
 const TOPIC_NAME_MAX: usize = 249;
 /// What to say where no broker is given.
-const NO_BROKER: &str = "no broker; set it to host:port, several separated by commas";
+pub(super) const NO_BROKER: &str = "no broker; set it to host:port, several separated by commas";
 /// Our names are parts of ids that the broker keeps.
 const NAME_MAX: usize = 128;
 /// The shortest span where zero makes no sense.
@@ -29,9 +29,9 @@ const WAIT_MAX: Span = Span::from_mins(60);
 settings! {
     /// How Kafka is reached, and what is asked of it.
     pub struct Kafka {
-        /// `host:port` of some of the cluster's brokers, separated by commas.
-        brokers: String,
-            required NO_BROKER, check brokers;
+        /// `host:port` of some of the cluster's brokers, separated by commas. Without it there is
+        /// no Kafka: everything is kept in the file of `[store]`.
+        brokers: String, check brokers;
         /// The consumer group, and the prefix of every transactional id; processes of one
         /// group share the work. 1 to 128 of the characters `a-z`, `A-Z`, `0-9`, `.`, `_` and `-`.
         group: String = "shutterlag".to_owned(), check name;
@@ -251,10 +251,10 @@ impl Topics {
 }
 
 fn brokers(brokers: &str) -> Result<(), String> {
-    if brokers.split(',').all(is_broker) {
-        Ok(())
-    } else if brokers.is_empty() {
+    if brokers.is_empty() {
         Err(NO_BROKER.to_owned())
+    } else if brokers.split(',').all(is_broker) {
+        Ok(())
     } else {
         Err("not a list of brokers; write host:port, several separated by commas, without \
              scheme, login or spaces"

@@ -9,14 +9,14 @@ use super::declare::settings;
 use super::engine::{WORKERS_MAX, WindowsStage};
 use super::groups::Groups;
 use super::kafka::{Kafka, Source, Topics};
+use super::receivers::Receiver;
 use super::secret::Secret;
+use super::store::Store;
 use super::values::word;
-use crate::config::{FiguresConfig, Limits, OversightConfig, Profiles};
+use crate::config::{EngineConfig, FiguresConfig, Limits, OversightConfig, Profiles};
 use crate::engine::attacker::Race;
 use crate::event::words;
 
-/// What to say where no source is given.
-const NO_SOURCE: &str = "no topic to read; add [[sources]] with topic = \"…\"";
 /// A shorter token can be guessed.
 const TOKEN_BYTES_MIN: usize = 16;
 
@@ -27,9 +27,12 @@ settings! {
         kafka: Kafka;
         /// The topics that belong to shutterlag.
         topics: Topics;
-        /// The topics that are read; at least one.
-        sources: Vec<Source>,
-            required NO_SOURCE, check some;
+        /// The topics that are read; on Kafka at least one.
+        sources: Vec<Source>;
+        /// The paths of the HTTP server at which other programs deliver their events.
+        receivers: Vec<Receiver>;
+        /// The file that holds everything where there is no Kafka.
+        store: Store;
         /// The stage that decodes records and keys them by credential.
         intake: Intake;
         /// The stage that holds windows.
@@ -112,11 +115,22 @@ words! {
 
 word!(PeopleShown, LogFormat);
 
-fn some(sources: &[Source]) -> Result<(), String> {
-    if sources.is_empty() {
-        return Err(NO_SOURCE.to_owned());
+impl Settings {
+    /// Whether the run reads and writes topics of Kafka, not one local file.
+    pub fn uses_kafka(&self) -> bool {
+        !self.kafka.brokers.is_empty()
     }
-    Ok(())
+
+    /// How the engine of a live run works: it keeps checkpoints, and waits for judgements.
+    pub fn engine(&self) -> EngineConfig {
+        EngineConfig {
+            checkpoints: true,
+            keep_settled: false,
+            profiles: self.profiles,
+            judged_after: Some(self.oversight.delay),
+            ..self.windows.engine.clone()
+        }
+    }
 }
 
 fn token(token: &Secret) -> Result<(), String> {

@@ -30,6 +30,18 @@ impl Settings {
         Settings::from_source(source, path.parent().unwrap_or(Path::new("")))
     }
 
+    /// The defaults with what `environment` overrides of them: the settings of a run without
+    /// a file. Relative paths start at the working directory.
+    ///
+    /// # Errors
+    /// Every fault, without quoting any value.
+    pub fn without_file(
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Settings, SettingsError> {
+        let source = Source::parse(String::new(), String::new(), environment)?;
+        Settings::from_source(source, Path::new(""))
+    }
+
     fn from_source(mut source: Source, base: &Path) -> Result<Settings, SettingsError> {
         let mut reader = Reader::new(base, reference());
         let settings = <Settings as Value>::read(&mut reader, "", &source.root);

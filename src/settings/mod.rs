@@ -21,10 +21,12 @@ mod librdkafka;
 mod live;
 mod load;
 mod reader;
+mod receivers;
 mod reference;
 mod relations;
 mod secret;
 mod source;
+mod store;
 mod tree;
 mod values;
 
@@ -37,5 +39,7 @@ pub use self::kafka::{
 };
 pub use self::live::{Http, Intake, Log, LogFormat, People, PeopleShown, Settings};
 pub use self::load::{Effective, reference};
+pub use self::receivers::{Digest, Encoding, Receiver, Verify, standard_key};
 pub use self::reference::{Row, Section};
 pub use self::secret::Secret;
+pub use self::store::{Store, StorePath};

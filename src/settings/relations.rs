@@ -4,16 +4,19 @@
 //! fault of its own.
 
 use super::address::is_exposed;
-use super::kafka::Mechanism;
+use super::kafka::{Mechanism, NO_BROKER};
 use super::librdkafka;
 use super::live::Settings;
 use super::reader::{Reader, join};
+use super::receivers::{Verify, standard_key};
 use super::values::span_text;
 use crate::config::Approver;
 use crate::event::Workflow;
 
 /// Checks every relation.
 pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
+    kafka(settings, reader);
+    receivers(settings, reader);
     times(settings, reader);
     for option in settings.kafka.librdkafka.keys() {
         if let Some(why) = librdkafka::refusal(option) {
@@ -28,6 +31,94 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
     alerts(settings, reader);
     alertmanagers(settings, reader);
     http(settings, reader);
+}
+
+/// Without brokers nothing else about Kafka has an effect.
+fn kafka(settings: &Settings, reader: &mut Reader<'_>) {
+    const BROKERS: &str = "kafka.brokers";
+    let meant = settings.uses_kafka() || reader.is_given("kafka");
+    if meant && settings.sources.is_empty() {
+        let why = "no topic to read; add [[sources]] with topic = \"…\"";
+        reader.contradiction(&["sources"], why);
+    }
+    if settings.uses_kafka() {
+        if !settings.receivers.is_empty() {
+            let why =
+                "a run on Kafka has no receivers yet; run them on a local store, or remove them";
+            reader.contradiction(&["receivers"], why);
+        }
+        return;
+    }
+    if settings.http.listen.is_none() {
+        let why = "without Kafka, events only come in through the server; set an address, or kafka.brokers";
+        reader.contradiction(&["http.listen"], why);
+    }
+    if reader.is_given("kafka") {
+        reader.contradiction(&[BROKERS, "kafka"], NO_BROKER);
+    } else if reader.is_given("sources") {
+        let why = "topics are read from Kafka; set kafka.brokers, or remove [[sources]]";
+        reader.contradiction(&["sources"], why);
+    }
+}
+
+fn receivers(settings: &Settings, reader: &mut Reader<'_>) {
+    let reachable = settings.http.listen.is_some_and(|address| !address.ip().is_loopback());
+    for (index, one) in settings.receivers.iter().enumerate() {
+        let at = |name| join(&format!("receivers[{index}]"), name);
+        let (name, verify, secret) = (at("name"), at("verify"), at("secret"));
+        if settings.receivers[..index].iter().any(|other| other.name == one.name) {
+            reader.contradiction(&[&name], "this name is listed before; choose another");
+        }
+        if settings.http.listen.is_none() {
+            let why = "the server is off; set http.listen, or remove [[receivers]]";
+            reader.contradiction(&[&name, "http.listen"], why);
+        }
+        let with_secret = one.secret.is_some();
+        match one.verify {
+            Verify::None if reachable => reader.contradiction(
+                &[&verify, "http.listen"],
+                "other machines can reach this address, and everybody could deliver events; choose \
+                 how a delivery proves who sent it, or listen on 127.0.0.1",
+            ),
+            Verify::None if with_secret => {
+                reader.contradiction(
+                    &[&secret, &verify],
+                    "nothing uses it; remove it, or set verify",
+                );
+            }
+            Verify::None => {}
+            how if !with_secret => {
+                let why =
+                    format!("missing; verify = \"{how}\" needs it: set secret_file or secret");
+                reader.contradiction(&[&secret, &verify], why);
+            }
+            Verify::StandardWebhooks => {
+                let secrets = [("secret", &one.secret), ("second_secret", &one.second_secret)];
+                for (key, secret) in secrets {
+                    if secret.as_ref().is_some_and(|it| standard_key(it.reveal()).is_none()) {
+                        let why = "not a secret of Standard Webhooks; write whsec_ and Base64";
+                        reader.contradiction(&[&at(key)], why);
+                    }
+                }
+            }
+            _ => {}
+        }
+        for (key, of, given) in [
+            ("username", Verify::Basic, one.username.is_some()),
+            ("header", Verify::Hmac, one.header.is_some()),
+        ] {
+            let key = at(key);
+            if one.verify == of && !given {
+                reader.contradiction(
+                    &[&key, &verify],
+                    format!("missing; verify = \"{of}\" needs it"),
+                );
+            } else if one.verify != of && given {
+                let why = format!("only verify = \"{of}\" uses it; remove it");
+                reader.contradiction(&[&key, &verify], why);
+            }
+        }
+    }
 }
 
 fn times(settings: &Settings, reader: &mut Reader<'_>) {

@@ -59,6 +59,7 @@ use world::World;
 
 /// What a simulation yields, in order of delivery.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, and nearly all are events")]
 pub enum Output {
     /// An event reached the reader.
     Event(Delivered),

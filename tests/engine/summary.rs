@@ -278,6 +278,9 @@ fn origin() -> impl Strategy<Value = (Option<&'static str>, Option<Severity>, Op
     )
 }
 
+/// A body with its time, and what the event says of its source.
+type Drawn = ((i64, Body<'static>), (Option<&'static str>, Option<Severity>, Option<&'static str>));
+
 /// Many leaks and cases that few people judge, within `half_minutes` of each other.
 fn leaks() -> impl Strategy<Value = Events> {
     let one = |half_minutes| {
@@ -285,10 +288,7 @@ fn leaks() -> impl Strategy<Value = Events> {
             let origins = prop::collection::vec(origin(), 9);
             (step(half_minutes), credential(), leak(workflow), origins).prop_map(
                 move |(detected, credential_id, bodies, origins)| {
-                    let event = |((ms, mut body), (source, severity, owner)): (
-                        (i64, Body<'static>),
-                        (Option<&'static str>, Option<Severity>, Option<&'static str>),
-                    )| {
+                    let event = |((ms, mut body), (source, severity, owner)): Drawn| {
                         if let Body::LeakDetected(LeakDetected {
                             exposed_at: Some(began), ..
                         })

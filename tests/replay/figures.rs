@@ -1,6 +1,8 @@
 //! Every figure of `replay` follows from the ledger: these tests compute it again from the
 //! records in `windows.ndjson` and compare.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 use serde_json::Value;
 
 use crate::harness::case::{CASES, Case, MINUTE, close, start};

@@ -1,6 +1,8 @@
 //! The output of `replay` is complete, well-formed and consistent: the files, the summary, the
 //! metrics and the histograms are about the same windows.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;

@@ -1,6 +1,8 @@
 //! What the semantics say, written a second time for the tests: targets, outcomes, incidents
 //! and bounds, computed from the records of a ledger and from nothing else.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 use std::collections::HashMap;
 
 use serde_json::Value;

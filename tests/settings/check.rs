@@ -79,7 +79,17 @@ fn json_is_for_machines_and_the_environment_wins() {
 #[test]
 fn a_bad_configuration_ends_with_1_and_one_line_for_each_fault() {
     for (config, environment, expected) in [
-        ("", &[][..], &["a.toml: kafka.brokers: no broker", "a.toml: sources: no topic"][..]),
+        (
+            "[kafka]",
+            &[][..],
+            &["a.toml: sources: no topic", "a.toml:1:1: kafka.brokers: no broker"][..],
+        ),
+        ("http.listen = \"off\"", &[], &["a.toml:1:15: http.listen: without Kafka"]),
+        (
+            "sources = [{ topic = \"a\" }]",
+            &[],
+            &["a.toml:1:11: sources: topics are read from Kafka; set kafka.brokers"],
+        ),
         (
             "sources = [{ topic = \"a\" }]\n[kafka]\nbroker = \"a:1\"",
             &[],

@@ -30,7 +30,7 @@ impl Bounds {
 /// Wilson's bounds (1927) of a `share` of `number` observations, which need not be
 /// whole; `None` where there is none.
 pub fn wilson(share: f64, number: f64) -> Option<Bounds> {
-    if !(number > 0.0) {
+    if number.is_nan() || number <= 0.0 {
         return None;
     }
     let (n, p) = (number, share.clamp(0.0, 1.0));
@@ -47,7 +47,7 @@ pub fn wilson(share: f64, number: f64) -> Option<Bounds> {
 /// For numbers that are not whole the binomial law's tails are those of the beta law
 /// (Korn and Graubard 1998); `None` where there is no observation.
 pub fn clopper_pearson(share: f64, number: f64) -> Option<Bounds> {
-    if !(number > 0.0) {
+    if number.is_nan() || number <= 0.0 {
         return None;
     }
     let p = share.clamp(0.0, 1.0);

@@ -5,11 +5,14 @@
 //! emitted once, and every later record of the window carries it.
 
 use super::judged::Judged;
+use super::milestones::Milestones;
+use super::standing::Waiting;
 use super::state::{self, Published};
 use super::store::Windows;
 use super::window::{ExposureId, Window};
 use crate::config::EngineConfig;
 use crate::engine::News;
+use crate::engine::alerts::AlertSet;
 use crate::engine::effective::Due;
 use crate::engine::oversight::HollowReasons;
 use crate::time::Timestamp;
@@ -90,7 +93,28 @@ impl Hearing {
         News { revised, judged, superseded: self.superseded }
     }
 
-    pub(super) fn judged_s(&self) -> u32 {
+    /// What is remembered of the window once it is emitted.
+    pub(super) fn published(
+        &self,
+        window: &Window<'_>,
+        fingerprint: u32,
+        firing: AlertSet,
+        waiting: Waiting,
+        reported: Milestones,
+    ) -> Published {
+        Published {
+            detected_at: window.detected_at,
+            fingerprint,
+            firing,
+            waiting,
+            reported,
+            decision: self.decision,
+            judged: self.judged.emitted(),
+            judged_s: self.judged_s(),
+        }
+    }
+
+    fn judged_s(&self) -> u32 {
         // Times lie between 2000 and 2100, or nothing was judged.
         u32::try_from(self.judged_at.as_millis().div_euclid(1000)).unwrap_or(0)
     }

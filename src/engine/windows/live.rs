@@ -11,7 +11,7 @@ use super::order;
 use super::settled::{Closing, Decided, Settled};
 use super::standing::Waiting;
 use super::state::{self, Held, Published, begin};
-use super::store::{Scratch, Windows, rules};
+use super::store::{Counts, Scratch, Windows, rules};
 use super::window::{ExposureId, Window};
 use crate::config::Profile;
 use crate::engine::Output;
@@ -131,16 +131,9 @@ impl Windows {
             } else {
                 let waiting = Waiting::of(window);
                 self.standings.add(window.key.workflow, waiting);
-                kept.published.push(Published {
-                    detected_at: window.detected_at,
-                    fingerprint,
-                    firing,
-                    waiting,
-                    reported: reported.and(reached),
-                    decision: hearing.decision,
-                    judged: hearing.judged.emitted(),
-                    judged_s: hearing.judged_s(),
-                });
+                let reported = reported.and(reached);
+                let published = hearing.published(window, fingerprint, firing, waiting, reported);
+                kept.published.push(published);
                 kept.wait_for(settles_at.map(|at| if at > now { at } else { now + LOOK_AGAIN }));
                 kept.wait_for(next_change);
                 kept.wait_for(due_at);
@@ -174,16 +167,7 @@ impl Windows {
                     kept.wait_for(Some(expires_at));
                 }
                 Fate::Orphan | Fate::Late => {
-                    let (key, kind) = (state.log.key, head.kind);
-                    let (id, events) = (&*head.id(state.log), u64::from(head.weight));
-                    if *fate == Fate::Orphan {
-                        self.counts.orphan += events;
-                        emit(Output::Orphan { key, id, kind, events });
-                    } else {
-                        self.counts.accepted -= events;
-                        self.counts.late += events;
-                        emit(Output::Late { key, id, kind, events });
-                    }
+                    self.counts.expire(*fate, head, state.log, emit);
                 }
             }
         }
@@ -234,6 +218,22 @@ impl Windows {
         }
         if !same {
             self.mark_unsaved(at);
+        }
+    }
+}
+
+impl Counts {
+    /// Counts an event that waited for a window in vain, and says so.
+    fn expire(&mut self, fate: Fate, head: &Head, log: Log<'_>, emit: &mut dyn FnMut(Output<'_>)) {
+        let (key, kind) = (log.key, head.kind);
+        let (id, events) = (&*head.id(log), u64::from(head.weight));
+        if fate == Fate::Orphan {
+            self.orphan += events;
+            emit(Output::Orphan { key, id, kind, events });
+        } else {
+            self.accepted -= events;
+            self.late += events;
+            emit(Output::Late { key, id, kind, events });
         }
     }
 }

@@ -45,6 +45,13 @@ pub enum Source {
         /// What was read from it.
         records: u64,
     },
+    /// A local store, as it was when it was read.
+    Store {
+        /// Its name, without its directory.
+        name: String,
+        /// Windows.
+        records: u64,
+    },
     /// A topic.
     Topic {
         /// Its name.

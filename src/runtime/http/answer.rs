@@ -32,6 +32,16 @@ pub(super) enum Problem {
     Timeout,
     TooManyBoards,
     Internal,
+    /// A delivery did not prove who sent it.
+    Unverified,
+    /// A delivery came from a page in a browser.
+    Browser,
+    TooLarge,
+    Slow,
+    /// The body cannot be read.
+    Body(&'static str),
+    /// Nothing can be made durable at present.
+    Unavailable,
 }
 
 #[derive(Serialize)]
@@ -57,6 +67,12 @@ impl Problem {
             Problem::Timeout => (StatusCode::SERVICE_UNAVAILABLE, "timeout"),
             Problem::TooManyBoards => (StatusCode::SERVICE_UNAVAILABLE, "too_many_boards"),
             Problem::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+            Problem::Unverified => (StatusCode::UNAUTHORIZED, "unverified"),
+            Problem::Browser => (StatusCode::FORBIDDEN, "from_a_page"),
+            Problem::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Problem::Slow => (StatusCode::REQUEST_TIMEOUT, "slow"),
+            Problem::Body(_) => (StatusCode::BAD_REQUEST, "bad_body"),
+            Problem::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
         }
     }
 
@@ -67,10 +83,18 @@ impl Problem {
             Problem::Unauthorized => "send the token: Authorization: Bearer …",
             Problem::Host => "without a token, use an IP address or localhost",
             Problem::NotFound(what) => what,
-            Problem::Method => "only GET and HEAD are allowed",
+            Problem::Method => "this method is not allowed here",
             Problem::Timeout => "the answer took too long to make; ask for less, or try again",
             Problem::TooManyBoards => "too many boards are open; close one",
             Problem::Internal => "the answer could not be made; see the log",
+            Problem::Unverified => {
+                "the delivery does not prove who sent it; see the secret on both sides, and the clocks"
+            }
+            Problem::Browser => "a page in a browser may not deliver events",
+            Problem::TooLarge => "the body is larger than this receiver takes",
+            Problem::Slow => "the body did not come in time",
+            Problem::Body(why) => why,
+            Problem::Unavailable => "the delivery could not be made durable; send it again",
         }
     }
 }

@@ -1,6 +1,6 @@
-//! The HTTP server: metrics, health, the read view as JSON, and the live board.
+//! The HTTP server: metrics, health, the read view as JSON, the live board, and receivers.
 //!
-//! Invariants: it reads and never changes anything; it runs on a thread of its own, and
+//! Invariants: only receivers take anything in, and hand it over; it runs on a thread of its own, and
 //! no worker waits for it; every answer, connection, wait and shutdown has a time limit;
 //! without a token it answers no request that a foreign page made through a browser;
 //! errors are JSON with a code.
@@ -10,6 +10,7 @@ mod board;
 mod guard;
 mod options;
 mod query;
+mod receivers;
 mod routes;
 mod serve;
 mod status;
@@ -24,6 +25,7 @@ use tokio::sync::watch;
 
 pub use guard::{Token, TokenError};
 pub use options::{Options, Shown};
+pub use receivers::{EVENTS, Receivers};
 
 /// Why the server did not start.
 #[derive(Debug)]

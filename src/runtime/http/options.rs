@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::guard::Token;
+use super::receivers::Receivers;
 use crate::config::{FiguresConfig, Profiles};
 use crate::engine::attacker::Race;
 use crate::engine::summary::FigureRules;
@@ -48,7 +49,7 @@ impl Options {
         Options {
             listen,
             token,
-            connections_max: 64,
+            connections_max: 2_048,
             boards_max: 1_024,
             board_within: Duration::from_secs(30 * 60),
             board_stalled_after: Span::from_secs(20),
@@ -85,6 +86,8 @@ pub struct Shown {
     pub clock: Clock,
     /// Reviewers with an alert.
     pub reviewer_alerts: Arc<ReviewerAlerts>,
+    /// Where other programs deliver events, if they may.
+    pub receivers: Option<Arc<Receivers>>,
     /// Whether the events are simulated. The board then says so.
     pub demo: bool,
 }

@@ -12,7 +12,7 @@ use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Extension, Router};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -24,6 +24,7 @@ use super::board::{self, Feed, Slot};
 use super::guard::{self, Token};
 use super::options::{Options, Shown};
 use super::query::{Parameters, cursor, sort_key_cursor};
+use super::receivers::{self, Receivers};
 use super::status;
 use crate::engine::attacker::AttackerFirst;
 use crate::engine::windows::State as WindowState;
@@ -36,6 +37,7 @@ use crate::time::{Span, Timestamp};
 #[derive(Clone)]
 struct Server {
     shown: Arc<Shown>,
+    receivers: Option<Arc<Receivers>>,
     token: Option<Token>,
     answer_within: Duration,
     boards: Feed,
@@ -48,6 +50,7 @@ pub(super) fn router(options: &Options, shown: Shown, stop: watch::Receiver<bool
     let shown = Arc::new(shown);
     let server = Server {
         boards: Feed::start(Arc::clone(&shown), options.boards_max, stop),
+        receivers: shown.receivers.clone(),
         shown,
         token: options.token.clone(),
         answer_within: options.answer_within,
@@ -62,6 +65,7 @@ pub(super) fn router(options: &Options, shown: Shown, stop: watch::Receiver<bool
         .route("/api/v1/windows/{*exposure_id}", get(window))
         .route("/api/v1/summary", get(summary))
         .route("/api/v1/reviewers", get(reviewers))
+        .route("/in/{name}", post(receive))
         .fallback(async || Problem::NotFound("there is nothing at this path"))
         .method_not_allowed_fallback(async || Problem::Method)
         .layer(middleware::from_fn_with_state(server.clone(), around))
@@ -73,6 +77,9 @@ async fn around(State(server): State<Server>, request: Request, next: Next) -> R
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let mut response = if let Err(problem) = admitted(&server, &request) {
         problem.into_response()
+    } else if receiver(&request).is_some() {
+        // It has limits of its own: a body may be long, and a disk slow.
+        next.run(request).await
     } else {
         let answer = tokio::time::timeout(server.answer_within, next.run(request)).await;
         answer.unwrap_or_else(|_| Problem::Timeout.into_response())
@@ -89,6 +96,16 @@ fn admitted(server: &Server, request: &Request) -> Result<(), Problem> {
     if request.uri().path() == "/healthz" {
         return Ok(());
     }
+    if let Some(name) = receiver(request) {
+        // A page in a browser could send what it likes to this machine, without a question
+        // beforehand. It cannot leave out where it comes from.
+        if request.headers().contains_key(header::ORIGIN) {
+            return Err(Problem::Browser);
+        }
+        if name != receivers::EVENTS {
+            return Ok(());
+        }
+    }
     // The board's page holds no figures. It asks for the token itself.
     let page = board::paths().any(|path| path == request.uri().path());
     match &server.token {
@@ -98,6 +115,11 @@ fn admitted(server: &Server, request: &Request) -> Result<(), Problem> {
         None if guard::names_an_address(request.uri(), request.headers()) => Ok(()),
         None => Err(Problem::Host),
     }
+}
+
+/// The name of the receiver that a request is for.
+fn receiver(request: &Request) -> Option<&str> {
+    request.uri().path().strip_prefix("/in/")
 }
 
 impl Server {
@@ -128,6 +150,17 @@ impl Server {
             response
         };
         self.on_thread(made).await
+    }
+}
+
+async fn receive(
+    State(server): State<Server>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Response {
+    match &server.receivers {
+        Some(receivers) => receivers::receive(receivers, &name, request).await,
+        None => Problem::NotFound("this process has no receivers").into_response(),
     }
 }
 

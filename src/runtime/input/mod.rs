@@ -21,6 +21,7 @@ mod open;
 mod progress;
 mod scan;
 mod utf16;
+mod whole;
 
 use std::io;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 pub use chunk::{Chunk, Fault, Item, Place};
 pub use open::Input;
 pub use progress::Progress;
+pub use whole::whole;
 
 use crate::config::Limits;
 use crate::formats::{RejectReason, Rejection};

@@ -23,6 +23,11 @@ pub enum LoadError {
         /// What is wrong.
         why: String,
     },
+    /// A local store cannot be read.
+    Store(
+        /// Which, and why.
+        String,
+    ),
     /// A topic cannot be read, or does not hold what was asked of it.
     Topic {
         /// Which.
@@ -43,6 +48,7 @@ impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             LoadError::Unreadable { name, why } => write!(f, "{name}: {why}"),
+            LoadError::Store(why) => f.write_str(why),
             LoadError::Topic { name, why } => write!(f, "topic {name}: {why}"),
             LoadError::Incomplete { name, why } => write!(f, "{name}: {why}, or replay again"),
             LoadError::Damaged { first, count } => {

@@ -30,13 +30,13 @@ pub fn load_topics(topics: &Topics, race: &Race, allow_damage: bool) -> Result<L
     let name = topics.windows.name();
     let windows = read(topics, &topics.windows, &mut |record| {
         if let Err(why) = take(&mut rows, race, record) {
-            let (partition, offset) = (record.partition(), record.offset());
+            let (partition, offset) = (record.partition, record.offset);
             damage.add(format!("{name}, partition {partition}, offset {offset}: {why}"));
         }
     })?;
     let mut by_reason: BTreeMap<String, u64> = BTreeMap::new();
     let dead = read(topics, &topics.dead_letters, &mut |record| {
-        let letter = record.value().and_then(|json| DeadLetter::read(json).ok());
+        let letter = record.value.and_then(|json| DeadLetter::read(json).ok());
         let reason = letter.map_or("others", |letter| letter.reason.as_str());
         *by_reason.entry(reason.to_owned()).or_default() += 1;
     })?;
@@ -50,8 +50,8 @@ pub fn load_topics(topics: &Topics, race: &Race, allow_damage: bool) -> Result<L
 }
 
 fn take(rows: &mut Rows, race: &Race, record: &Record<'_>) -> Result<(), String> {
-    let key = std::str::from_utf8(record.key()).map_err(|_| "its key is not text")?;
-    let Some(value) = record.value() else {
+    let key = std::str::from_utf8(record.key).map_err(|_| "its key is not text")?;
+    let Some(value) = record.value else {
         rows.void(exposure_id::parse(key).ok_or("its key does not name an exposure")?);
         return Ok(());
     };

@@ -1,22 +1,24 @@
-//! Pushes the alerts of `<prefix>.alerts` to Alertmanagers.
+//! Pushes alerts to Alertmanagers.
 //!
 //! ```text
-//! <prefix>.alerts ──▶ reader ──▶ alert store ──▶ a queue and a thread for each Alertmanager
-//!   (compacted)                  what fires, groups, flapping, what is due
+//! <prefix>.alerts or ──▶ reader ──▶ alert store ──▶ a queue and a thread for each Alertmanager
+//! the local store                   what fires, groups, flapping, what is due
 //! ```
 //!
 //! Every instance reads the whole topic and pushes every alert. Labels are the same from
 //! all instances, so an Alertmanager sees one alert, and one running instance is enough.
-//! The topic is the only state: it holds what fires. Nothing is pushed before it was read
+//! The topic, or the store, is the only state: it holds what fires. Nothing is pushed before it was read
 //! to its end.
 
 mod client;
 mod group;
+mod local;
 mod postable;
 mod push;
 mod queue;
 mod reader;
 mod record;
+mod source;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -31,14 +33,16 @@ use crate::engine::attacker::Race;
 use crate::formats::Identity;
 use crate::metrics::Notify;
 use crate::runtime::clock;
-use crate::runtime::kafka::tail::{Follow, Topic};
+use crate::runtime::kafka::tail::Follow;
 use crate::settings::Alerts;
+
+pub use source::{News, Source};
 
 /// What pushing alerts needs.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The alerts' topic.
-    pub topic: Topic,
+    /// Where alerts come from.
+    pub source: Source,
     /// Where to push, and how.
     pub alerts: Alerts,
     /// When attackers arrive.
@@ -56,7 +60,7 @@ pub struct Options {
 /// # Errors
 /// Certificates that cannot be read, or a system that has no thread to give.
 pub fn spawn(options: Options) -> io::Result<()> {
-    let Options { topic, alerts, race, identity, metrics, stop } = options;
+    let Options { source, alerts, race, identity, metrics, stop } = options;
     let settings = Arc::new(alerts);
     let store = store::AlertStore::new(Arc::clone(&settings), race, identity);
     let store = Arc::new(Mutex::new(store));
@@ -78,8 +82,14 @@ pub fn spawn(options: Options) -> io::Result<()> {
     }
     thread::Builder::new().name("notify".to_owned()).spawn(move || {
         let mut reader = reader::Reader::new(store, queues, metrics);
-        let (topic, now, stop) = (&topic, clock::now, &*stop);
-        Follow { topic, purpose: "notifier", check_ends: false, now, stop }.run(&mut reader);
+        let (now, stop) = (clock::now, &*stop);
+        match &source {
+            Source::Topic(topic) => {
+                let purpose = "notifier";
+                Follow { topic, purpose, check_ends: false, now, stop }.run(&mut reader);
+            }
+            Source::Local(news) => local::follow(news, stop, &mut reader),
+        }
     })?;
     Ok(())
 }

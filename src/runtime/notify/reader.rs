@@ -74,11 +74,11 @@ impl Follower for Reader {
     fn record(&mut self, record: &Record<'_>) {
         let now = clock::now();
         // A timestamp in the future must not delay the push.
-        let published_at = record.published_at().map_or(now, |at| at.min(now));
-        let key = String::from_utf8_lossy(record.key());
+        let published_at = record.published_at.map_or(now, |at| at.min(now));
+        let key = String::from_utf8_lossy(record.key);
         self.records += 1;
         let mut store = self.store();
-        match store.apply(&key, record.value(), published_at) {
+        match store.apply(&key, record.value, published_at) {
             Applied::Taken => {}
             Applied::Foreign => self.metrics.foreign(),
             Applied::Full => self.metrics.not_kept(),

@@ -12,7 +12,7 @@ use super::outbox::{Outbox, Topic};
 use super::publish::Publisher;
 use super::record::Record;
 use super::stage::Stage;
-use crate::formats::{Decoded, Format};
+use crate::formats::{Decoded, Format, Rejection};
 use crate::metrics::PipelineStage;
 use crate::time::Timestamp;
 
@@ -30,6 +30,19 @@ impl Intake {
             decoders: Decoder::all(context, formats),
             publisher: Publisher::new(context, Self::KIND),
         }
+    }
+
+    /// Refuses a record that was not read as a whole.
+    ///
+    /// # Errors
+    /// What the outbox returns.
+    pub fn refuse<O: Outbox>(
+        &mut self,
+        record: Record<'_>,
+        rejection: &Rejection,
+        outbox: &mut O,
+    ) -> Result<(), Fault> {
+        self.publisher.refuse(record, rejection, None, outbox)
     }
 }
 

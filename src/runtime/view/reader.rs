@@ -86,12 +86,12 @@ struct Reader<'o> {
 
 impl Follower for Reader<'_> {
     fn record(&mut self, record: &Record<'_>) {
-        let applied = self.view.apply(record.key(), record.value(), (self.now)());
+        let applied = self.view.apply(record.key, record.value, (self.now)());
         if let Applied::Foreign(why) = applied {
             // A topic full of foreign records must not fill the log as well.
             let foreign = self.view.status().foreign;
             if foreign.is_power_of_two() {
-                let (topic, partition, offset) = (self.topic, record.partition(), record.offset());
+                let (topic, partition, offset) = (self.topic, record.partition, record.offset);
                 warn!(topic, partition, offset, foreign, "not a record of the ledger: {why:?}");
             }
         }

@@ -69,7 +69,7 @@ impl Open {
     fn advice(&self) -> Option<Advice> {
         let before = self.undecided();
         let all = || before.iter().enumerate().filter(|(_, event)| advises(event));
-        let (at, event) = all().last()?;
+        let (at, event) = all().next_back()?;
         let Body::TriageCompleted(triage) = &event.body else { return None };
         Some(Advice {
             presented_at: event.time,
@@ -221,7 +221,7 @@ impl Open {
                 .filter(|event| matches!(event.body, Body::CredentialAbused))
                 .map(|event| event.time)
                 .min(),
-            truth: events().filter_map(truth).last(),
+            truth: events().filter_map(truth).next_back(),
             ai_acted_first_at: self.ai_acted_first_at(),
             detections: detections().count() as u64,
             events: self.events.len() as u64 + self.resightings.len() as u64,

@@ -64,6 +64,7 @@ pub(crate) fn shown(windows_max: usize) -> Shown {
         stalled_after: Span::from_secs(60),
         clock: Clock::Real(now),
         reviewer_alerts: Arc::default(),
+        receivers: None,
         demo: false,
     }
 }

@@ -265,6 +265,12 @@ fn evidence(report: &Report, blocks: &mut Vec<Block>) {
                 count(*records),
                 sha256.clone(),
             ]),
+            Source::Store { name, records } => table.row([
+                name.clone(),
+                "local store".to_owned(),
+                count(*records),
+                "see the records below".to_owned(),
+            ]),
             Source::Topic { name, partitions } => {
                 for part in partitions {
                     table.row([

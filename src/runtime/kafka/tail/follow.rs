@@ -89,9 +89,10 @@ impl Follow<'_> {
             for _ in 0..BATCH {
                 match reader.poll(wait.to_std())? {
                     Polled::Nothing => break,
-                    Polled::Record(record) => {
+                    Polled::Record(message) => {
+                        let record = Record::from(&message);
                         follower.record(&record);
-                        let (partition, offset) = (record.partition(), record.offset());
+                        let (partition, offset) = (record.partition, record.offset);
                         advance(follower, |progress| progress.read(partition, offset));
                     }
                     Polled::End(partition) => advance(follower, |progress| {

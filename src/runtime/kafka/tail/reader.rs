@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::BorrowedMessage;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::error::TailError;
-use super::record::Record;
 use super::topic::Topic;
 use crate::runtime::kafka::client::context::Context;
 
@@ -21,7 +21,7 @@ pub(super) struct Reader<'t> {
 /// What one poll returned.
 pub(super) enum Polled<'c> {
     Nothing,
-    Record(Record<'c>),
+    Record(BorrowedMessage<'c>),
     /// The end of this partition is reached.
     End(i32),
     /// An error that librdkafka gets over by itself.
@@ -92,7 +92,7 @@ impl<'t> Reader<'t> {
     pub(super) fn poll(&self, wait: Duration) -> Result<Polled<'_>, TailError> {
         match self.consumer.poll(wait) {
             None => Ok(Polled::Nothing),
-            Some(Ok(message)) => Ok(Polled::Record(Record(message))),
+            Some(Ok(message)) => Ok(Polled::Record(message)),
             Some(Err(KafkaError::PartitionEOF(partition))) => Ok(Polled::End(partition)),
             Some(Err(KafkaError::MessageConsumption(
                 RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange,

@@ -58,7 +58,8 @@ pub(in crate::runtime) fn snapshot(
             }
             Polled::Nothing => continue,
             Polled::Record(next) => {
-                let (partition, offset) = (next.partition(), next.offset());
+                let next = Record::from(&next);
+                let (partition, offset) = (next.partition, next.offset);
                 let Some(part) = read.get_mut(&partition) else { continue };
                 if offset < part.to_offset {
                     part.records += 1;

@@ -6,7 +6,6 @@ use std::sync::atomic::AtomicBool;
 use rdkafka::config::ClientConfig;
 
 use super::setup::{Setup, TimeSource};
-use crate::config::EngineConfig;
 use crate::engine::oversight::Rules;
 use crate::metrics::PipelineStage;
 use crate::runtime::clock;
@@ -94,13 +93,7 @@ pub(crate) fn all(
     let intake = if sources.is_empty() { 0 } else { settings.intake.workers };
     let inputs: Vec<String> =
         windows_inputs(settings).into_iter().map(|input| input.topic).collect();
-    let engine = EngineConfig {
-        checkpoints: true,
-        keep_settled: false,
-        profiles: settings.profiles,
-        judged_after: Some(settings.oversight.delay),
-        ..settings.windows.engine.clone()
-    };
+    let engine = settings.engine();
     Setups {
         intake: (0..intake)
             .map(|number| one(PipelineStage::Intake, number, &sources, None))

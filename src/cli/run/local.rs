@@ -1,0 +1,157 @@
+//! A run on one local file.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::log::{self, failed};
+use super::serve::{self, Served};
+use crate::cli::identity;
+use crate::cli::signals::Signals;
+use crate::cli::{CliError, Outcome};
+use crate::engine::oversight::Rules;
+use crate::formats::Format;
+use crate::metrics::{self, Metrics, Pipeline};
+use crate::runtime::clock::{self, Clock};
+use crate::runtime::http::Receivers;
+use crate::runtime::local::{Local, Place, StoreFile};
+use crate::runtime::notify;
+use crate::runtime::receive::Deliveries;
+use crate::runtime::stages::Context;
+use crate::settings::Settings;
+use crate::time::Span;
+
+/// Deliveries that may wait to be made durable.
+const WAITING_MAX: usize = 4_096;
+/// How long the local runtime may make no progress before it counts as stuck: longer than a
+/// slow disk takes for a large transaction.
+const STALLED_AFTER: Span = Span::from_secs(120);
+/// How long finishing may take at the end.
+const SHUTDOWN_WITHIN: Duration = Duration::from_secs(20);
+
+/// Runs until it is stopped.
+pub(super) fn run(settings: Settings, configured: bool) -> Result<Outcome, CliError> {
+    let path = settings.store.path.0.clone();
+    let identity = identity::from_environment_or_beside(&path)?;
+    log::start(&settings)?;
+    let mut signals = Signals::new()?;
+    let store = StoreFile::open(&Place::File(path.clone()), &identity).map_err(|it| failed(&it))?;
+    let metrics = Metrics::new().map_err(|error| failed(&error))?;
+    let context = context(&settings, identity, metrics)?;
+    let names = Receivers::names(&settings.receivers);
+    let figures = metrics::Receivers::register(&context.metrics, &names);
+    let (queue, deliveries) = Deliveries::new(names, WAITING_MAX);
+    let receivers =
+        Receivers::new(&settings.receivers, queue, figures.map_err(|error| failed(&error))?);
+    let receivers = Arc::new(receivers.map_err(|why| failed(&why))?);
+    let (stop, health) = (Arc::new(AtomicBool::new(false)), Arc::default());
+    let view = serve::view(&settings);
+    let served = Served {
+        view: Arc::clone(&view),
+        health: Arc::clone(&health),
+        receivers: Some(receivers),
+        stalled_after: STALLED_AFTER,
+    };
+    let (tell, news) = crossbeam_channel::unbounded();
+    let pushes = !settings.alerts.alertmanagers.is_empty();
+    serve::alerts(&settings, &context, notify::Source::Local(news), &stop)?;
+    let rules = Rules::new(settings.oversight.clone()).map_err(|error| failed(&error))?;
+    let local = Local {
+        context: Arc::clone(&context),
+        health: Arc::clone(&health),
+        view,
+        config: settings.engine(),
+        rules: Arc::new(rules),
+        receivers: formats(&settings),
+        deliveries,
+        alerts: pushes.then_some(tell),
+        keep_events: settings.store.keep_events,
+    };
+    let server = serve::http(&settings, &context, served)?;
+    if let Some(server) = &server {
+        welcome(server.address(), &path, &settings, configured)?;
+    }
+    let (ended, end) = crossbeam_channel::bounded(1);
+    let worker = {
+        let stop = Arc::clone(&stop);
+        move || {
+            let done = local.run(&store, &stop);
+            stop.store(true, Ordering::Release);
+            // Closing it writes what is in its log into the file.
+            drop(store);
+            let _ = ended.send(done);
+        }
+    };
+    std::thread::Builder::new().name("local".to_owned()).spawn(worker)?;
+    signals.wait(|| stop.load(Ordering::Acquire));
+    stop.store(true, Ordering::Release);
+    health.stop();
+    let done = end.recv_timeout(SHUTDOWN_WITHIN);
+    drop(server);
+    match done {
+        Ok(Ok(())) => {
+            tracing::info!("stopped");
+            Ok(Outcome::Fine)
+        }
+        Ok(Err(fault)) => Err(failed(&fault)),
+        Err(_) => {
+            Err(failed(&"the store did not finish in time; nothing that was answered is lost"))
+        }
+    }
+}
+
+fn context(
+    settings: &Settings,
+    identity: crate::formats::Identity,
+    metrics: Metrics,
+) -> Result<Arc<Context>, CliError> {
+    let pipeline = Pipeline::register(&metrics, clock::now()).map_err(|error| failed(&error))?;
+    Ok(Arc::new(Context {
+        identity,
+        limits: settings.limits,
+        profiles: settings.profiles,
+        race: settings.race.clone(),
+        oversight: settings.oversight.clone(),
+        people: settings.people.show,
+        clock: Clock::Real(clock::now),
+        pipeline,
+        metrics: Arc::new(metrics),
+        standings: Arc::default(),
+        reviewer_alerts: Arc::default(),
+    }))
+}
+
+/// Name and format of each receiver, in the order of their numbers.
+fn formats(settings: &Settings) -> Vec<(String, Format)> {
+    let own = settings.receivers.iter().map(|receiver| receiver.format);
+    let formats = std::iter::once(Format::Auto).chain(own);
+    Receivers::names(&settings.receivers).into_iter().zip(formats).collect()
+}
+
+/// Says where everything is, and what to do next.
+fn welcome(
+    address: std::net::SocketAddr,
+    path: &std::path::Path,
+    settings: &Settings,
+    configured: bool,
+) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "shutterlag keeps everything in {}.\n", path.display())?;
+    writeln!(out, "  the board      http://{address}/")?;
+    writeln!(out, "  for Prometheus http://{address}/metrics")?;
+    writeln!(out, "  native events  POST http://{address}/in/{}", crate::runtime::http::EVENTS)?;
+    for receiver in &settings.receivers {
+        writeln!(out, "  {:<14} POST http://{address}/in/{}", receiver.name, receiver.name)?;
+    }
+    if !configured {
+        writeln!(
+            out,
+            "\nTo try it: curl --data-binary @examples/leaks.ndjson http://{address}/in/{}\n\
+             To receive webhooks, add [[receivers]] to a configuration: docs/receivers.md.",
+            crate::runtime::http::EVENTS
+        )?;
+    }
+    writeln!(out, "\nPress Ctrl-C to stop.")?;
+    out.flush()
+}

@@ -1,0 +1,90 @@
+//! Metrics of receivers.
+//!
+//! Invariant: a receiver is labelled by its name in the configuration, which bounds the label.
+
+use std::time::Duration;
+
+use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts};
+
+use super::Metrics;
+use crate::event::words;
+use crate::time::Timestamp;
+
+/// Upper bounds of the buckets of answers in seconds.
+const ANSWER_BUCKETS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 10.0];
+
+words! {
+    /// What a delivery was answered.
+    DeliveryResult {
+        /// It is durable.
+        Taken = "taken",
+        /// It did not prove who sent it.
+        Unverified = "unverified",
+        /// It was signed too long ago, or in the future.
+        Stale = "stale",
+        /// Its body is too large.
+        TooLarge = "too_large",
+        /// Its body cannot be unpacked, or did not come to an end.
+        Unreadable = "unreadable",
+        /// It could not be made durable; the sender has to send it again.
+        Unavailable = "unavailable",
+    }
+}
+
+/// The metrics of receivers. Clones move the same figures.
+#[derive(Clone, Debug)]
+pub struct Receivers {
+    deliveries: IntCounterVec,
+    answers: HistogramVec,
+    last: GaugeVec,
+}
+
+impl Receivers {
+    /// Registers them beside the others, for receivers with these names.
+    ///
+    /// # Errors
+    /// When they are registered already.
+    pub fn register(metrics: &Metrics, names: &[String]) -> Result<Receivers, prometheus::Error> {
+        let registry = &metrics.registry;
+        let named = |name: &str, help: &str| Opts::new(format!("shutterlag_{name}"), help);
+        let deliveries = IntCounterVec::new(
+            named("deliveries_total", "Deliveries to a receiver, by what they were answered."),
+            &["receiver", "result"],
+        )?;
+        let answers = HistogramVec::new(
+            HistogramOpts::new(
+                "shutterlag_delivery_answer_seconds",
+                "Time from the end of a delivery's body to its answer.",
+            )
+            .buckets(ANSWER_BUCKETS.to_vec()),
+            &["receiver"],
+        )?;
+        let last = GaugeVec::new(
+            named(
+                "last_delivery_timestamp_seconds",
+                "When a delivery to a receiver was last taken; 0 before the first one.",
+            ),
+            &["receiver"],
+        )?;
+        registry.register(Box::new(deliveries.clone()))?;
+        registry.register(Box::new(answers.clone()))?;
+        registry.register(Box::new(last.clone()))?;
+        for name in names {
+            for result in DeliveryResult::ALL {
+                deliveries.with_label_values(&[name.as_str(), result.as_str()]);
+            }
+            answers.with_label_values(&[name.as_str()]);
+            last.with_label_values(&[name.as_str()]).set(0.0);
+        }
+        Ok(Receivers { deliveries, answers, last })
+    }
+
+    /// A delivery at `now` was answered, `took` after its body had come.
+    pub fn answered(&self, receiver: &str, result: DeliveryResult, took: Duration, now: Timestamp) {
+        self.deliveries.with_label_values(&[receiver, result.as_str()]).inc();
+        if result == DeliveryResult::Taken {
+            self.answers.with_label_values(&[receiver]).observe(took.as_secs_f64());
+            self.last.with_label_values(&[receiver]).set(now.as_millis() as f64 / 1000.0);
+        }
+    }
+}

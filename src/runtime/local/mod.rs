@@ -1,0 +1,24 @@
+//! The local runtime: one process, one thread, one SQLite file.
+//!
+//! ```text
+//! receivers ──▶ queue ──▶ intake ──▶ windows ◀──▶ oversight
+//!     ▲                     └───────────┴────────────┘
+//!     │                     one transaction: events, state, ledger, alerts, findings,
+//!     └── 2xx ◀── commit ── dead letters ──▶ view, notifier
+//! ```
+//!
+//! The same stages run as on Kafka. Invariants: everything that follows from a delivery is
+//! committed in one transaction, which is synced before the delivery is answered; deliveries
+//! that wait together share a transaction; what is shown was committed.
+
+mod export;
+mod file;
+mod outbox;
+mod pipeline;
+mod read;
+mod session;
+
+pub use export::export;
+pub use file::{Place, StoreFile};
+pub use read::{Reader, Visit};
+pub use session::Local;

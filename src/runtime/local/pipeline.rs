@@ -1,0 +1,219 @@
+//! The three stages, handing records to each other within one transaction.
+
+use std::sync::Arc;
+
+use super::file::{StoreFile, sum};
+use super::outbox::{LocalOutbox, Sent, Transaction};
+use crate::config::EngineConfig;
+use crate::engine::oversight::Rules;
+use crate::formats::Format;
+use crate::runtime::input::{Item, whole};
+use crate::runtime::receive::{Delivery, Taken};
+use crate::runtime::stages::{
+    Context, Fault, Fresh, Intake, OWN_EVENTS, Oversight, Record, Restored, Stage, WindowsStage,
+};
+use crate::time::{Span, Timestamp};
+
+/// The partition of all stages: there is one.
+pub(super) const PARTITION: i32 = 0;
+/// How far the store's time may be ahead of the clock: clocks are adjusted in small steps.
+const AHEAD_MAX: Span = Span::from_mins(5);
+
+/// The stages of the process.
+pub(super) struct Pipeline {
+    context: Arc<Context>,
+    intake: Intake,
+    windows: WindowsStage,
+    oversight: Oversight,
+    /// The receivers' names, as dead letters cite them.
+    origins: Vec<String>,
+    /// Deliveries so far, which number the records of dead letters.
+    deliveries: i64,
+}
+
+impl Pipeline {
+    /// The stages with the state that the store has. Each receiver has a name and a format.
+    ///
+    /// # Errors
+    /// State that is damaged, or ahead of the clock.
+    pub(super) fn restore(
+        store: &StoreFile,
+        context: &Arc<Context>,
+        config: &EngineConfig,
+        rules: &Arc<Rules>,
+        receivers: &[(String, Format)],
+    ) -> Result<Pipeline, Fault> {
+        let formats: Vec<Format> = receivers.iter().map(|(_, format)| *format).collect();
+        let mut windows = WindowsStage::new(context, &[Format::Native]);
+        let mut oversight = Oversight::new(context, rules);
+        let fresh = Fresh::Windows(Box::new(config.clone()));
+        let now = context.clock.now();
+        windows.begin(restored(store, "window_state", &fresh, now)?);
+        let fresh = Fresh::Oversight(Arc::clone(rules));
+        oversight.begin(restored(store, "reviewer_state", &fresh, now)?);
+        let deliveries = store
+            .connection
+            .query_row("SELECT coalesce(max(position), 0) FROM dead_letters", [], |row| row.get(0))
+            .map_err(|error| store.fault("reading it", &error))?;
+        Ok(Pipeline {
+            context: Arc::clone(context),
+            intake: Intake::new(context, &formats),
+            windows,
+            oversight,
+            origins: receivers.iter().map(|(name, _)| format!("in/{name}")).collect(),
+            deliveries,
+        })
+    }
+
+    /// Decodes one delivery and hands its events to the windows.
+    pub(super) fn take(
+        &mut self,
+        delivery: &mut Delivery,
+        store: &StoreFile,
+        transaction: &mut Transaction,
+    ) -> Result<Taken, Fault> {
+        self.deliveries += 1;
+        let body = std::mem::take(&mut delivery.body);
+        let now = delivery.arrived_at;
+        let (letters_before, origin) = (transaction.dead_letters, &self.origins[delivery.receiver]);
+        let record = |value| Record {
+            input: delivery.receiver,
+            topic: origin,
+            partition: PARTITION,
+            offset: self.deliveries,
+            written_at: Some(delivery.arrived_at),
+            key: None,
+            value,
+            headers: Some(&delivery.headers),
+        };
+        let mut outbox = LocalOutbox { store, transaction, now, intake: true };
+        if delivery.headers.is_cloud_event() {
+            self.intake.take(record(&body), &mut outbox)?;
+        } else {
+            let records = whole(body, self.context.limits.record_bytes);
+            for item in records.items() {
+                match item {
+                    Item::Record(_, value) => drop(self.intake.take(record(value), &mut outbox)?),
+                    Item::Fault(fault) => {
+                        self.intake.refuse(record(&[]), &fault.rejection, &mut outbox)?;
+                    }
+                }
+            }
+        }
+        let refused = transaction.dead_letters - letters_before;
+        let events = std::mem::take(&mut transaction.events);
+        take_all(&mut self.windows, &events, store, transaction, now)?;
+        Ok(Taken { events: events.len() as u64, refused })
+    }
+
+    /// Whether something happens at `now` although nothing came.
+    pub(super) fn is_due(&mut self, now: Timestamp) -> bool {
+        self.next().is_some_and(|next| next <= now)
+    }
+
+    /// When something happens next although nothing comes.
+    pub(super) fn next(&mut self) -> Option<Timestamp> {
+        let next =
+            [self.windows.next_punctuation(PARTITION), self.oversight.next_punctuation(PARTITION)];
+        next.into_iter().flatten().min()
+    }
+
+    /// Brings all stages up to `now`, and sends their state.
+    pub(super) fn advance(
+        &mut self,
+        now: Timestamp,
+        store: &StoreFile,
+        transaction: &mut Transaction,
+    ) -> Result<(), Fault> {
+        loop {
+            punctuate(&mut self.windows, now, store, transaction)?;
+            let reviews = std::mem::take(&mut transaction.reviews);
+            take_all(&mut self.oversight, &reviews, store, transaction, now)?;
+            punctuate(&mut self.oversight, now, store, transaction)?;
+            let judgements = std::mem::take(&mut transaction.judgements);
+            if judgements.is_empty() {
+                break;
+            }
+            take_all(&mut self.windows, &judgements, store, transaction, now)?;
+        }
+        let mut outbox = LocalOutbox { store, transaction, now, intake: false };
+        self.windows.checkpoint(&mut outbox)?;
+        self.oversight.checkpoint(&mut outbox)
+    }
+
+    /// The transaction is committed.
+    pub(super) fn committed(&mut self) {
+        self.intake.committed();
+        self.windows.committed();
+        self.oversight.committed();
+    }
+}
+
+fn punctuate<S: Stage>(
+    stage: &mut S,
+    now: Timestamp,
+    store: &StoreFile,
+    transaction: &mut Transaction,
+) -> Result<(), Fault> {
+    let mut outbox = LocalOutbox { store, transaction, now, intake: false };
+    while !stage.punctuate(PARTITION, now, &mut outbox)? {}
+    Ok(())
+}
+
+fn take_all<S: Stage>(
+    stage: &mut S,
+    records: &[Sent],
+    store: &StoreFile,
+    transaction: &mut Transaction,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let mut outbox = LocalOutbox { store, transaction, now, intake: false };
+    records.iter().try_for_each(|(key, value)| {
+        let record = Record {
+            input: OWN_EVENTS,
+            topic: "events",
+            partition: PARTITION,
+            offset: 0,
+            written_at: None,
+            key: Some(key),
+            value: value.as_deref().unwrap_or_default(),
+            headers: None,
+        };
+        stage.take(record, &mut outbox).map(drop)
+    })
+}
+
+/// The state in `table`.
+fn restored(
+    store: &StoreFile,
+    table: &str,
+    fresh: &Fresh,
+    now: Timestamp,
+) -> Result<Restored, Fault> {
+    let (mut state, mut time) = (fresh.state(), None);
+    let failed = |error: rusqlite::Error| store.fault("reading it", &error);
+    let sql = format!("SELECT key, time, value, sum FROM {table}");
+    let mut rows = store.connection.prepare(&sql).map_err(failed)?;
+    let mut rows = rows.query([]).map_err(failed)?;
+    while let Some(row) = rows.next().map_err(failed)? {
+        let read = || -> rusqlite::Result<_> {
+            let (key, value) = (row.get_ref(0)?.as_blob()?, row.get_ref(2)?.as_blob()?);
+            Ok((key, row.get::<_, i64>(1)?, value, row.get::<_, i64>(3)?))
+        };
+        let (key, at, value, written) = read().map_err(failed)?;
+        if sum(key, value) != written {
+            return Err(store.damaged(table));
+        }
+        state.take(key, Some(value)).map_err(|refusal| {
+            store.lasting(&format!("a row of the table {table} cannot be used: {refusal}"))
+        })?;
+        time = time.max(Some(Timestamp::from_millis(at)));
+    }
+    if let Some(ahead) = time.map(|time| time.since(now)).filter(|ahead| *ahead > AHEAD_MAX) {
+        return Err(store.lasting(&format!(
+            "it was last written {} s ahead of this machine's clock; set the clock, or wait",
+            ahead.as_millis() / 1000
+        )));
+    }
+    Ok(Restored { partition: PARTITION, state, time })
+}

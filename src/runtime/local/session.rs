@@ -1,0 +1,302 @@
+//! The loop of the local runtime.
+//!
+//! A session lasts from a restore to the first fault. After a fault everything in memory is
+//! dropped, and the next session begins from what is committed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+
+use super::file::StoreFile;
+use super::outbox::Transaction;
+use super::pipeline::{PARTITION, Pipeline};
+use crate::config::EngineConfig;
+use crate::engine::oversight::Rules;
+use crate::formats::Format;
+use crate::metrics::{PipelineStage, TransactionResult};
+use crate::runtime::clock;
+use crate::runtime::health::{Health, WorkerHealth};
+use crate::runtime::notify::News;
+use crate::runtime::receive::{Delivery, NotTaken, Taken};
+use crate::runtime::stages::{Context, Fault};
+use crate::runtime::view::View;
+use crate::time::{Span, Timestamp};
+
+/// How long it waits for deliveries at most, and so how soon a stop is seen.
+const WAIT_MAX: Span = Span::from_millis(50);
+/// Bytes of deliveries that share a transaction, so that a commit stays short.
+const TRANSACTION_BYTES_MAX: usize = 8 << 20;
+/// How often windows that closed long ago leave the view, and old events the store.
+const EXPIRE_EVERY: Span = Span::from_secs(5);
+/// Old events that are deleted at a time.
+const DELETED_MAX: u32 = 10_000;
+const RETRY_FIRST: Span = Span::from_millis(250);
+const RETRY_MAX_MS: i64 = 10_000;
+/// Doubtful faults in a row that may still pass.
+const DOUBTS_MAX: u32 = 3;
+
+/// What the local runtime needs.
+#[derive(Debug)]
+pub struct Local {
+    /// The rules of the stages, their clock, and the figures that they move.
+    pub context: Arc<Context>,
+    /// How it is.
+    pub health: Arc<Health>,
+    /// The windows to show.
+    pub view: Arc<View>,
+    /// How the engine treats time.
+    pub config: EngineConfig,
+    /// The rules by which reviews are judged.
+    pub rules: Arc<Rules>,
+    /// Name and format of each receiver.
+    pub receivers: Vec<(String, Format)>,
+    /// What the receivers got.
+    pub deliveries: Receiver<Delivery>,
+    /// Gets every change of an alert, if somebody pushes them.
+    pub alerts: Option<Sender<News>>,
+    /// How long events stay in the store.
+    pub keep_events: Span,
+}
+
+impl Local {
+    /// Runs until `stop` is set or a fault lasts. `opened` tells when the store is open and
+    /// restored for the first time.
+    ///
+    /// # Errors
+    /// The fault that lasts.
+    pub fn run(&self, store: &StoreFile, stop: &AtomicBool) -> Result<(), Fault> {
+        let workers = [PipelineStage::Intake, PipelineStage::Windows, PipelineStage::Oversight]
+            .map(|stage| self.health.worker(stage, 0, clock::now()));
+        let ended = self.sessions(store, stop, &workers);
+        if let Err(fault) = &ended {
+            workers.iter().for_each(|worker| worker.failed(fault.to_string()));
+        }
+        ended
+    }
+
+    fn sessions(
+        &self,
+        store: &StoreFile,
+        stop: &AtomicBool,
+        workers: &[Arc<WorkerHealth>],
+    ) -> Result<(), Fault> {
+        let (mut pause, mut doubts) = (RETRY_FIRST, 0);
+        loop {
+            let began = clock::uptime();
+            let fault = match self.session(store, stop, workers) {
+                Ok(()) => return Ok(()),
+                Err(Fault::Passing(why)) => why,
+                Err(Fault::Doubtful(why)) if doubts < DOUBTS_MAX => {
+                    doubts += 1;
+                    why
+                }
+                Err(Fault::Doubtful(why) | Fault::Lasting(why)) => return Err(Fault::Lasting(why)),
+            };
+            self.view.progress(|progress| progress.set_trouble(Some(fault.clone())));
+            workers.iter().for_each(|worker| worker.revoked());
+            tracing::warn!("a new session begins: {fault}");
+            if clock::uptime() > began + Span::from_secs(60) {
+                (pause, doubts) = (RETRY_FIRST, 0);
+            }
+            self.rest(pause, stop, &fault);
+            pause = Span::from_millis((pause.as_millis() * 2).min(RETRY_MAX_MS));
+        }
+    }
+
+    /// Waits, and refuses what comes meanwhile: its sender has to send it again.
+    fn rest(&self, pause: Span, stop: &AtomicBool, why: &str) {
+        let until = clock::uptime() + pause;
+        while clock::uptime() < until && !stop.load(Ordering::Acquire) {
+            if let Ok(delivery) = self.deliveries.recv_timeout(Duration::from_millis(20)) {
+                let _ = delivery.answer.send(Err(NotTaken(why.to_owned())));
+            }
+        }
+    }
+
+    fn session(
+        &self,
+        store: &StoreFile,
+        stop: &AtomicBool,
+        workers: &[Arc<WorkerHealth>],
+    ) -> Result<(), Fault> {
+        let began = clock::instant();
+        let context = &self.context;
+        let pipeline =
+            Pipeline::restore(store, context, &self.config, &self.rules, &self.receivers)?;
+        self.show(store)?;
+        context.pipeline.restored(0, clock::instant() - began);
+        workers.iter().for_each(|worker| worker.assigned());
+        let transaction = Transaction::default();
+        let mut session = Session { local: self, store, pipeline, transaction, expired_at: None };
+        // Everything that fell due while the program did not run.
+        session.step(Vec::new())?;
+        while !stop.load(Ordering::Acquire) {
+            let deliveries = session.wait();
+            session.step(deliveries)?;
+            let now = clock::now();
+            workers.iter().for_each(|worker| {
+                worker.progressed(now);
+                worker.caught_up(self.deliveries.is_empty());
+            });
+        }
+        // What waits in the queue was not answered yet.
+        loop {
+            let deliveries: Vec<Delivery> = self.deliveries.try_iter().take(1024).collect();
+            if deliveries.is_empty() {
+                return Ok(());
+            }
+            session.step(deliveries)?;
+        }
+    }
+
+    /// Shows what the store holds.
+    fn show(&self, store: &StoreFile) -> Result<(), Fault> {
+        let now = self.context.clock.now();
+        self.view.clear();
+        let kept = self.view.bounds().closed_kept;
+        let since = now + Span::from_millis(-kept.as_millis());
+        store.windows(Some(since), &mut |key, record| {
+            self.view.apply(key.as_bytes(), Some(record), now);
+            Ok(())
+        })?;
+        self.view.progress(|progress| {
+            progress.restart();
+            progress.assigned([(PARTITION, 0, 0)]);
+            progress.set_trouble(None);
+        });
+        if let Some(alerts) = &self.alerts {
+            // Whoever pushes them has ended only when the program ends.
+            let _ = alerts.send(News::Restart);
+            store.alerts(&mut |key, record, at| {
+                let (key, record) = (key.as_bytes().to_vec(), Some(record.to_vec()));
+                let _ = alerts.send(News::Change { key, record, at });
+            })?;
+            let _ = alerts.send(News::CaughtUp);
+        }
+        Ok(())
+    }
+}
+
+/// The runtime between a restore and the first fault.
+struct Session<'l> {
+    local: &'l Local,
+    store: &'l StoreFile,
+    pipeline: Pipeline,
+    transaction: Transaction,
+    expired_at: Option<Timestamp>,
+}
+
+impl Session<'_> {
+    /// The deliveries of the next transaction: none when something else is due, or for a while
+    /// nothing comes.
+    fn wait(&mut self) -> Vec<Delivery> {
+        let now = self.local.context.clock.now();
+        let next = self.pipeline.next().map_or(WAIT_MAX, |next| next.since(now).max(Span::ZERO));
+        let mut all = Vec::new();
+        let mut bytes = 0;
+        match self.local.deliveries.recv_timeout(next.min(WAIT_MAX).to_std()) {
+            Ok(first) => {
+                bytes += first.body.len();
+                all.push(first);
+            }
+            Err(RecvTimeoutError::Timeout) => return all,
+            Err(RecvTimeoutError::Disconnected) => {
+                std::thread::sleep(next.min(WAIT_MAX).to_std());
+                return all;
+            }
+        }
+        while bytes < TRANSACTION_BYTES_MAX
+            && let Ok(delivery) = self.local.deliveries.try_recv()
+        {
+            bytes += delivery.body.len();
+            all.push(delivery);
+        }
+        all
+    }
+
+    /// One transaction: takes the deliveries in, brings the stages up to the present, commits
+    /// and answers.
+    fn step(&mut self, mut deliveries: Vec<Delivery>) -> Result<(), Fault> {
+        let now = self.local.context.clock.now();
+        let first = self.expired_at.is_none();
+        if deliveries.is_empty() && !first && !self.pipeline.is_due(now) {
+            return self.expire(now);
+        }
+        match self.transact(&mut deliveries, now) {
+            Ok(taken) => {
+                for (delivery, taken) in deliveries.into_iter().zip(taken) {
+                    // Whoever asked may have left; what was taken stays.
+                    let _ = delivery.answer.send(Ok(taken));
+                }
+                self.expire(now)
+            }
+            Err(fault) => {
+                let _ = self.store.connection.execute_batch("ROLLBACK");
+                for delivery in deliveries {
+                    let _ = delivery.answer.send(Err(NotTaken(fault.to_string())));
+                }
+                let pipeline = &self.local.context.pipeline;
+                let aborted = TransactionResult::Aborted;
+                pipeline.transaction(PipelineStage::Windows, aborted, Duration::ZERO);
+                Err(fault)
+            }
+        }
+    }
+
+    fn transact(
+        &mut self,
+        deliveries: &mut [Delivery],
+        now: Timestamp,
+    ) -> Result<Vec<Taken>, Fault> {
+        let Session { local, store, pipeline, transaction, .. } = self;
+        let run = |sql| {
+            let done = store.connection.execute_batch(sql);
+            done.map_err(|error| store.fault("writing to it", &error))
+        };
+        transaction.clear();
+        run("BEGIN IMMEDIATE")?;
+        let mut taken = Vec::with_capacity(deliveries.len());
+        for delivery in deliveries {
+            taken.push(pipeline.take(delivery, store, transaction)?);
+        }
+        pipeline.advance(now, store, transaction)?;
+        let began = clock::instant();
+        run("COMMIT")?;
+        let took = clock::instant() - began;
+        if transaction.rows > 0 {
+            let committed = TransactionResult::Committed;
+            local.context.pipeline.transaction(PipelineStage::Windows, committed, took);
+        }
+        pipeline.committed();
+        for (key, record) in transaction.ledger.drain(..) {
+            local.view.apply(&key, record.as_deref(), now);
+        }
+        if let Some(alerts) = &local.alerts {
+            for (key, record) in transaction.alerts.drain(..) {
+                let _ = alerts.send(News::Change { key, record, at: now });
+            }
+        }
+        local.view.progress(|progress| progress.heard_of_end(PARTITION, 0, now));
+        Ok(taken)
+    }
+
+    /// Lets old windows leave the view, and old events the store.
+    fn expire(&mut self, now: Timestamp) -> Result<(), Fault> {
+        if self.expired_at.is_some_and(|expired| now.since(expired) < EXPIRE_EVERY) {
+            return Ok(());
+        }
+        self.expired_at = Some(now);
+        self.local.view.expire(now);
+        let before = now + Span::from_millis(-self.local.keep_events.as_millis());
+        // Events of a credential that is held are needed by nobody but an export, which has to
+        // lead to the same windows.
+        let sql = "DELETE FROM events WHERE position IN (SELECT position FROM events AS old \
+                   WHERE arrived_at < ?1 AND NOT EXISTS (SELECT 1 FROM window_state WHERE key = \
+                   CAST((old.event ->> 'workflow') || '/' || old.credential_id AS BLOB)) LIMIT ?2)";
+        let done = self.store.connection.prepare_cached(sql);
+        let done = done.and_then(|mut it| it.execute((before.as_millis(), DELETED_MAX)));
+        done.map(drop).map_err(|error| self.store.fault("deleting old events", &error))
+    }
+}

@@ -1,0 +1,132 @@
+//! The local runtime gives the ledger of a replay of the same events.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rusqlite::Connection;
+use serde_json::Value;
+
+use crate::process::{Place, simulated};
+
+/// Nothing is final, given up or judged while a test runs: what comes late counts, as in a
+/// replay.
+pub(crate) const LIVE_RULES: &str = "windows.settle = \"3650d\"\nwindows.orphan_timeout = \
+    \"3650d\"\nwindows.remember_closed = \"3650d\"\noversight.delay = \"3650d\"\n";
+
+/// Fields that depend on when a record was written.
+const OF_THE_MOMENT: [&str; 2] = ["final", "attacker_first"];
+/// Fields that a judgement sets.
+const JUDGED: [&str; 3] = ["hollow", "quality", "effective"];
+
+/// Asserts that the store's ledger is that of a replay of `events`, without what depends on
+/// the moment, and without judgements where the run makes none.
+#[track_caller]
+pub(crate) fn assert_equal_ledgers(place: &Place, events: &Path, judged: bool) {
+    let out = place.path("replayed");
+    let _ = std::fs::remove_dir_all(&out);
+    let mut arguments = vec!["replay", events.to_str().unwrap(), "--out", out.to_str().unwrap()];
+    if judged {
+        // The default of a live run.
+        arguments.extend_from_slice(&["--settle", "10m"]);
+    }
+    place.prints(&arguments);
+    let read = |text: &str| -> Value {
+        let mut record: Value = serde_json::from_str(text).unwrap();
+        let fields = record.as_object_mut().unwrap();
+        let judged = if judged { &[][..] } else { &JUDGED[..] };
+        for field in OF_THE_MOMENT.iter().chain(judged) {
+            fields.remove(*field).unwrap();
+        }
+        record
+    };
+    let named = |record: Value| (record["exposure_id"].as_str().unwrap().to_owned(), record);
+    let replayed: BTreeMap<_, _> = crate::process::lines(&out.join("windows.ndjson"))
+        .iter()
+        .map(|line| named(read(line)))
+        .collect();
+    let kept: BTreeMap<_, _> =
+        column(place, "SELECT record FROM windows").iter().map(|it| named(read(it))).collect();
+    assert!(!replayed.is_empty());
+    for (name, record) in &replayed {
+        let Some(other) = kept.get(name) else { panic!("{name} is not in the store") };
+        let fields = record.as_object().unwrap().iter();
+        let differs: Vec<_> = fields
+            .filter(|(field, value)| other.get(field) != Some(value))
+            .map(|(field, value)| format!("{field}: {value} replayed, {:?} kept", other.get(field)))
+            .collect();
+        assert!(differs.is_empty(), "{name}: {differs:?}");
+    }
+    assert_eq!(kept.len(), replayed.len(), "windows that a replay does not have");
+}
+
+/// A column of texts in the store.
+pub(crate) fn column(place: &Place, sql: &str) -> Vec<String> {
+    let store = Connection::open(place.store()).unwrap();
+    let mut statement = store.prepare(sql).unwrap();
+    let texts = statement.query_map([], |row| row.get(0)).unwrap();
+    texts.map(Result::unwrap).collect()
+}
+
+#[test]
+fn one_delivery_gives_the_ledger_and_the_findings_of_a_replay() {
+    let place = Place::new("");
+    let options = ["--events", "3000", "--seed", "5", "--start", "2026-01-05T00:00:00Z"];
+    let events = simulated(&place, &options).join("\n");
+    let path = place.path("events.ndjson");
+    std::fs::write(&path, &events).unwrap();
+    let program = place.start();
+    assert!(program.deliver(events.as_bytes()));
+    program.stop();
+    assert_equal_ledgers(&place, &path, true);
+    let sorted = |texts: Vec<String>| {
+        let mut all: Vec<Value> =
+            texts.iter().map(|text| serde_json::from_str(text).unwrap()).collect();
+        all.retain(|finding: &Value| finding["finding"] != "reviewer_flagged");
+        all.sort_by_key(Value::to_string);
+        all
+    };
+    let found = sorted(crate::process::lines(&place.path("replayed").join("findings.ndjson")));
+    assert!(found.len() > 10, "{} findings", found.len());
+    assert_eq!(sorted(column(&place, "SELECT record FROM findings")), found);
+}
+
+#[test]
+fn many_deliveries_give_the_ledger_of_a_replay_whatever_is_restarted() {
+    let place = Place::new(LIVE_RULES);
+    let events = simulated(&place, &["--events", "2000", "--seed", "6", "--disorder", "0.3"]);
+    let path = place.path("events.ndjson");
+    std::fs::write(&path, events.join("\n")).unwrap();
+    for part in events.chunks(500) {
+        let program = place.start();
+        for chunk in part.chunks(50) {
+            assert!(program.deliver(chunk.join("\n").as_bytes()));
+        }
+        program.stop();
+    }
+    assert_equal_ledgers(&place, &path, false);
+    // An export is the same events again: a cluster or another store gets the same ledger.
+    let exported = place.path("exported.ndjson");
+    place.prints(&["export", "--out", exported.to_str().unwrap()]);
+    assert_equal_ledgers(&place, &exported, false);
+}
+
+#[test]
+fn a_report_and_an_explanation_are_made_from_the_store() {
+    let place = Place::new("");
+    let events = simulated(&place, &["--events", "3000", "--seed", "5"]).join("\n");
+    let program = place.start();
+    assert!(program.deliver(events.as_bytes()));
+    // While it runs.
+    let report = place.prints(&["report", "shutterlag.db", "--format", "json"]);
+    let by_configuration =
+        place.prints(&["report", "--config", "shutterlag.toml", "--format", "json"]);
+    let exposures = |report: &str| {
+        let report: Value = serde_json::from_str(report).unwrap();
+        report["evidence"]["read"].as_u64().unwrap()
+    };
+    assert_eq!(exposures(&report), column(&place, "SELECT record FROM windows").len() as u64);
+    assert_eq!(exposures(&by_configuration), exposures(&report));
+    let explained = place.prints(&["explain", "1", "--ledger", "shutterlag.db"]);
+    assert!(explained.contains("agrees") || !explained.is_empty(), "{explained}");
+    program.stop();
+}

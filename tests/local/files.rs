@@ -1,0 +1,233 @@
+//! What can be wrong with the file, the disk and the clock: one clear error each, and nothing
+//! that was answered is lost.
+
+use std::fs;
+
+use rusqlite::Connection;
+
+use crate::equal::{LIVE_RULES, assert_equal_ledgers, column};
+use crate::process::{Place, Program, simulated};
+
+/// A place whose store holds some windows.
+fn filled() -> Place {
+    let place = Place::new(LIVE_RULES);
+    let events = simulated(&place, &["--events", "300", "--seed", "3"]).join("\n");
+    fs::write(place.path("events.ndjson"), &events).unwrap();
+    let program = place.start();
+    assert!(program.deliver(events.as_bytes()));
+    program.stop();
+    place
+}
+
+#[test]
+fn a_second_process_is_refused() {
+    let place = filled();
+    let program = place.start();
+    let said = place.refuses();
+    assert!(said.contains("another process uses it"), "{said}");
+    assert_eq!(program.get("/healthz").status, 200);
+    program.stop();
+    place.start().stop();
+}
+
+#[test]
+fn another_identity_key_is_refused() {
+    let place = filled();
+    let mut command = place.command(&["run", "--config", "shutterlag.toml"]);
+    let done = command.env("SHUTTERLAG_IDENTITY_KEY", "another key of 16+").output().unwrap();
+    let said = String::from_utf8(done.stderr).unwrap();
+    assert!(!done.status.success() && said.contains("another identity key"), "{said}");
+    assert!(!said.contains("another key of 16+"), "{said}");
+}
+
+#[test]
+fn a_key_is_made_once_and_only_for_its_owner() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new("");
+    let key = || {
+        let mut command = place.command(&["run", "--config", "shutterlag.toml"]);
+        command.env_remove("SHUTTERLAG_IDENTITY_KEY");
+        Program::of(command).stop();
+        fs::read_to_string(place.path("shutterlag.db.key")).unwrap()
+    };
+    let first = key();
+    assert_eq!(key(), first);
+    let mode = fs::metadata(place.path("shutterlag.db.key")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn a_newer_file_is_refused() {
+    let place = filled();
+    let store = Connection::open(place.store()).unwrap();
+    store.pragma_update(None, "user_version", 99).unwrap();
+    drop(store);
+    let before = fs::read(place.store()).unwrap();
+    let said = place.refuses();
+    assert!(said.contains("newer version"), "{said}");
+    assert!(place.fails(&["export"]).contains("newer version"));
+    assert_eq!(fs::read(place.store()).unwrap(), before);
+}
+
+#[test]
+fn what_is_no_database_or_another_one_is_refused_and_left_alone() {
+    let place = Place::new("");
+    let text = "not a database, but somebody's notes of more than a hundred bytes ".repeat(20);
+    fs::write(place.store(), &text).unwrap();
+    let said = place.refuses();
+    assert!(said.contains("not a database"), "{said}");
+    assert_eq!(fs::read_to_string(place.store()).unwrap(), text);
+    fs::remove_file(place.store()).unwrap();
+    let other = Connection::open(place.store()).unwrap();
+    other.execute_batch("CREATE TABLE notes (note TEXT)").unwrap();
+    drop(other);
+    let before = fs::read(place.store()).unwrap();
+    let said = place.refuses();
+    assert!(said.contains("not one of shutterlag"), "{said}");
+    assert_eq!(fs::read(place.store()).unwrap(), before);
+}
+
+#[test]
+fn a_truncated_file_is_refused() {
+    let place = filled();
+    let length = fs::metadata(place.store()).unwrap().len();
+    let file = fs::OpenOptions::new().write(true).open(place.store()).unwrap();
+    file.set_len(length / 2 / 4096 * 4096).unwrap();
+    let said = place.refuses();
+    assert!(said.contains("restore a backup"), "{said}");
+}
+
+/// A flipped bit is found at the start or when its row is read, or lies where nothing is.
+#[test]
+fn flipped_bits_are_found_or_change_nothing() {
+    let place = filled();
+    let good = fs::read(place.store()).unwrap();
+    let (mut refused, mut same) = (0, 0);
+    for step in 0..60 {
+        let at = 100 + step * (good.len() - 100) / 60;
+        let mut bad = good.clone();
+        bad[at] ^= 1 << (step % 8);
+        fs::write(place.store(), &bad).unwrap();
+        for beside in ["shutterlag.db-wal", "shutterlag.db-shm"] {
+            let _ = fs::remove_file(place.path(beside));
+        }
+        let mut command = place.command(&["run", "--config", "shutterlag.toml"]);
+        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(400));
+        if let Some(status) = child.try_wait().unwrap() {
+            assert_eq!(status.code(), Some(1));
+            let mut said = String::new();
+            std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut said).unwrap();
+            assert!(said.contains("shutterlag.db: ") && !said.contains("panicked"), "{said}");
+            refused += 1;
+            continue;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // Rows of long ago are looked at when they are read; what is read is what was written.
+        let reads = [&["export"][..], &["report", "shutterlag.db"]];
+        let read = |arguments: &&[&str]| place.command(arguments).output().unwrap();
+        let (good, bad): (Vec<_>, Vec<_>) =
+            reads.iter().map(read).partition(|done| done.status.success());
+        for done in &bad {
+            let said = String::from_utf8_lossy(&done.stderr);
+            assert!(said.contains("restore a backup") && !said.contains("panicked"), "{said}");
+        }
+        if good.len() == reads.len() {
+            assert_equal_ledgers(&place, &place.path("events.ndjson"), false);
+            same += 1;
+        } else {
+            refused += 1;
+        }
+    }
+    println!("{refused} refused, {same} without effect");
+    assert!(refused > 20, "{refused} of 60");
+}
+
+#[test]
+fn a_clock_behind_the_store_is_told() {
+    let place = filled();
+    let store = Connection::open(place.store()).unwrap();
+    store.execute_batch("UPDATE window_state SET time = time + 86400000").unwrap();
+    drop(store);
+    let said = place.refuses();
+    assert!(said.contains("ahead of this machine's clock"), "{said}");
+}
+
+#[test]
+fn a_directory_that_is_not_there_or_not_writable_is_told() {
+    let place = Place::new("store.path = \"nowhere/shutterlag.db\"\n");
+    let said = place.refuses();
+    assert!(said.contains("directory does not exist"), "{said}");
+}
+
+/// A full disk, in the form of a limit on the size of files: what is not answered is not
+/// kept, what was answered stays, and it goes on when there is room.
+#[test]
+fn a_full_disk_refuses_and_loses_nothing() {
+    let place = Place::new(LIVE_RULES);
+    let events = simulated(&place, &["--events", "4000", "--seed", "4"]);
+    // In KiB: enough for the tables and some of the events.
+    let limited = "trap '' XFSZ; ulimit -f 1500; exec \"$0\" run --config shutterlag.toml";
+    let mut command = std::process::Command::new("bash");
+    command
+        .args(["-c", limited, env!("CARGO_BIN_EXE_shutterlag")])
+        .current_dir(place.path("."))
+        .env("SHUTTERLAG_IDENTITY_KEY", crate::process::KEY);
+    let program = Program::of(command);
+    let mut answered = Vec::new();
+    let mut refused = 0;
+    for chunk in events.chunks(100) {
+        let answer = program.post("/in/events", &[], chunk.join("\n").as_bytes()).unwrap();
+        match answer.status {
+            200 => answered.extend_from_slice(chunk),
+            503 => {
+                assert!(answer.head.contains("retry-after"), "{answer:?}");
+                refused += 1;
+                if refused > 3 {
+                    break;
+                }
+            }
+            _ => panic!("{answer:?}"),
+        }
+    }
+    assert!(refused > 0 && !answered.is_empty(), "{refused} refused, {} taken", answered.len());
+    program.kill();
+    let path = place.path("answered.ndjson");
+    fs::write(&path, answered.join("\n")).unwrap();
+    assert_equal_ledgers(&place, &path, false);
+    // There is room again.
+    let program = place.start();
+    for chunk in events.chunks(500) {
+        assert!(program.deliver(chunk.join("\n").as_bytes()));
+    }
+    program.stop();
+    fs::write(&path, events.join("\n")).unwrap();
+    assert_equal_ledgers(&place, &path, false);
+}
+
+#[test]
+fn no_secret_is_in_the_file() {
+    let place = Place::new("");
+    let program = place.start();
+    let canary = "ghp_CANARYcanaryCANARYcanaryCANARYcanary12";
+    for body in [
+        format!(
+            r#"{{"RuleID":"github-pat","Secret":"{canary}","Match":"{canary}","File":"a.txt","StartLine":1,"Commit":"c","Date":"2026-03-02T12:00:00Z","Fingerprint":"c:a.txt:github-pat:1"}}"#
+        ),
+        format!("{canary}\n{{\"type\":\"{canary}\"}}\n{{\"x\": {canary}"),
+    ] {
+        let answer = program.post("/in/events", &[], body.as_bytes()).unwrap();
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert!(!answer.body.contains("CANARY"));
+    }
+    program.stop();
+    assert_eq!(column(&place, "SELECT event FROM events").len(), 1);
+    for entry in fs::read_dir(place.path(".")).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = fs::read(&path).unwrap();
+        let found = bytes.windows(6).any(|part| part == b"CANARY");
+        assert!(!found, "{}", path.display());
+    }
+}

@@ -1,0 +1,226 @@
+//! Receivers: who may deliver, what is answered, and what a sender cannot do to others.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use data_encoding::HEXLOWER;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use crate::equal::column;
+use crate::process::Place;
+
+const HOOKS: &str = r#"
+[[receivers]]
+name = "github"
+format = "github"
+verify = "github"
+secret = "first secret"
+second_secret = "second secret"
+
+[[receivers]]
+name = "slack"
+verify = "slack"
+secret = "slack secret"
+
+[[receivers]]
+name = "small"
+verify = "none"
+body_bytes_max = 1000
+"#;
+
+/// A native event of a leak.
+fn leak(id: &str) -> String {
+    format!(
+        r#"{{"id":"{id}","type":"leak.detected","time":"2026-03-02T12:00:00Z","credential_id":"key-{id}","workflow":"secret_exposure"}}"#
+    )
+}
+
+fn signed(secret: &str, body: &[u8]) -> String {
+    let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap().chain_update(body);
+    HEXLOWER.encode(&mac.finalize().into_bytes())
+}
+
+fn count(place: &Place, table: &str) -> usize {
+    column(place, &format!("SELECT CAST(count(*) AS TEXT) FROM {table}"))[0].parse().unwrap()
+}
+
+#[test]
+fn a_delivery_is_taken_only_with_its_signature() {
+    let place = Place::new(HOOKS);
+    let program = place.start();
+    let body = leak("1");
+    for secret in ["first secret", "second secret"] {
+        let signature = format!("sha256={}", signed(secret, body.as_bytes()));
+        let sent =
+            program.post("/in/github", &[("X-Hub-Signature-256", &signature)], body.as_bytes());
+        let sent = sent.unwrap();
+        assert_eq!(sent.status, 200, "{sent:?}");
+    }
+    let before = (count(&place, "events"), count(&place, "dead_letters"));
+    let wrong = format!("sha256={}", signed("third secret", body.as_bytes()));
+    let right = format!("sha256={}", signed("first secret", b"another body"));
+    for headers in
+        [&[][..], &[("X-Hub-Signature-256", &*wrong)], &[("X-Hub-Signature-256", &*right)]]
+    {
+        let answer = program.post("/in/github", headers, body.as_bytes()).unwrap();
+        assert_eq!(answer.status, 401, "{answer:?}");
+        assert!(!answer.body.contains("secret\"") && !answer.body.contains("first"), "{answer:?}");
+    }
+    assert_eq!((count(&place, "events"), count(&place, "dead_letters")), before);
+    assert_eq!(program.post("/in/nobody", &[], b"{}").unwrap().status, 404);
+    assert_eq!(program.get("/in/github").status, 405);
+    let metrics = program.get("/metrics").body;
+    for line in [
+        r#"shutterlag_deliveries_total{receiver="github",result="taken"} 2"#,
+        r#"shutterlag_deliveries_total{receiver="github",result="unverified"} 3"#,
+        r#"shutterlag_deliveries_total{receiver="slack",result="taken"} 0"#,
+    ] {
+        assert!(metrics.contains(line), "{line}\n{metrics}");
+    }
+}
+
+#[test]
+fn what_cannot_be_used_is_taken_and_a_dead_letter() {
+    let place = Place::new(HOOKS);
+    let program = place.start();
+    let body = format!("{}\nnot json\n{{\"type\":\"leak.detected\"}}\n", leak("1"));
+    let answer = program.post("/in/events", &[], body.as_bytes()).unwrap();
+    assert_eq!((answer.status, answer.body.trim()), (200, r#"{"events":1,"refused":2}"#));
+    assert_eq!(count(&place, "dead_letters"), 2);
+    let letters = column(&place, "SELECT record FROM dead_letters");
+    assert!(letters.iter().all(|letter| letter.contains("in/events")), "{letters:?}");
+}
+
+#[test]
+fn slack_gets_its_challenge_back() {
+    let place = Place::new(HOOKS);
+    let program = place.start();
+    let body = br#"{"token":"x","challenge":"3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P","type":"url_verification"}"#;
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let time = now.as_secs().to_string();
+    let text = [b"v0:", time.as_bytes(), b":", body].concat();
+    let signature = format!("v0={}", signed("slack secret", &text));
+    let headers = [("X-Slack-Request-Timestamp", &*time), ("X-Slack-Signature", &*signature)];
+    let answer = program.post("/in/slack", &headers, body).unwrap();
+    assert_eq!(answer.status, 200);
+    assert!(answer.body.contains("3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P"));
+    assert_eq!(count(&place, "dead_letters"), 0);
+    let unsigned = program.post("/in/slack", &[], body).unwrap();
+    assert_eq!(unsigned.status, 401);
+}
+
+#[test]
+fn bodies_are_bounded_packed_or_not() {
+    let place = Place::new(HOOKS);
+    let program = place.start();
+    let gzip = |bytes: &[u8]| {
+        let mut packer = GzEncoder::new(Vec::new(), Compression::best());
+        packer.write_all(bytes).unwrap();
+        packer.finish().unwrap()
+    };
+    let packed = gzip(leak("1").as_bytes());
+    let encoding = [("Content-Encoding", "gzip")];
+    assert_eq!(program.post("/in/small", &encoding, &packed).unwrap().status, 200);
+    assert_eq!(count(&place, "events"), 1);
+    assert_eq!(program.post("/in/small", &[], &[b' '; 1001]).unwrap().status, 413);
+    let bomb = gzip(&vec![b' '; 50 << 20]);
+    assert!(bomb.len() < 100_000);
+    assert_eq!(program.post("/in/events", &encoding, &bomb).unwrap().status, 413);
+    assert_eq!(program.post("/in/events", &encoding, b"not gzip").unwrap().status, 400);
+    let unknown = [("Content-Encoding", "br")];
+    assert_eq!(program.post("/in/events", &unknown, b"x").unwrap().status, 400);
+}
+
+#[test]
+fn a_page_in_a_browser_cannot_deliver() {
+    let place = Place::new("");
+    let program = place.start();
+    let origin = [("Origin", "https://example.org")];
+    assert_eq!(program.post("/in/events", &origin, leak("1").as_bytes()).unwrap().status, 403);
+    let host = "POST /in/events HTTP/1.1\r\nHost: example.org\r\nContent-Length: 0\r\n\r\n";
+    let mut stream = TcpStream::connect(&program.address).unwrap();
+    stream.write_all(host.as_bytes()).unwrap();
+    let mut head = [0; 12];
+    stream.read_exact(&mut head).unwrap();
+    assert_eq!(&head, b"HTTP/1.1 421");
+    assert_eq!(count(&place, "events"), 0);
+}
+
+#[test]
+fn native_events_need_the_token_where_there_is_one() {
+    let place = Place::new("http.token = \"0123456789abcdef\"\n");
+    let mut command = place.command(&["run", "--config", "shutterlag.toml"]);
+    command.env("NOTHING", "");
+    // `/readyz` needs the token, too: so this waits by hand.
+    let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    let address = loop {
+        let line = lines.next().unwrap().unwrap();
+        if let Some((_, rest)) = line.split_once("the board      http://") {
+            break rest.trim_end_matches('/').to_owned();
+        }
+    };
+    let ask = |headers: &str| {
+        let body = leak("1");
+        let mut stream = TcpStream::connect(&address).unwrap();
+        let head = format!(
+            "POST /in/events HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}Connection: close\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer);
+        answer[9..12].to_owned()
+    };
+    assert_eq!(ask(""), "401");
+    assert_eq!(ask("Authorization: Bearer 0123456789abcdee\r\n"), "401");
+    assert_eq!(ask("Authorization: Bearer 0123456789abcdef\r\n"), "200");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn slow_senders_hold_nobody_up() {
+    const SLOW: usize = 1_000;
+    let place = Place::new("");
+    let program = place.start();
+    let head = "POST /in/events HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\n{";
+    let slow: Vec<TcpStream> = (0..SLOW)
+        .map(|number| {
+            let mut stream = TcpStream::connect(&program.address).unwrap();
+            // Half of them do not even finish the head.
+            let sent = if number % 2 == 0 { head.as_bytes() } else { &head.as_bytes()[..20] };
+            stream.write_all(sent).unwrap();
+            stream
+        })
+        .collect();
+    let began = Instant::now();
+    assert_eq!(program.get("/healthz").status, 200);
+    assert_eq!(program.get("/readyz").status, 200);
+    assert!(program.deliver(leak("1").as_bytes()));
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert_eq!(slow.len(), SLOW);
+}
+
+#[test]
+fn a_cloud_event_comes_in_binary_mode() {
+    let place = Place::new("");
+    let program = place.start();
+    let headers = [
+        ("ce-specversion", "1.0"),
+        ("ce-id", "e-1"),
+        ("ce-source", "detector"),
+        ("ce-type", "leak.detected"),
+        ("ce-time", "2026-03-02T12:00:00Z"),
+        ("Content-Type", "application/json"),
+    ];
+    let body = br#"{"credential_id":"key-1","workflow":"secret_exposure"}"#;
+    let answer = program.post("/in/events", &headers, body).unwrap();
+    assert_eq!((answer.status, answer.body.trim()), (200, r#"{"events":1,"refused":0}"#));
+}
