@@ -66,8 +66,7 @@ pub(super) fn decode<'a>(
         exposed_at_quality: exposed_at.map(|_| ExposedAtQuality::Commit),
         location: None,
         provider: Some(rule_id),
-        incident: None,
-        reopened: false,
+        ..LeakDetected::default()
     };
     out.push(scan::finding("gitleaks", &secret, leak, &place, context)?);
     Ok(Decoded::Events)

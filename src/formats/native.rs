@@ -157,6 +157,7 @@ impl<'a> Flat<'a> {
                 exposed_at_quality: self.exposed_at_quality.word("exposed_at_quality")?,
                 location: self.location.take().text("location", text_bytes)?,
                 provider: self.provider.take().text("provider", text_bytes)?,
+                requested_by: self.requested_by.take().text("requested_by", text_bytes)?,
                 incident: self.incident.take().text("incident", text_bytes)?,
                 reopened: self.reopened.flag("reopened")?.unwrap_or_default(),
             }),

@@ -19,6 +19,7 @@ pub(super) fn event(event: Event<'_>) -> Event<'static> {
             exposed_at_quality: leak.exposed_at_quality,
             location: leak.location.map(text),
             provider: leak.provider.map(text),
+            requested_by: leak.requested_by.map(text),
             incident: leak.incident.map(text),
             reopened: leak.reopened,
         }),

@@ -108,8 +108,7 @@ pub(super) fn decode<'a>(
         exposed_at_quality: exposed_at.map(|_| ExposedAtQuality::Commit),
         location: place.location.map(Cow::Borrowed),
         provider: Some(required(detector, "DetectorName")?),
-        incident: None,
-        reopened: false,
+        ..LeakDetected::default()
     };
     out.push(scan::finding("trufflehog", &secret, leak, &place.fingerprint, context)?);
     Ok(Decoded::Events)

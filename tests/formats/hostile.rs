@@ -72,7 +72,9 @@ fn check_event(event: &Event<'_>, limits: &Limits) -> Result<(), TestCaseError> 
     prop_assert!((Timestamp::MIN..=Timestamp::MAX).contains(&event.time));
     let mut texts = vec![&event.source, &event.owner];
     match &event.body {
-        Body::LeakDetected(leak) => texts.extend([&leak.location, &leak.provider, &leak.incident]),
+        Body::LeakDetected(leak) => {
+            texts.extend([&leak.location, &leak.provider, &leak.incident, &leak.requested_by])
+        }
         Body::CaseOpened(case) => texts.extend([&case.requested_by, &case.incident]),
         Body::CaseWithdrawn { reason } => texts.push(reason),
         Body::TriageCompleted(triage) => {

@@ -64,6 +64,7 @@ impl Notice {
                 exposed_at_quality: None,
                 location: None,
                 provider: Some(Cow::Borrowed("aws")),
+                requested_by: None,
                 incident: None,
                 reopened: false,
             }),

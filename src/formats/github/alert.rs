@@ -157,6 +157,10 @@ fn created<'a>(subject: &Subject<'_>, alert: &Alert<'a>) -> Result<Event<'a>, Re
     let text_bytes = subject.context.limits.text_bytes;
     let exposed_at = alert.push_protection_bypassed_at.time("alert.push_protection_bypassed_at")?;
     let provider = alert.secret_type.clone().text("alert.secret_type", text_bytes)?;
+    const BYPASSER: &str = "alert.push_protection_bypassed_by";
+    object_or_absent(alert.push_protection_bypassed_by.found(), BYPASSER)?;
+    let requested_by =
+        alert.push_protection_bypassed_by.login.clone().text(BYPASSER, text_bytes)?;
     leak(
         subject,
         alert.created_at.time("alert.created_at")?,
@@ -164,6 +168,7 @@ fn created<'a>(subject: &Subject<'_>, alert: &Alert<'a>) -> Result<Event<'a>, Re
             exposed_at,
             exposed_at_quality: exposed_at.map(|_| ExposedAtQuality::Exact),
             provider,
+            requested_by,
             ..LeakDetected::default()
         },
     )
