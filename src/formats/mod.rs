@@ -14,6 +14,7 @@ mod eventbridge;
 mod excerpt;
 mod field;
 mod flat;
+mod format;
 mod github;
 mod gitleaks;
 mod identity;
@@ -33,33 +34,14 @@ pub use cloudevents::Attributes;
 pub use context::{Context, Decoded, Part, SkipReason};
 pub use encoding::Utf16;
 pub use excerpt::excerpt;
+pub use format::Format;
 pub use identity::{Identity, KeyTooShort};
 pub use native::REVIEW_JUDGED;
 pub use rejection::{RejectReason, Rejection};
 
 use self::native::Fallback;
 use self::record::Way;
-use crate::event::{Event, words};
-
-words! {
-    /// The formats a record can have.
-    Format {
-        /// Recognise each record by itself.
-        Auto = "auto",
-        /// One flat JSON object, the project's own.
-        Native = "native",
-        /// CloudEvents 1.0, structured, around any of the others.
-        CloudEvents = "cloudevents",
-        /// GitHub `secret_scanning_alert` webhooks.
-        Github = "github",
-        /// gitleaks v8 findings.
-        Gitleaks = "gitleaks",
-        /// TruffleHog v3 findings.
-        Trufflehog = "trufflehog",
-        /// AWS Health `RISK` events and GuardDuty findings from EventBridge.
-        Eventbridge = "eventbridge",
-    }
-}
+use crate::event::Event;
 
 /// Decodes one record and appends its events to `out`. A record is one JSON value, in UTF-8 or
 /// UTF-16, or a form whose field `payload` is one. Envelopes around it are opened. The elements of
