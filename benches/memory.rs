@@ -60,8 +60,7 @@ fn fill(windows: &mut Windows, count: u64, start: Timestamp, batch: u64) {
             exposed_at_quality: Some(ExposedAtQuality::Exact),
             location: Some(Cow::Borrowed("github")),
             provider: Some(Cow::Borrowed("aws")),
-            incident: None,
-            reopened: false,
+            ..LeakDetected::default()
         };
         let triage = TriageCompleted {
             recommendation: Action::Revoke,

@@ -303,6 +303,8 @@ pub struct LeakDetected<'a> {
     pub location: Option<Cow<'a, str>>,
     /// Who issued the credential.
     pub provider: Option<Cow<'a, str>>,
+    /// Who asked that it may stay where it is, for example by bypassing a protection.
+    pub requested_by: Option<Cow<'a, str>>,
     /// Names the one act that exposed several credentials: a commit, a push, a bucket.
     pub incident: Option<Cow<'a, str>>,
     /// Whether the source says that a closed case is open again.
@@ -437,6 +439,7 @@ impl Serialize for Event<'_> {
                 some(&mut map, "exposed_at_quality", &leak.exposed_at_quality)?;
                 some(&mut map, "location", &leak.location)?;
                 some(&mut map, "provider", &leak.provider)?;
+                some(&mut map, "requested_by", &leak.requested_by)?;
                 some(&mut map, "incident", &leak.incident)?;
                 some(&mut map, "reopened", &leak.reopened.then_some(true))?;
             }

@@ -1,7 +1,7 @@
 //! CloudEvents 1.0 around a record of any other format: in structured JSON, or in binary
 //! mode, where the transport carries the attributes.
 //!
-//! Invariants: an envelope holds one record and never another envelope; the fields of the
+//! Invariants: an envelope holds one record and never another CloudEvent; the fields of the
 //! record take precedence over the attributes of the envelope.
 //!
 //! <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md>
@@ -11,11 +11,11 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::envelope::Outcome;
 use super::field::{invalid, required, too_long, wrong_type};
 use super::native::{Fallback, Flat};
-use super::owned::into_owned;
 use super::value::{Found, Scalar, Slot, Verbatim, object};
-use super::{Context, Decoded, RejectReason, Rejection, json, recognise};
+use super::{Context, RejectReason, Rejection, json, owned, recognise};
 use crate::config::Limits;
 use crate::event::{Event, Kind};
 
@@ -58,7 +58,7 @@ pub(super) fn decode_binary<'a>(
     text: &'a str,
     context: &Context<'_>,
     out: &mut Vec<Event<'a>>,
-) -> Result<Decoded, Rejection> {
+) -> Result<Outcome<'a>, Rejection> {
     let scalar = |text: Option<&'a str>| match text {
         Some(text) => Scalar::Text(Cow::Borrowed(text)),
         None => Scalar::Absent,
@@ -81,7 +81,7 @@ pub(super) fn decode<'a>(
     text: &'a str,
     context: &Context<'_>,
     out: &mut Vec<Event<'a>>,
-) -> Result<Decoded, Rejection> {
+) -> Result<Outcome<'a>, Rejection> {
     let mut envelope: Envelope<'a> = json::object(text)?;
     let fallback = envelope.fallback(&context.limits)?;
     match (envelope.data.found(), envelope.data_base64.unbounded_text("data_base64")?) {
@@ -96,9 +96,9 @@ pub(super) fn decode<'a>(
             let data = json::text(&data, &context.limits)?;
             json::check_depth(data, &context.limits)?;
             let mut events = Vec::new();
-            let decoded = decode_data(data, fallback, context, &mut events)?;
-            out.extend(events.into_iter().map(|event| -> Event<'a> { into_owned(event) }));
-            Ok(decoded)
+            let outcome = decode_data(data, fallback, context, &mut events)?;
+            out.extend(events.into_iter().map(|event| -> Event<'a> { owned::event(event) }));
+            Ok(outcome.into_owned())
         }
         (Found::Absent | Found::Null, None) => Err(super::field::missing("data")),
         (_, Some(_)) => Err(invalid("data", "either this or `data_base64`, not both")),
@@ -131,7 +131,7 @@ fn decode_data<'a>(
     fallback: Fallback<'a>,
     context: &Context<'_>,
     out: &mut Vec<Event<'a>>,
-) -> Result<Decoded, Rejection> {
+) -> Result<Outcome<'a>, Rejection> {
     // A source makes the envelope when it notices something. For a finding without a time of
     // its own, that is the detection.
     let context = &Context { detected_at: fallback.time.or(context.detected_at), ..*context };

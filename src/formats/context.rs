@@ -1,6 +1,7 @@
 //! What every decoder gets, and what a record can become.
 
 use super::identity::Identity;
+use super::rejection::Rejection;
 use crate::config::Limits;
 use crate::event::words;
 use crate::time::Timestamp;
@@ -12,20 +13,32 @@ words! {
         NotMeasured = "not_measured",
         /// Marked by its source as a sample.
         Sample = "sample",
-        /// A change made by the source itself, not by a person.
-        NotHuman = "not_human",
         /// A line of the source's own log within its output.
         LogLine = "log_line",
+        /// Nothing: `null`, a tombstone, or padding.
+        Empty = "empty",
     }
 }
 
 /// What a record became.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decoded {
     /// At least one event was appended.
     Events,
     /// The record is valid, but there is nothing to measure in it.
     Skipped(SkipReason),
+    /// The record is an array, or an envelope around several records. Some of its parts gave
+    /// their events, possibly none did; these did not.
+    Mixed(Vec<Part>),
+}
+
+/// One part of a record that gave no events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Why it gave none.
+    pub outcome: Result<SkipReason, Rejection>,
+    /// Its shape, without its content.
+    pub excerpt: String,
 }
 
 /// What a decoder needs besides the record.

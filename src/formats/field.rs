@@ -159,15 +159,32 @@ impl<'a> Scalar<'a> {
         }
     }
 
+    /// The whole number from 0 up that this is. Some log shippers write 7 as `7.0`.
+    pub(super) fn whole(&self) -> Option<u64> {
+        /// Above it, not every whole number has a float of its own.
+        const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+        match *self {
+            Scalar::Unsigned(number) => Some(number),
+            Scalar::Float(number)
+                if (0.0..=EXACT_MAX).contains(&number) && number.fract() == 0.0 =>
+            {
+                Some(number as u64)
+            }
+            _ => None,
+        }
+    }
+
     /// A count of things.
     pub(super) fn count(&self, field: &'static str) -> Result<Option<u32>, Rejection> {
         const EXPECTED: &str = "a whole number from 0 to 4294967295";
         match *self {
-            Scalar::Unsigned(number) => match u32::try_from(number) {
-                Ok(count) => Ok(Some(count)),
-                Err(_) => Err(invalid(field, EXPECTED)),
-            },
-            Scalar::Negative | Scalar::Float(_) => Err(invalid(field, EXPECTED)),
+            Scalar::Unsigned(_) | Scalar::Float(_) => {
+                match self.whole().and_then(|number| u32::try_from(number).ok()) {
+                    Some(count) => Ok(Some(count)),
+                    None => Err(invalid(field, EXPECTED)),
+                }
+            }
+            Scalar::Negative => Err(invalid(field, EXPECTED)),
             Scalar::Absent | Scalar::Null => Ok(None),
             _ => Err(wrong_type(field, EXPECTED, self.found())),
         }

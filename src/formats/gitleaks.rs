@@ -19,6 +19,10 @@ object! {
         secret: Scalar<'a> = "Secret",
         date: Scalar<'a> = "Date",
         fingerprint: Scalar<'a> = "Fingerprint",
+        commit: Scalar<'a> = "Commit",
+        file: Scalar<'a> = "File",
+        line: Scalar<'a> = "StartLine",
+        column: Scalar<'a> = "StartColumn",
     }
 }
 
@@ -40,16 +44,38 @@ pub(super) fn decode<'a>(
         Scalar::Text(date) => Timestamp::parse_rfc3339(&date).ok(),
         _ => None,
     };
+    let rule_id = required(rule_id, "RuleID")?;
+    // A credential in two places gives two findings.
+    let mut place = match finding.fingerprint.unbounded_text("Fingerprint")? {
+        Some(fingerprint) => fingerprint.into_owned(),
+        // What gitleaks makes its fingerprint of.
+        None => {
+            let parts =
+                [part(&finding.commit), part(&finding.file), rule_id.clone(), part(&finding.line)];
+            let parts: Vec<&str> =
+                parts.iter().map(AsRef::as_ref).filter(|part| !part.is_empty()).collect();
+            parts.join(":")
+        }
+    };
+    // Two on one line.
+    if let Some(column) = finding.column.whole() {
+        place.push_str(&format!("\0{column}"));
+    }
     let leak = LeakDetected {
         exposed_at,
         exposed_at_quality: exposed_at.map(|_| ExposedAtQuality::Commit),
         location: None,
-        provider: Some(required(rule_id, "RuleID")?),
-        incident: None,
-        reopened: false,
+        provider: Some(rule_id),
+        ..LeakDetected::default()
     };
-    // A credential in two places gives two findings.
-    let place = finding.fingerprint.unbounded_text("Fingerprint")?.unwrap_or(Cow::Borrowed(""));
     out.push(scan::finding("gitleaks", &secret, leak, &place, context)?);
     Ok(Decoded::Events)
+}
+
+/// A part of a place as text; empty if it is not given.
+fn part<'s>(value: &'s Scalar<'_>) -> Cow<'s, str> {
+    match value {
+        Scalar::Text(text) => Cow::Borrowed(text),
+        value => value.whole().map_or(Cow::Borrowed(""), |number| Cow::Owned(number.to_string())),
+    }
 }

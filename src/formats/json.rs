@@ -6,18 +6,24 @@
 
 use serde_json::error::Category;
 
-use super::value::{Found, Slot};
+use super::value::{Found, Slot, Verbatim};
 use super::{RejectReason, Rejection};
 use crate::config::Limits;
 
-/// The record as text, if its size and encoding are acceptable.
-pub(super) fn text<'a>(record: &'a [u8], limits: &Limits) -> Result<&'a str, Rejection> {
-    if record.len() > limits.record_bytes {
-        return Err(Rejection::new(
+/// Refuses a record that is longer than allowed.
+pub(super) fn check_size(record: &[u8], limits: &Limits) -> Result<(), Rejection> {
+    match record.len() > limits.record_bytes {
+        true => Err(Rejection::new(
             RejectReason::TooLarge,
             format!("{} bytes, the limit is {}", record.len(), limits.record_bytes),
-        ));
+        )),
+        false => Ok(()),
     }
+}
+
+/// The record as text, if its size and encoding are acceptable.
+pub(super) fn text<'a>(record: &'a [u8], limits: &Limits) -> Result<&'a str, Rejection> {
+    check_size(record, limits)?;
     std::str::from_utf8(record).map_err(|error| {
         Rejection::new(
             RejectReason::InvalidUtf8,
@@ -87,6 +93,14 @@ pub(super) fn object<'a, T: Slot<'a>>(json: &'a str) -> Result<T, Rejection> {
     let mut object = T::default();
     fill(&mut object, json)?;
     Ok(object)
+}
+
+/// The elements of one JSON array, as they stand there.
+pub(super) fn elements(json: &str) -> Result<Vec<Verbatim<'_>>, Rejection> {
+    let mut array = Verbatim::default();
+    let mut parser = serde_json::Deserializer::from_str(json);
+    array.fill(&mut parser).and_then(|()| parser.end()).map_err(|error| syntax(&error))?;
+    array.elements().ok_or_else(|| not_one_object(array.found(), None))
 }
 
 #[cold]

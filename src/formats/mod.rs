@@ -5,12 +5,16 @@
 //! of value; a record yields all of its events or none.
 
 mod auto;
+mod aws;
 mod cloudevents;
 mod context;
+mod encoding;
+mod envelope;
 mod eventbridge;
 mod excerpt;
 mod field;
 mod flat;
+mod format;
 mod github;
 mod gitleaks;
 mod identity;
@@ -18,43 +22,31 @@ mod json;
 mod names;
 mod native;
 mod owned;
+mod rare;
 mod recognise;
+mod record;
 mod rejection;
 mod scan;
 mod trufflehog;
 mod value;
 
 pub use cloudevents::Attributes;
-pub use context::{Context, Decoded, SkipReason};
+pub use context::{Context, Decoded, Part, SkipReason};
+pub use encoding::Utf16;
 pub use excerpt::excerpt;
+pub use format::Format;
 pub use identity::{Identity, KeyTooShort};
 pub use native::REVIEW_JUDGED;
 pub use rejection::{RejectReason, Rejection};
 
-use crate::event::{Event, words};
+use self::native::Fallback;
+use self::record::Way;
+use crate::event::Event;
 
-words! {
-    /// The formats a record can have.
-    Format {
-        /// Recognise each record by itself.
-        Auto = "auto",
-        /// One flat JSON object, the project's own.
-        Native = "native",
-        /// CloudEvents 1.0, structured, around any of the others.
-        CloudEvents = "cloudevents",
-        /// GitHub `secret_scanning_alert` webhooks.
-        Github = "github",
-        /// gitleaks v8 findings.
-        Gitleaks = "gitleaks",
-        /// TruffleHog v3 findings.
-        Trufflehog = "trufflehog",
-        /// AWS Health `RISK` events and GuardDuty findings from EventBridge.
-        Eventbridge = "eventbridge",
-    }
-}
-
-/// Decodes one record, which is the bytes of one JSON value, and appends its
-/// events to `out`.
+/// Decodes one record and appends its events to `out`. A record is one JSON value, in UTF-8 or
+/// UTF-16, or a form whose field `payload` is one. Envelopes around it are opened. The elements of
+/// an array, and the records of an envelope around several, are records by themselves: some may
+/// be used and others not.
 ///
 /// # Errors
 /// A [`Rejection`] that says why without quoting the record; `out` is then as
@@ -65,22 +57,15 @@ pub fn decode<'a>(
     context: &Context<'_>,
     out: &mut Vec<Event<'a>>,
 ) -> Result<Decoded, Rejection> {
-    let before = out.len();
-    let json = json::text(record, &context.limits)?;
-    if matches!(format, Format::Auto | Format::Native)
-        && let Some(decoded) = native::decode_plain(json, &context.limits, out)
-    {
-        return decoded;
+    if record.first() == Some(&b'{') && matches!(format, Format::Auto | Format::Native) {
+        let json = json::text(record, &context.limits)?;
+        if let Some(decoded) = native::decode_plain(json, &context.limits, out) {
+            return decoded;
+        }
     }
-    let decoded = json::check_depth(json, &context.limits).and_then(|()| match format {
-        Format::Auto => auto::decode(json, context, out),
-        Format::Native => native::decode(json, context, out),
-        Format::CloudEvents => cloudevents::decode(json, context, out),
-        Format::Github => github::decode(json, context, out),
-        Format::Gitleaks => gitleaks::decode(json, context, out),
-        Format::Trufflehog => trufflehog::decode(json, context, out),
-        Format::Eventbridge => eventbridge::decode(json, context, out),
-    });
+    let before = out.len();
+    let way = Way { format, level: 0 };
+    let decoded = record::decode(way, record, Fallback::default(), context, out);
     if decoded.is_err() {
         out.truncate(before);
     }
@@ -88,7 +73,7 @@ pub fn decode<'a>(
 }
 
 /// Decodes the record of a CloudEvent in binary mode: any format but another
-/// envelope, recognised by itself.
+/// CloudEvent, recognised by itself.
 ///
 /// # Errors
 /// As for [`decode`].
@@ -100,8 +85,10 @@ pub fn decode_binary<'a>(
 ) -> Result<Decoded, Rejection> {
     let before = out.len();
     let json = json::text(record, &context.limits)?;
+    let way = Way { format: Format::Auto, level: 0 };
     let decoded = json::check_depth(json, &context.limits)
-        .and_then(|()| cloudevents::decode_binary(attributes, json, context, out));
+        .and_then(|()| cloudevents::decode_binary(attributes, json, context, out))
+        .and_then(|outcome| record::finish(way, outcome, context, out));
     if decoded.is_err() {
         out.truncate(before);
     }

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use super::field::{invalid, required};
 use super::value::{Scalar, Seen, object};
-use super::{Context, Decoded, RejectReason, Rejection, SkipReason, flat, json};
+use super::{Context, Decoded, RejectReason, Rejection, SkipReason, flat, json, owned};
 use crate::config::Limits;
 use crate::event::{
     Actor, Body, CaseOpened, DecisionMade, Event, Kind, LeakDetected, ReviewOpened,
@@ -64,9 +64,10 @@ object! {
     }
 }
 
-/// Decodes one native event.
+/// Decodes one native event. `fallback` comes from the envelope that it was in.
 pub(super) fn decode<'a>(
     text: &'a str,
+    fallback: Fallback<'a>,
     context: &Context<'_>,
     out: &mut Vec<Event<'a>>,
 ) -> Result<Decoded, Rejection> {
@@ -75,7 +76,7 @@ pub(super) fn decode<'a>(
     if flat.is_judgement() {
         return Ok(Decoded::Skipped(SkipReason::NotMeasured));
     }
-    out.push(flat.event(Fallback::default(), &context.limits)?);
+    out.push(flat.event(fallback, &context.limits)?);
     Ok(Decoded::Events)
 }
 
@@ -102,6 +103,13 @@ pub(super) struct Fallback<'a> {
     pub(super) id: Option<Cow<'a, str>>,
     pub(super) time: Option<Timestamp>,
     pub(super) kind: Option<Kind>,
+}
+
+impl Fallback<'_> {
+    /// The same with a copy of every text.
+    pub(super) fn into_owned(self) -> Fallback<'static> {
+        Fallback { id: self.id.map(owned::text), time: self.time, kind: self.kind }
+    }
 }
 
 impl<'a> Flat<'a> {
@@ -149,6 +157,7 @@ impl<'a> Flat<'a> {
                 exposed_at_quality: self.exposed_at_quality.word("exposed_at_quality")?,
                 location: self.location.take().text("location", text_bytes)?,
                 provider: self.provider.take().text("provider", text_bytes)?,
+                requested_by: self.requested_by.take().text("requested_by", text_bytes)?,
                 incident: self.incident.take().text("incident", text_bytes)?,
                 reopened: self.reopened.flag("reopened")?.unwrap_or_default(),
             }),

@@ -6,50 +6,52 @@ use crate::event::{
     Body, CaseOpened, DecisionMade, Event, LeakDetected, ReviewOpened, TriageCompleted,
 };
 
-fn own(text: Cow<'_, str>) -> Cow<'static, str> {
+/// The same text, in a copy of its own.
+pub(super) fn text(text: Cow<'_, str>) -> Cow<'static, str> {
     Cow::Owned(text.into_owned())
 }
 
 /// The same event, holding its own copy of every text.
-pub(super) fn into_owned(event: Event<'_>) -> Event<'static> {
+pub(super) fn event(event: Event<'_>) -> Event<'static> {
     let body = match event.body {
         Body::LeakDetected(leak) => Body::LeakDetected(LeakDetected {
             exposed_at: leak.exposed_at,
             exposed_at_quality: leak.exposed_at_quality,
-            location: leak.location.map(own),
-            provider: leak.provider.map(own),
-            incident: leak.incident.map(own),
+            location: leak.location.map(text),
+            provider: leak.provider.map(text),
+            requested_by: leak.requested_by.map(text),
+            incident: leak.incident.map(text),
             reopened: leak.reopened,
         }),
         Body::CaseOpened(case) => Body::CaseOpened(CaseOpened {
             started_at: case.started_at,
-            requested_by: case.requested_by.map(own),
+            requested_by: case.requested_by.map(text),
             items: case.items,
-            incident: case.incident.map(own),
+            incident: case.incident.map(text),
             reopened: case.reopened,
         }),
         Body::TriageCompleted(triage) => Body::TriageCompleted(TriageCompleted {
             recommendation: triage.recommendation,
-            model: triage.model.map(own),
+            model: triage.model.map(text),
             confidence: triage.confidence,
             summary_words: triage.summary_words,
             summary_chars: triage.summary_chars,
             provenance: triage.provenance,
-            requested_by: triage.requested_by.map(own),
+            requested_by: triage.requested_by.map(text),
         }),
         Body::ReviewOpened(opened) => Body::ReviewOpened(ReviewOpened {
-            reviewer: own(opened.reviewer),
+            reviewer: text(opened.reviewer),
             items_opened: opened.items_opened,
             evidence: opened.evidence,
         }),
         Body::DecisionMade(decision) => Body::DecisionMade(DecisionMade {
-            reviewer: own(decision.reviewer),
+            reviewer: text(decision.reviewer),
             action: decision.action,
             actor_kind: decision.actor_kind,
             verdict: decision.verdict,
             rationale_words: decision.rationale_words,
-            rationale_digest: decision.rationale_digest.map(own),
-            batch_id: decision.batch_id.map(own),
+            rationale_digest: decision.rationale_digest.map(text),
+            batch_id: decision.batch_id.map(text),
             batch_size: decision.batch_size,
             items_opened: decision.items_opened,
             authorized: decision.authorized,
@@ -57,20 +59,20 @@ pub(super) fn into_owned(event: Event<'_>) -> Event<'static> {
         Body::CredentialContained { method, actor_kind } => {
             Body::CredentialContained { method, actor_kind }
         }
-        Body::CaseWithdrawn { reason } => Body::CaseWithdrawn { reason: reason.map(own) },
+        Body::CaseWithdrawn { reason } => Body::CaseWithdrawn { reason: reason.map(text) },
         Body::CredentialAbused => Body::CredentialAbused,
         Body::TruthEstablished { correct_action, seeded } => {
             Body::TruthEstablished { correct_action, seeded }
         }
     };
     Event {
-        id: own(event.id),
+        id: text(event.id),
         time: event.time,
-        credential_id: own(event.credential_id),
+        credential_id: text(event.credential_id),
         workflow: event.workflow,
-        source: event.source.map(own),
+        source: event.source.map(text),
         severity: event.severity,
-        owner: event.owner.map(own),
+        owner: event.owner.map(text),
         body,
     }
 }

@@ -1,12 +1,14 @@
-//! Recognises the format of a record by its fields. A record with an envelope comes here
-//! without it.
+//! Recognises the format of a record by its fields.
 //!
-//! Invariants: a native event needs as many passes as when its format is given; any other
-//! record needs one more pass, over its top-level keys; recognition looks at which keys
-//! there are, never at free text.
+//! Invariants: a native event needs as many passes as when its format is given; a record of a
+//! frequent source needs one more pass, over its top-level keys; recognition looks at which
+//! keys there are, never at free text.
 
+use super::aws::{cloudtrail, guardduty, security_hub};
+use super::envelope::{self, Outcome};
 use super::native::{Fallback, Flat};
-use super::value::{Seen, object};
+use super::rare::{self, Source};
+use super::value::{Scalar, Seen, object};
 use super::{
     Context, Decoded, RejectReason, Rejection, SkipReason, eventbridge, github, gitleaks, json,
     trufflehog,
@@ -31,17 +33,6 @@ object! {
         ts: Seen = "ts",
         logger: Seen = "logger",
     }
-}
-
-/// The sources other than the project's own and the envelope.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Source {
-    Github,
-    Gitleaks,
-    Trufflehog,
-    /// TruffleHog's log, which shares its output.
-    TrufflehogLog,
-    Eventbridge,
 }
 
 impl Keys<'_> {
@@ -70,27 +61,48 @@ pub(super) fn decode<'a>(
     fallback: Fallback<'a>,
     context: &Context<'_>,
     out: &mut Vec<Event<'a>>,
-) -> Result<Decoded, Rejection> {
+) -> Result<Outcome<'a>, Rejection> {
     let named = flat.known_kind().is_some();
     if !named && (flat.is_typed() || fallback.kind.is_none()) {
         let keys: Keys<'_> = json::object(text)?;
-        match keys.source() {
-            Some(Source::Github) => return github::decode(text, context, out),
-            Some(Source::Gitleaks) => return gitleaks::decode(text, context, out),
-            Some(Source::Trufflehog) => return trufflehog::decode(text, context, out),
-            Some(Source::TrufflehogLog) => return Ok(Decoded::Skipped(SkipReason::LogLine)),
+        let source = match keys.source() {
+            Some(source) => Some(source),
+            None => match envelope::open(text)? {
+                Some(outcome) => return Ok(outcome),
+                None => rare::source(text)?,
+            },
+        };
+        let decoded = match source {
+            Some(Source::Github) => github::decode(text, context, out)?,
+            Some(Source::Gitleaks) => gitleaks::decode(text, context, out)?,
+            Some(Source::Trufflehog) => trufflehog::decode(text, context, out)?,
+            Some(Source::TrufflehogLog) => Decoded::Skipped(SkipReason::LogLine),
             Some(Source::Eventbridge) => return eventbridge::decode(text, context, out),
-            // A record that looks like a native event without `type` gets that error; any other
-            // record is unrecognised.
-            None if !flat.is_typed() && !flat.looks_native() => {
+            Some(Source::Guardduty) => guardduty::decode(text, Scalar::Absent, context, out)?,
+            Some(Source::Cloudtrail) => cloudtrail::decode(text, context, out)?,
+            Some(Source::SecurityHub) => security_hub::decode(text, context, out)?,
+            Some(Source::Unsupported(what)) => return Err(Rejection::unsupported(what)),
+            // A record that looks like a native event with a wrong `type`, or with none, gets
+            // that error. Whatever else has a `type` never meant ours.
+            None if flat.looks_native() => return event(flat, fallback, context, out),
+            None => {
                 return Err(Rejection::new(
                     RejectReason::Unrecognised,
                     "no known source sends records with these fields",
                 ));
             }
-            None => {}
-        }
+        };
+        return Ok(Outcome::Done(decoded));
     }
+    event(flat, fallback, context, out)
+}
+
+fn event<'a>(
+    flat: &mut Flat<'a>,
+    fallback: Fallback<'a>,
+    context: &Context<'_>,
+    out: &mut Vec<Event<'a>>,
+) -> Result<Outcome<'a>, Rejection> {
     out.push(flat.event(fallback, &context.limits)?);
-    Ok(Decoded::Events)
+    Ok(Outcome::Done(Decoded::Events))
 }

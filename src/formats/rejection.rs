@@ -34,12 +34,16 @@ words! {
         UnknownType = "unknown_type",
         /// No known source sends records like this.
         Unrecognised = "unrecognised",
+        /// A record of a known source that this program does not read.
+        Unsupported = "unsupported",
         /// The source gives no time of detection and none was given for it.
         NoDetectionTime = "no_detection_time",
         /// The file or stream could not be read, or not to its end.
         Unreadable = "unreadable",
         /// The event's window was final already.
         Late = "late",
+        /// Nothing was ever detected under the event's name.
+        NotJoined = "not_joined",
         /// The engine has reached its limit.
         BeyondBound = "beyond_bound",
     }
@@ -58,6 +62,12 @@ impl Rejection {
     /// A rejection with its explanation. `detail` must not quote input.
     pub fn new(reason: RejectReason, detail: impl Into<Cow<'static, str>>) -> Rejection {
         Rejection { reason, detail: detail.into() }
+    }
+
+    /// A record that is well known and not read. `what` names it; it must not quote input.
+    #[cold]
+    pub(super) fn unsupported(what: &'static str) -> Rejection {
+        Rejection::new(RejectReason::Unsupported, what)
     }
 }
 

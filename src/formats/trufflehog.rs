@@ -10,9 +10,10 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
 
 use super::field::{missing, object_or_absent, required};
-use super::value::{Found, Scalar, Seen, Slot, object};
+use super::value::{Found, Scalar, Seen, Slot, Verbatim, object};
 use super::{Context, Decoded, Rejection, SkipReason, json, names, scan};
 use crate::event::{Event, ExposedAtQuality, LeakDetected};
 use crate::time::Timestamp;
@@ -30,43 +31,52 @@ object! {
 }
 
 object! {
-    Metadata { data: Places<'a> = "Data" }
+    /// Where it was found: an object with one field, named after the kind of source.
+    Metadata { data: Verbatim<'a> = "Data" }
 }
 
-object! {
-    /// Where it was found. TruffleHog sets one of these.
-    Places {
-        azure_repos: Place<'a> = "AzureRepos",
-        bitbucket: Place<'a> = "Bitbucket",
-        confluence: Place<'a> = "Confluence",
-        docker: Place<'a> = "Docker",
-        filesystem: Place<'a> = "Filesystem",
-        gcs: Place<'a> = "GCS",
-        gerrit: Place<'a> = "Gerrit",
-        git: Place<'a> = "Git",
-        github: Place<'a> = "Github",
-        gitlab: Place<'a> = "Gitlab",
-        huggingface: Place<'a> = "Huggingface",
-        jira: Place<'a> = "Jira",
-        npm: Place<'a> = "Npm",
-        postman: Place<'a> = "Postman",
-        pypi: Place<'a> = "Pypi",
-        s3: Place<'a> = "S3",
-        slack: Place<'a> = "Slack",
-    }
-}
+/// The kinds of source as TruffleHog names them, in our words, and whether their timestamp is
+/// that of a commit. A Git address does not say where the repository is hosted, and a file is
+/// nowhere in particular.
+///
+/// <https://github.com/trufflesecurity/trufflehog/blob/main/proto/source_metadata.proto>
+const PLACES: &[(&str, Option<&str>, bool)] = &[
+    ("Artifactory", Some("artifactory"), false),
+    ("AwsSecretsManager", Some("aws_secrets_manager"), false),
+    ("Azure", Some("azure"), false),
+    ("AzureRepos", Some("azure_repos"), true),
+    ("Bitbucket", Some("bitbucket"), true),
+    ("Buildkite", Some("buildkite"), false),
+    ("Circleci", Some("circleci"), false),
+    ("Confluence", Some("confluence"), false),
+    ("Docker", Some("docker"), false),
+    ("Ecr", Some("ecr"), false),
+    ("Elasticsearch", Some("elasticsearch"), false),
+    ("Filesystem", None, false),
+    ("Gcs", Some("gcs"), false),
+    ("Gerrit", Some("gerrit"), true),
+    ("Git", None, true),
+    ("Github", Some("github"), true),
+    ("Gitlab", Some("gitlab"), true),
+    ("GoogleDrive", Some("google_drive"), false),
+    ("Huggingface", Some("huggingface"), true),
+    ("Jenkins", Some("jenkins"), false),
+    ("Jira", Some("jira"), false),
+    ("Npm", Some("npm"), false),
+    ("Postman", Some("postman"), false),
+    ("Pypi", Some("pypi"), false),
+    ("S3", Some("s3"), false),
+    ("Sentry", Some("sentry"), false),
+    ("SharePoint", Some("sharepoint"), false),
+    ("Slack", Some("slack"), false),
+    ("Syslog", Some("syslog"), false),
+    ("Teams", Some("teams"), false),
+    ("TravisCI", Some("travisci"), false),
+    ("Webhook", Some("webhook"), false),
+];
 
-object! {
-    Place {
-        timestamp: Scalar<'a> = "timestamp",
-        repository: Scalar<'a> = "repository",
-        bucket: Scalar<'a> = "bucket",
-        commit: Scalar<'a> = "commit",
-        file: Scalar<'a> = "file",
-        line: Scalar<'a> = "line",
-        link: Scalar<'a> = "link",
-    }
-}
+/// Fields of a place that can change while the place stays the same.
+const FLEETING: &[&str] = &["timestamp", "visibility", "email"];
 
 /// Decodes one finding; skips lines of TruffleHog's log.
 pub(super) fn decode<'a>(
@@ -91,17 +101,16 @@ pub(super) fn decode<'a>(
     };
     object_or_absent(finding.metadata.found(), "SourceMetadata")?;
     object_or_absent(finding.metadata.data.found(), "SourceMetadata.Data")?;
-    let (location, committed, place) = finding.metadata.data.only();
-    let exposed_at = if committed { commit_time(&place.timestamp) } else { None };
+    let place = Place::of(finding.metadata.data);
+    let exposed_at = place.committed_at;
     let leak = LeakDetected {
         exposed_at,
         exposed_at_quality: exposed_at.map(|_| ExposedAtQuality::Commit),
-        location: location.map(Cow::Borrowed),
+        location: place.location.map(Cow::Borrowed),
         provider: Some(required(detector, "DetectorName")?),
-        incident: None,
-        reopened: false,
+        ..LeakDetected::default()
     };
-    out.push(scan::finding("trufflehog", &secret, leak, &place.fingerprint(), context)?);
+    out.push(scan::finding("trufflehog", &secret, leak, &place.fingerprint, context)?);
     Ok(Decoded::Events)
 }
 
@@ -123,8 +132,7 @@ fn as_found(raw: Cow<'_, str>, plain: bool) -> Cow<'_, str> {
 
 /// The time of a commit: `2022-06-16 10:17:40 -0700`, possibly with the zone repeated, or RFC
 /// 3339. `None` if it cannot be read.
-fn commit_time(timestamp: &Scalar<'_>) -> Option<Timestamp> {
-    let Scalar::Text(text) = timestamp else { return None };
+fn commit_time(text: &str) -> Option<Timestamp> {
     if let Ok(time) = Timestamp::parse_rfc3339(text) {
         return Some(time);
     }
@@ -134,52 +142,35 @@ fn commit_time(timestamp: &Scalar<'_>) -> Option<Timestamp> {
     Timestamp::parse_rfc3339(&format!("{date}T{time}{hours}:{minutes}")).ok()
 }
 
-impl<'a> Places<'a> {
-    /// The place that is set: its kind in our words, whether its timestamp is that of a commit,
-    /// and its fields. A Git URL does not say where the repository is hosted.
-    fn only(self) -> (Option<&'static str>, bool, Place<'a>) {
-        let places = [
-            (Some("azure_repos"), true, self.azure_repos),
-            (Some("bitbucket"), true, self.bitbucket),
-            (Some("confluence"), false, self.confluence),
-            (Some("docker"), false, self.docker),
-            (None, false, self.filesystem),
-            (Some("gcs"), false, self.gcs),
-            (Some("gerrit"), true, self.gerrit),
-            (None, true, self.git),
-            (Some("github"), true, self.github),
-            (Some("gitlab"), true, self.gitlab),
-            (Some("huggingface"), true, self.huggingface),
-            (Some("jira"), false, self.jira),
-            (Some("npm"), false, self.npm),
-            (Some("postman"), false, self.postman),
-            (Some("pypi"), false, self.pypi),
-            (Some("s3"), false, self.s3),
-            (Some("slack"), false, self.slack),
-        ];
-        places.into_iter().find(|(_, _, place)| place.found() == Found::Object).unwrap_or((
-            None,
-            false,
-            Place::default(),
-        ))
-    }
+/// Where a secret was found.
+#[derive(Default)]
+struct Place {
+    location: Option<&'static str>,
+    committed_at: Option<Timestamp>,
+    /// A text that differs between places and stays the same in another delivery.
+    fingerprint: String,
 }
 
-impl Place<'_> {
-    /// One text that differs between places.
-    fn fingerprint(&self) -> String {
-        let mut text = String::new();
-        let fields =
-            [&self.repository, &self.bucket, &self.commit, &self.file, &self.link, &self.line];
-        for field in fields {
-            match field {
-                Scalar::Text(part) => text.push_str(part),
-                Scalar::Unsigned(number) => text.push_str(&number.to_string()),
-                _ => {}
-            }
-            text.push('\0');
+impl Place {
+    /// Takes the place whole: whatever fields it has, all of them tell it from others.
+    fn of(data: Verbatim<'_>) -> Place {
+        // Objects are maps ordered by key, so the order in the record does not matter.
+        let Some(Ok(Value::Object(mut places))) = data.json().map(serde_json::from_str) else {
+            return Place::default();
+        };
+        let mut place = Place::default();
+        if let Some((kind, fields)) = places.iter_mut().find(|(_, fields)| fields.is_object())
+            && let Some((_, location, commits)) = PLACES.iter().find(|(name, ..)| name == kind)
+        {
+            let timestamp = fields.get("timestamp").and_then(Value::as_str);
+            place.location = *location;
+            place.committed_at = timestamp.filter(|_| *commits).and_then(commit_time);
         }
-        text
+        for fields in places.values_mut().filter_map(Value::as_object_mut) {
+            fields.retain(|name, _| !FLEETING.contains(&name.as_str()));
+        }
+        place.fingerprint = Value::Object(places).to_string();
+        place
     }
 }
 
@@ -189,9 +180,7 @@ mod tests {
 
     #[test]
     fn reads_the_notations_of_a_commit_time() {
-        let at = |text: &'static str| {
-            commit_time(&Scalar::Text(Cow::Borrowed(text))).map(Timestamp::as_millis)
-        };
+        let at = |text: &str| commit_time(text).map(Timestamp::as_millis);
         let ms = Some(1_767_323_045_000);
         assert_eq!(at("2026-01-02 03:04:05 +0000"), ms);
         assert_eq!(at("2026-01-01 20:04:05 -0700 -0700"), ms);
@@ -207,7 +196,6 @@ mod tests {
         ] {
             assert_eq!(at(unknown), None, "{unknown}");
         }
-        assert_eq!(commit_time(&Scalar::Unsigned(1)), None);
     }
 
     #[test]

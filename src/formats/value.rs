@@ -198,6 +198,70 @@ impl<'a> Verbatim<'a> {
     }
 }
 
+impl<'a> Verbatim<'a> {
+    /// The elements of an array as they stand there; `None` for any other value.
+    pub(super) fn elements(self) -> Option<Vec<Verbatim<'a>>> {
+        let list: Vec<&'a RawValue> = serde_json::from_str(self.json()?).ok()?;
+        Some(list.into_iter().map(|value| Verbatim(Some(value))).collect())
+    }
+
+    /// The values of an object as they stand there, without their names; `None` for any other
+    /// value.
+    pub(super) fn values(self) -> Option<Vec<Verbatim<'a>>> {
+        let mut values = Vec::new();
+        let mut parser = serde_json::Deserializer::from_str(self.json()?);
+        parser.deserialize_map(ValuesVisitor(&mut values)).ok()?;
+        Some(values)
+    }
+
+    /// The text that this string stands for. Halves of surrogate pairs, which JSON can write
+    /// and Unicode text cannot hold, become U+FFFD. `None` for any other value.
+    pub(super) fn lossy_text(self) -> Option<Cow<'a, str>> {
+        let json = self.json().filter(|json| json.starts_with('"'))?;
+        let bytes =
+            serde_json::Deserializer::from_str(json).deserialize_bytes(BytesVisitor).ok()?;
+        Some(match bytes {
+            Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
+            Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
+        })
+    }
+}
+
+struct ValuesVisitor<'o, 'a>(&'o mut Vec<Verbatim<'a>>);
+
+impl<'de: 'a, 'a> Visitor<'de> for ValuesVisitor<'_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some((_, value)) = map.next_entry::<IgnoredAny, &'de RawValue>()? {
+            self.0.push(Verbatim(Some(value)));
+        }
+        Ok(())
+    }
+}
+
+struct BytesVisitor;
+
+impl<'de> Visitor<'de> for BytesVisitor {
+    type Value = Cow<'de, [u8]>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<Cow<'de, [u8]>, E> {
+        Ok(Cow::Borrowed(bytes))
+    }
+
+    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Cow<'de, [u8]>, E> {
+        Ok(Cow::Owned(bytes.to_vec()))
+    }
+}
+
 impl<'de: 'a, 'a> Slot<'de> for Verbatim<'a> {
     fn fill<D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error> {
         self.0 = Some(<&RawValue>::deserialize(deserializer)?);

@@ -4,10 +4,12 @@ mod conclude;
 pub mod control;
 pub mod explain;
 pub mod figures;
+mod joining;
 mod oversight;
 pub mod terminal;
 
 pub use conclude::{Ledger, Telling, conclude};
+pub use joining::{NotJoined, not_joined};
 
 use std::io::{self, Write};
 

@@ -14,8 +14,11 @@ use crate::engine::summary::{AttackerWindow, EventCounts, Reviewers, StageFigure
 use crate::engine::survival::Estimate;
 use crate::engine::windows::{Stage, State};
 use crate::formats::{RejectReason, SkipReason};
+use crate::report::joining::NotJoined;
 use crate::time::Span;
 
+/// Names shown of those that did not join.
+const NAMES_MAX: usize = 10;
 /// Widest bar, in characters.
 const BAR: usize = 28;
 
@@ -41,6 +44,8 @@ pub struct NotUsed {
     pub skipped: [u64; SkipReason::ALL.len()],
     /// Events later than the moment asked for.
     pub after_as_of: u64,
+    /// Names about which somebody acted and that no detection has.
+    pub not_joined: Vec<NotJoined>,
     /// Where all refusals are written, if anywhere.
     pub written_to: Option<String>,
 }
@@ -340,6 +345,7 @@ fn events(out: &mut String, events: &EventCounts, not_used: &NotUsed) -> fmt::Re
     if not_used.after_as_of > 0 {
         writeln!(out, "  skipped: {} after the moment asked for", not_used.after_as_of)?;
     }
+    not_joined(out, not_used)?;
     if not_used.by_reason.is_empty() {
         return Ok(());
     }
@@ -358,6 +364,39 @@ fn events(out: &mut String, events: &EventCounts, not_used: &NotUsed) -> fmt::Re
         Some(file) => writeln!(out, "  All {all} are in {}.", printable(file)),
         None if all > shown => {
             writeln!(out, "  The first {shown} of {all}; --out DIR writes them all.")
+        }
+        None => Ok(()),
+    }
+}
+
+/// Somebody acted, and no figure shows it: names that join no window.
+fn not_joined(out: &mut String, not_used: &NotUsed) -> fmt::Result {
+    let names = &not_used.not_joined;
+    if names.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "\nDid not join: nothing was detected under {}",
+        counted(names.len() as u64, "name")
+    )?;
+    let mut table = table(&["name", "kind", "source", "age", "did you mean"]);
+    for name in &names[..names.len().min(NAMES_MAX)] {
+        table.add_row([
+            printable(&name.credential_id),
+            name.kind.to_string(),
+            name.source.as_deref().map_or("–".to_owned(), printable),
+            span(Some(name.age_ms.max(0))),
+            name.nearest.iter().map(|near| printable(near)).collect::<Vec<_>>().join("\n"),
+        ]);
+    }
+    // No column holds figures to be compared.
+    table.column_iter_mut().for_each(|column| column.set_cell_alignment(CellAlignment::Left));
+    writeln!(out, "{table}")?;
+    match &not_used.written_to {
+        Some(file) => writeln!(out, "  All {} are in {}.", names.len(), printable(file)),
+        None if names.len() > NAMES_MAX => {
+            writeln!(out, "  The first {NAMES_MAX} of {}; --out DIR writes them all.", names.len())
         }
         None => Ok(()),
     }

@@ -200,6 +200,7 @@ impl World {
             exposed_at_quality,
             location: case.detector.location.map(Cow::Borrowed),
             provider: Some(Cow::Borrowed(*self.dice.pick(case.detector.providers))),
+            requested_by: None,
             incident: case.incident.clone().map(Cow::Owned),
             // Otherwise it would be another sighting of a closed exposure.
             reopened: case.re_leak_of.is_some(),

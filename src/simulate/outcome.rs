@@ -181,12 +181,8 @@ impl World {
                 continue;
             }
             let body = Body::LeakDetected(LeakDetected {
-                exposed_at: None,
-                exposed_at_quality: None,
                 location: case.detector.location.map(Cow::Borrowed),
-                provider: None,
-                incident: None,
-                reopened: false,
+                ..LeakDetected::default()
             });
             // Not the detector whose clock may be wrong.
             let skew = case.skew.take();

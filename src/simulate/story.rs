@@ -153,8 +153,7 @@ impl Teller {
             exposed_at_quality: Some(ExposedAtQuality::Exact),
             location: Some(Cow::Borrowed("github")),
             provider: Some(Cow::Borrowed("aws")),
-            incident: None,
-            reopened: false,
+            ..LeakDetected::default()
         });
         self.push(case, case.detected_at, "leak", "github-secret-scanning", leak);
         let presented = case.detected_at + taken;

@@ -29,14 +29,7 @@ fn leak(number: i64, time: Timestamp) -> Event<'static> {
         source: None,
         severity: None,
         owner: None,
-        body: Body::LeakDetected(LeakDetected {
-            exposed_at: None,
-            exposed_at_quality: None,
-            location: None,
-            provider: None,
-            incident: None,
-            reopened: false,
-        }),
+        body: Body::LeakDetected(LeakDetected::default()),
     }
 }
 

@@ -92,6 +92,11 @@ fn assert_silent(record: &[u8], planted: &[String]) {
     }
 }
 
+/// The same in UTF-16 with a byte order mark.
+fn utf16(record: &str) -> Vec<u8> {
+    format!("\u{feff}{record}").encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
+
 /// Plants, checks the record as it is, cut off in many places, with a fault at
 /// its end, and within an envelope.
 fn check(template: &str) {
@@ -110,6 +115,26 @@ fn check(template: &str) {
     assert_silent(envelope(format!(r#""data":{record}"#)).as_bytes(), &planted);
     let encoded = STANDARD.encode(&record);
     assert_silent(envelope(format!(r#""data_base64":"{encoded}""#)).as_bytes(), &planted);
+    let text = serde_json::to_string(&record).unwrap();
+    for wrapped in [
+        format!("[[{record}],[{record},7]]"),
+        format!(r#"{{"TopicArn":"t","Message":{text}}}"#),
+        format!(r#"{{"Records":[{{"receiptHandle":"r","body":{text}}},{{"x":{record}}}]}}"#),
+        format!(r#"{{"eventSource":"aws:kafka","records":{{"t":[{{"value":"{encoded}"}},7]}}}}"#),
+        format!(r#"{{"schema":{text},"payload":{record}}}"#),
+        format!(r#"{{"before":{record},"after":{text},"op":"u"}}"#),
+        format!(r#"{{"guid":"g","delivered_at":{text},"request":{{"payload":{record}}}}}"#),
+        format!(r#"{{"detail-type":{text},"detail":{record}}}"#),
+        format!(
+            "payload={}",
+            form_urlencoded::byte_serialize(record.as_bytes()).collect::<String>()
+        ),
+    ] {
+        assert_silent(wrapped.as_bytes(), &planted);
+        assert_silent(wrapped[..wrapped.len() - 2].as_bytes(), &planted);
+    }
+    assert_silent(&utf16(&record), &planted);
+    assert_silent(&[b"\0\0\0\0\x07", record.as_bytes()].concat(), &planted);
 }
 
 #[test]
@@ -207,6 +232,59 @@ fn github_alerts() {
             r#"{{"action":"created","alert":{{"secret":"@9@","secret_type":"t","{field}":{value}}},"repository":{{"x":"@8@"}}}}"#
         ));
     }
+}
+
+#[test]
+fn github_requests_and_other_deliveries() {
+    for kind in ["secret_scanning", "secret_scanning_closure", "@20@"] {
+        for (action, status) in [
+            ("created", "pending"),
+            ("response_submitted", "approved"),
+            ("response_submitted", "denied"),
+            ("response_submitted", "@21@"),
+            ("cancelled", "cancelled"),
+            ("@22@", "@21@"),
+        ] {
+            check(&format!(
+                r#"{{"action":"{action}","exemption_request":{{"number":12,"request_type":"{kind}","requester_login":"dev-01","requester_comment":"@1@","resource_identifier":"@2@","metadata":{{"label":"@3@"}},"created_at":"2026-01-02T03:02:00Z","exemption_request_data":{{"type":"@4@","data":[{{"secret_type":"@5@","alert_number":"7","locations":[{{"path":"@6@"}}]}}]}}}},"exemption_response":{{"reviewer_login":"reviewer-03","status":"{status}","message":"@7@","created_at":"2026-01-02T03:20:00Z"}},"repository":{{"id":41001,"full_name":"@8@","html_url":"https://github.com/@9@"}},"sender":{{"login":"@10@"}}}}"#
+            ));
+        }
+    }
+    check(
+        r#"{"zen":"@1@","hook_id":1,"hook":{"config":{"secret":"@2@"}},"sender":{"login":"@3@"}}"#,
+    );
+    check(
+        r#"{"action":"created","alert":{"number":7,"secret_type":"t","state":"resolved","resolution":"used_in_tests","created_at":"2026-01-02T03:04:05Z","resolved_at":"2026-01-02T03:04:05Z","html_url":"https://@1@:@2@@github.com/@3@","url":"https://api.github.com/@4@","resolved_by":{"login":"ghost","html_url":"@5@"},"push_protection_bypassed_by":{"login":"dev-01","email":"@6@"},"resolution_comment":"@7@\ud83d"},"repository":{"id":41001,"full_name":"@8@"}}"#,
+    );
+}
+
+#[test]
+fn places_of_findings() {
+    for kind in ["Docker", "Postman", "Gcs", "@9@"] {
+        check(&format!(
+            r#"{{"SourceMetadata":{{"Data":{{"{kind}":{{"file":"@1@","link":"https://@2@","@3@":["@4@",{{"@5@":1}}]}}}}}},"DetectorName":"Example","DecoderName":"PLAIN","Raw":"@6@"}}"#
+        ));
+    }
+    check(
+        r#"{"RuleID":"r","Secret":"@1@","File":"@2@","Commit":"@3@","StartLine":3,"StartColumn":"@4@"}"#,
+    );
+}
+
+#[test]
+fn further_services_of_aws() {
+    const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
+    check(&format!(
+        r#"{{"schemaVersion":"2.0","accountId":"@1@","id":"f","type":"AttackSequence:@2@","severity":9,"resource":{{"resourceType":"@3@"}},"service":{{"eventFirstSeen":"2026-01-02T03:15:00Z","detection":{{"sequence":{{"description":"@4@","actors":[{{"id":"@5@","user":{{"name":"@6@","credentialUid":"{KEY}"}}}},{{"user":{{"credentialUid":"@7@"}}}}],"resources":[{{"resourceType":"ACCESS_KEY","uid":"@8@"}}]}}}}}}}}"#
+    ));
+    check(&format!(
+        r#"{{"SchemaVersion":"2018-10-08","Id":"i","Title":"@1@","ProductArn":"arn:x/aws/guardduty","FirstObservedAt":"2026-01-02T03:15:00Z","Severity":{{"Label":"@2@"}},"Resources":[{{"Type":"AwsIamAccessKey","Id":"AWS::IAM::AccessKey:{KEY}","Details":{{"@3@":"@4@"}}}},{{"Type":"@5@","Id":"@6@"}}]}}"#
+    ));
+    check(&format!(
+        r#"{{"eventVersion":"1","eventID":"i","eventName":"DeleteAccessKey","eventSource":"iam.amazonaws.com","eventTime":"2026-01-02T03:20:00Z","userIdentity":{{"type":"AssumedRole","arn":"@1@","accessKeyId":"@2@"}},"sourceIPAddress":"@3@","requestParameters":{{"userName":"@4@","accessKeyId":"{KEY}"}},"responseElements":{{"@5@":"@6@"}}}}"#
+    ));
+    check(
+        r#"{"id":"i","detail-type":"@1@","source":"aws.@2@","detail":{"eventArn":"@3@","@4@":"@5@"}}"#,
+    );
 }
 
 #[test]

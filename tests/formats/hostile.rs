@@ -46,6 +46,12 @@ fn check(record: &[u8]) -> Result<(), TestCaseError> {
         let appended = &events[1..];
         match outcome {
             Ok(Decoded::Events) => prop_assert!((1..=3).contains(&appended.len())),
+            Ok(Decoded::Mixed(ref parts)) => {
+                prop_assert!(appended.len() <= 3 && (1..=3).contains(&parts.len()));
+                for part in parts {
+                    prop_assert!(part.excerpt.chars().count() <= 160);
+                }
+            }
             Ok(Decoded::Skipped(_)) | Err(_) => prop_assert!(appended.is_empty()),
         }
         for event in appended {
@@ -66,7 +72,9 @@ fn check_event(event: &Event<'_>, limits: &Limits) -> Result<(), TestCaseError> 
     prop_assert!((Timestamp::MIN..=Timestamp::MAX).contains(&event.time));
     let mut texts = vec![&event.source, &event.owner];
     match &event.body {
-        Body::LeakDetected(leak) => texts.extend([&leak.location, &leak.provider, &leak.incident]),
+        Body::LeakDetected(leak) => {
+            texts.extend([&leak.location, &leak.provider, &leak.incident, &leak.requested_by])
+        }
         Body::CaseOpened(case) => texts.extend([&case.requested_by, &case.incident]),
         Body::CaseWithdrawn { reason } => texts.push(reason),
         Body::TriageCompleted(triage) => {
@@ -174,8 +182,15 @@ fn apply(record: &mut Vec<u8>, change: &Change) {
     }
 }
 
+/// How many cases each property has. The long form of these tests sets the variable:
+/// `SHUTTERLAG_MUTATIONS=200000 cargo test --release --test formats hostile`.
+fn cases() -> u32 {
+    let asked = std::env::var("SHUTTERLAG_MUTATIONS").ok();
+    asked.map_or(2_000, |cases| cases.parse().unwrap())
+}
+
 proptest! {
-    #![proptest_config(crate::seeded::cases(2_000))]
+    #![proptest_config(crate::seeded::cases(cases()))]
 
     #[test]
     fn any_bytes_come_to_an_outcome(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {

@@ -33,7 +33,8 @@ fn assert_unreadable(directory: &Path, bad: &str) -> (Value, Value) {
     let summary = out.json("summary.json");
     crate::harness::assert_accounts(&summary);
     let rejected = out.lines("rejected.ndjson");
-    let refused = rejected.last().unwrap().clone();
+    // What did not join comes after all that was read.
+    let refused = rejected.iter().rfind(|line| line["reason"] != "not_joined").unwrap().clone();
     assert_eq!(refused["input"], bad);
     assert_eq!(refused["reason"], "unreadable");
     let detail = refused["detail"].as_str().unwrap();

@@ -18,5 +18,6 @@ mod outputs;
 mod rederive;
 mod report;
 mod simulate;
+mod sources;
 mod stories;
 mod truth;

@@ -37,6 +37,7 @@ fn the_summary_is_what_json_prints() {
             "oversight",
             "effective_review_rate",
             "workflows",
+            "not_joined",
         ];
         assert_eq!(top, expected, "{}", case.name);
     }
@@ -76,7 +77,8 @@ fn everything_read_is_accounted_for() {
         // Every accepted event is in the record of one window, or an orphan.
         let held: u64 = case.windows.iter().map(|window| number(window, "revision")).sum();
         case.assert_number("events.accepted", held + { number(&case.summary, "events.orphan") });
-        let rejected = case.out.lines("rejected.ndjson");
+        let mut rejected = case.out.lines("rejected.ndjson");
+        rejected.retain(|line| line["reason"] != "not_joined");
         let late = rejected.iter().filter(|line| line["reason"] == "late").count() as u64;
         case.assert_number("events.rejected", rejected.len() as u64 - late);
         assert!(late <= number(&case.summary, "events.late"), "{}", case.name);
@@ -96,8 +98,10 @@ fn refusals_name_their_place() {
         for line in case.out.text("rejected.ndjson").lines() {
             assert_eq!(fields(line), ["input", "line", "reason", "detail", "excerpt"]);
             let told: Value = serde_json::from_str(line).unwrap();
-            // An event found late while it was held has lost its place.
-            let placed = told["reason"] != "late" || !told["line"].is_null();
+            // An event found late while it was held has lost its place, and so has one that
+            // did not join.
+            let placed = told["reason"] != "late" && told["reason"] != "not_joined"
+                || !told["line"].is_null();
             assert!(
                 !placed || told["input"].as_str().unwrap().ends_with("events.ndjson"),
                 "{line}"
@@ -187,6 +191,8 @@ fn metrics_agree_with_the_summary() {
             *refused.entry(line["reason"].as_str().unwrap().to_owned()).or_default() += 1;
         }
         let late = refused.remove("late").unwrap_or_default();
+        // These are accepted events.
+        refused.remove("not_joined");
         assert_eq!(late, number(summary, "events.late"));
         for (reason, count) in refused {
             case.assert_metric("shutterlag_events_rejected_total", &[("reason", &reason)], count);

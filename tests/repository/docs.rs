@@ -318,6 +318,7 @@ fn full(kind: Kind) -> Event<'static> {
             exposed_at_quality: Some(ExposedAtQuality::Exact),
             location: text(),
             provider: text(),
+            requested_by: text(),
             incident: text(),
             reopened: true,
         }),
@@ -386,6 +387,7 @@ fn read(record: &str) -> Result<Vec<Kind>, String> {
     match decode(Format::Native, record.as_bytes(), &context, &mut events) {
         Ok(Decoded::Events) => Ok(events.iter().map(Event::kind).collect()),
         Ok(Decoded::Skipped(reason)) => Err(reason.to_string()),
+        Ok(Decoded::Mixed(parts)) => Err(format!("{parts:?}")),
         Err(rejection) => Err(rejection.to_string()),
     }
 }

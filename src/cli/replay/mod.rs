@@ -3,6 +3,7 @@
 mod bar;
 mod files;
 mod refusals;
+mod stream;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -24,7 +25,7 @@ use crate::formats::{Format, RejectReason};
 use crate::metrics::{Metrics, Source};
 use crate::records::People;
 use crate::report::terminal::{self, NotUsed};
-use crate::report::{Ledger, Telling, conclude};
+use crate::report::{Ledger, NotJoined, Telling, conclude, not_joined};
 use crate::runtime::clock;
 use crate::runtime::input::Input;
 use crate::runtime::replay::{self, Options, Replayed};
@@ -41,6 +42,10 @@ pub struct Args {
     /// JSON objects or arrays; plain, gzip or zstd.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+
+    /// Read the last FILE on as it grows. Ctrl-C prints the summary.
+    #[arg(long)]
+    follow: bool,
 
     /// The format of the records.
     #[arg(long, default_value = "auto", value_parser = words(Format::ALL.iter().map(|f| f.as_str()), Format::parse))]
@@ -96,7 +101,8 @@ pub struct Args {
     #[arg(long)]
     json: bool,
 
-    /// Exit with status 3 if anything was rejected.
+    /// Exit with status 3 if anything was rejected, or if somebody acted on a name under
+    /// which nothing was detected.
     #[arg(long)]
     strict: bool,
 }
@@ -132,25 +138,30 @@ pub fn run(args: Args) -> Result<Outcome, CliError> {
     }
     let rejected_file =
         run.files.as_ref().map(|files| files.open("rejected.ndjson")).transpose()?;
-    let names = run.inputs().iter().map(Input::name).collect();
+    let inputs = run.inputs()?;
+    let names = inputs.iter().map(Input::name).collect();
     let mut refusals = Refusals::new(names, rejected_file);
     let mut bar = Bar::default();
     let mut replayed =
-        replay::run(run.options(), &mut |progress| bar.watch(progress), &mut |refused| {
+        replay::run(run.options(inputs), &mut |progress| bar.watch(progress), &mut |refused| {
             refusals.add(refused);
         });
     bar.finish();
     replayed.settle_rest(run.args.settle, &mut |refused| refusals.add(refused));
+    let as_of = replayed.as_of.unwrap_or(Timestamp::MIN);
+    let not_joined = not_joined(&replayed.windows.view(), as_of);
+    not_joined.iter().for_each(|name| refusals.not_joined(name));
     let totals = refusals.finish()?;
-    let summary = run.conclude(&replayed, &totals)?;
-    let printed = run.print(&summary, &replayed, &totals);
+    let summary = run.conclude(&replayed, &totals, &not_joined)?;
+    let printed = run.print(&summary, &replayed, &totals, &not_joined);
     run.notices(&replayed, &totals);
     match printed {
         // The reader of our output has closed it.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         printed => printed?,
     }
-    let outcome = match (run.args.strict && summary.events.rejected > 0, replayed.incomplete) {
+    let unused = summary.events.rejected > 0 || !not_joined.is_empty();
+    let outcome = match (run.args.strict && unused, replayed.incomplete) {
         (true, _) => Outcome::Refused,
         (false, true) => Outcome::Failed,
         (false, false) => Outcome::Fine,
@@ -176,6 +187,11 @@ impl Run {
     fn new(args: Args) -> Result<Run, CliError> {
         if args.files.iter().filter(|file| file.as_os_str() == "-").count() > 1 {
             return Err(CliError::Usage("standard input can be read only once".to_owned()));
+        }
+        if args.follow && args.files.last().is_some_and(|file| file.as_os_str() == "-") {
+            return Err(CliError::Usage(
+                "--follow is for a file; standard input is read on anyway".to_owned(),
+            ));
         }
         let mut profiles = Profiles::default();
         for workflow in &args.expect_opening {
@@ -214,14 +230,14 @@ impl Run {
         })
     }
 
-    fn inputs(&self) -> Vec<Input> {
-        self.args.files.iter().cloned().map(Input::from).collect()
+    fn inputs(&self) -> io::Result<Vec<Input>> {
+        stream::inputs(&self.args.files, self.args.follow)
     }
 
-    fn options(&self) -> Options {
+    fn options(&self, inputs: Vec<Input>) -> Options {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Options {
-            inputs: self.inputs(),
+            inputs,
             format: self.args.format,
             limits: Limits::DEFAULT,
             identity: self.keyed.identity.clone(),
@@ -240,7 +256,12 @@ impl Run {
         }
     }
 
-    fn conclude(&self, replayed: &Replayed, totals: &Totals) -> io::Result<Summary> {
+    fn conclude(
+        &self,
+        replayed: &Replayed,
+        totals: &Totals,
+        not_joined: &[NotJoined],
+    ) -> io::Result<Summary> {
         // Without an event there is no window, and the time does not matter.
         let as_of = replayed.as_of.unwrap_or(Timestamp::MIN);
         let view = replayed.windows.view();
@@ -288,15 +309,22 @@ impl Run {
         };
         let summary = tally.summary(&telling.figure_rules(), replayed.as_of, events);
         if let Some(files) = &self.files {
-            write_figures(files, &summary, &tally, &metrics, replayed, totals)?;
+            let printed = Printed::of(&summary, not_joined);
+            write_figures(files, &printed, &tally, &metrics, replayed, totals)?;
         }
         Ok(summary)
     }
 
-    fn print(&self, summary: &Summary, replayed: &Replayed, totals: &Totals) -> io::Result<()> {
+    fn print(
+        &self,
+        summary: &Summary,
+        replayed: &Replayed,
+        totals: &Totals,
+        not_joined: &[NotJoined],
+    ) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
         if self.args.json {
-            serde_json::to_writer_pretty(&mut stdout, summary)?;
+            serde_json::to_writer_pretty(&mut stdout, &Printed::of(summary, not_joined))?;
             stdout.write_all(b"\n")?;
         } else {
             let mut by_reason: Vec<_> = totals.by_reason.iter().map(|(r, n)| (*r, *n)).collect();
@@ -306,6 +334,7 @@ impl Run {
                 by_reason,
                 skipped: replayed.skipped,
                 after_as_of: replayed.after_as_of,
+                not_joined: not_joined.to_vec(),
                 written_to: self.files.as_ref().map(|files| files.path("rejected.ndjson")),
             };
             stdout.write_all(terminal::summary(summary, &not_used).as_bytes())?;
@@ -341,9 +370,26 @@ impl Run {
     }
 }
 
+/// The names that the summary lists; `rejected.ndjson` has them all.
+const NOT_JOINED_MAX: usize = 100;
+
+/// The summary as it is printed.
+#[derive(serde::Serialize)]
+struct Printed<'p> {
+    #[serde(flatten)]
+    summary: &'p Summary,
+    not_joined: &'p [NotJoined],
+}
+
+impl<'p> Printed<'p> {
+    fn of(summary: &'p Summary, not_joined: &'p [NotJoined]) -> Printed<'p> {
+        Printed { summary, not_joined: &not_joined[..not_joined.len().min(NOT_JOINED_MAX)] }
+    }
+}
+
 fn write_figures(
     files: &Files,
-    summary: &Summary,
+    printed: &Printed<'_>,
     tally: &Tally,
     metrics: &Metrics,
     replayed: &Replayed,
@@ -357,6 +403,7 @@ fn write_figures(
         metrics.rejected(*reason, *count);
     }
     let as_of = replayed.as_of.unwrap_or(Timestamp::MIN);
+    let summary = printed.summary;
     metrics.reviewers(summary.oversight.reviewers.flagged);
     metrics.finish(&summary.events, as_of);
     let mut file = files.open("metrics.prom")?;
@@ -370,7 +417,7 @@ fn write_figures(
         file.finish()?;
     }
     let mut file = files.open("summary.json")?;
-    serde_json::to_writer_pretty(&mut file, summary)?;
+    serde_json::to_writer_pretty(&mut file, printed)?;
     file.write_all(b"\n")?;
     file.finish()
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::files::Output;
 use crate::formats::RejectReason;
+use crate::report::NotJoined;
 use crate::report::terminal::RefusedLine;
 use crate::runtime::replay::Refused;
 
@@ -72,6 +73,17 @@ impl Refusals {
             let written = serde_json::to_writer(&mut *file, &line).map_err(io::Error::from);
             self.failed = written.and_then(|()| file.write_all(b"\n")).err();
         }
+    }
+
+    /// A name that did not join. Its events are accepted, so they count as no refusal; but
+    /// whoever looks for them finds them in the same file.
+    pub(super) fn not_joined(&mut self, name: &NotJoined) {
+        let Some(file) = self.file.as_mut().filter(|_| self.failed.is_none()) else { return };
+        let detail = name.to_string();
+        let reason = RejectReason::NotJoined;
+        let line = Line { input: None, line: None, reason, detail: &detail, excerpt: None };
+        let written = serde_json::to_writer(&mut *file, &line).map_err(io::Error::from);
+        self.failed = written.and_then(|()| file.write_all(b"\n")).err();
     }
 
     /// Closes the file.

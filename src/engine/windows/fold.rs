@@ -353,6 +353,7 @@ fn exposed(window: &mut Window<'_>, exposed: Option<(Timestamp, Option<ExposedAt
 fn leaked<'l>(window: &mut Window<'l>, leak: &LeakDetected<'l>) {
     window.location = window.location.or(borrowed(leak.location.as_ref()));
     window.incident = window.incident.or(borrowed(leak.incident.as_ref()));
+    window.requested_by = window.requested_by.or(borrowed(leak.requested_by.as_ref()));
 }
 
 fn case_opened<'l>(window: &mut Window<'l>, case: &CaseOpened<'l>) {

@@ -28,7 +28,7 @@ mod window;
 pub use self::checkpoint::RestoreError;
 pub use self::log::Key;
 pub use self::milestones::Milestones;
-pub use self::read::{Part, Unplaced, View};
+pub use self::read::{Part, Unjoined, Unplaced, View};
 pub use self::standing::{Awaiting, Standing, Standings};
 pub use self::store::{Counts, Windows};
 pub use self::window::{Advice, Clock, Decision, ExposureId, Stage, State, Truth, Window};

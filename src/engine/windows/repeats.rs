@@ -228,6 +228,9 @@ impl<'l> Group<'l> {
             if leak.incident.is_some() {
                 self.incident = self.incident.or(Some(at));
             }
+            if leak.requested_by.is_some() {
+                self.requester = self.requester.or(Some(at));
+            }
             if leak.location.is_some() {
                 self.location = self.location.or(Some(at));
             }

@@ -20,6 +20,7 @@ mod line;
 mod open;
 mod progress;
 mod scan;
+mod utf16;
 mod whole;
 
 use std::io;

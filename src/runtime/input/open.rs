@@ -1,4 +1,5 @@
-//! Opening an input: where its bytes come from, and how they were compressed.
+//! Opening an input: where its bytes come from, how they were compressed, and how its text is
+//! encoded.
 //!
 //! Invariants: compression is told by the first bytes, never by a name;
 //! decompressed bytes are only ever streamed, so a small file that unpacks to
@@ -11,6 +12,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::progress::Progress;
+use super::utf16::FromUtf16;
+use crate::formats::Utf16;
 
 /// Where records come from.
 pub enum Input {
@@ -76,6 +79,27 @@ impl Opened {
         decompress(Counting { source, progress })
     }
 
+    /// The same in UTF-8, if it is UTF-16.
+    fn as_utf8(mut self) -> io::Result<Opened> {
+        let mut first = [0; 2];
+        let (known, read) = self.fill(&mut first);
+        let order = Some(first).filter(|_| known == first.len()).and_then(Utf16::of);
+        // What comes first is put back, a fault included.
+        let fault = read.err().map(Fault);
+        let start = Cursor::new(first[..known].to_vec());
+        let read_bytes_max = self.read_bytes_max;
+        let reader: Box<dyn Read + Send> = match fault {
+            Some(fault) => Box::new(start.chain(fault)),
+            None => Box::new(start.chain(self.reader)),
+        };
+        Ok(match order {
+            Some(order) => {
+                Opened { reader: Box::new(FromUtf16::new(reader, order)), read_bytes_max }
+            }
+            None => Opened { reader, read_bytes_max },
+        })
+    }
+
     /// Reads into `buffer` until it is full: how much, and what ended it early
     /// (`Ok(true)`: nothing, `Ok(false)`: the end).
     pub(super) fn fill(&mut self, buffer: &mut [u8]) -> (usize, io::Result<bool>) {
@@ -107,6 +131,15 @@ impl Read for Counting {
     }
 }
 
+/// Reads nothing but an error, once.
+struct Fault(io::Error);
+
+impl Read for Fault {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(std::mem::replace(&mut self.0, io::ErrorKind::UnexpectedEof.into()))
+    }
+}
+
 /// Compressed bytes fetched at a time.
 const COMPRESSED_BYTES: usize = 128 << 10;
 /// Decompressed bytes asked for at a time. A decompressor that meets damage
@@ -127,7 +160,7 @@ fn decompress(mut source: Counting) -> io::Result<Opened> {
         }
     }
     let whole = Cursor::new(magic[..known].to_vec()).chain(source);
-    Ok(match magic {
+    let opened = match magic {
         [0x1F, 0x8B, ..] => {
             let packed = BufReader::with_capacity(COMPRESSED_BYTES, whole);
             let reader = Box::new(flate2::bufread::MultiGzDecoder::new(packed));
@@ -140,5 +173,6 @@ fn decompress(mut source: Counting) -> io::Result<Opened> {
             Opened { reader, read_bytes_max: UNPACKED_BYTES }
         }
         _ => Opened { reader: Box::new(whole), read_bytes_max: usize::MAX },
-    })
+    };
+    opened.as_utf8()
 }

@@ -5,7 +5,7 @@ use self_cell::self_cell;
 use super::Refused;
 use crate::config::Limits;
 use crate::event::Event;
-use crate::formats::{Context, Decoded, Format, Identity, SkipReason, decode, excerpt};
+use crate::formats::{Context, Decoded, Format, Identity, Rejection, SkipReason, decode, excerpt};
 use crate::metrics::SourceCounts;
 use crate::runtime::input::{Chunk, Item, Place};
 use crate::time::Timestamp;
@@ -72,19 +72,22 @@ impl Decoder {
                 }
             };
             let before = events.len();
-            entries.push(match decode(self.format, record, &context, &mut events) {
+            let entry = match decode(self.format, record, &context, &mut events) {
                 Ok(Decoded::Events) => {
                     Entry::Events { place, count: (events.len() - before) as u32 }
                 }
                 Ok(Decoded::Skipped(reason)) => Entry::Skipped(reason),
-                Err(rejection) => Entry::Refused(Box::new(Refused {
-                    input: Some(place.input),
-                    line: Some(place.line),
-                    events: 1,
-                    rejection,
-                    excerpt: Some(excerpt(record)),
-                })),
-            });
+                Ok(Decoded::Mixed(parts)) => {
+                    let unused = parts.into_iter().map(|part| match part.outcome {
+                        Ok(reason) => Entry::Skipped(reason),
+                        Err(rejection) => refused(place, rejection, part.excerpt),
+                    });
+                    entries.extend(unused);
+                    Entry::Events { place, count: (events.len() - before) as u32 }
+                }
+                Err(rejection) => refused(place, rejection, excerpt(record)),
+            };
+            entries.push(entry);
         }
         let mut sources = SourceCounts::default();
         for event in &events {
@@ -92,4 +95,14 @@ impl Decoder {
         }
         Events { events, entries, sources }
     }
+}
+
+fn refused(place: Place, rejection: Rejection, excerpt: String) -> Entry {
+    Entry::Refused(Box::new(Refused {
+        input: Some(place.input),
+        line: Some(place.line),
+        events: 1,
+        rejection,
+        excerpt: Some(excerpt),
+    }))
 }

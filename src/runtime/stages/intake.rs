@@ -59,6 +59,7 @@ impl Stage for Intake {
         match self.decoders[record.input].decode(record, &mut events) {
             Ok(Decoded::Events) => {}
             Ok(Decoded::Skipped(_)) => return Ok(None),
+            Ok(Decoded::Mixed(parts)) => self.publisher.refuse_parts(record, &parts, outbox)?,
             Err(rejection) => {
                 self.publisher.refuse(record, &rejection, None, outbox)?;
                 return Ok(None);

@@ -126,6 +126,7 @@ impl Stage for WindowsStage {
         match decoded {
             Ok(Decoded::Events) => {}
             Ok(Decoded::Skipped(_)) => return Ok(None),
+            Ok(Decoded::Mixed(parts)) => self.publisher.refuse_parts(record, &parts, outbox)?,
             Err(rejection) => {
                 self.publisher.refuse(record, &rejection, None, outbox)?;
                 return Ok(None);

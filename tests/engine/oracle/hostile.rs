@@ -72,6 +72,7 @@ fn leak() -> impl Strategy<Value = Body<'static>> {
                     exposed_at_quality,
                     location,
                     provider,
+                    requested_by: None,
                     incident,
                     reopened,
                 })

@@ -27,7 +27,9 @@ use crate::event::{Body, Event};
 pub(super) fn texts(event: &Event<'_>) -> usize {
     let some = |text: &Option<Cow<'_, str>>| text.as_ref().map_or(0, |text| text.len());
     let body = match &event.body {
-        Body::LeakDetected(leak) => some(&leak.location) + some(&leak.incident),
+        Body::LeakDetected(leak) => {
+            some(&leak.location) + some(&leak.incident) + some(&leak.requested_by)
+        }
         Body::CaseOpened(case) => some(&case.requested_by) + some(&case.incident),
         Body::TriageCompleted(triage) => some(&triage.requested_by) + some(&triage.model),
         Body::ReviewOpened(opened) => opened.reviewer.len(),

@@ -162,11 +162,12 @@ impl<'l> Reader<'l> {
                     exposed_at: self.some(flags & 1 != 0, Reader::time)?,
                     exposed_at_quality: word(
                         ExposedAtQuality::ALL,
-                        usize::from(flags >> 3).checked_sub(1),
+                        usize::from(flags >> 3 & 3).checked_sub(1),
                     ),
                     location: self.some(flags & 2 != 0, Reader::text)?,
                     provider: None,
                     incident: self.some(flags & 4 != 0, Reader::text)?,
+                    requested_by: self.some(flags & 32 != 0, Reader::text)?,
                     reopened,
                 })
             }

@@ -138,12 +138,15 @@ impl<N: FnMut(&str) -> Option<u32>> Writer<'_, N> {
                 let exposed = u8::from(leak.exposed_at.is_some());
                 let located = u8::from(leak.location.is_some());
                 let grouped = u8::from(leak.incident.is_some());
-                self.log.push(exposed | located << 1 | grouped << 2 | quality << 3);
+                let requested = u8::from(leak.requested_by.is_some());
+                self.log
+                    .push(exposed | located << 1 | grouped << 2 | quality << 3 | requested << 5);
                 if let Some(time) = leak.exposed_at {
                     self.time(time);
                 }
                 self.some(leak.location.as_deref());
                 self.some_inline(leak.incident.as_deref());
+                self.some(leak.requested_by.as_deref());
             }
             Body::CaseOpened(case) => self.case(case),
             Body::TriageCompleted(triage) => self.triage(triage),

@@ -89,14 +89,7 @@ fn engine() -> EngineConfig {
 fn states(partition: i32) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut windows = Windows::new(engine());
     for number in 0..CREDENTIALS {
-        let body = Body::LeakDetected(LeakDetected {
-            exposed_at: None,
-            exposed_at_quality: None,
-            location: None,
-            provider: None,
-            incident: None,
-            reopened: false,
-        });
+        let body = Body::LeakDetected(LeakDetected::default());
         let _ = windows.handle(&Event {
             id: number.to_string().into(),
             time: Timestamp::from_millis(1_800_000_000_000),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::writer::{ONLY, Writer};
 use crate::engine::windows::ExposureId;
-use crate::formats::{Rejection, excerpt};
+use crate::formats::{Part, Rejection, excerpt};
 use crate::metrics::PipelineStage;
 use crate::records::{DeadLetter, EventName, Object, Origin, People};
 use crate::runtime::stages::context::Context;
@@ -47,6 +47,21 @@ impl Publisher {
         outbox: &mut O,
     ) -> Result<(), Fault> {
         self.dead_letter(self.context.clock.now(), Some(record), rejection, event, outbox)
+    }
+
+    /// Some records within this one cannot be used. Those with nothing to measure are no fault.
+    pub(crate) fn refuse_parts<O: Outbox>(
+        &mut self,
+        record: Record<'_>,
+        parts: &[Part],
+        outbox: &mut O,
+    ) -> Result<(), Fault> {
+        for part in parts {
+            if let Err(rejection) = &part.outcome {
+                self.refuse(record, rejection, None, outbox)?;
+            }
+        }
+        Ok(())
     }
 
     /// Sends a dead letter, which shows the shape of a record and never its content. An

@@ -1,0 +1,206 @@
+//! GuardDuty findings about the use of access keys.
+//!
+//! Invariants: an update of a finding is another event only if it raises the severity, so that the
+//! highest one counts; findings about settings and samples give nothing.
+//!
+//! - <https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_findings_eventbridge.html>
+//! - <https://docs.aws.amazon.com/guardduty/latest/APIReference/API_Sequence.html>
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use super::keys;
+use crate::event::{Body, Event, Severity, Workflow};
+use crate::formats::field::{invalid, object_or_absent, required, too_long, wrong_type};
+use crate::formats::names::is_aws_key_id;
+use crate::formats::value::{List, Scalar, Slot, object};
+use crate::formats::{Context, Decoded, RejectReason, Rejection, SkipReason, json};
+
+object! {
+    Finding {
+        id: Scalar<'a> = "id",
+        kind: Scalar<'a> = "type",
+        severity: Scalar<'a> = "severity",
+        resource: Resource<'a> = "resource",
+        service: Service<'a> = "service",
+    }
+}
+
+object! {
+    Resource { access_key: AccessKey<'a> = "accessKeyDetails" }
+}
+
+object! {
+    AccessKey { id: Scalar<'a> = "accessKeyId" }
+}
+
+object! {
+    Service {
+        first_seen: Scalar<'a> = "eventFirstSeen",
+        additional: Additional<'a> = "additionalInfo",
+        detection: Detection<'a> = "detection",
+    }
+}
+
+object! {
+    /// GuardDuty marks a sample here or in the JSON text `value`.
+    Additional {
+        sample: Scalar<'a> = "sample",
+        value: Scalar<'a> = "value",
+    }
+}
+
+object! {
+    Detection { sequence: Sequence<'a> = "sequence" }
+}
+
+object! {
+    /// An attack in several steps: who acted, and on what.
+    Sequence {
+        actors: List<AttackActor<'a>> = "actors",
+        resources: List<Involved<'a>> = "resources",
+    }
+}
+
+object! {
+    AttackActor { user: User<'a> = "user" }
+}
+
+object! {
+    User { credential: Scalar<'a> = "credentialUid" }
+}
+
+object! {
+    Involved {
+        kind: Scalar<'a> = "resourceType",
+        uid: Scalar<'a> = "uid",
+    }
+}
+
+/// Decodes a finding. `envelope_id` stands in for an id of its own.
+pub(in crate::formats) fn decode<'a>(
+    finding: &'a str,
+    envelope_id: Scalar<'a>,
+    context: &Context<'_>,
+    out: &mut Vec<Event<'a>>,
+) -> Result<Decoded, Rejection> {
+    let limits = &context.limits;
+    let finding: Finding<'a> = json::object(finding)?;
+    object_or_absent(finding.service.found(), "detail.service")?;
+    object_or_absent(finding.resource.found(), "detail.resource")?;
+    object_or_absent(finding.resource.access_key.found(), "detail.resource.accessKeyDetails")?;
+    let service = finding.service;
+    if service.additional.is_sample() {
+        return Ok(Decoded::Skipped(SkipReason::Sample));
+    }
+    // `Policy:` findings report settings, not the use of a key.
+    let kind = required(finding.kind.unbounded_text("detail.type")?, "detail.type")?;
+    const KEY: &str = "detail.resource.accessKeyDetails.accessKeyId";
+    let key = finding.resource.access_key.id.text(KEY, limits.credential_id_bytes)?;
+    let mut found: BTreeSet<Cow<'a, str>> = key.map(keys::key).into_iter().collect();
+    found.extend(service.detection.sequence.keys());
+    if found.is_empty() || kind.starts_with("Policy:") {
+        return Ok(Decoded::Skipped(SkipReason::NotMeasured));
+    }
+    if found.len() > limits.events_per_record {
+        return Err(Rejection::new(
+            RejectReason::TooLong,
+            format!("stands for {} events, the limit is {}", found.len(), limits.events_per_record),
+        ));
+    }
+    const SEEN: &str = "detail.service.eventFirstSeen";
+    let time = required(service.first_seen.time(SEEN)?, SEEN)?;
+    let id = match finding.id.text("detail.id", limits.id_bytes)? {
+        Some(id) => id,
+        None => required(envelope_id.text("id", limits.id_bytes)?, "id")?,
+    };
+    let severity = severity(&finding.severity)?;
+    let several = found.len() > 1;
+    for credential_id in found {
+        // GuardDuty sends a finding again whenever it grows, under one id.
+        let mut id = id.clone().into_owned();
+        if let Some(severity) = severity {
+            id.push_str(&format!("/{severity}"));
+        }
+        if several {
+            id.push_str(&format!("/{credential_id}"));
+        }
+        if id.len() > limits.id_bytes {
+            return Err(too_long("detail.id", id.len(), limits.id_bytes));
+        }
+        out.push(Event {
+            id: Cow::Owned(id),
+            time,
+            credential_id,
+            workflow: Workflow::SecretExposure,
+            source: Some(Cow::Borrowed("guardduty")),
+            severity,
+            owner: None,
+            body: Body::CredentialAbused,
+        });
+    }
+    Ok(Decoded::Events)
+}
+
+impl<'a> Sequence<'a> {
+    /// The access keys among those who acted and what was acted on.
+    fn keys(self) -> impl Iterator<Item = Cow<'a, str>> {
+        let actors = self.actors.items.into_iter().map(|actor| actor.user.credential);
+        let is_key = |resource: &Involved<'a>| match &resource.kind {
+            Scalar::Text(kind) => kind == "ACCESS_KEY",
+            _ => false,
+        };
+        let resources =
+            self.resources.items.into_iter().filter(is_key).map(|resource| resource.uid);
+        actors.chain(resources).filter_map(|name| match name {
+            Scalar::Text(name) => Some(keys::key(name)).filter(|name| is_aws_key_id(name)),
+            _ => None,
+        })
+    }
+}
+
+impl Additional<'_> {
+    fn is_sample(&self) -> bool {
+        match (&self.sample, &self.value) {
+            (Scalar::Bool(sample), _) => *sample,
+            (_, Scalar::Text(value)) => json::object::<Additional<'_>>(value)
+                .is_ok_and(|inner| matches!(inner.sample, Scalar::Bool(true))),
+            _ => false,
+        }
+    }
+}
+
+/// GuardDuty's levels: low from 1, medium from 4, high from 7, critical from 9.
+fn severity(value: &Scalar<'_>) -> Result<Option<Severity>, Rejection> {
+    const FIELD: &str = "detail.severity";
+    const EXPECTED: &str = "a number from 0 to 10";
+    let level = match *value {
+        Scalar::Unsigned(level) => level as f64,
+        Scalar::Float(level) => level,
+        Scalar::Negative => return Err(invalid(FIELD, EXPECTED)),
+        Scalar::Absent | Scalar::Null => return Ok(None),
+        _ => return Err(wrong_type(FIELD, EXPECTED, value.found())),
+    };
+    match level {
+        0.0..4.0 => Ok(Some(Severity::Low)),
+        4.0..7.0 => Ok(Some(Severity::Medium)),
+        7.0..9.0 => Ok(Some(Severity::High)),
+        9.0..=10.0 => Ok(Some(Severity::Critical)),
+        _ => Err(invalid(FIELD, EXPECTED)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn severities_by_level() {
+        let of = |level| severity(&Scalar::Float(level)).ok().flatten();
+        assert_eq!(of(3.9), Some(Severity::Low));
+        assert_eq!(of(4.0), Some(Severity::Medium));
+        assert_eq!(of(8.9), Some(Severity::High));
+        assert_eq!(of(10.0), Some(Severity::Critical));
+        assert_eq!(of(10.1), None);
+    }
+}

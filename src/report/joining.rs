@@ -1,0 +1,185 @@
+//! What did not join: names about which somebody acted and that no detection has, each with the
+//! nearest names that one has.
+//!
+//! Invariants: the time is bounded by the names of the windows and [`SUGGESTED_MAX`]; no name is
+//! suggested that belongs to another workflow.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::engine::windows::{Unjoined, View};
+use crate::event::{Kind, Workflow};
+use crate::time::Timestamp;
+
+/// How many names get suggestions: to compare each with all others takes time.
+const SUGGESTED_MAX: usize = 50;
+/// Suggestions for one name.
+const NEAREST_MAX: usize = 3;
+/// The similarity from which on a name is suggested. Of two names with three parts each, two of
+/// which are the same, 2/3 are shared.
+const SIMILAR: f64 = 0.65;
+/// Below this share of common parts, letters are not compared.
+const COMPARED: f64 = 0.3;
+/// Names up to this length are compared by their letters whatever parts they share: an access
+/// key id has no parts.
+const SHORT_BYTES: usize = 24;
+
+/// One name that did not join.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NotJoined {
+    /// The name that the events have.
+    pub credential_id: String,
+    /// Their workflow.
+    pub workflow: Workflow,
+    /// The kind of the first of them.
+    pub kind: Kind,
+    /// The source of the first of them.
+    pub source: Option<String>,
+    /// The time of the first of them.
+    pub time: Timestamp,
+    /// How long ago that was at the moment of the report, in milliseconds.
+    pub age_ms: i64,
+    /// How many events have the name.
+    pub events: u64,
+    /// Names of windows that are most like it, the nearest first.
+    pub nearest: Vec<String>,
+}
+
+/// The name, what has it, and what it may have meant.
+impl fmt::Display for NotJoined {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of `{}` found no window", self.kind, self.credential_id)?;
+        if let Some((last, others)) = self.nearest.split_last() {
+            let others: String = others.iter().map(|name| format!("`{name}`, ")).collect();
+            let or = if others.is_empty() { "" } else { "or " };
+            write!(f, ": did you mean {others}{or}`{last}`?")?;
+        }
+        Ok(())
+    }
+}
+
+/// A name that is looked for.
+struct Wanted {
+    parts: BTreeSet<String>,
+    /// The best so far, with their similarity.
+    nearest: Vec<(f64, String)>,
+}
+
+/// Lists what did not join, as of a moment.
+pub fn not_joined(view: &View<'_>, as_of: Timestamp) -> Vec<NotJoined> {
+    let mut found = Vec::new();
+    view.unjoined(|unjoined: Unjoined| {
+        let (workflow, credential_id) = unjoined.key;
+        found.push(NotJoined {
+            credential_id,
+            workflow,
+            kind: unjoined.kind,
+            source: unjoined.source,
+            time: unjoined.time,
+            age_ms: as_of.since(unjoined.time).as_millis(),
+            events: unjoined.events,
+            nearest: Vec::new(),
+        });
+    });
+    suggest(view, &mut found);
+    found
+}
+
+fn suggest(view: &View<'_>, found: &mut [NotJoined]) {
+    let count = found.len().min(SUGGESTED_MAX);
+    if count == 0 {
+        return;
+    }
+    let mut wanted: Vec<Wanted> = found[..count]
+        .iter()
+        .map(|name| Wanted { parts: parts(&name.credential_id), nearest: Vec::new() })
+        .collect();
+    let mut last = String::new();
+    view.for_each(|window| {
+        let name = window.key.credential_id;
+        if name == last {
+            return;
+        }
+        name.clone_into(&mut last);
+        let its_parts = parts(name);
+        for (wanted, asked) in wanted.iter_mut().zip(&*found) {
+            if asked.workflow == window.key.workflow {
+                wanted.consider(&asked.credential_id, name, &its_parts);
+            }
+        }
+    });
+    for (wanted, name) in wanted.into_iter().zip(found) {
+        name.nearest = wanted.nearest.into_iter().map(|(_, name)| name).collect();
+    }
+}
+
+impl Wanted {
+    fn consider(&mut self, asked: &str, name: &str, its_parts: &BTreeSet<String>) {
+        let similarity = similarity(asked, &self.parts, name, its_parts);
+        let worst = self.nearest.last().map_or(0.0, |(similarity, _)| *similarity);
+        if similarity < SIMILAR || self.nearest.len() == NEAREST_MAX && similarity <= worst {
+            return;
+        }
+        let at = self.nearest.partition_point(|(better, _)| *better >= similarity);
+        self.nearest.insert(at, (similarity, name.to_owned()));
+        self.nearest.truncate(NEAREST_MAX);
+    }
+}
+
+/// From 0 to 1: the share of common parts (Dice's coefficient), or of letters that stay in their
+/// order, whichever is more.
+fn similarity(
+    a: &str,
+    parts_of_a: &BTreeSet<String>,
+    b: &str,
+    parts_of_b: &BTreeSet<String>,
+) -> f64 {
+    let common = parts_of_a.intersection(parts_of_b).count() as f64;
+    let parts = (parts_of_a.len() + parts_of_b.len()).max(1) as f64;
+    let shared = 2.0 * common / parts;
+    let short = a.len() <= SHORT_BYTES && b.len() <= SHORT_BYTES;
+    if shared < COMPARED && !short {
+        return shared;
+    }
+    shared.max(strsim::normalized_damerau_levenshtein(a, b))
+}
+
+/// The words and numbers of a name, in lower case.
+fn parts(name: &str) -> BTreeSet<String> {
+    name.split(|c: char| !c.is_alphanumeric())
+        .filter(|part| !part.is_empty())
+        .map(str::to_lowercase)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn like(a: &str, b: &str) -> bool {
+        similarity(a, &parts(a), b, &parts(b)) >= SIMILAR
+    }
+
+    #[test]
+    fn other_spellings_of_a_name_are_similar_and_other_names_are_not() {
+        for (a, b) in [
+            ("acme/payments#7", "github:acme/payments#7"),
+            ("github:acme/payments/7", "github:acme/payments#7"),
+            ("GITHUB:ACME/PAYMENTS#7", "github:acme/payments#7"),
+            ("github:acme/paymnets#7", "github:acme/payments#7"),
+            ("AKIAIOSFODNN7EXAMPEL", "AKIAIOSFODNN7EXAMPLE"),
+            ("c01", "c-01"),
+        ] {
+            assert!(like(a, b), "{a} {b}");
+        }
+        for (a, b) in [
+            ("github:acme/payments#7", "hmac:5f2a9c1e"),
+            ("incident-4411", "github:acme/payments#7"),
+            ("c1", "x9"),
+        ] {
+            assert!(!like(a, b), "{a} {b}");
+        }
+    }
+}
