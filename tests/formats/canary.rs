@@ -131,7 +131,7 @@ fn check(template: &str) {
         ),
     ] {
         assert_silent(wrapped.as_bytes(), &planted);
-        assert_silent(wrapped[..wrapped.len() - 2].as_bytes(), &planted);
+        assert_silent(&wrapped.as_bytes()[..wrapped.len() - 2], &planted);
     }
     assert_silent(&utf16(&record), &planted);
     assert_silent(&[b"\0\0\0\0\x07", record.as_bytes()].concat(), &planted);

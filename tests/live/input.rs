@@ -68,7 +68,7 @@ impl Input {
     }
 }
 
-/// What a replay says of `lines`, as of now. All of them must be good.
+/// What a replay says of `lines`, as of now. A part of a stream may hold what joins nothing yet.
 pub(crate) fn replay(lines: &[Vec<u8>]) -> Expected {
     let directory = scratch::directory("replay");
     let file = directory.path().join("events.ndjson");
@@ -76,7 +76,7 @@ pub(crate) fn replay(lines: &[Vec<u8>]) -> Expected {
     fs::write(&file, lines.join(&b'\n')).unwrap();
     Run::replay()
         .arg(&file)
-        .args(["--strict", "--as-of", &Timestamp::now().to_string()])
+        .args(["--as-of", &Timestamp::now().to_string()])
         .arg("--out")
         .arg(&out)
         .key(KEY)

@@ -80,7 +80,7 @@ impl Opened {
     }
 
     /// The same in UTF-8, if it is UTF-16.
-    fn as_utf8(mut self) -> io::Result<Opened> {
+    fn into_utf8(mut self) -> io::Result<Opened> {
         let mut first = [0; 2];
         let (known, read) = self.fill(&mut first);
         let order = Some(first).filter(|_| known == first.len()).and_then(Utf16::of);
@@ -174,5 +174,5 @@ fn decompress(mut source: Counting) -> io::Result<Opened> {
         }
         _ => Opened { reader: Box::new(whole), read_bytes_max: usize::MAX },
     };
-    opened.as_utf8()
+    opened.into_utf8()
 }
