@@ -12,8 +12,7 @@ use crate::cli::signals::Signals;
 use crate::cli::{CliError, Outcome};
 use crate::engine::oversight::Rules;
 use crate::formats::Format;
-use crate::metrics::{self, Metrics, Pipeline};
-use crate::runtime::clock::{self, Clock};
+use crate::metrics::{self, Metrics};
 use crate::runtime::http::Receivers;
 use crate::runtime::local::{Local, Place, StoreFile};
 use crate::runtime::notify;
@@ -38,7 +37,8 @@ pub(super) fn run(settings: Settings, configured: bool) -> Result<Outcome, CliEr
     let mut signals = Signals::new()?;
     let store = StoreFile::open(&Place::File(path.clone()), &identity).map_err(|it| failed(&it))?;
     let metrics = Metrics::new().map_err(|error| failed(&error))?;
-    let context = context(&settings, identity, metrics)?;
+    let context = Context::new(&settings, identity, metrics).map_err(|error| failed(&error))?;
+    let context = Arc::new(context);
     let names = Receivers::names(&settings.receivers);
     let figures = metrics::Receivers::register(&context.metrics, &names);
     let (queue, deliveries) = Deliveries::new(names, WAITING_MAX);
@@ -99,27 +99,6 @@ pub(super) fn run(settings: Settings, configured: bool) -> Result<Outcome, CliEr
             Err(failed(&"the store did not finish in time; nothing that was answered is lost"))
         }
     }
-}
-
-fn context(
-    settings: &Settings,
-    identity: crate::formats::Identity,
-    metrics: Metrics,
-) -> Result<Arc<Context>, CliError> {
-    let pipeline = Pipeline::register(&metrics, clock::now()).map_err(|error| failed(&error))?;
-    Ok(Arc::new(Context {
-        identity,
-        limits: settings.limits,
-        profiles: settings.profiles,
-        race: settings.race.clone(),
-        oversight: settings.oversight.clone(),
-        people: settings.people.show,
-        clock: Clock::Real(clock::now),
-        pipeline,
-        metrics: Arc::new(metrics),
-        standings: Arc::default(),
-        reviewer_alerts: Arc::default(),
-    }))
 }
 
 /// Name and format of each receiver, in the order of their numbers.

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use super::client::auth::Tokens;
 use crate::formats::Identity;
-use crate::metrics::{Metrics, Pipeline};
-use crate::runtime::clock::{self, Clock};
+use crate::metrics::Metrics;
 use crate::runtime::health::Health;
 use crate::runtime::stages::Context;
 use crate::settings::Settings;
@@ -34,19 +33,7 @@ impl Shared {
         metrics: Metrics,
         tokens: Tokens,
     ) -> Result<Shared, prometheus::Error> {
-        let stages = Context {
-            identity,
-            limits: settings.limits,
-            profiles: settings.profiles,
-            race: settings.race.clone(),
-            oversight: settings.oversight.clone(),
-            people: settings.people.show,
-            clock: Clock::Real(clock::now),
-            pipeline: Pipeline::register(&metrics, clock::now())?,
-            metrics: Arc::new(metrics),
-            standings: Arc::default(),
-            reviewer_alerts: Arc::default(),
-        };
+        let stages = Context::new(&settings, identity, metrics)?;
         Ok(Shared { settings, stages: Arc::new(stages), health: Arc::default(), tokens })
     }
 }

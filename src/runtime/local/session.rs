@@ -61,8 +61,7 @@ pub struct Local {
 }
 
 impl Local {
-    /// Runs until `stop` is set or a fault lasts. `opened` tells when the store is open and
-    /// restored for the first time.
+    /// Runs until `stop` is set or a fault lasts.
     ///
     /// # Errors
     /// The fault that lasts.

@@ -7,10 +7,10 @@ use crate::engine::attacker::Race;
 use crate::formats::Identity;
 use crate::metrics::{Metrics, Pipeline};
 use crate::records::People;
-use crate::runtime::clock::Clock;
+use crate::runtime::clock::{self, Clock};
 use crate::runtime::reviewer_alerts::ReviewerAlerts;
 use crate::runtime::standings::PartitionStandings;
-use crate::settings::PeopleShown;
+use crate::settings::{PeopleShown, Settings};
 
 /// The rules that stages go by, and the figures that they move.
 #[derive(Debug)]
@@ -40,6 +40,31 @@ pub struct Context {
 }
 
 impl Context {
+    /// What the stages of a live run share, by its settings. Nothing of it is in the metrics
+    /// yet.
+    ///
+    /// # Errors
+    /// When metrics of the same names are registered already.
+    pub fn new(
+        settings: &Settings,
+        identity: Identity,
+        metrics: Metrics,
+    ) -> Result<Context, prometheus::Error> {
+        Ok(Context {
+            identity,
+            limits: settings.limits,
+            profiles: settings.profiles,
+            race: settings.race.clone(),
+            oversight: settings.oversight.clone(),
+            people: settings.people.show,
+            clock: Clock::Real(clock::now),
+            pipeline: Pipeline::register(&metrics, clock::now())?,
+            metrics: Arc::new(metrics),
+            standings: Arc::default(),
+            reviewer_alerts: Arc::default(),
+        })
+    }
+
     /// How reviewers appear in the values of records.
     pub(super) fn people(&self) -> People {
         match self.people {
