@@ -116,6 +116,11 @@ pub fn uptime() -> Span {
     Span::from_millis(i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX))
 }
 
+/// How long it is since `began`, by [`uptime`].
+pub fn since(began: Span) -> Span {
+    Span::from_millis(uptime().as_millis() - began.as_millis())
+}
+
 /// Where the present comes from.
 #[derive(Clone, Copy, Debug)]
 pub enum Clock {

@@ -14,6 +14,7 @@ mod percent;
 pub mod read_progress;
 pub mod receive;
 pub mod replay;
+mod retry;
 pub mod reviewer_alerts;
 pub mod stages;
 pub mod standings;

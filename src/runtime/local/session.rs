@@ -20,6 +20,7 @@ use crate::runtime::clock;
 use crate::runtime::health::{Health, WorkerHealth};
 use crate::runtime::notify::News;
 use crate::runtime::receive::{Delivery, NotTaken, Taken};
+use crate::runtime::retry::Retry;
 use crate::runtime::stages::{Context, Fault};
 use crate::runtime::view::View;
 use crate::time::{Span, Timestamp};
@@ -32,10 +33,6 @@ const TRANSACTION_BYTES_MAX: usize = 8 << 20;
 const EXPIRE_EVERY: Span = Span::from_secs(5);
 /// Old events that are deleted at a time.
 const DELETED_MAX: u32 = 10_000;
-const RETRY_FIRST: Span = Span::from_millis(250);
-const RETRY_MAX_MS: i64 = 10_000;
-/// Doubtful faults in a row that may still pass.
-const DOUBTS_MAX: u32 = 3;
 
 /// What the local runtime needs.
 #[derive(Debug)]
@@ -81,26 +78,15 @@ impl Local {
         stop: &AtomicBool,
         workers: &[Arc<WorkerHealth>],
     ) -> Result<(), Fault> {
-        let (mut pause, mut doubts) = (RETRY_FIRST, 0);
+        let mut retry = Retry::new();
         loop {
             let began = clock::uptime();
-            let fault = match self.session(store, stop, workers) {
-                Ok(()) => return Ok(()),
-                Err(Fault::Passing(why)) => why,
-                Err(Fault::Doubtful(why)) if doubts < DOUBTS_MAX => {
-                    doubts += 1;
-                    why
-                }
-                Err(Fault::Doubtful(why) | Fault::Lasting(why)) => return Err(Fault::Lasting(why)),
-            };
-            self.view.progress(|progress| progress.set_trouble(Some(fault.clone())));
+            let Err(fault) = self.session(store, stop, workers) else { return Ok(()) };
+            let (why, pause) = retry.after(fault, clock::since(began))?;
+            self.view.progress(|progress| progress.set_trouble(Some(why.clone())));
             workers.iter().for_each(|worker| worker.revoked());
-            tracing::warn!("a new session begins: {fault}");
-            if clock::uptime() > began + Span::from_secs(60) {
-                (pause, doubts) = (RETRY_FIRST, 0);
-            }
-            self.rest(pause, stop, &fault);
-            pause = Span::from_millis((pause.as_millis() * 2).min(RETRY_MAX_MS));
+            tracing::warn!("a new session begins: {why}");
+            self.rest(pause, stop, &why);
         }
     }
 

@@ -24,6 +24,7 @@ use crate::runtime::kafka::client::raw::{Kind, Message};
 use crate::runtime::kafka::progress::look::{ReachedTime, TopicPartition};
 use crate::runtime::kafka::progress::watermark::PartitionTime;
 use crate::runtime::kafka::restore::{Ready, Restorer, Wanted};
+use crate::runtime::retry::Retry;
 use crate::runtime::stages::Fault;
 use crate::runtime::stages::{Record, Stage};
 use crate::time::{Span, Timestamp};
@@ -37,48 +38,30 @@ const ROUND_RECORDS_MAX: usize = 4096;
 const TRANSACTION_RECORDS_MAX: usize = 200_000;
 /// How many times longer than configured a worker that lags waits between two commits.
 const LAGGING_INTERVALS: i64 = 10;
-const RETRY_FIRST: Span = Span::from_millis(250);
-const RETRY_MAX_MS: i64 = 10_000;
-/// Doubtful faults in a row that may still pass.
-const DOUBTS_MAX: u32 = 3;
 
 /// Runs one session after the other until it is stopped.
 ///
 /// # Errors
 /// A fault that lasts.
 pub(crate) fn run<S: Stage>(setup: &Setup, stage: &dyn Fn() -> S) -> Result<(), Fault> {
-    let mut pause = RETRY_FIRST;
-    let mut doubts = 0;
+    let mut retry = Retry::new();
     while !setup.stop.load(Ordering::Acquire) {
         let began = clock::uptime();
-        let fault = match session(setup, stage()) {
-            Ok(()) => return Ok(()),
-            Err(Fault::Passing(why)) => why,
-            Err(Fault::Doubtful(why)) if doubts < DOUBTS_MAX => {
-                doubts += 1;
-                why
-            }
-            Err(Fault::Doubtful(why) | Fault::Lasting(why)) => {
-                setup.health.failed(why.clone());
-                return Err(Fault::Lasting(why));
-            }
-        };
+        let Err(fault) = session(setup, stage()) else { return Ok(()) };
+        let after = retry.after(fault, clock::since(began));
+        let (why, pause) = after.inspect_err(|fault| setup.health.failed(fault.to_string()))?;
         setup.health.revoked();
         setup.pipeline.transaction(S::KIND, TransactionResult::Aborted, Duration::ZERO);
         tracing::warn!(
             stage = S::KIND.as_str(),
             worker = setup.number,
-            "a new session begins: {fault}"
+            "a new session begins: {why}"
         );
-        if clock::uptime() > began + Span::from_secs(60) {
-            (pause, doubts) = (RETRY_FIRST, 0);
-        }
         let until = clock::uptime() + pause;
         while clock::uptime() < until && !setup.stop.load(Ordering::Acquire) {
             setup.health.progressed(clock::now());
             std::thread::sleep(Duration::from_millis(20));
         }
-        pause = Span::from_millis((pause.as_millis() * 2).min(RETRY_MAX_MS));
     }
     Ok(())
 }
