@@ -78,6 +78,7 @@ pub(super) fn alerts(
         source,
         alerts: settings.alerts.clone(),
         race: settings.race.clone(),
+        profiles: settings.profiles,
         identity: context.identity.clone(),
         metrics,
         stop: Arc::clone(stop),

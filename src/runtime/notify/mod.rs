@@ -29,6 +29,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use crate::config::Profiles;
 use crate::engine::attacker::Race;
 use crate::formats::Identity;
 use crate::metrics::Notify;
@@ -47,6 +48,8 @@ pub struct Options {
     pub alerts: Alerts,
     /// When attackers arrive.
     pub race: Race,
+    /// The targets of workflows.
+    pub profiles: Profiles,
     /// Pseudonyms for labels.
     pub identity: Identity,
     /// Its metrics.
@@ -60,9 +63,10 @@ pub struct Options {
 /// # Errors
 /// Certificates that cannot be read, or a system that has no thread to give.
 pub fn spawn(options: Options) -> io::Result<()> {
-    let Options { source, alerts, race, identity, metrics, stop } = options;
+    let Options { source, alerts, race, profiles, identity, metrics, stop } = options;
+    let guide = postable::Guide::new(&alerts, race, profiles);
     let settings = Arc::new(alerts);
-    let store = store::AlertStore::new(Arc::clone(&settings), race, identity);
+    let store = store::AlertStore::new(Arc::clone(&settings), guide, identity);
     let store = Arc::new(Mutex::new(store));
     let mut queues = Vec::new();
     for (number, alertmanager) in settings.alertmanagers.iter().enumerate() {

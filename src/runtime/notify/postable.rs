@@ -10,10 +10,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::record::{AlertChange, Subject, WindowDetails};
-use super::text::{length, plain};
-use crate::config::{FASTEST_ATTACKER, MEAN_ATTACKER};
+use super::text::{length, limit, plain};
+use crate::config::{Profiles, Targets};
 use crate::engine::alerts::{Alert, Urgency};
-use crate::engine::attacker::Race;
+use crate::engine::attacker::{Band, Race};
 use crate::event::Workflow;
 use crate::runtime::percent::encoded;
 use crate::settings::Alerts;
@@ -44,17 +44,29 @@ pub(super) struct PostableAlert {
     pub(super) ended: Option<Timestamp>,
 }
 
-/// What annotations need besides the alert: addresses for links, and the attackers' curves.
+/// What annotations need besides the alert: addresses for links, the attackers' curves, and
+/// the targets of workflows.
 #[derive(Clone, Debug)]
 pub(super) struct Guide {
     pub(super) external_url: Option<String>,
     pub(super) runbooks: String,
     pub(super) race: Race,
+    pub(super) profiles: Profiles,
 }
 
 impl Guide {
-    pub(super) fn new(alerts: &Alerts, race: Race) -> Guide {
-        Guide { external_url: alerts.external_url.clone(), runbooks: alerts.runbooks.clone(), race }
+    pub(super) fn new(alerts: &Alerts, race: Race, profiles: Profiles) -> Guide {
+        Guide {
+            external_url: alerts.external_url.clone(),
+            runbooks: alerts.runbooks.clone(),
+            race,
+            profiles,
+        }
+    }
+
+    /// How fast a decision has to be in `workflow`.
+    fn targets(&self, workflow: Workflow) -> Targets {
+        self.profiles.get(workflow).targets
     }
 
     fn runbook(&self, alert: Alert) -> String {
@@ -70,19 +82,29 @@ fn labels(alert: Alert, urgency: Urgency) -> Texts {
     ])
 }
 
-/// What is wrong, in words for the person who is paged.
-const fn wrong(alert: Alert) -> &'static str {
-    match alert {
+/// What is wrong, in words for the person who is paged. `targets` are those of the window's
+/// workflow; an alert about a reviewer has none.
+fn wrong(alert: Alert, targets: Option<Targets>) -> String {
+    let within = |span: fn(Targets) -> Span| {
+        targets.map_or(String::new(), |targets| format!(" within {}", limit(span(targets))))
+    };
+    let what = match alert {
         Alert::AttackObserved => "an attacker uses it, and nobody has contained or dismissed it",
-        Alert::ReviewDueSoon => "nobody has decided, the fastest attackers are near",
-        Alert::ReviewOverdue => "nobody has decided, the fastest attackers have arrived",
-        Alert::AttackerLikelyPresent => "nobody has decided, an attacker has likely tried it",
+        Alert::ReviewDueSoon => {
+            return format!("nobody has decided, and a decision is due{}", within(|it| it.in_time));
+        }
+        Alert::ReviewOverdue => return format!("nobody decided{}", within(|it| it.in_time)),
+        Alert::AttackerLikelyPresent => {
+            let late = within(|it| it.late);
+            return format!("nobody decided{late}, and an attacker has likely tried it");
+        }
         Alert::ContainmentOverdue => "decided to act, and still not contained",
         Alert::AiActedFirst => "the AI acted before any person had decided",
         Alert::HollowApproval => "the decision shows signs of not having been a review",
         Alert::SeededCaseMissed => "a deliberately wrong recommendation was let through",
         Alert::RubberStampSuspected => "decisions go through without signs of review",
-    }
+    };
+    what.to_owned()
 }
 
 /// The postable alert of one alert.
@@ -108,7 +130,7 @@ pub(super) fn alert(
         }
         Subject::Reviewer(reviewer) => {
             labels.insert("reviewer", reviewer.clone());
-            annotations.insert("summary", format!("{reviewer}: {}", wrong(change.alert)));
+            annotations.insert("summary", format!("{reviewer}: {}", wrong(change.alert, None)));
             annotations.insert("since", change.at.to_string());
             guide.external_url.as_deref().map(|base| format!("{base}/api/v1/reviewers"))
         }
@@ -122,7 +144,9 @@ pub(super) fn alert(
 fn annotate(into: &mut Texts, alert: Alert, about: &WindowDetails, now: Timestamp, guide: &Guide) {
     let place = about.location.as_deref().map(|place| plain(place, 120));
     let at_place = place.as_ref().map_or(String::new(), |place| format!(" on {place}"));
-    into.insert("summary", format!("{}{at_place}: {}", about.credential, wrong(alert)));
+    let targets = guide.targets(about.workflow);
+    let what = wrong(alert, Some(targets));
+    into.insert("summary", format!("{}{at_place}: {what}", about.credential));
     into.insert("credential", about.credential.clone());
     into.insert("as_of", now.to_string());
     let texts = [
@@ -131,7 +155,11 @@ fn annotate(into: &mut Texts, alert: Alert, about: &WindowDetails, now: Timestam
         ("owner", about.owner.clone()),
         ("window_severity", about.severity.map(|severity| severity.to_string())),
         ("detected_at", Some(about.detected_at.to_string())),
-        ("exposed_since", about.started_at.map(|at| at.to_string())),
+        (
+            // Nothing leaked where attackers do not race.
+            if targets.raced { "exposed_since" } else { "started_at" },
+            about.started_at.map(|at| at.to_string()),
+        ),
     ];
     into.extend(texts.into_iter().filter_map(|(name, text)| Some((name, text?))));
     into.insert(
@@ -150,12 +178,13 @@ fn annotate(into: &mut Texts, alert: Alert, about: &WindowDetails, now: Timestam
     };
     into.insert("age", length(age));
     if matches!(alert, Alert::ReviewDueSoon | Alert::ReviewOverdue | Alert::AttackerLikelyPresent) {
-        into.insert("band", countdown(start, age, now));
-        let chance = guide.race.curve(about.location.as_deref()).probability(age);
-        into.insert(
-            "attacker_first",
-            format!("{:.0} % chance that an attacker has tried it already", chance * 100.0),
-        );
+        into.insert("band", countdown(start, age, now, targets));
+        let place = about.location.as_deref();
+        if guide.race.runs(about.workflow, place) {
+            let chance = guide.race.curve(place).probability(age) * 100.0;
+            let text = format!("{chance:.0} % chance that an attacker has tried it already");
+            into.insert("attacker_first", text);
+        }
     }
 }
 
@@ -164,20 +193,19 @@ fn age(start: Timestamp, now: Timestamp) -> Option<Span> {
 }
 
 /// In which band a decision at `now` would fall, and for how long.
-fn countdown(start: Timestamp, age: Span, now: Timestamp) -> String {
+fn countdown(start: Timestamp, age: Span, now: Timestamp, targets: Targets) -> String {
+    let Targets { in_time, late, .. } = targets;
     let until = |end: Span| {
         let at = start + end;
         format!("for another {}, until {at}", length(at.since(now)))
     };
-    if age < FASTEST_ATTACKER {
-        format!("ahead of every attacker seen {}", until(FASTEST_ATTACKER))
-    } else if age < MEAN_ATTACKER {
-        format!("contested {}", until(MEAN_ATTACKER))
-    } else {
-        format!(
-            "behind, by {}",
-            length(Span::from_millis(age.as_millis() - MEAN_ATTACKER.as_millis()))
-        )
+    match Band::of(age, targets) {
+        Band::Ahead => format!("ahead {}", until(in_time)),
+        Band::Contested => format!("contested {}", until(late)),
+        Band::Behind => {
+            let by = Span::from_millis(age.as_millis() - late.as_millis());
+            format!("behind, by {}", length(by))
+        }
     }
 }
 
@@ -211,9 +239,10 @@ pub(super) fn group(content: GroupContent<'_>, now: Timestamp, guide: &Guide) ->
     };
     firing.sort_by_key(|change| (std::cmp::Reverse(change.severity()), start(change)));
     let count = firing.len();
+    let targets = workflow.map(|workflow| guide.targets(workflow));
     let mut annotations = Texts::new();
     annotations.insert("runbook", guide.runbook(alert));
-    annotations.insert("summary", format!("{count} at once: {}", wrong(alert)));
+    annotations.insert("summary", format!("{count} at once: {}", wrong(alert, targets)));
     annotations.insert("count", count.to_string());
     annotations.insert("seen", seen.to_string());
     annotations.insert("as_of", now.to_string());

@@ -13,7 +13,6 @@ use super::group::{AlertGroup, GroupKey};
 use super::postable::{self, GroupContent, Guide, PostableAlert};
 use super::record::AlertChange;
 use crate::engine::alerts::{Transition, Urgency};
-use crate::engine::attacker::Race;
 use crate::formats::Identity;
 use crate::metrics::NotifyFigures;
 use crate::settings::Alerts;
@@ -92,8 +91,7 @@ pub(super) struct AlertStore {
 }
 
 impl AlertStore {
-    pub(super) fn new(settings: Arc<Alerts>, race: Race, names: Identity) -> AlertStore {
-        let guide = Guide::new(&settings, race);
+    pub(super) fn new(settings: Arc<Alerts>, guide: Guide, names: Identity) -> AlertStore {
         let (entries, groups) = Default::default();
         AlertStore {
             settings,

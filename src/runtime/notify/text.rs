@@ -58,6 +58,15 @@ pub(super) fn length(span: Span) -> String {
     }
 }
 
+/// A target as people write it, in its largest unit that needs no fraction: `9 min`, `7 d`.
+pub(super) fn limit(span: Span) -> String {
+    const UNITS: [(i64, &str); 4] =
+        [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s")];
+    let ms = span.as_millis();
+    let unit = UNITS.into_iter().find(|(unit, _)| ms > 0 && ms % unit == 0);
+    unit.map_or_else(|| length(span), |(unit, name)| format!("{} {name}", ms / unit))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,6 +103,20 @@ mod tests {
             (93_600, "1 d 2 h"),
         ] {
             assert_eq!(length(Span::from_secs(seconds)), shown);
+        }
+    }
+
+    #[test]
+    fn a_limit_is_written_in_its_largest_whole_unit() {
+        for (ms, shown) in [
+            (540_000, "9 min"),
+            (90_000, "90 s"),
+            (7_200_000, "2 h"),
+            (86_400_000, "1 d"),
+            (1_500, "1 s"),
+            (0, "0 s"),
+        ] {
+            assert_eq!(limit(Span::from_millis(ms)), shown);
         }
     }
 }

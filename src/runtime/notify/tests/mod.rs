@@ -6,8 +6,9 @@ mod store;
 
 use std::sync::Arc;
 
-use super::postable::PostableAlert;
+use super::postable::{Guide, PostableAlert};
 use super::store::{AlertStore, Applied, PushKey};
+use crate::config::Profiles;
 use crate::engine::alerts::{Alert, Transition, Urgency};
 use crate::engine::attacker::Race;
 use crate::event::{Action, Severity, Workflow};
@@ -26,21 +27,34 @@ const MINUTE: i64 = 60 * SECOND;
 
 fn store(settings: Alerts) -> AlertStore {
     let names = Identity::new(b"a key for tests only").unwrap();
-    AlertStore::new(Arc::new(settings), Race::default(), names)
+    let guide = Guide::new(&settings, Race::default(), Profiles::default());
+    AlertStore::new(Arc::new(settings), guide, names)
 }
 
 /// The record of a change, as the windows stage writes it, of a window that began
 /// six minutes before.
 fn record(alert: &str, credential: &str, state: &str, ms: i64) -> (String, String) {
-    let (moment, start) = (at(ms), at(ms - 6 * MINUTE));
-    let exposure = format!("secret_exposure/{credential}/1");
+    record_of(Workflow::SecretExposure, alert, credential, state, ms, 6 * MINUTE)
+}
+
+/// The same of `workflow`, `age` milliseconds after the window began.
+fn record_of(
+    workflow: Workflow,
+    alert: &str,
+    credential: &str,
+    state: &str,
+    ms: i64,
+    age: i64,
+) -> (String, String) {
+    let (moment, start) = (at(ms), at(ms - age));
+    let exposure = format!("{workflow}/{credential}/1");
     let record = AlertRecord {
         alert: Alert::parse(alert).unwrap(),
         severity: Urgency::Warning,
         state: Transition::parse(state).unwrap(),
         at: moment,
         exposure_id: exposure_id::parse(&exposure).unwrap().into(),
-        workflow: Workflow::SecretExposure,
+        workflow,
         credential_id: credential,
         source: Some("github"),
         location: Some("github"),
@@ -50,7 +64,7 @@ fn record(alert: &str, credential: &str, state: &str, ms: i64) -> (String, Strin
         confidence: Some(0.9),
         started_at: Some(start),
         detected_at: start,
-        age_ms: Some(6 * MINUTE),
+        age_ms: Some(age),
     };
     (format!("{alert}/{exposure}"), serde_json::to_string(&record).unwrap())
 }
