@@ -172,6 +172,12 @@ impl Moments {
         }
     }
 
+    /// Whether an attacker was seen to use the credential and nothing has answered that yet:
+    /// whether [`Alert::AttackObserved`] holds once the present has come so far.
+    pub const fn attack_is_unanswered(&self) -> bool {
+        self.abused_at.is_some() && self.contained_at.is_none() && self.dismissed_at.is_none()
+    }
+
     /// Every alert that the window calls for, with its stretch of time.
     pub fn episodes(&self, profile: &Profile) -> impl Iterator<Item = Episode> + use<> {
         let Moments { start, detected_at, decided_at, contained_at, .. } = *self;

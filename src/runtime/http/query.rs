@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::answer::Problem;
-use crate::runtime::view::SortKey;
+use crate::runtime::view::{Attack, SortKey};
 use crate::time::Timestamp;
 
 /// Windows or reviewers on a page, if the request does not say.
@@ -20,6 +20,9 @@ const LIMIT_MAX: usize = 1000;
 
 /// Bytes of a cursor at most: enough for the longest name of a window.
 const CURSOR_BYTES_MAX: usize = 4 << 10;
+
+/// What the cursor of a window begins with whose attack nobody has answered.
+const ATTACKED: &str = "attack/";
 
 /// The parameters of a request.
 #[derive(Debug)]
@@ -81,10 +84,16 @@ impl Parameters {
     /// The sort key in the cursor `after`.
     pub(super) fn after_sort_key(&self) -> Result<Option<SortKey>, Problem> {
         let Some(text) = self.after()? else { return Ok(None) };
-        let key = text.split_once('/').and_then(|(ms, exposure_id)| {
+        let parse = |text: &str| {
+            let (attack, place) = match text.strip_prefix(ATTACKED) {
+                Some(place) => (Attack::Observed, place),
+                None => (Attack::None, text),
+            };
+            let (ms, exposure_id) = place.split_once('/')?;
             let start = Timestamp::from_millis_checked(ms.parse().ok()?).ok()?;
-            Some(SortKey { start, exposure_id: exposure_id.into() })
-        });
+            Some(SortKey { attack, start, exposure_id: exposure_id.into() })
+        };
+        let key = parse(&text);
         key.map(Some).ok_or_else(bad_cursor)
     }
 }
@@ -100,5 +109,6 @@ pub(super) fn cursor(text: &str) -> String {
 
 /// The cursor of a sort key.
 pub(super) fn sort_key_cursor(key: &SortKey) -> String {
-    cursor(&format!("{}/{}", key.start.as_millis(), key.exposure_id))
+    let attack = if key.attack == Attack::Observed { ATTACKED } else { "" };
+    cursor(&format!("{attack}{}/{}", key.start.as_millis(), key.exposure_id))
 }

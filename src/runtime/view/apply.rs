@@ -6,10 +6,9 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::row::{Row, SortKey};
+use super::row::{Attack, Row};
 use super::store::{Orders, View};
 use crate::engine::alerts::Moments;
-use crate::engine::windows::State;
 use crate::records::{Declared, RecordError, WindowRecord, exposure_id};
 use crate::time::Timestamp;
 
@@ -70,14 +69,16 @@ impl View {
         }
         // Never fails: these bytes were just parsed as JSON.
         let text = std::str::from_utf8(value).map_err(|_| Foreign::Key)?;
+        let moments = moments(&record);
         let row = Row {
             record: text.into(),
             workflow: record.workflow,
             state: record.state,
+            attack: Attack::of(moments.as_ref()),
             start: record.start(),
             detected_at: record.detected_at,
             decided_at: record.decided_at,
-            moments: moments(&record),
+            moments,
             closed_at: record.closed_at(),
         };
         let orders = &mut self.orders_mut();
@@ -118,8 +119,7 @@ impl View {
         if let Some(closed_at) = row.closed_at {
             orders.by_closing.insert((closed_at, Arc::clone(&name)));
         }
-        let place = SortKey { start: row.start, exposure_id: Arc::clone(&name) };
-        orders.by_start.insert(place, Arc::clone(&row));
+        orders.by_urgency.insert(row.sort_key(Arc::clone(&name)), Arc::clone(&row));
         self.rows.insert(name, row);
     }
 
@@ -129,21 +129,21 @@ impl View {
         if let Some(closed_at) = row.closed_at {
             orders.by_closing.remove(&(closed_at, Arc::clone(&name)));
         }
-        orders.by_start.remove(&SortKey { start: row.start, exposure_id: name });
+        orders.by_urgency.remove(&row.sort_key(name));
         Some(row)
     }
 
     /// Removes one window if there is one too many: the window that closed first, or
     /// the new one if none has closed.
     fn make_room(&self, orders: &mut Orders, new: &Arc<str>) -> Applied {
-        if orders.by_start.len() <= self.bounds.windows_max {
+        if orders.by_urgency.len() <= self.bounds.windows_max {
             return Applied::Kept;
         }
         let first_closed = orders.by_closing.first().map(|(_, name)| Arc::clone(name));
         let goes = first_closed.unwrap_or_else(|| Arc::clone(new));
         let Some(gone) = self.remove(orders, &goes) else { return Applied::Kept };
         orders.lost_up_to = orders.lost_up_to.max(Some(gone.detected_at));
-        if gone.state != State::Closed {
+        if gone.closed_at.is_none() {
             return Applied::NotKept;
         }
         self.closed_dropped.fetch_add(1, Ordering::Relaxed);

@@ -28,5 +28,5 @@ mod tests;
 pub use apply::{Applied, Foreign};
 pub use figures::{Bands, Older, Period, Reviewer, Reviewers, Summary};
 pub use page::{Filter, Page};
-pub use row::{Row, SortKey};
+pub use row::{Attack, Row, SortKey};
 pub use store::{Bounds, Status, View};

@@ -1,7 +1,7 @@
 //! Windows a page at a time, the most urgent first.
 //!
-//! Invariants: windows are sorted by (start, name), so a window moves only when its
-//! start changes; the next page begins after a sort key, not after a number of windows,
+//! Invariants: windows are sorted by (attack, start, name), so a window moves only when an
+//! attack is observed or answered, or its start changes; the next page begins after a sort key, not after a number of windows,
 //! so windows that come and go between two pages make it neither repeat nor skip one;
 //! a lock is held for a bounded number of windows.
 
@@ -86,7 +86,7 @@ impl View {
             let orders = self.orders();
             let from = after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
             let mut stretch =
-                orders.by_start.range::<SortKey, _>((from, Bound::Unbounded)).take(STRETCH);
+                orders.by_urgency.range::<SortKey, _>((from, Bound::Unbounded)).take(STRETCH);
             let mut reached = None;
             for (key, row) in stretch.by_ref() {
                 if !visit(key, row) {

@@ -13,10 +13,29 @@ use crate::time::Timestamp;
 /// Where a window stands in the order of urgency.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SortKey {
+    /// An attack that nobody has answered comes before everything else.
+    pub attack: Attack,
     /// Where its measurement starts.
     pub start: Timestamp,
     /// Its name.
     pub exposure_id: Arc<str>,
+}
+
+/// Whether an attacker was seen to use a window's credential. The order is that of urgency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Attack {
+    /// Yes, and nobody has contained or dismissed it.
+    Observed,
+    /// No, or it was answered.
+    None,
+}
+
+impl Attack {
+    /// That of a window with these moments; a final window has none, and no alerts.
+    pub(super) fn of(moments: Option<&Moments>) -> Attack {
+        let observed = moments.is_some_and(Moments::attack_is_unanswered);
+        if observed { Attack::Observed } else { Attack::None }
+    }
 }
 
 /// One window: its record as the ledger has it, and the fields that windows are sorted
@@ -29,7 +48,10 @@ pub struct Row {
     pub workflow: Workflow,
     /// Its state.
     pub state: State,
-    /// Where its measurement starts. Windows are sorted by it: the oldest is the most urgent.
+    /// Whether an attack was observed. Windows are sorted by it first.
+    pub attack: Attack,
+    /// Where its measurement starts. Windows are sorted by it next: the oldest is the most
+    /// urgent.
     pub start: Timestamp,
     /// The detection that opened it.
     pub detected_at: Timestamp,
@@ -43,6 +65,11 @@ pub struct Row {
 }
 
 impl Row {
+    /// Its place among all windows; `exposure_id` is its name.
+    pub(super) fn sort_key(&self, exposure_id: Arc<str>) -> SortKey {
+        SortKey { attack: self.attack, start: self.start, exposure_id }
+    }
+
     /// The parsed record.
     pub fn read(&self) -> Option<WindowRecord> {
         // Never `None`: a row is only made from a record that could be parsed.

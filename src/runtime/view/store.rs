@@ -43,7 +43,7 @@ pub struct View {
 /// The same rows, sorted.
 #[derive(Debug, Default)]
 pub(super) struct Orders {
-    pub(super) by_start: BTreeMap<SortKey, Arc<Row>>,
+    pub(super) by_urgency: BTreeMap<SortKey, Arc<Row>>,
     pub(super) by_closing: BTreeSet<(Timestamp, Arc<str>)>,
     pub(super) states: [u64; State::ALL.len()],
     /// The latest detection among the windows that found no room.
@@ -108,7 +108,7 @@ impl View {
             lag_records,
             checked_at,
             trouble,
-            windows: self.orders().by_start.len() as u64,
+            windows: self.orders().by_urgency.len() as u64,
             windows_max: self.bounds.windows_max as u64,
             not_kept: self.not_kept.load(Ordering::Relaxed),
             closed_dropped: self.closed_dropped.load(Ordering::Relaxed),

@@ -71,11 +71,12 @@ fn names(view: &View) -> Vec<String> {
 /// The rows and their sorted copies hold the same windows.
 fn assert_whole(view: &View) {
     let orders = view.orders();
-    assert_eq!(orders.by_start.len(), view.rows.len());
+    assert_eq!(orders.by_urgency.len(), view.rows.len());
     assert_eq!(orders.states.iter().sum::<u64>(), view.rows.len() as u64);
-    assert_eq!(orders.by_closing.len() as u64, orders.states[State::Closed as usize]);
-    for (key, row) in &orders.by_start {
-        assert_eq!(key.start, row.start);
+    let over = [State::Closed, State::Withdrawn].map(|state| orders.states[state as usize]);
+    assert_eq!(orders.by_closing.len() as u64, over.iter().sum::<u64>());
+    for (key, row) in &orders.by_urgency {
+        assert_eq!((key.attack, key.start), (row.attack, row.start));
         assert!(Arc::ptr_eq(row, &view.rows.get(&*key.exposure_id).unwrap()));
     }
 }
@@ -114,6 +115,41 @@ fn the_last_record_of_a_window_counts() {
     assert_eq!(view.apply(key.as_bytes(), None, NOW), Applied::Removed);
     assert_eq!((names(&view), view.get(&key).is_none()), (vec!["b".to_owned()], true));
     assert_eq!(view.status().foreign, 0);
+    assert_whole(&view);
+}
+
+#[test]
+fn a_withdrawn_window_makes_room_as_a_closed_one_does() {
+    let view = view(2);
+    let withdrawn = json!({"state": "withdrawn", "withdrawn_at": at(5), "revision": 2});
+    set(&view, &with(open("a", 0), withdrawn));
+    set(&view, &open("b", 1));
+    assert_whole(&view);
+    assert_eq!(set(&view, &open("c", 2)), Applied::Kept);
+    assert_eq!(names(&view), ["b", "c"]);
+    let status = view.status();
+    assert_eq!((status.not_kept, status.closed_dropped), (0, 1), "nobody waits for it");
+    assert_whole(&view);
+}
+
+#[test]
+fn an_attack_that_nobody_answered_comes_first() {
+    let view = view(10);
+    for (name, detected) in [("old", -900), ("new", 0), ("attacked", -60)] {
+        set(&view, &open(name, detected));
+    }
+    assert_eq!(names(&view), ["old", "attacked", "new"]);
+    let attacked = with(open("attacked", -60), json!({"abused_at": at(0), "revision": 2}));
+    set(&view, &attacked);
+    assert_eq!(names(&view), ["attacked", "old", "new"]);
+    assert_whole(&view);
+    // To decide to act is no answer; to contain it is.
+    let decided =
+        json!({"state": "reviewed", "decided_at": at(1), "reviewer": "r", "action": "revoke"});
+    set(&view, &with(attacked.clone(), decided));
+    assert_eq!(names(&view), ["attacked", "old", "new"]);
+    set(&view, &with(attacked, json!({"state": "contained", "contained_at": at(2)})));
+    assert_eq!(names(&view), ["old", "attacked", "new"]);
     assert_whole(&view);
 }
 

@@ -49,6 +49,25 @@ fn windows_come_the_most_urgent_first_with_their_present_chance() {
 }
 
 #[test]
+fn an_observed_attack_comes_first_page_by_page() {
+    let made = start(options(None));
+    made.put(&open("old", 2000));
+    for (name, detected) in [("attacked-old", 900), ("attacked-new", 60)] {
+        let mut record = open(name, detected);
+        record["abused_at"] = json!(ago(30));
+        made.put(&record);
+    }
+    let (mut seen, mut path) = (Vec::new(), "/api/v1/windows?limit=1".to_owned());
+    loop {
+        let answer = get(made.address(), &path).is(200).json();
+        seen.extend(ids(&answer));
+        let Some(next) = answer["next"].as_str() else { break };
+        path = format!("/api/v1/windows?limit=1&after={next}");
+    }
+    assert_eq!(seen, ["attacked-old", "attacked-new", "old"]);
+}
+
+#[test]
 fn a_record_is_shown_byte_for_byte() {
     let made = start(options(None));
     let mut record = open("a", 60);
