@@ -66,7 +66,7 @@ test("windows appear, count down, turn and leave, and the story is told", async 
     for (const row of await rows()) {
       if (!first.has(row.key) && !seen.has(row.key)) appeared += 1;
       const before = seen.get(row.key);
-      const left_s = (text) => { const [, minutes, seconds] = /(\d+):(\d\d) to the/.exec(text) ?? []; return minutes === undefined ? null : Number(minutes) * 60 + Number(seconds); };
+      const left_s = (text) => { const [, minutes, seconds] = /(\d+):(\d\d) (?:left|until late)/.exec(text) ?? []; return minutes === undefined ? null : Number(minutes) * 60 + Number(seconds); };
       if (before?.band === "ahead" && row.band === "contested") turned = true;
       if (before && before.band === row.band && left_s(before.count) !== null && left_s(row.count) !== null && left_s(row.count) < left_s(before.count)) countedDown = true;
       if (row.gone && row.count.startsWith("✓ decided in")) left = true;
@@ -155,21 +155,54 @@ async function made(t, frames, { token } = {}) {
 
 const send = (response, name, data) => response.write(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
 
+const rateOf = (low, high) => ({ low, high, low_bound: 0.1, high_bound: 0.9, windows: 4, incidents: 2, effective: 2, outcomes: { effective: 1, hollow: 0, overdue: 2, unjudged: 0, unknown_exposure: 0, unassessed: 1 } });
+
 function frame(n, now, names) {
-  const row = (text, at) => ({ credential: text, workflow: "secret_exposure", source: text, location: text, owner: text, severity: "high", state: "open", awaiting: "review", start_ms: now - 1000 * (30 + at), contained_ms: null, recommendation: "revoke", detections: 2 });
+  const row = (text, at) => ({ credential: text, workflow: "secret_exposure", source: text, location: text, owner: text, severity: "high", state: "open", awaiting: "review", start_ms: now - 1000 * (30 + at), in_time_ms: 540_000, late_ms: 1_020_000, raced: true, attacked_ms: null, touched: false, escalated: false, incident: text, contained_ms: null, recommendation: "revoke", detections: 2 });
   const windows = Object.fromEntries(names.map((text, at) => [`k${at}`, row(text, at)]));
-  const decision = (text, at) => ({ at: new Date(now - at * 1000).toISOString(), credential: text, workflow: text, reviewer: text, verdict: "approve", action: "revoke", time_to_review_ms: 60_000 + at, attention_ratio: 0.5, attention_ms: 1, floor_ms: 2, hollow: ["impossible_reading"], effective: false });
+  const decision = (text, at) => ({ at: new Date(now - at * 1000).toISOString(), credential: text, workflow: text, reviewer: text, verdict: "approve", action: "revoke", time_to_review_ms: 60_000 + at, in_time_ms: 540_000, attention_ratio: 0.5, attention_ms: 1, floor_ms: 2, hollow: ["impossible_reading"], quality: "hollow", effective: false });
   const decisions = Object.fromEntries(names.map((text, at) => [`d${at}`, decision(text, at)]));
   const notes = Object.fromEntries(names.map((text, at) => [`n${at}`, { at: new Date(now).toISOString(), until: null, what: text, urgency: "critical", credential: text, workflow: text, margin_ms: null }]));
   const page = (text) => ({ reviewer: text, at: new Date(now).toISOString(), ended_at: null, since: new Date(now).toISOString(), statistic: 1500, threshold: 1000, signals: [{ signal: "dwell", observed: 4, signs: 4, allowed: 0.1, statistic: 3 }], path: [{ at: new Date(now).toISOString(), credential: text, signs: ["dwell"], statistic: 2 }] });
   return { n, lists: { windows: { set: windows }, decisions: { set: decisions }, notes: { set: notes } }, parts: {
     moment: { as_of_ms: now, speed: 1, demo: false, version: "0" },
-    waiting: { open: 10_000, ahead: 10_000, contested: 0, behind: 0, reviewed: 0, contained: 0, shown: names.length, fastest_ms: 540_000, mean_ms: 1_020_000 },
+    waiting: { open: 10_000, attacked: 0, ahead: 10_000, contested: 0, behind: 0, reviewed: 0, contained: 0, listed: 10_000, shown: names.length },
     firing: { ReviewDueSoon: 3 }, suspected: { more: 0, pages: names.slice(0, 4).map(page) },
     health: { healthy: false, ready: false, missing: names.slice(0, 4), lag_records: 1, not_kept: 1, foreign: 1, windows: 1, workers: 1 },
-    rate: { complete: true, total: 1, open: 1, older_open: 0, effective: 0.5, bounds: { low: 0.5, high: 0.5 }, ahead: 1, contested: 0, behind: 0, unreviewed: 0, reviews: 1, judged: 1, meaningful: 1, hollow: 0, by_reason: {}, by_fastest: {}, p50_ms: null, median_ms: null, attacker_first: 0 },
+    rate: { complete: true, open: 1, older_open: 0, effective: rateOf(0.25, 0.5), in_time_ms: 540_000, late_ms: 1_020_000, ahead: 1, contested: 0, behind: 0, unreviewed: 0, withdrawn: 0, others: [{ workflow: "policy_change", in_time_ms: 86_400_000, effective: rateOf(0.5, 0.5) }], reviews: 1, judged: 1, hollow: 0, unassessed: 1, by_reason: {}, median_ms: null, attacker_first: 0 },
   } };
 }
+
+test("every figure follows the targets of its workflow, and what is unknown is a range", async (t) => {
+  const now = Date.now(), HOUR = 3_600_000, DAY = 24 * HOUR;
+  const made_up = frame(1, now, ["a", "b", "c"]);
+  const { a, b, c } = { a: made_up.lists.windows.set.k0, b: made_up.lists.windows.set.k1, c: made_up.lists.windows.set.k2 };
+  Object.assign(a, { start_ms: now - 12 * HOUR, workflow: "policy_change", in_time_ms: DAY, late_ms: 3 * DAY, raced: false });
+  Object.assign(b, { start_ms: now - 10 * 60_000 });
+  Object.assign(c, { start_ms: now - 2 * HOUR, attacked_ms: now - 60_000, state: "reviewed" });
+  Object.assign(made_up.lists.decisions.set.d0, { quality: "unassessed", hollow: [], time_to_review_ms: 5 * HOUR, in_time_ms: DAY, attention_ratio: 2 });
+  made_up.parts.suspected.pages[0].signals.push({ signal: "agreement", observed: 40, signs: 39, allowed: null, statistic: 3 });
+  const url = await made(t, (response) => send(response, "whole", made_up));
+  const opened = await open(await browser(t), url);
+  const { page } = opened;
+  await wait(500);
+  const rows = await page.$$eval("#windows li:not(.group)", (items) => items.map((item) => [item.querySelector("bdi").textContent, item.querySelector(".count").textContent, item.querySelector(".track i").style.transform]));
+  assert.deepEqual(rows.map(([name]) => name), ["c", "b", "a"], "an attack first, then the least time left");
+  assert.match(rows[0][1], /attacked 1:0\d ago/);
+  assert.match(rows[1][1], /(6:5\d|7:00) until late/);
+  assert.match(rows[2][1], /1[12] h [05]\d left/);
+  assert.match(rows[2][2], /scaleX\(0\.225\)/, "half of its target fills half of the way to the first mark");
+  const text = (id) => page.$eval(`#${id}`, (node) => node.textContent);
+  assert.equal(await text("rate"), "25.0–50.0 %");
+  assert.equal(await text("rate-note"), "a range because of 1 unassessed");
+  assert.match(await text("rate-text"), /within 9 min/);
+  assert.match(await text("rate-sample"), /^4 windows in 2 incidents; .*10\.0–90\.0 %$/);
+  assert.equal(await text("rate-others"), "policy change, within 1 d: 50.0 % (4 windows in 2 incidents)");
+  assert.match(await text("suspects"), /39 of 40as peers in like cases/);
+  assert.ok((await page.$$(".chart path.unassessed")).length === 1, "unassessed decisions have a shape of their own");
+  assert.ok(!(await page.content()).includes("NaN"));
+  await clean(opened);
+});
 
 test("what strangers write is shown and does nothing", async (t) => {
   const hostile = ["<img src=x onerror=alert(1)>", "<script>window.owned = 1</script>", "\u202Egpj.exe\u202C", "\u200B\u200B\u200B", "x".repeat(10 << 10), "${alert(1)}", "</title><h1>no</h1>", "𝒽&amp;\"'`", "ا".repeat(300)];

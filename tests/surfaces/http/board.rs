@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use shutterlag::runtime::http::Server;
 
 use super::client::{connect, get, request};
-use super::made::{Made, dismissed, open, options, shown, start};
+use super::made::{Made, ago, dismissed, open, options, shown, start};
 
 /// A stream of frames, read as they come.
 struct Board(BufReader<TcpStream>);
@@ -134,6 +134,86 @@ fn a_stream_begins_with_all_and_goes_on_with_what_changed() {
     made.put(&dismissed("github:example-org/payments#1", 120, 5, "reviewer-0a1b"));
     let gone = board.find(|frame| frame["lists"]["windows"]["gone"].as_array().cloned());
     assert_eq!(gone, [json!(key)], "it leaves under the name it came with");
+}
+
+#[test]
+fn each_window_counts_by_the_targets_of_its_workflow_and_an_attack_stands_apart() {
+    const DAY_MS: i64 = 86_400_000;
+    let made = lively(|_| {});
+    made.put(&open("github:example-org/payments#1", 600));
+    let mut policy = open("github:example-org/payments/pull/9", 7_200);
+    policy["exposure_id"] = json!(policy["exposure_id"].as_str().unwrap().replacen(
+        "secret_exposure",
+        "policy_change",
+        1
+    ));
+    let changes = json!({
+        "workflow": "policy_change", "in_time_ms": DAY_MS, "late_ms": 3 * DAY_MS, "raced": false,
+        "incident": "rollout-7", "escalations": 1, "escalated_at": ago(60), "touched_at": ago(60),
+    });
+    policy.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+    made.put(&policy);
+    // Decided to revoke, not contained yet, and used by an attacker.
+    let mut attacked = open("github:example-org/payments#2", 3_000);
+    let changes = json!({
+        "state": "reviewed", "revision": 3, "decided_at": ago(2_900), "reviewer": "reviewer-0a1b",
+        "action": "revoke", "final_action": "revoke", "abused_at": ago(30),
+    });
+    attacked.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+    made.put(&attacked);
+
+    let (_, whole) = Board::open(made.address()).next();
+    let rows = whole["lists"]["windows"]["set"].as_object().unwrap();
+    let row = |credential: &str| {
+        rows.values().find(|row| row["credential"].as_str().unwrap().ends_with(credential)).unwrap()
+    };
+    let waiting = &whole["parts"]["waiting"];
+    let counts = ["attacked", "ahead", "contested", "behind", "listed", "shown"]
+        .map(|count| waiting[count].as_u64().unwrap());
+    // Ten minutes are too many for a leak, and few for a change of a policy.
+    assert_eq!(counts, [1, 1, 1, 0, 3, 3], "{waiting}");
+    assert_eq!(whole["parts"]["firing"]["AttackObserved"], 1);
+    assert_eq!(row("#2")["attacked_ms"], ago(30).as_millis());
+    assert_eq!(
+        (&row("#1")["attacked_ms"], &row("#1")["in_time_ms"]),
+        (&Value::Null, &json!(540_000))
+    );
+    let policy = row("pull/9");
+    assert_eq!((&policy["in_time_ms"], &policy["raced"]), (&json!(DAY_MS), &json!(false)));
+    assert_eq!((&policy["escalated"], &policy["incident"]), (&json!(true), &json!("rollout-7")));
+    let others = &whole["parts"]["rate"]["others"];
+    assert_eq!(
+        (&others[0]["workflow"], &others[0]["in_time_ms"]),
+        (&json!("policy_change"), &json!(DAY_MS))
+    );
+    assert_eq!(whole["parts"]["rate"]["in_time_ms"], 540_000);
+}
+
+#[test]
+fn a_review_that_nothing_was_there_to_judge_by_is_shown_as_unassessed() {
+    let made = lively(|_| {});
+    for (name, hollow, quality) in [
+        ("a", json!([]), json!("meaningful")),
+        ("b", json!([]), json!("unassessed")),
+        ("c", json!(["self_approval"]), json!("hollow")),
+        ("d", Value::Null, Value::Null),
+    ] {
+        let mut record = dismissed(name, 1_000, 700, "reviewer-0a1b");
+        record["hollow"] = hollow;
+        record["quality"] = quality;
+        record["durations_ms"]["time_to_review"] = json!(300_000);
+        made.put(&record);
+    }
+    let (_, whole) = Board::open(made.address()).next();
+    let rows = whole["lists"]["decisions"]["set"].as_object().unwrap();
+    let mut shown: Vec<(&str, &Value)> =
+        rows.values().map(|row| (row["credential"].as_str().unwrap(), &row["quality"])).collect();
+    shown.sort_by_key(|(credential, _)| *credential);
+    let (good, unknown, bad) = (json!("meaningful"), json!("unassessed"), json!("hollow"));
+    assert_eq!(shown, [("a", &good), ("b", &unknown), ("c", &bad), ("d", &Value::Null)]);
+    let rate = &whole["parts"]["rate"];
+    assert_eq!((&rate["judged"], &rate["unassessed"]), (&json!(3), &json!(1)));
+    assert!(rows.values().all(|row| row["in_time_ms"] == 540_000));
 }
 
 #[test]

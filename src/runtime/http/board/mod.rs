@@ -10,6 +10,7 @@
 //! no token, but the stream does.
 
 mod frame;
+mod headline;
 mod notes;
 mod reviews;
 mod snapshot;

@@ -6,13 +6,13 @@
 use serde::Serialize;
 
 use super::text;
-use crate::config::{FASTEST_ATTACKER, Profile};
+use crate::config::Profile;
 use crate::engine::alerts::{Moments, Urgency};
 use crate::event::Workflow;
 use crate::records::WindowRecord;
 use crate::time::{Span, Timestamp};
 
-/// A decision this shortly before the fastest attackers gets a note.
+/// A decision that is in time by no more than this gets a note, where attackers race.
 const CLOSE: Span = Span::from_secs(60);
 
 /// One note.
@@ -28,11 +28,11 @@ pub(super) struct Note {
     urgency: Option<Urgency>,
     credential: String,
     workflow: Workflow,
-    /// How long before the fastest attackers the decision came.
+    /// How long before it was overdue the decision came.
     margin_ms: Option<Span>,
 }
 
-/// Decided within a minute of the fastest attackers.
+/// Decided less than a minute before it was overdue.
 const CLOSE_CALL: &str = "CloseCall";
 /// Contained before anybody decided.
 const CONTAINED_FIRST: &str = "ContainedFirst";
@@ -57,8 +57,8 @@ pub(super) fn of(record: &WindowRecord, profile: &Profile, now: Timestamp) -> Ve
         })
         .collect();
     let decided = window.decided_at();
-    if let Some(decided) = decided {
-        let margin = (window.start() + FASTEST_ATTACKER).since(decided);
+    if let Some(decided) = decided.filter(|_| profile.targets.raced) {
+        let margin = (window.start() + profile.targets.in_time).since(decided);
         if margin > Span::ZERO && margin <= CLOSE {
             notes.push(note(CLOSE_CALL, decided, None, None, Some(margin)));
         }

@@ -7,7 +7,8 @@
 use serde::Serialize;
 
 use super::text;
-use crate::engine::oversight::{HollowReasons, Reviews, Rules};
+use crate::config::Profiles;
+use crate::engine::oversight::{HollowReasons, Quality, Reviews, Rules};
 use crate::event::{Action, Verdict, Workflow};
 use crate::records::WindowRecord;
 use crate::time::{Span, Timestamp};
@@ -22,6 +23,8 @@ struct DecisionRow {
     verdict: Option<Verdict>,
     action: Option<Action>,
     time_to_review_ms: Span,
+    /// The target of its workflow: a decision sooner than this is in time.
+    in_time_ms: Span,
     /// Available attention divided by the reading floor; null if the advice or its length
     /// is unknown.
     attention_ratio: Option<f64>,
@@ -29,6 +32,8 @@ struct DecisionRow {
     floor_ms: Option<Span>,
     /// Signs of being hollow; null while it has not been judged.
     hollow: Option<HollowReasons>,
+    /// What the judgement came to; null while there is none.
+    quality: Option<Quality>,
     effective: Option<bool>,
 }
 
@@ -36,6 +41,7 @@ struct DecisionRow {
 pub(super) fn rows(
     records: &[&WindowRecord],
     rules: &Rules,
+    profiles: &Profiles,
     shown_max: usize,
 ) -> Vec<(String, impl Serialize)> {
     let mut reviews = Reviews::new();
@@ -62,11 +68,13 @@ pub(super) fn rows(
                 action: record.action,
                 // If the clocks contradict each other there is none, and no row.
                 time_to_review_ms: record.durations_ms.0.time_to_review?,
+                in_time_ms: profiles.get(record.workflow).targets.in_time,
                 // Three digits are enough for the chart.
                 attention_ratio: ratio.map(|ratio| (ratio * 1000.0).round() / 1000.0),
                 attention_ms: attention,
                 floor_ms: floor,
                 hollow: record.hollow,
+                quality: record.quality,
                 effective: record.effective,
             };
             Some((at, text::key(&record.exposure_id.to_string()), row))

@@ -12,15 +12,14 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::frame::{Rows, Snapshot};
+use super::headline::Headline;
 use super::notes::{self, Note};
 use super::reviews;
 use super::text;
 use crate::config::OversightConfig;
 use crate::engine::alerts::Alert;
 use crate::engine::attacker::Band;
-use crate::engine::effective::EffectiveRate;
-use crate::engine::oversight::{HollowReason, Rules, Signal};
-use crate::engine::survival::Estimate;
+use crate::engine::oversight::{Rules, Signal};
 use crate::engine::windows::{Awaiting, State};
 use crate::event::{Action, Severity, Workflow};
 use crate::records::{WindowRecord, exposure_id};
@@ -28,11 +27,12 @@ use crate::runtime::clock;
 use crate::runtime::http::options::Shown;
 use crate::runtime::http::status;
 use crate::runtime::reviewer_alerts::{AlertState, Cited, Counted};
-use crate::runtime::view::Row;
+use crate::runtime::view::{Attack, Row};
 use crate::time::{Span, Timestamp};
 
-/// Windows shown: open ones whose race is not lost yet, contained ones that still need a
-/// review, and open ones whose race is lost.
+/// Windows shown: those with an attack that nobody has answered, open ones that are not late
+/// yet, contained ones that still need a review, and open ones that are late.
+const ATTACKED_MAX: usize = 24;
 const RACING_MAX: usize = 60;
 const OWED_MAX: usize = 6;
 const LOST_MAX: usize = 12;
@@ -52,7 +52,7 @@ const REST_SHARE: i64 = 20;
 pub(super) struct SnapshotBuilder {
     rules: Option<Rules>,
     read: HashMap<usize, Read>,
-    rate: Option<(Span, Rate)>,
+    headline: Option<(Span, Headline)>,
 }
 
 /// A parsed record. It holds the row, so no other row can get the same address.
@@ -71,18 +71,20 @@ struct Moment {
     version: &'static str,
 }
 
-/// Windows that wait, by attacker band.
+/// Windows that wait: open ones by band, and those in the other states. A window with an
+/// attack that nobody has answered also counts as `attacked`.
 #[derive(Default, Serialize)]
 struct Waiting {
     open: u64,
+    attacked: u64,
     ahead: u64,
     contested: u64,
     behind: u64,
     reviewed: u64,
     contained: u64,
+    /// Windows that belong in the list, and how many of them it shows.
+    listed: u64,
     shown: usize,
-    fastest_ms: i64,
-    mean_ms: i64,
 }
 
 /// One window that waits.
@@ -96,33 +98,20 @@ struct WaitingRow {
     severity: Option<Severity>,
     state: State,
     awaiting: Option<Awaiting>,
+    /// The first use by an attacker; null unless nobody has answered it yet.
+    attacked_ms: Option<i64>,
+    /// Whether a person has looked at it, or handed it on.
+    touched: bool,
+    escalated: bool,
+    incident: Option<String>,
     start_ms: i64,
+    /// The targets of its workflow, from the start on.
+    in_time_ms: Span,
+    late_ms: Span,
+    raced: bool,
     contained_ms: Option<i64>,
     recommendation: Option<Action>,
     detections: u64,
-}
-
-/// The headline figure, and what it is made of.
-#[derive(Clone, Serialize)]
-struct Rate {
-    complete: bool,
-    total: u64,
-    open: u64,
-    older_open: u64,
-    effective: EffectiveRate,
-    ahead: u64,
-    contested: u64,
-    behind: u64,
-    unreviewed: u64,
-    reviews: u64,
-    judged: u64,
-    meaningful: Option<u64>,
-    hollow: Option<u64>,
-    by_reason: BTreeMap<&'static str, u64>,
-    by_fastest: Estimate,
-    p50_ms: Option<i64>,
-    median_ms: Option<i64>,
-    attacker_first: f64,
 }
 
 /// The health of the pipeline.
@@ -197,6 +186,7 @@ impl ReviewerAlert {
 struct Picked {
     waiting: Waiting,
     firing: BTreeMap<Alert, u64>,
+    attacked: Vec<(Timestamp, Arc<Row>)>,
     racing: Vec<(Timestamp, Arc<Row>)>,
     owed: Vec<(Timestamp, Arc<Row>)>,
     lost: Vec<(Timestamp, Arc<Row>)>,
@@ -208,7 +198,7 @@ impl SnapshotBuilder {
     pub(super) fn new() -> SnapshotBuilder {
         // Never `None`: the default rules are valid.
         let rules = Rules::new(OversightConfig::default()).ok();
-        SnapshotBuilder { rules, read: HashMap::new(), rate: None }
+        SnapshotBuilder { rules, read: HashMap::new(), headline: None }
     }
 
     /// The snapshot of this moment.
@@ -225,7 +215,7 @@ impl SnapshotBuilder {
             version: env!("CARGO_PKG_VERSION"),
         };
         part(parts, "moment", &moment);
-        part(parts, "rate", &self.rate(shown, now));
+        part(parts, "rate", &self.headline(shown, now));
         part(parts, "health", &health(shown));
         let mut firing = picked.firing;
         let (pages, _) = shown.reviewer_alerts.all();
@@ -234,15 +224,15 @@ impl SnapshotBuilder {
         let more = pages.len().saturating_sub(SUSPECTED_MAX);
         let pages = pages.into_iter().take(SUSPECTED_MAX).map(ReviewerAlert::of).collect();
         part(parts, "suspected", &Suspected { more, pages });
-        let urgent = [picked.racing, picked.owed, picked.lost].concat();
-        let waits = self.waits(&urgent);
+        let urgent = [picked.attacked, picked.racing, picked.owed, picked.lost].concat();
+        let waits = self.waits(&urgent, shown);
         let mut waiting = picked.waiting;
         waiting.shown = waits.len();
         part(parts, "waiting", &waiting);
         let noted = self.notes(&picked.lately, shown, now);
         firing.retain(|_, count| *count > 0);
         part(parts, "firing", &firing);
-        let decisions = self.decisions(&picked.decided);
+        let decisions = self.decisions(&picked.decided, shown);
         snapshot.lists = [("windows", waits), ("decisions", decisions), ("notes", noted)].into();
         self.read.retain(|_, read| read.used);
         snapshot
@@ -259,11 +249,13 @@ impl SnapshotBuilder {
         Some(read)
     }
 
-    fn waits(&mut self, urgent: &[(Timestamp, Arc<Row>)]) -> Rows {
+    fn waits(&mut self, urgent: &[(Timestamp, Arc<Row>)], shown: &Shown) -> Rows {
         let mut rows = Rows::new();
         for (_, row) in urgent {
             let Some(Read { record, .. }) = self.read(row) else { continue };
             let text = |text: &Option<String>| text.as_deref().map(text::shown);
+            let targets = shown.profiles.get(record.workflow).targets;
+            let attacked_at = record.abused_at.filter(|_| row.attack == Attack::Observed);
             let waits = WaitingRow {
                 credential: text::shown(&record.credential_id),
                 workflow: record.workflow,
@@ -273,7 +265,14 @@ impl SnapshotBuilder {
                 severity: record.severity,
                 state: row.state,
                 awaiting: record.window().awaiting(),
+                attacked_ms: attacked_at.map(Timestamp::as_millis),
+                touched: record.touched_at.is_some(),
+                escalated: record.escalations > 0,
+                incident: text(&record.incident),
                 start_ms: row.start.as_millis(),
+                in_time_ms: targets.in_time,
+                late_ms: targets.late,
+                raced: targets.raced,
                 contained_ms: record.contained_at.map(Timestamp::as_millis),
                 recommendation: record.recommendation,
                 detections: record.detections,
@@ -283,7 +282,7 @@ impl SnapshotBuilder {
         rows
     }
 
-    fn decisions(&mut self, decided: &[(Timestamp, Arc<Row>)]) -> Rows {
+    fn decisions(&mut self, decided: &[(Timestamp, Arc<Row>)], shown: &Shown) -> Rows {
         let mut names = BTreeMap::new();
         for (_, row) in decided {
             if let Some(read) = self.read(row) {
@@ -294,7 +293,7 @@ impl SnapshotBuilder {
         let records: Vec<&WindowRecord> = records.map(|read| &read.record).collect();
         let mut rows = Rows::new();
         if let Some(rules) = &self.rules {
-            for (key, row) in reviews::rows(&records, rules, DECISIONS_MAX) {
+            for (key, row) in reviews::rows(&records, rules, &shown.profiles, DECISIONS_MAX) {
                 insert(&mut rows, key, &row);
             }
         }
@@ -320,61 +319,27 @@ impl SnapshotBuilder {
 
     /// The figures of the last day. They read all of its windows, so the more there are, the
     /// less often they are computed.
-    fn rate(&mut self, shown: &Shown, now: Timestamp) -> Rate {
+    fn headline(&mut self, shown: &Shown, now: Timestamp) -> Headline {
         let began = clock::uptime();
-        if let Some((next, rate)) = &self.rate
+        if let Some((next, headline)) = &self.headline
             && began < *next
         {
-            return rate.clone();
+            return headline.clone();
         }
-        let summary = shown.view.summary(&shown.figure_rules(), None, now);
-        let figures = summary.figures;
-        let (race, oversight) = (figures.attacker_window, figures.oversight);
-        let review = figures.stages.get(crate::engine::windows::Stage::TimeToReview);
-        let survival = figures.survival.time_to_review;
-        let reasons = HollowReason::ALL.iter().filter_map(|reason| {
-            let found = oversight.by_reason.as_ref()?.get(*reason);
-            (found > 0).then_some((reason.as_str(), found))
-        });
-        let rate = Rate {
-            complete: summary.period.complete,
-            total: figures.windows.total(),
-            open: figures.windows.get(State::Open) + figures.windows.get(State::Contained),
-            older_open: summary.older.open + summary.older.contained,
-            effective: figures.effective_review_rate,
-            ahead: race.bands.ahead,
-            contested: race.bands.contested,
-            behind: race.bands.behind,
-            unreviewed: race.bands.unreviewed,
-            reviews: oversight.reviews,
-            judged: oversight.judged,
-            meaningful: oversight.meaningful,
-            hollow: oversight.hollow,
-            by_reason: reasons.collect(),
-            by_fastest: survival.reviewed_by_fastest,
-            p50_ms: review.p50_ms,
-            median_ms: survival.median_ms,
-            attacker_first: (race.attacker_first.expected * 10.0).round() / 10.0,
-        };
+        let headline = Headline::of(shown, now);
         let took_ms = clock::uptime().as_millis() - began.as_millis();
         let rest = Span::from_millis((took_ms * REST_SHARE).max(1_000));
-        self.rate = Some((began + rest, rate.clone()));
-        rate
+        self.headline = Some((began + rest, headline.clone()));
+        headline
     }
 }
 
 fn pick(shown: &Shown, now: Timestamp) -> Picked {
-    let mut picked = Picked {
-        waiting: Waiting {
-            fastest_ms: crate::config::FASTEST_ATTACKER.as_millis(),
-            mean_ms: crate::config::MEAN_ATTACKER.as_millis(),
-            ..Waiting::default()
-        },
-        ..Picked::default()
-    };
+    let mut picked = Picked::default();
     shown.view.each(|row| picked.take(row, shown, now));
-    // Where the race is not lost, the window with the least time left comes first;
-    // everywhere else the latest.
+    // What is not late yet comes by the time that is left, attacks by age; everything else
+    // the latest first.
+    best(&mut picked.attacked, ATTACKED_MAX, |(at, _)| *at);
     best(&mut picked.racing, RACING_MAX, |(at, _)| *at);
     let latest = [
         (&mut picked.owed, OWED_MAX),
@@ -405,11 +370,11 @@ impl Picked {
                     Band::Behind => (&mut waiting.behind, &mut self.lost),
                 };
                 *count += 1;
-                Some(rows)
+                Some((rows, row.start + profile.targets.late))
             }
             State::Contained => {
                 waiting.contained += 1;
-                Some(&mut self.owed)
+                Some((&mut self.owed, row.start))
             }
             State::Reviewed => {
                 waiting.reviewed += 1;
@@ -417,8 +382,15 @@ impl Picked {
             }
             State::Closed | State::Withdrawn => None,
         };
-        if let Some(rows) = waits {
-            rows.push((row.start, Arc::clone(row)));
+        let listed = if row.attack == Attack::Observed {
+            waiting.attacked += 1;
+            Some((&mut self.attacked, row.start))
+        } else {
+            waits
+        };
+        if let Some((rows, at)) = listed {
+            waiting.listed += 1;
+            rows.push((at, Arc::clone(row)));
         }
         if let Some(decided_at) = row.decided_at {
             self.decided.push((decided_at, Arc::clone(row)));

@@ -1,15 +1,14 @@
 // The board: applies frames, shows them, and runs the clock between them.
-import { Chart, el, quality, quadrant, set, span, words } from "./chart.js";
+import { Chart, el, limit, quality, quadrant, set, span, words } from "./chart.js";
 import { Race } from "./race.js";
 import { follow } from "./source.js";
 
 const $ = (id) => document.getElementById(id);
 const model = { n: 0, parts: {}, lists: { windows: new Map(), decisions: new Map(), notes: new Map() } };
 const race = new Race($("windows"));
-let chart = null, paused = false, clock = { at: 0, as_of: 0, speed: 1 }, marks = { fastest_ms: 540_000, mean_ms: 1_020_000 };
+let chart = null, paused = false, clock = { at: 0, as_of: 0, speed: 1 };
 
 const now = () => clock.as_of + (performance.now() - clock.at) * clock.speed;
-const percent = (share) => `${(100 * share).toFixed(1)} %`;
 const time = (text) => new Date(text).toISOString().slice(11, 19);
 const plural = (count, one, many) => `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 
@@ -39,7 +38,7 @@ function show({ parts, lists }) {
   if (parts.firing) firing(parts.firing);
   if (parts.suspected) suspected(parts.suspected);
   if (parts.health) health(parts.health);
-  if (lists.windows || lists.decisions) race.update(model.lists.windows, model.lists.decisions, now(), marks);
+  if (lists.windows || lists.decisions) race.update(model.lists.windows, model.lists.decisions, now());
   if (lists.decisions) decisions(model.lists.decisions);
   if (lists.notes) notes(model.lists.notes);
   if ($("main").hidden) { $("main").hidden = false; $("ask").hidden = true; }
@@ -55,23 +54,38 @@ function moment(data) {
 }
 
 function waiting(data) {
-  marks = { fastest_ms: data.fastest_ms, mean_ms: data.mean_ms };
-  set($("race-count"), `${data.ahead} under 9 min · ${data.contested} under 17 · ${data.behind} later · ${data.contained} contained`);
-  const more = data.open + data.contained - data.shown;
+  set($("race-count"), [
+    data.attacked > 0 ? `${data.attacked} attacked` : "",
+    `${data.ahead} in time`, `${data.contested} overdue`, `${data.behind} late`, `${data.contained} contained`,
+  ].filter(Boolean).join(" · "));
+  const more = data.listed - data.shown;
   set($("windows-more"), [
     more > 0 ? `and ${plural(more, "more window", "more windows")}, less urgent` : "",
     data.reviewed > 0 ? `${plural(data.reviewed, "window has", "windows have")} been decided but not contained` : "",
   ].filter(Boolean).join(" · "));
-  $("windows-none").hidden = data.open + data.contained > 0;
+  $("windows-none").hidden = data.listed > 0;
 }
 
+// A range whose ends look the same is one number.
+function range(low, high) {
+  if (low === null || low === undefined) return "–";
+  const [from, to] = [low, high].map((share) => (100 * share).toFixed(1));
+  return from === to ? `${from} %` : `${from}–${to} %`;
+}
+
+const CAUSES = { unjudged: "not judged yet", unassessed: "unassessed", unknown_exposure: "of unknown exposure" };
+const sample = (rate) => `${plural(rate.windows, "window", "windows")} in ${plural(rate.incidents, "incident", "incidents")}`;
+
 function rate(data) {
-  const { effective } = data, judged = data.reviews - data.judged;
-  const between = effective.low !== effective.high;
-  set($("rate"), effective.low === null ? "–" : between ? `${(100 * effective.low).toFixed(1)}–${percent(effective.high)}` : percent(effective.low));
-  set($("rate-note"), judged > 0 ? `${plural(judged, "decision is", "decisions are")} not judged yet, so the rate lies between the two` : "");
-  set($("rate-text"), "of exposures were decided by a person before the fastest attackers, with a real review. The rest were decided late, hollow or not at all.");
-  const parts = [["ahead", "under 9 min"], ["contested", "9 to 17 min"], ["behind", "17 min and more"], ["unreviewed", "no decision yet"]];
+  const { effective, in_time_ms, late_ms } = data;
+  set($("rate"), range(effective.low, effective.high));
+  const causes = Object.entries(CAUSES).filter(([cause]) => effective.outcomes[cause] > 0).map(([cause, text]) => `${effective.outcomes[cause]} ${text}`);
+  set($("rate-note"), causes.length ? `a range because of ${causes.join(", ")}` : "");
+  const within = in_time_ms === null ? "in time" : `within ${limit(in_time_ms)}`;
+  set($("rate-text"), `of the exposures that attackers race for were decided by a person ${within}, with a meaningful review. The rest were decided late, hollow or not at all.`);
+  set($("rate-sample"), effective.low === null ? "No review was due yet." : `${sample(effective)}; with chance taken into account, ${range(effective.low_bound, effective.high_bound)}`);
+  const names = in_time_ms === null ? ["in time", "overdue", "late"] : [`under ${limit(in_time_ms)}`, `${limit(in_time_ms)} to ${limit(late_ms)}`, `${limit(late_ms)} and more`];
+  const parts = [["ahead", names[0]], ["contested", names[1]], ["behind", names[2]], ["unreviewed", "no decision yet"]];
   if ($("bands").childElementCount === 0) {
     for (const [name, label] of parts) {
       $("bands").append(el("i", name));
@@ -84,19 +98,26 @@ function rate(data) {
     $("bands").children[at].style.flex = String(data[name]);
     set($("bands-key").children[at].querySelector("b"), String(data[name]));
   });
+  $("rate-others").replaceChildren(...data.others.map((other) => {
+    const item = el("li");
+    set(item, `${words(other.workflow)}, within ${limit(other.in_time_ms)}: ${range(other.effective.low, other.effective.high)} (${sample(other.effective)})`);
+    return item;
+  }));
   const open = data.open + data.older_open;
   const hollow = Object.entries(data.by_reason).sort((a, b) => b[1] - a[1]).map(([reason, count]) => `${words(reason)} ${count}`);
   set($("rate-open"), [
     `${plural(open, "window is", "windows are")} still undecided` + (data.older_open ? `, ${data.older_open} of them older than a day` : ""),
     data.median_ms === null ? "" : `median including them ${span(data.median_ms)}`,
+    data.withdrawn > 0 ? `${data.withdrawn} withdrawn by the source` : "",
     `attackers came first in ${data.attacker_first} (expected)`,
-    data.judged ? `hollow ${data.hollow} of ${data.judged} judged` + (hollow.length ? `: ${hollow.join(", ")}` : "") : "",
+    data.judged ? `of ${data.judged} judged ${data.hollow} hollow` + (hollow.length ? ` (${hollow.join(", ")})` : "") + `, ${data.unassessed} unassessed` : "",
     data.complete ? "" : "some windows of the day are missing",
   ].filter(Boolean).join(" · "));
 }
 
-const URGENCY = { AttackerLikelyPresent: "critical", AiActedFirst: "critical", ReviewOverdue: "page", RubberStampSuspected: "page" };
+const URGENCY = { AttackObserved: "critical", AttackerLikelyPresent: "critical", AiActedFirst: "critical", ReviewOverdue: "page", RubberStampSuspected: "page" };
 const NAMES = {
+  AttackObserved: "attack observed",
   ReviewDueSoon: "review due soon", ReviewOverdue: "review overdue", AttackerLikelyPresent: "attacker likely present",
   ContainmentOverdue: "containment overdue", AiActedFirst: "the AI acted first", HollowApproval: "hollow approval",
   SeededCaseMissed: "seeded case missed", RubberStampSuspected: "rubber-stamping suspected",
@@ -115,7 +136,7 @@ function firing(data) {
 }
 
 function noted(note) {
-  if (note.what === "CloseCall") return `decided ${span(note.margin_ms)} before the fastest attackers`;
+  if (note.what === "CloseCall") return `decided ${span(note.margin_ms)} before it was overdue`;
   return NAMES[note.what] ?? note.what;
 }
 
@@ -149,13 +170,13 @@ function announce(all) {
 }
 
 function decisions(list) {
-  chart ??= new Chart($("chart"), marks);
+  chart ??= new Chart($("chart"));
   const { without, placed } = chart.update(list);
   set($("both-count"), `the latest ${plural(placed, "decision", "decisions")}` + (without ? `; ${without} more without a reading floor` : ""));
   const latest = [...list.values()].sort((a, b) => (a.at < b.at ? 1 : -1)).slice(0, 25);
   $("decisions").replaceChildren(...latest.map((decision) => {
-    const row = el("tr"), kind = quality(decision), where = decision.attention_ratio === null ? "" : quadrant(decision, marks.fastest_ms);
-    const verdict = kind === "real" ? "meaningful" : kind === "hollow" ? `hollow: ${decision.hollow.map(words).join(", ")}` : "not judged yet";
+    const row = el("tr"), kind = quality(decision), where = decision.attention_ratio === null ? "" : quadrant(decision);
+    const verdict = kind === "hollow" ? `hollow: ${decision.hollow.map(words).join(", ")}` : decision.quality ?? "not judged yet";
     const cells = [time(decision.at), decision.credential, span(decision.time_to_review_ms), decision.attention_ratio === null ? "–" : String(decision.attention_ratio), verdict];
     row.append(...cells.map((text) => { const cell = el("td"), inner = el("bdi"); set(inner, text); cell.append(inner); return cell; }));
     row.dataset.quadrant = where;
@@ -175,13 +196,14 @@ function suspected(data) {
     for (const text of ["Sign", "Seen", "Allowed"]) { const cell = el("th"); cell.scope = "col"; set(cell, text); titles.append(cell); }
     head.append(titles);
     for (const signal of page.signals) {
-      const row = el("tr"), sign = el("td"), seen = el("td"), allowed = el("td"), meter = el("span", "meter"), fill = el("i"), limit = el("u");
+      const row = el("tr"), sign = el("td"), seen = el("td"), allowed = el("td"), meter = el("span", "meter"), fill = el("i"), mark = el("u");
       set(sign, SIGNALS[signal.signal] ?? signal.signal);
       fill.style.transform = `scaleX(${signal.signs / signal.observed})`;
-      limit.style.left = `${100 * signal.allowed}%`;
-      meter.append(fill, limit);
+      meter.append(fill);
+      // Agreement has no rate that is allowed: it is compared with peers.
+      if (signal.allowed !== null) { mark.style.left = `${100 * signal.allowed}%`; meter.append(mark); }
       seen.append(meter, `${signal.signs} of ${signal.observed}`);
-      set(allowed, signal.signal === "agreement" ? `${Math.round(100 * signal.allowed)} %, or as peers` : `${Math.round(100 * signal.allowed)} %`);
+      set(allowed, signal.allowed === null ? "as peers in like cases" : `${Math.round(100 * signal.allowed)} %`);
       row.append(sign, seen, allowed);
       body.append(row);
     }
@@ -227,7 +249,7 @@ function tick() {
   const text = new Date(now()).toISOString();
   set($("clock"), `${text.slice(0, 10)} ${text.slice(11, 19)} UTC`);
   $("clock").dateTime = text;
-  race.tick(now(), marks);
+  race.tick(now());
 }
 
 const STATES = { on: "Live", off: "Connection lost, reconnecting", asks: "Waiting for a token" };

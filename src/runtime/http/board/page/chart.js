@@ -20,6 +20,12 @@ export function span(ms) {
   return `${Math.floor(hours / 24)} d ${two(hours % 24)} h`;
 }
 
+/** A target: 9 min, 1 d. */
+export function limit(ms) {
+  const unit = [[86_400_000, "d"], [3_600_000, "h"], [60_000, "min"], [1_000, "s"]].find(([size]) => ms % size === 0);
+  return unit ? `${ms / unit[0]} ${unit[1]}` : span(ms);
+}
+
 export const words = (word) => String(word ?? "").replaceAll("_", " ");
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -31,12 +37,12 @@ function svg(name, attributes, text) {
 }
 
 const W = 720, H = 430, LEFT = 62, RIGHT = 8, TOP = 8, BOTTOM = 46;
-const X = [15_000, 6 * 3_600_000], Y = [0.02, 60];
+const X = [0.02, 50], Y = [0.02, 60];
 const scale = (value, [low, high], from, to) => {
   const share = Math.log(Math.min(Math.max(value, low), high) / low) / Math.log(high / low);
   return from + share * (to - from);
 };
-const x = (ms) => scale(ms, X, LEFT, W - RIGHT);
+const x = (share) => scale(share, X, LEFT, W - RIGHT);
 const y = (ratio) => scale(ratio, Y, H - BOTTOM, TOP);
 
 const QUADRANTS = {
@@ -44,18 +50,20 @@ const QUADRANTS = {
   worst: "in time, not read: controls nothing", both: "late and not read",
 };
 
+/** How much of its target a decision took. */
+const taken = (decision) => decision.time_to_review_ms / decision.in_time_ms;
+
 /** The quadrant of a decision. */
-export function quadrant(decision, fastest_ms) {
-  const soon = decision.time_to_review_ms < fastest_ms, read = decision.attention_ratio >= 1;
+export function quadrant(decision) {
+  const soon = taken(decision) < 1, read = decision.attention_ratio >= 1;
   return soon ? (read ? "best" : "worst") : (read ? "late" : "both");
 }
 
-export const quality = (decision) =>
-  decision.hollow === null ? "unjudged" : decision.hollow.length ? "hollow" : "real";
+const QUALITIES = { meaningful: "real", hollow: "hollow", unassessed: "unassessed" };
+export const quality = (decision) => QUALITIES[decision.quality] ?? "unjudged";
 
 export class Chart {
-  constructor(place, marks) {
-    this.marks = marks;
+  constructor(place) {
     this.points = new Map();
     this.first = true;
     this.svg = svg("svg", { viewBox: `0 0 ${W} ${H}`, role: "img", "aria-labelledby": "chart-title" });
@@ -69,29 +77,29 @@ export class Chart {
   }
 
   ground() {
-    const nine = x(this.marks.fastest_ms), one = y(1), right = W - RIGHT, bottom = H - BOTTOM;
+    const due = x(1), one = y(1), right = W - RIGHT, bottom = H - BOTTOM;
     const hatch = svg("pattern", { id: "hatch", width: 9, height: 9, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" });
     hatch.append(svg("path", { d: "M0 0V9", class: "hatch", "stroke-width": 2 }));
     const defs = svg("defs");
     defs.append(hatch);
     const box = (left, top, width, height, more) => svg("rect", { x: left, y: top, width, height, ...more });
     this.svg.append(defs,
-      box(LEFT, TOP, nine - LEFT, one - TOP, { class: "good" }),
-      box(LEFT, one, nine - LEFT, bottom - one, { class: "bad" }),
-      box(LEFT, one, nine - LEFT, bottom - one, { fill: "url(#hatch)" }));
+      box(LEFT, TOP, due - LEFT, one - TOP, { class: "good" }),
+      box(LEFT, one, due - LEFT, bottom - one, { class: "bad" }),
+      box(LEFT, one, due - LEFT, bottom - one, { fill: "url(#hatch)" }));
     const line = (x1, y1, x2, y2, kind) => this.svg.append(svg("path", { d: `M${x1} ${y1}L${x2} ${y2}`, class: kind }));
-    for (const [ms, label] of [[30e3, "30 s"], [120e3, "2 min"], [540e3, "9"], [1020e3, "17 min"], [3600e3, "1 h"], [14400e3, "4 h"]]) {
-      line(x(ms), TOP, x(ms), bottom, ms === 540e3 || ms === 1020e3 ? "mark9" : "grid");
-      this.svg.append(svg("text", { x: x(ms), y: bottom + 16, "text-anchor": "middle" }, label));
+    for (const [share, label] of [[0.05, "0.05"], [0.2, "0.2"], [0.5, "0.5"], [1, "target"], [2, "2 ×"], [5, "5 ×"], [20, "20 ×"]]) {
+      line(x(share), TOP, x(share), bottom, share === 1 ? "mark" : "grid");
+      this.svg.append(svg("text", { x: x(share), y: bottom + 16, "text-anchor": "middle" }, label));
     }
     for (const [ratio, label] of [[0.03, "0.03"], [0.1, "0.1"], [0.3, "0.3"], [1, "1"], [3, "3"], [10, "10"], [30, "30"]]) {
-      line(LEFT, y(ratio), right, y(ratio), ratio === 1 ? "mark9" : "grid");
+      line(LEFT, y(ratio), right, y(ratio), ratio === 1 ? "mark" : "grid");
       this.svg.append(svg("text", { x: LEFT - 6, y: y(ratio) + 4, "text-anchor": "end" }, label));
     }
     line(LEFT, bottom, right, bottom, "axis");
     line(LEFT, TOP, LEFT, bottom, "axis");
     this.svg.append(
-      svg("text", { x: (LEFT + right) / 2, y: H - 8, "text-anchor": "middle" }, "time to review, from exposure to decision"),
+      svg("text", { x: (LEFT + right) / 2, y: H - 8, "text-anchor": "middle" }, "time to review ÷ the target of the workflow"),
       svg("text", { transform: `translate(13 ${(TOP + bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, "attention available ÷ reading floor"));
   }
 
@@ -114,7 +122,7 @@ export class Chart {
     const latest = [...decisions.values()].map((decision) => decision.at).sort().at(-25) ?? "";
     for (const [key, decision] of decisions) {
       if (decision.attention_ratio === null) { without += 1; continue; }
-      counts[quadrant(decision, this.marks.fastest_ms)] += 1;
+      counts[quadrant(decision)] += 1;
       this.point(key, decision, decision.at < latest);
     }
     for (const [key, point] of this.points) {
@@ -127,16 +135,17 @@ export class Chart {
   }
 
   point(key, decision, old) {
-    const kind = quality(decision), state = `${kind}/${old}/${decision.attention_ratio}/${decision.time_to_review_ms}`;
+    const kind = quality(decision), state = `${kind}/${old}/${decision.attention_ratio}/${decision.time_to_review_ms}/${decision.in_time_ms}`;
     const known = this.points.get(key);
     if (known?.state === state) return;
     known?.node.remove();
-    const left = x(decision.time_to_review_ms).toFixed(1), top = y(decision.attention_ratio).toFixed(1);
+    const left = x(taken(decision)).toFixed(1), top = y(decision.attention_ratio).toFixed(1);
     const style = `${kind}${old ? " old" : ""}${known || this.first ? "" : " fresh"}`;
-    const node = kind === "hollow"
-      ? svg("path", { d: "M-5-5 5 5M5-5-5 5", transform: `translate(${left} ${top})`, class: style })
+    const path = { hollow: "M-5-5 5 5M5-5-5 5", unassessed: "M0-6 6 0 0 6-6 0Z" }[kind];
+    const node = path
+      ? svg("path", { d: path, transform: `translate(${left} ${top})`, class: style })
       : svg("circle", { cx: left, cy: top, r: 4.5, class: style });
-    node.append(svg("title", {}, `${decision.credential}: decided in ${span(decision.time_to_review_ms)}, attention ${decision.attention_ratio} of the floor`));
+    node.append(svg("title", {}, `${decision.credential}: decided in ${span(decision.time_to_review_ms)}, target ${limit(decision.in_time_ms)}, attention ${decision.attention_ratio} of the floor`));
     this.dots.append(node);
     this.points.set(key, { node, state });
   }

@@ -1,31 +1,42 @@
 // The open windows, the most urgent first.
-import { el, set, span, words } from "./chart.js";
+import { el, limit, set, span, words } from "./chart.js";
 
-const FULL_MS = 20 * 60_000;
+// Where the marks of the bar are: all rows have them at the same places, whatever their targets.
+const DUE = 0.45, LATE = 0.85;
 const LEAVES_AFTER_MS = 2_500;
 const GROUPS = {
-  racing: "Can still be won, the least time left first",
+  attacked: "Attack observed, neither contained nor dismissed",
+  racing: "Not late yet, the least time left first",
   owed: "Already contained, the review is due",
-  lost: "Past 17 minutes, the latest first",
+  lost: "Late, the latest first",
 };
 
 /** The group, band and sort order of a window at `now`. */
-export function standing(row, now, marks) {
+export function standing(row, now) {
+  if (row.attacked_ms !== null) return { group: "attacked", band: "attacked", order: row.start_ms };
   if (row.state === "contained") return { group: "owed", band: "owed", order: -row.start_ms };
-  const age = now - row.start_ms;
-  if (age < marks.fastest_ms) return { group: "racing", band: "ahead", order: row.start_ms };
-  if (age < marks.mean_ms) return { group: "racing", band: "contested", order: row.start_ms };
-  return { group: "lost", band: "behind", order: -row.start_ms };
+  const age = now - row.start_ms, late_ms = row.start_ms + row.late_ms;
+  if (age < row.in_time_ms) return { group: "racing", band: "ahead", order: late_ms };
+  if (age < row.late_ms) return { group: "racing", band: "contested", order: late_ms };
+  return { group: "lost", band: "behind", order: -late_ms };
 }
 
-function countdown(row, band, now, marks) {
+function countdown(row, band, now) {
   const age = now - row.start_ms;
   switch (band) {
-    case "ahead": return `● ${span(marks.fastest_ms - age)} to the fastest`;
-    case "contested": return `◆ ${span(marks.mean_ms - age)} to the mean`;
+    case "attacked": return `‼ attacked ${span(now - row.attacked_ms)} ago`;
+    case "ahead": return `● ${span(row.in_time_ms - age)} left`;
+    case "contested": return `◆ ${span(row.late_ms - age)} until late`;
     case "owed": return `▪ contained after ${span(row.contained_ms - row.start_ms)}`;
-    default: return `▲ ${span(age)} exposed`;
+    default: return `▲ ${span(age)} ${row.raced ? "exposed" : "waiting"}`;
   }
+}
+
+/** How much of the bar an age fills: up to the first mark in time, from the second on late. */
+export function filled(age, { in_time_ms, late_ms }) {
+  if (age < in_time_ms) return DUE * Math.max(0, age) / in_time_ms;
+  if (age < late_ms) return DUE + (LATE - DUE) * (age - in_time_ms) / (late_ms - in_time_ms);
+  return Math.min(1, LATE * age / late_ms);
 }
 
 export class Race {
@@ -37,7 +48,7 @@ export class Race {
   }
 
   /** Shows these rows. The decisions explain why a row left. */
-  update(windows, decisions, now, marks) {
+  update(windows, decisions, now) {
     for (const [key, row] of windows) {
       const known = this.rows.get(key);
       if (known && !known.leaving) { known.row = row; this.describe(known); } else { this.add(key, row); }
@@ -46,7 +57,7 @@ export class Race {
       if (!windows.has(key) && !known.leaving) this.leave(key, known, decisions.get(key));
     }
     this.first = false;
-    this.tick(now, marks);
+    this.tick(now);
   }
 
   add(key, row) {
@@ -66,12 +77,14 @@ export class Race {
   describe({ row, credential, meta }) {
     set(credential, row.credential);
     credential.title = row.credential;
-    const parts = [words(row.workflow)];
+    const parts = [row.raced ? words(row.workflow) : `${words(row.workflow)}, due within ${limit(row.in_time_ms)}`];
     if (row.location) parts.push(row.location);
     if (row.detections > 1) parts.push(`seen ${row.detections} times`);
     parts.push(row.awaiting === "triage" ? "waits for the AI" : "waits for a person");
+    if (row.escalated) parts.push("escalated"); else if (row.touched) parts.push("looked at");
     if (row.recommendation) parts.push(`AI advises: ${row.recommendation}`);
     if (row.owner) parts.push(row.owner);
+    if (row.incident) parts.push(`incident ${row.incident}`);
     const text = parts.join(" · "), severity = row.severity ?? "";
     if (meta.dataset.text === severity + text) return;
     meta.dataset.text = severity + text;
@@ -93,10 +106,10 @@ export class Race {
   }
 
   /** Updates countdowns, bands and the order. */
-  tick(now, marks) {
+  tick(now) {
     const order = [];
     for (const known of this.rows.values()) {
-      const at = standing(known.row, now, marks);
+      const at = standing(known.row, now);
       if (known.leaving) { order.push([known.group ?? at.group, known.order ?? at.order, known.item]); continue; }
       known.group = at.group;
       known.order = at.order;
@@ -105,9 +118,9 @@ export class Race {
         known.item.classList.add(at.band);
         known.band = at.band;
       }
-      set(known.count, countdown(known.row, at.band, now, marks));
+      set(known.count, countdown(known.row, at.band, now));
       const end = known.row.contained_ms ?? now;
-      const share = Math.min(1, Math.max(0, (end - known.row.start_ms) / FULL_MS)).toFixed(3);
+      const share = filled(end - known.row.start_ms, known.row).toFixed(3);
       if (known.share !== share) { known.share = share; known.fill.style.transform = `scaleX(${share})`; }
       order.push([at.group, at.order, known.item]);
     }
