@@ -76,6 +76,7 @@ impl View {
             state: record.state,
             attack: Attack::of(moments.as_ref()),
             start: record.start(),
+            severity: record.severity,
             detected_at: record.detected_at,
             decided_at: record.decided_at,
             moments,

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::engine::alerts::Moments;
 use crate::engine::windows::State;
-use crate::event::Workflow;
+use crate::event::{Severity, Workflow};
 use crate::records::{Declared, WindowRecord};
 use crate::time::Timestamp;
 
@@ -53,6 +53,8 @@ pub struct Row {
     /// Where its measurement starts. Windows are sorted by it next: the oldest is the most
     /// urgent.
     pub start: Timestamp,
+    /// The highest severity stated.
+    pub severity: Option<Severity>,
     /// The detection that opened it.
     pub detected_at: Timestamp,
     /// The first human decision.

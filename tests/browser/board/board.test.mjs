@@ -175,11 +175,13 @@ function frame(n, now, names) {
 
 test("every figure follows the targets of its workflow, and what is unknown is a range", async (t) => {
   const now = Date.now(), HOUR = 3_600_000, DAY = 24 * HOUR;
-  const made_up = frame(1, now, ["a", "b", "c"]);
-  const { a, b, c } = { a: made_up.lists.windows.set.k0, b: made_up.lists.windows.set.k1, c: made_up.lists.windows.set.k2 };
+  const made_up = frame(1, now, ["a", "b", "c", "d"]);
+  const { k0: a, k1: b, k2: c, k3: d } = made_up.lists.windows.set;
   Object.assign(a, { start_ms: now - 12 * HOUR, workflow: "policy_change", in_time_ms: DAY, late_ms: 3 * DAY, raced: false });
   Object.assign(b, { start_ms: now - 10 * 60_000 });
   Object.assign(c, { start_ms: now - 2 * HOUR, attacked_ms: now - 60_000, state: "reviewed" });
+  Object.assign(d, { start_ms: now - HOUR, attacked_ms: now - 30_000, severity: "critical" });
+  made_up.parts.rate.others.push({ workflow: "entitlement_review", in_time_ms: 7 * DAY, effective: { ...rateOf(null, null), windows: 0, incidents: 0 } });
   Object.assign(made_up.lists.decisions.set.d0, { quality: "unassessed", hollow: [], time_to_review_ms: 5 * HOUR, in_time_ms: DAY, attention_ratio: 2 });
   made_up.parts.suspected.pages[0].signals.push({ signal: "agreement", observed: 40, signs: 39, allowed: null, statistic: 3 });
   const url = await made(t, (response) => send(response, "whole", made_up));
@@ -187,17 +189,17 @@ test("every figure follows the targets of its workflow, and what is unknown is a
   const { page } = opened;
   await wait(500);
   const rows = await page.$$eval("#windows li:not(.group)", (items) => items.map((item) => [item.querySelector("bdi").textContent, item.querySelector(".count").textContent, item.querySelector(".track i").style.transform]));
-  assert.deepEqual(rows.map(([name]) => name), ["c", "b", "a"], "an attack first, then the least time left");
-  assert.match(rows[0][1], /attacked 1:0\d ago/);
-  assert.match(rows[1][1], /(6:5\d|7:00) until late/);
-  assert.match(rows[2][1], /1[12] h [05]\d left/);
-  assert.match(rows[2][2], /scaleX\(0\.225\)/, "half of its target fills half of the way to the first mark");
+  assert.deepEqual(rows.map(([name]) => name), ["d", "c", "b", "a"], "attacks first, the gravest of them, then the least time left");
+  assert.match(rows[1][1], /attacked 1:0\d ago/);
+  assert.match(rows[2][1], /(6:5\d|7:00) until late/);
+  assert.match(rows[3][1], /1[12] h [05]\d left/);
+  assert.match(rows[3][2], /scaleX\(0\.225\)/, "half of its target fills half of the way to the first mark");
   const text = (id) => page.$eval(`#${id}`, (node) => node.textContent);
   assert.equal(await text("rate"), "25.0–50.0 %");
   assert.equal(await text("rate-note"), "a range because of 1 unassessed");
   assert.match(await text("rate-text"), /within 9 min/);
   assert.match(await text("rate-sample"), /^4 windows in 2 incidents; .*10\.0–90\.0 %$/);
-  assert.equal(await text("rate-others"), "policy change, within 1 d: 50.0 % (4 windows in 2 incidents)");
+  assert.equal(await text("rate-others"), "policy change, within 1 d: 50.0 % (4 windows in 2 incidents)entitlement review, within 7 d: no review is due yet");
   assert.match(await text("suspects"), /39 of 40as peers in like cases/);
   assert.ok((await page.$$(".chart path.unassessed")).length === 1, "unassessed decisions have a shape of their own");
   assert.ok(!(await page.content()).includes("NaN"));

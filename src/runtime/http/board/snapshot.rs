@@ -337,9 +337,9 @@ impl SnapshotBuilder {
 fn pick(shown: &Shown, now: Timestamp) -> Picked {
     let mut picked = Picked::default();
     shown.view.each(|row| picked.take(row, shown, now));
-    // What is not late yet comes by the time that is left, attacks by age; everything else
-    // the latest first.
-    best(&mut picked.attacked, ATTACKED_MAX, |(at, _)| *at);
+    // Attacks come by severity, then by age; what is not late yet by the time that is left;
+    // everything else the latest first.
+    best(&mut picked.attacked, ATTACKED_MAX, |(at, row)| (Reverse(row.severity), *at));
     best(&mut picked.racing, RACING_MAX, |(at, _)| *at);
     let latest = [
         (&mut picked.owed, OWED_MAX),

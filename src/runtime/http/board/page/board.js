@@ -100,7 +100,8 @@ function rate(data) {
   });
   $("rate-others").replaceChildren(...data.others.map((other) => {
     const item = el("li");
-    set(item, `${words(other.workflow)}, within ${limit(other.in_time_ms)}: ${range(other.effective.low, other.effective.high)} (${sample(other.effective)})`);
+    const { effective } = other, share = effective.low === null ? "no review is due yet" : `${range(effective.low, effective.high)} (${sample(effective)})`;
+    set(item, `${words(other.workflow)}, within ${limit(other.in_time_ms)}: ${share}`);
     return item;
   }));
   const open = data.open + data.older_open;
@@ -109,7 +110,7 @@ function rate(data) {
     `${plural(open, "window is", "windows are")} still undecided` + (data.older_open ? `, ${data.older_open} of them older than a day` : ""),
     data.median_ms === null ? "" : `median including them ${span(data.median_ms)}`,
     data.withdrawn > 0 ? `${data.withdrawn} withdrawn by the source` : "",
-    `attackers came first in ${data.attacker_first} (expected)`,
+    `${data.attacker_first} expected to be tried by an attacker first, if they try every leaked key`,
     data.judged ? `of ${data.judged} judged ${data.hollow} hollow` + (hollow.length ? ` (${hollow.join(", ")})` : "") + `, ${data.unassessed} unassessed` : "",
     data.complete ? "" : "some windows of the day are missing",
   ].filter(Boolean).join(" · "));

@@ -4,6 +4,7 @@ import { el, limit, set, span, words } from "./chart.js";
 // Where the marks of the bar are: all rows have them at the same places, whatever their targets.
 const DUE = 0.45, LATE = 0.85;
 const LEAVES_AFTER_MS = 2_500;
+const SEVERITIES = ["low", "medium", "high", "critical"];
 const GROUPS = {
   attacked: "Attack observed, neither contained nor dismissed",
   racing: "Not late yet, the least time left first",
@@ -13,7 +14,8 @@ const GROUPS = {
 
 /** The group, band and sort order of a window at `now`. */
 export function standing(row, now) {
-  if (row.attacked_ms !== null) return { group: "attacked", band: "attacked", order: row.start_ms };
+  // The gravest first; a severity weighs more than any age.
+  if (row.attacked_ms !== null) return { group: "attacked", band: "attacked", order: row.start_ms - 1e15 * (1 + SEVERITIES.indexOf(row.severity)) };
   if (row.state === "contained") return { group: "owed", band: "owed", order: -row.start_ms };
   const age = now - row.start_ms, late_ms = row.start_ms + row.late_ms;
   if (age < row.in_time_ms) return { group: "racing", band: "ahead", order: late_ms };
