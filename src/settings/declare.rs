@@ -298,7 +298,15 @@ impl<T: Table> Value for T {
     }
 
     fn show(&self) -> Option<Shown> {
-        let shown = T::KEYS.iter().filter_map(|key| Some((key.name.to_owned(), (key.show)(self)?)));
+        let default = T::default();
+        let shown = |key: &Key<T>| {
+            // An empty list stands for nothing, unless the default is not empty.
+            (key.show)(self).or_else(|| match (key.show)(&default)? {
+                Shown::List(_) => Some(Shown::List(Vec::new())),
+                _ => None,
+            })
+        };
+        let shown = T::KEYS.iter().filter_map(|key| Some((key.name.to_owned(), shown(key)?)));
         Some(Shown::Table(shown.collect()))
     }
 

@@ -25,6 +25,9 @@ const CREDENTIALS_MAX: usize = 1 << 40;
 const ALIASES_MAX: usize = 100_000;
 /// The shortest span where zero makes no sense.
 const SHORTEST: Span = Span::from_millis(1);
+/// The longest span by which clocks may disagree, a batch may last, or windows of one incident
+/// may lie apart.
+const DAY: Span = Span::from_mins(24 * 60);
 /// The name under `[attackers]` of all places without a curve of their own.
 const DEFAULT_PLACE: &str = "default";
 
@@ -59,7 +62,7 @@ keys! { WindowsStage {
     /// How long after its closing a window becomes final; what arrives later is late.
     settle: Option<Span>, in SHORTEST.., at engine.settle;
     /// How far before a detection an event may lie and still belong to it.
-    skew_tolerance: Span, at engine.skew_tolerance;
+    skew_tolerance: Span, in Span::ZERO..=DAY, at engine.skew_tolerance;
     /// How long an event without a window waits for one.
     orphan_timeout: Span, in SHORTEST.., at engine.orphan_timeout;
     /// How long a closed credential is remembered after its closing or its last sighting, so
@@ -69,7 +72,7 @@ keys! { WindowsStage {
     /// exposure, or `always`, all.
     reopen: Reopen, at engine.reopen;
     /// Sources that find leaks as they happen: their detection is the time of exposure.
-    detects_at_once: Vec<String>,
+    detects_at_once: Vec<String>, check |names: &mut Vec<String>| named(names, "a source"),
         via (|it| it.engine.detects_at_once.iter().cloned().collect(), |it, names| it.engine.detects_at_once = names.into_iter().collect());
     /// Events held for one window before its older repeats are folded into counts.
     events_per_window: u32, in 1..=1 << 20, at engine.events_per_window;
@@ -87,7 +90,7 @@ keys! { OversightConfig {
     /// How long after a decision it is judged, so that everything that precedes it has arrived.
     delay: Span, in SHORTEST..;
     /// How long to wait for the other decisions of a batch; `0s` judges them separately.
-    batch_hold: Span, in Span::ZERO..=Span::from_mins(24 * 60);
+    batch_hold: Span, in Span::ZERO..=DAY;
     /// The mean number of decisions until a `RubberStampSuspected` that is false.
     paging_decisions: u32, in 20..=1_000_000,
         via (|it| it.paging_decisions as u32, |it, decisions| it.paging_decisions = f64::from(decisions));
@@ -126,10 +129,10 @@ keys! { Profile {
 keys! { FiguresConfig {
     /// Places of exposure that attackers watch; a leak whose place is not known counts as
     /// public.
-    public: Vec<String>,
+    public: Vec<String>, check |places: &mut Vec<String>| named(places, "a place"),
         via (|it| it.public.iter().cloned().collect(), |it, places| it.public = places.into_iter().collect());
     /// Windows of one source, owner and place with shorter gaps than this are one incident.
-    incident_gap: Span, in SHORTEST..;
+    incident_gap: Span, in SHORTEST..=DAY;
 } }
 
 keys! { Limits {
@@ -146,6 +149,14 @@ keys! { Limits {
     /// Events that one record may stand for.
     events_per_record: usize, in 1..=1_000_000;
 } }
+
+/// Every one of `names` names something.
+fn named(names: &[String], what: &str) -> Result<(), String> {
+    if names.iter().any(String::is_empty) {
+        return Err(format!("empty text is not the name of {what}; write the name, or remove it"));
+    }
+    Ok(())
+}
 
 fn aliases(aliases: &BTreeMap<String, String>) -> Result<(), String> {
     if aliases.len() > ALIASES_MAX {

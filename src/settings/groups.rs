@@ -28,9 +28,17 @@ impl Value for Groups {
         for (name, node) in entries {
             let at = join(key, name);
             reader.give(&at, &node.place);
+            if name.is_empty() {
+                let why = "the group has no name; write the owner's name as events have it";
+                reader.fault(key, &node.name, why);
+            }
             let Some(members) = Vec::<String>::read(reader, &at, node) else { continue };
-            if members.is_empty() {
+            if matches!(&node.value, tree::Value::List(items) if items.is_empty()) {
                 let why = "nobody is in it, so nobody could decide; name its members";
+                reader.fault(&at, &node.place, why);
+            }
+            if members.iter().any(String::is_empty) {
+                let why = "empty text names nobody; write the member's id, or remove it";
                 reader.fault(&at, &node.place, why);
             }
             groups.insert(name.clone(), members.into_iter().collect());

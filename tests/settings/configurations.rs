@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 
-use shutterlag::config::EngineConfig;
+use shutterlag::config::{Approver, EngineConfig, Reopen};
 use shutterlag::engine::alerts::{Alert, Urgency};
 use shutterlag::event::{Severity, Workflow};
 use shutterlag::formats::Format;
@@ -110,7 +110,21 @@ fn what_is_written_is_what_is_in_force() {
         workers = 4
         settle = "1h"
         skew_tolerance = "0s"
+        reopen = "always"
+        detects_at_once = ["github", "trufflehog"]
         credentials = 1000
+        [oversight]
+        batch_hold = "20m"
+        all_truths = true
+        [figures]
+        public = ["github", "npm"]
+        incident_gap = "1m"
+        [profiles.entitlement_review]
+        late = "20d"
+        raced = true
+        approver = "group"
+        [owners]
+        payments = ["reviewer-1", "reviewer-2"]
         [profiles.secret_exposure]
         in_time = "7m"
         expects_opening = true
@@ -146,6 +160,21 @@ fn what_is_written_is_what_is_in_force() {
     let profile = settings.windows.engine.profiles.get(Workflow::SecretExposure);
     assert_eq!((profile.targets.in_time, profile.expects_opening), (Span::from_mins(7), true));
     assert_eq!(settings.profiles, settings.windows.engine.profiles);
+    let engine = &settings.windows.engine;
+    assert_eq!(engine.reopen, Reopen::Always);
+    assert_eq!(engine.detects_at_once.iter().collect::<Vec<_>>(), ["github", "trufflehog"]);
+    let entitlement = settings.profiles.get(Workflow::EntitlementReview);
+    assert_eq!(entitlement.approver, Approver::Group);
+    assert!(entitlement.targets.raced && settings.race.is_raced(Workflow::EntitlementReview));
+    assert_eq!(entitlement.targets.late, Span::from_mins(20 * 24 * 60));
+    assert_eq!(
+        settings.owners.0["payments"].iter().collect::<Vec<_>>(),
+        ["reviewer-1", "reviewer-2"]
+    );
+    assert_eq!(settings.oversight.batch_hold, Span::from_mins(20));
+    assert!(settings.oversight.all_truths);
+    assert_eq!(settings.figures.incident_gap, Span::from_mins(1));
+    assert!(settings.race.is_public(Some("npm")) && !settings.race.is_public(Some("s3")));
     assert_eq!(settings.race.curve(Some("npm")).mean(), Span::from_mins(1));
     assert_eq!(settings.race.curve(None).mean(), Span::from_mins(2));
     assert_eq!((settings.limits.depth, settings.http.listen), (8, None));
@@ -156,6 +185,15 @@ fn what_is_written_is_what_is_in_force() {
     let mut again = load_in(directory.path(), &printed, &[]).unwrap();
     again.kafka.security.sasl.as_mut().unwrap().password.clone_from(&sasl.password);
     assert_eq!(again, settings);
+}
+
+/// Otherwise the printed configuration would mean the default.
+#[test]
+fn a_list_that_was_emptied_is_printed() {
+    let settings = load(&format!("{SMALLEST}figures.public = []")).unwrap();
+    let printed = settings.effective().to_toml().unwrap();
+    assert!(printed.contains("public = []"), "{printed}");
+    assert_eq!(load(&printed).unwrap(), settings);
 }
 
 #[test]
@@ -201,11 +239,23 @@ fn every_range_is_checked_and_says_what_to_do() {
             "\"owner\"",
         ),
         ("windows.reopen = \"never\"", "windows.reopen", "\"new_exposure\", \"always\""),
+        ("windows.detects_at_once = [\"\"]", "windows.detects_at_once", "the name of a source"),
+        ("windows.skew_tolerance = \"25h\"", "windows.skew_tolerance", "at most 1d"),
+        ("windows.skew_tolerance = \"-1m\"", "windows.skew_tolerance", "a whole number and a unit"),
         ("windows.detects_at_once = \"x\"", "windows.detects_at_once", "expected a list"),
+        ("figures.public = [\"github\", \"\"]", "figures.public", "the name of a place"),
+        ("figures.incident_gap = \"0s\"", "figures.incident_gap", "1ms or more and at most 1d"),
         ("figures.public = [1]", "figures.public[0]", "expected text"),
         ("figures.incident_gap = \"5\"", "figures.incident_gap", "unit"),
         ("oversight.batch_hold = 5", "oversight.batch_hold", "expected a time span"),
         ("oversight.all_truths = \"yes\"", "oversight.all_truths", "expected true or false"),
+        ("oversight.batch_hold = \"25h\"", "oversight.batch_hold", "at most 1d"),
+        ("owners.payments = [\"\"]", "owners.payments", "the member's id"),
+        ("owners.\"\" = [\"a\"]", "owners", "the group has no name"),
+        ("owners = [\"a\"]", "owners", "expected a table"),
+        ("profiles.policy_change.in_time = \"9\"", "profiles.policy_change.in_time", "unit"),
+        ("profiles.policy_change.raced = 1", "profiles.policy_change.raced", "true or false"),
+        ("profiles.polcy_change.raced = true", "profiles.polcy_change", "`policy_change`?"),
         ("owners.payments = \"x\"", "owners.payments", "expected a list"),
         ("owners.payments = []", "owners.payments", "name its members"),
         (
@@ -227,6 +277,7 @@ fn every_range_is_checked_and_says_what_to_do() {
             "{more}: {faults:?}"
         );
     }
+    assert_eq!(faults("owners.payments = [1]").len(), 1, "one mistake is one fault");
     // The ends of ranges are within them.
     for fine in [
         "kafka.commit_interval = \"3999ms\"",
@@ -234,6 +285,10 @@ fn every_range_is_checked_and_says_what_to_do() {
         "http.token = \"0123456789abcdef\"\nhttp.listen = \"0.0.0.0:1\"",
         "http.listen = \"[::1]:1\"",
         "limits.depth = 127",
+        "windows.skew_tolerance = \"1d\"",
+        "figures.public = []",
+        "figures.incident_gap = \"1d\"",
+        "oversight.batch_hold = \"0s\"",
         "topics.replication_factor = 1",
     ] {
         load(&format!("{SMALLEST}{fine}")).unwrap();
