@@ -91,7 +91,10 @@ fn wrong(alert: Alert, targets: Option<Targets>) -> String {
     let what = match alert {
         Alert::AttackObserved => "an attacker uses it, and nobody has contained or dismissed it",
         Alert::ReviewDueSoon => {
-            return format!("nobody has decided, and a decision is due{}", within(|it| it.in_time));
+            return format!(
+                "nobody has decided, and a decision is due{} of the start",
+                within(|it| it.in_time)
+            );
         }
         Alert::ReviewOverdue => return format!("nobody decided{}", within(|it| it.in_time)),
         Alert::AttackerLikelyPresent => {

@@ -56,7 +56,7 @@ fn a_page_tells_a_responder_what_to_know() {
     let text = |name: &str| page.annotations[name].as_str();
     assert_eq!(
         text("summary"),
-        "AKIAIOSFODNN7EXAMPLE on github: nobody has decided, and a decision is due within 9 min"
+        "AKIAIOSFODNN7EXAMPLE on github: nobody has decided, and a decision is due within 9 min of the start"
     );
     assert_eq!(text("age"), "6 min 01 s");
     assert_eq!(text("band"), "ahead for another 2 min 59 s, until 2026-03-02T09:03:00.000Z");
@@ -85,7 +85,7 @@ fn a_page_counts_by_the_targets_of_its_workflow() {
     let soon = page(Workflow::PolicyChange, "ReviewDueSoon", 16 * HOUR);
     assert_eq!(
         soon["summary"],
-        "c on github: nobody has decided, and a decision is due within 1 d"
+        "c on github: nobody has decided, and a decision is due within 1 d of the start"
     );
     assert!(soon["band"].starts_with("ahead for another 7 h 59 min, until "), "{soon:?}");
     assert!(!soon.contains_key("attacker_first") && !soon.contains_key("exposed_since"));
