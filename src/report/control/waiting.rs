@@ -59,6 +59,8 @@ pub struct TimeToReview {
     pub reviewed_by: Vec<ReviewedBy>,
     /// The median; `None` while over half are undecided.
     pub median_ms: Option<i64>,
+    /// The median of the decided alone.
+    pub decided_median_ms: Option<i64>,
     /// The mean wait within the first hour.
     pub rmst_1h_ms: Option<f64>,
     /// The longest that any exposure was watched. Beyond it the curve is taken to
@@ -140,6 +142,7 @@ pub struct ByCurve {
 #[derive(Debug)]
 pub(super) struct Waits {
     all: Survival,
+    decided_alone: Survival,
     sizes: Sizes,
     decided: u64,
     left_out: u64,
@@ -156,6 +159,7 @@ impl Waits {
         let places = places.map(|(at, curve)| (at.to_owned(), *curve, Chances::default()));
         Waits {
             all: Survival::new(),
+            decided_alone: Survival::new(),
             sizes: Sizes::new(),
             decided: 0,
             left_out: 0,
@@ -198,6 +202,9 @@ impl Waits {
         let decided = window.decision.is_some();
         self.decided += u64::from(decided);
         self.all.record(wait, decided);
+        if decided {
+            self.decided_alone.record(wait, true);
+        }
         self.sizes.add(case.incident);
     }
 
@@ -205,6 +212,8 @@ impl Waits {
         let sample = self.sizes.sample();
         let windows = sample.windows;
         let curve = self.all.estimate(&sample);
+        // The sample makes bounds, which are not asked for here.
+        let decided_alone = self.decided_alone.estimate(&sample);
         let told = |location: Option<String>, law: AttackerCurve, chances: &Chances| ByCurve {
             location,
             fastest_ms: law.fastest(),
@@ -235,6 +244,7 @@ impl Waits {
                 .map(|((_, chance), t_ms)| ReviewedBy { t_ms, chance })
                 .collect(),
             median_ms: curve.median().map(Span::as_millis),
+            decided_median_ms: decided_alone.median().map(Span::as_millis),
             rmst_1h_ms: curve.rmst(Span::from_mins(60)),
             observed_up_to_ms: curve.last_observed().map(Span::as_millis),
             at_risk: points(&curve, &AT_RISK)

@@ -159,6 +159,26 @@ fn missing_fields_are_not_known_and_unknown_fields_are_ignored() {
 }
 
 #[test]
+fn the_median_of_the_decided_is_of_the_workflows_that_attackers_race_for() {
+    let raced = [4, 10, 30].map(|minutes| {
+        decided(&format!("raced-{minutes}"), MONDAY + minutes * MINUTE, minutes * MINUTE, 1)
+    });
+    let others = (0..9).map(|n| {
+        let mut other = decided(&format!("rule-{n}"), MONDAY + n * MINUTE, MINUTE, 2);
+        other["workflow"] = json!("policy_change");
+        let id = other["exposure_id"].as_str().unwrap();
+        other["exposure_id"] = json!(id.replace("secret_exposure/", "policy_change/"));
+        other
+    });
+    let all: Vec<Value> = raced.into_iter().chain(others).collect();
+    let waits = &report(lines(&all), &WEEK)["time_to_review"];
+    assert_eq!((&waits["windows"], &waits["decided"]), (&json!(3), &json!(3)));
+    assert_eq!(waits["decided_median_ms"], 10 * MINUTE);
+    let text = told(&lines(&all), &WEEK);
+    assert!(text.contains("Median of the decided alone, which flatters: 10 min 00 s"), "{text}");
+}
+
+#[test]
 fn a_cut_off_ledger_is_an_error_or_said() {
     let whole = lines(&[open("c1", MONDAY), open("c2", MONDAY + MINUTE)]);
     let cut = &whole[..whole.len() - 40];

@@ -52,8 +52,6 @@ fn time_to_review(report: &Report, blocks: &mut Vec<Block>) {
         waits.effective
     ));
     blocks.push(Block::Table(by));
-    let decided_only =
-        report.stages.iter().find(|part| part.part == super::super::Part::TimeToReview);
     blocks.push(Block::Facts(vec![
         (
             "Median, the undecided counted in".to_owned(),
@@ -62,10 +60,7 @@ fn time_to_review(report: &Report, blocks: &mut Vec<Block>) {
                 None => "not reached: over half are undecided".to_owned(),
             },
         ),
-        (
-            "Median of the decided alone, which flatters".to_owned(),
-            length(decided_only.and_then(|part| part.p50_ms)),
-        ),
+        ("Median of the decided alone, which flatters".to_owned(), length(waits.decided_median_ms)),
         (
             "Mean wait within the first hour".to_owned(),
             length(waits.rmst_1h_ms.map(|ms| ms as i64)),
