@@ -21,7 +21,7 @@ use crate::report::control::{self, Edge, Question, Report, Tool};
 use crate::report::terminal::printable;
 use crate::runtime::kafka::Tokens;
 use crate::runtime::kafka::tail::Topic;
-use crate::runtime::ledger::{self, Loaded, Topics};
+use crate::runtime::ledger::{self, LoadError, Loaded, Topics};
 use crate::runtime::logging;
 use crate::settings::Settings;
 use crate::time::Timestamp;
@@ -157,7 +157,14 @@ impl Place<'_> {
             Place::Store(path, _) => ledger::load_store(path, race, allow_damage),
             Place::Topics(topics, _) => ledger::load_topics(topics, race, allow_damage),
         };
-        loaded.map_err(|error| CliError::Failed(error.to_string()))
+        loaded.map_err(|error| {
+            if let LoadError::Damaged { first, .. } = &error {
+                for fault in first {
+                    tell(&format!("shutterlag: {fault}"));
+                }
+            }
+            CliError::Failed(error.to_string())
+        })
     }
 }
 

@@ -37,7 +37,8 @@ pub enum LoadError {
     },
     /// Some records are not of the ledger.
     Damaged {
-        /// The first of them, each with its place.
+        /// The first of them, each with its place. They are not in the error's text: whoever
+        /// shows it gives each a line of its own.
         first: Vec<String>,
         /// How many.
         count: u64,
@@ -51,17 +52,12 @@ impl fmt::Display for LoadError {
             LoadError::Store(why) => f.write_str(why),
             LoadError::Topic { name, why } => write!(f, "topic {name}: {why}"),
             LoadError::Incomplete { name, why } => write!(f, "{name}: {why}, or replay again"),
-            LoadError::Damaged { first, count } => {
-                for fault in first {
-                    writeln!(f, "{fault}")?;
-                }
-                write!(
-                    f,
-                    "{count} {} not of the ledger: repair the ledger or fetch it again, or give \
-                     --allow-damage to leave such records out, which the report then says",
-                    if *count == 1 { "record is" } else { "records are" }
-                )
-            }
+            LoadError::Damaged { first: _, count } => write!(
+                f,
+                "{count} {} not of the ledger: repair the ledger or fetch it again, or give \
+                 --allow-damage to leave such records out, which the report then says",
+                if *count == 1 { "record is" } else { "records are" }
+            ),
         }
     }
 }

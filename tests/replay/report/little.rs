@@ -193,6 +193,10 @@ fn a_cut_off_ledger_is_an_error_or_said() {
         let ran = run(format!("{whole}{foreign}"), &WEEK).exits(1);
         assert!(ran.stderr.contains("1 record is not of the ledger"), "{}", ran.stderr);
     }
+    let ran = run(format!("{whole}hello\n[1]\n"), &WEEK).exits(1);
+    let said: Vec<&str> = ran.stderr.lines().filter(|line| !line.starts_with("note:")).collect();
+    assert_eq!(said.len(), 3, "a line for each, and one for all: {said:?}");
+    assert!(said.iter().all(|line| line.starts_with("shutterlag: ")), "{said:?}");
 }
 
 #[test]
