@@ -27,6 +27,7 @@ pub struct Args {
 /// What is printed as JSON.
 #[derive(Debug, Serialize)]
 struct Checked {
+    /// None without Kafka.
     topics: Vec<Topic>,
     settings: Effective,
 }
@@ -45,8 +46,9 @@ struct Topic {
 /// standard error and to the outcome.
 pub fn run(args: &Args) -> Result<Outcome, CliError> {
     let Some(settings) = settings(&args.config) else { return Ok(Outcome::Failed) };
-    let checked = Checked { topics: topics(&settings), settings: settings.effective() };
-    match print(&checked, args) {
+    let topics = if settings.uses_kafka() { topics(&settings) } else { Vec::new() };
+    let checked = Checked { topics, settings: settings.effective() };
+    match print(&checked, &settings, args) {
         // The reader of our output has closed it.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         printed => printed?,
@@ -99,29 +101,38 @@ fn topics(settings: &Settings) -> Vec<Topic> {
     read.chain(own).collect()
 }
 
-fn print(checked: &Checked, args: &Args) -> io::Result<()> {
+fn print(checked: &Checked, settings: &Settings, args: &Args) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     if args.json {
         serde_json::to_writer_pretty(&mut stdout, checked)?;
         return stdout.write_all(b"\n");
     }
-    let mut table = Table::new();
-    table
-        .load_preset(presets::UTF8_FULL_CONDENSED)
-        .set_content_arrangement(ContentArrangement::Disabled)
-        .set_header(["Topic", "Role"]);
-    for Topic { name, role } in &checked.topics {
-        table.add_row([name, role]);
-    }
     let file = printable(&args.config.display().to_string());
     writeln!(stdout, "# {file} is a valid configuration\n#")?;
     // As comments, so that the output is a configuration again.
-    for line in table.to_string().lines() {
-        writeln!(stdout, "# {line}")?;
+    if settings.uses_kafka() {
+        for line in table(&checked.topics).to_string().lines() {
+            writeln!(stdout, "# {line}")?;
+        }
+    } else {
+        let store = printable(&settings.store.path.0.display().to_string());
+        writeln!(stdout, "# It names no Kafka brokers: a run keeps everything in {store}")?;
     }
     writeln!(stdout)?;
     for line in checked.settings.to_toml().map_err(io::Error::other)?.lines() {
         writeln!(stdout, "{}", printable(line))?;
     }
     stdout.flush()
+}
+
+fn table(topics: &[Topic]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_preset(presets::UTF8_FULL_CONDENSED)
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .set_header(["Topic", "Role"]);
+    for Topic { name, role } in topics {
+        table.add_row([name, role]);
+    }
+    table
 }

@@ -8,7 +8,8 @@ use std::fmt;
 /// One fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// `file:line:column`, the environment variable, or the file alone.
+    /// `file:line:column`, the environment variable, or the file alone; empty where there is
+    /// no file.
     pub place: String,
     /// The key, unless the file could not be read that far.
     pub key: Option<String>,
@@ -18,7 +19,9 @@ pub struct Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.place)?;
+        if !self.place.is_empty() {
+            write!(f, "{}: ", self.place)?;
+        }
         if let Some(key) = &self.key {
             write!(f, "{key}: ")?;
         }

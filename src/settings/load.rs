@@ -66,9 +66,14 @@ impl Settings {
         }
     }
 
-    /// The configuration in force without its secrets.
+    /// The configuration in force without its secrets. Without Kafka it has no part that is
+    /// about Kafka alone, so that it can be read again.
     pub fn effective(&self) -> Effective {
-        Effective(self.show().unwrap_or(Shown::Table(Vec::new())))
+        let mut shown = self.show().unwrap_or(Shown::Table(Vec::new()));
+        if let (false, Shown::Table(sections)) = (self.uses_kafka(), &mut shown) {
+            sections.retain(|(name, _)| name != "kafka" && name != "topics");
+        }
+        Effective(shown)
     }
 }
 

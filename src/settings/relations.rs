@@ -90,7 +90,8 @@ fn receivers(settings: &Settings, reader: &mut Reader<'_>) {
             how if !with_secret => {
                 let why =
                     format!("missing; verify = \"{how}\" needs it: set secret_file or secret");
-                reader.contradiction(&[&secret, &verify], why);
+                // A file that cannot be read has its own fault.
+                reader.contradiction(&[&secret, &at("secret_file"), &verify], why);
             }
             Verify::StandardWebhooks => {
                 let secrets = [("secret", &one.secret), ("second_secret", &one.second_secret)];

@@ -50,6 +50,21 @@ fn a_good_configuration_is_printed_as_one_with_its_topics() {
 }
 
 #[test]
+fn without_kafka_it_prints_no_topics_and_a_configuration_that_can_be_read_again() {
+    let first = check("store.path = \"kept.db\"", &[], &[]);
+    assert_eq!(first.status.code(), Some(0), "{}", text(&first.stderr));
+    let printed = text(&first.stdout);
+    assert!(printed.contains("a run keeps everything in ") && printed.contains("kept.db"));
+    assert!(!printed.contains("dead-letters") && !printed.contains("[kafka"), "{printed}");
+    let second = check(printed, &[], &[]);
+    assert_eq!(second.status.code(), Some(0), "{}", text(&second.stderr));
+    let json = check("", &["--json"], &[]);
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(json["topics"], serde_json::json!([]));
+    assert_eq!(json["settings"].get("kafka"), None);
+}
+
+#[test]
 fn json_is_for_machines_and_the_environment_wins() {
     let environment =
         [("SHUTTERLAG__TOPICS__PREFIX", "leaks"), ("SHUTTERLAG__TOPICS__PARTITIONS", "3")];
@@ -105,6 +120,11 @@ fn a_bad_configuration_ends_with_1_and_one_line_for_each_fault() {
         ),
         ("[intake]\nworkers = ", &[], &["a.toml:2:"]),
         (
+            "[[receivers]]\nname = \"a\"\nverify = \"bearer\"\nsecret_file = \"not-there\"",
+            &[],
+            &["a.toml:4:15: receivers[0].secret_file: the file cannot be read"],
+        ),
+        (
             "kafka.brokers = \"a:1\"\nsources = [{ topic = \"a\" }]",
             &[("SHUTTERLAG__KAFKA__BROKER", "a:1")],
             &["shutterlag: SHUTTERLAG__KAFKA__BROKER: kafka.broker: unknown key"],
@@ -124,6 +144,14 @@ fn a_bad_configuration_ends_with_1_and_one_line_for_each_fault() {
             assert!(line.starts_with("shutterlag: ") && line.contains(part), "{line}");
         }
     }
+    // Without a file a fault has no place.
+    let without = Command::new(env!("CARGO_BIN_EXE_shutterlag"))
+        .env_clear()
+        .env("SHUTTERLAG__KAFKA__BROKERS", "a:1")
+        .arg("run")
+        .output()
+        .unwrap();
+    assert!(text(&without.stderr).starts_with("shutterlag: sources: no topic to read"));
     let missing = check("", &["--json", "--config"], &[]);
     assert_eq!(missing.status.code(), Some(2), "a usage error");
 }

@@ -66,7 +66,8 @@ fn every_declared_default_is_in_force() {
     // Without Kafka there may be receivers.
     let local = serde_json::to_value(load(receivers).unwrap().effective()).unwrap();
     effective["receivers"] = local["receivers"].clone();
-    effective["kafka"]["brokers"] = local["kafka"]["brokers"].clone();
+    // Without its default, which means that there is no Kafka.
+    effective["kafka"]["brokers"] = "".into();
     let mut compared = 0;
     for section in reference().iter().filter(|section| section.name != "kafka.security.sasl") {
         let table = section.name.split('.').fold(&effective, |table, part| match part {
