@@ -1,11 +1,12 @@
 //! `shutterlag export`: writes the events of a local store out.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 
 use super::{CliError, Outcome, tell};
-use crate::runtime::local::export;
+use crate::runtime::local::{ExportError, Reader, export};
 
 /// Arguments of `export`.
 #[derive(Debug, clap::Args)]
@@ -24,17 +25,33 @@ pub struct Args {
 /// # Errors
 /// A store that cannot be read, or output that cannot be written.
 pub fn run(args: &Args) -> Result<Outcome, CliError> {
+    // A store that cannot be read leaves no file behind.
+    let store = Reader::open(&args.store).map_err(|fault| CliError::Failed(fault.to_string()))?;
     let mut out: Box<dyn Write> = match &args.out {
         None => Box::new(io::stdout().lock()),
-        Some(path) => Box::new(
-            File::create_new(path)
-                .map_err(|error| CliError::Failed(format!("{}: {error}", path.display())))?,
-        ),
+        Some(path) => Box::new(new_file(path)?),
     };
-    let events = export(&args.store, &mut BufWriter::new(&mut out))
-        .map_err(|fault| CliError::Failed(fault.to_string()))?;
-    if args.out.is_some() {
-        tell(&format!("shutterlag: {events} events"));
+    match export(&store, &mut BufWriter::new(&mut out)) {
+        Ok(events) if args.out.is_some() => tell(&format!("shutterlag: {events} events")),
+        Ok(_) => {}
+        // The reader of our output has closed it.
+        Err(ExportError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        Err(error) => return Err(CliError::Failed(error.to_string())),
     }
     Ok(Outcome::Fine)
+}
+
+/// A new file for its owner alone: events hold the names of reviewers, as the store does.
+fn new_file(path: &Path) -> Result<File, CliError> {
+    let made = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path);
+    made.map_err(|error| {
+        let why = match error.kind() {
+            io::ErrorKind::AlreadyExists => "it is there already; choose another --out".to_owned(),
+            io::ErrorKind::NotFound => {
+                "the directory does not exist; make it, or choose another --out".to_owned()
+            }
+            _ => error.to_string(),
+        };
+        CliError::Failed(format!("{}: {why}", path.display()))
+    })
 }

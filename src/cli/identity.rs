@@ -42,10 +42,11 @@ pub(super) fn from_environment() -> Result<Keyed, CliError> {
 }
 
 /// The identity under the key in the environment, or else under the key in the file beside
-/// `store`, which is made if it is not there.
+/// `store`. The first start makes that file: a store that is there already has its key
+/// somewhere else.
 ///
 /// # Errors
-/// A key that cannot be used, or a file that cannot be read or made.
+/// A key that cannot be used, a store without its key, or a file that cannot be read or made.
 pub(super) fn from_environment_or_beside(store: &Path) -> Result<Identity, CliError> {
     let Keyed { identity, random } = from_environment()?;
     if !random {
@@ -59,20 +60,41 @@ pub(super) fn from_environment_or_beside(store: &Path) -> Result<Identity, CliEr
     let key = match std::fs::read_to_string(&path) {
         Ok(key) => key,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let mut bytes = [0; 32];
-            getrandom::fill(&mut bytes).map_err(|error| failed(&error))?;
-            let key = HEXLOWER.encode(&bytes);
-            let mut options = std::fs::OpenOptions::new();
-            let made = options.create_new(true).write(true).mode(0o600).open(&path);
-            let written = made.and_then(|mut file| {
-                file.write_all(key.as_bytes())?;
-                // The store must never be without its key.
-                file.sync_all()
-            });
-            written.map_err(|error| failed(&error))?;
-            key
+            if std::fs::metadata(store).is_ok_and(|it| it.len() > 0) {
+                return Err(failed(&format!(
+                    "the key of {} is not there; restore this file, set {VARIABLE} to the key \
+                     that the store was made with, or choose another [store] path",
+                    store.display()
+                )));
+            }
+            make_key(&path).map_err(|why| failed(&why))?
         }
-        Err(error) => return Err(failed(&error)),
+        Err(error) => {
+            return Err(failed(&format!("{error}; let this user read it, or set {VARIABLE}")));
+        }
     };
     Identity::new(key.trim().as_bytes()).map_err(|error| failed(&error))
+}
+
+/// Makes a key in a new file that only its owner can read.
+fn make_key(path: &Path) -> Result<String, String> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| error.to_string())?;
+    let key = HEXLOWER.encode(&bytes);
+    let mut options = std::fs::OpenOptions::new();
+    let made = options.create_new(true).write(true).mode(0o600).open(path);
+    let written = made.and_then(|mut file| {
+        file.write_all(key.as_bytes())?;
+        // The store must never be without its key.
+        file.sync_all()
+    });
+    match written {
+        Ok(()) => Ok(key),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err("the directory does not exist; make it, or choose another [store] path".to_owned())
+        }
+        Err(error) => {
+            Err(format!("{error}; let this user write there, or choose another [store] path"))
+        }
+    }
 }

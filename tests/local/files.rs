@@ -59,6 +59,53 @@ fn a_key_is_made_once_and_only_for_its_owner() {
 }
 
 #[test]
+fn a_store_without_its_key_gets_no_new_one() {
+    let place = Place::new("");
+    let start = || {
+        let mut command = place.command(&["run", "--config", "shutterlag.toml"]);
+        command.env_remove("SHUTTERLAG_IDENTITY_KEY");
+        command
+    };
+    Program::of(start()).stop();
+    let key = place.path("shutterlag.db.key");
+    let kept = fs::read(&key).unwrap();
+    fs::remove_file(&key).unwrap();
+    let done = start().output().unwrap();
+    let said = String::from_utf8(done.stderr).unwrap();
+    assert_eq!(done.status.code(), Some(1), "{said}");
+    assert!(said.contains("shutterlag.db.key: the key of shutterlag.db is not there"), "{said}");
+    assert!(!key.exists());
+    fs::write(&key, kept).unwrap();
+    Program::of(start()).stop();
+}
+
+#[test]
+fn an_export_makes_a_file_only_for_a_store_and_only_for_its_owner() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = filled();
+    let said = place.fails(&["export", "--store", "nowhere.db", "--out", "out.ndjson"]);
+    assert!(said.contains("nowhere.db: there is no such file"), "{said}");
+    assert!(!place.path("out.ndjson").exists());
+    let done = place.command(&["export", "--out", "out.ndjson"]).output().unwrap();
+    assert!(done.status.success(), "{done:?}");
+    let mode = fs::metadata(place.path("out.ndjson")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let said = place.fails(&["export", "--out", "out.ndjson"]);
+    assert!(said.contains("it is there already; choose another --out"), "{said}");
+}
+
+#[test]
+fn a_reader_of_an_export_may_go_away() {
+    let place = filled();
+    let mut command = place.command(&["export"]);
+    let piped = std::process::Stdio::piped;
+    let mut child = command.stdout(piped()).stderr(piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let done = child.wait_with_output().unwrap();
+    assert!(done.status.success() && done.stderr.is_empty(), "{done:?}");
+}
+
+#[test]
 fn a_newer_file_is_refused() {
     let place = filled();
     let store = Connection::open(place.store()).unwrap();

@@ -113,6 +113,9 @@ impl StoreFile {
     /// Why it cannot be read.
     pub fn open_to_read(path: &Path) -> Result<StoreFile, Fault> {
         let place = Place::File(path.to_owned());
+        if !path.exists() {
+            return Err(Fault::Lasting(format!("{place}: there is no such file")));
+        }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)
             .map_err(|error| fault(&place, "opening it", &error))?;
@@ -149,7 +152,8 @@ impl StoreFile {
             Some(known) if known == identity.name(CHECKED) => Ok(()),
             Some(_) => Err(self.lasting(
                 "it was made with another identity key, so one credential would get two names; \
-                 set SHUTTERLAG_IDENTITY_KEY to the key of then, or choose another [store] path",
+                 set SHUTTERLAG_IDENTITY_KEY to the key that it was made with, or choose another [store] \
+                 path",
             )),
             None => Err(self.lasting("it lacks the check of the identity key; restore a backup")),
         }
@@ -197,6 +201,8 @@ impl StoreFile {
         if found == "ok" {
             return Ok(());
         }
+        // SQLite writes a heading above the fault.
+        let found = found.lines().last().unwrap_or_default();
         Err(self.lasting(&format!("it is damaged ({found}); restore a backup")))
     }
 

@@ -18,7 +18,7 @@ mod pipeline;
 mod read;
 mod session;
 
-pub use export::export;
+pub use export::{ExportError, export};
 pub use file::{Place, StoreFile};
 pub use read::{Reader, Visit};
 pub use session::Local;
