@@ -14,7 +14,8 @@ use crate::runtime::stages::Fault;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The finding: its line in findings.ndjson, or its name: finding/exposure_id,
-    /// rubber_stamp_suspected/reviewer/time, reviewer_flagged/reviewer.
+    /// rubber_stamp_suspected/reviewer/time, reviewer_flagged/reviewer. A local store counts
+    /// its findings in the order of their names.
     #[arg(value_name = "FINDING")]
     finding: String,
 
@@ -55,8 +56,13 @@ type Lines = Box<dyn BufRead>;
 
 fn open(ledger: &Path, name: &str) -> Result<Lines, CliError> {
     let path = ledger.join(name);
-    let file = File::open(&path)
-        .map_err(|error| CliError::Failed(format!("{}: {error}", path.display())))?;
+    let file = File::open(&path).map_err(|error| {
+        CliError::Failed(format!(
+            "{}: {error}; give the directory that `replay --out` wrote, or the file of a \
+                 local store",
+            path.display()
+        ))
+    })?;
     Ok(Box::new(BufReader::new(file)))
 }
 

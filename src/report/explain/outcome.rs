@@ -48,7 +48,8 @@ impl fmt::Display for ExplainError {
                 write!(f, "{file}:{line}: not a line of a ledger")
             }
             ExplainError::NotFound => f.write_str(
-                "no such finding: give its line in findings.ndjson, or finding/exposure_id, \
+                "no such finding: give its number from 1 on (in a directory, its line in \
+                 findings.ndjson), or its name: finding/exposure_id, \
                  rubber_stamp_suspected/reviewer/time or reviewer_flagged/reviewer",
             ),
             ExplainError::Incomplete(what) => write!(f, "the ledger lacks {what}"),

@@ -49,7 +49,8 @@ impl fmt::Display for StartError {
                 write!(f, "cannot listen on {address}: ")?;
                 match error.kind() {
                     io::ErrorKind::AddrInUse => f.write_str(
-                        "another program does; stop it, or set another address for HTTP",
+                        "another program does; stop it, or choose another address (`[http] listen` of a \
+                         run, `--listen` of a demo)",
                     ),
                     io::ErrorKind::PermissionDenied => f.write_str(
                         "not allowed; ports below 1024 need a privilege, set a higher one for HTTP",
