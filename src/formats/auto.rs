@@ -17,7 +17,7 @@ pub(super) fn decode<'a>(
     if flat.specversion.0 {
         return cloudevents::decode(text, context, out);
     }
-    if flat.is_judgement() {
+    if flat.is_internal() {
         return Ok(Outcome::Done(Decoded::Skipped(SkipReason::NotMeasured)));
     }
     recognise::decode(text, &mut flat, fallback, context, out)

@@ -103,6 +103,6 @@ fn event<'a>(
     context: &Context<'_>,
     out: &mut Vec<Event<'a>>,
 ) -> Result<Outcome<'a>, Rejection> {
-    out.push(flat.event(fallback, &context.limits)?);
+    flat.events(fallback, &context.limits, out)?;
     Ok(Outcome::Done(Decoded::Events))
 }

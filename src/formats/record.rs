@@ -11,7 +11,7 @@ use super::envelope::{self, Outcome, Wrapped};
 use super::native::Fallback;
 use super::{
     Context, Decoded, Format, Part, RejectReason, Rejection, SkipReason, auto, cloudevents,
-    eventbridge, excerpt, github, gitleaks, json, native, owned, trufflehog,
+    eventbridge, excerpt, github, gitleaks, json, native, trufflehog,
 };
 use crate::event::Event;
 
@@ -47,7 +47,7 @@ pub(super) fn decode<'a>(
         Cow::Owned(text) => {
             let mut events = Vec::new();
             let decoded = value(way, &text, fallback, context, &mut events)?;
-            out.extend(events.into_iter().map(|event| -> Event<'a> { owned::event(event) }));
+            out.extend(events.into_iter().map(|event| -> Event<'a> { event.into_owned() }));
             Ok(decoded)
         }
     }
@@ -181,7 +181,7 @@ fn part_of<'a>(
         Cow::Owned(record) => {
             let mut events = Vec::new();
             let decoded = decode(way, &record, fallback, context, &mut events)?;
-            out.extend(events.into_iter().map(|event| -> Event<'a> { owned::event(event) }));
+            out.extend(events.into_iter().map(|event| -> Event<'a> { event.into_owned() }));
             Ok(decoded)
         }
     }

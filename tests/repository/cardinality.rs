@@ -17,7 +17,7 @@ use shutterlag::metrics::{
 };
 use shutterlag::time::{Span, Timestamp};
 
-const SERIES_MAX: usize = 5_000;
+const SERIES_MAX: usize = 5_200;
 const HOSTILE: usize = 10_000;
 
 fn series(metrics: &Metrics) -> usize {

@@ -16,8 +16,9 @@ use serde_json::Value;
 use shutterlag::config::Limits;
 use shutterlag::engine::alerts::Alert;
 use shutterlag::event::{
-    Action, Actor, Body, CaseOpened, DecisionMade, Event, Evidence, ExposedAtQuality, Kind,
-    LeakDetected, Method, Provenance, ReviewOpened, Severity, TriageCompleted, Verdict, Workflow,
+    Action, Actor, Body, CaseOpened, DecisionMade, Event, Evidence, ExposedAtQuality,
+    IdentityLinked, Kind, LeakDetected, Method, Provenance, Relation, ReviewOpened, Severity,
+    TriageCompleted, Verdict, Workflow,
 };
 use shutterlag::formats::{Context, Decoded, Format, Identity, RejectReason, SkipReason, decode};
 use shutterlag::metrics::{
@@ -363,6 +364,10 @@ fn full(kind: Kind) -> Event<'static> {
         Kind::TruthEstablished => {
             Body::TruthEstablished { correct_action: Action::Revoke, seeded: false }
         }
+        Kind::IdentityLinked => Body::IdentityLinked(IdentityLinked {
+            aliases: vec!["y".into()],
+            relation: Relation::Same,
+        }),
     };
     Event {
         id: "x".into(),

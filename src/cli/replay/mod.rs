@@ -149,7 +149,7 @@ pub fn run(args: Args) -> Result<Outcome, CliError> {
     bar.finish();
     replayed.settle_rest(run.args.settle, &mut |refused| refusals.add(refused));
     let as_of = replayed.as_of.unwrap_or(Timestamp::MIN);
-    let not_joined = not_joined(&replayed.windows.view(), as_of);
+    let not_joined = not_joined(&replayed.joined.windows.view(), as_of);
     not_joined.iter().for_each(|name| refusals.not_joined(name));
     let totals = refusals.finish()?;
     let summary = run.conclude(&replayed, &totals, &not_joined)?;
@@ -264,7 +264,7 @@ impl Run {
     ) -> io::Result<Summary> {
         // Without an event there is no window, and the time does not matter.
         let as_of = replayed.as_of.unwrap_or(Timestamp::MIN);
-        let view = replayed.windows.view();
+        let view = replayed.joined.windows.view();
         let telling = Telling {
             race: &self.race,
             profiles: &self.profiles,
@@ -272,6 +272,7 @@ impl Run {
             figures: &self.figures,
             as_of,
             settle: self.args.settle,
+            names: &replayed.joined.names,
         };
         let metrics = Metrics::new().map_err(io::Error::other)?;
         let (tally, unplaced) = match &self.files {
@@ -299,8 +300,11 @@ impl Run {
                 figures
             }
         };
-        let counts = replayed.windows.counts();
+        let counts = replayed.joined.windows.counts();
+        let names = replayed.joined.names.counts();
         let events = EventCounts {
+            read: replayed.events.read + names.copied,
+            linked: names.linked,
             accepted: counts.accepted - unplaced.late - unplaced.duplicate,
             duplicate: counts.duplicate + unplaced.duplicate,
             late: counts.late + unplaced.late,

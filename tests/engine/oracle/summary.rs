@@ -109,6 +109,7 @@ pub(crate) fn summary(ledger: &Ledger, asked: &Asked) -> Value {
             "rejected": asked.rejected,
             "late": 0,
             "skipped": asked.skipped,
+            "linked": 0,
             "orphan": ledger.orphan,
             "clock_skew": windows.iter().map(|window| window.figures.skew_faults).sum::<u64>(),
         },

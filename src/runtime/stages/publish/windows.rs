@@ -4,6 +4,7 @@ use super::publisher::Publisher;
 use super::writer::ONLY;
 use crate::engine::Output;
 use crate::engine::alerts::{Alert, Cause};
+use crate::engine::identity::Names;
 use crate::engine::oversight::{HollowReasons, Judgement, Quality, Review};
 use crate::engine::windows::{ExposureId, Window};
 use crate::formats::{RejectReason, Rejection};
@@ -16,6 +17,7 @@ use crate::time::Timestamp;
 pub(crate) struct WindowsPublisher<'p, O> {
     pub(crate) publisher: &'p mut Publisher,
     pub(crate) outbox: &'p mut O,
+    pub(crate) names: &'p Names,
     pub(crate) partition: i32,
     pub(crate) now: Timestamp,
 }
@@ -103,6 +105,7 @@ impl<O: Outbox> WindowsPublisher<'_, O> {
             profile: context.profiles.get(window.key.workflow),
             race: &context.race,
             oversight: &context.oversight,
+            names: self.names,
             as_of: self.now,
             is_final,
         };
