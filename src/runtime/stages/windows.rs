@@ -84,6 +84,7 @@ impl WindowsStage {
 
     fn hide(&self, number: i32) {
         self.context.standings.forget(number);
+        self.context.unjoined.forget(number);
         self.context.pipeline.forget_state(number);
     }
 }
@@ -96,6 +97,7 @@ impl Stage for WindowsStage {
         let Restored { partition, state: State::Windows(windows), time } = restored else { return };
         let (counted, windows) = (windows.counts(), *windows);
         self.show(partition, &windows);
+        self.context.unjoined.begin(partition);
         let fresh = Partition { windows, time, emitted: time, counted, present_since: None };
         self.partitions.insert(partition, fresh);
     }
