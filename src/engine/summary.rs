@@ -45,7 +45,7 @@ impl FigureRules<'_> {
     }
 }
 
-/// How events fared; `read` is the sum of the next five.
+/// How events fared; `read` is the sum of the next six.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct EventCounts {
     /// Events decoded, and records refused or skipped.
@@ -56,6 +56,8 @@ pub struct EventCounts {
     pub duplicate: u64,
     /// Records refused, and events beyond a bound.
     pub rejected: u64,
+    /// Records of known sources that the program does not read.
+    pub unsupported: u64,
     /// Events for windows that were final.
     pub late: u64,
     /// Well-formed records with nothing to measure, and events after `as_of`.

@@ -451,6 +451,7 @@ fn simulated_organisations_come_to_the_figures_of_the_oracle() {
     let counts = ["/events", "/windows", "/stages", "/attacker_window", "/oversight"];
     let never = [
         "/events/rejected",
+        "/events/unsupported",
         "/events/late",
         "/events/skipped",
         // What is known from a detection on has been detected.
