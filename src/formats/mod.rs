@@ -58,15 +58,19 @@ pub fn decode<'a>(
     context: &Context<'_>,
     out: &mut Vec<Event<'a>>,
 ) -> Result<Decoded, Rejection> {
-    if record.first() == Some(&b'{') && matches!(format, Format::Auto | Format::Native) {
-        let json = json::text(record, &context.limits)?;
-        if let Some(decoded) = native::decode_plain(json, &context.limits, out) {
-            return decoded;
-        }
-    }
     let before = out.len();
     let way = Way { format, level: 0 };
-    let decoded = record::decode(way, record, Fallback::default(), context, out);
+    let known = matches!(format, Format::Auto | Format::Native);
+    let decoded = if known && record.first() == Some(&b'{') {
+        let json = json::text(record, &context.limits)?;
+        let mut fallback = Fallback::default();
+        if let Some(decoded) = native::decode_plain(json, &mut fallback, &context.limits, out) {
+            return decoded;
+        }
+        record::value(way, json, fallback, context, out)
+    } else {
+        record::decode(way, record, Fallback::default(), context, out)
+    };
     if decoded.is_err() {
         out.truncate(before);
     }

@@ -54,7 +54,7 @@ pub(super) fn decode<'a>(
 }
 
 /// Decodes a JSON text: a record, or an array of records.
-fn value<'a>(
+pub(super) fn value<'a>(
     way: Way,
     text: &'a str,
     fallback: Fallback<'a>,

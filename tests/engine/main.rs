@@ -24,3 +24,4 @@ mod windows_live;
 mod windows_memory;
 mod windows_properties;
 mod windows_rules;
+mod windows_unjoined;

@@ -453,6 +453,7 @@ fn simulated_organisations_come_to_the_figures_of_the_oracle() {
     let counts = ["/events", "/windows", "/stages", "/attacker_window", "/oversight"];
     let never = [
         "/events/rejected",
+        "/events/unsupported",
         "/events/late",
         "/events/skipped",
         // The simulated sources agree on names.

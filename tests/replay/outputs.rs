@@ -276,7 +276,7 @@ fn the_table_tells_the_same_numbers() {
             at("windows.withdrawn")
         ),
         format!(
-            "{} read = {} accepted + {} duplicate + 0 rejected + 0 late + 0 skipped",
+            "{} read = {} accepted + {} duplicate + 0 rejected + 0 unsupported + 0 late + 0 skipped",
             at("events.read"),
             at("events.accepted"),
             at("events.duplicate")

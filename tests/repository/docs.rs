@@ -252,6 +252,7 @@ fn every_metric_of_a_live_run_is_documented() {
     pipeline.state(0, 1, 1);
     pipeline.dead_letters("late", 1);
     pipeline.rebalanced(PipelineStage::Intake);
+    pipeline.unjoined([(Kind::DecisionMade, Some("slack").into(), 1)].into_iter());
     pipeline.view(&ViewFigures::default());
     pipeline.clock_jumps(1, 1);
     let notify = Notify::register(&metrics, 1).unwrap();

@@ -101,8 +101,8 @@ pub struct Args {
     #[arg(long)]
     json: bool,
 
-    /// Exit with status 3 if anything was rejected, or if somebody acted on a name under
-    /// which nothing was detected.
+    /// Exit with status 3 if anything was rejected or is unsupported, or if somebody acted on a
+    /// name under which nothing was detected.
     #[arg(long)]
     strict: bool,
 }
@@ -160,7 +160,8 @@ pub fn run(args: Args) -> Result<Outcome, CliError> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         printed => printed?,
     }
-    let unused = summary.events.rejected > 0 || !not_joined.is_empty();
+    let events = &summary.events;
+    let unused = events.rejected + events.unsupported > 0 || !not_joined.is_empty();
     let outcome = match (run.args.strict && unused, replayed.incomplete) {
         (true, _) => Outcome::Refused,
         (false, true) => Outcome::Failed,

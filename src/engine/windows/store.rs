@@ -11,6 +11,7 @@ use hashbrown::HashTable;
 
 use super::fold::{self, Fate, Rules};
 use super::log::{self, Head, Key};
+use super::reported::Reported;
 use super::settled::Settled;
 use super::standing::Standings;
 use super::state::{self, Held, Published, begin};
@@ -56,6 +57,7 @@ pub struct Windows {
     pub(super) settled: Vec<Box<[u8]>>,
     pub(super) counts: Counts,
     pub(super) standings: Standings,
+    pub(super) unjoined: Reported,
     pub(super) unsaved: Unsaved,
     /// Of those whose checkpoints may come near the bound.
     pub(super) written: HashMap<u32, Written>,
@@ -143,6 +145,7 @@ impl Windows {
             settled: Vec::new(),
             counts: Counts::default(),
             standings: Standings::default(),
+            unjoined: Reported::default(),
             unsaved: Unsaved::default(),
             written: HashMap::default(),
             event_bytes_max: 0,
@@ -298,6 +301,7 @@ impl Windows {
         let entry = std::mem::replace(entry, free);
         self.state_bytes -= entry.bytes.len() as u64;
         self.written.remove(&at);
+        self.unjoined.remove(at, &entry.bytes);
         if entry.saved {
             self.mark_gone(&entry.bytes);
         }

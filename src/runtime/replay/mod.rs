@@ -136,8 +136,12 @@ impl Books {
                 }
                 Entry::Refused(record) => {
                     self.replayed.events.read += 1;
-                    self.replayed.events.rejected += 1;
-                    self.replayed.incomplete |= record.rejection.reason == RejectReason::Unreadable;
+                    let reason = record.rejection.reason;
+                    match reason {
+                        RejectReason::Unsupported => self.replayed.events.unsupported += 1,
+                        _ => self.replayed.events.rejected += 1,
+                    }
+                    self.replayed.incomplete |= reason == RejectReason::Unreadable;
                     refused(record);
                 }
             }

@@ -86,6 +86,7 @@ impl WindowsStage {
 
     fn hide(&self, number: i32) {
         self.context.standings.forget(number);
+        self.context.unjoined.forget(number);
         self.context.pipeline.forget_state(number);
     }
 }
@@ -100,6 +101,7 @@ impl Stage for WindowsStage {
         };
         let (counted, windows) = (windows.counts(), *windows);
         self.show(partition, &windows);
+        self.context.unjoined.begin(partition);
         let fresh = Partition { windows, names, time, emitted: time, counted, present_since: None };
         self.partitions.insert(partition, fresh);
     }

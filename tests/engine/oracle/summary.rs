@@ -107,6 +107,7 @@ pub(crate) fn summary(ledger: &Ledger, asked: &Asked) -> Value {
             "accepted": ledger.accepted,
             "duplicate": ledger.duplicate,
             "rejected": asked.rejected,
+            "unsupported": 0,
             "late": 0,
             "skipped": asked.skipped,
             "linked": 0,
