@@ -1,7 +1,7 @@
 //! Bytes of one record → events, for every source. Pure: no I/O, no clock.
 //!
 //! Invariants: no raw secret leaves a decoder, neither in an [`Event`] nor in a
-//! [`Rejection`]; a [`Rejection`] never quotes input, it names fields and kinds
+//! [`Rejection`]; no text of an event looks like one; a [`Rejection`] never quotes input, it names fields and kinds
 //! of value; a record yields all of its events or none.
 
 mod auto;
@@ -19,6 +19,8 @@ mod github;
 mod gitleaks;
 mod identity;
 mod json;
+mod live_secret;
+pub mod maps;
 mod names;
 mod native;
 mod owned;
@@ -59,8 +61,9 @@ pub fn decode<'a>(
 ) -> Result<Decoded, Rejection> {
     if record.first() == Some(&b'{') && matches!(format, Format::Auto | Format::Native) {
         let json = json::text(record, &context.limits)?;
+        let before = out.len();
         if let Some(decoded) = native::decode_plain(json, &context.limits, out) {
-            return decoded;
+            return decoded.and_then(|decoded| record::kept(decoded, before, out));
         }
     }
     let before = out.len();
@@ -88,6 +91,7 @@ pub fn decode_binary<'a>(
     let way = Way { format: Format::Auto, level: 0 };
     let decoded = json::check_depth(json, &context.limits)
         .and_then(|()| cloudevents::decode_binary(attributes, json, context, out))
+        .and_then(|outcome| record::without_secrets(outcome, before, out))
         .and_then(|outcome| record::finish(way, outcome, context, out));
     if decoded.is_err() {
         out.truncate(before);
