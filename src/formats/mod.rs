@@ -1,7 +1,7 @@
 //! Bytes of one record → events, for every source. Pure: no I/O, no clock.
 //!
 //! Invariants: no raw secret leaves a decoder, neither in an [`Event`] nor in a
-//! [`Rejection`]; a [`Rejection`] never quotes input, it names fields and kinds
+//! [`Rejection`]; no text of an event looks like one; a [`Rejection`] never quotes input, it names fields and kinds
 //! of value; a record yields all of its events or none.
 
 mod auto;
@@ -20,6 +20,8 @@ mod gitleaks;
 mod identity;
 mod json;
 mod links;
+mod live_secret;
+pub mod maps;
 mod names;
 mod native;
 mod rare;
@@ -65,7 +67,7 @@ pub fn decode<'a>(
         let json = json::text(record, &context.limits)?;
         let mut fallback = Fallback::default();
         if let Some(decoded) = native::decode_plain(json, &mut fallback, &context.limits, out) {
-            return decoded;
+            return decoded.and_then(|decoded| record::kept(decoded, before, out));
         }
         record::value(way, json, fallback, context, out)
     } else {
@@ -112,6 +114,7 @@ pub fn decode_binary<'a>(
     let way = Way { format: Format::Auto, level: 0 };
     let decoded = json::check_depth(json, &context.limits)
         .and_then(|()| cloudevents::decode_binary(attributes, json, context, out))
+        .and_then(|outcome| record::without_secrets(outcome, before, out))
         .and_then(|outcome| record::finish(way, outcome, context, out));
     if decoded.is_err() {
         out.truncate(before);

@@ -7,6 +7,7 @@ mod stream;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
@@ -14,13 +15,14 @@ use self::bar::Bar;
 use self::files::Files;
 use self::refusals::{Refusals, Totals};
 use super::identity::{self, Keyed};
-use super::{CliError, Outcome, tell};
+use super::{CliError, Outcome, map, tell};
 use crate::config::{EngineConfig, FiguresConfig, Limits, OversightConfig, Profiles};
 use crate::engine::attacker::{CurveSetting, Race};
 use crate::engine::oversight::Rules;
 use crate::engine::summary::{EventCounts, Summary, Tally};
 use crate::engine::windows::Stage;
 use crate::event::Workflow;
+use crate::formats::maps::Maps;
 use crate::formats::{Format, RejectReason};
 use crate::metrics::{Metrics, Source};
 use crate::records::People;
@@ -47,9 +49,14 @@ pub struct Args {
     #[arg(long)]
     follow: bool,
 
-    /// The format of the records.
-    #[arg(long, default_value = "auto", value_parser = words(Format::ALL.iter().map(|f| f.as_str()), Format::parse))]
+    /// The format of the records: auto, native, cloudevents, github, gitleaks, trufflehog,
+    /// eventbridge, or the name of a map (`shutterlag map list`).
+    #[arg(long, default_value = "auto", value_parser = map::format)]
     format: Format,
+
+    /// The directory of your own maps.
+    #[arg(long, value_name = "DIR")]
+    maps_dir: Option<PathBuf>,
 
     /// Report the state at this time (RFC 3339) and ignore later events
     /// [default: the time of the latest event].
@@ -182,6 +189,7 @@ struct Run {
     oversight: Rules,
     keyed: Keyed,
     files: Option<Files>,
+    maps: Arc<Maps>,
 }
 
 impl Run {
@@ -226,6 +234,7 @@ impl Run {
             profiles,
             oversight,
             keyed: identity::from_environment()?,
+            maps: map::load(args.maps_dir.as_deref(), args.format)?,
             files,
             args,
         })
@@ -241,6 +250,7 @@ impl Run {
             inputs,
             format: self.args.format,
             limits: Limits::DEFAULT,
+            maps: Arc::clone(&self.maps),
             identity: self.keyed.identity.clone(),
             detected_at: self.args.detected_at,
             as_of: self.args.as_of,

@@ -12,12 +12,15 @@ mod batch;
 mod pipeline;
 mod refused;
 
+use std::sync::Arc;
+
 use crate::config::{EngineConfig, Limits};
 use crate::engine::identity::{Joined, Refusal};
 use crate::engine::summary::EventCounts;
 use crate::engine::windows::Windows;
 use crate::engine::{Output, Receipt};
 use crate::event::Event;
+use crate::formats::maps::Maps;
 use crate::formats::{Format, Identity, RejectReason, Rejection, SkipReason};
 use crate::metrics::SourceCounts;
 use crate::runtime::input::{Input, Place};
@@ -35,6 +38,8 @@ pub struct Options {
     pub format: Format,
     /// What is too large.
     pub limits: Limits,
+    /// The sources that are described in jq.
+    pub maps: Arc<Maps>,
     /// Names for raw secrets.
     pub identity: Identity,
     /// The detection time of records without one.
@@ -107,6 +112,7 @@ pub fn run(
     let settles = options.engine.settle.is_some();
     let decoder = Decoder {
         format: options.format,
+        maps: options.maps,
         identity: options.identity,
         detected_at: options.detected_at,
         limits: options.limits,
