@@ -15,9 +15,9 @@ use super::summary::Asked;
 
 /// Allowed rate, alternatives and weight of `seeded`, `dwell` and `context`.
 const RATES: [(f64, &[f64], f64); 3] = [
-    (0.20, &[0.4, 0.6, 0.8, 0.95], 0.40),
-    (0.10, &[0.2, 0.4, 0.7, 0.95], 0.20),
-    (0.10, &[0.3, 0.6, 0.9], 0.10),
+    (0.20, &[0.4, 0.5, 0.6, 0.8], 0.60),
+    (0.10, &[0.2, 0.4, 0.7, 0.95], 0.07),
+    (0.10, &[0.3, 0.6, 0.9], 0.03),
 ];
 /// Allowed odds, alternatives and weight of `agreement`.
 const ODDS: (f64, &[f64], f64) = (2.0, &[4.0, 8.0, 32.0, 128.0], 0.30);
