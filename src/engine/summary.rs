@@ -7,7 +7,7 @@
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use super::attacker::{Band, Race};
+use super::attacker::{AttackerCurve, Band, Race};
 use super::bounds::Sample;
 use super::chances::{ChanceFirst, Chances, Course};
 use super::effective::{Due, EffectiveRate, Outcomes};
@@ -16,7 +16,7 @@ use super::incidents::{IncidentRules, Incidents, Tie};
 use super::oversight::{Flags, HollowReason, Judgement, Person, Quality};
 use super::survival::{Estimate, KaplanMeier, Survival};
 use super::windows::{Stage, State, Window};
-use crate::config::{FASTEST_ATTACKER, FiguresConfig, MEAN_ATTACKER, OversightConfig, Profiles};
+use crate::config::{FiguresConfig, OversightConfig, Profiles};
 use crate::event::Workflow;
 use crate::time::{Span, Timestamp};
 
@@ -32,13 +32,6 @@ pub struct FigureRules<'r> {
 }
 
 impl FigureRules<'_> {
-    /// Where a review fell against the targets of its workflow; `None` where there is
-    /// none, or its time contradicts the exposure.
-    pub fn band(&self, window: &Window<'_>) -> Option<Band> {
-        let taken = window.duration(Stage::TimeToReview)?;
-        Some(Band::of(taken, self.profiles.get(window.key.workflow).targets))
-    }
-
     /// When windows belong to one incident.
     pub const fn incidents(&self) -> IncidentRules {
         IncidentRules { gap: self.figures.incident_gap, batch: self.figures.batch_hold }
@@ -114,6 +107,18 @@ pub struct Bands {
     pub unknown: u64,
     /// Taken back by the source before any review.
     pub withdrawn: u64,
+}
+
+impl std::ops::AddAssign for Bands {
+    fn add_assign(&mut self, other: Bands) {
+        let Bands { ahead, contested, behind, unreviewed, unknown, withdrawn } = other;
+        self.ahead += ahead;
+        self.contested += contested;
+        self.behind += behind;
+        self.unreviewed += unreviewed;
+        self.unknown += unknown;
+        self.withdrawn += withdrawn;
+    }
 }
 
 /// The figures of one workflow.
@@ -388,14 +393,8 @@ struct Counts {
 
 impl Counts {
     fn merge(&mut self, other: &Counts) {
-        let Bands { ahead, contested, behind, unreviewed, unknown, withdrawn } = other.bands;
         self.windows += other.windows;
-        self.bands.ahead += ahead;
-        self.bands.contested += contested;
-        self.bands.behind += behind;
-        self.bands.unreviewed += unreviewed;
-        self.bands.unknown += unknown;
-        self.bands.withdrawn += withdrawn;
+        self.bands += other.bands;
         self.outcomes.merge(&other.outcomes);
     }
 }
@@ -417,7 +416,6 @@ impl Tally {
             }
         }
         let workflow = window.key.workflow;
-        let profile = rules.profiles.get(workflow);
         if let Some(course) = Course::of(window, rules.race, as_of) {
             for (chances, law) in self.chances.iter_mut().zip(rules.race.laws(window.location)) {
                 chances.add(&course, &law);
@@ -441,7 +439,7 @@ impl Tally {
                 None
             }
             (Some(_), Some(time_to_review)) => {
-                match Band::of(time_to_review, profile.targets) {
+                match Band::of(time_to_review, window.targets) {
                     Band::Ahead => bands.ahead += 1,
                     Band::Contested => bands.contested += 1,
                     Band::Behind => bands.behind += 1,
@@ -454,7 +452,7 @@ impl Tally {
         if let Some((length, decided)) = wait {
             self.survival.record(length, decided);
         }
-        let due = Due::of(window, profile.targets, as_of);
+        let due = Due::of(window, window.targets, as_of);
         self.seen.push(Seen { tie: Tie::of(window), due, workflow, watched: wait.is_some() });
         self.add_oversight(window);
     }
@@ -581,6 +579,7 @@ impl Tally {
         }
         let of_race = sample(&|seen| due(seen) && rules.race.is_raced(seen.workflow));
         let watched = sample(&|seen| seen.watched);
+        let law = *rules.race.curve(None);
         let [published, from_the_start] = self.chances.each_ref().map(Chances::finish);
         Summary {
             as_of,
@@ -588,8 +587,8 @@ impl Tally {
             windows: self.windows,
             stages: StagesFigures(stages),
             attacker_window: AttackerWindow {
-                fastest_ms: FASTEST_ATTACKER,
-                mean_ms: MEAN_ATTACKER,
+                fastest_ms: law.fastest(),
+                mean_ms: law.mean(),
                 bands: raced.bands,
                 attacker_first: published,
                 attacker_first_from_the_start: from_the_start,
@@ -598,6 +597,7 @@ impl Tally {
                 time_to_review: survival_figures(
                     &self.survival.clone().estimate(&watched),
                     watched,
+                    law,
                 ),
             },
             oversight: self.oversight.clone(),
@@ -607,10 +607,10 @@ impl Tally {
     }
 }
 
-fn survival_figures(curve: &KaplanMeier, sample: Sample) -> SurvivalFigures {
+fn survival_figures(curve: &KaplanMeier, sample: Sample, law: AttackerCurve) -> SurvivalFigures {
     SurvivalFigures {
-        reviewed_by_fastest: curve.probability_by(FASTEST_ATTACKER),
-        reviewed_by_mean: curve.probability_by(MEAN_ATTACKER),
+        reviewed_by_fastest: curve.probability_by(law.fastest()),
+        reviewed_by_mean: curve.probability_by(law.mean()),
         median_ms: curve.median().map(Span::as_millis),
         rmst_1h_ms: curve.rmst(Span::from_mins(60)),
         observed_up_to_ms: curve.last_observed().map(Span::as_millis),

@@ -7,10 +7,11 @@ use std::fmt::{self, Write};
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
-use crate::config::{FASTEST_ATTACKER, MEAN_ATTACKER};
 use crate::engine::effective::{EffectiveRate, Outcome, Outcomes};
 use crate::engine::oversight::HollowReason;
-use crate::engine::summary::{AttackerWindow, EventCounts, Reviewers, StageFigures, Summary};
+use crate::engine::summary::{
+    AttackerWindow, Bands, EventCounts, Reviewers, StageFigures, Summary,
+};
 use crate::engine::survival::Estimate;
 use crate::engine::windows::{Stage, State};
 use crate::formats::{RejectReason, SkipReason};
@@ -102,7 +103,7 @@ fn effective(out: &mut String, summary: &Summary) -> fmt::Result {
     }
     for (workflow, figures) in summary.workflows.iter().filter(|(_, figures)| !figures.raced) {
         let name = workflow.as_str().replace('_', " ");
-        let target = span(Some(figures.in_time_ms.as_millis()));
+        let target = limit(figures.in_time_ms);
         if figures.effective_review_rate.low.is_some() {
             writeln!(out, "  {name} (in {target}): {}", rate(&figures.effective_review_rate))?;
             unknown(out, &figures.effective_review_rate.outcomes)?;
@@ -149,15 +150,15 @@ fn unknown(out: &mut String, outcomes: &Outcomes) -> fmt::Result {
 }
 
 fn attackers(out: &mut String, summary: &Summary) -> fmt::Result {
-    let AttackerWindow { attacker_first, attacker_first_from_the_start, .. } =
+    let AttackerWindow { fastest_ms, attacker_first, attacker_first_from_the_start, .. } =
         &summary.attacker_window;
     let windows = attacker_first.windows;
     if windows == 0 {
         return writeln!(out, "  ATTACKER CAME FIRST    nothing here that attackers race for\n");
     }
     let laws = [
-        ("fastest after 9 min", attacker_first),
-        ("fastest at once", attacker_first_from_the_start),
+        (format!("fastest after {}", limit(*fastest_ms)), attacker_first),
+        ("fastest at once".to_owned(), attacker_first_from_the_start),
     ];
     for (number, (law, first)) in laws.into_iter().enumerate() {
         let label = if number == 0 { "ATTACKER CAME FIRST" } else { "" };
@@ -172,27 +173,48 @@ fn attackers(out: &mut String, summary: &Summary) -> fmt::Result {
     writeln!(out)
 }
 
+/// Where the reviews fell against the targets of their workflows: a picture for each pair of
+/// targets, and the workflows that have it.
 fn bands(out: &mut String, summary: &Summary) -> fmt::Result {
-    let race = &summary.attacker_window.bands;
-    let total =
-        race.ahead + race.contested + race.behind + race.unreviewed + race.unknown + race.withdrawn;
-    if total == 0 {
-        return Ok(());
+    let mut pictures: Vec<(Span, Span, Vec<String>, Bands)> = Vec::new();
+    for (workflow, figures) in summary.workflows.iter() {
+        let (in_time, late) = (figures.in_time_ms, figures.late_ms);
+        let name = workflow.as_str().replace('_', " ");
+        match pictures.iter_mut().find(|(a, b, ..)| (*a, *b) == (in_time, late)) {
+            Some((.., names, bands)) => {
+                names.push(name);
+                *bands += figures.bands;
+            }
+            None => pictures.push((in_time, late, vec![name], figures.bands)),
+        }
     }
-    writeln!(out, "Time to review against the attackers' 9 to 17 minutes")?;
+    for (in_time, late, names, bands) in pictures {
+        picture(out, [in_time, late], &names.join(", "), &bands)?;
+    }
+    Ok(())
+}
+
+fn picture(out: &mut String, [in_time, late]: [Span; 2], names: &str, of: &Bands) -> fmt::Result {
+    let total = of.ahead + of.contested + of.behind + of.unreviewed + of.unknown + of.withdrawn;
+    writeln!(out, "Time to review against the targets of {names}")?;
+    let (soon, late) = (limit(in_time), limit(late));
+    let between = match (soon.split_once(' '), late.split_once(' ')) {
+        (Some((number, unit)), Some((_, other))) if unit == other => format!("{number} to {late}"),
+        _ => format!("{soon} to {late}"),
+    };
     let rows = [
-        ("ahead", "under 9 min", race.ahead, '█'),
-        ("contested", "9 to 17 min", race.contested, '▓'),
-        ("behind", "17 min and more", race.behind, '▒'),
-        ("unreviewed", "no decision yet", race.unreviewed, '░'),
-        ("unknown", "clocks disagree", race.unknown, '·'),
-        ("withdrawn", "by the source", race.withdrawn, '·'),
+        ("ahead", format!("under {soon}"), of.ahead, '█'),
+        ("contested", between, of.contested, '▓'),
+        ("behind", format!("{late} and more"), of.behind, '▒'),
+        ("unreviewed", "no decision yet".to_owned(), of.unreviewed, '░'),
+        ("unknown", "clocks disagree".to_owned(), of.unknown, '·'),
+        ("withdrawn", "by the source".to_owned(), of.withdrawn, '·'),
     ];
     for (name, meaning, count, fill) in rows {
         if count == 0 && ["unknown", "withdrawn"].contains(&name) {
             continue;
         }
-        let share = count as f64 / total as f64;
+        let share = count as f64 / total.max(1) as f64;
         let cells = (share * BAR as f64).round() as usize;
         // Never nothing for something.
         let cells = if count > 0 { cells.max(1) } else { 0 };
@@ -250,8 +272,11 @@ fn survival(out: &mut String, summary: &Summary) -> fmt::Result {
         }
     };
     let (fastest, mean) = (&figures.reviewed_by_fastest, &figures.reviewed_by_mean);
-    writeln!(out, "  reviewed within 9 min   {}", within(FASTEST_ATTACKER, fastest))?;
-    writeln!(out, "  reviewed within 17 min  {}", within(MEAN_ATTACKER, mean))?;
+    let AttackerWindow { fastest_ms, mean_ms, .. } = summary.attacker_window;
+    for (at, by) in [(fastest_ms, fastest), (mean_ms, mean)] {
+        let within_it = format!("reviewed within {}", limit(at));
+        writeln!(out, "  {within_it:<23} {}", within(at, by))?;
+    }
     match figures.median_ms {
         Some(_) => writeln!(out, "  median                  {}\n", span(figures.median_ms)),
         None if fastest.estimate.is_none() => {
@@ -451,6 +476,15 @@ fn span(ms: Option<i64>) -> String {
         3600..86_400 => format!("{} h {:02} min", seconds / 3600, seconds / 60 % 60),
         _ => format!("{} d {:02} h", seconds / 86_400, seconds / 3600 % 24),
     }
+}
+
+/// A limit in its largest unit that needs no fraction: `9 min`, `7 d`.
+fn limit(limit: Span) -> String {
+    const UNITS: [(i64, &str); 4] =
+        [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s")];
+    let ms = limit.as_millis();
+    let unit = UNITS.into_iter().find(|(unit, _)| ms > 0 && ms % unit == 0);
+    unit.map_or_else(|| span(Some(ms)), |(unit, name)| format!("{} {name}", ms / unit))
 }
 
 /// Control and invisible characters escaped: a file's name may hold any.

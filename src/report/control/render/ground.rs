@@ -6,7 +6,6 @@ use super::super::{Report, Without, definitions};
 use super::Section;
 use super::blocks::{Block, Table};
 use super::figures::{count, length, number, percent, range, rate, share, short, spoken};
-use crate::config::MEAN_ATTACKER;
 use crate::event::Workflow;
 
 pub(super) fn sections(report: &Report, blocks: &mut Vec<Block>) {
@@ -197,10 +196,11 @@ fn figure(section: Section, report: &Report) -> String {
         Section::Verdict => {
             format!("effective review rate {}", rate(&report.verdict.effective))
         }
-        Section::TimeToReview => format!(
-            "decided within 9 minutes {}",
-            percent(report.time_to_review.reviewed_by.first().and_then(|by| by.chance.estimate))
-        ),
+        Section::TimeToReview => {
+            let (at, _) = report.attacker_first.first_arrival();
+            let chance = report.time_to_review.decided_by(at).estimate;
+            format!("decided within {} {}", length(Some(at.as_millis())), percent(chance))
+        }
         Section::AttackerFirst => format!(
             "attacker first {}, {} expected",
             range(law.low, law.high),
@@ -232,8 +232,10 @@ fn figure(section: Section, report: &Report) -> String {
             format!("an AI acted first in {}", share(&report.boundary.ai_acted_first))
         }
         Section::Outcomes => {
-            let within = report.outcomes.shares.iter().find(|by| by.t_ms == MEAN_ATTACKER);
-            format!("ended within 17 minutes {}", percent(within.map(|by| 1.0 - by.waiting)))
+            let (_, mean) = report.attacker_first.arrivals();
+            let within = report.outcomes.shares.iter().find(|by| by.t_ms == mean);
+            let ended = percent(within.map(|by| 1.0 - by.waiting));
+            format!("ended within {} {ended}", length(Some(mean.as_millis())))
         }
         Section::Ownership => {
             format!("without an owner {}", share(&report.ownership.without_owner))
