@@ -9,6 +9,7 @@ use serde::ser::{SerializeMap, Serializer};
 
 use super::attacker::{AttackerCurve, Band, Race};
 use super::bounds::Sample;
+use super::by_workflow::{Bands, WorkflowFigures, WorkflowsFigures};
 use super::chances::{ChanceFirst, Chances, Course};
 use super::effective::{Due, EffectiveRate, Outcomes};
 use super::histogram::StageHistogram;
@@ -92,76 +93,6 @@ pub struct AttackerWindow {
     pub attacker_first_from_the_start: ChanceFirst,
 }
 
-/// Where reviews fell against their workflows' targets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Bands {
-    /// Reviewed in time.
-    pub ahead: u64,
-    /// Reviewed neither in time nor late.
-    pub contested: u64,
-    /// Reviewed late.
-    pub behind: u64,
-    /// Not reviewed.
-    pub unreviewed: u64,
-    /// Reviewed, at a time that contradicts the exposure.
-    pub unknown: u64,
-    /// Taken back by the source before any review.
-    pub withdrawn: u64,
-}
-
-impl std::ops::AddAssign for Bands {
-    fn add_assign(&mut self, other: Bands) {
-        let Bands { ahead, contested, behind, unreviewed, unknown, withdrawn } = other;
-        self.ahead += ahead;
-        self.contested += contested;
-        self.behind += behind;
-        self.unreviewed += unreviewed;
-        self.unknown += unknown;
-        self.withdrawn += withdrawn;
-    }
-}
-
-/// The figures of one workflow.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct WorkflowFigures {
-    /// Whether attackers race for what leaks in it.
-    pub raced: bool,
-    /// A review that takes less than this is in time.
-    pub in_time_ms: Span,
-    /// A review that takes this long is late.
-    pub late_ms: Span,
-    /// Windows.
-    pub windows: u64,
-    /// Where the reviews fell.
-    #[serde(flatten)]
-    pub bands: Bands,
-    /// The share of effective reviews.
-    pub effective_review_rate: EffectiveRate,
-}
-
-/// Figures by workflow; those without a window are left out.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct WorkflowsFigures([WorkflowFigures; Workflow::ALL.len()]);
-
-impl WorkflowsFigures {
-    /// The figures of `workflow`.
-    pub const fn get(&self, workflow: Workflow) -> &WorkflowFigures {
-        &self.0[workflow as usize]
-    }
-
-    /// Those that have a window.
-    pub fn iter(&self) -> impl Iterator<Item = (Workflow, &WorkflowFigures)> {
-        let all = Workflow::ALL.iter().copied().zip(&self.0);
-        all.filter(|(_, figures)| figures.windows > 0)
-    }
-}
-
-impl Serialize for WorkflowsFigures {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.iter())
-    }
-}
-
 /// Time to review with the undecided windows taken into account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct SurvivalFigures {
@@ -232,6 +163,9 @@ pub struct Reviewers {
     pub flagged: Option<u64>,
     /// Reviewers whose page is on; `None` likewise.
     pub suspected: Option<u64>,
+    /// Reviewers whose agreement was compared with nobody's, because too few peers decided
+    /// like cases. That is no finding. `None` where a number would single somebody out.
+    pub cannot_be_compared: Option<u64>,
 }
 
 impl Oversight {
@@ -338,6 +272,8 @@ pub struct Summary {
     pub events: EventCounts,
     /// Windows by state.
     pub windows: WindowCounts,
+    /// Windows in which clocks contradict each other.
+    pub clock_skew_windows: u64,
     /// Latencies.
     pub stages: StagesFigures,
     /// The race.
@@ -380,6 +316,7 @@ pub struct Tally {
     survival: Survival,
     oversight: Oversight,
     skew_faults: u64,
+    skewed: u64,
     seen: Vec<Seen>,
 }
 
@@ -409,6 +346,7 @@ impl Tally {
     pub fn add(&mut self, window: &Window<'_>, rules: &FigureRules<'_>, as_of: Timestamp) {
         self.windows.0[window.state() as usize] += 1;
         self.skew_faults += window.skew_faults();
+        self.skewed += u64::from(window.clock_skew());
         for (stage, (histogram, censored)) in Stage::ALL.iter().zip(&mut self.stages) {
             match window.duration(*stage) {
                 Some(duration) => histogram.record(duration),
@@ -484,12 +422,14 @@ impl Tally {
     /// Takes in what came of the reviewers, once all reviews are judged.
     pub fn reviewers(&mut self, people: &[Person], flags: &Flags, config: &OversightConfig) {
         let told = people.len() as u64 >= u64::from(config.small_group);
+        let alone = people.iter().filter(|person| !person.standing.can_be_compared()).count();
         let firing = people.iter().filter(|person| person.standing.firing.is_some()).count();
         self.oversight.reviewers = Reviewers {
             count: people.len() as u64,
             false_discovery_rate: config.alpha,
             flagged: flags.told(config.small_group),
             suspected: told.then_some(firing as u64),
+            cannot_be_compared: (told || alone == people.len()).then_some(alone as u64),
         };
     }
 
@@ -526,6 +466,7 @@ impl Tally {
         self.survival.merge(&other.survival);
         self.oversight.merge(&other.oversight);
         self.skew_faults += other.skew_faults;
+        self.skewed += other.skewed;
         self.seen.extend_from_slice(&other.seen);
     }
 
@@ -585,6 +526,7 @@ impl Tally {
             as_of,
             events: EventCounts { clock_skew: self.skew_faults, ..events },
             windows: self.windows,
+            clock_skew_windows: self.skewed,
             stages: StagesFigures(stages),
             attacker_window: AttackerWindow {
                 fastest_ms: law.fastest(),

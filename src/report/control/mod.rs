@@ -304,7 +304,7 @@ impl Pass {
         self.parts.add(&case.window);
         self.groups.add(case, &rules, as_of);
         self.decisions.add(case);
-        self.cases.add(&case.window);
+        self.cases.add(case);
         self.collected.add(case, as_of);
         self.owners.add(case, as_of);
         self.seen.add(case);
@@ -316,8 +316,7 @@ impl Pass {
         let (time_to_review, attacker_first) = self.waits.finish(&self.measures.race);
         let law = self.measures.race.curve(None);
         let (outcomes, boundary) = self.collected.finish(context, law);
-        let rules = &context.judged.rules;
-        let seeded = self.cases.finish(hasty(context), rules.config().seeded.null);
+        let seeded = self.cases.finish(context.judged, hasty(context));
         let ownership = self.owners.finish(context);
         let quality = self.seen.finish(context);
         let previous = context.period.previous_from.map(|from| Previous {

@@ -313,11 +313,14 @@ pub(crate) fn reviewers(windows: &[Record], asked: &Asked) -> Value {
     let people = people(windows, asked);
     let told = people.len() >= SMALL_GROUP;
     let e: Vec<f64> = people.iter().map(|person| person.e[4]).collect();
+    let compared = |person: &&Person| person.steps.iter().any(|step| step.compared.is_some());
+    let alone = people.iter().filter(|person| !compared(person)).count();
     let suspected = people.iter().filter(|person| person.firing).count();
     json!({
         "count": people.len(),
         "false_discovery_rate": ALPHA,
         "flagged": told.then(|| e_bh(&e, ALPHA)),
         "suspected": told.then_some(suspected),
+        "cannot_be_compared": (told || alone == people.len()).then_some(alone),
     })
 }

@@ -251,6 +251,31 @@ fn figures_of_the_race_are_told_at_the_times_of_the_attackers_asked_for() {
 }
 
 #[test]
+fn planted_cases_of_one_incident_are_one_in_sight_and_in_bounds() {
+    let planted = |n: i64| {
+        let mut record = decided(&format!("c{n:02}"), MONDAY + n * MINUTE, 4 * MINUTE, 1);
+        record["incident"] = json!("commit-1");
+        let truth = json!({
+            "established_at": time(MONDAY + DAY), "correct_action": "dismiss", "seeded": true,
+        });
+        record["truth"] = truth;
+        record
+    };
+    let all: Vec<Value> = (0..12).map(planted).collect();
+    let seeded = &report(lines(&all), &WEEK)["seeded"];
+    let missed = &seeded["missed"];
+    assert_eq!(
+        (&missed["count"], &missed["of"], &missed["incidents"]),
+        (&json!(12), &json!(12), &json!(1))
+    );
+    assert!(missed["low"].as_f64().unwrap() < 0.1, "one observation: {missed}");
+    assert_eq!(
+        (&seeded["trials"]["wrong_advice"], &seeded["trials"]["challenged"]),
+        (&json!(1), &json!(0))
+    );
+}
+
+#[test]
 fn a_cut_off_ledger_is_an_error_or_said() {
     let whole = lines(&[open("c1", MONDAY), open("c2", MONDAY + MINUTE)]);
     let cut = &whole[..whole.len() - 40];

@@ -5,8 +5,11 @@ use super::super::evidence::{Scope, Source};
 use super::super::{Report, Without, definitions};
 use super::Section;
 use super::blocks::{Block, Table};
-use super::figures::{count, length, number, percent, range, rate, share, short, spoken};
+use super::figures::{
+    count, exposures, length, number, percent, range, rate, share, short, spoken,
+};
 use crate::event::Workflow;
+use crate::report::numbers::many;
 
 pub(super) fn sections(report: &Report, blocks: &mut Vec<Block>) {
     quality(report, blocks);
@@ -115,6 +118,22 @@ fn caveats(report: &Report) -> Vec<String> {
         told.push(format!(
             "Records that could not be read and were left out: {}. Every figure may be wrong by as many exposures.",
             count(quality.damaged_records)
+        ));
+    }
+    if many(quality.clock_skew, report.verdict.windows) {
+        told.push(format!(
+            "Clocks contradict each other in {} of {}. Look for a source whose clock or time zone is wrong: what it reports \
+             makes waits too short, too long or impossible.",
+            count(quality.clock_skew),
+            exposures(report.verdict.windows)
+        ));
+    }
+    if let Some(input) = quality.input.as_ref().filter(|input| many(input.orphan, input.accepted)) {
+        told.push(format!(
+            "{} of {} accepted events found no exposure: they lie before a detection by more than clocks may differ, or after \
+             a closing. If that is not expected, the clock or time zone of a source is wrong, or its names do not join.",
+            count(input.orphan),
+            count(input.accepted)
         ));
     }
     if quality.other_curves > 0 {

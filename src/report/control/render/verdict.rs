@@ -4,7 +4,7 @@ use super::super::{LookAt, Matter, Report, Trend};
 use super::Section;
 use super::blocks::Block;
 use super::figures::{
-    bounds, count, exposures, length, of, percent, range, rate, share, spoken, within,
+    bounds, count, exposures, length, number, of, percent, range, rate, share, spoken, within,
 };
 use crate::engine::chances::ChanceFirst;
 use crate::engine::effective::{Outcome, Outcomes};
@@ -119,7 +119,11 @@ fn facts(report: &Report, blocks: &mut Vec<Block>) {
         fact("… the fastest at once", chance(&from_the_start)),
         fact(
             "Credentials used before they were contained, expected if every leaked key is tried",
-            format!("{:.1} to {:.1}", published.expected, from_the_start.expected),
+            format!(
+                "{} to {}",
+                number(Some(published.expected), 1),
+                number(Some(from_the_start.expected), 1)
+            ),
         ),
     ];
     for group in &report.bands.by_workflow {
