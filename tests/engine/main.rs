@@ -4,6 +4,7 @@
 mod bounds;
 mod clock_jumps;
 mod histogram;
+mod million;
 mod oracle;
 mod oversight_agreement;
 mod oversight_rates;
