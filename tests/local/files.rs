@@ -80,6 +80,38 @@ fn a_store_without_its_key_gets_no_new_one() {
 }
 
 #[test]
+fn a_first_start_that_fails_leaves_nothing_behind() {
+    let place = Place::new("");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    fs::write(place.path("shutterlag.toml"), format!("http.listen = \"{address}\"\n")).unwrap();
+    let fails = || {
+        let mut command = place.command(&["run", "--config", "shutterlag.toml"]);
+        let done = command.env_remove("SHUTTERLAG_IDENTITY_KEY").output().unwrap();
+        let said = String::from_utf8(done.stderr).unwrap();
+        assert!(done.status.code() == Some(1) && said.contains("cannot listen"), "{said}");
+    };
+    let names = || {
+        let entries = fs::read_dir(place.path(".")).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    fails();
+    assert_eq!(names(), ["shutterlag.toml"]);
+    // A store that is there already stays whole.
+    place.configure("");
+    let mut command = place.command(&["run", "--config", "shutterlag.toml"]);
+    command.env_remove("SHUTTERLAG_IDENTITY_KEY");
+    Program::of(command).stop();
+    let kept = names();
+    fs::write(place.path("shutterlag.toml"), format!("http.listen = \"{address}\"\n")).unwrap();
+    fails();
+    assert_eq!(names(), kept);
+}
+
+#[test]
 fn an_export_makes_a_file_only_for_a_store_and_only_for_its_owner() {
     use std::os::unix::fs::PermissionsExt;
     let place = filled();
@@ -106,16 +138,19 @@ fn a_reader_of_an_export_may_go_away() {
 }
 
 #[test]
-fn a_newer_file_is_refused() {
+fn a_file_of_another_version_is_refused() {
     let place = filled();
     let store = Connection::open(place.store()).unwrap();
     store.pragma_update(None, "user_version", 99).unwrap();
-    drop(store);
     let before = fs::read(place.store()).unwrap();
     let said = place.refuses();
     assert!(said.contains("newer version"), "{said}");
     assert!(place.fails(&["export"]).contains("newer version"));
     assert_eq!(fs::read(place.store()).unwrap(), before);
+    store.pragma_update(None, "user_version", 0).unwrap();
+    drop(store);
+    let said = place.refuses();
+    assert!(said.contains("an older version") && said.contains("shutterlag export"), "{said}");
 }
 
 #[test]

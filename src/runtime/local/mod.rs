@@ -13,12 +13,14 @@
 
 mod export;
 mod file;
+mod lock;
 mod outbox;
 mod pipeline;
 mod read;
 mod session;
 
 pub use export::{ExportError, export};
-pub use file::{Place, StoreFile};
+pub use file::StoreFile;
+pub use lock::{Lock, beside};
 pub use read::{Reader, Visit};
 pub use session::Local;
