@@ -127,6 +127,32 @@ fn an_export_makes_a_file_only_for_a_store_and_only_for_its_owner() {
 }
 
 #[test]
+fn a_replay_of_a_store_tells_of_the_export() {
+    let place = filled();
+    let done = place.command(&["replay", "shutterlag.db"]).output().unwrap();
+    let said = String::from_utf8(done.stderr).unwrap();
+    assert_eq!(done.status.code(), Some(2), "{said}");
+    let remedy = "shutterlag export --store shutterlag.db --out events.ndjson";
+    assert!(said.contains("is a local store") && said.contains(remedy), "{said}");
+}
+
+/// Whether something is a store is found out by reading, and a pipe can be read once.
+#[test]
+fn a_replay_reads_a_pipe_from_its_first_byte() {
+    let place = filled();
+    let script = "exec \"$0\" replay <(cat events.ndjson)";
+    let run = |arguments: &[&str]| {
+        let mut command = std::process::Command::new("bash");
+        let done = command.args(arguments).current_dir(place.path(".")).output().unwrap();
+        assert!(done.status.success(), "{done:?}");
+        String::from_utf8(done.stdout).unwrap()
+    };
+    let program = env!("CARGO_BIN_EXE_shutterlag");
+    let piped = run(&["-c", script, program]);
+    assert_eq!(piped, run(&["-c", "exec \"$0\" replay events.ndjson", program]));
+}
+
+#[test]
 fn a_reader_of_an_export_may_go_away() {
     let place = filled();
     let mut command = place.command(&["export"]);
