@@ -18,7 +18,9 @@ words! {
     DeliveryResult {
         /// It is durable.
         Taken = "taken",
-        /// It did not prove who sent it.
+        /// It lacks a header that proves who sent it.
+        Unsigned = "unsigned",
+        /// Its signature or secret is wrong.
         Unverified = "unverified",
         /// It was signed too long ago, or in the future.
         Stale = "stale",

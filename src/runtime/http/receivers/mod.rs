@@ -6,8 +6,10 @@
 //! cannot be used is 2xx as well, and a dead letter.
 
 mod body;
+mod refusals;
 mod verify;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::Request;
@@ -16,6 +18,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
+use self::refusals::Refusals;
 use self::verify::{Unverified, Verifier};
 use super::answer::{Problem, json};
 use crate::metrics::{DeliveryResult, Receivers as Metrics};
@@ -46,6 +49,7 @@ struct Receiver {
     /// Whether Slack asks whether the address is the right one.
     slack: bool,
     body_bytes_max: usize,
+    refusals: Arc<Refusals>,
 }
 
 impl Receivers {
@@ -69,6 +73,7 @@ impl Receivers {
             verifier: None,
             slack: false,
             body_bytes_max: EVENTS_BYTES_MAX,
+            refusals: Arc::default(),
         };
         let mut all = vec![events];
         for receiver in settings {
@@ -77,6 +82,7 @@ impl Receivers {
                 verifier: Some(Verifier::new(receiver)?),
                 slack: receiver.verify == Verify::Slack,
                 body_bytes_max: receiver.body_bytes_max,
+                refusals: Arc::default(),
             });
         }
         Ok(Receivers { all, deliveries, metrics, budget: body::Budget::default() })
@@ -116,7 +122,10 @@ pub(super) async fn receive(receivers: &Receivers, name: &str, request: Request)
     };
     let unverified = |verifier: Option<&Verifier>, body: &[u8]| {
         let verified = verifier.map_or(Ok(()), |it| it.verify(&head.headers, body, clock::now()));
-        verified.err().map(|why| answer(why.result(), Problem::Unverified.into_response()))
+        verified.err().map(|why| {
+            receiver.refusals.log(&receiver.name, why, clock::uptime());
+            answer(why.result(), Problem::Unverified.into_response())
+        })
     };
     if let Some(refused) = unverified(early, b"") {
         return refused;
@@ -177,6 +186,7 @@ fn unavailable() -> Response {
 impl Unverified {
     fn result(self) -> DeliveryResult {
         match self {
+            Unverified::Unsigned => DeliveryResult::Unsigned,
             Unverified::Stale => DeliveryResult::Stale,
             Unverified::Wrong => DeliveryResult::Unverified,
         }
