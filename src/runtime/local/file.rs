@@ -16,7 +16,7 @@ use crate::formats::Identity;
 use crate::runtime::stages::Fault;
 
 /// The layout of the tables, which `docs/local.md` describes.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 /// What SQLite notes in the file's head: "shut".
 const APPLICATION: i64 = 0x7368_7574;
 
@@ -53,8 +53,9 @@ CREATE TABLE alerts (
 CREATE INDEX alerts_by_key ON alerts (key, position);
 CREATE TABLE dead_letters (
     position INTEGER PRIMARY KEY AUTOINCREMENT,
-    key TEXT NOT NULL,
+    identity TEXT NOT NULL UNIQUE,
     written_at INTEGER NOT NULL,
+    times INTEGER NOT NULL,
     record TEXT NOT NULL
 ) STRICT;
 ";
