@@ -7,6 +7,7 @@ use super::secret::Secret;
 use super::values::word;
 use crate::event::words;
 use crate::formats::Format;
+use crate::time::Span;
 
 /// Most senders deliver less; GitHub cuts its webhooks off at 25 MB.
 const BODY_BYTES: usize = 25 << 20;
@@ -16,6 +17,8 @@ const BODY_BYTES_MAX: usize = 256 << 20;
 pub(super) const EVENTS: &str = "events";
 /// The fewest bytes of a secret. Whoever sees one signed delivery can try shorter ones.
 const SECRET_BYTES_MIN: usize = 16;
+/// The shortest span where zero makes no sense.
+const SHORTEST: Span = Span::from_millis(1);
 /// The longest name of a receiver.
 const NAME_MAX: usize = 64;
 
@@ -44,6 +47,9 @@ settings! {
         encoding: Encoding = Encoding::Hex;
         /// What stands before the signature, for `hmac`, such as `sha256=`.
         prefix: Option<String>;
+        /// How often something comes at least. An alert says when nothing has come for longer;
+        /// see `ReceiverSilent` in the rules for Prometheus.
+        expect_every: Option<Span>, in SHORTEST..;
         /// The most bytes of a delivery, after it is unpacked.
         body_bytes_max: usize = BODY_BYTES, in 1..=BODY_BYTES_MAX;
     }

@@ -219,6 +219,64 @@ fn slow_senders_hold_nobody_up() {
     assert_eq!(slow.len(), SLOW);
 }
 
+/// Large bodies without a signature, none of which ends, fill the memory that strangers may
+/// take together.
+#[test]
+fn strangers_take_no_memory_that_others_need() {
+    const BODIES: usize = 14;
+    const BODY: usize = 24 << 20;
+    let place = Place::new(HOOKS);
+    let program = place.start();
+    let head = format!(
+        "POST /in/github HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Hub-Signature-256: sha256=00\r\n\
+         Content-Length: {BODY}\r\n\r\n"
+    );
+    let body = vec![b'x'; BODY - 1];
+    let strangers: Vec<TcpStream> = (0..BODIES)
+        .map(|_| {
+            let mut stream = TcpStream::connect(&program.address).unwrap();
+            stream.write_all(head.as_bytes()).unwrap();
+            // It is cut off once there is no more room.
+            let _ = stream.write_all(&body);
+            stream
+        })
+        .collect();
+    let large = format!("{}\n{}", leak("1"), " ".repeat(8 << 20));
+    let headers = [("Authorization", "Bearer script secret of a test")];
+    assert_eq!(program.post("/in/script", &headers, large.as_bytes()).unwrap().status, 200);
+    let webhook = leak("2");
+    let signature = format!("sha256={}", signed("first secret of a test", webhook.as_bytes()));
+    let headers = [("X-Hub-Signature-256", &*signature)];
+    assert_eq!(program.post("/in/github", &headers, webhook.as_bytes()).unwrap().status, 200);
+    let busy = strangers.iter().filter(|stream| {
+        let mut answer = [0; 12];
+        stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        (&mut &**stream).read_exact(&mut answer).is_ok() && answer == *b"HTTP/1.1 503"
+    });
+    assert!(busy.count() > BODIES / 2);
+    drop(strangers);
+    // The signature of a large body is checked elsewhere, with the same result.
+    let large = format!("{}\n{}", leak("3"), " ".repeat(1 << 20));
+    let signature = format!("sha256={}", signed("first secret of a test", large.as_bytes()));
+    for (signature, status) in [(&*signature, 200), ("sha256=00", 401)] {
+        let headers = [("X-Hub-Signature-256", signature)];
+        let answer = program.post("/in/github", &headers, large.as_bytes()).unwrap();
+        assert_eq!(answer.status, status);
+    }
+}
+
+#[test]
+fn a_receiver_tells_what_is_expected_of_its_source() {
+    let place = Place::new(
+        &HOOKS.replace("verify = \"slack\"", "verify = \"slack\"\nexpect_every = \"2h\""),
+    );
+    let program = place.start();
+    let metrics = program.get("/metrics").body;
+    let expected = r#"shutterlag_expected_delivery_seconds{receiver="slack"} 7200"#;
+    assert!(metrics.contains(expected), "{metrics}");
+    assert_eq!(metrics.matches("shutterlag_expected_delivery_seconds{").count(), 1);
+}
+
 #[test]
 fn a_cloud_event_comes_in_binary_mode() {
     let place = Place::new("");
