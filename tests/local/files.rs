@@ -273,13 +273,13 @@ fn a_directory_that_is_not_there_or_not_writable_is_told() {
 }
 
 /// A full disk, in the form of a limit on the size of files: what is not answered is not
-/// kept, what was answered stays, and it goes on when there is room.
+/// kept, what was answered stays, and it goes on by itself when there is room.
 #[test]
 fn a_full_disk_refuses_and_loses_nothing() {
     let place = Place::new(LIVE_RULES);
     let events = simulated(&place, &["--events", "4000", "--seed", "4"]);
     // In KiB: enough for the tables and some of the events.
-    let limited = "trap '' XFSZ; ulimit -f 1500; exec \"$0\" run --config shutterlag.toml";
+    let limited = "trap '' XFSZ; ulimit -S -f 1500; exec \"$0\" run --config shutterlag.toml";
     let mut command = std::process::Command::new("bash");
     command
         .args(["-c", limited, env!("CARGO_BIN_EXE_shutterlag")])
@@ -303,11 +303,23 @@ fn a_full_disk_refuses_and_loses_nothing() {
         }
     }
     assert!(refused > 0 && !answered.is_empty(), "{refused} refused, {} taken", answered.len());
-    program.kill();
+    // Nobody has to deliver anything for it to know.
+    for _ in 0..20 {
+        let ready = program.get("/readyz");
+        assert_eq!(ready.status, 503, "{ready:?}");
+        assert!(ready.body.contains("nothing can be made durable"), "{ready:?}");
+        assert!(ready.body.contains("shutterlag.db: writing to it"), "{ready:?}");
+        assert_eq!(program.get("/healthz").status, 200);
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
     let path = place.path("answered.ndjson");
     fs::write(&path, answered.join("\n")).unwrap();
     assert_equal_ledgers(&place, &path, false);
     // There is room again.
+    program.may_write_large_files();
+    program.until_ready();
+    assert!(program.deliver(events[0].as_bytes()));
+    program.kill();
     let program = place.start();
     for chunk in events.chunks(500) {
         assert!(program.deliver(chunk.join("\n").as_bytes()));

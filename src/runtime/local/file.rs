@@ -20,6 +20,9 @@ const VERSION: i64 = 2;
 /// What SQLite notes in the file's head: "shut".
 const APPLICATION: i64 = 0x7368_7574;
 
+/// How much is written to find out whether there is room.
+const TRIED_BYTES: usize = 1 << 20;
+
 const TABLES: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE events (
@@ -170,6 +173,20 @@ impl StoreFile {
             self.connection.execute_batch("COMMIT")
         })();
         made.map_err(|error| self.fault("making its tables", &error))
+    }
+
+    /// Writes as much as a usual transaction, and takes it back: whether there is room.
+    ///
+    /// # Errors
+    /// Why nothing can be written.
+    pub(super) fn try_to_write(&self) -> Result<(), Fault> {
+        let tried = (|| {
+            let filler = " ".repeat(TRIED_BYTES);
+            self.connection
+                .execute("INSERT OR REPLACE INTO meta VALUES ('tried', ?1)", [filler])?;
+            self.connection.execute("DELETE FROM meta WHERE name = 'tried'", [])
+        })();
+        tried.map(drop).map_err(|error| self.fault("writing to it", &error))
     }
 
     /// The version of the layout; `None` if it is not ours.
