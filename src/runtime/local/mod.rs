@@ -11,6 +11,8 @@
 //! committed in one transaction, which is synced before the delivery is answered; deliveries
 //! that wait together share a transaction; what is shown was committed.
 
+mod check;
+mod expire;
 mod export;
 mod file;
 mod lock;

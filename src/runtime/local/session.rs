@@ -5,12 +5,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
+use super::check::Check;
+use super::expire::Expiry;
 use super::file::StoreFile;
-use super::outbox::Transaction;
+use super::outbox::{Revised, Transaction};
 use super::pipeline::{PARTITION, Pipeline};
 use crate::config::EngineConfig;
 use crate::engine::oversight::Rules;
@@ -31,8 +34,9 @@ const WAIT_MAX: Span = Span::from_millis(50);
 const TRANSACTION_BYTES_MAX: usize = 8 << 20;
 /// How often windows that closed long ago leave the view, and old events the store.
 const EXPIRE_EVERY: Span = Span::from_secs(5);
-/// Old events that are deleted at a time.
-const DELETED_MAX: u32 = 10_000;
+/// How far back the notifier is told of alerts that no longer fire: it pushes the end of an
+/// alert for a while, and counts how often one fires.
+const ALERTS_KEPT: Span = Span::from_mins(24 * 60);
 
 /// What the local runtime needs.
 #[derive(Debug)]
@@ -78,10 +82,10 @@ impl Local {
         stop: &AtomicBool,
         workers: &[Arc<WorkerHealth>],
     ) -> Result<(), Fault> {
-        let mut retry = Retry::new();
+        let (mut retry, mut check) = (Retry::new(), None);
         loop {
             let began = clock::uptime();
-            let Err(fault) = self.session(store, stop, workers) else { return Ok(()) };
+            let Err(fault) = self.session(store, stop, workers, &mut check) else { return Ok(()) };
             let (why, pause) = retry.after(fault, clock::since(began))?;
             self.view.progress(|progress| progress.set_trouble(Some(why.clone())));
             self.health.set_trouble(Some(why.clone()));
@@ -105,6 +109,7 @@ impl Local {
         store: &StoreFile,
         stop: &AtomicBool,
         workers: &[Arc<WorkerHealth>],
+        check: &mut Option<Check>,
     ) -> Result<(), Fault> {
         let began = clock::instant();
         let context = &self.context;
@@ -112,17 +117,22 @@ impl Local {
             // Reading works on a full disk as well.
             store.try_to_write()?;
         }
-        let pipeline =
-            Pipeline::restore(store, context, &self.config, &self.rules, &self.receivers)?;
-        self.show(store)?;
+        let pipeline = self.restore(store)?;
         context.pipeline.restored(0, clock::instant() - began);
         workers.iter().for_each(|worker| worker.assigned());
         let transaction = Transaction::default();
-        let mut session = Session { local: self, store, pipeline, transaction, expired_at: None };
+        let (expired_at, expiry) = (None, Expiry::default());
+        let mut session = Session { local: self, store, pipeline, transaction, expired_at, expiry };
         // Everything that fell due while the program did not run.
         session.step(Vec::new())?;
         self.health.set_trouble(None);
+        if check.is_none() {
+            *check = Some(Check::start(store)?);
+        }
         while !stop.load(Ordering::Acquire) {
+            if let Some(damage) = check.as_ref().and_then(Check::damage) {
+                return Err(damage);
+            }
             let deliveries = session.wait();
             session.step(deliveries)?;
             let now = clock::now();
@@ -139,6 +149,20 @@ impl Local {
             }
             session.step(deliveries)?;
         }
+    }
+
+    /// The stages with the state that the store has. What it holds is shown meanwhile: that
+    /// takes as long again.
+    fn restore(&self, store: &StoreFile) -> Result<Pipeline, Fault> {
+        let reader = store.reader()?;
+        let (restored, shown) = thread::scope(|scope| {
+            let shown = scope.spawn(|| self.show(&{ reader }));
+            let (context, config) = (&self.context, &self.config);
+            let restored = Pipeline::restore(store, context, config, &self.rules, &self.receivers);
+            (restored, shown.join())
+        });
+        shown.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        restored
     }
 
     /// Shows what the store holds.
@@ -159,7 +183,8 @@ impl Local {
         if let Some(alerts) = &self.alerts {
             // Whoever pushes them has ended only when the program ends.
             let _ = alerts.send(News::Restart);
-            store.alerts(&mut |key, record, at| {
+            let since = now + Span::from_millis(-ALERTS_KEPT.as_millis());
+            store.alerts(since, &mut |key, record, at| {
                 let (key, record) = (key.as_bytes().to_vec(), Some(record.to_vec()));
                 let _ = alerts.send(News::Change { key, record, at });
             })?;
@@ -176,6 +201,7 @@ struct Session<'l> {
     pipeline: Pipeline,
     transaction: Transaction,
     expired_at: Option<Timestamp>,
+    expiry: Expiry,
 }
 
 impl Session<'_> {
@@ -262,8 +288,11 @@ impl Session<'_> {
             local.context.pipeline.transaction(PipelineStage::Windows, committed, took);
         }
         pipeline.committed();
-        for (key, record) in transaction.ledger.drain(..) {
-            local.view.apply(&key, record.as_deref(), now);
+        for Revised { exposure_id, record } in transaction.ledger.drain(..) {
+            match record {
+                Some((json, record)) => local.view.keep(&exposure_id, json, &record, now),
+                None => local.view.apply(exposure_id.as_bytes(), None, now),
+            };
         }
         if let Some(alerts) = &local.alerts {
             for (key, record) in transaction.alerts.drain(..) {
@@ -282,13 +311,6 @@ impl Session<'_> {
         self.expired_at = Some(now);
         self.local.view.expire(now);
         let before = now + Span::from_millis(-self.local.keep_events.as_millis());
-        // Events of a credential that is held are needed by nobody but an export, which has to
-        // lead to the same windows.
-        let sql = "DELETE FROM events WHERE position IN (SELECT position FROM events AS old \
-                   WHERE arrived_at < ?1 AND NOT EXISTS (SELECT 1 FROM window_state WHERE key = \
-                   CAST((old.event ->> 'workflow') || '/' || old.credential_id AS BLOB)) LIMIT ?2)";
-        let done = self.store.connection.prepare_cached(sql);
-        let done = done.and_then(|mut it| it.execute((before.as_millis(), DELETED_MAX)));
-        done.map(drop).map_err(|error| self.store.fault("deleting old events", &error))
+        self.expiry.step(self.store, before, now)
     }
 }
