@@ -31,6 +31,15 @@ pub struct Delivery {
     pub answer: oneshot::Sender<Result<Taken, NotTaken>>,
 }
 
+impl Delivery {
+    /// A delivery to the first receiver that nobody waits for.
+    pub fn unasked(body: Vec<u8>, arrived_at: Timestamp) -> Delivery {
+        let (answer, _) = oneshot::channel();
+        let (headers, queued_at) = (DeliveryHeaders::default(), arrived_at);
+        Delivery { receiver: 0, arrived_at, queued_at, headers, body, permit: None, answer }
+    }
+}
+
 /// What became of a delivery that is durable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Taken {

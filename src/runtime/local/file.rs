@@ -99,6 +99,18 @@ impl StoreFile {
         store.prepare(identity).map(|()| store)
     }
 
+    /// A store in memory, for the life of the process.
+    ///
+    /// # Errors
+    /// There is no memory.
+    pub fn in_memory(identity: &Identity) -> Result<StoreFile, Fault> {
+        let name = "the store in memory".to_owned();
+        let connection =
+            Connection::open_in_memory().map_err(|error| fault(&name, "opening it", &error))?;
+        let store = StoreFile { connection, path: PathBuf::new(), name, lock: None };
+        store.create(identity).map(|()| store)
+    }
+
     /// Opens the store to read from it, while another process may write to it.
     ///
     /// # Errors

@@ -20,9 +20,11 @@ mod outbox;
 mod pipeline;
 mod read;
 mod session;
+mod transactions;
 
 pub use export::{ExportError, export};
 pub use file::StoreFile;
 pub use lock::{Lock, beside};
 pub use read::{Reader, Visit};
 pub use session::Local;
+pub use transactions::Transactions;

@@ -13,16 +13,16 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use super::check::Check;
 use super::expire::Expiry;
 use super::file::StoreFile;
-use super::outbox::{Revised, Transaction};
-use super::pipeline::{PARTITION, Pipeline};
+use super::pipeline::PARTITION;
+use super::transactions::Transactions;
 use crate::config::EngineConfig;
 use crate::engine::oversight::Rules;
 use crate::formats::Format;
-use crate::metrics::{PipelineStage, TransactionResult};
+use crate::metrics::PipelineStage;
 use crate::runtime::clock;
 use crate::runtime::health::{Health, WorkerHealth};
 use crate::runtime::notify::News;
-use crate::runtime::receive::{Delivery, NotTaken, Taken};
+use crate::runtime::receive::{Delivery, NotTaken};
 use crate::runtime::retry::Retry;
 use crate::runtime::stages::{Context, Fault};
 use crate::runtime::view::View;
@@ -117,12 +117,11 @@ impl Local {
             // Reading works on a full disk as well.
             store.try_to_write()?;
         }
-        let pipeline = self.restore(store)?;
+        let transactions = self.restore(store)?;
         context.pipeline.restored(0, clock::instant() - began);
         workers.iter().for_each(|worker| worker.assigned());
-        let transaction = Transaction::default();
         let (expired_at, expiry) = (None, Expiry::default());
-        let mut session = Session { local: self, store, pipeline, transaction, expired_at, expiry };
+        let mut session = Session { local: self, store, transactions, expired_at, expiry };
         // Everything that fell due while the program did not run.
         session.step(Vec::new())?;
         self.health.set_trouble(None);
@@ -153,12 +152,12 @@ impl Local {
 
     /// The stages with the state that the store has. What it holds is shown meanwhile: that
     /// takes as long again.
-    fn restore(&self, store: &StoreFile) -> Result<Pipeline, Fault> {
+    fn restore<'s>(&self, store: &'s StoreFile) -> Result<Transactions<'s>, Fault> {
         let reader = store.reader()?;
         let (restored, shown) = thread::scope(|scope| {
             let shown = scope.spawn(|| self.show(&{ reader }));
-            let (context, config) = (&self.context, &self.config);
-            let restored = Pipeline::restore(store, context, config, &self.rules, &self.receivers);
+            let Local { context, view, config, rules, receivers, .. } = self;
+            let restored = Transactions::restore(store, context, view, config, rules, receivers);
             (restored, shown.join())
         });
         shown.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
@@ -198,8 +197,7 @@ impl Local {
 struct Session<'l> {
     local: &'l Local,
     store: &'l StoreFile,
-    pipeline: Pipeline,
-    transaction: Transaction,
+    transactions: Transactions<'l>,
     expired_at: Option<Timestamp>,
     expiry: Expiry,
 }
@@ -209,7 +207,8 @@ impl Session<'_> {
     /// nothing comes.
     fn wait(&mut self) -> Vec<Delivery> {
         let now = self.local.context.clock.now();
-        let next = self.pipeline.next().map_or(WAIT_MAX, |next| next.since(now).max(Span::ZERO));
+        let next =
+            self.transactions.next().map_or(WAIT_MAX, |next| next.since(now).max(Span::ZERO));
         let mut all = Vec::new();
         let mut bytes = 0;
         match self.local.deliveries.recv_timeout(next.min(WAIT_MAX).to_std()) {
@@ -239,11 +238,17 @@ impl Session<'_> {
         let oldest = deliveries.iter().map(|delivery| delivery.queued_at).min();
         self.local.health.set_waiting_since(oldest);
         let first = self.expired_at.is_none();
-        if deliveries.is_empty() && !first && !self.pipeline.is_due(now) {
+        let is_due = self.transactions.next().is_some_and(|next| next <= now);
+        if deliveries.is_empty() && !first && !is_due {
             return self.expire(now);
         }
-        match self.transact(&mut deliveries, now) {
+        match self.transactions.transact(&mut deliveries, now) {
             Ok(taken) => {
+                if let Some(alerts) = &self.local.alerts {
+                    for (key, record) in self.transactions.alerts() {
+                        let _ = alerts.send(News::Change { key, record, at: now });
+                    }
+                }
                 for (delivery, taken) in deliveries.into_iter().zip(taken) {
                     // Whoever asked may have left; what was taken stays.
                     let _ = delivery.answer.send(Ok(taken));
@@ -251,56 +256,12 @@ impl Session<'_> {
                 self.expire(now)
             }
             Err(fault) => {
-                let _ = self.store.connection.execute_batch("ROLLBACK");
                 for delivery in deliveries {
                     let _ = delivery.answer.send(Err(NotTaken(fault.to_string())));
                 }
-                let pipeline = &self.local.context.pipeline;
-                let aborted = TransactionResult::Aborted;
-                pipeline.transaction(PipelineStage::Windows, aborted, Duration::ZERO);
                 Err(fault)
             }
         }
-    }
-
-    fn transact(
-        &mut self,
-        deliveries: &mut [Delivery],
-        now: Timestamp,
-    ) -> Result<Vec<Taken>, Fault> {
-        let Session { local, store, pipeline, transaction, .. } = self;
-        let run = |sql| {
-            let done = store.connection.execute_batch(sql);
-            done.map_err(|error| store.fault("writing to it", &error))
-        };
-        transaction.clear();
-        run("BEGIN IMMEDIATE")?;
-        let mut taken = Vec::with_capacity(deliveries.len());
-        for delivery in deliveries {
-            taken.push(pipeline.take(delivery, store, transaction)?);
-        }
-        pipeline.advance(now, store, transaction)?;
-        let began = clock::instant();
-        run("COMMIT")?;
-        let took = clock::instant() - began;
-        if transaction.rows > 0 {
-            let committed = TransactionResult::Committed;
-            local.context.pipeline.transaction(PipelineStage::Windows, committed, took);
-        }
-        pipeline.committed();
-        for Revised { exposure_id, record } in transaction.ledger.drain(..) {
-            match record {
-                Some((json, record)) => local.view.keep(&exposure_id, json, &record, now),
-                None => local.view.apply(exposure_id.as_bytes(), None, now),
-            };
-        }
-        if let Some(alerts) = &local.alerts {
-            for (key, record) in transaction.alerts.drain(..) {
-                let _ = alerts.send(News::Change { key, record, at: now });
-            }
-        }
-        local.view.progress(|progress| progress.heard_of_end(PARTITION, 0, now));
-        Ok(taken)
     }
 
     /// Lets old windows leave the view, and old events the store.
