@@ -330,6 +330,26 @@ fn a_full_disk_refuses_and_loses_nothing() {
 }
 
 #[test]
+fn another_program_that_writes_is_told_and_outlived() {
+    let place = Place::new(LIVE_RULES);
+    let events = simulated(&place, &["--events", "20", "--seed", "3"]).join("\n");
+    let program = place.start();
+    let other = Connection::open(place.store()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let answer = program.post("/in/events", &[], events.as_bytes()).unwrap();
+    assert_eq!(answer.status, 503, "{answer:?}");
+    let ready = program.get("/readyz");
+    assert_eq!(ready.status, 503, "{ready:?}");
+    assert!(ready.body.contains("another program writes to it"), "{ready:?}");
+    other.execute_batch("ROLLBACK").unwrap();
+    program.until_ready();
+    assert!(program.deliver(events.as_bytes()));
+    program.stop();
+    fs::write(place.path("events.ndjson"), &events).unwrap();
+    assert_equal_ledgers(&place, &place.path("events.ndjson"), false);
+}
+
+#[test]
 fn no_secret_is_in_the_file() {
     let place = Place::new("");
     let program = place.start();
