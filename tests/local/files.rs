@@ -207,6 +207,25 @@ fn a_truncated_file_is_refused() {
     assert!(said.contains("restore a backup"), "{said}");
 }
 
+/// Findings are not read at the start, so the check that goes on while the run serves has to
+/// find this.
+#[test]
+fn damage_that_nobody_reads_ends_the_run() {
+    let place = filled();
+    let store = Connection::open(place.store()).unwrap();
+    let number = |sql: &str| -> u32 { store.query_row(sql, [], |row| row.get(0)).unwrap() };
+    let page = number("SELECT rootpage FROM sqlite_schema WHERE name = 'findings'");
+    let bytes = number("PRAGMA page_size");
+    drop(store);
+    let mut file = fs::read(place.store()).unwrap();
+    let at = ((page - 1) * bytes) as usize;
+    file[at..at + 8].fill(0xff);
+    fs::write(place.store(), file).unwrap();
+    let said = place.refuses();
+    assert!(said.contains("shutterlag.db: it is damaged"), "{said}");
+    assert!(said.contains("restore a backup"), "{said}");
+}
+
 /// A flipped bit is found at the start or when its row is read, or lies where nothing is.
 #[test]
 fn flipped_bits_are_found_or_change_nothing() {
