@@ -3,6 +3,8 @@
 //! It reads every page, and so takes as long as the file is large.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -16,6 +18,8 @@ use crate::runtime::stages::Fault;
 pub(super) struct Check {
     damage: Receiver<Fault>,
     interrupt: InterruptHandle,
+    /// Whether nobody waits for it any more.
+    over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -28,14 +32,17 @@ impl Check {
         let reader = store.reader()?;
         let interrupt = reader.connection.get_interrupt_handle();
         let (tell, damage) = bounded(1);
+        let over = Arc::new(AtomicBool::new(false));
+        let interrupted = Arc::clone(&over);
         let check = move || match reader.check() {
             Ok(()) => tracing::debug!("the store's file is whole"),
             Err(fault @ Fault::Lasting(_)) => drop(tell.send(fault)),
+            Err(_) if interrupted.load(Ordering::Relaxed) => {}
             Err(fault) => tracing::warn!("the store's file could not be checked: {fault}"),
         };
         let no_thread = |error: io::Error| Fault::Lasting(error.to_string());
         let thread = thread::Builder::new().name("check".to_owned()).spawn(check);
-        Ok(Check { damage, interrupt, thread: Some(thread.map_err(no_thread)?) })
+        Ok(Check { damage, interrupt, over, thread: Some(thread.map_err(no_thread)?) })
     }
 
     /// The damage that it has found.
@@ -47,6 +54,7 @@ impl Check {
 impl Drop for Check {
     fn drop(&mut self) {
         let Some(thread) = self.thread.take() else { return };
+        self.over.store(true, Ordering::Relaxed);
         // What has not begun yet cannot be interrupted.
         while !thread.is_finished() {
             self.interrupt.interrupt();
