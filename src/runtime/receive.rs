@@ -18,6 +18,8 @@ pub struct Delivery {
     pub receiver: usize,
     /// When it arrived.
     pub arrived_at: Timestamp,
+    /// When its body had come and was verified, and it began to wait.
+    pub queued_at: Timestamp,
     /// The headers of the request, as a stage knows them.
     pub headers: DeliveryHeaders,
     /// The body, unpacked.
@@ -27,6 +29,15 @@ pub struct Delivery {
     pub permit: Option<OwnedSemaphorePermit>,
     /// Where the answer goes.
     pub answer: oneshot::Sender<Result<Taken, NotTaken>>,
+}
+
+impl Delivery {
+    /// A delivery to the first receiver that nobody waits for.
+    pub fn unasked(body: Vec<u8>, arrived_at: Timestamp) -> Delivery {
+        let (answer, _) = oneshot::channel();
+        let (headers, queued_at) = (DeliveryHeaders::default(), arrived_at);
+        Delivery { receiver: 0, arrived_at, queued_at, headers, body, permit: None, answer }
+    }
 }
 
 /// What became of a delivery that is durable.

@@ -6,7 +6,7 @@ use super::file::{StoreFile, sum};
 use super::outbox::{LocalOutbox, Sent, Transaction};
 use crate::config::EngineConfig;
 use crate::engine::oversight::Rules;
-use crate::formats::Format;
+use crate::formats::{Format, Identity};
 use crate::runtime::input::{Item, whole};
 use crate::runtime::receive::{Delivery, Taken};
 use crate::runtime::stages::{
@@ -91,15 +91,25 @@ impl Pipeline {
             value,
             headers: Some(&delivery.headers),
         };
-        let mut outbox = LocalOutbox { store, transaction, now, intake: true };
+        let identity = &self.context.identity;
         if delivery.headers.is_cloud_event() {
+            let mut outbox = outbox(store, transaction, identity, now);
+            (outbox.intake, outbox.record) = (true, &body);
             self.intake.take(record(&body), &mut outbox)?;
         } else {
             let records = whole(body, self.context.limits.record_bytes);
+            let mut outbox = outbox(store, transaction, identity, now);
+            outbox.intake = true;
             for item in records.items() {
+                outbox.of_record = 0;
                 match item {
-                    Item::Record(_, value) => drop(self.intake.take(record(value), &mut outbox)?),
+                    Item::Record(_, value) => {
+                        outbox.record = value;
+                        self.intake.take(record(value), &mut outbox)?;
+                    }
                     Item::Fault(fault) => {
+                        // Nothing is known of it but the delivery that it came in.
+                        outbox.record = records.content();
                         self.intake.refuse(record(&[]), &fault.rejection, &mut outbox)?;
                     }
                 }
@@ -107,13 +117,8 @@ impl Pipeline {
         }
         let refused = transaction.dead_letters - letters_before;
         let events = std::mem::take(&mut transaction.events);
-        take_all(&mut self.windows, &events, store, transaction, now)?;
+        take_all(&mut self.windows, &events, outbox(store, transaction, identity, now))?;
         Ok(Taken { events: events.len() as u64, refused })
-    }
-
-    /// Whether something happens at `now` although nothing came.
-    pub(super) fn is_due(&mut self, now: Timestamp) -> bool {
-        self.next().is_some_and(|next| next <= now)
     }
 
     /// When something happens next although nothing comes.
@@ -130,21 +135,22 @@ impl Pipeline {
         store: &StoreFile,
         transaction: &mut Transaction,
     ) -> Result<(), Fault> {
+        let identity = &self.context.identity;
         loop {
             // Names that are linked send each other what they get.
             while !transaction.judgements.is_empty() {
                 let sent = std::mem::take(&mut transaction.judgements);
-                take_all(&mut self.windows, &sent, store, transaction, now)?;
+                take_all(&mut self.windows, &sent, outbox(store, transaction, identity, now))?;
             }
-            punctuate(&mut self.windows, now, store, transaction)?;
+            punctuate(&mut self.windows, now, outbox(store, transaction, identity, now))?;
             let reviews = std::mem::take(&mut transaction.reviews);
-            take_all(&mut self.oversight, &reviews, store, transaction, now)?;
-            punctuate(&mut self.oversight, now, store, transaction)?;
+            take_all(&mut self.oversight, &reviews, outbox(store, transaction, identity, now))?;
+            punctuate(&mut self.oversight, now, outbox(store, transaction, identity, now))?;
             if transaction.judgements.is_empty() {
                 break;
             }
         }
-        let mut outbox = LocalOutbox { store, transaction, now, intake: false };
+        let mut outbox = outbox(store, transaction, identity, now);
         self.windows.checkpoint(&mut outbox)?;
         self.oversight.checkpoint(&mut outbox)
     }
@@ -157,26 +163,34 @@ impl Pipeline {
     }
 }
 
+/// The outbox of a stage after intake, which looks at no record yet.
+const fn outbox<'t>(
+    store: &'t StoreFile,
+    transaction: &'t mut Transaction,
+    identity: &'t Identity,
+    now: Timestamp,
+) -> LocalOutbox<'t> {
+    let (intake, record, of_record) = (false, &[], 0);
+    LocalOutbox { store, transaction, now, intake, identity, record, of_record }
+}
+
 fn punctuate<S: Stage>(
     stage: &mut S,
     now: Timestamp,
-    store: &StoreFile,
-    transaction: &mut Transaction,
+    mut outbox: LocalOutbox<'_>,
 ) -> Result<(), Fault> {
-    let mut outbox = LocalOutbox { store, transaction, now, intake: false };
     while !stage.punctuate(PARTITION, now, &mut outbox)? {}
     Ok(())
 }
 
-fn take_all<S: Stage>(
+fn take_all<'t, S: Stage>(
     stage: &mut S,
-    records: &[Sent],
-    store: &StoreFile,
-    transaction: &mut Transaction,
-    now: Timestamp,
+    records: &'t [Sent],
+    mut outbox: LocalOutbox<'t>,
 ) -> Result<(), Fault> {
-    let mut outbox = LocalOutbox { store, transaction, now, intake: false };
     records.iter().try_for_each(|(key, value)| {
+        let value = value.as_deref().unwrap_or_default();
+        (outbox.record, outbox.of_record) = (value, 0);
         let record = Record {
             input: OWN_EVENTS,
             topic: "events",
@@ -184,7 +198,7 @@ fn take_all<S: Stage>(
             offset: 0,
             written_at: None,
             key: Some(key),
-            value: value.as_deref().unwrap_or_default(),
+            value,
             headers: None,
         };
         stage.take(record, &mut outbox).map(drop)
