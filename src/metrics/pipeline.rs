@@ -25,6 +25,8 @@ const RESTORE_BUCKETS: [f64; 10] = [0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 3
 words! {
     /// The stages that workers run.
     Stage {
+        /// Decodes deliveries and keys them by credential, on Kafka.
+        Receivers = "receivers",
         /// Decodes records and keys them by credential.
         Intake = "intake",
         /// Holds the windows.

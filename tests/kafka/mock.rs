@@ -166,7 +166,7 @@ fn run(way: [&str; 2], windows: usize) {
     let shared = Shared::new(settings, identity, metrics, Tokens::default()).unwrap();
     let shared = Arc::new(shared);
     let stop = Arc::new(AtomicBool::new(false));
-    let prepared = kafka::prepare(&shared, &stop).unwrap();
+    let prepared = kafka::prepare(&shared, None, &stop).unwrap();
     let running = {
         let (shared, stop) = (Arc::clone(&shared), Arc::clone(&stop));
         std::thread::spawn(move || kafka::run(&shared, prepared, &stop))

@@ -88,6 +88,8 @@ pub struct Shown {
     pub reviewer_alerts: Arc<ReviewerAlerts>,
     /// Where other programs deliver events, if they may.
     pub receivers: Option<Arc<Receivers>>,
+    /// Whether the process only takes deliveries. It then shows no windows.
+    pub only_receives: bool,
     /// Whether the events are simulated. The board then says so.
     pub demo: bool,
 }

@@ -73,7 +73,7 @@ pub(super) fn ready(shown: &Shown) -> Ready {
         missing.push("no worker has been started".to_owned());
     }
     workers.iter().for_each(|worker| lacks(worker, &mut missing));
-    if !view.caught_up {
+    if !view.caught_up && !shown.only_receives {
         let trouble = view.trouble.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
         missing.push(format!("the view has not caught up with the ledger{trouble}"));
     }
@@ -89,7 +89,9 @@ fn lacks(worker: &WorkerReport, missing: &mut Vec<String>) {
     if worker.stalled {
         missing.push(format!("{name} has made no progress for {} ms", worker.idle_ms));
     }
-    if !worker.assigned {
+    if !worker.assigned && worker.stage == PipelineStage::Receivers {
+        missing.push(format!("{name} waits for a broker to answer"));
+    } else if !worker.assigned {
         missing.push(format!("{name} waits for its partitions"));
     }
     for (partition, progress) in &worker.restoring {

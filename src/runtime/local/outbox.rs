@@ -28,8 +28,6 @@ pub(super) struct Transaction {
     pub(super) ledger: Vec<Sent>,
     /// Changes of alerts, for the notifier.
     pub(super) alerts: Vec<Sent>,
-    /// Dead letters.
-    pub(super) dead_letters: u64,
     /// Rows that were written.
     pub(super) rows: u64,
 }
@@ -45,7 +43,7 @@ impl Transaction {
             &mut self.alerts,
         ];
         lists.into_iter().for_each(Vec::clear);
-        (self.dead_letters, self.rows) = (0, 0);
+        self.rows = 0;
     }
 }
 
@@ -164,14 +162,11 @@ impl Outbox for LocalOutbox<'_> {
                 )
             }
             Topic::Findings => self.finding(key, value),
-            Topic::DeadLetters => {
-                self.transaction.dead_letters += 1;
-                self.append(
-                    "INSERT INTO dead_letters (key, written_at, record) VALUES (?1, ?2, ?3)",
-                    key,
-                    value,
-                )
-            }
+            Topic::DeadLetters => self.append(
+                "INSERT INTO dead_letters (key, written_at, record) VALUES (?1, ?2, ?3)",
+                key,
+                value,
+            ),
         }
     }
 }

@@ -7,10 +7,9 @@ use super::outbox::{LocalOutbox, Sent, Transaction};
 use crate::config::EngineConfig;
 use crate::engine::oversight::Rules;
 use crate::formats::Format;
-use crate::runtime::input::{Item, whole};
-use crate::runtime::receive::{Delivery, Taken};
+use crate::runtime::receive::{DeliveryIntake, Received, Taken};
 use crate::runtime::stages::{
-    Context, Fault, Fresh, Intake, OWN_EVENTS, Oversight, Record, Restored, Stage, WindowsStage,
+    Context, Fault, Fresh, OWN_EVENTS, Oversight, Record, Restored, Stage, WindowsStage,
 };
 use crate::time::{Span, Timestamp};
 
@@ -26,12 +25,9 @@ const LAST_DELIVERY: &str = "SELECT coalesce((SELECT record ->> '$.origin.offset
 
 /// The stages of the process.
 pub(super) struct Pipeline {
-    context: Arc<Context>,
-    intake: Intake,
+    intake: DeliveryIntake,
     windows: WindowsStage,
     oversight: Oversight,
-    /// The receivers' names, as dead letters cite them.
-    origins: Vec<String>,
     /// The number of the latest delivery, which dead letters cite as its offset.
     deliveries: i64,
 }
@@ -48,7 +44,6 @@ impl Pipeline {
         rules: &Arc<Rules>,
         receivers: &[(String, Format)],
     ) -> Result<Pipeline, Fault> {
-        let formats: Vec<Format> = receivers.iter().map(|(_, format)| *format).collect();
         let mut windows = WindowsStage::new(context, &[Format::Native]);
         let mut oversight = Oversight::new(context, rules);
         let fresh = Fresh::Windows(Box::new(config.clone()));
@@ -61,11 +56,9 @@ impl Pipeline {
             .query_row(LAST_DELIVERY, [], |row| row.get(0))
             .map_err(|error| store.fault("reading it", &error))?;
         Ok(Pipeline {
-            context: Arc::clone(context),
-            intake: Intake::new(context, &formats),
+            intake: DeliveryIntake::new(context, receivers),
             windows,
             oversight,
-            origins: receivers.iter().map(|(name, _)| format!("in/{name}")).collect(),
             deliveries,
         })
     }
@@ -73,42 +66,17 @@ impl Pipeline {
     /// Decodes one delivery and hands its events to the windows.
     pub(super) fn take(
         &mut self,
-        delivery: &mut Delivery,
+        received: &mut Received,
         store: &StoreFile,
         transaction: &mut Transaction,
     ) -> Result<Taken, Fault> {
         self.deliveries += 1;
-        let body = std::mem::take(&mut delivery.body);
-        let now = delivery.arrived_at;
-        let (letters_before, origin) = (transaction.dead_letters, &self.origins[delivery.receiver]);
-        let record = |value| Record {
-            input: delivery.receiver,
-            topic: origin,
-            partition: PARTITION,
-            offset: self.deliveries,
-            written_at: Some(delivery.arrived_at),
-            key: None,
-            value,
-            headers: Some(&delivery.headers),
-        };
+        let now = received.arrived_at;
         let mut outbox = LocalOutbox { store, transaction, now, intake: true };
-        if delivery.headers.is_cloud_event() {
-            self.intake.take(record(&body), &mut outbox)?;
-        } else {
-            let records = whole(body, self.context.limits.record_bytes);
-            for item in records.items() {
-                match item {
-                    Item::Record(_, value) => drop(self.intake.take(record(value), &mut outbox)?),
-                    Item::Fault(fault) => {
-                        self.intake.refuse(record(&[]), &fault.rejection, &mut outbox)?;
-                    }
-                }
-            }
-        }
-        let refused = transaction.dead_letters - letters_before;
+        let taken = self.intake.take(received, self.deliveries, &mut outbox)?;
         let events = std::mem::take(&mut transaction.events);
         take_all(&mut self.windows, &events, store, transaction, now)?;
-        Ok(Taken { events: events.len() as u64, refused })
+        Ok(taken)
     }
 
     /// Whether something happens at `now` although nothing came.
@@ -148,7 +116,7 @@ impl Pipeline {
 
     /// The transaction is committed.
     pub(super) fn committed(&mut self) {
-        self.intake.committed();
+        self.intake.figures().apply();
         self.windows.committed();
         self.oversight.committed();
     }

@@ -19,7 +19,7 @@ use crate::metrics::{PipelineStage, TransactionResult};
 use crate::runtime::clock;
 use crate::runtime::health::{Health, WorkerHealth};
 use crate::runtime::notify::News;
-use crate::runtime::receive::{Delivery, NotTaken, Taken};
+use crate::runtime::receive::{Delivery, NotTaken, Taken, refuse};
 use crate::runtime::retry::Retry;
 use crate::runtime::stages::{Context, Fault};
 use crate::runtime::view::View;
@@ -86,17 +86,7 @@ impl Local {
             self.view.progress(|progress| progress.set_trouble(Some(why.clone())));
             workers.iter().for_each(|worker| worker.revoked());
             tracing::warn!("a new session begins: {why}");
-            self.rest(pause, stop, &why);
-        }
-    }
-
-    /// Waits, and refuses what comes meanwhile: its sender has to send it again.
-    fn rest(&self, pause: Span, stop: &AtomicBool, why: &str) {
-        let until = clock::uptime() + pause;
-        while clock::uptime() < until && !stop.load(Ordering::Acquire) {
-            if let Ok(delivery) = self.deliveries.recv_timeout(Duration::from_millis(20)) {
-                let _ = delivery.answer.send(Err(NotTaken(why.to_owned())));
-            }
+            refuse(&self.deliveries, pause, stop, &why);
         }
     }
 
@@ -183,7 +173,7 @@ impl Session<'_> {
         let mut bytes = 0;
         match self.local.deliveries.recv_timeout(next.min(WAIT_MAX).to_std()) {
             Ok(first) => {
-                bytes += first.body.len();
+                bytes += first.received.body.len();
                 all.push(first);
             }
             Err(RecvTimeoutError::Timeout) => return all,
@@ -195,7 +185,7 @@ impl Session<'_> {
         while bytes < TRANSACTION_BYTES_MAX
             && let Ok(delivery) = self.local.deliveries.try_recv()
         {
-            bytes += delivery.body.len();
+            bytes += delivery.received.body.len();
             all.push(delivery);
         }
         all
@@ -244,7 +234,7 @@ impl Session<'_> {
         run("BEGIN IMMEDIATE")?;
         let mut taken = Vec::with_capacity(deliveries.len());
         for delivery in deliveries {
-            taken.push(pipeline.take(delivery, store, transaction)?);
+            taken.push(pipeline.take(&mut delivery.received, store, transaction)?);
         }
         pipeline.advance(now, store, transaction)?;
         let began = clock::instant();

@@ -20,7 +20,7 @@ use self::verify::{Unverified, Verifier};
 use super::answer::{Problem, json};
 use crate::metrics::{DeliveryResult, Receivers as Metrics};
 use crate::runtime::clock;
-use crate::runtime::receive::{Deliveries, Delivery, DeliveryHeaders, NotTaken};
+use crate::runtime::receive::{Deliveries, Delivery, DeliveryHeaders, NotTaken, Received};
 use crate::settings::{self, Verify};
 
 /// The path of native events, which asks for the server's token.
@@ -160,8 +160,8 @@ async fn hand_over(
     let named = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     let headers = DeliveryHeaders::of(named);
     let body::Held { bytes: body, permit } = body;
-    let delivery = Delivery { receiver, arrived_at, headers, body, permit, answer };
-    receivers.deliveries.put(delivery)?;
+    let received = Received { receiver, arrived_at, headers, body };
+    receivers.deliveries.put(Delivery { received, permit, answer })?;
     taken.await.unwrap_or_else(|_| Err(NotTaken("the program stops".to_owned())))
 }
 
