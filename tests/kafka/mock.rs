@@ -33,7 +33,7 @@ use shutterlag::time::Timestamp;
 const PARTITIONS: i32 = 2;
 const CANARY: &str = "canary-7f3b-secret";
 
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap())
 }
@@ -89,7 +89,7 @@ fn records() -> Vec<(&'static str, String)> {
 }
 
 /// All records of a topic so far, key and value as text.
-fn read(brokers: &str, topic: &str) -> Vec<(String, Option<String>)> {
+pub(crate) fn read(brokers: &str, topic: &str) -> Vec<(String, Option<String>)> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", brokers)
         .set("group.id", "reader")

@@ -317,6 +317,21 @@ fn sources_are_topics_of_others_each_once() {
 }
 
 #[test]
+fn receivers_are_another_way_in_on_kafka() {
+    let receiver = "[[receivers]]\nname = \"hooks\"\nverify = \"none\"\n";
+    load(&format!("{SMALLEST}{receiver}")).unwrap();
+    load(&format!("kafka.brokers = \"a:1\"\n{receiver}")).unwrap();
+    // An instance that only takes deliveries always has /in/events.
+    load("[kafka]\nbrokers = \"a:1\"\nrole = \"receiver\"").unwrap();
+    load(&format!("{SMALLEST}kafka.role = \"receiver\"")).unwrap();
+    let only = |more: &str| faults(&format!("kafka.role = \"receiver\"\n{more}"));
+    let [(key, why)] = &only("http.listen = \"off\"")[..] else { panic!("one fault") };
+    assert!(key == "http.listen" && why.contains("kafka.role"), "{key}: {why}");
+    let without_brokers = load("kafka.role = \"receiver\"").unwrap_err().to_string();
+    assert!(without_brokers.contains("no broker"), "{without_brokers}");
+}
+
+#[test]
 fn a_login_is_complete_and_has_nothing_of_another() {
     let sasl = |keys: &str| {
         let protocol = "kafka.security.protocol = \"sasl_plaintext\"\n";

@@ -4,13 +4,14 @@
 //! producers. `client` is what all clients of librdkafka share, `worker` is the loop of one
 //! worker, `restore` brings state back, `progress` watches how far the stages before one's
 //! own have come, `receive` writes what the receivers got, and `tail` follows a topic for the
-//! read side. Each stage has workers, and
+//! read side. `export` copies a local store's events. Each stage has workers, and
 //! the consumer group decides which worker reads which partition.
 //!
 //! Invariants: no state outside Kafka that matters; results, state and positions are
 //! committed together; a worker that has lost a partition cannot commit for it.
 
 pub mod client;
+pub mod export;
 pub mod feed;
 mod progress;
 mod receive;

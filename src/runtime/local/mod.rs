@@ -11,6 +11,7 @@
 //! committed in one transaction, which is synced before the delivery is answered; deliveries
 //! that wait together share a transaction; what is shown was committed.
 
+mod events;
 mod export;
 mod file;
 mod outbox;
@@ -18,6 +19,7 @@ mod pipeline;
 mod read;
 mod session;
 
+pub use events::StoredEvent;
 pub use export::{ExportError, export};
 pub use file::{Place, StoreFile};
 pub use read::{Reader, Visit};

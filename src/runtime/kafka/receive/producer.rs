@@ -42,6 +42,8 @@ impl IdempotentProducer {
             .set("socket.timeout.ms", &within)
             .set("queue.buffering.max.messages", "0")
             .set("queue.buffering.max.kbytes", WAITING_KIB_MAX);
+        // The default of 10 s is longer than senders wait, once a broker is there again.
+        config::unless_set(&mut config, "reconnect.backoff.max.ms", "1000");
         let context = Context::with(&shared.tokens, Acknowledgements::default());
         let producer: ThreadedProducer<Context<Acknowledgements>> = config
             .create_with_context(context)
