@@ -21,8 +21,10 @@ use super::client::deliveries::{Deliveries, FirstFailure};
 use super::client::probe::Probe;
 use crate::runtime::clock;
 use crate::runtime::local::{Reader, StoredEvent};
+use crate::runtime::retry::Retry;
 use crate::runtime::stages::Fault;
 use crate::settings::Settings;
+use crate::time::Span;
 
 /// The name of the export's group and of its transactions.
 const EXPORT: &str = "export";
@@ -52,32 +54,80 @@ struct Mark {
 }
 
 /// Writes the events of `store` that are not in the topic of events yet. The topics must have
-/// been checked.
+/// been checked. It goes on after faults that pass, as long as it gets on within
+/// `kafka.startup_timeout`.
 ///
 /// # Errors
 /// A store that cannot be read or is another one than before, or brokers that do not answer or
 /// refuse. What was committed stays, and the next export goes on there.
 pub fn export(settings: &Settings, tokens: &Tokens, store: &Reader) -> Result<Exported, Fault> {
-    let mut exporter = Exporter::new(settings, tokens)?;
-    let after = match exporter.mark()? {
-        None => 0,
-        Some(mark) => {
-            exporter.check(store, mark)?;
-            mark.position
+    let mut export = Export { events: 0, after: None, moved_at: clock::uptime() };
+    let mut retry = Retry::new();
+    loop {
+        let began = clock::uptime();
+        let Err(fault) = export.session(settings, tokens, store) else {
+            let Export { events, after, .. } = export;
+            return Ok(Exported { events, after: after.unwrap_or(0) });
+        };
+        let (why, pause) = retry.after(fault, clock::since(began))?;
+        if clock::since(export.moved_at) > settings.kafka.startup_timeout {
+            return Err(Fault::Lasting(why));
         }
-    };
-    let (mut events, mut last) = (0, None);
-    store.events_after(after, &mut |event| {
-        exporter.send(event)?;
-        last = Some(Mark { position: event.position, sum: event.sum });
-        events += 1;
-        if events % EVENTS_MAX == 0 {
-            exporter.commit(last.take())?;
-        }
+        std::thread::sleep(pause.to_std());
+    }
+}
+
+/// An export under way.
+struct Export {
+    /// Events that were committed.
+    events: u64,
+    /// Where earlier exports had stopped.
+    after: Option<i64>,
+    /// When something was committed last.
+    moved_at: Span,
+}
+
+impl Export {
+    /// Writes until all is there, or something fails.
+    fn session(
+        &mut self,
+        settings: &Settings,
+        tokens: &Tokens,
+        store: &Reader,
+    ) -> Result<(), Fault> {
+        let mut exporter = Exporter::new(settings, tokens)?;
+        let after = match exporter.mark()? {
+            None => 0,
+            Some(mark) => {
+                exporter.check(store, mark)?;
+                mark.position
+            }
+        };
+        self.after.get_or_insert(after);
+        let (mut sent, mut last) = (0, None);
+        store.events_after(after, &mut |event| {
+            exporter.send(event)?;
+            last = Some(Mark { position: event.position, sum: event.sum });
+            sent += 1;
+            if sent == EVENTS_MAX {
+                self.commit(&mut exporter, last.take(), std::mem::take(&mut sent))?;
+            }
+            Ok(())
+        })?;
+        self.commit(&mut exporter, last, sent)
+    }
+
+    fn commit(
+        &mut self,
+        exporter: &mut Exporter,
+        last: Option<Mark>,
+        events: u64,
+    ) -> Result<(), Fault> {
+        exporter.commit(last)?;
+        self.events += events;
+        self.moved_at = clock::uptime();
         Ok(())
-    })?;
-    exporter.commit(last)?;
-    Ok(Exported { events, after })
+    }
 }
 
 struct Exporter {
