@@ -338,4 +338,12 @@ fn http(settings: &Settings, reader: &mut Reader<'_>) {
             "other machines can reach this address; set token_file or token, or listen on 127.0.0.1",
         );
     }
+    const CERTIFICATE: &str = "http.certificate_file";
+    const KEY: &str = "http.key_file";
+    for (given, missing) in [(CERTIFICATE, KEY), (KEY, CERTIFICATE)] {
+        if reader.is_given(given) && !reader.is_given(missing) {
+            let why = format!("it needs {missing}; set that as well, or remove it");
+            reader.contradiction(&[given, missing], why);
+        }
+    }
 }

@@ -100,17 +100,18 @@ fn welcome(
     configured: bool,
 ) -> io::Result<()> {
     let mut out = io::stdout().lock();
+    let url = format!("{}://{address}", serve::scheme(settings));
     writeln!(out, "shutterlag keeps everything in {}.\n", path.display())?;
-    writeln!(out, "  the board      http://{address}/")?;
-    writeln!(out, "  for Prometheus http://{address}/metrics")?;
-    writeln!(out, "  native events  POST http://{address}/in/{}", crate::runtime::http::EVENTS)?;
+    writeln!(out, "  the board      {url}/")?;
+    writeln!(out, "  for Prometheus {url}/metrics")?;
+    writeln!(out, "  native events  POST {url}/in/{}", crate::runtime::http::EVENTS)?;
     for receiver in &settings.receivers {
-        writeln!(out, "  {:<14} POST http://{address}/in/{}", receiver.name, receiver.name)?;
+        writeln!(out, "  {:<14} POST {url}/in/{}", receiver.name, receiver.name)?;
     }
     if !configured {
         writeln!(
             out,
-            "\nTo try it: curl --data-binary @examples/leaks.ndjson http://{address}/in/{}\n\
+            "\nTo try it: curl --data-binary @examples/leaks.ndjson {url}/in/{}\n\
              To receive webhooks, add [[receivers]] to a configuration: docs/receivers.md.",
             crate::runtime::http::EVENTS
         )?;

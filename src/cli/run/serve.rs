@@ -86,10 +86,21 @@ pub(super) fn http(
         only_receives: served.only_receives,
         demo: false,
     };
-    let server = http::Server::start(http::Options::new(listen, token), shown)
-        .map_err(|error| failed(&error))?;
-    tracing::info!(address = %server.address(), "serving HTTP");
+    let mut options = http::Options::new(listen, token);
+    if let (Some(certificate), Some(key)) =
+        (&settings.http.certificate_file, &settings.http.key_file)
+    {
+        options.tls = Some(http::Tls::load(certificate, key).map_err(|error| failed(&error))?);
+    }
+    let scheme = scheme(settings);
+    let server = http::Server::start(options, shown).map_err(|error| failed(&error))?;
+    tracing::info!("serving {scheme}://{}", server.address());
     Ok(Some(server))
+}
+
+/// How the addresses of the server begin.
+pub(super) fn scheme(settings: &Settings) -> &'static str {
+    if settings.http.certificate_file.is_some() { "https" } else { "http" }
 }
 
 /// Starts pushing alerts, if there are Alertmanagers.
