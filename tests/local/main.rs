@@ -12,3 +12,4 @@ mod files;
 mod kills;
 mod process;
 mod receivers;
+mod tls;

@@ -317,6 +317,17 @@ fn sources_are_topics_of_others_each_once() {
 }
 
 #[test]
+fn a_certificate_and_its_key_come_together() {
+    // What is in the files is a run's business; the configuration itself is one that is there.
+    let files = "http.certificate_file = \"a.toml\"\nhttp.key_file = \"a.toml\"";
+    load(&format!("{SMALLEST}{files}")).unwrap();
+    for (given, missing) in files.lines().zip(["http.key_file", "http.certificate_file"]) {
+        let [(key, why)] = &faults(given)[..] else { panic!("{given}") };
+        assert!(given.starts_with(key) && why.contains(missing), "{key}: {why}");
+    }
+}
+
+#[test]
 fn receivers_are_another_way_in_on_kafka() {
     let receiver = "[[receivers]]\nname = \"hooks\"\nverify = \"none\"\n";
     load(&format!("{SMALLEST}{receiver}")).unwrap();
