@@ -98,7 +98,7 @@ fn receivers(settings: &Settings, reader: &mut Reader<'_>) {
                 let secrets = [("secret", &one.secret), ("second_secret", &one.second_secret)];
                 for (key, secret) in secrets {
                     if secret.as_ref().is_some_and(|it| standard_key(it.reveal()).is_none()) {
-                        let why = "not a secret of Standard Webhooks; write whsec_ and Base64";
+                        let why = "not a secret of Standard Webhooks; write whsec_ and 16 bytes or more in Base64";
                         reader.contradiction(&[&at(key)], why);
                     }
                 }

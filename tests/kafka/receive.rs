@@ -80,13 +80,14 @@ impl Process {
     fn until_ready(&self, ready: bool) {
         let began = Instant::now();
         loop {
-            let [report] = &self.shared.health.report(now(), Span::from_secs(60))[..] else {
+            let health = &self.shared.health;
+            let [report] = &health.report(now(), Span::from_secs(60))[..] else {
                 panic!("one worker")
             };
-            if report.ready() == ready {
+            if (report.ready() && report.caught_up && health.trouble().is_none()) == ready {
                 return;
             }
-            assert!(began.elapsed() < Duration::from_secs(30), "{report:?}");
+            assert!(began.elapsed() < Duration::from_secs(30), "{report:?} {:?}", health.trouble());
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -107,6 +108,7 @@ fn deliver(deliveries: &Deliveries, body: &str) -> Result<Taken, NotTaken> {
     let received = Received {
         receiver: 0,
         arrived_at: now(),
+        queued_at: now(),
         headers: DeliveryHeaders::default(),
         body: body.as_bytes().to_vec(),
     };

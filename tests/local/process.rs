@@ -126,8 +126,16 @@ impl Program {
         program
     }
 
+    /// Lifts the limit on the size of files that it was started with.
+    pub(crate) fn may_write_large_files(&self) {
+        use rustix::process::{Resource, Rlimit, prlimit};
+        let id = rustix::process::Pid::from_child(&self.child);
+        let none = Rlimit { current: None, maximum: None };
+        prlimit(Some(id), Resource::Fsize, none).unwrap();
+    }
+
     #[track_caller]
-    fn until_ready(&self) {
+    pub(crate) fn until_ready(&self) {
         let began = Instant::now();
         while self.try_get("/readyz").is_none_or(|answer| answer.status != 200) {
             assert!(began.elapsed() < STARTS_WITHIN, "not ready: {:?}", self.try_get("/readyz"));

@@ -125,6 +125,23 @@ fn a_bad_configuration_ends_with_1_and_one_line_for_each_fault() {
             &["a.toml:4:15: receivers[0].secret_file: the file cannot be read"],
         ),
         (
+            "[[receivers]]\nname = \"a\"\nverify = \"bearer\"\nsecret = \"fifteen bytes..\"",
+            &[],
+            &["a.toml:4:10: receivers[0].secret: shorter than 16 bytes, so it can be guessed"],
+        ),
+        (
+            "[[receivers]]\nname = \"a\"\nverify = \"github\"\nsecret = \"\"",
+            &[],
+            &["a.toml:4:10: receivers[0].secret: empty; give the secret"],
+        ),
+        (
+            "[[receivers]]\nname = \"a\"\nverify = \"standard-webhooks\"\nsecret = \"whsec_dG9vIHNob3J0\"",
+            &[],
+            &[
+                "a.toml:4:10: receivers[0].secret: not a secret of Standard Webhooks; write whsec_ and 16",
+            ],
+        ),
+        (
             "kafka.brokers = \"a:1\"\nsources = [{ topic = \"a\" }]",
             &[("SHUTTERLAG__KAFKA__BROKER", "a:1")],
             &["shutterlag: SHUTTERLAG__KAFKA__BROKER: kafka.broker: unknown key"],

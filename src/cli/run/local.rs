@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use super::log::{self, failed};
 use super::serve::{self, Served};
+use super::work::{End, Work};
 use crate::cli::identity;
 use crate::cli::signals::Signals;
 use crate::cli::{CliError, Outcome};
 use crate::engine::oversight::Rules;
 use crate::metrics::Metrics;
-use crate::runtime::local::{Local, Place, StoreFile};
+use crate::runtime::local::{Local, Lock, StoreFile};
 use crate::runtime::notify;
 use crate::runtime::stages::Context;
 use crate::settings::Settings;
@@ -27,10 +28,11 @@ const SHUTDOWN_WITHIN: Duration = Duration::from_secs(20);
 /// Runs until it is stopped.
 pub(super) fn run(settings: Settings, configured: bool) -> Result<Outcome, CliError> {
     let path = settings.store.path.0.clone();
-    let identity = identity::from_environment_or_beside(&path)?;
     log::start(&settings)?;
     let mut signals = Signals::new()?;
-    let store = StoreFile::open(&Place::File(path.clone()), &identity).map_err(|it| failed(&it))?;
+    let mut lock = Lock::take(&path).map_err(|fault| failed(&fault))?;
+    let identity = identity::from_environment_or_beside(&mut lock)?;
+    let mut store = StoreFile::open(lock, &identity).map_err(|fault| failed(&fault))?;
     let metrics = Metrics::new().map_err(|error| failed(&error))?;
     let context = Context::new(&settings, identity, metrics).map_err(|error| failed(&error))?;
     let context = Arc::new(context);
@@ -63,30 +65,31 @@ pub(super) fn run(settings: Settings, configured: bool) -> Result<Outcome, CliEr
     if let Some(server) = &server {
         welcome(server.address(), &path, &settings, configured)?;
     }
-    let (ended, end) = crossbeam_channel::bounded(1);
-    let worker = {
-        let stop = Arc::clone(&stop);
-        move || {
-            let done = local.run(&store, &stop);
-            stop.store(true, Ordering::Release);
-            // Closing it writes what is in its log into the file.
-            drop(store);
-            let _ = ended.send(done);
-        }
-    };
-    std::thread::Builder::new().name("local".to_owned()).spawn(worker)?;
+    // From here on the store may hold what was answered.
+    store.keep();
+    let worker = Arc::clone(&stop);
+    let work = Work::start("local", &stop, move || {
+        let done = local.run(&store, &worker);
+        // Closing it writes what is in its log into the file.
+        drop(store);
+        done
+    })?;
     signals.wait(|| stop.load(Ordering::Acquire));
     stop.store(true, Ordering::Release);
     health.stop();
-    let done = end.recv_timeout(SHUTDOWN_WITHIN);
+    let ended = work.end_within(SHUTDOWN_WITHIN);
     drop(server);
-    match done {
-        Ok(Ok(())) => {
+    match ended {
+        End::Done(Ok(())) => {
             tracing::info!("stopped");
             Ok(Outcome::Fine)
         }
-        Ok(Err(fault)) => Err(failed(&fault)),
-        Err(_) => {
+        End::Done(Err(fault)) => Err(failed(&fault)),
+        End::Panicked => Err(failed(
+            &"the local runtime panicked, which is a bug: report it with the message above; \
+              nothing that was answered is lost, start it again",
+        )),
+        End::Late => {
             Err(failed(&"the store did not finish in time; nothing that was answered is lost"))
         }
     }

@@ -14,6 +14,7 @@
 mod events;
 mod export;
 mod file;
+mod lock;
 mod outbox;
 mod pipeline;
 mod read;
@@ -21,6 +22,7 @@ mod session;
 
 pub use events::StoredEvent;
 pub use export::{ExportError, export};
-pub use file::{Place, StoreFile};
+pub use file::StoreFile;
+pub use lock::{Lock, beside};
 pub use read::{Reader, Visit};
 pub use session::Local;

@@ -3,7 +3,8 @@
 use rusqlite::{Statement, params};
 
 use super::file::{StoreFile, sum};
-use crate::records::{Declared, WindowRecord};
+use crate::formats::Identity;
+use crate::records::{DeadLetter, Declared, WindowRecord};
 use crate::runtime::stages::{Fault, Outbox, Outgoing, Topic};
 use crate::time::Timestamp;
 
@@ -11,6 +12,10 @@ const WRITE_WINDOW_STATE: &str = "INSERT INTO window_state VALUES (?1, ?2, ?3, ?
     ON CONFLICT (key) DO UPDATE SET time = excluded.time, value = excluded.value, sum = excluded.sum";
 const WRITE_REVIEWER_STATE: &str = "INSERT INTO reviewer_state VALUES (?1, ?2, ?3, ?4) \
     ON CONFLICT (key) DO UPDATE SET time = excluded.time, value = excluded.value, sum = excluded.sum";
+
+/// A dead letter that was stored before is only counted.
+const WRITE_DEAD_LETTER: &str = "INSERT INTO dead_letters (identity, written_at, times, record) \
+    VALUES (?1, ?2, 1, ?3) ON CONFLICT (identity) DO UPDATE SET times = times + 1";
 
 /// Key and value of a record.
 pub(super) type Sent = (Vec<u8>, Option<Vec<u8>>);
@@ -55,6 +60,12 @@ pub(super) struct LocalOutbox<'t> {
     /// Whether it is that of intake, whose events are kept. All others are on their way within
     /// the transaction.
     pub(super) intake: bool,
+    /// Names dead letters.
+    pub(super) identity: &'t Identity,
+    /// The record that the stage looks at; empty if it looks at none.
+    pub(super) record: Vec<u8>,
+    /// Dead letters about that record.
+    pub(super) of_record: u64,
 }
 
 impl LocalOutbox<'_> {
@@ -115,16 +126,40 @@ impl LocalOutbox<'_> {
         )
     }
 
-    /// A row of a table that only grows. A tombstone after the end of an alert says nothing
-    /// new here.
-    fn append(&mut self, sql: &str, key: &[u8], value: Option<&[u8]>) -> Result<(), Fault> {
+    /// Stores a dead letter. A sender that got no answer sends the same again, and it must
+    /// not look like two faults then: a letter is named by what it is about.
+    fn dead_letter(&mut self, value: &[u8]) -> Result<(), Fault> {
+        let DeadLetter { stage, reason, origin, event, .. } =
+            DeadLetter::read(value).map_err(|error| ours(&error))?;
+        let of_record = self.of_record;
+        self.of_record += 1;
+        let topic = origin.map(|origin| origin.0.topic);
+        let about = serde_json::to_vec(&(stage, reason, topic, event, of_record));
+        let mut about = about.map_err(|error| ours(&error))?;
+        about.extend_from_slice(&self.record);
+        // Keyed, since whoever can read the file must not be able to guess what a record held.
+        let (identity, at) = (self.identity.name(&about), self.now.as_millis());
+        let value = text(value)?;
+        self.run(WRITE_DEAD_LETTER, |it| it.execute(params![identity, at, value]))
+    }
+
+    /// A tombstone after the end of an alert says nothing new here.
+    fn alert(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), Fault> {
         let Some(value) = value else { return Ok(()) };
         let (at, key, value) = (self.now.as_millis(), text(key)?, text(value)?);
-        self.run(sql, |it| it.execute(params![key, at, value]))
+        self.run("INSERT INTO alerts (key, written_at, record) VALUES (?1, ?2, ?3)", |it| {
+            it.execute(params![key, at, value])
+        })
     }
 }
 
 impl Outbox for LocalOutbox<'_> {
+    fn follows_from(&mut self, record: &[u8]) {
+        self.record.clear();
+        self.record.extend_from_slice(record);
+        self.of_record = 0;
+    }
+
     fn send(&mut self, record: Outgoing<'_>) -> Result<(), Fault> {
         let Outgoing { topic, key, value, .. } = record;
         let sent = || (key.to_vec(), value.map(<[u8]>::to_vec));
@@ -155,18 +190,10 @@ impl Outbox for LocalOutbox<'_> {
             }
             Topic::Alerts => {
                 self.transaction.alerts.push(sent());
-                self.append(
-                    "INSERT INTO alerts (key, written_at, record) VALUES (?1, ?2, ?3)",
-                    key,
-                    value,
-                )
+                self.alert(key, value)
             }
             Topic::Findings => self.finding(key, value),
-            Topic::DeadLetters => self.append(
-                "INSERT INTO dead_letters (key, written_at, record) VALUES (?1, ?2, ?3)",
-                key,
-                value,
-            ),
+            Topic::DeadLetters => self.dead_letter(value.unwrap_or_default()),
         }
     }
 }

@@ -6,10 +6,11 @@ use super::file::{StoreFile, sum};
 use super::outbox::{LocalOutbox, Sent, Transaction};
 use crate::config::EngineConfig;
 use crate::engine::oversight::Rules;
-use crate::formats::Format;
+use crate::formats::{Format, Identity};
 use crate::runtime::receive::{DeliveryIntake, Received, Taken};
 use crate::runtime::stages::{
-    Context, Fault, Fresh, OWN_EVENTS, Oversight, Record, Restored, Stage, WindowsStage,
+    Context, Fault, Fresh, OWN_EVENTS, Outbox as _, Oversight, Record, Restored, Stage,
+    WindowsStage,
 };
 use crate::time::{Span, Timestamp};
 
@@ -25,6 +26,7 @@ const LAST_DELIVERY: &str = "SELECT coalesce((SELECT record ->> '$.origin.offset
 
 /// The stages of the process.
 pub(super) struct Pipeline {
+    context: Arc<Context>,
     intake: DeliveryIntake,
     windows: WindowsStage,
     oversight: Oversight,
@@ -56,6 +58,7 @@ impl Pipeline {
             .query_row(LAST_DELIVERY, [], |row| row.get(0))
             .map_err(|error| store.fault("reading it", &error))?;
         Ok(Pipeline {
+            context: Arc::clone(context),
             intake: DeliveryIntake::new(context, receivers),
             windows,
             oversight,
@@ -71,11 +74,12 @@ impl Pipeline {
         transaction: &mut Transaction,
     ) -> Result<Taken, Fault> {
         self.deliveries += 1;
-        let now = received.arrived_at;
-        let mut outbox = LocalOutbox { store, transaction, now, intake: true };
-        let taken = self.intake.take(received, self.deliveries, &mut outbox)?;
+        let (identity, now) = (&self.context.identity, received.arrived_at);
+        let mut intake = outbox(store, transaction, identity, now);
+        intake.intake = true;
+        let taken = self.intake.take(received, self.deliveries, &mut intake)?;
         let events = std::mem::take(&mut transaction.events);
-        take_all(&mut self.windows, &events, store, transaction, now)?;
+        take_all(&mut self.windows, &events, outbox(store, transaction, identity, now))?;
         Ok(taken)
     }
 
@@ -98,18 +102,19 @@ impl Pipeline {
         store: &StoreFile,
         transaction: &mut Transaction,
     ) -> Result<(), Fault> {
+        let identity = &self.context.identity;
         loop {
-            punctuate(&mut self.windows, now, store, transaction)?;
+            punctuate(&mut self.windows, now, outbox(store, transaction, identity, now))?;
             let reviews = std::mem::take(&mut transaction.reviews);
-            take_all(&mut self.oversight, &reviews, store, transaction, now)?;
-            punctuate(&mut self.oversight, now, store, transaction)?;
+            take_all(&mut self.oversight, &reviews, outbox(store, transaction, identity, now))?;
+            punctuate(&mut self.oversight, now, outbox(store, transaction, identity, now))?;
             let judgements = std::mem::take(&mut transaction.judgements);
             if judgements.is_empty() {
                 break;
             }
-            take_all(&mut self.windows, &judgements, store, transaction, now)?;
+            take_all(&mut self.windows, &judgements, outbox(store, transaction, identity, now))?;
         }
-        let mut outbox = LocalOutbox { store, transaction, now, intake: false };
+        let mut outbox = outbox(store, transaction, identity, now);
         self.windows.checkpoint(&mut outbox)?;
         self.oversight.checkpoint(&mut outbox)
     }
@@ -122,13 +127,22 @@ impl Pipeline {
     }
 }
 
+/// The outbox of a stage after intake, which looks at no record yet.
+fn outbox<'t>(
+    store: &'t StoreFile,
+    transaction: &'t mut Transaction,
+    identity: &'t Identity,
+    now: Timestamp,
+) -> LocalOutbox<'t> {
+    let (intake, record, of_record) = (false, Vec::new(), 0);
+    LocalOutbox { store, transaction, now, intake, identity, record, of_record }
+}
+
 fn punctuate<S: Stage>(
     stage: &mut S,
     now: Timestamp,
-    store: &StoreFile,
-    transaction: &mut Transaction,
+    mut outbox: LocalOutbox<'_>,
 ) -> Result<(), Fault> {
-    let mut outbox = LocalOutbox { store, transaction, now, intake: false };
     while !stage.punctuate(PARTITION, now, &mut outbox)? {}
     Ok(())
 }
@@ -136,12 +150,11 @@ fn punctuate<S: Stage>(
 fn take_all<S: Stage>(
     stage: &mut S,
     records: &[Sent],
-    store: &StoreFile,
-    transaction: &mut Transaction,
-    now: Timestamp,
+    mut outbox: LocalOutbox<'_>,
 ) -> Result<(), Fault> {
-    let mut outbox = LocalOutbox { store, transaction, now, intake: false };
     records.iter().try_for_each(|(key, value)| {
+        let value = value.as_deref().unwrap_or_default();
+        outbox.follows_from(value);
         let record = Record {
             input: OWN_EVENTS,
             topic: "events",
@@ -149,7 +162,7 @@ fn take_all<S: Stage>(
             offset: 0,
             written_at: None,
             key: Some(key),
-            value: value.as_deref().unwrap_or_default(),
+            value,
             headers: None,
         };
         stage.take(record, &mut outbox).map(drop)

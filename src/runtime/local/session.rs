@@ -84,7 +84,7 @@ impl Local {
             let Err(fault) = self.session(store, stop, workers) else { return Ok(()) };
             let (why, pause) = retry.after(fault, clock::since(began))?;
             self.view.progress(|progress| progress.set_trouble(Some(why.clone())));
-            workers.iter().for_each(|worker| worker.revoked());
+            self.health.set_trouble(Some(why.clone()));
             tracing::warn!("a new session begins: {why}");
             refuse(&self.deliveries, pause, stop, &why);
         }
@@ -98,6 +98,10 @@ impl Local {
     ) -> Result<(), Fault> {
         let began = clock::instant();
         let context = &self.context;
+        if self.health.trouble().is_some() {
+            // Reading works on a full disk as well.
+            store.try_to_write()?;
+        }
         let pipeline =
             Pipeline::restore(store, context, &self.config, &self.rules, &self.receivers)?;
         self.show(store)?;
@@ -107,6 +111,7 @@ impl Local {
         let mut session = Session { local: self, store, pipeline, transaction, expired_at: None };
         // Everything that fell due while the program did not run.
         session.step(Vec::new())?;
+        self.health.set_trouble(None);
         while !stop.load(Ordering::Acquire) {
             let deliveries = session.wait();
             session.step(deliveries)?;
@@ -195,6 +200,8 @@ impl Session<'_> {
     /// and answers.
     fn step(&mut self, mut deliveries: Vec<Delivery>) -> Result<(), Fault> {
         let now = self.local.context.clock.now();
+        let oldest = deliveries.iter().map(|delivery| delivery.received.queued_at).min();
+        self.local.health.set_waiting_since(oldest);
         let first = self.expired_at.is_none();
         if deliveries.is_empty() && !first && !self.pipeline.is_due(now) {
             return self.expire(now);

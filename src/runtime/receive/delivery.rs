@@ -27,6 +27,8 @@ pub struct Received {
     pub receiver: usize,
     /// When it arrived.
     pub arrived_at: Timestamp,
+    /// When its body had come and was verified, and it began to wait.
+    pub queued_at: Timestamp,
     /// The headers of the request, as a stage knows them.
     pub headers: DeliveryHeaders,
     /// The body, unpacked.

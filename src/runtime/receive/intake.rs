@@ -55,13 +55,19 @@ impl DeliveryIntake {
         };
         let mut outbox = Counting { outbox, taken: Taken::default() };
         if received.headers.is_cloud_event() {
+            outbox.follows_from(&body);
             self.intake.take(record(&body), &mut outbox)?;
         } else {
             let records = whole(body, self.record_bytes);
             for item in records.items() {
                 match item {
-                    Item::Record(_, value) => drop(self.intake.take(record(value), &mut outbox)?),
+                    Item::Record(_, value) => {
+                        outbox.follows_from(value);
+                        self.intake.take(record(value), &mut outbox)?;
+                    }
                     Item::Fault(fault) => {
+                        // Nothing is known of it but the delivery that it came in.
+                        outbox.follows_from(records.content());
                         self.intake.refuse(record(&[]), &fault.rejection, &mut outbox)?;
                     }
                 }
@@ -83,6 +89,10 @@ struct Counting<'o, O> {
 }
 
 impl<O: Outbox> Outbox for Counting<'_, O> {
+    fn follows_from(&mut self, record: &[u8]) {
+        self.outbox.follows_from(record);
+    }
+
     fn send(&mut self, record: Outgoing<'_>) -> Result<(), Fault> {
         match record.topic {
             Topic::Events => self.taken.events += 1,

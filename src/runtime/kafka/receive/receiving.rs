@@ -25,6 +25,9 @@ const ASK_WITHIN: Span = Span::from_millis(500);
 /// How long deliveries are refused until the brokers are asked again.
 const ASK_EVERY: Span = Span::from_millis(500);
 
+/// Why deliveries are refused while that is so.
+const NO_ANSWER: &str = "no broker answers";
+
 /// What the receivers of a process hand over, and how it is read.
 #[derive(Debug)]
 pub struct Receiving {
@@ -50,7 +53,7 @@ pub(crate) fn run(
         let Err(fault) = session(shared, receiving, health, stop) else { return Ok(()) };
         let after = retry.after(fault, clock::since(began));
         let (why, pause) = after.inspect_err(|fault| health.failed(fault.to_string()))?;
-        health.revoked();
+        shared.health.set_trouble(Some(why.clone()));
         tracing::warn!("the receivers begin anew: {why}");
         refuse(&receiving.deliveries, pause, stop, &why);
     }
@@ -73,10 +76,11 @@ fn session(
         session.producer.check()?;
         if !session.producer.is_answered() && !session.producer.ask(ASK_WITHIN) {
             // Whoever balances deliveries should send them elsewhere meanwhile.
-            health.revoked();
-            refuse(deliveries, ASK_EVERY, stop, "no broker answers");
+            shared.health.set_trouble(Some(NO_ANSWER.to_owned()));
+            refuse(deliveries, ASK_EVERY, stop, NO_ANSWER);
             continue;
         }
+        shared.health.set_trouble(None);
         health.assigned();
         match deliveries.recv_timeout(WAIT_MAX.to_std()) {
             Ok(delivery) => session.take(delivery)?,
