@@ -52,7 +52,7 @@ fn settings(brokers: &str, [kafka, sources]: [&str; 2]) -> Settings {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("shutterlag.toml");
     let text = format!(
-        "[kafka]\nbrokers = \"{brokers}\"\ninstance = \"a\"\n{kafka}\n\
+        "[kafka]\nbrokers = \"{brokers}\"\ninstance = \"a\"\nstartup_timeout = \"2s\"\n{kafka}\n\
          [topics]\nprefix = \"s\"\npartitions = {PARTITIONS}\ncreate = false\n{sources}\n\
          [windows]\nworkers = 1\nsettle = \"1s\"\n[oversight]\ndelay = \"1s\"\n[http]\nlisten = \"off\"\n"
     );

@@ -49,7 +49,7 @@ impl Process {
         let file = directory.path().join("shutterlag.toml");
         let within = WITHIN.as_millis();
         let text = format!(
-            "[kafka]\nbrokers = \"{brokers}\"\nrole = \"receiver\"\n\
+            "[kafka]\nbrokers = \"{brokers}\"\nrole = \"receiver\"\nstartup_timeout = \"2s\"\n\
              transaction_timeout = \"{within}ms\"\n\
              [topics]\nprefix = \"s\"\ncreate = false\npartitions = {PARTITIONS}\n"
         );

@@ -176,6 +176,29 @@ pub(crate) struct Answer {
 }
 
 impl Asked {
+    fn of(address: &str, request: &str) -> Option<Asked> {
+        let mut stream = TcpStream::connect(address).ok()?;
+        stream.write_all(request.as_bytes()).ok()?;
+        Some(Asked(stream))
+    }
+
+    /// Sends a body with these headers to whoever listens there.
+    pub(crate) fn post(
+        address: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Option<Asked> {
+        let headers: String =
+            headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\
+             {headers}\r\n{body}",
+            body.len()
+        );
+        Asked::of(address, &request)
+    }
+
     /// Waits for the answer; `None` if there is none in time, or it is cut off.
     pub(crate) fn answer(mut self, within: Duration) -> Option<Answer> {
         self.0.set_read_timeout(Some(within)).ok()?;
@@ -253,25 +276,14 @@ impl Program {
     pub(crate) fn get(&self, path: &str) -> Option<(u16, String)> {
         let request =
             format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-        let Answer { status, body, .. } = self.ask(&request)?.answer(Duration::from_secs(2))?;
+        let asked = Asked::of(&self.address(), &request)?;
+        let Answer { status, body, .. } = asked.answer(Duration::from_secs(2))?;
         Some((status, body))
     }
 
     /// Sends a body with these headers; the answer comes later.
     pub(crate) fn post(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Option<Asked> {
-        let headers: String =
-            headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        self.ask(&format!(
-            "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\
-             {headers}\r\n{body}",
-            body.len()
-        ))
-    }
-
-    fn ask(&self, request: &str) -> Option<Asked> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.http)).ok()?;
-        stream.write_all(request.as_bytes()).ok()?;
-        Some(Asked(stream))
+        Asked::post(&self.address(), path, headers, body)
     }
 
     /// Asks it to finish, and waits until it has: in time, and with status 0.

@@ -1,7 +1,8 @@
 //! Receivers: a signed delivery is in the ledger once, whoever fails meanwhile.
 
 use std::collections::BTreeSet;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use data_encoding::HEXLOWER;
@@ -11,8 +12,12 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use crate::broker::Broker;
+use crate::checker::{judge_ledger, no_faults};
 use crate::client::{Client, compacted};
-use crate::program::{Answer, Asked, Config, Program, READY};
+use crate::faults::number;
+use crate::harness::dice::Dice;
+use crate::input::{Arrival, Input};
+use crate::program::{Answer, Asked, Config, Program, READY, until_drained};
 
 const SECRET: &str = "not a real secret";
 /// How long an answer may take: the program's own limit in these tests is 5 s.
@@ -212,4 +217,76 @@ fn a_delivery_that_was_written_and_never_answered_counts_once() {
     let events = client.read(&config.topic("events"));
     assert!(events.len() > all.len(), "none was written twice");
     stages.stop();
+}
+
+/// Kills the process that takes deliveries at random moments, while several senders deliver, and
+/// each of them delivers again what was not answered 200.
+#[test]
+fn under_kills_every_delivery_that_was_answered_is_in_the_ledger_once() {
+    const SENDERS: usize = 4;
+    let (seed, kills) = (number("SHUTTERLAG_LIVE_SEED", 1), number("SHUTTERLAG_LIVE_KILLS", 10));
+    let (broker, arrival) = (Broker::shared(), Arrival::Disturbed);
+    let input = Input::simulate(seed, 500 * kills as usize, arrival);
+    let (client, config) = (Client::new(broker.address()), config(broker, "killed-receivers"));
+    let mut stages = Program::start(&config);
+    stages.until_ready(READY);
+    let mut edge = config.clone();
+    edge.set("kafka.role", "receiver");
+
+    let deliveries: Vec<String> =
+        input.lines.chunks(5).map(|lines| String::from_utf8(lines.join(&b'\n')).unwrap()).collect();
+    let (address, killed) = (Mutex::new(String::new()), AtomicU64::new(0));
+    let (done, again) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let sender = |number: usize| {
+        for (at, body) in deliveries.iter().enumerate().skip(number).step_by(SENDERS) {
+            // As many between two kills, and the last of them after all.
+            let share = deliveries.len() as u64 / kills;
+            while at as u64 / share.max(1) > killed.load(Ordering::Acquire) {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            loop {
+                let to = address.lock().unwrap().clone();
+                let answer = Asked::post(&to, "/in/events", &[], body);
+                if answer.and_then(|it| it.answer(ANSWERED)).is_some_and(|it| it.status == 200) {
+                    break;
+                }
+                again.fetch_add(1, Ordering::Relaxed);
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            done.fetch_add(1, Ordering::Release);
+        }
+    };
+    std::thread::scope(|scope| {
+        (0..SENDERS).for_each(|number| drop(scope.spawn(move || sender(number))));
+        let mut dice = Dice(seed);
+        loop {
+            let mut program = Program::start(&edge);
+            program.until_ready(READY);
+            *address.lock().unwrap() = program.address();
+            if killed.load(Ordering::Acquire) < kills {
+                std::thread::sleep(Duration::from_millis(dice.below(300) as u64));
+                program.kill();
+                killed.fetch_add(1, Ordering::Release);
+                continue;
+            }
+            let began = Instant::now();
+            while done.load(Ordering::Acquire) < deliveries.len() {
+                assert!(began.elapsed() < READY, "not all is delivered");
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            program.stop();
+            break;
+        }
+    });
+    until_drained(&client, &config, &[], READY);
+    stages.stop();
+    let again = again.into_inner();
+    let twice = client.read(&config.topic("events")).len() - input.lines.len();
+    println!(
+        "seed {seed}: {kills} kills, {} deliveries, {again} tries again, {twice} events twice",
+        deliveries.len()
+    );
+    assert!(again > 0, "no delivery was disturbed");
+    let log = client.read(&config.topic("windows"));
+    no_faults("killed-receivers", &judge_ledger(&input.replayed(), &log, arrival).faults);
 }

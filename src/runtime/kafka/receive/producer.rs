@@ -39,9 +39,15 @@ impl IdempotentProducer {
         config
             .set("acks", "all")
             .set("message.timeout.ms", &within)
-            .set("socket.timeout.ms", &within)
-            .set("queue.buffering.max.messages", "0")
-            .set("queue.buffering.max.kbytes", WAITING_KIB_MAX);
+            .set("socket.timeout.ms", &within);
+        // No bound on their number: the bound on bodies holds before.
+        for (option, value) in
+            [("queue.buffering.max.messages", "0"), ("queue.buffering.max.kbytes", WAITING_KIB_MAX)]
+        {
+            if !settings.kafka.librdkafka.contains_key(option) {
+                config.set(option, value);
+            }
+        }
         // The default of 10 s is longer than senders wait, once a broker is there again.
         config::unless_set(&mut config, "reconnect.backoff.max.ms", "1000");
         let context = Context::with(&shared.tokens, Acknowledgements::default());
