@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use serde_json::Value;
@@ -72,7 +72,23 @@ impl Move {
         assert_eq!(self.client.ends(&self.cluster.topic("events"), "read_committed"), before);
     }
 
-    /// The ids of all events in the topic, by credential in their order.
+    /// What a table of the store holds.
+    fn kept(&self, table: &str, key: &str) -> BTreeMap<String, Value> {
+        let rows =
+            pairs(&self.path("shutterlag.db"), &format!("SELECT {key}, record FROM {table}"));
+        rows.into_iter().map(|(key, record)| (key, settled(record.as_bytes()))).collect()
+    }
+
+    /// What a topic of the cluster holds now.
+    fn current(&self, topic: &str) -> BTreeMap<String, Value> {
+        let log = self.client.read(&self.cluster.topic(topic));
+        let named = compacted(&log)
+            .into_values()
+            .map(|record| (record.key_text(), settled(record.value.as_deref().unwrap())));
+        named.collect()
+    }
+
+    /// All events in the topic, by credential in their order.
     fn in_topic(&self) -> BTreeMap<String, Vec<Value>> {
         let mut events: BTreeMap<String, Vec<Value>> = BTreeMap::new();
         for record in self.client.read(&self.cluster.topic("events")) {
@@ -110,15 +126,12 @@ fn deliver(program: &Program, lines: &[Vec<u8>]) {
     }
 }
 
-fn ledger(records: impl Iterator<Item = Value>) -> BTreeMap<String, Value> {
-    let settled = records.map(|mut record| {
-        let fields = record.as_object_mut().unwrap();
-        for field in OF_THE_MOMENT {
-            fields.remove(field).unwrap();
-        }
-        (record["exposure_id"].as_str().unwrap().to_owned(), record)
-    });
-    settled.collect()
+/// A record without what depends on when it was written.
+fn settled(record: &[u8]) -> Value {
+    let mut record: Value = serde_json::from_slice(record).unwrap();
+    let fields = record.as_object_mut().unwrap();
+    OF_THE_MOMENT.iter().for_each(|field| drop(fields.remove(*field)));
+    record
 }
 
 #[test]
@@ -143,18 +156,49 @@ fn the_ledger_of_a_cluster_is_that_of_the_store_whose_events_it_got() {
     program.until_ready(READY);
     until_drained(&moved.client, &moved.cluster, &[], DRAINING);
     program.stop();
-    let log = moved.client.read(&moved.cluster.topic("windows"));
-    let current = compacted(&log);
-    let values = current.values().map(|record| record.value.as_deref().unwrap());
-    let on_cluster = ledger(values.map(|value| serde_json::from_slice(value).unwrap()));
-    let sql = "SELECT exposure_id, record FROM windows";
-    let local = pairs(&moved.path("shutterlag.db"), sql).into_iter();
-    let local = ledger(local.map(|(_, record)| serde_json::from_str(&record).unwrap()));
+    let local = moved.kept("windows", "exposure_id");
     assert!(local.len() > 300, "{}", local.len());
-    for (name, record) in &local {
-        assert_eq!(on_cluster.get(name), Some(record), "{name}");
+    equal(&local, &moved.current("windows"));
+}
+
+#[test]
+fn a_cluster_judges_the_decisions_of_a_store_as_the_store_does() {
+    let mut moved = Move::new(Broker::shared(), "judged");
+    moved.cluster.judging();
+    let input = Input::simulate(15, 3_000, Arrival::Ordered);
+    let mut local = Config::local("local", &moved.path("shutterlag.db"));
+    let mut program = Program::start(local.judging());
+    program.until_ready(READY);
+    // All at once: what is late for a judgement depends on when it comes.
+    let body = String::from_utf8(input.lines.join(&b'\n')).unwrap();
+    let answer = program.post("/in/events", &[], &body).unwrap().answer(READY).unwrap();
+    assert_eq!(answer.status, 200, "{answer:?}");
+    program.stop();
+    moved.exports("shutterlag.db");
+    let (windows, findings) = (moved.kept("windows", "exposure_id"), moved.kept("findings", "key"));
+    assert!(windows.len() > 300 && findings.len() > 30, "{} {}", windows.len(), findings.len());
+
+    let mut program = Program::start(&moved.cluster);
+    program.until_ready(READY);
+    let began = Instant::now();
+    while moved.current("windows") != windows || moved.current("findings") != findings {
+        if began.elapsed() > DRAINING {
+            equal(&windows, &moved.current("windows"));
+            equal(&findings, &moved.current("findings"));
+        }
+        std::thread::sleep(Duration::from_millis(500));
     }
-    assert_eq!(on_cluster.len(), local.len());
+    program.stop();
+}
+
+/// Asserts that a cluster has the records of a store.
+#[track_caller]
+fn equal(local: &BTreeMap<String, Value>, cluster: &BTreeMap<String, Value>) {
+    for (name, record) in local {
+        assert_eq!(cluster.get(name), Some(record), "{name}");
+    }
+    let more: Vec<_> = cluster.keys().filter(|name| !local.contains_key(*name)).collect();
+    assert!(more.is_empty(), "{more:?}");
 }
 
 #[test]

@@ -221,3 +221,8 @@ pub(crate) fn simulated(place: &Place, options: &[&str]) -> Vec<String> {
 pub(crate) fn lines(path: &Path) -> Vec<String> {
     fs::read_to_string(path).unwrap().lines().map(str::to_owned).collect()
 }
+
+/// A number from the environment, or else another one.
+pub(crate) fn from_environment<T: std::str::FromStr>(name: &str, otherwise: T) -> T {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}

@@ -1,13 +1,13 @@
 //! The SQLite file: opening it, its tables, and who may use it.
 //!
-//! Invariants: one process writes; a file that is not ours, newer than this program or
-//! damaged is refused before anything is written to it; the check value of a row tells
-//! whether its bytes are those that were written.
+//! Invariants: one process writes; a file that is not ours or of another version is refused
+//! before anything is written to it; the check value of a row tells whether its bytes are
+//! those that were written.
 
 use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 
@@ -20,19 +20,25 @@ const VERSION: i64 = 2;
 /// What SQLite notes in the file's head: "shut".
 const APPLICATION: i64 = 0x7368_7574;
 
+/// Bytes of a page: a few records of windows fit on one, and what changes little costs little.
+const PAGE_BYTES: i64 = 8 << 10;
+/// KiB of pages in memory, so that most of what is written to is there.
+const CACHE_KIB: i64 = 64 << 10;
+/// Pages in SQLite's log after which they go into the file: 32 MiB, which a start reads in a
+/// moment, and which holds most pages several times.
+const LOG_PAGES: i64 = (32 << 20) / PAGE_BYTES;
 /// How much is written to find out whether there is room.
 const TRIED_BYTES: usize = 1 << 20;
 
 const TABLES: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE events (
-    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    position INTEGER PRIMARY KEY,
     arrived_at INTEGER NOT NULL,
     credential_id TEXT NOT NULL,
     event TEXT NOT NULL,
     sum INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX events_by_arrival ON events (arrived_at);
 CREATE TABLE window_state (
     key BLOB PRIMARY KEY, time INTEGER NOT NULL, value BLOB NOT NULL, sum INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
@@ -40,22 +46,24 @@ CREATE TABLE reviewer_state (
     key BLOB PRIMARY KEY, time INTEGER NOT NULL, value BLOB NOT NULL, sum INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE windows (
-    exposure_id TEXT PRIMARY KEY,
+    position INTEGER PRIMARY KEY,
+    exposure_id TEXT NOT NULL UNIQUE,
     closed_at INTEGER,
     record TEXT NOT NULL,
     sum INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX windows_by_closing ON windows (closed_at);
 CREATE TABLE findings (key TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE alerts (
-    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    position INTEGER PRIMARY KEY,
     key TEXT NOT NULL,
     written_at INTEGER NOT NULL,
+    firing INTEGER NOT NULL,
     record TEXT NOT NULL
 ) STRICT;
-CREATE INDEX alerts_by_key ON alerts (key, position);
+CREATE INDEX alerts_that_fire ON alerts (key) WHERE firing;
 CREATE TABLE dead_letters (
-    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    position INTEGER PRIMARY KEY,
     identity TEXT NOT NULL UNIQUE,
     written_at INTEGER NOT NULL,
     times INTEGER NOT NULL,
@@ -68,6 +76,7 @@ CREATE TABLE dead_letters (
 pub struct StoreFile {
     // Closed before the lock is released.
     pub(super) connection: Connection,
+    path: PathBuf,
     name: String,
     lock: Option<Lock>,
 }
@@ -85,8 +94,21 @@ impl StoreFile {
             .map_err(|why| Fault::Lasting(format!("{name}: it cannot be made: {why}")))?;
         let connection = Connection::open_with_flags(lock.store(), writing())
             .map_err(|error| fault(&name, "opening it", &error))?;
-        let store = StoreFile { connection, name, lock: Some(lock) };
+        let path = lock.store().to_owned();
+        let store = StoreFile { connection, path, name, lock: Some(lock) };
         store.prepare(identity).map(|()| store)
+    }
+
+    /// A store in memory, for the life of the process.
+    ///
+    /// # Errors
+    /// There is no memory.
+    pub fn in_memory(identity: &Identity) -> Result<StoreFile, Fault> {
+        let name = "the store in memory".to_owned();
+        let connection =
+            Connection::open_in_memory().map_err(|error| fault(&name, "opening it", &error))?;
+        let store = StoreFile { connection, path: PathBuf::new(), name, lock: None };
+        store.create(identity).map(|()| store)
     }
 
     /// Opens the store to read from it, while another process may write to it.
@@ -101,12 +123,20 @@ impl StoreFile {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)
             .map_err(|error| fault(&name, "opening it", &error))?;
-        let store = StoreFile { connection, name, lock: None };
+        let store = StoreFile { connection, path: path.to_owned(), name, lock: None };
         match store.version()? {
             Some(VERSION) => Ok(store),
             Some(version) => Err(store.other_version(version)),
             None => Err(store.lasting("it is a database, and not one of shutterlag")),
         }
+    }
+
+    /// The store, opened once more to read from it on another thread.
+    ///
+    /// # Errors
+    /// Why it cannot be opened.
+    pub(super) fn reader(&self) -> Result<StoreFile, Fault> {
+        StoreFile::open_to_read(&self.path)
     }
 
     /// The start has succeeded: the files that it made stay.
@@ -124,7 +154,7 @@ impl StoreFile {
                     "it is a database, and not one of shutterlag; choose another [store] path",
                 ));
             }
-            Some(VERSION) => self.check()?,
+            Some(VERSION) => {}
             Some(version) => return Err(self.other_version(version)),
         }
         self.set_up()?;
@@ -159,11 +189,16 @@ impl StoreFile {
                  on a disk of this machine",
             ));
         }
-        self.connection.pragma_update(None, "synchronous", "FULL").map_err(failed)
+        let set = |name, value| self.connection.pragma_update(None, name, value).map_err(failed);
+        self.connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
+        // In KiB where it is negative.
+        set("cache_size", -CACHE_KIB)?;
+        set("wal_autocheckpoint", LOG_PAGES)
     }
 
     fn create(&self, identity: &Identity) -> Result<(), Fault> {
         let made = (|| {
+            self.connection.pragma_update(None, "page_size", PAGE_BYTES)?;
             self.connection.execute_batch("BEGIN IMMEDIATE")?;
             self.connection.execute_batch(TABLES)?;
             self.connection
@@ -208,9 +243,12 @@ impl StoreFile {
         Ok(tables == 0)
     }
 
-    /// Whether the file's pages and tables fit each other. What they hold is checked when it
-    /// is read.
-    fn check(&self) -> Result<(), Fault> {
+    /// Whether the file's pages and tables fit each other. This reads the whole file. What the
+    /// rows hold is checked when they are read.
+    ///
+    /// # Errors
+    /// A fault that lasts: the file is damaged. Another one if it cannot be read.
+    pub(super) fn check(&self) -> Result<(), Fault> {
         let found: String = self
             .connection
             .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
@@ -305,8 +343,15 @@ pub(super) fn sum(key: &[u8], value: &[u8]) -> i64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// A new store in `directory`.
+    pub(in crate::runtime::local) fn new_store(directory: &Path) -> StoreFile {
+        let lock = Lock::take(&directory.join("a.db")).unwrap();
+        let identity = Identity::new(b"sixteen bytes...").unwrap();
+        StoreFile::open(lock, &identity).unwrap()
+    }
 
     /// SQLite's own layer for file systems without locks has no shared memory either.
     #[test]
@@ -314,8 +359,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.db");
         let connection = Connection::open_with_flags_and_vfs(&path, writing(), c"unix-none");
-        let store =
-            StoreFile { connection: connection.unwrap(), name: "a.db".to_owned(), lock: None };
+        let (connection, name) = (connection.unwrap(), "a.db".to_owned());
+        let store = StoreFile { connection, path, name, lock: None };
         let identity = Identity::new(b"sixteen bytes...").unwrap();
         let refused = store.prepare(&identity).unwrap_err().to_string();
         assert!(refused.contains("a.db: its file system has no shared memory"), "{refused}");

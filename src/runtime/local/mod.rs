@@ -11,7 +11,9 @@
 //! committed in one transaction, which is synced before the delivery is answered; deliveries
 //! that wait together share a transaction; what is shown was committed.
 
+mod check;
 mod events;
+mod expire;
 mod export;
 mod file;
 mod lock;
@@ -19,6 +21,7 @@ mod outbox;
 mod pipeline;
 mod read;
 mod session;
+mod transactions;
 
 pub use events::StoredEvent;
 pub use export::{ExportError, export};
@@ -26,3 +29,4 @@ pub use file::StoreFile;
 pub use lock::{Lock, beside};
 pub use read::{Reader, Visit};
 pub use session::Local;
+pub use transactions::Transactions;

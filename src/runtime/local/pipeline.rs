@@ -83,11 +83,6 @@ impl Pipeline {
         Ok(taken)
     }
 
-    /// Whether something happens at `now` although nothing came.
-    pub(super) fn is_due(&mut self, now: Timestamp) -> bool {
-        self.next().is_some_and(|next| next <= now)
-    }
-
     /// When something happens next although nothing comes.
     pub(super) fn next(&mut self) -> Option<Timestamp> {
         let next =

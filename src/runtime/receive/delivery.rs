@@ -35,6 +35,16 @@ pub struct Received {
     pub body: Vec<u8>,
 }
 
+impl Delivery {
+    /// A delivery to the first receiver that nobody waits for.
+    pub fn unasked(body: Vec<u8>, arrived_at: Timestamp) -> Delivery {
+        let (answer, _) = oneshot::channel();
+        let (headers, queued_at) = (DeliveryHeaders::default(), arrived_at);
+        let received = Received { receiver: 0, arrived_at, queued_at, headers, body };
+        Delivery { received, permit: None, answer }
+    }
+}
+
 /// What became of a delivery that is durable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Taken {
