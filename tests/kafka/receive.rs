@@ -40,6 +40,11 @@ struct Process {
 
 impl Process {
     fn start() -> Process {
+        Process::start_with("")
+    }
+
+    /// With these options of librdkafka.
+    fn start_with(options: &str) -> Process {
         let cluster = MockCluster::new(1).unwrap();
         let brokers = cluster.bootstrap_servers();
         for topic in ["s.events", "s.dead-letters"] {
@@ -50,7 +55,7 @@ impl Process {
         let within = WITHIN.as_millis();
         let text = format!(
             "[kafka]\nbrokers = \"{brokers}\"\nrole = \"receiver\"\nstartup_timeout = \"2s\"\n\
-             transaction_timeout = \"{within}ms\"\n\
+             transaction_timeout = \"{within}ms\"\n[kafka.librdkafka]\n{options}\n\
              [topics]\nprefix = \"s\"\ncreate = false\npartitions = {PARTITIONS}\n"
         );
         fs::write(&file, text).unwrap();
@@ -186,6 +191,21 @@ fn deliveries_wait_for_a_slow_broker_side_by_side() {
     });
     assert!(began.elapsed() < Duration::from_millis(1_500), "{:?}", began.elapsed());
     assert_eq!(process.read("s.events").len(), 11);
+    process.stop();
+}
+
+#[test]
+fn a_delivery_for_which_the_producer_has_no_room_is_refused_alone() {
+    let process = Process::start_with("\"queue.buffering.max.messages\" = 2\n\"linger.ms\" = 500");
+    process.until_ready(true);
+    let many: String = (0..9).map(|id| leak(&id.to_string()) + "\n").collect();
+    let NotTaken(why) = process.deliver(&many).unwrap_err();
+    assert!(why.contains("Queue full"), "{why}");
+    // It is sent again in smaller parts, and what was written before comes twice.
+    for line in many.lines() {
+        assert_eq!(process.deliver(line).map(|taken| taken.events), Ok(1));
+    }
+    assert_eq!(process.read("s.events").len(), 9 + 2);
     process.stop();
 }
 
