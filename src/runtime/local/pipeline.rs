@@ -99,15 +99,18 @@ impl Pipeline {
     ) -> Result<(), Fault> {
         let identity = &self.context.identity;
         loop {
+            // Names that are linked send each other what they get.
+            while !transaction.judgements.is_empty() {
+                let sent = std::mem::take(&mut transaction.judgements);
+                take_all(&mut self.windows, &sent, outbox(store, transaction, identity, now))?;
+            }
             punctuate(&mut self.windows, now, outbox(store, transaction, identity, now))?;
             let reviews = std::mem::take(&mut transaction.reviews);
             take_all(&mut self.oversight, &reviews, outbox(store, transaction, identity, now))?;
             punctuate(&mut self.oversight, now, outbox(store, transaction, identity, now))?;
-            let judgements = std::mem::take(&mut transaction.judgements);
-            if judgements.is_empty() {
+            if transaction.judgements.is_empty() {
                 break;
             }
-            take_all(&mut self.windows, &judgements, outbox(store, transaction, identity, now))?;
         }
         let mut outbox = outbox(store, transaction, identity, now);
         self.windows.checkpoint(&mut outbox)?;
