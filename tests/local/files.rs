@@ -207,6 +207,25 @@ fn a_truncated_file_is_refused() {
     assert!(said.contains("restore a backup"), "{said}");
 }
 
+/// Findings are not read at the start, so the check that goes on while the run serves has to
+/// find this.
+#[test]
+fn damage_that_nobody_reads_ends_the_run() {
+    let place = filled();
+    let store = Connection::open(place.store()).unwrap();
+    let number = |sql: &str| -> u32 { store.query_row(sql, [], |row| row.get(0)).unwrap() };
+    let page = number("SELECT rootpage FROM sqlite_schema WHERE name = 'findings'");
+    let bytes = number("PRAGMA page_size");
+    drop(store);
+    let mut file = fs::read(place.store()).unwrap();
+    let at = ((page - 1) * bytes) as usize;
+    file[at..at + 8].fill(0xff);
+    fs::write(place.store(), file).unwrap();
+    let said = place.refuses();
+    assert!(said.contains("shutterlag.db: it is damaged"), "{said}");
+    assert!(said.contains("restore a backup"), "{said}");
+}
+
 /// A flipped bit is found at the start or when its row is read, or lies where nothing is.
 #[test]
 fn flipped_bits_are_found_or_change_nothing() {
@@ -327,6 +346,26 @@ fn a_full_disk_refuses_and_loses_nothing() {
     program.stop();
     fs::write(&path, events.join("\n")).unwrap();
     assert_equal_ledgers(&place, &path, false);
+}
+
+#[test]
+fn another_program_that_writes_is_told_and_outlived() {
+    let place = Place::new(LIVE_RULES);
+    let events = simulated(&place, &["--events", "20", "--seed", "3"]).join("\n");
+    let program = place.start();
+    let other = Connection::open(place.store()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let answer = program.post("/in/events", &[], events.as_bytes()).unwrap();
+    assert_eq!(answer.status, 503, "{answer:?}");
+    let ready = program.get("/readyz");
+    assert_eq!(ready.status, 503, "{ready:?}");
+    assert!(ready.body.contains("another program writes to it"), "{ready:?}");
+    other.execute_batch("ROLLBACK").unwrap();
+    program.until_ready();
+    assert!(program.deliver(events.as_bytes()));
+    program.stop();
+    fs::write(place.path("events.ndjson"), &events).unwrap();
+    assert_equal_ledgers(&place, &place.path("events.ndjson"), false);
 }
 
 #[test]

@@ -193,7 +193,9 @@ impl StoreFile {
         self.connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
         // In KiB where it is negative.
         set("cache_size", -CACHE_KIB)?;
-        set("wal_autocheckpoint", LOG_PAGES)
+        set("wal_autocheckpoint", LOG_PAGES)?;
+        // The log grows while somebody reads for long, and gives that back afterwards.
+        set("journal_size_limit", 2 * LOG_PAGES * PAGE_BYTES)
     }
 
     fn create(&self, identity: &Identity) -> Result<(), Fault> {

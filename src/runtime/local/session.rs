@@ -245,6 +245,8 @@ impl Session<'_> {
                 self.expire(now)
             }
             Err(fault) => {
+                // Whoever gets an answer may ask why.
+                self.local.health.set_trouble(Some(fault.to_string()));
                 for delivery in deliveries {
                     let _ = delivery.answer.send(Err(NotTaken(fault.to_string())));
                 }
