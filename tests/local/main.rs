@@ -13,3 +13,4 @@ mod kills;
 mod power;
 mod process;
 mod receivers;
+mod tls;

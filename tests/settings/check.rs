@@ -65,6 +65,16 @@ fn without_kafka_it_prints_no_topics_and_a_configuration_that_can_be_read_again(
 }
 
 #[test]
+fn a_process_that_only_takes_deliveries_uses_two_topics() {
+    let environment = [("SHUTTERLAG__KAFKA__ROLE", "receiver")];
+    let output = check(&example(), &["--json"], &environment);
+    let printed: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let names: Vec<&str> =
+        printed["topics"].as_array().unwrap().iter().map(|t| t["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["shutterlag.events", "shutterlag.dead-letters"]);
+}
+
+#[test]
 fn json_is_for_machines_and_the_environment_wins() {
     let environment =
         [("SHUTTERLAG__TOPICS__PREFIX", "leaks"), ("SHUTTERLAG__TOPICS__PARTITIONS", "3")];

@@ -289,7 +289,7 @@ impl StoreFile {
 }
 
 /// What the identity check value is the name of.
-const CHECKED: &[u8] = b"shutterlag identity check";
+pub(super) const CHECKED: &[u8] = b"shutterlag identity check";
 
 fn writing() -> OpenFlags {
     OpenFlags::SQLITE_OPEN_READ_WRITE

@@ -12,6 +12,7 @@
 //! that wait together share a transaction; what is shown was committed.
 
 mod check;
+mod events;
 mod expire;
 mod export;
 mod file;
@@ -22,6 +23,7 @@ mod read;
 mod session;
 mod transactions;
 
+pub use events::StoredEvent;
 pub use export::{ExportError, export};
 pub use file::StoreFile;
 pub use lock::{Lock, beside};

@@ -47,8 +47,6 @@ pub(super) struct Transaction {
     pub(super) ledger: Vec<Revised>,
     /// Changes of alerts, for the notifier.
     pub(super) alerts: Vec<Sent>,
-    /// Dead letters.
-    pub(super) dead_letters: u64,
     /// Rows that were written.
     pub(super) rows: u64,
 }
@@ -59,7 +57,7 @@ impl Transaction {
         let lists = [&mut self.events, &mut self.reviews, &mut self.judgements, &mut self.alerts];
         lists.into_iter().for_each(Vec::clear);
         self.ledger.clear();
-        (self.dead_letters, self.rows) = (0, 0);
+        self.rows = 0;
     }
 }
 
@@ -74,7 +72,7 @@ pub(super) struct LocalOutbox<'t> {
     /// Names dead letters.
     pub(super) identity: &'t Identity,
     /// The record that the stage looks at; empty if it looks at none.
-    pub(super) record: &'t [u8],
+    pub(super) record: Vec<u8>,
     /// Dead letters about that record.
     pub(super) of_record: u64,
 }
@@ -147,11 +145,10 @@ impl LocalOutbox<'_> {
         let topic = origin.map(|origin| origin.0.topic);
         let about = serde_json::to_vec(&(stage, reason, topic, event, of_record));
         let mut about = about.map_err(|error| ours(&error))?;
-        about.extend_from_slice(self.record);
+        about.extend_from_slice(&self.record);
         // Keyed, since whoever can read the file must not be able to guess what a record held.
         let (identity, at) = (self.identity.name(&about), self.now.as_millis());
         let value = text(value)?;
-        self.transaction.dead_letters += 1;
         self.run(WRITE_DEAD_LETTER, |it| it.execute(params![identity, at, value]))
     }
 
@@ -169,6 +166,12 @@ impl LocalOutbox<'_> {
 }
 
 impl Outbox for LocalOutbox<'_> {
+    fn follows_from(&mut self, record: &[u8]) {
+        self.record.clear();
+        self.record.extend_from_slice(record);
+        self.of_record = 0;
+    }
+
     fn send(&mut self, record: Outgoing<'_>) -> Result<(), Fault> {
         let Outgoing { topic, key, value, .. } = record;
         let sent = || (key.to_vec(), value.map(<[u8]>::to_vec));

@@ -7,10 +7,10 @@ use super::outbox::{LocalOutbox, Sent, Transaction};
 use crate::config::EngineConfig;
 use crate::engine::oversight::Rules;
 use crate::formats::{Format, Identity};
-use crate::runtime::input::{Item, whole};
-use crate::runtime::receive::{Delivery, Taken};
+use crate::runtime::receive::{DeliveryIntake, Received, Taken};
 use crate::runtime::stages::{
-    Context, Fault, Fresh, Intake, OWN_EVENTS, Oversight, Record, Restored, Stage, WindowsStage,
+    Context, Fault, Fresh, OWN_EVENTS, Outbox as _, Oversight, Record, Restored, Stage,
+    WindowsStage,
 };
 use crate::time::{Span, Timestamp};
 
@@ -27,11 +27,9 @@ const LAST_DELIVERY: &str = "SELECT coalesce((SELECT record ->> '$.origin.offset
 /// The stages of the process.
 pub(super) struct Pipeline {
     context: Arc<Context>,
-    intake: Intake,
+    intake: DeliveryIntake,
     windows: WindowsStage,
     oversight: Oversight,
-    /// The receivers' names, as dead letters cite them.
-    origins: Vec<String>,
     /// The number of the latest delivery, which dead letters cite as its offset.
     deliveries: i64,
 }
@@ -48,7 +46,6 @@ impl Pipeline {
         rules: &Arc<Rules>,
         receivers: &[(String, Format)],
     ) -> Result<Pipeline, Fault> {
-        let formats: Vec<Format> = receivers.iter().map(|(_, format)| *format).collect();
         let mut windows = WindowsStage::new(context, &[Format::Native]);
         let mut oversight = Oversight::new(context, rules);
         let fresh = Fresh::Windows(Box::new(config.clone()));
@@ -62,10 +59,9 @@ impl Pipeline {
             .map_err(|error| store.fault("reading it", &error))?;
         Ok(Pipeline {
             context: Arc::clone(context),
-            intake: Intake::new(context, &formats),
+            intake: DeliveryIntake::new(context, receivers),
             windows,
             oversight,
-            origins: receivers.iter().map(|(name, _)| format!("in/{name}")).collect(),
             deliveries,
         })
     }
@@ -73,52 +69,18 @@ impl Pipeline {
     /// Decodes one delivery and hands its events to the windows.
     pub(super) fn take(
         &mut self,
-        delivery: &mut Delivery,
+        received: &mut Received,
         store: &StoreFile,
         transaction: &mut Transaction,
     ) -> Result<Taken, Fault> {
         self.deliveries += 1;
-        let body = std::mem::take(&mut delivery.body);
-        let now = delivery.arrived_at;
-        let (letters_before, origin) = (transaction.dead_letters, &self.origins[delivery.receiver]);
-        let record = |value| Record {
-            input: delivery.receiver,
-            topic: origin,
-            partition: PARTITION,
-            offset: self.deliveries,
-            written_at: Some(delivery.arrived_at),
-            key: None,
-            value,
-            headers: Some(&delivery.headers),
-        };
-        let identity = &self.context.identity;
-        if delivery.headers.is_cloud_event() {
-            let mut outbox = outbox(store, transaction, identity, now);
-            (outbox.intake, outbox.record) = (true, &body);
-            self.intake.take(record(&body), &mut outbox)?;
-        } else {
-            let records = whole(body, self.context.limits.record_bytes);
-            let mut outbox = outbox(store, transaction, identity, now);
-            outbox.intake = true;
-            for item in records.items() {
-                outbox.of_record = 0;
-                match item {
-                    Item::Record(_, value) => {
-                        outbox.record = value;
-                        self.intake.take(record(value), &mut outbox)?;
-                    }
-                    Item::Fault(fault) => {
-                        // Nothing is known of it but the delivery that it came in.
-                        outbox.record = records.content();
-                        self.intake.refuse(record(&[]), &fault.rejection, &mut outbox)?;
-                    }
-                }
-            }
-        }
-        let refused = transaction.dead_letters - letters_before;
+        let (identity, now) = (&self.context.identity, received.arrived_at);
+        let mut intake = outbox(store, transaction, identity, now);
+        intake.intake = true;
+        let taken = self.intake.take(received, self.deliveries, &mut intake)?;
         let events = std::mem::take(&mut transaction.events);
         take_all(&mut self.windows, &events, outbox(store, transaction, identity, now))?;
-        Ok(Taken { events: events.len() as u64, refused })
+        Ok(taken)
     }
 
     /// When something happens next although nothing comes.
@@ -157,20 +119,20 @@ impl Pipeline {
 
     /// The transaction is committed.
     pub(super) fn committed(&mut self) {
-        self.intake.committed();
+        self.intake.figures().apply();
         self.windows.committed();
         self.oversight.committed();
     }
 }
 
 /// The outbox of a stage after intake, which looks at no record yet.
-const fn outbox<'t>(
+fn outbox<'t>(
     store: &'t StoreFile,
     transaction: &'t mut Transaction,
     identity: &'t Identity,
     now: Timestamp,
 ) -> LocalOutbox<'t> {
-    let (intake, record, of_record) = (false, &[], 0);
+    let (intake, record, of_record) = (false, Vec::new(), 0);
     LocalOutbox { store, transaction, now, intake, identity, record, of_record }
 }
 
@@ -183,14 +145,14 @@ fn punctuate<S: Stage>(
     Ok(())
 }
 
-fn take_all<'t, S: Stage>(
+fn take_all<S: Stage>(
     stage: &mut S,
-    records: &'t [Sent],
-    mut outbox: LocalOutbox<'t>,
+    records: &[Sent],
+    mut outbox: LocalOutbox<'_>,
 ) -> Result<(), Fault> {
     records.iter().try_for_each(|(key, value)| {
         let value = value.as_deref().unwrap_or_default();
-        (outbox.record, outbox.of_record) = (value, 0);
+        outbox.follows_from(value);
         let record = Record {
             input: OWN_EVENTS,
             topic: "events",

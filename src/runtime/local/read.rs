@@ -15,7 +15,7 @@ pub type Visit<'v> = dyn FnMut(&str, &[u8]) -> Result<(), Fault> + 'v;
 /// A store that is only read. Another process may write to it meanwhile: every call sees
 /// what was committed when it began.
 #[derive(Debug)]
-pub struct Reader(StoreFile);
+pub struct Reader(pub(super) StoreFile);
 
 impl Reader {
     /// Opens the store at `path`.

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
@@ -22,7 +21,7 @@ use crate::metrics::PipelineStage;
 use crate::runtime::clock;
 use crate::runtime::health::{Health, WorkerHealth};
 use crate::runtime::notify::News;
-use crate::runtime::receive::{Delivery, NotTaken};
+use crate::runtime::receive::{Delivery, NotTaken, refuse};
 use crate::runtime::retry::Retry;
 use crate::runtime::stages::{Context, Fault};
 use crate::runtime::view::View;
@@ -90,17 +89,7 @@ impl Local {
             self.view.progress(|progress| progress.set_trouble(Some(why.clone())));
             self.health.set_trouble(Some(why.clone()));
             tracing::warn!("a new session begins: {why}");
-            self.rest(pause, stop, &why);
-        }
-    }
-
-    /// Waits, and refuses what comes meanwhile: its sender has to send it again.
-    fn rest(&self, pause: Span, stop: &AtomicBool, why: &str) {
-        let until = clock::uptime() + pause;
-        while clock::uptime() < until && !stop.load(Ordering::Acquire) {
-            if let Ok(delivery) = self.deliveries.recv_timeout(Duration::from_millis(20)) {
-                let _ = delivery.answer.send(Err(NotTaken(why.to_owned())));
-            }
+            refuse(&self.deliveries, pause, stop, &why);
         }
     }
 
@@ -213,7 +202,7 @@ impl Session<'_> {
         let mut bytes = 0;
         match self.local.deliveries.recv_timeout(next.min(WAIT_MAX).to_std()) {
             Ok(first) => {
-                bytes += first.body.len();
+                bytes += first.received.body.len();
                 all.push(first);
             }
             Err(RecvTimeoutError::Timeout) => return all,
@@ -225,7 +214,7 @@ impl Session<'_> {
         while bytes < TRANSACTION_BYTES_MAX
             && let Ok(delivery) = self.local.deliveries.try_recv()
         {
-            bytes += delivery.body.len();
+            bytes += delivery.received.body.len();
             all.push(delivery);
         }
         all
@@ -235,7 +224,7 @@ impl Session<'_> {
     /// and answers.
     fn step(&mut self, mut deliveries: Vec<Delivery>) -> Result<(), Fault> {
         let now = self.local.context.clock.now();
-        let oldest = deliveries.iter().map(|delivery| delivery.queued_at).min();
+        let oldest = deliveries.iter().map(|delivery| delivery.received.queued_at).min();
         self.local.health.set_waiting_since(oldest);
         let first = self.expired_at.is_none();
         let is_due = self.transactions.next().is_some_and(|next| next <= now);

@@ -88,7 +88,7 @@ impl<'s> Transactions<'s> {
         run("BEGIN IMMEDIATE")?;
         let mut taken = Vec::with_capacity(deliveries.len());
         for delivery in deliveries {
-            taken.push(pipeline.take(delivery, store, transaction)?);
+            taken.push(pipeline.take(&mut delivery.received, store, transaction)?);
         }
         pipeline.advance(now, store, transaction)?;
         let began = clock::instant();

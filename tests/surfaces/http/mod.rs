@@ -11,6 +11,7 @@ mod client;
 mod hostile;
 mod made;
 mod page;
+mod tls;
 
 use std::net::TcpListener;
 

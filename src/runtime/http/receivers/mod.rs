@@ -25,7 +25,7 @@ use self::verify::{Unverified, Verifier};
 use super::answer::{Problem, json};
 use crate::metrics::{DeliveryResult, Receivers as Metrics};
 use crate::runtime::clock;
-use crate::runtime::receive::{Deliveries, Delivery, DeliveryHeaders, NotTaken, Taken};
+use crate::runtime::receive::{Deliveries, Delivery, DeliveryHeaders, NotTaken, Received, Taken};
 use crate::settings::{self, Verify};
 use crate::time::Timestamp;
 
@@ -219,8 +219,8 @@ async fn hand_over(
     let headers = DeliveryHeaders::of(named);
     let body::Held { bytes: body, permit } = body;
     let queued_at = clock::now();
-    let delivery = Delivery { receiver, arrived_at, queued_at, headers, body, permit, answer };
-    receivers.deliveries.put(delivery)?;
+    let received = Received { receiver, arrived_at, queued_at, headers, body };
+    receivers.deliveries.put(Delivery { received, permit, answer })?;
     taken.await.unwrap_or_else(|_| Err(NotTaken("the program stops".to_owned())))
 }
 
