@@ -236,7 +236,7 @@ mod tests {
                 now: at(minute),
                 intake: false,
                 identity: &identity,
-                record: &[],
+                record: Vec::new(),
                 of_record: 0,
             };
             let send = |outbox: &mut LocalOutbox<'_>, value: Option<&str>| {
