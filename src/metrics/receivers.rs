@@ -72,7 +72,7 @@ impl Receivers {
         let expected = GaugeVec::new(
             named(
                 "expected_delivery_seconds",
-                "How often a delivery to a receiver is expected; absent where none is.",
+                "How often a delivery to a receiver is expected; 0 where none is.",
             ),
             &["receiver"],
         )?;
@@ -86,6 +86,7 @@ impl Receivers {
             }
             answers.with_label_values(&[name.as_str()]);
             last.with_label_values(&[name.as_str()]).set(0.0);
+            expected.with_label_values(&[name.as_str()]).set(0.0);
         }
         Ok(Receivers { deliveries, answers, last, expected })
     }

@@ -98,7 +98,7 @@ impl Demo {
                 worker.caught_up(true);
             });
             let Some((next, _)) = feed.peek() else { break };
-            let next = transactions.next().map_or(*next, |own| own.min(*next));
+            let next = transactions.next_due().map_or(*next, |own| own.min(*next));
             std::thread::sleep(self.pause(now, next));
         }
         Ok(())

@@ -29,7 +29,7 @@ impl Lock {
         let name = beside(store, "-lock");
         let failed = |why: String| Fault::Lasting(format!("{}: {why}", store.display()));
         let (file, new) = loop {
-            let (file, new) = open(&name).map_err(|why| failed(why))?;
+            let (file, new) = open(&name).map_err(&failed)?;
             file.try_lock().map_err(|error| {
                 failed(match error {
                     TryLockError::WouldBlock => {

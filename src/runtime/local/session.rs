@@ -197,7 +197,7 @@ impl Session<'_> {
     fn wait(&mut self) -> Vec<Delivery> {
         let now = self.local.context.clock.now();
         let next =
-            self.transactions.next().map_or(WAIT_MAX, |next| next.since(now).max(Span::ZERO));
+            self.transactions.next_due().map_or(WAIT_MAX, |next| next.since(now).max(Span::ZERO));
         let mut all = Vec::new();
         let mut bytes = 0;
         match self.local.deliveries.recv_timeout(next.min(WAIT_MAX).to_std()) {
@@ -227,7 +227,7 @@ impl Session<'_> {
         let oldest = deliveries.iter().map(|delivery| delivery.received.queued_at).min();
         self.local.health.set_waiting_since(oldest);
         let first = self.expired_at.is_none();
-        let is_due = self.transactions.next().is_some_and(|next| next <= now);
+        let is_due = self.transactions.next_due().is_some_and(|next| next <= now);
         if deliveries.is_empty() && !first && !is_due {
             return self.expire(now);
         }

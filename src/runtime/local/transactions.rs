@@ -47,7 +47,7 @@ impl<'s> Transactions<'s> {
     }
 
     /// When something happens next although nothing comes.
-    pub fn next(&mut self) -> Option<Timestamp> {
+    pub fn next_due(&mut self) -> Option<Timestamp> {
         self.pipeline.next()
     }
 
