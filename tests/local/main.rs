@@ -10,5 +10,6 @@
 mod equal;
 mod files;
 mod kills;
+mod maps;
 mod process;
 mod receivers;
