@@ -12,6 +12,7 @@ use std::time::Duration;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use shutterlag::config::{EngineConfig, FiguresConfig, Limits, OversightConfig, Profiles};
 use shutterlag::engine::attacker::Race;
+use shutterlag::engine::identity::Names;
 use shutterlag::engine::oversight::Rules;
 use shutterlag::engine::windows::Windows;
 use shutterlag::event::{Body, Event, LeakDetected, Workflow};
@@ -186,6 +187,7 @@ fn engine(criterion: &mut Criterion) {
         figures: &figures,
         as_of,
         settle: None,
+        names: &Names::default(),
     };
     group.bench_function("figures, per event", |bencher| {
         bencher.iter(|| {

@@ -126,6 +126,7 @@ pub fn run(args: &Args) -> Result<Outcome, CliError> {
         pipeline: Pipeline::register(&metrics, clock::now()).map_err(|error| failed(&error))?,
         metrics: Arc::new(metrics),
         standings: Arc::default(),
+        unjoined: Arc::default(),
         reviewer_alerts: Arc::default(),
     };
     let demo = Demo {
@@ -164,6 +165,7 @@ fn shown(demo: &Demo) -> http::Shown {
         health: Arc::clone(&demo.health),
         view: Arc::clone(&demo.view),
         standings: Arc::clone(&context.standings),
+        unjoined: Arc::clone(&context.unjoined),
         race: context.race.clone(),
         profiles: context.profiles,
         figures: FiguresConfig::default(),

@@ -133,6 +133,9 @@ fn refuse_event(event: &Event<'_>) -> Result<(), Rejection> {
             option("batch_id", decision.batch_id.as_deref())
         }
         Body::CaseWithdrawn { reason } => option("reason", reason.as_deref()),
+        Body::IdentityLinked(link) => {
+            link.aliases.iter().try_for_each(|name| check("aliases", name))
+        }
         Body::CredentialContained { .. }
         | Body::CredentialAbused
         | Body::TruthEstablished { .. } => Ok(()),

@@ -11,7 +11,7 @@ use super::envelope::{self, Outcome, Wrapped};
 use super::native::Fallback;
 use super::{
     Context, Decoded, Format, Part, RejectReason, Rejection, SkipReason, auto, cloudevents,
-    eventbridge, excerpt, github, gitleaks, json, live_secret, maps, native, owned, trufflehog,
+    eventbridge, excerpt, github, gitleaks, json, live_secret, maps, native, trufflehog,
 };
 use crate::event::Event;
 
@@ -47,14 +47,14 @@ pub(super) fn decode<'a>(
         Cow::Owned(text) => {
             let mut events = Vec::new();
             let decoded = value(way, &text, fallback, context, &mut events)?;
-            out.extend(events.into_iter().map(|event| -> Event<'a> { owned::event(event) }));
+            out.extend(events.into_iter().map(|event| -> Event<'a> { event.into_owned() }));
             Ok(decoded)
         }
     }
 }
 
 /// Decodes a JSON text: a record, or an array of records.
-fn value<'a>(
+pub(super) fn value<'a>(
     way: Way,
     text: &'a str,
     fallback: Fallback<'a>,
@@ -208,7 +208,7 @@ fn part_of<'a>(
         Cow::Owned(record) => {
             let mut events = Vec::new();
             let decoded = decode(way, &record, fallback, context, &mut events)?;
-            out.extend(events.into_iter().map(|event| -> Event<'a> { owned::event(event) }));
+            out.extend(events.into_iter().map(|event| -> Event<'a> { event.into_owned() }));
             Ok(decoded)
         }
     }

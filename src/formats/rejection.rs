@@ -46,6 +46,8 @@ words! {
         NoDetectionTime = "no_detection_time",
         /// The file or stream could not be read, or not to its end.
         Unreadable = "unreadable",
+        /// More names than one credential can have, or than one name can stand for.
+        TooManyAliases = "too_many_aliases",
         /// The event's window was final already.
         Late = "late",
         /// Nothing was ever detected under the event's name.

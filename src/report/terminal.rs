@@ -326,12 +326,12 @@ fn reviewers(out: &mut String, reviewers: &Reviewers) -> fmt::Result {
 }
 
 fn events(out: &mut String, events: &EventCounts, not_used: &NotUsed) -> fmt::Result {
-    let EventCounts { read, accepted, duplicate, rejected, late, skipped, orphan, clock_skew } =
-        *events;
+    let EventCounts { read, accepted, duplicate, rejected, unsupported, late, .. } = events;
+    let EventCounts { skipped, linked, orphan, clock_skew, .. } = *events;
     writeln!(
         out,
         "Events: {read} read = {accepted} accepted + {duplicate} duplicate + {rejected} rejected + \
-         {late} late + {skipped} skipped"
+         {unsupported} unsupported + {late} late + {skipped} skipped + {linked} that link names"
     )?;
     writeln!(
         out,

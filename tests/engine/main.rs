@@ -4,6 +4,7 @@
 mod bounds;
 mod clock_jumps;
 mod histogram;
+mod identity;
 mod oracle;
 mod oversight_agreement;
 mod oversight_rates;
@@ -23,3 +24,4 @@ mod windows_live;
 mod windows_memory;
 mod windows_properties;
 mod windows_rules;
+mod windows_unjoined;

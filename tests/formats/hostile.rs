@@ -7,7 +7,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use shutterlag::config::Limits;
+use shutterlag::config::{COVERED_MAX, Limits};
 use shutterlag::event::{Body, Event, ReviewOpened};
 use shutterlag::formats::maps::Maps;
 use shutterlag::formats::{Context, Decoded, Format, Identity, decode, excerpt};
@@ -88,6 +88,12 @@ fn check_event(event: &Event<'_>, limits: &Limits) -> Result<(), TestCaseError> 
         }
         Body::ReviewOpened(ReviewOpened { reviewer, .. }) => {
             prop_assert!((1..=limits.text_bytes).contains(&reviewer.len()));
+        }
+        Body::IdentityLinked(link) => {
+            for alias in &link.aliases {
+                prop_assert!((1..=limits.credential_id_bytes).contains(&alias.len()));
+            }
+            prop_assert!((1..=COVERED_MAX).contains(&link.aliases.len()));
         }
         Body::CredentialContained { .. }
         | Body::CredentialAbused

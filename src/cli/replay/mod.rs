@@ -108,8 +108,8 @@ pub struct Args {
     #[arg(long)]
     json: bool,
 
-    /// Exit with status 3 if anything was rejected, or if somebody acted on a name under
-    /// which nothing was detected.
+    /// Exit with status 3 if anything was rejected or is unsupported, or if somebody acted on a
+    /// name under which nothing was detected.
     #[arg(long)]
     strict: bool,
 }
@@ -156,7 +156,7 @@ pub fn run(args: Args) -> Result<Outcome, CliError> {
     bar.finish();
     replayed.settle_rest(run.args.settle, &mut |refused| refusals.add(refused));
     let as_of = replayed.as_of.unwrap_or(Timestamp::MIN);
-    let not_joined = not_joined(&replayed.windows.view(), as_of);
+    let not_joined = not_joined(&replayed.joined.windows.view(), as_of);
     not_joined.iter().for_each(|name| refusals.not_joined(name));
     let totals = refusals.finish()?;
     let summary = run.conclude(&replayed, &totals, &not_joined)?;
@@ -167,7 +167,8 @@ pub fn run(args: Args) -> Result<Outcome, CliError> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         printed => printed?,
     }
-    let unused = summary.events.rejected > 0 || !not_joined.is_empty();
+    let events = &summary.events;
+    let unused = events.rejected + events.unsupported > 0 || !not_joined.is_empty();
     let outcome = match (run.args.strict && unused, replayed.incomplete) {
         (true, _) => Outcome::Refused,
         (false, true) => Outcome::Failed,
@@ -274,7 +275,7 @@ impl Run {
     ) -> io::Result<Summary> {
         // Without an event there is no window, and the time does not matter.
         let as_of = replayed.as_of.unwrap_or(Timestamp::MIN);
-        let view = replayed.windows.view();
+        let view = replayed.joined.windows.view();
         let telling = Telling {
             race: &self.race,
             profiles: &self.profiles,
@@ -282,6 +283,7 @@ impl Run {
             figures: &self.figures,
             as_of,
             settle: self.args.settle,
+            names: &replayed.joined.names,
         };
         let metrics = Metrics::new().map_err(io::Error::other)?;
         let (tally, unplaced) = match &self.files {
@@ -309,8 +311,11 @@ impl Run {
                 figures
             }
         };
-        let counts = replayed.windows.counts();
+        let counts = replayed.joined.windows.counts();
+        let names = replayed.joined.names.counts();
         let events = EventCounts {
+            read: replayed.events.read + names.copied,
+            linked: names.linked,
             accepted: counts.accepted - unplaced.late - unplaced.duplicate,
             duplicate: counts.duplicate + unplaced.duplicate,
             late: counts.late + unplaced.late,

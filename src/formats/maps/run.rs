@@ -12,7 +12,7 @@ use crate::event::Event;
 use crate::formats::context::{Context, Decoded, SkipReason};
 use crate::formats::native::{self, Fallback};
 use crate::formats::rejection::{RejectReason, Rejection};
-use crate::formats::{names, owned};
+use crate::formats::names;
 
 /// Stands for the id of an event that the map gave none.
 const NO_ID: &str = "\0";
@@ -74,9 +74,13 @@ fn through(
     };
     let before = out.len();
     let mut buffer = Vec::new();
+    let mut number = 0_usize;
     let run = program.run(record, world, |output| {
-        let number = out.len() - before + 1;
-        if number > context.limits.events_per_record {
+        number += 1;
+        buffer.clear();
+        events(map, &output, &mut buffer, context, out)
+            .map_err(|rejection| Fault::Event(Some(number), rejection))?;
+        if out.len() - before > context.limits.events_per_record {
             return Err(Fault::Event(
                 None,
                 Rejection::new(
@@ -85,10 +89,6 @@ fn through(
                 ),
             ));
         }
-        buffer.clear();
-        let event = event(map, &output, &mut buffer, context)
-            .map_err(|rejection| Fault::Event(Some(number), rejection))?;
-        out.push(event);
         Ok(())
     });
     match run {
@@ -110,7 +110,7 @@ fn through(
 
 enum Fault {
     Program(Failed),
-    /// Of one of its events, by number.
+    /// Of one of its outputs, by number.
     Event(Option<usize>, Rejection),
 }
 
@@ -120,13 +120,15 @@ impl From<Failed> for Fault {
     }
 }
 
-/// An output of the program as an event.
-fn event(
+/// Appends the events of an output of the program: one, or one for each name that it covers, and
+/// what links its names.
+fn events(
     map: &Map,
     output: &Val,
     buffer: &mut Vec<u8>,
     context: &Context<'_>,
-) -> Result<Event<'static>, Rejection> {
+    out: &mut Vec<Event<'_>>,
+) -> Result<(), Rejection> {
     if !matches!(output, Val::Obj(_)) {
         return Err(Rejection::new(RejectReason::WrongType, "not an object"));
     }
@@ -146,16 +148,16 @@ fn event(
     if let Decoded::Skipped(_) = native::decode(text, fallback, context, &mut events)? {
         return Err(Rejection::new(RejectReason::UnknownType, "not an event"));
     }
-    let mut event = match events.pop() {
-        Some(event) => owned::event(event),
-        None => return Err(Rejection::new(RejectReason::UnknownType, "not an event")),
-    };
-    if event.source.is_none() {
-        event.source = Some(Cow::Owned(map.name().to_owned()));
-    }
-    if event.id == NO_ID {
-        event.id = Cow::Borrowed("");
-        event.id = Cow::Owned(names::event_id(&event, map.name(), context.identity));
-    }
-    Ok(event)
+    out.extend(events.into_iter().map(|event| -> Event<'_> {
+        let mut event: Event<'static> = event.into_owned();
+        if event.source.is_none() {
+            event.source = Some(Cow::Owned(map.name().to_owned()));
+        }
+        if event.id == NO_ID {
+            event.id = Cow::Borrowed("");
+            event.id = Cow::Owned(names::event_id(&event, map.name(), context.identity));
+        }
+        event
+    }));
+    Ok(())
 }

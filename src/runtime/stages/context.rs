@@ -11,6 +11,7 @@ use crate::records::People;
 use crate::runtime::clock::{self, Clock};
 use crate::runtime::reviewer_alerts::ReviewerAlerts;
 use crate::runtime::standings::PartitionStandings;
+use crate::runtime::unjoined::UnjoinedNames;
 use crate::settings::{PeopleShown, Settings};
 
 /// The rules that stages go by, and the figures that they move.
@@ -38,6 +39,8 @@ pub struct Context {
     pub pipeline: Pipeline,
     /// The windows that wait.
     pub standings: Arc<PartitionStandings>,
+    /// The names that did not join.
+    pub unjoined: Arc<UnjoinedNames>,
     /// The alerts about reviewers, as far as this process judges.
     pub reviewer_alerts: Arc<ReviewerAlerts>,
 }
@@ -65,6 +68,7 @@ impl Context {
             pipeline: Pipeline::register(&metrics, clock::now())?,
             metrics: Arc::new(metrics),
             standings: Arc::default(),
+            unjoined: Arc::default(),
             reviewer_alerts: Arc::default(),
         })
     }

@@ -107,6 +107,7 @@ pub(super) fn context() -> Arc<Context> {
         pipeline: Pipeline::register(&metrics, NOW).unwrap(),
         metrics: Arc::new(metrics),
         standings: Arc::default(),
+        unjoined: Arc::default(),
         reviewer_alerts: Arc::default(),
     })
 }
