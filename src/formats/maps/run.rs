@@ -10,9 +10,9 @@ use super::secrets;
 use super::value::{self, Unwritable};
 use crate::event::Event;
 use crate::formats::context::{Context, Decoded, SkipReason};
+use crate::formats::names;
 use crate::formats::native::{self, Fallback};
 use crate::formats::rejection::{RejectReason, Rejection};
-use crate::formats::names;
 
 /// Stands for the id of an event that the map gave none.
 const NO_ID: &str = "\0";
