@@ -40,6 +40,7 @@
 pub mod alerts;
 pub mod attacker;
 pub mod bounds;
+pub mod by_workflow;
 pub mod chances;
 pub mod effective;
 pub mod ends;

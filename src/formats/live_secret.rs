@@ -134,7 +134,7 @@ fn refuse_event(event: &Event<'_>) -> Result<(), Rejection> {
         }
         Body::CaseWithdrawn { reason } => option("reason", reason.as_deref()),
         Body::IdentityLinked(link) => {
-            link.aliases.iter().try_for_each(|name| check("aliases", name))
+            link.aliases.iter().try_for_each(|alias| check("aliases", alias))
         }
         Body::CredentialContained { .. }
         | Body::CredentialAbused

@@ -31,7 +31,7 @@ pub use dead_letter::{DeadLetter, EventName, Origin};
 pub use declare::Declared;
 pub use error::{Fault, RECORD_BYTES_MAX, RecordError};
 pub use exposure_id::ExposureName;
-pub use finding::{Finding, WindowEvidence};
+pub use finding::{Finding, WindowEvidence, WindowRules};
 pub use identity::{Forwarded, read_node, write_node};
 pub use object::Object;
 pub use people::{People, is_pseudonym, pseudonym};

@@ -354,8 +354,8 @@ fn alerts_findings_and_dead_letters_come_back_as_they_went() {
         available: Span::from_secs(10),
     });
     let judgement = Judgement { certificate, ..Judgement::default() };
-    let reason = HollowReason::ImpossibleReading;
-    let hollow = Finding::hollow(reason, exposure, at(60), Some("reviewer-1"), &judgement);
+    let (reason, rules) = (HollowReason::ImpossibleReading, OversightConfig::default());
+    let hollow = Finding::hollow(reason, exposure, at(60), Some("reviewer-1"), &judgement, &rules);
     // Evidence of any form is read as JSON, whose fields have no order.
     let written = serde_json::to_value(&hollow).unwrap();
     let read = Finding::read(written.to_string().as_bytes()).unwrap();

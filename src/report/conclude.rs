@@ -213,7 +213,8 @@ impl Ledger<'_> {
         let exposure = window.exposure_id();
         if let Some(decided_at) = window.decided_at() {
             for reason in judgement.reasons.iter() {
-                let finding = Finding::hollow(reason, exposure, decided_at, reviewer, judgement);
+                let finding =
+                    Finding::hollow(reason, exposure, decided_at, reviewer, judgement, config);
                 line(self.findings, &finding)?;
             }
         }

@@ -5,6 +5,7 @@ mod bounds;
 mod clock_jumps;
 mod histogram;
 mod identity;
+mod million;
 mod oracle;
 mod oversight_agreement;
 mod oversight_rates;

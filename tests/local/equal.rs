@@ -112,7 +112,9 @@ fn many_deliveries_give_the_ledger_of_a_replay_whatever_is_restarted() {
 
 #[test]
 fn a_report_and_an_explanation_are_made_from_the_store() {
-    let place = Place::new("");
+    let rules =
+        "[windows]\nskew_tolerance = \"0s\"\n\n[oversight]\nsmall_group = 3\nall_truths = true\n";
+    let place = Place::new(rules);
     let events = simulated(&place, &["--events", "3000", "--seed", "5"]).join("\n");
     let program = place.start();
     assert!(program.deliver(events.as_bytes()));
@@ -126,9 +128,24 @@ fn a_report_and_an_explanation_are_made_from_the_store() {
     };
     assert_eq!(exposures(&report), column(&place, "SELECT record FROM windows").len() as u64);
     assert_eq!(exposures(&by_configuration), exposures(&report));
-    let explained = place.prints(&["explain", "1", "--ledger", "shutterlag.db"]);
-    assert!(explained.contains("agrees") || !explained.is_empty(), "{explained}");
+    // By the rules of the run, whatever the defaults are.
+    let asked: Value = serde_json::from_str(&by_configuration).unwrap();
+    let asked = &asked["question"];
+    assert_eq!((&asked["small_group"], &asked["rules"]["all_truths"]), (&3.into(), &true.into()));
+    assert_eq!(asked["rules"]["skew_tolerance_ms"], 0);
     program.stop();
+    let mut explained = 0;
+    for finding in column(&place, "SELECT record FROM findings") {
+        let finding: Value = serde_json::from_str(&finding).unwrap();
+        if finding["finding"] == "impossible_reading" {
+            let name = format!("impossible_reading/{}", finding["exposure_id"].as_str().unwrap());
+            let text = place.prints(&["explain", &name, "--ledger", "shutterlag.db"]);
+            assert!(text.contains("may be apart by 0 ms"), "{text}");
+            assert!(text.ends_with("It holds.\n"), "{text}");
+            explained += 1;
+        }
+    }
+    assert!(explained > 3, "{explained}");
 }
 
 /// Alert, incident, key and ticket of each case: what is decided on the ticket is decided of the

@@ -8,7 +8,7 @@ use super::catalogue::Map;
 use super::program::{Failed, World};
 use super::secrets;
 use super::value::{self, Unwritable};
-use crate::event::Event;
+use crate::event::{Body, Event};
 use crate::formats::context::{Context, Decoded, SkipReason};
 use crate::formats::names;
 use crate::formats::native::{self, Fallback};
@@ -148,8 +148,9 @@ fn events(
     if let Decoded::Skipped(_) = native::decode(text, fallback, context, &mut events)? {
         return Err(Rejection::new(RejectReason::UnknownType, "not an event"));
     }
-    out.extend(events.into_iter().map(|event| -> Event<'_> {
-        let mut event: Event<'static> = event.into_owned();
+    let mut act = None;
+    for event in events {
+        let mut event = event.into_owned();
         if event.source.is_none() {
             event.source = Some(Cow::Owned(map.name().to_owned()));
         }
@@ -157,7 +158,14 @@ fn events(
             event.id = Cow::Borrowed("");
             event.id = Cow::Owned(names::event_id(&event, map.name(), context.identity));
         }
-        event
-    }));
+        // One act about several credentials is a batch, named by the id of its first event.
+        let act = act.get_or_insert_with(|| event.id.clone());
+        if let Body::DecisionMade(decision) = &mut event.body
+            && decision.batch_id.as_deref() == Some(NO_ID)
+        {
+            decision.batch_id = Some(act.clone());
+        }
+        out.push(event);
+    }
     Ok(())
 }

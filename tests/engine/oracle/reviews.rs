@@ -334,7 +334,7 @@ impl Course {
             is_new,
             hasty: None,
             unopened: None,
-            compared: by_time.iter().find_map(|case| case.compared()).filter(|_| is_new),
+            compared: first.compared().filter(|_| is_new),
             reasons: Vec::new(),
         };
         if let Some((period, stratum, _)) = &outcome.compared {

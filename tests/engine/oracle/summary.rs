@@ -122,6 +122,7 @@ pub(crate) fn summary(ledger: &Ledger, asked: &Asked) -> Value {
             "closed": state(State::Closed),
             "withdrawn": state(State::Withdrawn),
         },
+        "clock_skew_windows": count(&|window| window.figures.clock_skew),
         "stages": stages(windows),
         "attacker_window": attacker_window,
         "survival": { "time_to_review": seen.survival() },
