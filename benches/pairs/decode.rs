@@ -19,6 +19,7 @@ macro_rules! version {
     ($name:ident) => {
         mod $name {
             use $name::config::Limits;
+            use $name::formats::maps::Maps;
             use $name::formats::{Context, Format, Identity, decode};
             use $name::time::Timestamp;
 
@@ -30,7 +31,8 @@ macro_rules! version {
             #[inline(never)]
             pub(super) fn run(identity: &Identity, records: &[&[u8]], times: usize) -> usize {
                 let detected_at = Some(Timestamp::from_millis(1_800_000_000_000));
-                let context = Context { identity, detected_at, limits: Limits::DEFAULT };
+                let limits = Limits::DEFAULT;
+                let context = Context { identity, detected_at, limits, maps: Maps::NONE };
                 let (mut events, mut accepted) = (Vec::new(), 0);
                 for _ in 0..times {
                     for record in records {

@@ -23,7 +23,14 @@ def looking: ascii_downcase | . == "in progress" or . == "in review" or . == "in
   } as $event
 | def each($more): $names[] as $name
     | $event + $more + { credential_id: $name, id: "jira \($issue) \($time) \($more.type) \($name)" };
-  if .webhookEvent == "jira:issue_deleted" then
+  if .webhookEvent == "jira:issue_created" then
+    if $names == ["jira:\($issue)"] then empty else
+      {
+        type: "identity.linked", relation: "covers", id: "jira \($issue) created", source: "jira", time: $time,
+        credential_id: "jira:\($issue)", aliases: $names
+      }
+    end
+  elif .webhookEvent == "jira:issue_deleted" then
     each({ type: "case.withdrawn", reason: "the ticket was deleted" })
   else
     ([.changelog.items[]? | select(.field == "resolution" or .field == "status") | .toString // "" | decision | strings] | first) as $action

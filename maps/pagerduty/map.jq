@@ -1,8 +1,10 @@
 # The name is the key that the alerting tool gave the incident. Give it the name of the credential
-# (`dedup_key` in the Events API): then acknowledging it is a look at that credential.
+# (`dedup_key` in the Events API): then acknowledging it is a look at that credential. Some events
+# carry only the id of the incident, so the two are linked.
 def names($incident):
   "pagerduty:\($incident.id)" as $own
-  | { credential_id: ($incident.incident_key // $own), aliases: [$own] };
+  | if $incident.incident_key == null then { credential_id: $own }
+    else { credential_id: $incident.incident_key, aliases: [$own] } end;
 
 # Only people look and decide. An acknowledgement by an integration or a workflow is nobody's.
 def person: . != null and (.type == "user_reference" or .type == "user");
@@ -16,7 +18,9 @@ def action: {
 .event
 | . as $event
 | (.occurred_at | time) as $time
-| if (.agent | person | not) then empty
+| if .event_type == "incident.triggered" and .data.incident_key != null then
+    names(.data) + { type: "identity.linked", id: "pagerduty \(.id)", time: $time }
+  elif (.agent | person | not) then empty
   elif .event_type == "incident.acknowledged" then
     names(.data) + { type: "review.opened", id: "pagerduty \(.id)", time: $time, reviewer: .agent.id }
   elif .event_type == "incident.escalated" or .event_type == "incident.reassigned" then

@@ -103,9 +103,11 @@ pub(super) fn load(dir: Option<&Path>, format: Format) -> Result<Arc<Maps>, CliE
     };
     match format {
         Format::Map(name) if maps.get(name).is_none() => {
+            let formats: Vec<&str> = Format::ALL.iter().map(|format| format.as_str()).collect();
             let names: Vec<&str> = maps.iter().map(Map::name).collect();
             Err(CliError::Usage(format!(
-                "`{name}` is neither a format nor a map; the maps are: {}",
+                "`{name}` is neither a format nor a map; formats are {}; maps are {}",
+                formats.join(", "),
                 names.join(", ")
             )))
         }

@@ -162,11 +162,21 @@ fn check(field: &'static str, text: &str) -> Result<(), Rejection> {
 }
 
 /// Whether a text has an underscore or a capital. Every prefix has one, or random letters of
-/// both cases behind it; most ids and names have none. Without an early end, the compiler makes
-/// a loop of it that looks at many bytes at once.
+/// both cases behind it; most ids and names have none. Blocks of a fixed size, of which the last
+/// overlaps the one before it, let the processor look at sixteen bytes at once.
 #[inline]
 fn may_hold(text: &[u8]) -> bool {
-    text.iter().fold(false, |any, b| any | (*b == b'_') | b.is_ascii_uppercase())
+    let (blocks, rest) = text.as_chunks::<16>();
+    let last = text.last_chunk::<16>();
+    match last {
+        Some(last) => blocks.iter().chain([last]).any(stands_out),
+        None => rest.iter().any(|b| *b == b'_' || b.is_ascii_uppercase()),
+    }
+}
+
+#[inline]
+fn stands_out(block: &[u8; 16]) -> bool {
+    block.iter().fold(false, |any, b| any | (*b == b'_') | b.is_ascii_uppercase())
 }
 
 #[cold]

@@ -448,6 +448,106 @@ fn canaries_in_every_field_of_every_fixture_stay_inside() {
     assert!(planted > 100, "{planted}");
 }
 
+/// What a map declares secret comes out under no circumstances, whatever it looks like.
+#[test]
+fn canaries_at_the_secret_paths_stay_inside() {
+    const CANARY: &str = "plain canary of the tests";
+    let maps = Maps::shipped();
+    let mut planted = Vec::new();
+    for map in maps.iter() {
+        for (name, text) in map.fixtures().iter().filter(|(name, _)| name.ends_with(".ndjson")) {
+            for record in text.lines() {
+                let Ok(record) = serde_json::from_str::<serde_json::Value>(record) else {
+                    continue;
+                };
+                for place in texts(&record) {
+                    if !map.secrets().any(|path| is_within(&place, &path)) {
+                        continue;
+                    }
+                    let mut record = record.clone();
+                    *record.pointer_mut(&place).unwrap() = CANARY.into();
+                    let (decoded, events) = run(&maps, Format::Auto, &record.to_string());
+                    let shown = format!("{decoded:?} {events:?}");
+                    assert!(!shown.contains(CANARY), "{name} {place}: {shown}");
+                    planted.push(map.name());
+                }
+            }
+        }
+    }
+    planted.dedup();
+    // These declare a secret that their fixtures hold.
+    for map in ["detect-secrets", "gitguardian", "jira", "kingfisher", "sarif", "slack", "vault"] {
+        assert!(planted.contains(&map), "{map}: {planted:?}");
+    }
+}
+
+/// Whether a JSON pointer leads to `path` or below it.
+fn is_within(pointer: &str, path: &str) -> bool {
+    let path = path.replace("[]", ".[]");
+    let mut steps = pointer.split('/').skip(1);
+    path.split('.').all(|step| match (step, steps.next()) {
+        (_, None) => false,
+        ("[]", Some(at)) => at.bytes().all(|b| b.is_ascii_digit()),
+        ("*", Some(_)) => true,
+        (step, Some(at)) => step == at,
+    })
+}
+
+/// Sources change their forms. Whatever stands at any place of a record, it is used, skipped or
+/// rejected, and a rejection quotes nothing.
+#[test]
+fn a_record_of_another_form_does_no_harm() {
+    use serde_json::{Value, json};
+    let maps = Maps::shipped();
+    let others = [
+        Value::Null,
+        json!(true),
+        json!(-1.5e300),
+        json!("odd canary"),
+        json!([[]]),
+        json!({"a": {}}),
+    ];
+    let mut run_through = 0;
+    for map in maps.iter() {
+        let texts = map.fixtures().iter().filter(|(name, _)| name.ends_with(".ndjson"));
+        for record in texts.flat_map(|(_, text)| text.lines()).take(3) {
+            let record: Value = serde_json::from_str(record).unwrap();
+            for place in places(&record) {
+                for other in &others {
+                    let mut changed = record.clone();
+                    *changed.pointer_mut(&place).unwrap() = other.clone();
+                    let (decoded, _) =
+                        run(&maps, Format::parse(map.name()).unwrap(), &changed.to_string());
+                    if let Err(rejection) = decoded {
+                        assert!(!rejection.detail.contains("odd canary"), "{place}: {rejection}");
+                    }
+                    run_through += 1;
+                }
+            }
+        }
+    }
+    assert!(run_through > 1_000, "{run_through}");
+}
+
+/// The places of all values in a value, as JSON pointers.
+fn places(value: &serde_json::Value) -> Vec<String> {
+    let mut found = vec![String::new()];
+    let mut add = |key: &str, value: &serde_json::Value| {
+        let key = key.replace('~', "~0").replace('/', "~1");
+        found.extend(places(value).into_iter().map(|rest| format!("/{key}{rest}")));
+    };
+    match value {
+        serde_json::Value::Array(list) => {
+            list.iter().enumerate().for_each(|(index, value)| add(&index.to_string(), value));
+        }
+        serde_json::Value::Object(object) => {
+            object.iter().for_each(|(key, value)| add(key, value));
+        }
+        _ => {}
+    }
+    found
+}
+
 /// The places of all texts in a value, as JSON pointers.
 fn texts(value: &serde_json::Value) -> Vec<String> {
     let within = |key: &str, value| {

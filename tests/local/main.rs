@@ -10,6 +10,7 @@
 mod equal;
 mod files;
 mod kills;
+mod maps;
 mod power;
 mod process;
 mod receivers;

@@ -11,6 +11,7 @@ mod figures;
 mod hand;
 mod harness;
 mod ledger_figures;
+mod maps;
 mod odd;
 mod options;
 mod order;

@@ -75,6 +75,11 @@ impl Map {
         self.manifest.recognises()
     }
 
+    /// The paths that it declares secret, as it writes them.
+    pub fn secrets(&self) -> impl Iterator<Item = String> {
+        self.manifest.secrets.iter().map(ToString::to_string)
+    }
+
     /// The files of its folder `fixtures/`.
     pub fn fixtures(&self) -> &[(Cow<'static, str>, Cow<'static, str>)] {
         &self.source.fixtures

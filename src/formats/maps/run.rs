@@ -74,9 +74,13 @@ fn through(
     };
     let before = out.len();
     let mut buffer = Vec::new();
+    let mut number = 0_usize;
     let run = program.run(record, world, |output| {
-        let number = out.len() - before + 1;
-        if number > context.limits.events_per_record {
+        number += 1;
+        buffer.clear();
+        events(map, &output, &mut buffer, context, out)
+            .map_err(|rejection| Fault::Event(Some(number), rejection))?;
+        if out.len() - before > context.limits.events_per_record {
             return Err(Fault::Event(
                 None,
                 Rejection::new(
@@ -85,9 +89,7 @@ fn through(
                 ),
             ));
         }
-        buffer.clear();
-        events(map, &output, &mut buffer, context, out)
-            .map_err(|rejection| Fault::Event(Some(number), rejection))
+        Ok(())
     });
     match run {
         Ok(_) if out.len() == before => Ok(Decoded::Skipped(SkipReason::NotMeasured)),
@@ -108,7 +110,7 @@ fn through(
 
 enum Fault {
     Program(Failed),
-    /// Of one of its events, by number.
+    /// Of one of its outputs, by number.
     Event(Option<usize>, Rejection),
 }
 
@@ -118,7 +120,8 @@ impl From<Failed> for Fault {
     }
 }
 
-/// An output of the program as events: one, unless it names several credentials.
+/// Appends the events of an output of the program: one, or one for each name that it covers, and
+/// what links its names.
 fn events(
     map: &Map,
     output: &Val,
