@@ -7,6 +7,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a figure that cannot be computed stops the program")]
 
+#[path = "oversight_proof/planted.rs"]
+mod planted;
 #[path = "oversight_proof/stories.rs"]
 mod stories;
 #[path = "oversight_proof/team.rs"]
@@ -15,7 +17,7 @@ mod team;
 use shutterlag::config::OversightConfig;
 use shutterlag::engine::bounds::beta_quantile;
 use shutterlag::engine::oversight::{Rules, Signal};
-use stories::{DISHONEST, HONEST, Story};
+use stories::{DISHONEST, Dishonest, HONEST, Story};
 use team::{Seen, judged};
 
 /// Each story is told with so many seeds.
@@ -26,7 +28,8 @@ fn main() {
     let people = if quick { 20 } else { 100 };
     let rules = Rules::new(OversightConfig::default()).unwrap();
     honest(people, &rules);
-    dishonest(if quick { 3 } else { 9 }, &rules);
+    dishonest(if quick { 9 } else { 49 }, &rules);
+    planted::planted(&rules);
 }
 
 /// How often the honest are named or paged.
@@ -70,9 +73,11 @@ fn honest(people: usize, rules: &Rules) {
 fn dishonest(repeats: u64, rules: &Rules) {
     println!("### One dishonest person of a team of six\n");
     println!("Medians of {repeats} teams; in brackets the least and the most.\n");
-    println!("| story | counted | until named | until paged | honest colleagues named |");
-    println!("|---|---|---|---|---|");
-    for (story, signal) in DISHONEST {
+    println!(
+        "| story | counted | bar | until named | named within the bar | until paged | honest colleagues named |"
+    );
+    println!("|---|---|---|---|---|---|---|");
+    for Dishonest { story, signal, bar } in DISHONEST {
         let (mut named, mut paged, mut others) = (Vec::new(), Vec::new(), 0);
         for seed in 1..=repeats {
             let seen = tell(story, seed, rules);
@@ -87,7 +92,18 @@ fn dishonest(repeats: u64, rules: &Rules) {
             Some(Signal::Agreement) => "compared acts",
             _ => "decisions",
         };
-        println!("| {} | {counted} | {} | {} | {others} |", story.name, shown(named), shown(paged));
+        let within = |bar: u64| {
+            let soon = named.iter().flatten().filter(|count| **count <= bar).count() as u64;
+            format!("{:.0} %", percent(soon, repeats))
+        };
+        println!(
+            "| {} | {counted} | {} | {} | {} | {} | {others} |",
+            story.name,
+            bar.map_or("–".to_owned(), |bar| bar.to_string()),
+            shown(named.clone()),
+            bar.map_or("–".to_owned(), within),
+            shown(paged)
+        );
     }
     println!();
 }

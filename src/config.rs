@@ -41,6 +41,11 @@ impl Default for Limits {
     }
 }
 
+/// Names that one credential may have.
+pub const ALIASES_MAX: usize = 64;
+/// Credentials that one name, such as that of a ticket, may stand for.
+pub const COVERED_MAX: usize = 1_000;
+
 /// A review sooner than this after the exposure is ahead of every attacker seen.
 pub const FASTEST_ATTACKER: Span = Span::from_mins(9);
 /// When attackers arrive on average.
@@ -354,10 +359,12 @@ impl Default for OversightConfig {
             alpha: 0.05,
             paging_decisions: 1_000.0,
             resolve_share: 0.1,
-            // What counts most has the largest share, as it comes most rarely.
-            seeded: signal(0.20, &[0.4, 0.6, 0.8, 0.95], 0.40),
-            dwell: signal(0.10, &[0.2, 0.4, 0.7, 0.95], 0.20),
-            context: signal(0.10, &[0.3, 0.6, 0.9], 0.10),
+            // A share costs as many nats as its negative logarithm before anybody is named. A nat
+            // is half an act of dwell or context, 4 planted cases or some 15 acts of agreement.
+            // So the shares go to what comes rarely and tells little at a time.
+            seeded: signal(0.20, &[0.4, 0.5, 0.6, 0.8], 0.60),
+            dwell: signal(0.10, &[0.2, 0.4, 0.7, 0.95], 0.07),
+            context: signal(0.10, &[0.3, 0.6, 0.9], 0.03),
             agreement: AgreementConfig {
                 allowed_odds: 2.0,
                 alternatives: vec![4.0, 8.0, 32.0, 128.0],

@@ -50,6 +50,8 @@ enum Kind {
     Weekends,
     /// Ten cases are read, then decided at one click.
     Batches,
+    /// The same, and the AI gives no advice in a third of all cases.
+    Unadvised,
     /// The tools' clocks are up to a minute apart.
     Clocks,
     /// The AI advises again a second before the click.
@@ -67,7 +69,7 @@ enum Kind {
 }
 use Kind::{
     ApprovesAll, Batches, Clocks, HiddenMix, Incidents, MissesHalf, Mix, NearlyAll, Plain, Rerun,
-    Roles, SideBySide, SilentUpgrade, TwoSeconds, Upgrade, Weekends, Workflows,
+    Roles, SideBySide, SilentUpgrade, TwoSeconds, Unadvised, Upgrade, Weekends, Workflows,
 };
 
 const fn story(name: &'static str, size: usize, days: u32, kind: Kind) -> Story {
@@ -85,6 +87,7 @@ pub(crate) const HONEST: &[Story] = &[
     story("model upgrade, the model not named", 10, 40, SilentUpgrade),
     story("weekends", 10, 40, Weekends),
     story("batches of ten", 10, 20, Batches),
+    story("batches of ten, a third of the cases without advice", 10, 20, Unadvised),
     story("a team of one", 1, 40, Plain),
     story("a team of two", 2, 40, Plain),
     story("a team of three", 3, 40, Plain),
@@ -95,15 +98,35 @@ pub(crate) const HONEST: &[Story] = &[
     story("four cases side by side", 10, 40, SideBySide),
 ];
 
-/// With what is counted until it is found; `None` for decisions.
-pub(crate) const DISHONEST: &[(Story, Option<Signal>)] = &[
-    (story("2 s for 120 words", 6, 10, TwoSeconds), None),
-    (
-        Story { planted: 0.2, ..story("misses half of the planted cases", 6, 40, MissesHalf) },
-        Some(Signal::Seeded),
-    ),
-    (story("approves everything, peers 85 %", 6, 40, ApprovesAll), Some(Signal::Agreement)),
-    (story("agrees with 99.9 %, peers with 97 %", 6, 120, NearlyAll), Some(Signal::Agreement)),
+/// A story with a dishonest person.
+pub(crate) struct Dishonest {
+    pub(crate) story: Story,
+    /// What is counted until the person is found; `None` for decisions.
+    pub(crate) signal: Option<Signal>,
+    /// Within how many the person should be named.
+    pub(crate) bar: Option<u64>,
+}
+
+pub(crate) const DISHONEST: &[Dishonest] = &[
+    Dishonest { story: story("2 s for 120 words", 6, 10, TwoSeconds), signal: None, bar: Some(15) },
+    Dishonest {
+        story: Story {
+            planted: 0.2,
+            ..story("misses half of the planted cases", 6, 40, MissesHalf)
+        },
+        signal: Some(Signal::Seeded),
+        bar: Some(20),
+    },
+    Dishonest {
+        story: story("approves everything, peers 85 %", 6, 40, ApprovesAll),
+        signal: Some(Signal::Agreement),
+        bar: Some(200),
+    },
+    Dishonest {
+        story: story("agrees with 99.9 %, peers with 97 %", 6, 120, NearlyAll),
+        signal: Some(Signal::Agreement),
+        bar: None,
+    },
 ];
 
 /// One person's manner.
@@ -218,7 +241,7 @@ impl Teller<'_> {
         while act < self.story.acts {
             let roll = self.dice.random::<f64>();
             match self.story.kind {
-                Batches if roll < 0.3 => {
+                Batches | Unadvised if roll < 0.3 => {
                     now = self.together(person, manner, (day, weekend), now, 10, true);
                 }
                 SideBySide => {
@@ -351,6 +374,7 @@ impl Teller<'_> {
             false => (Action::Dismiss, Verdict::Reject),
         };
         let again = if kind == Rerun { decided - 1.0 } else { presented };
+        let unadvised = kind == Unadvised && self.chance(1.0 / 3.0);
         Review {
             workflow: case.workflow,
             credential_id: format!("k{person:02}-{:07}", self.cases).into(),
@@ -365,8 +389,8 @@ impl Teller<'_> {
             source: (kind != Clocks).then(|| "desk".into()),
             action,
             verdict: Some(verdict),
-            agreed: Some(agreed),
-            advice: Some(Advised {
+            agreed: (!unadvised).then_some(agreed),
+            advice: (!unadvised).then(|| Advised {
                 first_presented_at: at(presented),
                 presented_by_same_clock: kind != Clocks,
                 presented_at: at(again),

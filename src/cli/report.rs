@@ -36,7 +36,8 @@ pub struct Args {
     ledger: Vec<PathBuf>,
 
     /// Read the ledger of the live run with this configuration, from its topic or its local
-    /// store, up to its present end; attackers' curves and expected openings are those of the run.
+    /// store, up to its present end; attackers' curves, expected openings and the rules of
+    /// oversight are those of the run.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["ledger", "attackers", "public", "expect_opening"])]
     config: Option<PathBuf>,
 
@@ -265,10 +266,13 @@ fn answer(place: &Place<'_>, question: &Question) -> Result<Report, CliError> {
 }
 
 fn question(args: &Args, place: &Place<'_>) -> Result<Question, CliError> {
-    let (race, mut profiles, figures) = match place {
-        Place::Topics(_, settings) | Place::Store(_, Some(settings)) => {
-            (settings.race.clone(), settings.profiles, settings.figures.clone())
-        }
+    let (race, mut profiles, figures, oversight) = match place {
+        Place::Topics(_, settings) | Place::Store(_, Some(settings)) => (
+            settings.race.clone(),
+            settings.profiles,
+            settings.figures.clone(),
+            settings.oversight.clone(),
+        ),
         Place::Files(_) | Place::Store(_, None) => {
             let race = Race::from_settings(args.attackers.clone());
             let race = race.map_err(|error| CliError::Usage(error.to_string()))?;
@@ -276,7 +280,7 @@ fn question(args: &Args, place: &Place<'_>) -> Result<Question, CliError> {
             if !args.public.is_empty() {
                 figures.public = args.public.iter().cloned().collect();
             }
-            (race, Profiles::default(), figures)
+            (race, Profiles::default(), figures, OversightConfig::default())
         }
     };
     for workflow in &args.expect_opening {
@@ -284,7 +288,7 @@ fn question(args: &Args, place: &Place<'_>) -> Result<Question, CliError> {
     }
     let mut question = Question::new();
     question.set_race(&race);
-    question.set_rules(&OversightConfig::default(), &profiles);
+    question.set_rules(&oversight, &profiles);
     question.set_figures(&figures);
     question.from.clone_from(&args.from);
     question.to.clone_from(&args.to);

@@ -40,10 +40,12 @@
 pub mod alerts;
 pub mod attacker;
 pub mod bounds;
+pub mod by_workflow;
 pub mod chances;
 pub mod effective;
 pub mod ends;
 pub mod histogram;
+pub mod identity;
 pub mod incidents;
 mod output;
 pub mod oversight;

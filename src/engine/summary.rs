@@ -7,8 +7,9 @@
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use super::attacker::{Band, Race};
+use super::attacker::{AttackerCurve, Band, Race};
 use super::bounds::Sample;
+use super::by_workflow::{Bands, WorkflowFigures, WorkflowsFigures};
 use super::chances::{ChanceFirst, Chances, Course};
 use super::effective::{Due, EffectiveRate, Outcomes};
 use super::histogram::StageHistogram;
@@ -16,7 +17,7 @@ use super::incidents::{IncidentRules, Incidents, Tie};
 use super::oversight::{Flags, HollowReason, Judgement, Person, Quality};
 use super::survival::{Estimate, KaplanMeier, Survival};
 use super::windows::{Stage, State, Window};
-use crate::config::{FASTEST_ATTACKER, FiguresConfig, MEAN_ATTACKER, OversightConfig, Profiles};
+use crate::config::{FiguresConfig, OversightConfig, Profiles};
 use crate::event::Workflow;
 use crate::time::{Span, Timestamp};
 
@@ -32,13 +33,6 @@ pub struct FigureRules<'r> {
 }
 
 impl FigureRules<'_> {
-    /// Where a review fell against the targets of its workflow; `None` where there is
-    /// none, or its time contradicts the exposure.
-    pub fn band(&self, window: &Window<'_>) -> Option<Band> {
-        let taken = window.duration(Stage::TimeToReview)?;
-        Some(Band::of(taken, self.profiles.get(window.key.workflow).targets))
-    }
-
     /// When windows belong to one incident.
     pub const fn incidents(&self) -> IncidentRules {
         IncidentRules { gap: self.figures.incident_gap, batch: self.figures.batch_hold }
@@ -48,7 +42,8 @@ impl FigureRules<'_> {
 /// How events fared; `read` is the sum of the next six.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct EventCounts {
-    /// Events decoded, and records refused or skipped.
+    /// Events decoded, one for each credential that they are about, and records refused or
+    /// skipped.
     pub read: u64,
     /// Distinct events in use.
     pub accepted: u64,
@@ -62,6 +57,8 @@ pub struct EventCounts {
     pub late: u64,
     /// Well-formed records with nothing to measure, and events after `as_of`.
     pub skipped: u64,
+    /// Links between names, and events of names that only stand for others.
+    pub linked: u64,
     /// Accepted events that found no window.
     pub orphan: u64,
     /// Contradictions between clocks.
@@ -99,64 +96,6 @@ pub struct AttackerWindow {
     pub attacker_first: ChanceFirst,
     /// … with the same mean, and the fastest attackers at once.
     pub attacker_first_from_the_start: ChanceFirst,
-}
-
-/// Where reviews fell against their workflows' targets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Bands {
-    /// Reviewed in time.
-    pub ahead: u64,
-    /// Reviewed neither in time nor late.
-    pub contested: u64,
-    /// Reviewed late.
-    pub behind: u64,
-    /// Not reviewed.
-    pub unreviewed: u64,
-    /// Reviewed, at a time that contradicts the exposure.
-    pub unknown: u64,
-    /// Taken back by the source before any review.
-    pub withdrawn: u64,
-}
-
-/// The figures of one workflow.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct WorkflowFigures {
-    /// Whether attackers race for what leaks in it.
-    pub raced: bool,
-    /// A review that takes less than this is in time.
-    pub in_time_ms: Span,
-    /// A review that takes this long is late.
-    pub late_ms: Span,
-    /// Windows.
-    pub windows: u64,
-    /// Where the reviews fell.
-    #[serde(flatten)]
-    pub bands: Bands,
-    /// The share of effective reviews.
-    pub effective_review_rate: EffectiveRate,
-}
-
-/// Figures by workflow; those without a window are left out.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct WorkflowsFigures([WorkflowFigures; Workflow::ALL.len()]);
-
-impl WorkflowsFigures {
-    /// The figures of `workflow`.
-    pub const fn get(&self, workflow: Workflow) -> &WorkflowFigures {
-        &self.0[workflow as usize]
-    }
-
-    /// Those that have a window.
-    pub fn iter(&self) -> impl Iterator<Item = (Workflow, &WorkflowFigures)> {
-        let all = Workflow::ALL.iter().copied().zip(&self.0);
-        all.filter(|(_, figures)| figures.windows > 0)
-    }
-}
-
-impl Serialize for WorkflowsFigures {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.iter())
-    }
 }
 
 /// Time to review with the undecided windows taken into account.
@@ -229,6 +168,9 @@ pub struct Reviewers {
     pub flagged: Option<u64>,
     /// Reviewers whose page is on; `None` likewise.
     pub suspected: Option<u64>,
+    /// Reviewers whose agreement was compared with nobody's, because too few peers decided
+    /// like cases. That is no finding. `None` where a number would single somebody out.
+    pub cannot_be_compared: Option<u64>,
 }
 
 impl Oversight {
@@ -335,6 +277,8 @@ pub struct Summary {
     pub events: EventCounts,
     /// Windows by state.
     pub windows: WindowCounts,
+    /// Windows in which clocks contradict each other.
+    pub clock_skew_windows: u64,
     /// Latencies.
     pub stages: StagesFigures,
     /// The race.
@@ -377,6 +321,7 @@ pub struct Tally {
     survival: Survival,
     oversight: Oversight,
     skew_faults: u64,
+    skewed: u64,
     seen: Vec<Seen>,
 }
 
@@ -390,14 +335,8 @@ struct Counts {
 
 impl Counts {
     fn merge(&mut self, other: &Counts) {
-        let Bands { ahead, contested, behind, unreviewed, unknown, withdrawn } = other.bands;
         self.windows += other.windows;
-        self.bands.ahead += ahead;
-        self.bands.contested += contested;
-        self.bands.behind += behind;
-        self.bands.unreviewed += unreviewed;
-        self.bands.unknown += unknown;
-        self.bands.withdrawn += withdrawn;
+        self.bands += other.bands;
         self.outcomes.merge(&other.outcomes);
     }
 }
@@ -412,6 +351,7 @@ impl Tally {
     pub fn add(&mut self, window: &Window<'_>, rules: &FigureRules<'_>, as_of: Timestamp) {
         self.windows.0[window.state() as usize] += 1;
         self.skew_faults += window.skew_faults();
+        self.skewed += u64::from(window.clock_skew());
         for (stage, (histogram, censored)) in Stage::ALL.iter().zip(&mut self.stages) {
             match window.duration(*stage) {
                 Some(duration) => histogram.record(duration),
@@ -419,7 +359,6 @@ impl Tally {
             }
         }
         let workflow = window.key.workflow;
-        let profile = rules.profiles.get(workflow);
         if let Some(course) = Course::of(window, rules.race, as_of) {
             for (chances, law) in self.chances.iter_mut().zip(rules.race.laws(window.location)) {
                 chances.add(&course, &law);
@@ -443,7 +382,7 @@ impl Tally {
                 None
             }
             (Some(_), Some(time_to_review)) => {
-                match Band::of(time_to_review, profile.targets) {
+                match Band::of(time_to_review, window.targets) {
                     Band::Ahead => bands.ahead += 1,
                     Band::Contested => bands.contested += 1,
                     Band::Behind => bands.behind += 1,
@@ -456,7 +395,7 @@ impl Tally {
         if let Some((length, decided)) = wait {
             self.survival.record(length, decided);
         }
-        let due = Due::of(window, profile.targets, as_of);
+        let due = Due::of(window, window.targets, as_of);
         self.seen.push(Seen { tie: Tie::of(window), due, workflow, watched: wait.is_some() });
         self.add_oversight(window);
     }
@@ -488,12 +427,14 @@ impl Tally {
     /// Takes in what came of the reviewers, once all reviews are judged.
     pub fn reviewers(&mut self, people: &[Person], flags: &Flags, config: &OversightConfig) {
         let told = people.len() as u64 >= u64::from(config.small_group);
+        let alone = people.iter().filter(|person| !person.standing.can_be_compared()).count();
         let firing = people.iter().filter(|person| person.standing.firing.is_some()).count();
         self.oversight.reviewers = Reviewers {
             count: people.len() as u64,
             false_discovery_rate: config.alpha,
             flagged: flags.told(config.small_group),
             suspected: told.then_some(firing as u64),
+            cannot_be_compared: (told || alone == people.len()).then_some(alone as u64),
         };
     }
 
@@ -530,6 +471,7 @@ impl Tally {
         self.survival.merge(&other.survival);
         self.oversight.merge(&other.oversight);
         self.skew_faults += other.skew_faults;
+        self.skewed += other.skewed;
         self.seen.extend_from_slice(&other.seen);
     }
 
@@ -583,15 +525,17 @@ impl Tally {
         }
         let of_race = sample(&|seen| due(seen) && rules.race.is_raced(seen.workflow));
         let watched = sample(&|seen| seen.watched);
+        let law = *rules.race.curve(None);
         let [published, from_the_start] = self.chances.each_ref().map(Chances::finish);
         Summary {
             as_of,
             events: EventCounts { clock_skew: self.skew_faults, ..events },
             windows: self.windows,
+            clock_skew_windows: self.skewed,
             stages: StagesFigures(stages),
             attacker_window: AttackerWindow {
-                fastest_ms: FASTEST_ATTACKER,
-                mean_ms: MEAN_ATTACKER,
+                fastest_ms: law.fastest(),
+                mean_ms: law.mean(),
                 bands: raced.bands,
                 attacker_first: published,
                 attacker_first_from_the_start: from_the_start,
@@ -600,6 +544,7 @@ impl Tally {
                 time_to_review: survival_figures(
                     &self.survival.clone().estimate(&watched),
                     watched,
+                    law,
                 ),
             },
             oversight: self.oversight.clone(),
@@ -609,10 +554,10 @@ impl Tally {
     }
 }
 
-fn survival_figures(curve: &KaplanMeier, sample: Sample) -> SurvivalFigures {
+fn survival_figures(curve: &KaplanMeier, sample: Sample, law: AttackerCurve) -> SurvivalFigures {
     SurvivalFigures {
-        reviewed_by_fastest: curve.probability_by(FASTEST_ATTACKER),
-        reviewed_by_mean: curve.probability_by(MEAN_ATTACKER),
+        reviewed_by_fastest: curve.probability_by(law.fastest()),
+        reviewed_by_mean: curve.probability_by(law.mean()),
         median_ms: curve.median().map(Span::as_millis),
         rmst_1h_ms: curve.rmst(Span::from_mins(60)),
         observed_up_to_ms: curve.last_observed().map(Span::as_millis),

@@ -15,7 +15,7 @@ use super::envelope::Outcome;
 use super::field::{invalid, required, too_long, wrong_type};
 use super::native::{self, Fallback};
 use super::value::{Found, Scalar, Slot, Verbatim, object};
-use super::{Context, RejectReason, Rejection, json, owned, recognise};
+use super::{Context, RejectReason, Rejection, json, recognise};
 use crate::config::Limits;
 use crate::event::{Event, Kind};
 
@@ -97,7 +97,7 @@ pub(super) fn decode<'a>(
             json::check_depth(data, &context.limits)?;
             let mut events = Vec::new();
             let outcome = decode_data(data, fallback, context, &mut events)?;
-            out.extend(events.into_iter().map(|event| -> Event<'a> { owned::event(event) }));
+            out.extend(events.into_iter().map(|event| -> Event<'a> { event.into_owned() }));
             Ok(outcome.into_owned())
         }
         (Found::Absent | Found::Null, None) => Err(super::field::missing("data")),

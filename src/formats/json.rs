@@ -132,7 +132,7 @@ fn not_one_object(found: Found, duplicate: Option<&'static str>) -> Rejection {
 
 /// The class and place of an error, without the library's message, which may quote the input.
 #[cold]
-fn syntax(error: &serde_json::Error) -> Rejection {
+pub(super) fn syntax(error: &serde_json::Error) -> Rejection {
     let place = match (error.line(), error.column()) {
         (1, column) => format!("column {column}"),
         (line, column) => format!("line {line} of the record, column {column}"),

@@ -11,7 +11,7 @@ use super::rare::{self, Source};
 use super::value::{Scalar, Seen, object};
 use super::{
     Context, Decoded, RejectReason, Rejection, SkipReason, eventbridge, github, gitleaks, json,
-    trufflehog,
+    maps, trufflehog,
 };
 use crate::event::Event;
 
@@ -81,6 +81,12 @@ pub(super) fn decode<'a>(
                 None => rare::source(text)?,
             },
         };
+        // A record that nothing here reads may be one of a map's.
+        if matches!(source, None | Some(Source::Unsupported(_)))
+            && let Some(decoded) = maps::decode_recognised(text, context, out)?
+        {
+            return Ok(Outcome::Done(decoded));
+        }
         let decoded = match source {
             Some(Source::Github) => github::decode(text, context, out)?,
             Some(Source::Gitleaks) => gitleaks::decode(text, context, out)?,

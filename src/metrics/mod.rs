@@ -194,7 +194,7 @@ impl Metrics {
         if let Some(decision) = window.decision {
             self.judged(
                 window.key.workflow,
-                rules.band(window),
+                window.band(),
                 judgement.quality().unwrap_or(Quality::Unassessed),
                 judgement.reasons,
             );

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::declare::record;
 use super::exposure_id::ExposureName;
+use crate::config::OversightConfig;
 use crate::engine::oversight::{HollowReason, Judgement};
 use crate::engine::windows::{ExposureId, Window};
 use crate::event::{Action, Workflow};
@@ -54,6 +55,9 @@ pub struct WindowEvidence {
     /// The time that there was, tolerance included.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub available_ms: Option<Span>,
+    /// The rules by which acts and reading times were judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rules: Option<WindowRules>,
     /// What the AI advised.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recommendation: Option<Action>,
@@ -66,6 +70,26 @@ pub struct WindowEvidence {
     /// When it was decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decided_at: Option<Timestamp>,
+}
+
+/// The rules that a finding about a window rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowRules {
+    /// How far the clocks of different sources may be apart.
+    pub skew_tolerance_ms: Span,
+    /// How long a batch lasts at most.
+    pub batch_hold_ms: Span,
+}
+
+impl WindowRules {
+    /// The configuration that has them; what a finding does not rest on is as by default.
+    pub(crate) fn config(self) -> OversightConfig {
+        OversightConfig {
+            skew_tolerance: self.skew_tolerance_ms,
+            batch_hold: self.batch_hold_ms,
+            ..OversightConfig::default()
+        }
+    }
 }
 
 const AI_ACTED_FIRST: &str = "ai_acted_first";
@@ -84,15 +108,22 @@ impl Finding {
 }
 
 impl<'f> Finding<Cow<'f, str>, WindowEvidence> {
-    /// A decision shows a sign of not having been a review.
+    /// A decision shows a sign of not having been a review, by `rules`.
     pub fn hollow(
         reason: HollowReason,
         exposure_id: ExposureId<'f>,
         decided_at: Timestamp,
         reviewer: Option<&'f str>,
         judgement: &Judgement,
+        rules: &OversightConfig,
     ) -> Self {
         let mut evidence = WindowEvidence::default();
+        if matches!(reason, HollowReason::ImpossibleReading | HollowReason::TemplatedRationale) {
+            evidence.rules = Some(WindowRules {
+                skew_tolerance_ms: rules.skew_tolerance,
+                batch_hold_ms: rules.batch_hold,
+            });
+        }
         let certificate = judgement.certificate;
         if let Some(found) = certificate.filter(|_| reason == HollowReason::ImpossibleReading) {
             evidence.from = Some(found.from);

@@ -242,9 +242,10 @@ proptest! {
         let identity = Identity::new(b"a key for tests only").unwrap();
         let mut people = People::pseudonyms(identity);
         let (race, oversight) = (Race::default(), OversightConfig::default());
+        let names = crate::engine::identity::Names::default();
         let profile = Profile::of(window.key.workflow);
         let circumstances = Circumstances {
-            hollow, profile: &profile, race: &race, oversight: &oversight, as_of: at(9_000), is_final,
+            hollow, profile: &profile, race: &race, oversight: &oversight, names: &names, as_of: at(9_000), is_final,
         };
         let written = serde_json::to_vec(&WindowRecord::new(&window, circumstances, &mut people)).unwrap();
         let read = WindowRecord::read(&written).unwrap();
@@ -353,8 +354,8 @@ fn alerts_findings_and_dead_letters_come_back_as_they_went() {
         available: Span::from_secs(10),
     });
     let judgement = Judgement { certificate, ..Judgement::default() };
-    let reason = HollowReason::ImpossibleReading;
-    let hollow = Finding::hollow(reason, exposure, at(60), Some("reviewer-1"), &judgement);
+    let (reason, rules) = (HollowReason::ImpossibleReading, OversightConfig::default());
+    let hollow = Finding::hollow(reason, exposure, at(60), Some("reviewer-1"), &judgement, &rules);
     // Evidence of any form is read as JSON, whose fields have no order.
     let written = serde_json::to_value(&hollow).unwrap();
     let read = Finding::read(written.to_string().as_bytes()).unwrap();

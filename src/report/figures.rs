@@ -5,11 +5,12 @@
 
 use serde::Serialize;
 
+use crate::engine::by_workflow::WorkflowsFigures;
 use crate::engine::effective::EffectiveRate;
 use crate::engine::oversight::Judgement;
 use crate::engine::summary::{
     AttackerWindow, ByReason, EventCounts, FigureRules, StagesFigures, SurvivalOf, Tally,
-    WindowCounts, WorkflowsFigures,
+    WindowCounts,
 };
 use crate::engine::windows::Window;
 use crate::records::WindowRecord;

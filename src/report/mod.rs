@@ -5,6 +5,7 @@ pub mod control;
 pub mod explain;
 pub mod figures;
 mod joining;
+mod numbers;
 mod oversight;
 pub mod terminal;
 

@@ -7,7 +7,7 @@ use std::fmt::{self, Write};
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
-use crate::config::{FASTEST_ATTACKER, MEAN_ATTACKER};
+use crate::engine::by_workflow::Bands;
 use crate::engine::effective::{EffectiveRate, Outcome, Outcomes};
 use crate::engine::oversight::HollowReason;
 use crate::engine::summary::{AttackerWindow, EventCounts, Reviewers, StageFigures, Summary};
@@ -15,6 +15,7 @@ use crate::engine::survival::Estimate;
 use crate::engine::windows::{Stage, State};
 use crate::formats::{RejectReason, SkipReason};
 use crate::report::joining::NotJoined;
+use crate::report::numbers::{decimal, grouped, many};
 use crate::time::Span;
 
 /// Names shown of those that did not join.
@@ -66,7 +67,7 @@ fn write_summary(out: &mut String, summary: &Summary, not_used: &NotUsed) -> fmt
         survival(out, summary)?;
         oversight(out, summary)?;
     }
-    events(out, &summary.events, not_used)
+    events(out, summary, not_used)
 }
 
 fn headline(out: &mut String, summary: &Summary) -> fmt::Result {
@@ -81,10 +82,12 @@ fn headline(out: &mut String, summary: &Summary) -> fmt::Result {
     writeln!(out, "{} as of {as_of}\n", counted(total, "exposure window"))?;
     effective(out, summary)?;
     let waiting = windows.get(State::Open) + windows.get(State::Contained);
-    writeln!(out, "  STILL UNDECIDED        {waiting} of {total}")?;
+    writeln!(out, "  STILL UNDECIDED        {} of {}", grouped(waiting), grouped(total))?;
     attackers(out, summary)?;
-    let states: Vec<String> =
-        State::ALL.iter().map(|state| format!("{} {state}", windows.get(*state))).collect();
+    let states: Vec<String> = State::ALL
+        .iter()
+        .map(|state| format!("{} {state}", grouped(windows.get(*state))))
+        .collect();
     writeln!(out, "  {}\n", states.join(" · "))
 }
 
@@ -102,7 +105,7 @@ fn effective(out: &mut String, summary: &Summary) -> fmt::Result {
     }
     for (workflow, figures) in summary.workflows.iter().filter(|(_, figures)| !figures.raced) {
         let name = workflow.as_str().replace('_', " ");
-        let target = span(Some(figures.in_time_ms.as_millis()));
+        let target = limit(figures.in_time_ms);
         if figures.effective_review_rate.low.is_some() {
             writeln!(out, "  {name} (in {target}): {}", rate(&figures.effective_review_rate))?;
             unknown(out, &figures.effective_review_rate.outcomes)?;
@@ -118,7 +121,7 @@ fn rate(rate: &EffectiveRate) -> String {
     let effective = rate.outcomes.get(Outcome::Effective);
     let shares = range(share(rate.low), share(rate.high));
     let most = effective + rate.outcomes.unknown();
-    let counts = range(effective.to_string(), most.to_string());
+    let counts = range(grouped(effective), grouped(most));
     let due = counted(rate.outcomes.due(), "due review");
     let incidents = counted(rate.sample.incidents, "incident");
     let (low, high) = (share(rate.low_bound), share(rate.high_bound));
@@ -140,8 +143,9 @@ fn unknown(out: &mut String, outcomes: &Outcomes) -> fmt::Result {
         (Outcome::Unjudged, "not judged yet"),
     ];
     let there = causes.iter().filter(|(outcome, _)| outcomes.get(*outcome) > 0);
-    let told: Vec<String> =
-        there.map(|(outcome, cause)| format!("{} {cause}", outcomes.get(*outcome))).collect();
+    let told: Vec<String> = there
+        .map(|(outcome, cause)| format!("{} {cause}", grouped(outcomes.get(*outcome))))
+        .collect();
     if told.is_empty() {
         return Ok(());
     }
@@ -149,57 +153,79 @@ fn unknown(out: &mut String, outcomes: &Outcomes) -> fmt::Result {
 }
 
 fn attackers(out: &mut String, summary: &Summary) -> fmt::Result {
-    let AttackerWindow { attacker_first, attacker_first_from_the_start, .. } =
+    let AttackerWindow { fastest_ms, attacker_first, attacker_first_from_the_start, .. } =
         &summary.attacker_window;
     let windows = attacker_first.windows;
     if windows == 0 {
         return writeln!(out, "  ATTACKER CAME FIRST    nothing here that attackers race for\n");
     }
     let laws = [
-        ("fastest after 9 min", attacker_first),
-        ("fastest at once", attacker_first_from_the_start),
+        (format!("fastest after {}", limit(*fastest_ms)), attacker_first),
+        ("fastest at once".to_owned(), attacker_first_from_the_start),
     ];
     for (number, (law, first)) in laws.into_iter().enumerate() {
         let label = if number == 0 { "ATTACKER CAME FIRST" } else { "" };
         writeln!(
             out,
-            "  {label:<21}  {} of {} ({law}); {:.1} expected, if every leaked key is tried",
+            "  {label:<21}  {} of {} ({law}); {} expected, if every leaked key is tried",
             range(share(first.low), share(first.high)),
             counted(windows, "window"),
-            first.expected
+            decimal(first.expected, 1)
         )?;
     }
     writeln!(out)
 }
 
+/// Where the reviews fell against the targets of their workflows: a picture for each pair of
+/// targets, and the workflows that have it.
 fn bands(out: &mut String, summary: &Summary) -> fmt::Result {
-    let race = &summary.attacker_window.bands;
-    let total =
-        race.ahead + race.contested + race.behind + race.unreviewed + race.unknown + race.withdrawn;
-    if total == 0 {
-        return Ok(());
+    let mut pictures: Vec<(Span, Span, Vec<String>, Bands)> = Vec::new();
+    for (workflow, figures) in summary.workflows.iter() {
+        let (in_time, late) = (figures.in_time_ms, figures.late_ms);
+        let name = workflow.as_str().replace('_', " ");
+        match pictures.iter_mut().find(|(a, b, ..)| (*a, *b) == (in_time, late)) {
+            Some((.., names, bands)) => {
+                names.push(name);
+                *bands += figures.bands;
+            }
+            None => pictures.push((in_time, late, vec![name], figures.bands)),
+        }
     }
-    writeln!(out, "Time to review against the attackers' 9 to 17 minutes")?;
+    for (in_time, late, names, bands) in pictures {
+        picture(out, [in_time, late], &names.join(", "), &bands)?;
+    }
+    Ok(())
+}
+
+fn picture(out: &mut String, [in_time, late]: [Span; 2], names: &str, of: &Bands) -> fmt::Result {
+    let total = of.ahead + of.contested + of.behind + of.unreviewed + of.unknown + of.withdrawn;
+    writeln!(out, "Time to review against the targets of {names}")?;
+    let (soon, late) = (limit(in_time), limit(late));
+    let between = match (soon.split_once(' '), late.split_once(' ')) {
+        (Some((number, unit)), Some((_, other))) if unit == other => format!("{number} to {late}"),
+        _ => format!("{soon} to {late}"),
+    };
     let rows = [
-        ("ahead", "under 9 min", race.ahead, '█'),
-        ("contested", "9 to 17 min", race.contested, '▓'),
-        ("behind", "17 min and more", race.behind, '▒'),
-        ("unreviewed", "no decision yet", race.unreviewed, '░'),
-        ("unknown", "clocks disagree", race.unknown, '·'),
-        ("withdrawn", "by the source", race.withdrawn, '·'),
+        ("ahead", format!("under {soon}"), of.ahead, '█'),
+        ("contested", between, of.contested, '▓'),
+        ("behind", format!("{late} and more"), of.behind, '▒'),
+        ("unreviewed", "no decision yet".to_owned(), of.unreviewed, '░'),
+        ("unknown", "clocks disagree".to_owned(), of.unknown, '·'),
+        ("withdrawn", "by the source".to_owned(), of.withdrawn, '·'),
     ];
     for (name, meaning, count, fill) in rows {
         if count == 0 && ["unknown", "withdrawn"].contains(&name) {
             continue;
         }
-        let share = count as f64 / total as f64;
+        let share = count as f64 / total.max(1) as f64;
         let cells = (share * BAR as f64).round() as usize;
         // Never nothing for something.
         let cells = if count > 0 { cells.max(1) } else { 0 };
         let bar: String = std::iter::repeat_n(fill, cells).collect();
         writeln!(
             out,
-            "  {name:<10}  {meaning:<15}  {bar:<BAR$}  {count:>9}  {:>7}",
+            "  {name:<10}  {meaning:<15}  {bar:<BAR$}  {:>9}  {:>7}",
+            grouped(count),
             percent(share)
         )?;
     }
@@ -213,8 +239,8 @@ fn latencies(out: &mut String, summary: &Summary) -> fmt::Result {
             *summary.stages.get(*stage);
         table.add_row([
             stage.as_str().replace('_', " "),
-            count.to_string(),
-            censored.to_string(),
+            grouped(count),
+            grouped(censored),
             span(p50_ms),
             span(p90_ms),
             span(p99_ms),
@@ -250,8 +276,11 @@ fn survival(out: &mut String, summary: &Summary) -> fmt::Result {
         }
     };
     let (fastest, mean) = (&figures.reviewed_by_fastest, &figures.reviewed_by_mean);
-    writeln!(out, "  reviewed within 9 min   {}", within(FASTEST_ATTACKER, fastest))?;
-    writeln!(out, "  reviewed within 17 min  {}", within(MEAN_ATTACKER, mean))?;
+    let AttackerWindow { fastest_ms, mean_ms, .. } = summary.attacker_window;
+    for (at, by) in [(fastest_ms, fastest), (mean_ms, mean)] {
+        let within_it = format!("reviewed within {}", limit(at));
+        writeln!(out, "  {within_it:<23} {}", within(at, by))?;
+    }
     match figures.median_ms {
         Some(_) => writeln!(out, "  median                  {}\n", span(figures.median_ms)),
         None if fastest.estimate.is_none() => {
@@ -270,7 +299,7 @@ fn oversight(out: &mut String, summary: &Summary) -> fmt::Result {
     }
     let row = |out: &mut String, name: &str, count: u64, note: &str| {
         let share = percent(count as f64 / reviews as f64);
-        let line = format!("  {name:<24}{count:>9}  {share:>7}  {note}");
+        let line = format!("  {name:<24}{:>9}  {share:>7}  {note}", grouped(count));
         writeln!(out, "{}", line.trim_end())
     };
     row(out, "meaningful", oversight.meaningful, "no sign to the contrary")?;
@@ -297,9 +326,15 @@ fn oversight(out: &mut String, summary: &Summary) -> fmt::Result {
         row(out, "decided without advice", oversight.unadvised, "")?;
     }
     let seeded = oversight.seeded.caught + oversight.seeded.missed;
-    if seeded > 0 {
-        let caught = oversight.seeded.caught;
-        writeln!(out, "  seeded wrong advice     {caught} caught of {seeded}")?;
+    match seeded {
+        0 => writeln!(
+            out,
+            "  planted wrong advice    none known: whether wrong advice would be noticed cannot be said"
+        )?,
+        _ => {
+            let caught = grouped(oversight.seeded.caught);
+            writeln!(out, "  planted wrong advice    {caught} caught of {}", grouped(seeded))?;
+        }
     }
     reviewers(out, &oversight.reviewers)?;
     if oversight.nonhuman_decisions > 0 {
@@ -315,44 +350,65 @@ fn oversight(out: &mut String, summary: &Summary) -> fmt::Result {
 /// How many reviewers are flagged, unless that would single somebody out.
 fn reviewers(out: &mut String, reviewers: &Reviewers) -> fmt::Result {
     let people = counted(reviewers.count, "reviewer");
+    if let Some(alone) = reviewers.cannot_be_compared.filter(|alone| *alone > 0) {
+        writeln!(
+            out,
+            "  agreement with the AI   cannot be compared for {} of {people}: too few peers decided like cases",
+            grouped(alone)
+        )?;
+    }
     let Some(named) = reviewers.flagged else {
         return writeln!(out, "  reviewers flagged       not told of a group of {people}");
     };
     let rate = percent(reviewers.false_discovery_rate);
     writeln!(
         out,
-        "  reviewers flagged       {named} of {people}; on average at most {rate} of those wrongly"
+        "  reviewers flagged       {} of {people}; on average at most {rate} of those wrongly",
+        grouped(named)
     )
 }
 
-fn events(out: &mut String, events: &EventCounts, not_used: &NotUsed) -> fmt::Result {
-    let EventCounts {
-        read,
-        accepted,
-        duplicate,
-        rejected,
-        unsupported,
-        late,
-        skipped,
-        orphan,
-        clock_skew,
-    } = *events;
+fn events(out: &mut String, summary: &Summary, not_used: &NotUsed) -> fmt::Result {
+    let EventCounts { read, accepted, duplicate, rejected, unsupported, .. } = summary.events;
+    let EventCounts { late, skipped, linked, orphan, clock_skew, .. } = summary.events;
+    let [sum, used, twice, refused, unread] =
+        [read, accepted, duplicate, rejected, unsupported].map(grouped);
+    let [too_late, passed, names] = [late, skipped, linked].map(grouped);
     writeln!(
         out,
-        "Events: {read} read = {accepted} accepted + {duplicate} duplicate + {rejected} rejected + \
-         {unsupported} unsupported + {late} late + {skipped} skipped"
+        "Events: {sum} read = {used} accepted + {twice} duplicate + {refused} rejected + \
+         {unread} unsupported + {too_late} late + {passed} skipped + {names} that link names"
     )?;
     writeln!(
         out,
-        "  of the accepted, {orphan} found no window (none detected yet, or closed already); clocks \
-         disagreed {clock_skew} times"
+        "  of the accepted, {} found no window (none detected yet, or closed already); clocks \
+         disagreed {} times",
+        grouped(orphan),
+        grouped(clock_skew)
     )?;
+    let (skewed, windows) = (summary.clock_skew_windows, summary.windows.total());
+    if many(skewed, windows) {
+        writeln!(
+            out,
+            "  HINT: clocks contradict each other in {} of {}. Look for a source whose clock or time zone is wrong.",
+            grouped(skewed),
+            counted(windows, "window")
+        )?;
+    }
+    if many(orphan, accepted) {
+        writeln!(
+            out,
+            "  HINT: {} found no window. If that is not expected, the clock or time zone of a source is wrong, or its \
+             names do not join.",
+            counted(orphan, "accepted event")
+        )?;
+    }
     let skipped = SkipReason::ALL.iter().zip(not_used.skipped);
     for (reason, count) in skipped.filter(|(_, count)| *count > 0) {
-        writeln!(out, "  skipped: {count} {}", reason.as_str().replace('_', " "))?;
+        writeln!(out, "  skipped: {} {}", grouped(count), reason.as_str().replace('_', " "))?;
     }
     if not_used.after_as_of > 0 {
-        writeln!(out, "  skipped: {} after the moment asked for", not_used.after_as_of)?;
+        writeln!(out, "  skipped: {} after the moment asked for", grouped(not_used.after_as_of))?;
     }
     not_joined(out, not_used)?;
     if not_used.by_reason.is_empty() {
@@ -360,7 +416,7 @@ fn events(out: &mut String, events: &EventCounts, not_used: &NotUsed) -> fmt::Re
     }
     writeln!(out, "\nNot used, by reason")?;
     for (reason, count) in &not_used.by_reason {
-        writeln!(out, "  {count:>9}  {}", reason.as_str().replace('_', " "))?;
+        writeln!(out, "  {:>9}  {}", grouped(*count), reason.as_str().replace('_', " "))?;
     }
     let mut table = table(&["place", "reason", "what is wrong"]);
     for RefusedLine { place, reason, detail } in &not_used.first {
@@ -370,9 +426,9 @@ fn events(out: &mut String, events: &EventCounts, not_used: &NotUsed) -> fmt::Re
     let shown = not_used.first.len() as u64;
     let all: u64 = not_used.by_reason.iter().map(|(_, count)| count).sum();
     match &not_used.written_to {
-        Some(file) => writeln!(out, "  All {all} are in {}.", printable(file)),
+        Some(file) => writeln!(out, "  All {} are in {}.", grouped(all), printable(file)),
         None if all > shown => {
-            writeln!(out, "  The first {shown} of {all}; --out DIR writes them all.")
+            writeln!(out, "  The first {shown} of {}; --out DIR writes them all.", grouped(all))
         }
         None => Ok(()),
     }
@@ -403,9 +459,12 @@ fn not_joined(out: &mut String, not_used: &NotUsed) -> fmt::Result {
     table.column_iter_mut().for_each(|column| column.set_cell_alignment(CellAlignment::Left));
     writeln!(out, "{table}")?;
     match &not_used.written_to {
-        Some(file) => writeln!(out, "  All {} are in {}.", names.len(), printable(file)),
+        Some(file) => {
+            writeln!(out, "  All {} are in {}.", grouped(names.len() as u64), printable(file))
+        }
         None if names.len() > NAMES_MAX => {
-            writeln!(out, "  The first {NAMES_MAX} of {}; --out DIR writes them all.", names.len())
+            let all = grouped(names.len() as u64);
+            writeln!(out, "  The first {NAMES_MAX} of {all}; --out DIR writes them all.")
         }
         None => Ok(()),
     }
@@ -446,7 +505,7 @@ fn percent(share: f64) -> String {
 }
 
 fn counted(count: u64, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+    format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 
 /// Two leading units: `4 min 10 s`, `3 h 05 min`, `12 d 4 h`.
@@ -460,6 +519,15 @@ fn span(ms: Option<i64>) -> String {
         3600..86_400 => format!("{} h {:02} min", seconds / 3600, seconds / 60 % 60),
         _ => format!("{} d {:02} h", seconds / 86_400, seconds / 3600 % 24),
     }
+}
+
+/// A limit in its largest unit that needs no fraction: `9 min`, `7 d`.
+fn limit(limit: Span) -> String {
+    const UNITS: [(i64, &str); 4] =
+        [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s")];
+    let ms = limit.as_millis();
+    let unit = UNITS.into_iter().find(|(unit, _)| ms > 0 && ms % unit == 0);
+    unit.map_or_else(|| span(Some(ms)), |(unit, name)| format!("{} {name}", ms / unit))
 }
 
 /// Control and invisible characters escaped: a file's name may hold any.

@@ -4,6 +4,8 @@
 mod bounds;
 mod clock_jumps;
 mod histogram;
+mod identity;
+mod million;
 mod oracle;
 mod oversight_agreement;
 mod oversight_rates;

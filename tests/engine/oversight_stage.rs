@@ -364,11 +364,17 @@ fn a_batch_is_one_act_and_is_waited_for() {
 #[test]
 fn the_first_decision_of_a_batch_is_its_act_for_agreement() {
     // The window that comes first by name is decided last.
-    let mut stage = Stage::new(rules()).noting_changes();
     let batch = |review| Review { batch_id: Some("batch-1".into()), ..review };
-    let _ = stage.handle(batch(case(2, 0)));
     let rejected = Review { agreed: Some(false), verdict: Some(Verdict::Reject), ..case(1, 30) };
-    let _ = stage.handle(batch(rejected));
+    assert_eq!(compared([batch(case(2, 0)), batch(rejected)]), [(1, 1)]);
+}
+
+/// Everybody's acts and those that agreed, by stratum, after these reviews.
+fn compared(reviews: impl IntoIterator<Item = Review<'static>>) -> Vec<(u64, u64)> {
+    let mut stage = Stage::new(rules()).noting_changes();
+    for review in reviews {
+        let _ = stage.handle(review);
+    }
     stage.advance(at(10_000), &mut |_| {});
     let mut counted = Vec::new();
     stage.changes(&mut |change| {
@@ -376,7 +382,19 @@ fn the_first_decision_of_a_batch_is_its_act_for_agreement() {
             counted.extend(counts.strata.values().map(|counts| (counts.acts, counts.agreed)));
         }
     });
-    assert_eq!(counted, [(1, 1)]);
+    counted
+}
+
+#[test]
+fn an_act_whose_first_decision_had_no_advice_is_not_compared() {
+    let unadvised = |review| Review { advice: None, agreed: None, ..review };
+    let batch = |review| Review { batch_id: Some("batch-1".into()), ..review };
+    let incident = |review| Review { incident: Some("commit-1".into()), ..review };
+    assert_eq!(compared([unadvised(batch(case(1, 0))), batch(case(2, 30))]), []);
+    assert_eq!(compared([unadvised(incident(case(1, 0))), incident(case(2, 30))]), []);
+    // A later decision without advice changes nothing.
+    assert_eq!(compared([batch(case(1, 0)), unadvised(batch(case(2, 30)))]), [(1, 1)]);
+    assert_eq!(compared([incident(case(1, 0)), unadvised(incident(case(2, 30)))]), [(1, 1)]);
 }
 
 #[test]

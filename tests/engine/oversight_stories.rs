@@ -363,6 +363,42 @@ fn two_texts_about_many_keys_are_read_once_each() {
     meaningful(&cases(true));
 }
 
+/// A commit with many keys of some kinds, and what the AI says of each kind. All are read, at
+/// 200 words a minute, before the first of the keys is approved.
+#[test]
+fn texts_that_come_by_turns_are_read_once_each() {
+    for kinds in [2, 4, 5, 6, 17, 63, 64, 65, 70] {
+        let read_by = 20.0 + f64::from(kinds) * 140.0 * 60.0 / 200.0;
+        let cases = |batch: bool| {
+            numbered(3 * kinds, |name, n| {
+                let case = words(approved(name, 20.0, read_by), 100 + n as u32 % kinds);
+                let name = |wanted: bool| wanted.then_some("c1".into());
+                Review { incident: name(!batch), batch_id: name(batch), ..case }
+            })
+        };
+        meaningful(&cases(false));
+        meaningful(&cases(true));
+    }
+}
+
+/// Forty incidents whose keys come by turns: one text about each.
+#[test]
+fn incidents_that_come_by_turns_are_read_once_each() {
+    meaningful(&numbered(200, |name, n| {
+        let incident = Some(format!("c{}", n as u32 % 40).into());
+        Review { incident, ..approved(name, 20.0, 20.0 + 40.0 * 40.0) }
+    }));
+}
+
+/// An AI says the same of sixty keys of a commit, one after the other.
+#[test]
+fn one_text_that_is_given_key_by_key_is_read_once() {
+    meaningful(&numbered(60, |name, n| Review {
+        incident: Some("c1".into()),
+        ..approved(name, 20.0 + 0.1 * n, 80.0)
+    }));
+}
+
 #[test]
 fn stamps_are_named_soon() {
     for spacing in [2.0, 600.0] {

@@ -112,8 +112,7 @@ impl Run {
                 .iter()
                 .filter(|window| (window.workflow, &window.credential_id[..]) == key)
                 .filter(|window| {
-                    window.detected_at < event.time
-                        || window.detected_at == event.time && !(sighted && precedes)
+                    window.detected_at < event.time || window.detected_at == event.time && !precedes
                 })
                 .rev();
             let Some(own) = before.next() else { return true };

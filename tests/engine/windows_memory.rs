@@ -34,13 +34,16 @@ fn dismissed(minute: i64, reviewer: &'static str) -> [Event<'static>; 3] {
 
 /// The first reviewer's pair comes up again before it would be forgotten.
 #[test]
-fn of_earlier_decisions_the_last_four_different_ones_are_remembered() {
-    let reviewers = ["a", "b", "c", "d", "a", "e", "a", "b", "e"];
+fn of_earlier_decisions_the_last_twelve_different_ones_are_remembered() {
+    const OTHERS: [&str; 8] = ["p", "q", "r", "s", "t", "u", "v", "w"];
+    let first = ["a", "b", "c", "d"].into_iter().chain(OTHERS);
+    let reviewers: Vec<_> = first.chain(["a", "e", "a", "b", "e"]).collect();
     let events: Vec<_> = (1..).zip(reviewers).flat_map(|(n, name)| dismissed(n, name)).collect();
     let records = records(EngineConfig::default(), &events);
     let repeats: Vec<bool> =
         records.iter().map(|record| record.decision.as_ref().unwrap().repeats_advice).collect();
-    assert_eq!(repeats, [false, false, false, false, true, false, true, false, true]);
+    assert_eq!(repeats[..12], [false; 12]);
+    assert_eq!(repeats[12..], [true, false, true, false, true]);
     assert_eq!(records, ledger_by(&events, &Reading::default()).windows);
 }
 

@@ -112,7 +112,9 @@ fn many_deliveries_give_the_ledger_of_a_replay_whatever_is_restarted() {
 
 #[test]
 fn a_report_and_an_explanation_are_made_from_the_store() {
-    let place = Place::new("");
+    let rules =
+        "[windows]\nskew_tolerance = \"0s\"\n\n[oversight]\nsmall_group = 3\nall_truths = true\n";
+    let place = Place::new(rules);
     let events = simulated(&place, &["--events", "3000", "--seed", "5"]).join("\n");
     let program = place.start();
     assert!(program.deliver(events.as_bytes()));
@@ -126,7 +128,77 @@ fn a_report_and_an_explanation_are_made_from_the_store() {
     };
     assert_eq!(exposures(&report), column(&place, "SELECT record FROM windows").len() as u64);
     assert_eq!(exposures(&by_configuration), exposures(&report));
-    let explained = place.prints(&["explain", "1", "--ledger", "shutterlag.db"]);
-    assert!(explained.contains("agrees") || !explained.is_empty(), "{explained}");
+    // By the rules of the run, whatever the defaults are.
+    let asked: Value = serde_json::from_str(&by_configuration).unwrap();
+    let asked = &asked["question"];
+    assert_eq!((&asked["small_group"], &asked["rules"]["all_truths"]), (&3.into(), &true.into()));
+    assert_eq!(asked["rules"]["skew_tolerance_ms"], 0);
     program.stop();
+    let mut explained = 0;
+    for finding in column(&place, "SELECT record FROM findings") {
+        let finding: Value = serde_json::from_str(&finding).unwrap();
+        if finding["finding"] == "impossible_reading" {
+            let name = format!("impossible_reading/{}", finding["exposure_id"].as_str().unwrap());
+            let text = place.prints(&["explain", &name, "--ledger", "shutterlag.db"]);
+            assert!(text.contains("may be apart by 0 ms"), "{text}");
+            assert!(text.ends_with("It holds.\n"), "{text}");
+            explained += 1;
+        }
+    }
+    assert!(explained > 3, "{explained}");
+}
+
+/// Alert, incident, key and ticket of each case: what is decided on the ticket is decided of the
+/// keys that it covers, and what the incident and the alert say is said of one key.
+#[test]
+fn linked_names_give_the_ledger_of_a_replay_whatever_is_restarted() {
+    let place = Place::new(LIVE_RULES);
+    let now = shutterlag::time::Timestamp::from_millis(
+        i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap() - 600_000,
+    );
+    let mut events = Vec::new();
+    for case in 0..40 {
+        let event = |kind: &str, n: usize, name: &str, more: &str| {
+            let time = now + shutterlag::time::Span::from_secs(n as i64);
+            format!(
+                r#"{{"type":"{kind}","id":"{kind}-{case}-{n}","time":"{time}","credential_id":"{name}"{more}}}"#
+            )
+        };
+        let (alert, incident) = (format!("alert#{case}"), format!("gg:{case}"));
+        let keys = [format!("key-{case}-a"), format!("key-{case}-b")];
+        let ticket = format!("SEC-{case}");
+        let aliases = format!(r#","aliases":["{incident}","{}"]"#, keys[0]);
+        let covers = format!(r#","relation":"covers","aliases":["{}","{}"]"#, keys[0], keys[1]);
+        let advice = r#","recommendation":"revoke","summary_words":100"#;
+        let decision = r#","reviewer":"reviewer-01","action":"revoke""#;
+        events.extend([
+            event("leak.detected", 1, &alert, &aliases),
+            event("leak.detected", 2, &keys[1], ""),
+            event("triage.completed", 3, &incident, advice),
+            event("decision.made", 200, &ticket, decision),
+            event("identity.linked", 201, &ticket, &covers),
+            event("credential.contained", 210, &keys[0], r#","method":"revoked""#),
+        ]);
+    }
+    // The kinds come one after the other, the last one first.
+    let ordered: Vec<String> =
+        (0..6).rev().flat_map(|kind| events.iter().skip(kind).step_by(6).cloned()).collect();
+    let path = place.path("events.ndjson");
+    std::fs::write(&path, events.join("\n")).unwrap();
+    for part in ordered.chunks(60) {
+        let program = place.start();
+        for chunk in part.chunks(15) {
+            assert!(program.deliver(chunk.join("\n").as_bytes()));
+        }
+        program.stop();
+    }
+    assert_equal_ledgers(&place, &path, false);
+    let records = column(&place, "SELECT record FROM windows");
+    assert_eq!(records.len(), 80);
+    for record in records {
+        let record: Value = serde_json::from_str(&record).unwrap();
+        assert_eq!(record["decided_at"].is_null(), false, "{record}");
+        let name = record["credential_id"].as_str().unwrap();
+        assert_eq!(name.starts_with("alert#"), !record["aliases"].is_null(), "{record}");
+    }
 }

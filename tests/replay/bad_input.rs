@@ -12,7 +12,7 @@ use serde_json::Value;
 use shutterlag::simulate::{Extent, Options};
 
 use crate::harness::dice::Dice;
-use crate::harness::{KEY, Out, Ran, Run, events, number};
+use crate::harness::{KEY, Out, Ran, Run, events, grouped, number};
 
 /// What replaying one file came to.
 struct Told {
@@ -295,7 +295,7 @@ fn damage_does_not_spread() {
             assert!(malformed.contains(&(line - 1)) && open, "seed {seed}: line {line}");
         }
         assert!(untold.len() * 1_000 <= malformed.len(), "seed {seed}: {}", untold.len());
-        let written = format!("All {} are in out/rejected.ndjson", refused.len());
+        let written = format!("All {} are in out/rejected.ndjson", grouped(refused.len() as u64));
         let unjoined = told.rejected.len() - told.refused().count();
         assert_eq!(told.summary["not_joined"].as_array().unwrap().len(), unjoined, "seed {seed}");
         assert!(told.ran.stdout.contains(&written), "{}", told.ran.stdout);

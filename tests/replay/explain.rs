@@ -156,6 +156,60 @@ fn decisions_that_are_not_judged_yet_are_no_damage() {
     assert!(explain(&out.0, &name).exits(0).stdout.ends_with("It holds.\n"));
 }
 
+/// The tools that advise and decide are different ones, so that their clocks may differ: by
+/// 120 s by default, by nothing in the run that found this.
+#[test]
+fn a_finding_about_a_window_is_judged_by_the_rules_that_it_states() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("events.ndjson");
+    let event = |kind: &str, second: u32, source: &str, more: &str| {
+        format!(
+            "{{\"type\":\"{kind}\",\"id\":\"{kind}\",\"time\":\"2026-03-02T09:00:{second:02}Z\",\
+             \"credential_id\":\"c\",\"source\":\"{source}\"{more}}}\n"
+        )
+    };
+    let advice = ",\"recommendation\":\"dismiss\",\"summary_words\":120";
+    let decision = ",\"reviewer\":\"reviewer-01\",\"action\":\"dismiss\",\"verdict\":\"approve\"";
+    let events = event("leak.detected", 0, "scanner", "")
+        + &event("triage.completed", 10, "ai", advice)
+        + &event("decision.made", 13, "desk", decision);
+    fs::write(&file, events).unwrap();
+    let out = Out(directory.path().join("out"));
+    Run::replay().key(KEY).arg("--out").arg(&out.0).arg(&file).go().exits(0);
+    assert_eq!(out.text("findings.ndjson"), "", "120 s of tolerance are more than reading takes");
+    let window = &out.lines("windows.ndjson")[0];
+    let mut found = serde_json::json!({
+        "finding": "impossible_reading",
+        "at": window["decided_at"],
+        "exposure_id": window["exposure_id"],
+        "workflow": "secret_exposure",
+        "reviewer": window["reviewer"],
+        "evidence": {
+            "from": window["presented_at"],
+            "to": window["decided_at"],
+            "cases": 1,
+            "needed_ms": 7_200,
+            "unread_ms": 0,
+            "available_ms": 3_000,
+            "rules": {"skew_tolerance_ms": 0, "batch_hold_ms": 3_600_000},
+        },
+    });
+    fs::write(out.0.join("findings.ndjson"), format!("{found}\n")).unwrap();
+    let ran = explain(&out.0, "1").exits(0);
+    assert!(
+        ran.stdout.contains("clocks of different sources may be apart by 0 ms"),
+        "{}",
+        ran.stdout
+    );
+    assert!(ran.stdout.ends_with("It holds.\n"), "{}", ran.stdout);
+    found["evidence"]["rules"]["skew_tolerance_ms"] = 120_000.into();
+    fs::write(out.0.join("findings.ndjson"), format!("{found}\n")).unwrap();
+    assert!(explain(&out.0, "1").exits(1).stdout.ends_with("It does NOT hold by this ledger.\n"));
+    found["evidence"].as_object_mut().unwrap().remove("rules");
+    fs::write(out.0.join("findings.ndjson"), format!("{found}\n")).unwrap();
+    assert!(explain(&out.0, "1").exits(1).stderr.contains("lacks the rules of the finding"));
+}
+
 #[test]
 fn two_ids_of_one_person_are_one_reviewer_everywhere() {
     let directory = tempfile::tempdir().unwrap();

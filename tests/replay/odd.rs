@@ -11,7 +11,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use shutterlag::time::Timestamp;
 
-use crate::harness::{Out, Run, number};
+use crate::harness::{Out, Ran, Run, number};
 
 const START: i64 = 1_781_000_000_000;
 const MINUTE: i64 = 60_000;
@@ -23,6 +23,8 @@ struct Odd {
     reviewers: u32,
     /// From one detection to the next.
     every: i64,
+    /// From exposure to detection.
+    detected_after: i64,
     /// From detection to decision.
     after: i64,
     /// How far the clock of decisions is ahead of the others.
@@ -39,6 +41,7 @@ const EVEN: Odd = Odd {
     cases: 150,
     reviewers: 2,
     every: 6 * MINUTE,
+    detected_after: 5_000,
     after: 4 * MINUTE,
     ahead: 0,
     leak: "",
@@ -46,7 +49,9 @@ const EVEN: Odd = Odd {
     decision: r#","action":"revoke","verdict":"approve","authorized":true"#,
 };
 
-const ORGANISATIONS: [(&str, Odd); 10] = [
+const DAY: i64 = 24 * 60 * MINUTE;
+
+const ORGANISATIONS: [(&str, Odd); 12] = [
     ("even", EVEN),
     ("one reviewer", Odd { reviewers: 1, ..EVEN }),
     ("a reviewer for each case", Odd { reviewers: 150, ..EVEN }),
@@ -65,7 +70,9 @@ const ORGANISATIONS: [(&str, Odd); 10] = [
     ("a batch without an end", Odd { decision: r#","action":"revoke","batch_id":"b""#, ..EVEN }),
     ("nothing but escalations", Odd { decision: r#","action":"escalate""#, ..EVEN }),
     ("texts without spaces", Odd { advice: r#","summary_words":1,"summary_chars":600"#, ..EVEN }),
-    ("clocks a day apart", Odd { ahead: 24 * 60 * MINUTE, ..EVEN }),
+    ("a clock of decisions a day ahead", Odd { ahead: DAY, ..EVEN }),
+    ("a clock of decisions a day behind", Odd { ahead: -DAY, ..EVEN }),
+    ("a clock of detections a day behind", Odd { detected_after: -DAY, ..EVEN }),
     (
         "one incident",
         Odd { cases: 8_000, reviewers: 1, every: 0, leak: r#","incident":"push-1""#, ..EVEN },
@@ -85,7 +92,8 @@ fn events(odd: &Odd) -> String {
                  \"credential_id\":\"cred-{case}\",\"source\":\"{source}\"{more}}}\n"
             ));
         };
-        let exposed = Timestamp::from_millis(START + i64::from(case) * odd.every - 5_000);
+        let detected = START + i64::from(case) * odd.every;
+        let exposed = Timestamp::from_millis(detected - odd.detected_after);
         let leak = format!(",\"exposed_at\":\"{exposed}\"{}", number(odd.leak));
         let reviewer = case % odd.reviewers;
         let decision = format!(",\"reviewer\":\"person-{reviewer}\"{}", number(odd.decision));
@@ -97,14 +105,19 @@ fn events(odd: &Odd) -> String {
     lines
 }
 
-/// Its ledger, when the last case is long over.
-fn replayed(odd: &Odd, directory: &Path) -> Out {
+/// Its ledger, when the last case is long over, and what is shown of it.
+fn replayed(odd: &Odd, directory: &Path) -> (Out, String) {
     let (file, out) = (directory.join("events"), Out(directory.join("out")));
     std::fs::write(&file, events(odd)).unwrap();
     let run = Run::replay().args(["--reviewer-names", "--as-of", "2026-09-01T00:00:00Z", "--out"]);
     let table = run.arg(&out.0).arg(&file).go().exits(0).stdout;
     assert!(!not_a_number(&table), "{table}");
-    out
+    (out, table)
+}
+
+fn report(out: &Out, format: &str) -> Ran {
+    let run = Run::program().args(["report", "--reviewer-names", "--format", format]);
+    run.arg(&out.0).go().exits(0)
 }
 
 /// Whether a text shows what is no number.
@@ -123,7 +136,7 @@ fn assert_in_order(ends: [&Value; 4], name: &str) {
 fn odd_data_name_nobody_and_make_no_figure_that_is_none() {
     for (name, odd) in ORGANISATIONS {
         let directory = tempfile::tempdir().unwrap();
-        let out = replayed(&odd, directory.path());
+        let (out, _) = replayed(&odd, directory.path());
         assert!(!not_a_number(&out.text("metrics.prom").replace("+Inf", "")), "{name}");
         let summary = out.json("summary.json");
         assert_eq!(number(&summary, "windows.total"), u64::from(odd.cases), "{name}");
@@ -140,18 +153,18 @@ fn odd_data_name_nobody_and_make_no_figure_that_is_none() {
             let by = &summary["survival"]["time_to_review"][by];
             assert_in_order([&by["low"], &by["estimate"], &by["estimate"], &by["high"]], name);
         }
-        let escalates = name == "nothing but escalations";
-        let reviews = if escalates { 0 } else { u64::from(odd.cases) };
+        // A decision a day before its detection belongs to no window.
+        let undecided = name == "nothing but escalations" || odd.ahead < 0;
+        let reviews = if undecided { 0 } else { u64::from(odd.cases) };
         assert_eq!(number(&summary, "oversight.meaningful"), reviews, "{name}: {summary:#}");
-        let expected = if escalates || odd.ahead > 0 { 0.0 } else { 1.0 };
-        assert_eq!(rate["low"], expected, "{name}");
+        let (late, unknown) = (undecided || odd.ahead > 0, odd.detected_after < 0);
+        assert_eq!(rate["low"], if late || unknown { 0.0 } else { 1.0 }, "{name}");
+        assert_eq!(rate["high"], if late { 0.0 } else { 1.0 }, "{name}");
         assert_eq!(out.text("findings.ndjson"), "", "{name}");
         let alerts = out.text("alerts.ndjson");
         assert!(!alerts.contains("RubberStampSuspected"), "{name}");
         for format in ["markdown", "json", "csv"] {
-            let run = Run::program().args(["report", "--reviewer-names", "--format", format]);
-            let report = run.arg(&out.0).go().exits(0).stdout;
-            assert!(!not_a_number(&report), "{name}: {format}");
+            assert!(!not_a_number(&report(&out, format).stdout), "{name}: {format}");
         }
     }
 }
@@ -166,13 +179,59 @@ fn agreement_without_peers_cannot_be_compared() {
         [(six, json!(0)), (alone, json!(6)), (Odd { reviewers: 1, ..EVEN }, json!(1))]
     {
         let directory = tempfile::tempdir().unwrap();
-        let out = replayed(&odd, directory.path());
-        let report = |format: &str| {
-            let run = Run::program().args(["report", "--reviewer-names", "--format", format]);
-            run.arg(&out.0).go().exits(0)
-        };
-        assert_eq!(report("json").json()["reviewers"]["cannot_be_compared"], expected);
-        let told = report("markdown").stdout.contains("cannot be compared");
-        assert_eq!(told, expected != json!(0), "{expected}");
+        let (out, table) = replayed(&odd, directory.path());
+        assert_eq!(report(&out, "json").json()["reviewers"]["cannot_be_compared"], expected);
+        let summary = out.json("summary.json");
+        assert_eq!(summary["oversight"]["reviewers"]["cannot_be_compared"], expected);
+        for told in [report(&out, "markdown").stdout, table] {
+            assert_eq!(told.contains("cannot be compared"), expected != json!(0), "{told}");
+        }
     }
+}
+
+#[test]
+fn without_a_planted_case_nothing_is_said_of_wrong_advice() {
+    let directory = tempfile::tempdir().unwrap();
+    let (out, table) = replayed(&EVEN, directory.path());
+    assert!(table.contains("planted wrong advice    none known"), "{table}");
+    let seeded = report(&out, "json").json()["seeded"].clone();
+    for empty in
+        ["/caught/share", "/caught/low", "/missed/share", "/sight/hit_rate", "/sight/d_prime"]
+    {
+        assert_eq!(seeded.pointer(empty), Some(&Value::Null), "{empty}");
+    }
+    let text = report(&out, "markdown").stdout;
+    assert!(
+        text.contains("No decided planted case with wrong advice is known of this period"),
+        "{text}"
+    );
+    assert!(text.contains("cannot be said"), "{text}");
+}
+
+#[test]
+fn clocks_that_are_far_apart_are_hinted_at() {
+    let skewed = Odd { detected_after: -DAY, ..EVEN };
+    let before = Odd { ahead: -DAY, ..EVEN };
+    for (odd, on_terminal, in_report) in [
+        (
+            skewed,
+            "HINT: clocks contradict each other in 150 of 150 windows",
+            "Clocks contradict each other in 150 of 150 exposures",
+        ),
+        (
+            before,
+            "HINT: 150 accepted events found no window",
+            "150 of 450 accepted events found no exposure",
+        ),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let (out, table) = replayed(&odd, directory.path());
+        assert!(table.contains(on_terminal), "{table}");
+        let text = report(&out, "markdown").stdout;
+        assert!(text.contains(in_report), "{text}");
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let (out, table) = replayed(&EVEN, directory.path());
+    assert!(!table.contains("HINT"), "{table}");
+    assert!(!report(&out, "markdown").stdout.contains("time zone"));
 }

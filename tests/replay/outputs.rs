@@ -12,7 +12,7 @@ use serde_json::Value;
 use shutterlag::simulate::{Extent, Options};
 
 use crate::harness::case::{CASES, EVENTS, close};
-use crate::harness::{FILES, KEY, Run, STAGES, events, fields, ms, number};
+use crate::harness::{FILES, KEY, Run, STAGES, events, fields, grouped, ms, number};
 
 #[test]
 fn all_files_are_there_and_nothing_else() {
@@ -31,6 +31,7 @@ fn the_summary_is_what_json_prints() {
             "as_of",
             "events",
             "windows",
+            "clock_skew_windows",
             "stages",
             "attacker_window",
             "survival",
@@ -45,7 +46,7 @@ fn the_summary_is_what_json_prints() {
 
 #[test]
 fn records_have_all_fields_in_their_order() {
-    const FIELDS: &str = "exposure_id workflow credential_id source location severity owner state \
+    const FIELDS: &str = "exposure_id workflow credential_id aliases source location severity owner state \
         revision final clock clock_skew exposed_at exposed_at_quality detected_at triaged_at \
         presented_at opened_at decided_at contained_at abused_at touched_at escalated_at \
         escalated_by escalations withdrawn_at withdrawn_reason first_presented_at first_opened_at \
@@ -258,7 +259,7 @@ fn the_table_tells_the_same_numbers() {
     std::fs::write(&file, events::ndjson(&events::simulated(options).0)).unwrap();
     let summary = Run::replay().key(KEY).arg(&file).arg("--json").go().exits(0).json();
     let table = Run::replay().key(KEY).arg(&file).go().exits(0).stdout;
-    let at = |path: &str| number(&summary, path);
+    let at = |path: &str| grouped(number(&summary, path));
     let share =
         |end: &str| format!("{} %", tenths(&summary, &format!("effective_review_rate.{end}")));
     for expected in [
@@ -299,8 +300,10 @@ fn the_table_tells_the_same_numbers() {
     ] {
         assert!(table.contains(&expected), "no «{expected}» in\n{table}");
     }
-    let waiting = at("windows.open") + at("windows.contained");
+    let count = |path: &str| number(&summary, path);
+    let waiting = grouped(count("windows.open") + count("windows.contained"));
     assert!(table.contains(&format!("{waiting} of {}", at("windows.total"))), "{table}");
+    assert!(table.contains("1,000 read = "), "{table}");
 }
 
 /// The share at `path` in per cent, as tables show it.

@@ -1,8 +1,8 @@
 //! What of a reviewer's acts is compared with those of peers, and when.
 //!
-//! Invariants: one act for one incident or batch, and it is the first, so that which act
-//! counts is settled before anybody knows how it is decided; the same acts in the same
-//! order are compared alike, whatever else the reviewer did.
+//! Invariants: an incident or a batch is one act, and its first decision is the one that is
+//! compared, or none is. So which decision counts is settled before anybody knows how it turns
+//! out. The same acts in the same order are compared alike, whatever else the reviewer did.
 
 use super::memory::Acts;
 use super::peers::{Compared, OwnCounts};
@@ -29,26 +29,22 @@ impl Compares {
     /// Takes in the next act: the cases decided by it, by their names.
     pub(super) fn enter<'f>(
         &mut self,
-        cases: impl Iterator<Item = &'f Facts> + Clone,
+        cases: impl Iterator<Item = &'f Facts>,
         rules: &Rules,
         settled: Option<i64>,
     ) -> Entered {
         // Of decisions of one moment the first is the first by name, as they come in that order.
-        let first = cases.clone().min_by_key(|case| case.decided_at);
+        let first = cases.min_by_key(|case| case.decided_at);
         let group = first.and_then(|first| Some((first.group?, first.decided_at)));
         let hold = rules.config().batch_hold;
         let new = group.is_none_or(|(group, at)| self.acts.enter(group, at, hold));
-        let answer = |case: &Facts| {
+        let act = first.filter(|_| new).and_then(|case| {
             let period = rules.period_of(case.decided_at);
-            let agreed = case.agreed?;
-            Some(Compared { period, stratum: case.stratum, agreed })
-        };
-        let answers = cases.filter_map(|case| Some((case.decided_at, answer(case)?)));
-        let first = answers.min_by_key(|(at, _)| *at).filter(|_| new);
-        let first = first.map(|(_, act)| act);
+            Some(Compared { period, stratum: case.stratum, agreed: case.agreed? })
+        });
         // What is settled does not change.
-        let first = first.filter(|act| settled.is_none_or(|settled| act.period > settled));
-        let counted = first.and_then(|act| Some((act, self.own.count(&act)?)));
+        let act = act.filter(|act| settled.is_none_or(|settled| act.period > settled));
+        let counted = act.and_then(|act| Some((act, self.own.count(&act)?)));
         Entered { new, counted }
     }
 }

@@ -8,15 +8,16 @@ use std::num::NonZeroU32;
 use super::acts::Compares;
 use super::burst::Burst;
 use super::detection::Trials;
-use super::memory::{ACTS_MAX, Acts, Reasons, Seen, TEMPLATE_ACTS, TEXTS_MAX};
+use super::memory::{ACTS_MAX, Acts, Group, Reasons, Seen, TEMPLATE_ACTS};
 use super::peers::{OWN_MAX, Own, OwnCounts, Stratum};
 use super::reviewer::{Path, Point, Reviewer, Rise, Waiting};
 use super::schedule::{INTERVALS_MAX, PACES, Release, Schedule};
 use super::signals::{BySignal, SIGNALS};
+use super::texts::{GROUPS_MAX, GroupTexts, TEXTS_MAX, Texts};
 use crate::time::Timestamp;
 
 /// The first byte; to be raised with every change of the layout.
-pub(super) const VERSION: u8 = 4;
+pub(super) const VERSION: u8 = 5;
 
 /// Writes little-endian numbers.
 #[derive(Debug, Default)]
@@ -97,6 +98,10 @@ impl<'b> In<'b> {
         self.take().map(u32::from_le_bytes)
     }
 
+    fn number(&mut self) -> Option<NonZeroU32> {
+        NonZeroU32::new(self.u32()?)
+    }
+
     pub(super) fn u64(&mut self) -> Option<u64> {
         self.take().map(u64::from_le_bytes)
     }
@@ -167,6 +172,7 @@ impl Reviewer {
         let Reviewer {
             schedule,
             reasons,
+            texts: Texts { groups, read, forgotten },
             compares: Compares { acts, own },
             taught,
             waiting,
@@ -194,9 +200,17 @@ impl Reviewer {
             out.row(acts.0.iter(), |out, seen| {
                 out.u32(seen.group.get());
                 out.time(seen.since);
-                seen.texts.iter().for_each(|text| out.u32(*text));
             });
         }
+        out.row(groups.iter(), |out, reading| {
+            out.u8(matches!(reading.group, Group::Incident(_)).into());
+            out.u32(reading.group.number().get());
+            [reading.presented, reading.forgotten].into_iter().for_each(|time| out.time(time));
+        });
+        out.row(read.iter(), |out, (group, text)| {
+            [group, text].into_iter().for_each(|number| out.u32(number.get()));
+        });
+        out.time(*forgotten);
         out.row(own.0.iter(), |out, own| {
             out.i64(own.period);
             out.u32(own.stratum.number());
@@ -248,6 +262,11 @@ impl Reviewer {
         for acts in [&mut state.compares.acts, &mut state.taught] {
             *acts = Acts(row(input, ACTS_MAX, read_seen)?.into());
         }
+        state.texts = Texts {
+            groups: row(input, GROUPS_MAX, read_reading)?.into(),
+            read: row(input, TEXTS_MAX, |input| Some((input.number()?, input.number()?)))?.into(),
+            forgotten: input.time()?,
+        };
         state.compares.own = OwnCounts(row(input, OWN_MAX, read_own)?);
         let mut waiting = Waiting {
             acts: input.u32()?,
@@ -307,11 +326,13 @@ fn read_release(input: &mut In<'_>) -> Option<Release> {
 }
 
 fn read_seen(input: &mut In<'_>) -> Option<Seen> {
-    let group = NonZeroU32::new(input.u32()?)?;
-    let since = input.time()?;
-    let mut texts = [0; TEXTS_MAX];
-    fill(&mut texts, || input.u32())?;
-    Some(Seen { group, since, texts })
+    Some(Seen { group: input.number()?, since: input.time()? })
+}
+
+fn read_reading(input: &mut In<'_>) -> Option<GroupTexts> {
+    let kind = if input.u8()? == 0 { Group::Batch } else { Group::Incident };
+    let group = kind(input.number()?);
+    Some(GroupTexts { group, presented: input.time()?, forgotten: input.time()? })
 }
 
 fn read_own(input: &mut In<'_>) -> Option<Own> {
@@ -350,7 +371,12 @@ mod tests {
     fn full() -> Reviewer {
         let number = |n: usize| NonZeroU32::MIN.saturating_add(n as u32);
         let at = |n: usize| Timestamp::from_millis(1_800_000_000_000) + Span::from_secs(n as i64);
-        let seen = |n| Seen { group: number(n), since: at(n), texts: [n as u32; TEXTS_MAX] };
+        let seen = |n| Seen { group: number(n), since: at(n) };
+        let reading = |n| GroupTexts {
+            group: if n % 2 == 0 { Group::Incident } else { Group::Batch }(number(n)),
+            presented: at(n),
+            forgotten: Timestamp::MIN,
+        };
         let release = |n| Release {
             at: at(n),
             left_ms: [1, 2],
@@ -370,6 +396,11 @@ mod tests {
         let mut state = Reviewer {
             schedule: Schedule { releases: (0..INTERVALS_MAX).map(release).collect() },
             reasons: Reasons((0..TEMPLATE_ACTS).map(|n| NonZeroU32::new(n as u32)).collect()),
+            texts: Texts {
+                groups: (0..GROUPS_MAX).map(reading).collect(),
+                read: (0..TEXTS_MAX).map(|n| (number(n), number(n + 1))).collect(),
+                forgotten: at(9),
+            },
             compares: Compares {
                 acts: Acts((0..ACTS_MAX).map(seen).collect()),
                 own: OwnCounts((0..OWN_MAX).map(own).collect()),
@@ -394,9 +425,10 @@ mod tests {
         let state = full();
         let bytes = state.to_bytes();
         assert_eq!(Reviewer::from_bytes(&bytes), Some(state.clone()));
-        assert!(bytes.len() <= 3_000, "{}", bytes.len());
+        assert!(bytes.len() <= 3_100, "{}", bytes.len());
         // As it is held: rows grow to the next power of two.
         let rows = 32 * (size_of::<Release>() + size_of::<Own>() + 4) + 2 * 16 * size_of::<Seen>();
+        let rows = rows + 16 * size_of::<GroupTexts>() + 64 * size_of::<(u32, u32)>();
         let held = size_of::<Reviewer>() + rows;
         assert!(held <= 4_096, "{held}");
     }

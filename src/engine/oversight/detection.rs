@@ -64,6 +64,16 @@ pub struct Sight {
     pub reading: Option<Reading>,
 }
 
+impl std::ops::AddAssign for Trials {
+    fn add_assign(&mut self, other: Trials) {
+        let Trials { signals, hits, others, false_alarms } = other;
+        self.signals = self.signals.saturating_add(signals);
+        self.hits = self.hits.saturating_add(hits);
+        self.others = self.others.saturating_add(others);
+        self.false_alarms = self.false_alarms.saturating_add(false_alarms);
+    }
+}
+
 impl Trials {
     /// Takes in one case.
     pub fn add(&mut self, wrong: bool, challenged: bool) {

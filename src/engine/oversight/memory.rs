@@ -39,9 +39,6 @@ pub(super) const ACTS_MAX: usize = 16;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Acts(pub(super) VecDeque<Seen>);
 
-/// Texts that are remembered of one incident or batch.
-pub(super) const TEXTS_MAX: usize = 4;
-
 /// What several decisions have in common that makes one act of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Group {
@@ -51,14 +48,27 @@ pub(super) enum Group {
     Batch(NonZeroU32),
 }
 
+impl Group {
+    /// Its number; an incident and a batch do not share one.
+    pub(super) fn number(self) -> NonZeroU32 {
+        match self {
+            Group::Incident(number) | Group::Batch(number) => number,
+        }
+    }
+}
+
+/// Takes the first row that is `wanted` out of `rows`.
+pub(super) fn recall<T>(rows: &mut VecDeque<T>, wanted: impl FnMut(&T) -> bool) -> Option<T> {
+    let place = rows.iter().position(wanted)?;
+    rows.remove(place)
+}
+
 /// An incident or a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Seen {
     pub(super) group: NonZeroU32,
     /// When it was first decided in.
     pub(super) since: Timestamp,
-    /// The texts that were read last in it, the latest at the end; 0 for none.
-    pub(super) texts: [u32; TEXTS_MAX],
 }
 
 impl Acts {
@@ -69,25 +79,14 @@ impl Acts {
             Group::Incident(number) => (number, None),
             Group::Batch(number) => (number, Some(hold)),
         };
-        let known = self.0.iter().position(|seen| seen.group == number);
-        let known = known.and_then(|place| self.0.remove(place));
+        let known = recall(&mut self.0, |seen| seen.group == number);
         let apart = |seen: &Seen| Span::from_millis(at.since(seen.since).as_millis().abs());
         let known = known.filter(|seen| lasts.is_none_or(|lasts| apart(seen) <= lasts));
         if self.0.len() >= ACTS_MAX {
             self.0.pop_front();
         }
-        self.0.push_back(known.unwrap_or(Seen { group: number, since: at, texts: [0; TEXTS_MAX] }));
+        self.0.push_back(known.unwrap_or(Seen { group: number, since: at }));
         known.is_none()
-    }
-
-    /// Whether `text` is one of those read last in the act that was entered last; from now
-    /// on it is the latest of them.
-    pub(super) fn reads_again(&mut self, text: NonZeroU32) -> bool {
-        let Some(seen) = self.0.back_mut() else { return false };
-        let known = seen.texts.iter().position(|other| *other == text.get());
-        seen.texts[known.unwrap_or(0)..].rotate_left(1);
-        seen.texts[TEXTS_MAX - 1] = text.get();
-        known.is_some()
     }
 }
 
@@ -141,23 +140,5 @@ mod tests {
             [0, 30, 60, 61, 121, 122].map(&mut enter),
             [true, false, false, true, false, true]
         );
-    }
-
-    #[test]
-    fn a_text_is_read_once_in_an_act() {
-        let mut acts = Acts::default();
-        assert!(!acts.reads_again(number(7)), "outside any");
-        enter(&mut acts, 1);
-        assert!(!acts.reads_again(number(7)));
-        assert!(acts.reads_again(number(7)));
-        enter(&mut acts, 2);
-        assert!(!acts.reads_again(number(7)));
-        enter(&mut acts, 1);
-        assert!(acts.reads_again(number(7)));
-        assert!(!acts.reads_again(number(8)));
-        // Of the texts of one act the latest four are known.
-        assert!(acts.reads_again(number(7)));
-        assert!([9, 10, 11].into_iter().all(|text| !acts.reads_again(number(text))));
-        assert!(acts.reads_again(number(7)) && !acts.reads_again(number(8)));
     }
 }

@@ -24,6 +24,7 @@ mod reviewer;
 mod schedule;
 mod signals;
 mod stage;
+mod texts;
 mod whole;
 
 pub use agreement::{LogFactors, Odds, Table};

@@ -13,6 +13,7 @@ use super::hash::{Hash, digest_of};
 use super::hollow::{HollowReason, HollowReasons};
 use super::memory::Group;
 use super::peers::Stratum;
+use super::texts::Text;
 use crate::config::{OversightConfig, Profile};
 use crate::engine::attacker::Band;
 use crate::engine::windows::{ExposureId, Key, Truth, Window};
@@ -336,13 +337,16 @@ impl<'r> Review<'r> {
         .get()
     }
 
-    /// What was presented, as far as two texts can be told apart.
-    fn text(&self) -> NonZeroU32 {
-        let Some(advice) = &self.advice else { return NonZeroU32::MIN };
-        let at = advice.first_presented_at.as_millis().to_le_bytes();
+    /// What was presented. Two texts of one incident are told apart by their length alone: an
+    /// AI may give the same advice about each of its credentials, one after the other.
+    fn text(&self) -> Option<Text> {
+        let advice = self.advice.as_ref()?;
+        let presented = advice.first_presented_at;
+        let at = if self.incident.is_some() { 0 } else { presented.as_millis() };
         let length = [advice.summary_words, advice.summary_chars];
         let length = length.map(|length| length.unwrap_or_default().to_le_bytes());
-        Hash::new().bytes(&at).bytes(length.as_flattened()).short()
+        let digest = Hash::new().bytes(&at.to_le_bytes()).bytes(length.as_flattened()).short();
+        Some(Text { digest, presented })
     }
 
     /// The digest of the reasons, unless they are a code.
@@ -401,7 +405,7 @@ pub(super) struct Facts {
     /// Whether the same reviewer decided about the same advice before.
     pub(super) repeated: bool,
     /// What was presented.
-    pub(super) text: NonZeroU32,
+    pub(super) text: Option<Text>,
     pub(super) batch: Option<NonZeroU32>,
     /// The incident, else the batch.
     pub(super) group: Option<Group>,

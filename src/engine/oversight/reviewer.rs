@@ -17,6 +17,7 @@ use super::peers::Totals;
 use super::review::{Facts, Lesson};
 use super::schedule::{Job, Pace, Schedule};
 use super::signals::{BySignal, Comparison, Observed, Rules, SIGNALS, Signal};
+use super::texts::Texts;
 use crate::engine::alerts::Transition;
 use crate::time::{Span, Timestamp};
 
@@ -32,6 +33,7 @@ pub const PATH_MAX: usize = 5;
 pub struct Reviewer {
     pub(super) schedule: Schedule,
     pub(super) reasons: Reasons,
+    pub(super) texts: Texts,
     pub(super) compares: Compares,
     /// Incidents and batches of which a truth was taken in.
     pub(super) taught: Acts,
@@ -245,7 +247,8 @@ impl Reviewer {
     /// What has to be read for an approval: nothing of what was read before.
     fn job(&mut self, case: &Facts, due: Timestamp) -> Option<Job> {
         let (release, clock) = case.release?;
-        let read = case.group.is_some() && self.compares.acts.reads_again(case.text);
+        let group_text = case.group.zip(case.text);
+        let read = group_text.is_some_and(|(group, text)| self.texts.read_again(group, text));
         let floor_ms = case.floor_ms.filter(|_| case.approved && !case.repeated && !read)?;
         Some(Job { release, due, floor_ms, clock })
     }

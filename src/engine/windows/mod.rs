@@ -13,6 +13,7 @@ mod live;
 mod log;
 mod looks;
 mod milestones;
+mod moved;
 mod order;
 mod read;
 mod repeats;

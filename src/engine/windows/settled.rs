@@ -10,7 +10,7 @@ use crate::config::{Reopen, canonical};
 use crate::time::Timestamp;
 
 /// How many decisions about advice are remembered of a credential's earlier windows.
-const DECIDED_MAX: usize = 4;
+const DECIDED_MAX: usize = 12;
 
 /// The closing of a window, as far as it bears on what comes after.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -22,7 +22,7 @@ use super::{order, repeats};
 use crate::config::EngineConfig;
 use crate::engine::Receipt;
 use crate::event::Event;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// What came in and where it went; each event counts in one of the first four.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -162,6 +162,11 @@ impl Windows {
         self.counts
     }
 
+    /// How long what is closed is remembered.
+    pub fn remembers(&self) -> Span {
+        self.config.remember_closed
+    }
+
     /// Credentials held.
     pub fn credentials(&self) -> usize {
         self.index.len()
@@ -179,6 +184,12 @@ impl Windows {
 
     /// Takes in one event.
     pub fn handle(&mut self, event: &Event<'_>) -> Receipt {
+        self.handle_weighted(event, 1)
+    }
+
+    /// Takes in an event that stands for `weight` events: more than one if repeats were
+    /// folded into it under another name.
+    pub fn handle_weighted(&mut self, event: &Event<'_>, weight: u32) -> Receipt {
         let texts = log::texts(event);
         if texts > EVENT_BYTES_MAX {
             self.counts.refused += 1;
@@ -203,12 +214,12 @@ impl Windows {
         let is_behind =
             |settled: Timestamp| event.time < settled || event.time == settled && !event.reopens();
         if state::settled_at(&entry.bytes).is_some_and(is_behind) {
-            self.counts.late += 1;
+            self.counts.late += u64::from(weight);
             return Receipt::Late;
         }
         let Scratch { bytes, .. } = &mut self.scratch;
         bytes.clear();
-        log::push(bytes, event, 1, |text| self.texts.take_in(text));
+        log::push(bytes, event, weight, |text| self.texts.take_in(text));
         // Exactly as long as needed: there are millions of these.
         let mut held = std::mem::take(&mut entry.bytes).into_vec();
         held.reserve_exact(bytes.len());
@@ -216,7 +227,7 @@ impl Windows {
         entry.bytes = held.into_boxed_slice();
         self.state_bytes += bytes.len() as u64;
         entry.events += 1;
-        self.counts.accepted += 1;
+        self.counts.accepted += u64::from(weight);
         entry.dirty = true;
         if detection && !std::mem::replace(&mut entry.detected, true) {
             self.undetected.live -= 1;

@@ -71,12 +71,11 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    pub(super) fn add(&mut self, case: &Case<'_>, rules: &FigureRules<'_>, as_of: Timestamp) {
+    pub(super) fn add(&mut self, case: &Case<'_>, as_of: Timestamp) {
         let window = &case.window;
         self.windows += 1;
         self.all.add(case.incident);
-        let targets = rules.profiles.get(window.key.workflow).targets;
-        let due = Due::of(window, targets, as_of);
+        let due = Due::of(window, window.targets, as_of);
         let judgement = case.judgement.as_ref();
         let quality = judgement.and_then(crate::engine::oversight::Judgement::quality);
         if let Some(outcome) = due.outcome(quality) {
@@ -90,7 +89,7 @@ impl Counts {
             self.overdue += u64::from(!withdrawn && due == Due::Overdue);
             return;
         }
-        match rules.band(window) {
+        match window.band() {
             Some(band) => self.bands[band as usize] += 1,
             None => self.unknown += 1,
         }
@@ -188,7 +187,7 @@ impl Groups {
         }
         let place = self.places.get_mut(place);
         for counts in [&mut self.all, workflow, severity].into_iter().chain(place).chain(raced) {
-            counts.add(case, rules, as_of);
+            counts.add(case, as_of);
         }
     }
 

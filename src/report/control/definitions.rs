@@ -25,8 +25,8 @@ pub const ALL: &[Definition] = &[
     },
     Definition {
         word: "Effective review",
-        meaning: "A person decided in time by the workflow's target (before the fastest attackers, 9 minutes, where \
-                  attackers race), and by a meaningful review. Handing a case on is no decision.",
+        meaning: "A person decided in time by the workflow's target, and by a meaningful review. The section “In time, and \
+                  where not” lists the targets. Handing a case on is no decision.",
     },
     Definition {
         word: "Effective review rate",
@@ -36,15 +36,15 @@ pub const ALL: &[Definition] = &[
                   upper end as effective. Better data make it narrower, not better.",
     },
     Definition {
-        word: "9 and 17 minutes",
-        meaning: "How soon attackers try a cloud key that has become public: after 9 minutes in the fastest cases, \
-                  after 17 on average (measured by Entro, published by NHIMG). In some places they are faster; where \
-                  another curve is used, the report says so.",
+        word: "Attackers' law",
+        meaning: "How soon attackers try a cloud key that has become public. Published are 9 minutes in the fastest cases and \
+                  17 on average (measured by Entro, published by NHIMG), and these are used unless others are asked for. The \
+                  section “Was the attacker first?” states the times that this report uses. In some places attackers are \
+                  faster, and a place can have a curve of its own.",
     },
     Definition {
         word: "Ahead, contested, behind",
-        meaning: "Decided in time; neither in time nor late; late, by the workflow's targets. Where attackers race that is \
-                  before 9 minutes, between 9 and 17, and after 17.",
+        meaning: "Decided in time; neither in time nor late; late, by the workflow's targets.",
     },
     Definition {
         word: "Bounds, interval",

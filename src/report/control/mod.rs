@@ -48,14 +48,18 @@ pub use stages::{Part, PartFigures};
 pub use verdict::{LookAt, Matter, Previous, Trend, Verdict};
 pub use waiting::{AtRisk, AttackerFirst, ByCurve, Point, ReviewedBy, TimeToReview};
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use self::context::{Case, Context, Extent};
 use self::evidence::{Digesting, Evidence, Inputs, Scope, ScopeRecords};
 use self::judged::Judged;
 use self::verdict::Figures;
+use crate::config::Targets;
 use crate::engine::incidents::{Incidents, Tie};
 use crate::engine::oversight::{Factors, Signal};
+use crate::event::Workflow;
 use crate::records::{People, is_pseudonym};
 use crate::time::Timestamp;
 
@@ -181,6 +185,7 @@ pub fn report(
     let period = question.period(first, as_of)?.ok_or(ReportError::NoPeriod)?;
     let as_of = as_of.unwrap_or(period.to);
     let extent = Extent { first: first.unwrap_or(period.to), as_of };
+    let question = &question.by_targets(stated(rows, &order));
     let wanted = |row: &Row| question.wants(row.workflow(), row.severity(), rows.owner(row));
     let counts: Vec<bool> =
         order.iter().map(|row| period.holds(row.detected_at()) && wanted(row)).collect();
@@ -207,6 +212,18 @@ pub fn report(
         inputs,
     };
     Ok(pass?.finish(&context))
+}
+
+/// The targets of each workflow's latest window.
+fn stated(rows: &Rows, order: &[&Row]) -> BTreeMap<Workflow, Targets> {
+    let mut latest: BTreeMap<Workflow, &Row> = BTreeMap::new();
+    for row in order {
+        let found = latest.entry(row.workflow()).or_insert(row);
+        if row.detected_at() >= found.detected_at() {
+            *found = row;
+        }
+    }
+    latest.into_iter().map(|(workflow, row)| (workflow, rows.targets(row))).collect()
 }
 
 /// The one pass over all rows, and what it collects.
@@ -271,7 +288,7 @@ impl Pass {
                 self.windows_before += 1;
                 let rules = self.measures.rules();
                 if rules.race.is_raced(row.workflow()) {
-                    self.before.add(&case, &rules, as_of);
+                    self.before.add(&case, as_of);
                 }
             }
             if period.holds(row.detected_at()) {
@@ -287,9 +304,9 @@ impl Pass {
         self.parts.add(&case.window);
         self.groups.add(case, &rules, as_of);
         self.decisions.add(case);
-        self.cases.add(&case.window);
+        self.cases.add(case);
         self.collected.add(case, as_of);
-        self.owners.add(case, &rules, as_of);
+        self.owners.add(case, as_of);
         self.seen.add(case);
     }
 
@@ -297,9 +314,9 @@ impl Pass {
         let (all, raced) = (self.groups.all.clone(), self.groups.raced.clone());
         let bands = self.groups.finish();
         let (time_to_review, attacker_first) = self.waits.finish(&self.measures.race);
-        let (outcomes, boundary) = self.collected.finish(context);
-        let rules = &context.judged.rules;
-        let seeded = self.cases.finish(hasty(context), rules.config().seeded.null);
+        let law = self.measures.race.curve(None);
+        let (outcomes, boundary) = self.collected.finish(context, law);
+        let seeded = self.cases.finish(context.judged, hasty(context));
         let ownership = self.owners.finish(context);
         let quality = self.seen.finish(context);
         let previous = context.period.previous_from.map(|from| Previous {

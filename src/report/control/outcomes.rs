@@ -8,8 +8,9 @@
 use serde::Serialize;
 
 use super::share::Share;
+use super::waiting::with_attackers;
 use super::{Case, Context};
-use crate::config::{FASTEST_ATTACKER, MEAN_ATTACKER};
+use crate::engine::attacker::AttackerCurve;
 use crate::engine::bounds::{Sample, Sizes};
 use crate::engine::ends::{AalenJohansen, ByEnd, End, Ends, Incidence};
 use crate::time::{Span, Timestamp};
@@ -17,9 +18,8 @@ use crate::time::{Span, Timestamp};
 /// Violations told one by one.
 const LISTED_MAX: usize = 50;
 
-/// The moments that are told in numbers.
-const TOLD: [Span; 4] =
-    [FASTEST_ATTACKER, MEAN_ATTACKER, Span::from_mins(60), Span::from_mins(24 * 60)];
+/// Moments that are told in numbers, beside those of the attackers.
+const TOLD: [Span; 2] = [Span::from_mins(60), Span::from_mins(24 * 60)];
 
 /// How far the drawn shares reach, and how fine they are.
 const DRAWN: Span = Span::from_mins(60);
@@ -125,7 +125,7 @@ impl Collected {
         }
     }
 
-    pub(super) fn finish(self, context: &Context<'_>) -> (Outcomes, Boundary) {
+    pub(super) fn finish(self, context: &Context<'_>, law: &AttackerCurve) -> (Outcomes, Boundary) {
         let left_out = self.ends.refused();
         let curve = self.ends.estimate();
         let every = 0..=DRAWN.as_millis() / DRAWN_EVERY_MS;
@@ -138,7 +138,7 @@ impl Collected {
                 .collect(),
             waiting: self.waiting,
             left_out,
-            shares: shares(&curve, &TOLD),
+            shares: shares(&curve, &with_attackers(law, &TOLD)),
             curve: shares(&curve, &drawn),
             observed_up_to_ms: curve.last_observed().map(Span::as_millis),
         };

@@ -10,7 +10,6 @@ use super::bands::{Counts, Group};
 use super::share::Share;
 use super::{Case, Context};
 use crate::engine::bounds::Sizes;
-use crate::engine::summary::FigureRules;
 use crate::engine::windows::State;
 use crate::time::Timestamp;
 
@@ -60,22 +59,22 @@ pub(super) struct Owners {
 }
 
 impl Owners {
-    pub(super) fn add(&mut self, case: &Case<'_>, rules: &FigureRules<'_>, as_of: Timestamp) {
+    pub(super) fn add(&mut self, case: &Case<'_>, as_of: Timestamp) {
         let window = &case.window;
         self.all.add(case.incident);
         let Some(owner) = window.owner else {
-            self.without.add(case, rules, as_of);
+            self.without.add(case, as_of);
             if window.state() != State::Closed {
                 self.unclosed_at.push(case.place);
             }
             return;
         };
-        self.with.add(case, rules, as_of);
+        self.with.add(case, as_of);
         if !self.by_owner.contains_key(owner) {
             self.by_owner.insert(owner.to_owned(), Counts::default());
         }
         if let Some(counts) = self.by_owner.get_mut(owner) {
-            counts.add(case, rules, as_of);
+            counts.add(case, as_of);
         }
     }
 

@@ -88,7 +88,8 @@ pub struct Question {
     pub teams: Vec<String>,
     /// The attackers' curves.
     pub attackers: Vec<Curve>,
-    /// When a review is in time and when late, by workflow.
+    /// When a review is in time and when late, by workflow. A ledger states its own, and
+    /// these take their place ([`Question::by_targets`]).
     pub targets: Vec<Target>,
     /// The places that attackers watch.
     pub public: Vec<String>,
@@ -183,6 +184,26 @@ impl Question {
         self.public = figures.public.iter().cloned().collect();
         self.incident_gap_ms = figures.incident_gap.as_millis();
         self.batch_hold_ms = figures.batch_hold.as_millis();
+    }
+
+    /// The same question where a ledger states these targets, in the order of time: the
+    /// last ones of a workflow count. A workflow without a window keeps those asked for.
+    #[must_use]
+    pub(crate) fn by_targets(
+        &self,
+        stated: impl IntoIterator<Item = (Workflow, Targets)>,
+    ) -> Question {
+        let mut question = self.clone();
+        for (workflow, targets) in stated {
+            let Targets { in_time, late, raced } = targets;
+            let (in_time_ms, late_ms) = (in_time.as_millis(), late.as_millis());
+            let target = Target { workflow, in_time_ms, late_ms, raced };
+            match question.targets.iter_mut().find(|of| of.workflow == workflow) {
+                Some(of) => *of = target,
+                None => question.targets.push(target),
+            }
+        }
+        question
     }
 
     /// What figures about exposures rest on.

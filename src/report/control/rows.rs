@@ -107,6 +107,8 @@ pub struct Row {
     incident: Option<NonZeroU32>,
     model: Option<NonZeroU32>,
     advice_source: Option<NonZeroU32>,
+    /// Which of the targets told apart.
+    targets: u32,
     detected_at: Timestamp,
     exposed_at: Option<Timestamp>,
     triaged_at: Option<Timestamp>,
@@ -212,6 +214,30 @@ impl Texts {
     }
 }
 
+/// Targets told apart by number. There are as many as configurations were in force.
+#[derive(Debug)]
+struct AllTargets {
+    numbers: HashMap<(i64, i64, bool), u32>,
+    all: Vec<Targets>,
+}
+
+impl Default for AllTargets {
+    fn default() -> AllTargets {
+        AllTargets { numbers: HashMap::new(), all: Vec::new() }
+    }
+}
+
+impl AllTargets {
+    fn number(&mut self, targets: Targets) -> u32 {
+        let Targets { in_time, late, raced } = targets;
+        let all = &mut self.all;
+        *self.numbers.entry((in_time.as_millis(), late.as_millis(), raced)).or_insert_with(|| {
+            all.push(targets);
+            all.len() as u32 - 1
+        })
+    }
+}
+
 /// How records fared on their way in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -233,6 +259,7 @@ pub struct Rows {
     hasher: RandomState,
     credentials: Names,
     texts: Texts,
+    targets: AllTargets,
     counts: Counts,
 }
 
@@ -310,6 +337,12 @@ impl Rows {
         row.location.map(|number| self.texts.get(number))
     }
 
+    /// When a decision about it was in time, as its record says.
+    pub fn targets(&self, row: &Row) -> Targets {
+        let targets = self.targets.all.get(row.targets as usize);
+        targets.copied().unwrap_or(Targets::of(row.workflow))
+    }
+
     /// The latest moment that the row's record tells of as past.
     pub fn latest(&self, row: &Row) -> Timestamp {
         let told = [
@@ -379,7 +412,7 @@ impl Rows {
             last_event_at: self.latest(row),
             adopted: u64::from(row.clock_skew && !late_exposure),
             closed_at: row.closed_at,
-            ..Window::opened(key, Targets::of(key.workflow), detected_at)
+            ..Window::opened(key, self.targets(row), detected_at)
         }
     }
 
@@ -405,6 +438,8 @@ impl Rows {
     }
 
     fn row(&mut self, record: &WindowRecord, credential: Name, digest: Digest, race: &Race) -> Row {
+        let WindowRecord { in_time_ms: in_time, late_ms: late, raced, .. } = *record;
+        let targets = self.targets.number(Targets { in_time, late, raced });
         let mut number = |text: Option<&str>| text.map(|text| self.texts.number(text));
         let truth = record.truth.map(|Object(truth)| truth);
         Row {
@@ -418,6 +453,7 @@ impl Rows {
             incident: number(record.incident.as_deref()),
             model: number(record.model.as_deref()),
             advice_source: number(record.advice_source.as_deref()),
+            targets,
             detected_at: record.detected_at,
             exposed_at: record.exposed_at,
             triaged_at: record.triaged_at,

@@ -5,10 +5,11 @@
 
 use serde::Serialize;
 
+use super::context::Case;
+use super::judged::Judged;
 use super::share::Share;
+use crate::engine::bounds::Sizes;
 use crate::engine::oversight::{Sight, Trials};
-use crate::engine::windows::Window;
-use crate::event::Verdict;
 
 /// How decisions on cases with a known answer went.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -21,8 +22,8 @@ pub struct Seeded {
     pub undecided: u64,
     /// The share that may be let through.
     pub allowed_miss_rate: f64,
-    /// Right and wrong advice told apart, over all decided cases whose answer is
-    /// known, planted or not, by all reviewers together.
+    /// Right and wrong advice told apart by all reviewers together: the sum of what each
+    /// reviewer's evidence counts, which is one case of an incident or batch.
     pub sight: Sight,
     /// The cases that is of.
     pub trials: TrialCounts,
@@ -41,44 +42,38 @@ pub struct TrialCounts {
     pub false_alarms: u32,
 }
 
-/// Collects cases with a known answer.
+/// Collects planted cases.
 #[derive(Debug, Default)]
 pub(super) struct Cases {
     caught: u64,
     missed: u64,
     undecided: u64,
-    trials: Trials,
+    decided: Sizes,
 }
 
 impl Cases {
-    pub(super) fn add(&mut self, window: &Window<'_>) {
-        match window.seeded_case_caught() {
-            Some(true) => self.caught += 1,
-            Some(false) => self.missed += 1,
-            None => {}
+    pub(super) fn add(&mut self, case: &Case<'_>) {
+        let window = &case.window;
+        if let Some(caught) = window.seeded_case_caught() {
+            *(if caught { &mut self.caught } else { &mut self.missed }) += 1;
+            self.decided.add(case.incident);
         }
-        let (Some(truth), Some(advice)) = (window.truth, window.advice) else { return };
-        let wrong = truth.correct_action != advice.recommendation;
-        let Some(decision) = window.decision else {
-            self.undecided += u64::from(truth.seeded && wrong);
-            return;
-        };
-        let challenged = match decision.verdict {
-            Some(verdict) => verdict != Verdict::Approve,
-            None => decision.action != advice.recommendation,
-        };
-        self.trials.add(wrong, challenged);
+        let planted = window.truth.filter(|truth| truth.seeded).zip(window.advice);
+        let wrong =
+            planted.is_some_and(|(truth, advice)| truth.correct_action != advice.recommendation);
+        self.undecided += u64::from(wrong && window.decision.is_none());
     }
 
     /// `hasty`: less time than reading takes more often than allowed.
-    pub(super) fn finish(self, hasty: bool, allowed_miss_rate: f64) -> Seeded {
-        let caught = Share::of(self.caught, self.caught + self.missed);
-        let trials = self.trials;
+    pub(super) fn finish(self, judged: &Judged, hasty: bool) -> Seeded {
+        let sample = self.decided.sample();
+        let mut trials = Trials::default();
+        judged.people.values().for_each(|person| trials += person.trials);
         Seeded {
-            caught,
-            missed: Share::of(self.missed, self.caught + self.missed),
+            caught: Share::within(self.caught, &sample),
+            missed: Share::within(self.missed, &sample),
             undecided: self.undecided,
-            allowed_miss_rate,
+            allowed_miss_rate: judged.rules.config().seeded.null,
             sight: trials.sight(hasty),
             trials: TrialCounts {
                 wrong_advice: trials.signals,

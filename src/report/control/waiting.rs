@@ -7,7 +7,6 @@
 use serde::Serialize;
 
 use super::Case;
-use crate::config::{FASTEST_ATTACKER, MEAN_ATTACKER};
 use crate::engine::attacker::{AttackerCurve, Race};
 use crate::engine::bounds::Sizes;
 use crate::engine::chances::{ChanceFirst, Chances, Course};
@@ -19,26 +18,39 @@ use crate::time::{Span, Timestamp};
 const DRAWN: Span = Span::from_mins(60);
 const DRAWN_EVERY_MS: i64 = 15_000;
 
-/// The moments that are told in numbers.
-const TOLD: [Span; 6] = [
-    FASTEST_ATTACKER,
-    MEAN_ATTACKER,
+/// Moments that are told in numbers, beside those of the attackers.
+const TOLD: [Span; 4] = [
     Span::from_mins(60),
     Span::from_mins(4 * 60),
     Span::from_mins(24 * 60),
     Span::from_mins(7 * 24 * 60),
 ];
 
-/// The moments at which the number at risk is told.
-const AT_RISK: [Span; 7] = [
-    Span::ZERO,
-    Span::from_mins(5),
-    FASTEST_ATTACKER,
-    MEAN_ATTACKER,
-    Span::from_mins(30),
-    Span::from_mins(45),
-    Span::from_mins(60),
-];
+/// Moments at which the number at risk is told, beside those of the attackers.
+const AT_RISK: [Span; 5] =
+    [Span::ZERO, Span::from_mins(5), Span::from_mins(30), Span::from_mins(45), Span::from_mins(60)];
+/// Moments of the picture are as far apart as their labels need.
+const APART: Span = Span::from_mins(3);
+
+/// `moments` and those at which the fastest attackers and the mean one come, in order. What
+/// comes at once is no moment to tell a figure at.
+pub(super) fn with_attackers(law: &AttackerCurve, moments: &[Span]) -> Vec<Span> {
+    let own = [law.fastest(), law.mean()].into_iter().filter(|at| *at > Span::ZERO);
+    let mut all: Vec<Span> = own.chain(moments.iter().copied()).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// The moments along the picture: the attackers', and others that leave room for them.
+fn along(law: &AttackerCurve) -> Vec<Span> {
+    let own = [law.fastest(), law.mean()];
+    let near = |at: Span, own: &Span| (at.as_millis() - own.as_millis()).abs() < APART.as_millis();
+    let others = AT_RISK.into_iter();
+    let others = others.filter(|at| *at == Span::ZERO || !own.iter().any(|own| near(*at, own)));
+    let all = with_attackers(law, &others.collect::<Vec<_>>());
+    all.into_iter().filter(|at| *at <= DRAWN).collect()
+}
 
 /// The time to a human decision, the undecided counted in.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -70,6 +82,30 @@ pub struct TimeToReview {
     pub at_risk: Vec<AtRisk>,
     /// The curve of the first hour.
     pub curve: Vec<Point>,
+}
+
+impl TimeToReview {
+    /// The chance of a decision by `moment`; nothing known where it is none of those told.
+    pub fn decided_by(&self, moment: Span) -> Estimate {
+        let told = self.reviewed_by.iter().find(|by| by.t_ms == moment);
+        told.map(|by| by.chance).unwrap_or_default()
+    }
+}
+
+impl AttackerFirst {
+    /// When the fastest attackers and the mean one come, under the first law.
+    pub fn arrivals(&self) -> (Span, Span) {
+        self.laws.first().map_or((Span::ZERO, Span::ZERO), |law| (law.fastest_ms, law.mean_ms))
+    }
+
+    /// The first moment of the attackers that a review can come before: the fastest, or
+    /// the mean where the fastest come at once.
+    pub fn first_arrival(&self) -> (Span, &'static str) {
+        match self.arrivals() {
+            (Span::ZERO, mean) => (mean, "attackers come on average"),
+            (fastest, _) => (fastest, "the fastest attackers"),
+        }
+    }
 }
 
 /// The chance of a decision by a moment.
@@ -220,6 +256,8 @@ impl Waits {
             mean_ms: law.mean(),
             first: chances.finish(),
         };
+        let law = race.curve(None);
+        let (told_at, along) = (with_attackers(law, &TOLD), along(law));
         let laws = race.laws(None).into_iter().zip(&self.laws);
         let first = AttackerFirst {
             laws: laws.map(|(law, chances)| told(None, law, chances)).collect(),
@@ -239,17 +277,17 @@ impl Waits {
             decided: self.decided,
             undecided: windows - self.decided,
             left_out: self.left_out,
-            reviewed_by: points(&curve, &TOLD)
-                .zip(TOLD)
-                .map(|((_, chance), t_ms)| ReviewedBy { t_ms, chance })
+            reviewed_by: points(&curve, &told_at)
+                .zip(&told_at)
+                .map(|((_, chance), t_ms)| ReviewedBy { t_ms: *t_ms, chance })
                 .collect(),
             median_ms: curve.median().map(Span::as_millis),
             decided_median_ms: decided_alone.median().map(Span::as_millis),
             rmst_1h_ms: curve.rmst(Span::from_mins(60)),
             observed_up_to_ms: curve.last_observed().map(Span::as_millis),
-            at_risk: points(&curve, &AT_RISK)
-                .zip(AT_RISK)
-                .map(|((windows, _), t_ms)| AtRisk { t_ms, windows })
+            at_risk: points(&curve, &along)
+                .zip(&along)
+                .map(|((windows, _), t_ms)| AtRisk { t_ms: *t_ms, windows })
                 .collect(),
             curve: drawn(&curve, race),
         };

@@ -3,9 +3,8 @@
 use std::fmt::Write;
 
 use super::outcome::{ExplainError, Explained, compare, evidence};
-use crate::config::OversightConfig;
 use crate::engine::oversight::{HollowReason, Judgement, Reviews, Rules};
-use crate::records::{Finding, Object, WindowEvidence, WindowRecord};
+use crate::records::{Finding, Object, WindowEvidence, WindowRecord, WindowRules};
 use crate::report::terminal::printable;
 use crate::time::{Span, Timestamp};
 
@@ -27,7 +26,7 @@ pub(super) fn explain(
     let reason = HollowReason::parse(finding.name());
     let agrees = match reason {
         Some(HollowReason::ImpossibleReading) => reading(&mut text, finding, windows, at)?,
-        Some(HollowReason::TemplatedRationale) => template(&mut text, windows, at)?,
+        Some(HollowReason::TemplatedRationale) => template(&mut text, finding, windows, at)?,
         Some(HollowReason::EvidenceUnopened) => {
             writeln!(text, "opened_at   {}", shown(window.opened_at))?;
             writeln!(text, "The deciding reviewer has no look at the case before the decision.")?;
@@ -57,13 +56,35 @@ fn own(windows: &[WindowRecord], at: usize) -> Vec<usize> {
     own
 }
 
-/// The judgements of these decisions of one reviewer, made again.
-fn judged(windows: &[WindowRecord], own: &[usize]) -> Result<Vec<Judgement>, ExplainError> {
+/// The judgements of these decisions of one reviewer, made again by the rules of the finding.
+fn judged(
+    windows: &[WindowRecord],
+    own: &[usize],
+    rules: WindowRules,
+) -> Result<Vec<Judgement>, ExplainError> {
+    // Within a batch cases are judged by their names.
+    let mut by_name: Vec<usize> = own.to_vec();
+    by_name.sort_unstable();
     let mut reviews = Reviews::new();
-    for place in own {
+    for place in &by_name {
         reviews.add(windows[*place].review(false).as_ref());
     }
-    Ok(reviews.judge(&Rules::new(OversightConfig::default())?).judgements)
+    let judged = reviews.judge(&Rules::new(rules.config())?).judgements;
+    let of = |place: &usize| by_name.binary_search(place).ok().and_then(|at| judged.get(at));
+    Ok(own.iter().map(|place| of(place).copied().unwrap_or_default()).collect())
+}
+
+/// The rules that the finding states, which are shown.
+fn rules(text: &mut String, finding: &Finding) -> Result<WindowRules, ExplainError> {
+    let recorded: WindowEvidence = evidence(finding)?;
+    let rules = recorded.rules.ok_or(ExplainError::Incomplete("the rules of the finding"))?;
+    writeln!(
+        text,
+        "By the rules of the finding, clocks of different sources may be apart by {} ms, and a batch lasts {} ms at most.\n",
+        ms(rules.skew_tolerance_ms),
+        ms(rules.batch_hold_ms)
+    )?;
+    Ok(rules)
 }
 
 fn reading(
@@ -74,7 +95,7 @@ fn reading(
 ) -> Result<bool, ExplainError> {
     let own = own(windows, at);
     let mine = own.iter().position(|place| *place == at);
-    let judged = judged(windows, &own)?;
+    let judged = judged(windows, &own, rules(text, finding)?)?;
     let found = mine.and_then(|mine| judged.get(mine)?.certificate);
     let Some(found) = found else {
         writeln!(text, "By this ledger there was time to read all that was approved.")?;
@@ -118,11 +139,17 @@ fn reading(
     Ok(same && ms(found.needed) - ms(found.unread) > ms(found.available))
 }
 
-fn template(text: &mut String, windows: &[WindowRecord], at: usize) -> Result<bool, ExplainError> {
+fn template(
+    text: &mut String,
+    finding: &Finding,
+    windows: &[WindowRecord],
+    at: usize,
+) -> Result<bool, ExplainError> {
     let own = own(windows, at);
     let mine = own.iter().position(|place| *place == at).unwrap_or_default();
     let digest = windows[at].rationale_digest.as_deref();
     let digest = digest.ok_or(ExplainError::Incomplete("the digest of the reasons"))?;
+    let rules = rules(text, finding)?;
     writeln!(text, "rationale_digest  {}", printable(digest))?;
     let words = windows[at].rationale_words;
     writeln!(
@@ -151,7 +178,7 @@ fn template(text: &mut String, windows: &[WindowRecord], at: usize) -> Result<bo
             printable(&case.exposure_id.to_string())
         )?;
     }
-    let judged = judged(windows, &own)?;
+    let judged = judged(windows, &own, rules)?;
     let reasons = judged.get(mine).map(|judgement| judgement.reasons).unwrap_or_default();
     Ok(reasons.iter().any(|reason| reason == HollowReason::TemplatedRationale))
 }

@@ -35,6 +35,13 @@ fn lines<R: Declared>(
     })
 }
 
+/// The windows in the order in which they are judged where their decisions are of one moment
+/// or one batch. A store keeps them in another one.
+fn in_order(mut windows: Vec<WindowRecord>) -> Vec<WindowRecord> {
+    windows.sort_by(|a, b| a.exposure_id().cmp(&b.exposure_id()));
+    windows
+}
+
 /// Explains the finding called `which`; `all` shows every step, not only the latest.
 ///
 /// # Errors
@@ -55,7 +62,8 @@ pub fn explain(
         }
     }
     let finding = found.ok_or(ExplainError::NotFound)?;
-    let windows: Vec<WindowRecord> = lines(windows, "windows.ndjson").collect::<Result<_, _>>()?;
+    let windows = lines(windows, "windows.ndjson").collect::<Result<Vec<WindowRecord>, _>>()?;
+    let windows = in_order(windows);
     let mut explained = match finding.name() {
         Finding::SUSPECTED => sequential::suspected(&finding, &windows, all)?,
         Finding::FLAGGED => sequential::flagged(&finding, &windows, all)?,

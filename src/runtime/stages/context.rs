@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::config::{Limits, OversightConfig, Profiles};
 use crate::engine::attacker::Race;
 use crate::formats::Identity;
+use crate::formats::maps::Maps;
 use crate::metrics::{Metrics, Pipeline};
 use crate::records::People;
 use crate::runtime::clock::{self, Clock};
@@ -20,6 +21,8 @@ pub struct Context {
     pub identity: Identity,
     /// Bounds of a record.
     pub limits: Limits,
+    /// The sources that are described in jq.
+    pub maps: Arc<Maps>,
     /// Deadlines and expectations by workflow.
     pub profiles: Profiles,
     /// The attackers' curves.
@@ -56,6 +59,7 @@ impl Context {
         Ok(Context {
             identity,
             limits: settings.limits,
+            maps: settings.maps(),
             profiles: settings.profiles,
             race: settings.race.clone(),
             oversight: settings.oversight.clone(),

@@ -15,9 +15,9 @@ use super::summary::Asked;
 
 /// Allowed rate, alternatives and weight of `seeded`, `dwell` and `context`.
 const RATES: [(f64, &[f64], f64); 3] = [
-    (0.20, &[0.4, 0.6, 0.8, 0.95], 0.40),
-    (0.10, &[0.2, 0.4, 0.7, 0.95], 0.20),
-    (0.10, &[0.3, 0.6, 0.9], 0.10),
+    (0.20, &[0.4, 0.5, 0.6, 0.8], 0.60),
+    (0.10, &[0.2, 0.4, 0.7, 0.95], 0.07),
+    (0.10, &[0.3, 0.6, 0.9], 0.03),
 ];
 /// Allowed odds, alternatives and weight of `agreement`.
 const ODDS: (f64, &[f64], f64) = (2.0, &[4.0, 8.0, 32.0, 128.0], 0.30);
@@ -313,11 +313,14 @@ pub(crate) fn reviewers(windows: &[Record], asked: &Asked) -> Value {
     let people = people(windows, asked);
     let told = people.len() >= SMALL_GROUP;
     let e: Vec<f64> = people.iter().map(|person| person.e[4]).collect();
+    let compared = |person: &&Person| person.steps.iter().any(|step| step.compared.is_some());
+    let alone = people.iter().filter(|person| !compared(person)).count();
     let suspected = people.iter().filter(|person| person.firing).count();
     json!({
         "count": people.len(),
         "false_discovery_rate": ALPHA,
         "flagged": told.then(|| e_bh(&e, ALPHA)),
         "suspected": told.then_some(suspected),
+        "cannot_be_compared": (told || alone == people.len()).then_some(alone),
     })
 }

@@ -16,7 +16,7 @@ use super::record::{Advice, Decision, Figures, Record};
 pub(super) type Pair = (String, Action, Option<u32>, Option<u32>);
 
 /// How many pairs are remembered of a credential.
-const PAIRS_MAX: usize = 4;
+const PAIRS_MAX: usize = 12;
 
 /// The records of one credential's windows, which are in order.
 pub(super) fn records(windows: &[Open], reading: &Reading) -> Vec<Record> {

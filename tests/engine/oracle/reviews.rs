@@ -24,7 +24,7 @@ const FLOOR_MAX_MS: i64 = 20 * DAY_MS;
 const RELEASES_MAX: usize = 24;
 const STRATA_MAX: usize = 24;
 const GROUPS_MAX: usize = 16;
-const TEXTS_MAX: usize = 4;
+const TEXTS_MAX: usize = 64;
 const DIGESTS_MAX: usize = 20;
 
 /// One decided window.
@@ -225,11 +225,7 @@ pub(super) struct Groups(Vec<Entered>);
 struct Entered {
     group: Group,
     since_ms: i64,
-    /// What was presented in it: when, how many words and characters.
-    texts: Vec<Text>,
 }
-
-type Text = (i64, Option<u32>, Option<u32>);
 
 impl Groups {
     /// Whether this is the first decision in the group.
@@ -242,23 +238,59 @@ impl Groups {
         };
         let known = known.filter(lasts);
         let is_new = known.is_none();
-        self.0.push(known.unwrap_or(Entered { group, since_ms: now, texts: Vec::new() }));
+        self.0.push(known.unwrap_or(Entered { group, since_ms: now }));
         if self.0.len() > GROUPS_MAX {
             self.0.remove(0);
         }
         is_new
     }
+}
 
-    /// Whether the text was read before in the group entered last.
-    fn read_before(&mut self, text: Text) -> bool {
-        let Some(entered) = self.0.last_mut() else { return false };
-        let known = entered.texts.contains(&text);
-        entered.texts.retain(|other| *other != text);
-        entered.texts.push(text);
-        if entered.texts.len() > TEXTS_MAX {
-            entered.texts.remove(0);
+/// What somebody read in incidents and batches, what was read last at the end.
+#[derive(Default)]
+struct Texts {
+    read: Vec<(Group, Text)>,
+    /// When the latest text of each group was presented, the group used last at the end.
+    groups: Vec<(Group, i64)>,
+    /// Of groups that were forgotten: when their latest text was presented.
+    forgotten_ms: Option<i64>,
+    /// Groups of which a text was forgotten: those presented up to then may be it.
+    holes: Vec<(Group, i64)>,
+}
+
+/// When it was presented, but for those of an incident; how many words and characters.
+type Text = (Option<i64>, Option<u32>, Option<u32>);
+
+impl Texts {
+    /// Whether the text was read before, or may have been.
+    fn read_before(&mut self, group: Group, presented: i64, text: Text) -> bool {
+        let latest = match self.groups.iter().position(|(other, _)| *other == group) {
+            Some(place) => self.groups.remove(place).1,
+            None => {
+                self.holes.retain(|(other, _)| *other != group);
+                self.holes.extend(self.forgotten_ms.map(|until| (group.clone(), until)));
+                presented
+            }
+        };
+        self.groups.push((group.clone(), latest.max(presented)));
+        if self.groups.len() > GROUPS_MAX {
+            let (gone, latest) = self.groups.remove(0);
+            self.read.retain(|(other, _)| *other != gone);
+            self.forgotten_ms = self.forgotten_ms.max(Some(latest));
         }
-        known
+        if self.holes.iter().any(|(other, until)| *other == group && presented <= *until) {
+            return true;
+        }
+        let known = self.read.iter().position(|read| *read == (group.clone(), text));
+        known.map(|place| self.read.remove(place));
+        self.read.push((group, text));
+        if self.read.len() > TEXTS_MAX {
+            let (group, _) = self.read.remove(0);
+            let latest = self.groups.iter().find(|(other, _)| *other == group).map(|found| found.1);
+            let until = if matches!(group, Group::Incident(_)) { Some(i64::MAX) } else { latest };
+            self.holes.extend(until.map(|until| (group, until)));
+        }
+        known.is_some()
     }
 }
 
@@ -281,6 +313,7 @@ pub(super) fn outcomes<'r>(
 #[derive(Default)]
 struct Course {
     groups: Groups,
+    texts: Texts,
     /// Of the latest acts.
     digests: Vec<Option<String>>,
     reading: Reading,
@@ -301,7 +334,7 @@ impl Course {
             is_new,
             hasty: None,
             unopened: None,
-            compared: by_time.iter().find_map(|case| case.compared()).filter(|_| is_new),
+            compared: first.compared().filter(|_| is_new),
             reasons: Vec::new(),
         };
         if let Some((period, stratum, _)) = &outcome.compared {
@@ -347,9 +380,11 @@ impl Course {
 
     /// Whether the text of the case was read before, in the same incident or batch.
     fn read_before(&mut self, case: &Case<'_>) -> bool {
-        let Some(advice) = case.advice().filter(|_| case.group().is_some()) else { return false };
+        let Some((advice, group)) = case.advice().zip(case.group()) else { return false };
         let presented = advice.first_presented_at.as_millis();
-        self.groups.read_before((presented, advice.summary_words, advice.summary_chars))
+        let time = matches!(group, Group::Batch(_)).then_some(presented);
+        let text = (time, advice.summary_words, advice.summary_chars);
+        self.texts.read_before(group, presented, text)
     }
 }
 

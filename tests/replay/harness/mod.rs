@@ -203,6 +203,14 @@ pub(crate) fn number(value: &Value, path: &str) -> u64 {
     found.as_u64().unwrap_or_else(|| panic!("{path} is {found}"))
 }
 
+/// A count as tables show it, its thousands apart.
+pub(crate) fn grouped(count: u64) -> String {
+    if count < 1_000 {
+        return count.to_string();
+    }
+    format!("{},{:03}", grouped(count / 1_000), count % 1_000)
+}
+
 /// Milliseconds since 1970 of a time in an output; `None` for `null`.
 #[track_caller]
 pub(crate) fn ms(value: &Value) -> Option<i64> {
@@ -216,7 +224,7 @@ pub(crate) fn assert_accounts(summary: &Value) {
     let sum = |group: &str, names: &[&str]| {
         names.iter().map(|name| number(&summary[group], name)).sum::<u64>()
     };
-    let fates = ["accepted", "duplicate", "rejected", "unsupported", "late", "skipped"];
+    let fates = ["accepted", "duplicate", "rejected", "unsupported", "late", "skipped", "linked"];
     assert_eq!(number(summary, "events.read"), sum("events", &fates), "{summary:#}");
     let total = number(summary, "windows.total");
     assert_eq!(

@@ -164,11 +164,8 @@ fn the_median_of_the_decided_is_of_the_workflows_that_attackers_race_for() {
         decided(&format!("raced-{minutes}"), MONDAY + minutes * MINUTE, minutes * MINUTE, 1)
     });
     let others = (0..9).map(|n| {
-        let mut other = decided(&format!("rule-{n}"), MONDAY + n * MINUTE, MINUTE, 2);
-        other["workflow"] = json!("policy_change");
-        let id = other["exposure_id"].as_str().unwrap();
-        other["exposure_id"] = json!(id.replace("secret_exposure/", "policy_change/"));
-        other
+        let other = decided(&format!("rule-{n}"), MONDAY + n * MINUTE, MINUTE, 2);
+        under(of_workflow(other, "policy_change"), DAY, 3 * DAY, false)
     });
     let all: Vec<Value> = raced.into_iter().chain(others).collect();
     let waits = &report(lines(&all), &WEEK)["time_to_review"];
@@ -176,6 +173,106 @@ fn the_median_of_the_decided_is_of_the_workflows_that_attackers_race_for() {
     assert_eq!(waits["decided_median_ms"], 10 * MINUTE);
     let text = told(&lines(&all), &WEEK);
     assert!(text.contains("Median of the decided alone, which flatters: 10 min 00 s"), "{text}");
+}
+
+/// The record under other targets, as a configuration may set them.
+fn under(mut record: Value, in_time: i64, late: i64, raced: bool) -> Value {
+    for (field, value) in
+        [("in_time_ms", json!(in_time)), ("late_ms", json!(late)), ("raced", json!(raced))]
+    {
+        record[field] = value;
+    }
+    record
+}
+
+fn of_workflow(mut record: Value, workflow: &str) -> Value {
+    record["workflow"] = json!(workflow);
+    let id = record["exposure_id"].as_str().unwrap();
+    record["exposure_id"] = json!(id.replace("secret_exposure/", &format!("{workflow}/")));
+    record
+}
+
+#[test]
+fn every_exposure_is_measured_by_the_targets_of_its_own_record() {
+    let slow = |n: i64, after: i64| {
+        let record = decided(&format!("c{n}"), MONDAY + n * DAY, after * MINUTE, 1);
+        under(record, 30 * MINUTE, 60 * MINUTE, true)
+    };
+    let triage = of_workflow(decided("t1", MONDAY, 20 * MINUTE, 2), "activity_triage");
+    let triage = under(triage, 30 * MINUTE, 60 * MINUTE, false);
+    // Before the targets were changed.
+    let early = decided("c0", MONDAY, 20 * MINUTE, 1);
+    let all = [early, slow(1, 20), slow(2, 45), slow(3, 90), triage];
+    let value = report(lines(&all), &WEEK);
+    let group = |name: &str| {
+        let groups = value["bands"]["by_workflow"].as_array().unwrap();
+        let group = groups.iter().find(|group| group["name"] == name).unwrap();
+        ["ahead", "contested", "behind"].map(|band| group[band].as_u64().unwrap())
+    };
+    assert_eq!(group("secret_exposure"), [1, 1, 2]);
+    assert_eq!(group("activity_triage"), [1, 0, 0]);
+    // Nobody races in triage here, and in time is what was in time then.
+    let rate = &value["verdict"]["effective"];
+    assert_eq!((&value["verdict"]["raced"], &rate["windows"]), (&json!(4), &json!(4)));
+    assert_eq!(rate["outcomes"]["overdue"], 3);
+    let targets = value["question"]["targets"].as_array().unwrap();
+    let secrets = targets.iter().find(|of| of["workflow"] == "secret_exposure").unwrap();
+    assert_eq!(secrets["in_time_ms"], 30 * MINUTE, "those of the latest record");
+    let text = told(&lines(&all), &WEEK);
+    assert!(text.contains("secret exposure 30 min 00 s, late from 1 h 00 min"), "{text}");
+    assert!(text.contains("Effective review rate of activity triage"), "{text}");
+}
+
+#[test]
+fn figures_of_the_race_are_told_at_the_times_of_the_attackers_asked_for() {
+    let all =
+        lines(&[decided("c1", MONDAY, 7 * MINUTE, 1), decided("c2", MONDAY + DAY, MINUTE, 1)]);
+    let args = [&WEEK[..], &["--attacker", "5m,11m"]].concat();
+    let value = report(all.clone(), &args);
+    let waits = &value["time_to_review"];
+    let moments = |of: &Value| -> Vec<i64> {
+        of.as_array().unwrap().iter().map(|by| by["t_ms"].as_i64().unwrap() / MINUTE).collect()
+    };
+    assert_eq!(moments(&waits["reviewed_by"]), [5, 11, 60, 240, 1_440, 10_080]);
+    assert_eq!(moments(&waits["at_risk"]), [0, 5, 11, 30, 45, 60]);
+    assert_eq!(moments(&value["outcomes"]["shares"]), [5, 11, 60, 1_440]);
+    assert_eq!(waits["reviewed_by"][0]["estimate"], 0.5);
+    let text = told(&all, &args);
+    let fact = "Decided before the fastest attackers (5 min 00 s), of those that attackers race for: 50.0 %";
+    assert!(text.contains(fact), "{text}");
+    assert!(text.contains("the fastest after 5 min 00 s"), "{text}");
+    assert!(
+        text.lines().all(|line| !line.contains("attacker") || !line.contains("9 min 00 s")),
+        "{text}"
+    );
+    let page = run(all, &[&args[..], &["--format", "html"]].concat()).exits(0).stdout;
+    assert!(page.contains("After 5 min 00 s 50.0 % had been decided about"), "{page}");
+    assert!(page.contains("published 5 min 00 s and 11 min 00 s"), "{page}");
+}
+
+#[test]
+fn planted_cases_of_one_incident_are_one_in_sight_and_in_bounds() {
+    let planted = |n: i64| {
+        let mut record = decided(&format!("c{n:02}"), MONDAY + n * MINUTE, 4 * MINUTE, 1);
+        record["incident"] = json!("commit-1");
+        let truth = json!({
+            "established_at": time(MONDAY + DAY), "correct_action": "dismiss", "seeded": true,
+        });
+        record["truth"] = truth;
+        record
+    };
+    let all: Vec<Value> = (0..12).map(planted).collect();
+    let seeded = &report(lines(&all), &WEEK)["seeded"];
+    let missed = &seeded["missed"];
+    assert_eq!(
+        (&missed["count"], &missed["of"], &missed["incidents"]),
+        (&json!(12), &json!(12), &json!(1))
+    );
+    assert!(missed["low"].as_f64().unwrap() < 0.1, "one observation: {missed}");
+    assert_eq!(
+        (&seeded["trials"]["wrong_advice"], &seeded["trials"]["challenged"]),
+        (&json!(1), &json!(0))
+    );
 }
 
 #[test]

@@ -2,22 +2,11 @@
 
 use super::super::Share;
 use crate::engine::effective::EffectiveRate;
+use crate::report::numbers::decimal;
+pub(super) use crate::report::numbers::grouped as count;
 
 /// What stands where nothing can be said.
 pub(super) const NOTHING: &str = "–";
-
-/// A count, its thousands apart.
-pub(super) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() * 2);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
 
 /// A share in percent.
 pub(super) fn percent(share: Option<f64>) -> String {
@@ -69,12 +58,7 @@ pub(super) fn share(share: &Share) -> String {
 
 /// A number that is no count.
 pub(super) fn number(value: Option<f64>, decimals: usize) -> String {
-    value.map_or(NOTHING.to_owned(), |value| {
-        let text = format!("{value:.decimals$}");
-        // No minus before a zero.
-        let zero = text.chars().all(|c| matches!(c, '-' | '0' | '.'));
-        if zero { text.trim_start_matches('-').to_owned() } else { text }
-    })
+    value.map_or(NOTHING.to_owned(), |value| decimal(value, decimals))
 }
 
 /// A length of time, in the two largest units that it has.
@@ -117,14 +101,12 @@ mod tests {
 
     #[test]
     fn figures_are_rounded_honestly() {
-        assert_eq!(count(0), "0");
-        assert_eq!(count(1_234_567), "1,234,567");
         assert_eq!(percent(Some(0.0)), "0.0 %");
         assert_eq!(percent(Some(0.0001)), "< 0.1 %");
         assert_eq!(percent(Some(0.99999)), "> 99.9 %");
         assert_eq!(percent(Some(1.0)), "100.0 %");
         assert_eq!(percent(None), NOTHING);
-        assert_eq!(number(Some(-0.004), 2), "0.00");
+        assert_eq!(number(None, 2), NOTHING);
         assert_eq!(length(Some(999)), "999 ms");
         assert_eq!(length(Some(540_000)), "9 min 00 s");
         assert_eq!(length(Some(90_000_000)), "1 d 1 h");

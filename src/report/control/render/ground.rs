@@ -5,9 +5,11 @@ use super::super::evidence::{Scope, Source};
 use super::super::{Report, Without, definitions};
 use super::Section;
 use super::blocks::{Block, Table};
-use super::figures::{count, length, number, percent, range, rate, share, short, spoken};
-use crate::config::MEAN_ATTACKER;
+use super::figures::{
+    count, exposures, length, number, percent, range, rate, share, short, spoken,
+};
 use crate::event::Workflow;
+use crate::report::numbers::many;
 
 pub(super) fn sections(report: &Report, blocks: &mut Vec<Block>) {
     quality(report, blocks);
@@ -119,6 +121,22 @@ fn caveats(report: &Report) -> Vec<String> {
             count(quality.damaged_records)
         ));
     }
+    if many(quality.clock_skew, report.verdict.windows) {
+        told.push(format!(
+            "Clocks contradict each other in {} of {}. Look for a source whose clock or time zone is wrong: what it reports \
+             makes waits too short, too long or impossible.",
+            count(quality.clock_skew),
+            exposures(report.verdict.windows)
+        ));
+    }
+    if let Some(input) = quality.input.as_ref().filter(|input| many(input.orphan, input.accepted)) {
+        told.push(format!(
+            "{} of {} accepted events found no exposure: they lie before a detection by more than clocks may differ, or after \
+             a closing. If that is not expected, the clock or time zone of a source is wrong, or its names do not join.",
+            count(input.orphan),
+            count(input.accepted)
+        ));
+    }
     if quality.other_curves > 0 {
         told.push(
             "Some records were written under other attackers' curves. This report computes with its own throughout."
@@ -198,10 +216,11 @@ fn figure(section: Section, report: &Report) -> String {
         Section::Verdict => {
             format!("effective review rate {}", rate(&report.verdict.effective))
         }
-        Section::TimeToReview => format!(
-            "decided within 9 minutes {}",
-            percent(report.time_to_review.reviewed_by.first().and_then(|by| by.chance.estimate))
-        ),
+        Section::TimeToReview => {
+            let (at, _) = report.attacker_first.first_arrival();
+            let chance = report.time_to_review.decided_by(at).estimate;
+            format!("decided within {} {}", length(Some(at.as_millis())), percent(chance))
+        }
         Section::AttackerFirst => format!(
             "attacker first {}, {} expected",
             range(law.low, law.high),
@@ -233,8 +252,10 @@ fn figure(section: Section, report: &Report) -> String {
             format!("an AI acted first in {}", share(&report.boundary.ai_acted_first))
         }
         Section::Outcomes => {
-            let within = report.outcomes.shares.iter().find(|by| by.t_ms == MEAN_ATTACKER);
-            format!("ended within 17 minutes {}", percent(within.map(|by| 1.0 - by.waiting)))
+            let (_, mean) = report.attacker_first.arrivals();
+            let within = report.outcomes.shares.iter().find(|by| by.t_ms == mean);
+            let ended = percent(within.map(|by| 1.0 - by.waiting));
+            format!("ended within {} {ended}", length(Some(mean.as_millis())))
         }
         Section::Ownership => {
             format!("without an owner {}", share(&report.ownership.without_owner))

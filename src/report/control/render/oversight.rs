@@ -121,8 +121,9 @@ fn seeded(report: &Report, blocks: &mut Vec<Block>) {
     blocks.push(Block::Section(Section::Seeded));
     if seeded.caught.of == 0 {
         blocks.push(Block::Text(format!(
-            "No planted case with wrong advice was decided in this period{}. Whether wrong advice would be noticed cannot \
-             be said: agreement alone measures the AI. Plant cases to find out.",
+            "No decided planted case with wrong advice is known of this period{}. A planted case is known once its truth is \
+             established. Whether wrong advice would be noticed cannot be said: agreement alone measures the AI. Plant cases \
+             to find out.",
             if seeded.undecided > 0 {
                 format!(" ({} undecided)", count(seeded.undecided))
             } else {
@@ -147,7 +148,8 @@ fn seeded(report: &Report, blocks: &mut Vec<Block>) {
     let (trials, sight) = (&seeded.trials, &seeded.sight);
     blocks.push(Block::Facts(vec![
         (
-            "Wrong advice challenged, planted or found out later".to_owned(),
+            "Wrong advice challenged, planted or found out later (of an incident or batch the first case)"
+                .to_owned(),
             format!("{} of {}", count(trials.challenged.into()), count(trials.wrong_advice.into())),
         ),
         (

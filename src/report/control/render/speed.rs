@@ -196,8 +196,8 @@ fn targets(report: &Report) -> String {
 fn bands(report: &Report, blocks: &mut Vec<Block>) {
     blocks.push(Block::Section(Section::Bands));
     blocks.push(Block::Text(format!(
-        "{}: decided in time; {}: neither in time nor late; {}: late. What is in time depends on the workflow: {}. \
-         Effective is in time and a real review, of those old enough for a review to be due.",
+        "{}: decided in time; {}: neither in time nor late; {}: late. What is in time depends on the workflow, at present: \
+         {}. An exposure is measured by what was in force when its record was written. Effective is in time and a real review, of those old enough for a review to be due.",
         Band::Ahead,
         Band::Contested,
         Band::Behind,

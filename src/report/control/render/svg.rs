@@ -9,7 +9,6 @@ use maud::{Markup, html};
 use super::super::Report;
 use super::blocks::Chart;
 use super::figures::{count, length, percent, spoken};
-use crate::config::{FASTEST_ATTACKER, MEAN_ATTACKER};
 use crate::report::control::Group;
 use crate::time::Span;
 
@@ -60,22 +59,32 @@ fn path(points: impl Iterator<Item = (Span, f64)>, steps: bool) -> String {
 }
 
 /// Axes from 0 to 60 minutes and from 0 to 100 %, with the attackers' marks.
-fn frame() -> Markup {
-    let minutes = [0, 5, 9, 17, 30, 45, 60];
+fn frame(report: &Report) -> Markup {
+    let (fastest, mean) = report.attacker_first.arrivals();
+    let hour = Span::from_mins(60);
+    let marks = [fastest, mean].into_iter().filter(|at| (Span::ZERO..=hour).contains(at));
     html! {
         @for tenth in [0, 25, 50, 75, 100] {
             @let at = y(f64::from(tenth) / 100.0);
             line class="grid" x1=(fixed(LEFT)) x2=(fixed(RIGHT)) y1=(fixed(at)) y2=(fixed(at)) {}
             text x=(fixed(LEFT - 6.0)) y=(fixed(at + 4.0)) text-anchor="end" { (tenth) " %" }
         }
-        @for mark in [FASTEST_ATTACKER, MEAN_ATTACKER] {
+        @for mark in marks {
             @let at = x(mark);
             line class="mark" x1=(fixed(at)) x2=(fixed(at)) y1=(fixed(TOP)) y2=(fixed(BOTTOM)) {}
         }
         path class="axis" d=(format!("M{LEFT:.1} {TOP:.1}V{BOTTOM:.1}H{RIGHT:.1}")) {}
-        @for minute in minutes {
-            text x=(fixed(x(Span::from_mins(minute)))) y=(fixed(BOTTOM + 16.0)) text-anchor="middle" { (minute) }
+        @for at in report.time_to_review.at_risk.iter().map(|at| at.t_ms) {
+            text x=(fixed(x(at))) y=(fixed(BOTTOM + 16.0)) text-anchor="middle" { (minutes(at)) }
         }
+    }
+}
+
+/// Minutes, with a decimal where they are no whole ones.
+fn minutes(at: Span) -> String {
+    match at.as_millis() % 60_000 {
+        0 => (at.as_millis() / 60_000).to_string(),
+        _ => format!("{:.1}", at.as_millis() as f64 / 60_000.0),
     }
 }
 
@@ -90,18 +99,24 @@ fn waiting(report: &Report) -> Markup {
         curve.iter().filter_map(|at| Some((at.t_ms, at.low?, at.high?))).collect();
     let upper = path(bounded.iter().map(|(t, _, high)| (*t, *high)), false);
     let lower = path(bounded.iter().rev().map(|(t, low, _)| (*t, *low)), false);
-    let within = waits.reviewed_by.first().map(|by| by.chance).unwrap_or_default();
+    let race = &report.attacker_first;
+    let within = waits.decided_by(race.first_arrival().0);
+    let (fastest, mean) = race.arrivals();
+    let shown = |at: Span| length(Some(at.as_millis()));
     let told = format!(
-        "The share of exposures still waiting for a decision falls over the first hour. After 9 minutes {} had been \
-         decided about, while the attackers' curve rises from 0 at 9 minutes to 63 % at 17.",
-        percent(within.estimate)
+        "The share of exposures still waiting for a decision falls over the first hour. After {} {} had been decided \
+         about, while the attackers' curve rises from 0 at {} to 63 % at {}.",
+        shown(race.first_arrival().0),
+        percent(within.estimate),
+        shown(fastest),
+        shown(mean)
     );
     html! {
         figure {
             svg viewBox=(format!("0 0 {WIDTH} 340")) role="img" aria-labelledby="waiting-name waiting-told" {
                 title id="waiting-name" { "Waiting for a decision, against the attackers" }
                 desc id="waiting-told" { (told) }
-                (frame())
+                (frame(report))
                 @if !bounded.is_empty() {
                     path class="bounds" d=(format!("{upper}L{}Z", lower.trim_start_matches('M'))) {}
                 }
@@ -114,8 +129,9 @@ fn waiting(report: &Report) -> Markup {
                 }
             }
             figcaption {
-                "Solid: exposures still waiting, with 95 % bounds. Dashed: attackers who have come, by the published 9 \
-                 and 17 minutes (dotted). Where the dashed line rises while the solid one is high, attackers are first."
+                "Solid: exposures still waiting, with 95 % bounds. Dashed: attackers who have come, by the published "
+                (shown(fastest)) " and " (shown(mean))
+                " (dotted). Where the dashed line rises while the solid one is high, attackers are first."
             }
         }
     }
@@ -154,7 +170,7 @@ fn outcomes(report: &Report) -> Markup {
                 @for (layer, class) in classes.iter().enumerate() {
                     path class=(class) d=(area(layer)) {}
                 }
-                (frame())
+                (frame(report))
                 text x=(fixed(RIGHT)) y=(fixed(BOTTOM + 32.0)) text-anchor="end" { "minutes since the exposure" }
                 (legend(&names, &classes, BOTTOM + 44.0))
             }

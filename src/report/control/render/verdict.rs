@@ -3,7 +3,9 @@
 use super::super::{LookAt, Matter, Report, Trend};
 use super::Section;
 use super::blocks::Block;
-use super::figures::{bounds, count, exposures, of, percent, range, rate, share, spoken, within};
+use super::figures::{
+    bounds, count, exposures, length, number, of, percent, range, rate, share, spoken, within,
+};
 use crate::engine::chances::ChanceFirst;
 use crate::engine::effective::{Outcome, Outcomes};
 use crate::report::control::evidence::Scope;
@@ -89,9 +91,10 @@ fn unknown(outcomes: &Outcomes) -> Option<String> {
 }
 
 fn facts(report: &Report, blocks: &mut Vec<Block>) {
-    let fastest = report.time_to_review.reviewed_by.first();
-    let decided = fastest.map(|by| by.chance).unwrap_or_default();
     let race = &report.attacker_first;
+    let (at, who) = race.first_arrival();
+    let decided = report.time_to_review.decided_by(at);
+    let (at, fastest) = (length(Some(at.as_millis())), race.arrivals().0);
     let fact = |name: &str, value: String| (name.to_owned(), value);
     let [published, from_the_start] = [race.laws.first(), race.laws.get(1)]
         .map(|law| law.map(|law| law.first).unwrap_or_default());
@@ -101,16 +104,26 @@ fn facts(report: &Report, blocks: &mut Vec<Block>) {
             let incidents = of(report.verdict.incidents, "incident", "incidents");
             format!("{} in {incidents}", count(report.verdict.windows))
         }),
-        fact("Decided within 9 minutes, of those that attackers race for", {
+        fact(&format!("Decided before {who} ({at}), of those that attackers race for"), {
             let bounds = bounds(decided.low, decided.high);
             format!("{} ({bounds})", percent(decided.estimate))
         }),
         fact("Decisions that bear no sign of being hollow", share(&report.reviews.meaningful)),
-        fact("Chance that an attacker came first, the fastest after 9 minutes", chance(&published)),
+        fact(
+            &format!(
+                "Chance that an attacker came first, the fastest after {}",
+                length(Some(fastest.as_millis()))
+            ),
+            chance(&published),
+        ),
         fact("… the fastest at once", chance(&from_the_start)),
         fact(
             "Credentials used before they were contained, expected if every leaked key is tried",
-            format!("{:.1} to {:.1}", published.expected, from_the_start.expected),
+            format!(
+                "{} to {}",
+                number(Some(published.expected), 1),
+                number(Some(from_the_start.expected), 1)
+            ),
         ),
     ];
     for group in &report.bands.by_workflow {

@@ -52,10 +52,11 @@ impl<O: Outbox> OversightPublisher<'_, O> {
 
     fn judged(&mut self, review: &Review<'_>, judgement: &Judgement) -> Result<(), Fault> {
         self.judgement(review, Some(judgement))?;
-        let Publisher { writer, people, .. } = &mut *self.publisher;
+        let (Publisher { writer, people, .. }, rules) = (&mut *self.publisher, self.rules.config());
         let (exposure, reviewer) = (review.exposure_id(), Some(people.show(&review.reviewer)));
         judgement.reasons.iter().try_for_each(|reason| {
-            let found = Finding::hollow(reason, exposure, review.decided_at, reviewer, judgement);
+            let at = review.decided_at;
+            let found = Finding::hollow(reason, exposure, at, reviewer, judgement, rules);
             let key = format_args!("{}/{exposure}", found.name());
             writer.send(self.outbox, Topic::Findings, ONLY, key, &found)
         })

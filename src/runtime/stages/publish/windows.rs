@@ -4,6 +4,7 @@ use super::publisher::Publisher;
 use super::writer::ONLY;
 use crate::engine::Output;
 use crate::engine::alerts::{Alert, Cause};
+use crate::engine::identity::Names;
 use crate::engine::oversight::{HollowReasons, Judgement, Quality, Review};
 use crate::engine::windows::{ExposureId, Key, Window};
 use crate::event::Kind;
@@ -17,6 +18,7 @@ use crate::time::Timestamp;
 pub(crate) struct WindowsPublisher<'p, O> {
     pub(crate) publisher: &'p mut Publisher,
     pub(crate) outbox: &'p mut O,
+    pub(crate) names: &'p Names,
     pub(crate) partition: i32,
     pub(crate) now: Timestamp,
 }
@@ -122,6 +124,7 @@ impl<O: Outbox> WindowsPublisher<'_, O> {
             profile: context.profiles.get(window.key.workflow),
             race: &context.race,
             oversight: &context.oversight,
+            names: self.names,
             as_of: self.now,
             is_final,
         };
