@@ -16,10 +16,9 @@ const PAIRS: usize = 2_001;
 const STRETCH: usize = 1_000;
 
 macro_rules! version {
-    ($name:ident) => {
+    ($name:ident, $($maps:tt)*) => {
         mod $name {
             use $name::config::Limits;
-            use $name::formats::maps::Maps;
             use $name::formats::{Context, Format, Identity, decode};
             use $name::time::Timestamp;
 
@@ -31,8 +30,7 @@ macro_rules! version {
             #[inline(never)]
             pub(super) fn run(identity: &Identity, records: &[&[u8]], times: usize) -> usize {
                 let detected_at = Some(Timestamp::from_millis(1_800_000_000_000));
-                let limits = Limits::DEFAULT;
-                let context = Context { identity, detected_at, limits, maps: Maps::NONE };
+                let context = Context { identity, detected_at, limits: Limits::DEFAULT, $($maps)* };
                 let (mut events, mut accepted) = (Vec::new(), 0);
                 for _ in 0..times {
                     for record in records {
@@ -46,8 +44,9 @@ macro_rules! version {
         }
     };
 }
-version!(before);
-version!(after);
+// A commit before there were maps takes none.
+version!(before,);
+version!(after, maps: after::formats::maps::Maps::NONE);
 
 /// Nanoseconds of processor time of this thread.
 fn spent(work: impl Fn() -> usize) -> f64 {

@@ -1,7 +1,7 @@
 //! Records that are not plain JSON text: UTF-16, padding, null, framing by a Schema Registry,
 //! and forms.
 //!
-//! Invariants: whatever begins with `{` in UTF-8 does not come here; every form of a record has
+//! Invariants: what begins with `{` in UTF-8 does not come here; every form of a record has
 //! one outcome, so one wrong encoding is one rejection.
 
 use std::borrow::Cow;
@@ -27,11 +27,17 @@ pub enum Utf16 {
 }
 
 impl Utf16 {
-    /// The order that a byte order mark tells.
-    pub fn of(first: [u8; 2]) -> Option<Utf16> {
-        match first {
-            [0xFF, 0xFE] => Some(Utf16::LittleEndian),
-            [0xFE, 0xFF] => Some(Utf16::BigEndian),
+    /// Bytes that [`Utf16::of`] looks at.
+    pub const START_BYTES: usize = 4;
+
+    /// The order of a text that begins with `start`: a byte order mark tells it, or JSON whose
+    /// first two characters are ASCII, one half of each a zero.
+    pub fn of(start: &[u8]) -> Option<Utf16> {
+        match start {
+            [0xFF, 0xFE, ..] => Some(Utf16::LittleEndian),
+            [0xFE, 0xFF, ..] => Some(Utf16::BigEndian),
+            [b'{' | b'[', 0, 1..=u8::MAX, 0, ..] => Some(Utf16::LittleEndian),
+            [0, b'{' | b'[', 0, 1..=u8::MAX, ..] => Some(Utf16::BigEndian),
             _ => None,
         }
     }
@@ -55,7 +61,7 @@ const REGISTRY_BYTES: usize = 5;
 /// Reads a record that does not begin with `{`.
 pub(super) fn plain<'a>(record: &'a [u8], limits: &Limits) -> Result<Plain<'a>, Rejection> {
     json::check_size(record, limits)?;
-    if let Some(order) = record.first_chunk().and_then(|first| Utf16::of(*first)) {
+    if let Some(order) = Utf16::of(record) {
         return utf16(record, order);
     }
     let padded = record.contains(&0);
@@ -151,6 +157,9 @@ mod tests {
         assert_eq!(read(&little), Ok(Some(text.to_owned())));
         assert_eq!(read(&big), Ok(Some(text.to_owned())));
         assert_eq!(read(&little[..little.len() - 1]), Err(RejectReason::InvalidUtf8));
+        // Without a byte order mark.
+        assert_eq!(read(&little[2..]), Ok(Some(text.to_owned())));
+        assert_eq!(read(&big[2..]), Ok(Some(text.to_owned())));
         // Half a surrogate pair.
         assert_eq!(read(b"\xFF\xFE{\0\x3D\xD8}\0"), Ok(Some("{\u{fffd}}".to_owned())));
     }

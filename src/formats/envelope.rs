@@ -81,6 +81,7 @@ object! {
         subscribe: Seen = "SubscribeURL",
         records: Seen = "Records",
         messages: Seen = "Messages",
+        findings: Seen = "Findings",
         topics: Seen = "records",
         event_source: Seen = "eventSource",
         lambda_source: Seen = "EventSource",
@@ -106,6 +107,8 @@ enum Kind {
     /// The records of one invocation of a Lambda function, or of a CloudTrail log file.
     Records,
     SqsList,
+    /// What the APIs of GuardDuty and Security Hub list.
+    Findings,
     SqsRecord,
     SqsMessage,
     SnsRecord,
@@ -122,6 +125,7 @@ impl Keys<'_> {
             (Kind::Sns, self.topic.0 && self.sns_message.0 && !self.subscribe.0),
             (Kind::Records, self.records.0),
             (Kind::SqsList, self.messages.0),
+            (Kind::Findings, self.findings.0),
             (Kind::SqsRecord, self.body.0 && self.receipt.0),
             (Kind::SqsMessage, self.body_listed.0 && self.receipt_listed.0),
             (Kind::SnsRecord, self.sns.0 && self.lambda_source.0),
@@ -142,6 +146,7 @@ object! {
         timestamp: Scalar<'a> = "Timestamp",
         records: Verbatim<'a> = "Records",
         messages: Verbatim<'a> = "Messages",
+        findings: Verbatim<'a> = "Findings",
         topics: Verbatim<'a> = "records",
         sns: Sns<'a> = "Sns",
         kinesis: Kinesis<'a> = "kinesis",
@@ -186,6 +191,7 @@ pub(super) fn open(text: &str) -> Result<Option<Outcome<'_>>, Rejection> {
         }
         Kind::Records => list("Records", fields.records),
         Kind::SqsList => list("Messages", fields.messages),
+        Kind::Findings => list("Findings", fields.findings),
         Kind::SqsRecord => one("body", fields.body),
         Kind::SqsMessage => one("Body", fields.body_listed),
         Kind::KinesisRecord => {

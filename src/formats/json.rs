@@ -15,7 +15,11 @@ pub(super) fn check_size(record: &[u8], limits: &Limits) -> Result<(), Rejection
     match record.len() > limits.record_bytes {
         true => Err(Rejection::new(
             RejectReason::TooLarge,
-            format!("{} bytes, the limit is {}", record.len(), limits.record_bytes),
+            format!(
+                "{} bytes, the limit (`record_bytes`) is {}",
+                record.len(),
+                limits.record_bytes
+            ),
         )),
         false => Ok(()),
     }
@@ -162,7 +166,10 @@ mod tests {
     fn size_and_encoding_are_checked_first() {
         let limits = Limits { record_bytes: 4, ..Limits::DEFAULT };
         assert_eq!(text(b"[\xff]", &limits).unwrap_err().detail, "not UTF-8 at byte 1");
-        assert_eq!(text(b"12345", &limits).unwrap_err().detail, "5 bytes, the limit is 4");
+        assert_eq!(
+            text(b"12345", &limits).unwrap_err().detail,
+            "5 bytes, the limit (`record_bytes`) is 4"
+        );
         assert_eq!(text(b"1234", &limits), Ok("1234"));
     }
 }

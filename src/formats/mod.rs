@@ -63,7 +63,7 @@ pub fn decode<'a>(
     let before = out.len();
     let way = Way { format, level: 0 };
     let known = matches!(format, Format::Auto | Format::Native);
-    let decoded = if known && record.first() == Some(&b'{') {
+    let decoded = if known && record::is_object(record) {
         let json = json::text(record, &context.limits)?;
         let mut fallback = Fallback::default();
         if let Some(decoded) = native::decode_plain(json, &mut fallback, &context.limits, out) {

@@ -23,6 +23,8 @@ pub const REVIEW_JUDGED: &str = "review.judged";
 /// forward was an event of its own before.
 pub const IDENTITY_FORWARDED: &str = "identity.forwarded";
 
+const INTERNAL: [&str; 2] = [REVIEW_JUDGED, IDENTITY_FORWARDED];
+
 object! {
     /// Every field of every kind of event, and the field that marks a CloudEvent.
     Flat {
@@ -141,9 +143,9 @@ impl Fallback<'_> {
     }
 }
 
-/// Whether `type` names a native record: an event, or a judgement.
+/// Whether `type` names a native record: an event, or what stages send each other.
 pub(super) fn is_named(word: &str) -> bool {
-    word == REVIEW_JUDGED || Kind::parse(word).is_some()
+    INTERNAL.contains(&word) || Kind::parse(word).is_some()
 }
 
 impl<'a> Flat<'a> {
@@ -157,7 +159,7 @@ impl<'a> Flat<'a> {
 
     /// Whether it is what the stages of a live run send each other among the events.
     pub(super) fn is_internal(&self) -> bool {
-        matches!(&self.kind, Scalar::Text(word) if [REVIEW_JUDGED, IDENTITY_FORWARDED].contains(&&**word))
+        matches!(&self.kind, Scalar::Text(word) if INTERNAL.contains(&&**word))
     }
 
     /// Whether the record has a `type` of its own.

@@ -43,7 +43,9 @@ object! {
         product_arn: Seen = "ProductArn",
         asff_version: Seen = "SchemaVersion",
         resources: Seen = "Resources",
-        findings: Seen = "Findings",
+        listed_account: Seen = "AccountId",
+        listed_resource: Seen = "Resource",
+        listed_service: Seen = "Service",
         topic: Seen = "TopicArn",
         subscribe: Seen = "SubscribeURL",
         audit_time: Seen = "@timestamp",
@@ -81,14 +83,18 @@ pub(super) fn source(text: &str) -> Result<Option<Source>, Rejection> {
     let sources = [
         (Source::Github, keys.sender.0 && somewhere || all(&[keys.zen, keys.hook_id])),
         (Source::Guardduty, all(&[keys.schema_version, keys.account, keys.resource, keys.service])),
+        // The same as the API lists it.
+        (
+            Source::Guardduty,
+            all(&[
+                keys.asff_version,
+                keys.listed_account,
+                keys.listed_resource,
+                keys.listed_service,
+            ]),
+        ),
         (Source::Cloudtrail, all(&[keys.event_source, keys.event_name, keys.user_identity])),
         (Source::SecurityHub, all(&[keys.product_arn, keys.asff_version, keys.resources])),
-        (
-            Unsupported(
-                "findings as the GuardDuty or Security Hub API lists them: use EventBridge",
-            ),
-            keys.findings.0,
-        ),
         (
             Unsupported("a message of SNS that asks to confirm a subscription: open its address"),
             all(&[keys.topic, keys.subscribe]),

@@ -26,6 +26,12 @@ pub(super) struct Way {
     pub(super) level: u32,
 }
 
+/// Whether a record begins as an object in UTF-8 does. In UTF-16 a zero follows.
+#[inline]
+pub(super) fn is_object(record: &[u8]) -> bool {
+    record.first() == Some(&b'{') && record.get(1) != Some(&0)
+}
+
 /// Decodes the bytes of one record.
 pub(super) fn decode<'a>(
     way: Way,
@@ -34,7 +40,7 @@ pub(super) fn decode<'a>(
     context: &Context<'_>,
     out: &mut Vec<Event<'a>>,
 ) -> Result<Decoded, Rejection> {
-    let text = if record.first() == Some(&b'{') {
+    let text = if is_object(record) {
         Cow::Borrowed(json::text(record, &context.limits)?)
     } else {
         match encoding::plain(record, &context.limits)? {

@@ -398,12 +398,15 @@ impl<'de, T: Slot<'de>> Visitor<'de> for ListVisitor<'_, T> {
     note_scalars!();
 }
 
-/// Declares an object with named fields, each a [`Slot`].
+/// Declares an object with named fields, each a [`Slot`]. A field may have a second key after
+/// `or`, which a record has in place of the first.
 ///
 /// This is not derived, for three reasons: a value of a wrong type is stored and is no error,
 /// a repeated field is recorded under our own name for it, and the fields are filled in place.
 macro_rules! object {
-    ($(#[$meta:meta])* $name:ident { $($field:ident: $type:ty = $key:literal),+ $(,)? }) => {
+    ($(#[$meta:meta])* $name:ident {
+        $($field:ident: $type:ty = $key:literal $(or $other:literal)?),+ $(,)?
+    }) => {
         $(#[$meta])*
         #[derive(Default)]
         #[cfg_attr(test, derive(Debug))]
@@ -435,7 +438,11 @@ macro_rules! object {
                     $(const $field: &[u8] = $key.as_bytes();)+
                     // The compiler makes a decision tree by length and content from patterns of
                     // bytes, but one comparison after the other from patterns of text.
-                    Ok(match key.as_bytes() { $($field => Key::$field,)+ _ => Key::Other })
+                    Ok(match key.as_bytes() {
+                        $($field => Key::$field,)+
+                        $($(other if other == $other.as_bytes() => Key::$field,)?)+
+                        _ => Key::Other,
+                    })
                 }
             }
 
@@ -455,7 +462,11 @@ macro_rules! object {
                 ) -> bool {
                     $(const $field: &[u8] = $key.as_bytes();)+
                     self.found = Found::Object;
-                    match named { $($field => self.$field.set(given),)+ _ => true }
+                    match named {
+                        $($field => self.$field.set(given),)+
+                        $($(other if other == $other.as_bytes() => self.$field.set(given),)?)+
+                        _ => true,
+                    }
                 }
             }
 

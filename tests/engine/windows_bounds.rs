@@ -280,6 +280,37 @@ fn a_million_credentials_are_held() {
     assert_eq!((seen, unplaced.orphan), (CREDENTIALS, 0));
 }
 
+/// Detections of a window whose events are delivered in this order, of the one credential.
+fn detections(order: impl Iterator<Item = usize>) -> u64 {
+    let mut windows = Windows::new(EngineConfig::default());
+    for n in order {
+        let event = numbered(n, leak().at(n as i64));
+        assert_eq!(windows.handle(&event), Receipt::Held);
+    }
+    let mut found = 0;
+    windows.view().for_each(|window| found += window.detections);
+    found
+}
+
+/// `docs/semantics.md` says from where on a delivery may count again.
+#[test]
+fn half_of_the_events_held_count_once_however_often_they_come() {
+    const HELD: usize = 256;
+    for count in [1, HELD / 2 - 1, HELD / 2] {
+        // A step without a common divisor reaches all of them, each round in another order.
+        let rounds =
+            (0..8).flat_map(|round| (0..count).map(move |n| (n * 101 + round * 31) % count));
+        assert_eq!(detections(rounds), count as u64);
+    }
+    // Of more, those that have fewer than 64 newer ones beside them.
+    for count in [HELD, 1_000, 5_000] {
+        let newest = count - HELD / 4..count;
+        assert_eq!(detections((0..count).chain(newest)), count as u64);
+        let older = 10..11;
+        assert_eq!(detections((0..count).chain(older)), count as u64 + 1, "its id is forgotten");
+    }
+}
+
 #[test]
 fn a_flood_of_events_without_a_detection_is_counted_to_the_last() {
     const FLOOD: u64 = 1_200_000;

@@ -283,6 +283,9 @@ fn further_services_of_aws() {
         r#"{{"schemaVersion":"2.0","accountId":"@1@","id":"f","type":"AttackSequence:@2@","severity":9,"resource":{{"resourceType":"@3@"}},"service":{{"eventFirstSeen":"2026-01-02T03:15:00Z","detection":{{"sequence":{{"description":"@4@","actors":[{{"id":"@5@","user":{{"name":"@6@","credentialUid":"{KEY}"}}}},{{"user":{{"credentialUid":"@7@"}}}}],"resources":[{{"resourceType":"ACCESS_KEY","uid":"@8@"}}]}}}}}}}}"#
     ));
     check(&format!(
+        r#"{{"Findings":[{{"SchemaVersion":"2.0","AccountId":"@1@","Arn":"@2@","Id":"f","Type":"Recon:@3@","Severity":8,"Title":"@4@","Resource":{{"AccessKeyDetails":{{"AccessKeyId":"{KEY}","UserName":"@5@"}}}},"Service":{{"EventFirstSeen":"2026-01-02T03:15:00Z","AdditionalInfo":{{"Value":"{{\"x\":\"@6@\"}}"}}}}}},{{"SchemaVersion":"2.0","AccountId":"@7@","Resource":"@8@","Service":"@9@"}}],"NextToken":"@10@"}}"#
+    ));
+    check(&format!(
         r#"{{"SchemaVersion":"2018-10-08","Id":"i","Title":"@1@","ProductArn":"arn:x/aws/guardduty","FirstObservedAt":"2026-01-02T03:15:00Z","Severity":{{"Label":"@2@"}},"Resources":[{{"Type":"AwsIamAccessKey","Id":"AWS::IAM::AccessKey:{KEY}","Details":{{"@3@":"@4@"}}}},{{"Type":"@5@","Id":"@6@"}}]}}"#
     ));
     check(&format!(

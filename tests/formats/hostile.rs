@@ -7,6 +7,8 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
 use shutterlag::config::{COVERED_MAX, Limits};
 use shutterlag::event::{Body, Event, ReviewOpened};
 use shutterlag::formats::maps::Maps;
@@ -24,6 +26,26 @@ fn records() -> Vec<Vec<u8>> {
         records.extend(text.lines().map(|line| line.as_bytes().to_vec()));
     }
     assert!(records.len() > 100);
+    // Some of each source in every encoding that is read.
+    let plain: Vec<Vec<u8>> = records.iter().step_by(5).cloned().collect();
+    for record in plain {
+        let text = String::from_utf8_lossy(&record).into_owned();
+        let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let form =
+            form_urlencoded::Serializer::new(String::new()).append_pair("payload", &text).finish();
+        let listed = format!(r#"{{"Findings":[{text},{text}]}}"#);
+        records.extend([
+            [&b"\xFF\xFE"[..], &little].concat(),
+            [&b"\xFE\xFF"[..], &big].concat(),
+            little,
+            big,
+            form.into_bytes(),
+            [&b"\0\0\0\0\x07"[..], &record].concat(),
+            [&record[..], b"\0\0"].concat(),
+            listed.into_bytes(),
+        ]);
+    }
     records
 }
 
@@ -190,10 +212,42 @@ fn apply(record: &mut Vec<u8>, change: &Change) {
 }
 
 /// How many cases each property has. The long form of these tests sets the variable:
-/// `SHUTTERLAG_MUTATIONS=200000 cargo test --release --test formats hostile`.
+/// `SHUTTERLAG_MUTATIONS=200000 cargo test --locked --test formats hostile`.
 fn cases() -> u32 {
-    let asked = std::env::var("SHUTTERLAG_MUTATIONS").ok();
-    asked.map_or(2_000, |cases| cases.parse().unwrap())
+    asked_cases().unwrap_or(2_000)
+}
+
+fn asked_cases() -> Option<u32> {
+    std::env::var("SHUTTERLAG_MUTATIONS").ok().map(|cases| cases.parse().unwrap())
+}
+
+/// Resident memory of this process, in KiB.
+fn resident_kib() -> i64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: i64 = statm.split(' ').nth(1).unwrap().parse().unwrap();
+    pages * rustix::param::page_size() as i64 / 1024
+}
+
+/// In the long form the process must not grow: a record that left a kilobyte behind would make
+/// it grow by 200 MB. In the short form tests of other things run beside this one.
+#[test]
+#[cfg(target_os = "linux")]
+fn changed_records_leave_nothing_behind() {
+    const GROWTH_KIB_MAX: i64 = 48 << 10;
+    let mut runner = TestRunner::new(crate::seeded::cases(cases()));
+    let strategy = (select(records()), proptest::collection::vec(change(), 0..5));
+    let mut at_first = 0;
+    for case in 0..cases() {
+        let (mut record, changes) = strategy.new_tree(&mut runner).unwrap().current();
+        changes.iter().for_each(|change| apply(&mut record, change));
+        check(&record).unwrap();
+        if case == cases() / 4 {
+            at_first = resident_kib();
+        }
+    }
+    let grown = resident_kib() - at_first;
+    println!("{} changed records, the last three quarters added {grown} KiB", cases());
+    assert!(asked_cases().is_none() || grown < GROWTH_KIB_MAX, "{grown} KiB");
 }
 
 proptest! {

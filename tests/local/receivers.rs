@@ -102,6 +102,23 @@ fn what_cannot_be_used_is_taken_and_a_dead_letter() {
 }
 
 #[test]
+fn a_single_record_of_25_megabytes_is_taken_and_a_dead_letter_that_says_why() {
+    let place = Place::new(HOOKS);
+    let program = place.start();
+    let bearer = [("Authorization", "Bearer script secret")];
+    let body = format!(r#"{{"action":"created","alert":{{"x":"{}"}}}}"#, "x".repeat(25_000_000));
+    let answer = program.post("/in/script", &bearer, body.as_bytes()).unwrap();
+    assert_eq!((answer.status, answer.body.trim()), (200, r#"{"events":0,"refused":1}"#));
+    let [letter] = &column(&place, "SELECT record FROM dead_letters")[..] else { panic!("one") };
+    assert!(letter.contains("too_large") && letter.contains("record_bytes"), "{letter}");
+    assert!(letter.len() < 1_000, "{} bytes", letter.len());
+    let larger = vec![b' '; (25 << 20) + 1];
+    let answer = program.post("/in/script", &bearer, &larger).unwrap();
+    assert_eq!(answer.status, 413);
+    assert!(answer.body.contains("body_bytes_max"), "{}", answer.body);
+}
+
+#[test]
 fn slack_gets_its_challenge_back() {
     let place = Place::new(HOOKS);
     let program = place.start();

@@ -2,6 +2,7 @@
 
 mod bar;
 mod files;
+mod growing;
 mod refusals;
 mod stream;
 
@@ -46,7 +47,8 @@ pub struct Args {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// Read the last FILE on as it grows. Ctrl-C prints the summary.
+    /// Read the last FILE on as it grows, also when it is rotated (renamed and begun anew, or cut
+    /// off). Ctrl-C prints the summary.
     #[arg(long)]
     follow: bool,
 

@@ -3,7 +3,6 @@
 //!
 //! Invariants: what was read before the interruption is used; a second Ctrl-C ends the process.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,14 +12,13 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use super::super::signals::Signals;
+use super::growing::Growing;
 use crate::runtime::input::Input;
 
 /// Bytes read from the standard input at a time.
 const PIECE_BYTES: usize = 256 << 10;
 /// How often somebody who waits for more looks whether to stop.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// How often a file that grows is looked at.
-const GROWTH_EVERY: Duration = Duration::from_millis(200);
 /// The status of a process that a second Ctrl-C ended, as shells have it.
 const INTERRUPTED: i32 = 130;
 
@@ -65,9 +63,9 @@ pub(super) fn inputs(files: &[PathBuf], follow: bool) -> io::Result<Vec<Input>> 
             }
             if follow && index == last {
                 let name = file.display().to_string();
-                let source = File::open(file)
+                let stop = stop.clone();
+                let growing = Growing::open(file.clone(), move || stop.is_asked())
                     .map_err(|error| io::Error::new(error.kind(), format!("{name}: {error}")))?;
-                let growing = Growing { source, stop: stop.clone() };
                 return Ok(Input::Reader(name, Box::new(growing)));
             }
             Ok(Input::from(file.clone()))
@@ -126,22 +124,5 @@ impl Read for Pieces {
         buffer[..count].copy_from_slice(&rest[..count]);
         self.at += count;
         Ok(count)
-    }
-}
-
-/// A file whose end is not the end.
-struct Growing {
-    source: File,
-    stop: Stop,
-}
-
-impl Read for Growing {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match self.source.read(buffer) {
-                Ok(0) if !self.stop.is_asked() => std::thread::sleep(GROWTH_EVERY),
-                read => return read,
-            }
-        }
     }
 }

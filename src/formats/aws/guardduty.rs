@@ -1,5 +1,7 @@
 //! GuardDuty findings about the use of access keys.
 //!
+//! EventBridge and exports write keys as `accessKeyId`, the API and the CLI as `AccessKeyId`.
+//!
 //! Invariants: an update of a finding is another event only if it raises the severity, so that the
 //! highest one counts; findings about settings and samples give nothing.
 //!
@@ -18,62 +20,62 @@ use crate::formats::{Context, Decoded, RejectReason, Rejection, SkipReason, json
 
 object! {
     Finding {
-        id: Scalar<'a> = "id",
-        kind: Scalar<'a> = "type",
-        severity: Scalar<'a> = "severity",
-        resource: Resource<'a> = "resource",
-        service: Service<'a> = "service",
+        id: Scalar<'a> = "id" or "Id",
+        kind: Scalar<'a> = "type" or "Type",
+        severity: Scalar<'a> = "severity" or "Severity",
+        resource: Resource<'a> = "resource" or "Resource",
+        service: Service<'a> = "service" or "Service",
     }
 }
 
 object! {
-    Resource { access_key: AccessKey<'a> = "accessKeyDetails" }
+    Resource { access_key: AccessKey<'a> = "accessKeyDetails" or "AccessKeyDetails" }
 }
 
 object! {
-    AccessKey { id: Scalar<'a> = "accessKeyId" }
+    AccessKey { id: Scalar<'a> = "accessKeyId" or "AccessKeyId" }
 }
 
 object! {
     Service {
-        first_seen: Scalar<'a> = "eventFirstSeen",
-        additional: Additional<'a> = "additionalInfo",
-        detection: Detection<'a> = "detection",
+        first_seen: Scalar<'a> = "eventFirstSeen" or "EventFirstSeen",
+        additional: Additional<'a> = "additionalInfo" or "AdditionalInfo",
+        detection: Detection<'a> = "detection" or "Detection",
     }
 }
 
 object! {
     /// GuardDuty marks a sample here or in the JSON text `value`.
     Additional {
-        sample: Scalar<'a> = "sample",
-        value: Scalar<'a> = "value",
+        sample: Scalar<'a> = "sample" or "Sample",
+        value: Scalar<'a> = "value" or "Value",
     }
 }
 
 object! {
-    Detection { sequence: Sequence<'a> = "sequence" }
+    Detection { sequence: Sequence<'a> = "sequence" or "Sequence" }
 }
 
 object! {
     /// An attack in several steps: who acted, and on what.
     Sequence {
-        actors: List<AttackActor<'a>> = "actors",
-        resources: List<Involved<'a>> = "resources",
+        actors: List<AttackActor<'a>> = "actors" or "Actors",
+        resources: List<Involved<'a>> = "resources" or "Resources",
     }
 }
 
 object! {
-    AttackActor { user: User<'a> = "user" }
+    AttackActor { user: User<'a> = "user" or "User" }
 }
 
 object! {
-    User { credential: Scalar<'a> = "credentialUid" }
+    User { credential: Scalar<'a> = "credentialUid" or "CredentialUid" }
 }
 
 object! {
     Involved {
-        kind: Scalar<'a> = "resourceType",
-        uid: Scalar<'a> = "uid",
+        kind: Scalar<'a> = "resourceType" or "ResourceType",
+        uid: Scalar<'a> = "uid" or "Uid",
     }
 }
 

@@ -91,7 +91,9 @@ impl Problem {
                 "the delivery does not prove who sent it; see the secret on both sides, and the clocks"
             }
             Problem::Browser => "a page in a browser may not deliver events",
-            Problem::TooLarge => "the body is larger than this receiver takes",
+            Problem::TooLarge => {
+                "the body is larger than `body_bytes_max` of this receiver; send less at a time"
+            }
             Problem::Slow => "the body did not come in time",
             Problem::Body(why) => why,
             Problem::Unavailable => "the delivery could not be made durable; send it again",

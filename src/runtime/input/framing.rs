@@ -382,7 +382,8 @@ impl Framer {
     fn emit(&mut self, end: usize, out: &mut Framed) {
         let Record { start, line, dropped, .. } = self.record;
         if dropped || end - start > self.limit {
-            let detail = format!("a record longer than the limit of {} bytes", self.limit);
+            let detail =
+                format!("a record longer than the limit (`record_bytes`) of {} bytes", self.limit);
             self.fault(line, Rejection::new(RejectReason::TooLarge, detail), out);
         } else {
             out.record(start, end, line);

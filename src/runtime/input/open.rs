@@ -81,9 +81,9 @@ impl Opened {
 
     /// The same in UTF-8, if it is UTF-16.
     fn into_utf8(mut self) -> io::Result<Opened> {
-        let mut first = [0; 2];
+        let mut first = [0; Utf16::START_BYTES];
         let (known, read) = self.fill(&mut first);
-        let order = Some(first).filter(|_| known == first.len()).and_then(Utf16::of);
+        let order = Utf16::of(&first[..known]);
         // What comes first is put back, a fault included.
         let fault = read.err().map(Fault);
         let start = Cursor::new(first[..known].to_vec());

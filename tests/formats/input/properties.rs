@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use shutterlag::config::Limits;
+use shutterlag::formats::Utf16;
 
 use super::{Found, gzip, limits, read_with, record, zstd};
 
@@ -126,6 +127,7 @@ fn hostile() -> impl Strategy<Value = Vec<u8>> {
     let run = prop_oneof![8 => Just(1), 1 => Just(5000_usize)];
     vec((select(pieces.to_vec()), run), 0..40)
         .prop_map(|runs| runs.into_iter().flat_map(|(piece, run)| piece.repeat(run)).collect())
+        .prop_filter("what is read as UTF-16", |bytes: &Vec<u8>| Utf16::of(bytes).is_none())
 }
 
 fn records(found: &[Found]) -> Vec<(u64, &str)> {
