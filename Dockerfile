@@ -7,6 +7,7 @@ WORKDIR /src
 # README.md is the crate's documentation; the manifest names the benches.
 COPY Cargo.toml Cargo.lock README.md ./
 COPY benches benches
+COPY maps maps
 COPY src src
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \

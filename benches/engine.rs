@@ -12,10 +12,12 @@ use std::time::Duration;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use shutterlag::config::{EngineConfig, FiguresConfig, Limits, OversightConfig, Profiles};
 use shutterlag::engine::attacker::Race;
+use shutterlag::engine::identity::Names;
 use shutterlag::engine::oversight::Rules;
 use shutterlag::engine::windows::Windows;
 use shutterlag::event::{Body, Event, LeakDetected, Workflow};
-use shutterlag::formats::{Context, Format, Identity, decode};
+use shutterlag::formats::maps::Maps;
+use shutterlag::formats::{Context, Decoded, Format, Identity, decode};
 use shutterlag::metrics::Metrics;
 use shutterlag::records::People;
 use shutterlag::report::{Ledger, Telling, conclude};
@@ -35,7 +37,8 @@ fn identity() -> Identity {
 fn decoding(criterion: &mut Criterion) {
     let identity = identity();
     let detected_at = Some(Timestamp::from_millis(1_800_000_000_000));
-    let context = Context { identity: &identity, detected_at, limits: Limits::DEFAULT };
+    let context =
+        Context { identity: &identity, detected_at, limits: Limits::DEFAULT, maps: Maps::NONE };
     let mut group = criterion.benchmark_group("decode");
     let native = common::lines(20_000);
     group.throughput(Throughput::Elements(native.len() as u64));
@@ -75,9 +78,45 @@ fn decoding(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// The records of each shipped map's fixtures that give events, recognised and through the map.
+fn through_maps(criterion: &mut Criterion) {
+    let identity = identity();
+    let detected_at = Some(Timestamp::from_millis(1_800_000_000_000));
+    let maps = Maps::shipped();
+    let context =
+        Context { identity: &identity, detected_at, limits: Limits::DEFAULT, maps: &maps };
+    let mut group = criterion.benchmark_group("map");
+    for map in maps.iter() {
+        let good = |record: &&str| {
+            decode(Format::Auto, record.as_bytes(), &context, &mut Vec::new())
+                == Ok(Decoded::Events)
+        };
+        let texts = map.fixtures().iter().filter(|(name, _)| name.ends_with(".ndjson"));
+        let records: Vec<&str> = texts.flat_map(|(_, text)| text.lines()).filter(good).collect();
+        assert!(!records.is_empty(), "{}", map.name());
+        group.throughput(Throughput::Elements(records.len() as u64));
+        group.bench_function(map.name(), |bencher| {
+            let mut events = Vec::new();
+            bencher.iter(|| {
+                for record in &records {
+                    events.clear();
+                    let _ =
+                        black_box(decode(Format::Auto, record.as_bytes(), &context, &mut events));
+                }
+            });
+        });
+    }
+    group.finish();
+}
+
 fn engine(criterion: &mut Criterion) {
     let identity = identity();
-    let context = Context { identity: &identity, detected_at: None, limits: Limits::DEFAULT };
+    let context = Context {
+        identity: &identity,
+        detected_at: None,
+        limits: Limits::DEFAULT,
+        maps: Maps::NONE,
+    };
     let lines = common::lines(EVENTS);
     let events: Vec<Event<'static>> = common::events(EVENTS).collect();
     let fresh = || Windows::new(EngineConfig::default());
@@ -148,6 +187,7 @@ fn engine(criterion: &mut Criterion) {
         figures: &figures,
         as_of,
         settle: None,
+        names: &Names::default(),
     };
     group.bench_function("figures, per event", |bencher| {
         bencher.iter(|| {
@@ -231,5 +271,5 @@ fn deadlines(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, decoding, engine, deadlines);
+criterion_group!(benches, decoding, through_maps, engine, deadlines);
 criterion_main!(benches);

@@ -41,6 +41,11 @@ impl Default for Limits {
     }
 }
 
+/// Names that one credential may have.
+pub const ALIASES_MAX: usize = 64;
+/// Credentials that one name, such as that of a ticket, may stand for.
+pub const COVERED_MAX: usize = 1_000;
+
 /// A review sooner than this after the exposure is ahead of every attacker seen.
 pub const FASTEST_ATTACKER: Span = Span::from_mins(9);
 /// When attackers arrive on average.

@@ -4,6 +4,8 @@
 //! before one is built); every closed set of words is an enum whose order is
 //! the order of the vocabulary.
 
+mod owned;
+
 use std::borrow::Cow;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -89,6 +91,8 @@ words! {
         CredentialAbused = "credential.abused",
         /// What would have been right is now known.
         TruthEstablished = "truth.established",
+        /// Nothing happened: several names are of one credential, or one stands for several.
+        IdentityLinked = "identity.linked",
     }
 }
 
@@ -216,6 +220,16 @@ words! {
 }
 
 words! {
+    /// How names belong together.
+    Relation {
+        /// They are names of one credential.
+        Same = "same",
+        /// One name, such as that of a ticket, stands for several credentials.
+        Covers = "covers",
+    }
+}
+
+words! {
     /// How well the time of exposure is known.
     ExposedAtQuality {
         /// The moment it became public.
@@ -290,6 +304,23 @@ pub enum Body<'a> {
         /// Whether the case was planted with a deliberately wrong AI output.
         seeded: bool,
     },
+    /// `identity.linked`
+    IdentityLinked(IdentityLinked<'a>),
+}
+
+/// The fields of `identity.linked`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IdentityLinked<'a> {
+    /// The names that belong to the event's `credential_id`.
+    pub aliases: Vec<Cow<'a, str>>,
+    /// How; [`Relation::Same`] unless stated.
+    pub relation: Relation,
+}
+
+impl Default for Relation {
+    fn default() -> Relation {
+        Relation::Same
+    }
 }
 
 /// The fields of `leak.detected`.
@@ -401,6 +432,7 @@ impl Event<'_> {
             Body::CaseWithdrawn { .. } => Kind::CaseWithdrawn,
             Body::CredentialAbused => Kind::CredentialAbused,
             Body::TruthEstablished { .. } => Kind::TruthEstablished,
+            Body::IdentityLinked(_) => Kind::IdentityLinked,
         }
     }
 
@@ -411,6 +443,27 @@ impl Event<'_> {
             Body::CaseOpened(case) => case.reopened,
             _ => false,
         }
+    }
+}
+
+impl<'a> Event<'a> {
+    /// The same event about `name`, for which its own name stands. What it says of all the
+    /// credentials is one act: they share a batch, and an incident.
+    pub fn covering(self, name: Cow<'a, str>) -> Event<'a> {
+        let Event { id, mut body, .. } = self;
+        match &mut body {
+            Body::LeakDetected(leak) => {
+                leak.incident.get_or_insert_with(|| id.clone());
+            }
+            Body::CaseOpened(case) => {
+                case.incident.get_or_insert_with(|| id.clone());
+            }
+            Body::DecisionMade(decision) => {
+                decision.batch_id.get_or_insert_with(|| id.clone());
+            }
+            _ => {}
+        }
+        Event { id, credential_id: name, body, ..self }
     }
 }
 
@@ -485,6 +538,10 @@ impl Serialize for Event<'_> {
             Body::TruthEstablished { correct_action, seeded } => {
                 map.serialize_entry("correct_action", correct_action)?;
                 map.serialize_entry("seeded", seeded)?;
+            }
+            Body::IdentityLinked(link) => {
+                map.serialize_entry("aliases", &link.aliases)?;
+                map.serialize_entry("relation", &link.relation)?;
             }
         }
         map.end()

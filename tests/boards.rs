@@ -103,6 +103,7 @@ fn a_thousand_boards_of_which_one_reads() {
         health: Arc::new(Health::new()),
         view: Arc::clone(&view),
         standings: Arc::default(),
+        unjoined: Arc::default(),
         race: Race::default(),
         profiles: Profiles::default(),
         figures: FiguresConfig::default(),

@@ -4,6 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use shutterlag::config::Limits;
+use shutterlag::formats::maps::Maps;
 use shutterlag::formats::{Context, Decoded, Format, Identity, decode, excerpt};
 use shutterlag::time::Timestamp;
 
@@ -13,6 +14,7 @@ fuzz_target!(|record: &[u8]| {
         identity: &identity,
         detected_at: Some(Timestamp::from_millis(1_767_323_045_000)),
         limits: Limits::DEFAULT,
+        maps: Maps::NONE,
     };
     let mut events = Vec::new();
     let outcome = decode(Format::Auto, record, &context, &mut events);

@@ -4,6 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use shutterlag::config::Limits;
+use shutterlag::formats::maps::Maps;
 use shutterlag::formats::{Context, Decoded, Format, Identity, decode};
 
 fuzz_target!(|input: (u8, &[u8])| {
@@ -18,7 +19,7 @@ fuzz_target!(|input: (u8, &[u8])| {
         text_bytes: 32,
         events_per_record: 4,
     };
-    let context = Context { identity: &identity, detected_at: None, limits };
+    let context = Context { identity: &identity, detected_at: None, limits, maps: Maps::NONE };
     let mut events = Vec::new();
     let outcome = decode(format, record, &context, &mut events);
     assert_eq!(matches!(outcome, Ok(Decoded::Events)), !events.is_empty());

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
-use super::{CliError, Outcome, tell};
+use super::{CliError, Outcome, map, tell};
 use crate::formats::Format;
 use crate::report::terminal::printable;
 use crate::runtime::kafka::client::config;
@@ -46,6 +46,12 @@ struct Topic {
 /// standard error and to the outcome.
 pub fn run(args: &Args) -> Result<Outcome, CliError> {
     let Some(settings) = settings(&args.config) else { return Ok(Outcome::Failed) };
+    let sources = settings.sources.iter().map(|source| source.format);
+    let receivers = settings.receivers.iter().map(|receiver| receiver.format);
+    let formats: Vec<Format> = sources.chain(receivers).collect();
+    if !map::check(&settings.maps(), &formats) {
+        return Ok(Outcome::Failed);
+    }
     let topics = if settings.uses_kafka() { topics(&settings) } else { Vec::new() };
     let checked = Checked { topics, settings: settings.effective() };
     match print(&checked, &settings, args) {

@@ -11,6 +11,7 @@ use crate::config::{FiguresConfig, Limits, OversightConfig, Profiles};
 use crate::engine::attacker::Race;
 use crate::event::Workflow;
 use crate::formats::Identity;
+use crate::formats::maps::Maps;
 use crate::metrics::{Metrics, Pipeline};
 use crate::runtime::clock::{self, Clock};
 use crate::runtime::demo::{Demo, Fed};
@@ -116,6 +117,7 @@ pub fn run(args: &Args) -> Result<Outcome, CliError> {
     let context = Context {
         identity: Identity::new(IDENTITY).map_err(|error| failed(&error))?,
         limits: Limits::DEFAULT,
+        maps: Arc::new(Maps::shipped()),
         profiles,
         race: Race::default(),
         oversight: OversightConfig::default(),
@@ -124,6 +126,7 @@ pub fn run(args: &Args) -> Result<Outcome, CliError> {
         pipeline: Pipeline::register(&metrics, clock::now()).map_err(|error| failed(&error))?,
         metrics: Arc::new(metrics),
         standings: Arc::default(),
+        unjoined: Arc::default(),
         reviewer_alerts: Arc::default(),
     };
     let demo = Demo {
@@ -162,6 +165,7 @@ fn shown(demo: &Demo) -> http::Shown {
         health: Arc::clone(&demo.health),
         view: Arc::clone(&demo.view),
         standings: Arc::clone(&context.standings),
+        unjoined: Arc::clone(&context.unjoined),
         race: context.race.clone(),
         profiles: context.profiles,
         figures: FiguresConfig::default(),

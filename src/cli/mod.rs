@@ -5,6 +5,7 @@ pub mod demo;
 pub mod explain;
 pub mod export;
 mod identity;
+pub mod map;
 mod outcome;
 pub mod replay;
 pub mod report;
@@ -45,6 +46,8 @@ enum Command {
     Report(Box<report::Args>),
     /// Write the events that a local store holds, one in a line, in the order of arrival.
     Export(export::Args),
+    /// Maps: sources that are described in jq. List them, try one, test one.
+    Map(map::Args),
     /// Write the events of a simulated organisation whose truth is known.
     Simulate(Box<simulate::SimulateArgs>),
 }
@@ -70,6 +73,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Map(args) => map::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Simulate(args) => {
             simulate::run(&args).map(|_| Outcome::Fine).map_err(CliError::from)

@@ -45,6 +45,7 @@ pub mod chances;
 pub mod effective;
 pub mod ends;
 pub mod histogram;
+pub mod identity;
 pub mod incidents;
 mod output;
 pub mod oversight;

@@ -3,7 +3,7 @@
 use super::alerts::{Alert, Change, Transition};
 use super::effective::Due;
 use super::oversight::HollowReasons;
-use super::windows::{ExposureId, Key, Milestones, Window};
+use super::windows::{ExposureId, Key, Milestones, Unjoined, Window};
 use crate::event::Kind;
 
 /// What became of an event that was handed in.
@@ -84,6 +84,19 @@ pub enum Output<'o> {
         kind: Kind,
         /// How many it stands for: more than one if repeats were folded into it.
         events: u64,
+        /// Whether somebody acted, and nothing was ever detected under the name.
+        unjoined: bool,
+    },
+    /// What is known of a name has changed on which somebody acted and under which nothing was
+    /// detected. A name is reported once it has waited for a detection as long as a decision
+    /// may take, and for an hour at most.
+    Unjoined {
+        /// Workflow and credential.
+        key: Key<'o>,
+        /// What was emitted before; `None` if nothing is reported of the name.
+        before: Option<&'o Unjoined>,
+        /// What holds now; `None` when a detection came, or the events are no longer held.
+        after: Option<&'o Unjoined>,
     },
     /// An event held for a while turns out to belong to a window that is final.
     Late {

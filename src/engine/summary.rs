@@ -39,10 +39,11 @@ impl FigureRules<'_> {
     }
 }
 
-/// How events fared; `read` is the sum of the next five.
+/// How events fared; `read` is the sum of the next six.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct EventCounts {
-    /// Events decoded, and records refused or skipped.
+    /// Events decoded, one for each credential that they are about, and records refused or
+    /// skipped.
     pub read: u64,
     /// Distinct events in use.
     pub accepted: u64,
@@ -50,10 +51,14 @@ pub struct EventCounts {
     pub duplicate: u64,
     /// Records refused, and events beyond a bound.
     pub rejected: u64,
+    /// Records of known sources that the program does not read.
+    pub unsupported: u64,
     /// Events for windows that were final.
     pub late: u64,
     /// Well-formed records with nothing to measure, and events after `as_of`.
     pub skipped: u64,
+    /// Links between names, and events of names that only stand for others.
+    pub linked: u64,
     /// Accepted events that found no window.
     pub orphan: u64,
     /// Contradictions between clocks.

@@ -1,8 +1,8 @@
 //! Decodes a record whose format is not given: a CloudEvent or one of the others.
 
 use super::envelope::Outcome;
-use super::native::{Fallback, Flat};
-use super::{Context, Decoded, Rejection, SkipReason, cloudevents, json, recognise};
+use super::native::Fallback;
+use super::{Context, Rejection, cloudevents, recognise};
 use crate::event::Event;
 
 /// Decodes one record of any format. `fallback` comes from the envelope that it was in.
@@ -12,13 +12,9 @@ pub(super) fn decode<'a>(
     context: &Context<'_>,
     out: &mut Vec<Event<'a>>,
 ) -> Result<Outcome<'a>, Rejection> {
-    let mut flat = Flat::default();
-    json::fill(&mut flat, text)?;
-    if flat.specversion.0 {
+    let keys = recognise::keys(text)?;
+    if keys.specversion.0 {
         return cloudevents::decode(text, context, out);
     }
-    if flat.is_judgement() {
-        return Ok(Outcome::Done(Decoded::Skipped(SkipReason::NotMeasured)));
-    }
-    recognise::decode(text, &mut flat, fallback, context, out)
+    recognise::decode(text, &keys, fallback, context, out)
 }

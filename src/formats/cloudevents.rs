@@ -13,9 +13,9 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::envelope::Outcome;
 use super::field::{invalid, required, too_long, wrong_type};
-use super::native::{Fallback, Flat};
+use super::native::{self, Fallback};
 use super::value::{Found, Scalar, Slot, Verbatim, object};
-use super::{Context, RejectReason, Rejection, json, owned, recognise};
+use super::{Context, RejectReason, Rejection, json, recognise};
 use crate::config::Limits;
 use crate::event::{Event, Kind};
 
@@ -97,7 +97,7 @@ pub(super) fn decode<'a>(
             json::check_depth(data, &context.limits)?;
             let mut events = Vec::new();
             let outcome = decode_data(data, fallback, context, &mut events)?;
-            out.extend(events.into_iter().map(|event| -> Event<'a> { owned::event(event) }));
+            out.extend(events.into_iter().map(|event| -> Event<'a> { event.into_owned() }));
             Ok(outcome.into_owned())
         }
         (Found::Absent | Found::Null, None) => Err(super::field::missing("data")),
@@ -135,12 +135,15 @@ fn decode_data<'a>(
     // A source makes the envelope when it notices something. For a finding without a time of
     // its own, that is the detection.
     let context = &Context { detected_at: fallback.time.or(context.detected_at), ..*context };
-    let mut flat = Flat::default();
-    json::fill(&mut flat, data)?;
-    if flat.specversion.0 {
+    let mut fallback = fallback;
+    if let Some(decoded) = native::decode_plain(data, &mut fallback, &context.limits, out) {
+        return decoded.map(Outcome::Done);
+    }
+    let keys = recognise::keys(data)?;
+    if keys.specversion.0 {
         return Err(Rejection::new(RejectReason::Unrecognised, "a CloudEvent within a CloudEvent"));
     }
-    recognise::decode(data, &mut flat, fallback, context, out)
+    recognise::decode(data, &keys, fallback, context, out)
 }
 
 /// Event ids are unique only within their source, so the source comes first. A URI reference

@@ -1,6 +1,7 @@
 //! What every decoder gets, and what a record can become.
 
 use super::identity::Identity;
+use super::maps::Maps;
 use super::rejection::Rejection;
 use crate::config::Limits;
 use crate::event::words;
@@ -50,4 +51,6 @@ pub struct Context<'c> {
     pub detected_at: Option<Timestamp>,
     /// The bounds on records, texts and events.
     pub limits: Limits,
+    /// The sources that are described in jq.
+    pub maps: &'c Maps,
 }

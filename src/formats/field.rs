@@ -8,8 +8,8 @@ use std::borrow::Cow;
 use super::value::{Found, Scalar, Slot};
 use super::{RejectReason, Rejection};
 use crate::event::{
-    Action, Actor, Evidence, ExposedAtQuality, Kind, Method, Provenance, Severity, Verdict,
-    Workflow,
+    Action, Actor, Evidence, ExposedAtQuality, Kind, Method, Provenance, Relation, Severity,
+    Verdict, Workflow,
 };
 use crate::time::{TimeError, Timestamp};
 
@@ -41,6 +41,7 @@ closed_sets!(
     Verdict,
     Actor,
     Method,
+    Relation,
     Evidence,
     ExposedAtQuality,
     Provenance

@@ -95,6 +95,17 @@ pub(super) fn object<'a, T: Slot<'a>>(json: &'a str) -> Result<T, Rejection> {
     Ok(object)
 }
 
+/// [`object`] for a first look at a record: a field may be there twice.
+pub(super) fn object_with_repeats<'a, T: Slot<'a>>(json: &'a str) -> Result<T, Rejection> {
+    let mut object = T::default();
+    let mut parser = serde_json::Deserializer::from_str(json);
+    match object.fill(&mut parser).and_then(|()| parser.end()) {
+        Ok(()) if object.found() == Found::Object => Ok(object),
+        Ok(()) => Err(not_one_object(object.found(), None)),
+        Err(error) => Err(syntax(&error)),
+    }
+}
+
 /// The elements of one JSON array, as they stand there.
 pub(super) fn elements(json: &str) -> Result<Vec<Verbatim<'_>>, Rejection> {
     let mut array = Verbatim::default();
@@ -117,7 +128,7 @@ fn not_one_object(found: Found, duplicate: Option<&'static str>) -> Rejection {
 
 /// The class and place of an error, without the library's message, which may quote the input.
 #[cold]
-fn syntax(error: &serde_json::Error) -> Rejection {
+pub(super) fn syntax(error: &serde_json::Error) -> Rejection {
     let place = match (error.line(), error.column()) {
         (1, column) => format!("column {column}"),
         (line, column) => format!("line {line} of the record, column {column}"),

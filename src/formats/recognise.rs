@@ -1,23 +1,26 @@
 //! Recognises the format of a record by its fields.
 //!
-//! Invariants: a native event needs as many passes as when its format is given; a record of a
-//! frequent source needs one more pass, over its top-level keys; recognition looks at which
-//! keys there are, never at free text.
+//! Invariants: a plain native event does not come here; any other record of a frequent source
+//! needs one more pass than when its format is given, over its top-level keys; recognition looks
+//! at which keys there are, never at free text.
 
 use super::aws::{cloudtrail, guardduty, security_hub};
 use super::envelope::{self, Outcome};
-use super::native::{Fallback, Flat};
+use super::native::{self, Fallback};
 use super::rare::{self, Source};
 use super::value::{Scalar, Seen, object};
 use super::{
     Context, Decoded, RejectReason, Rejection, SkipReason, eventbridge, github, gitleaks, json,
-    trufflehog,
+    maps, trufflehog,
 };
 use crate::event::Event;
 
 object! {
-    /// The top-level keys by which sources differ.
+    /// The top-level keys by which sources differ, and the `type` of native events.
     Keys {
+        kind: Scalar<'a> = "type",
+        credential_id: Seen = "credential_id",
+        specversion: Seen = "specversion",
         action: Seen = "action",
         alert: Seen = "alert",
         number: Seen = "number",
@@ -54,17 +57,23 @@ impl Keys<'_> {
     }
 }
 
-/// Decodes a record of any format but CloudEvents; `flat` is the same record.
+/// The keys of a record. A key that is there twice counts once: the decoder that reads its value
+/// reports it.
+pub(super) fn keys(text: &str) -> Result<Keys<'_>, Rejection> {
+    json::object_with_repeats(text)
+}
+
+/// Decodes a record of any format but CloudEvents; `keys` are those of the same record.
 pub(super) fn decode<'a>(
     text: &'a str,
-    flat: &mut Flat<'a>,
+    keys: &Keys<'a>,
     fallback: Fallback<'a>,
     context: &Context<'_>,
     out: &mut Vec<Event<'a>>,
 ) -> Result<Outcome<'a>, Rejection> {
-    let named = flat.known_kind().is_some();
-    if !named && (flat.is_typed() || fallback.kind.is_none()) {
-        let keys: Keys<'_> = json::object(text)?;
+    let named = matches!(&keys.kind, Scalar::Text(word) if native::is_named(word));
+    let typed = !matches!(keys.kind, Scalar::Absent | Scalar::Null);
+    if !named && (typed || fallback.kind.is_none()) {
         let source = match keys.source() {
             Some(source) => Some(source),
             None => match envelope::open(text)? {
@@ -72,6 +81,12 @@ pub(super) fn decode<'a>(
                 None => rare::source(text)?,
             },
         };
+        // A record that nothing here reads may be one of a map's.
+        if matches!(source, None | Some(Source::Unsupported(_)))
+            && let Some(decoded) = maps::decode_recognised(text, context, out)?
+        {
+            return Ok(Outcome::Done(decoded));
+        }
         let decoded = match source {
             Some(Source::Github) => github::decode(text, context, out)?,
             Some(Source::Gitleaks) => gitleaks::decode(text, context, out)?,
@@ -84,7 +99,7 @@ pub(super) fn decode<'a>(
             Some(Source::Unsupported(what)) => return Err(Rejection::unsupported(what)),
             // A record that looks like a native event with a wrong `type`, or with none, gets
             // that error. Whatever else has a `type` never meant ours.
-            None if flat.looks_native() => return event(flat, fallback, context, out),
+            None if keys.credential_id.0 => native::decode(text, fallback, context, out)?,
             None => {
                 return Err(Rejection::new(
                     RejectReason::Unrecognised,
@@ -94,15 +109,5 @@ pub(super) fn decode<'a>(
         };
         return Ok(Outcome::Done(decoded));
     }
-    event(flat, fallback, context, out)
-}
-
-fn event<'a>(
-    flat: &mut Flat<'a>,
-    fallback: Fallback<'a>,
-    context: &Context<'_>,
-    out: &mut Vec<Event<'a>>,
-) -> Result<Outcome<'a>, Rejection> {
-    out.push(flat.event(fallback, &context.limits)?);
-    Ok(Outcome::Done(Decoded::Events))
+    native::decode(text, fallback, context, out).map(Outcome::Done)
 }

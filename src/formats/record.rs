@@ -11,7 +11,7 @@ use super::envelope::{self, Outcome, Wrapped};
 use super::native::Fallback;
 use super::{
     Context, Decoded, Format, Part, RejectReason, Rejection, SkipReason, auto, cloudevents,
-    eventbridge, excerpt, github, gitleaks, json, native, owned, trufflehog,
+    eventbridge, excerpt, github, gitleaks, json, live_secret, maps, native, trufflehog,
 };
 use crate::event::Event;
 
@@ -47,14 +47,14 @@ pub(super) fn decode<'a>(
         Cow::Owned(text) => {
             let mut events = Vec::new();
             let decoded = value(way, &text, fallback, context, &mut events)?;
-            out.extend(events.into_iter().map(|event| -> Event<'a> { owned::event(event) }));
+            out.extend(events.into_iter().map(|event| -> Event<'a> { event.into_owned() }));
             Ok(decoded)
         }
     }
 }
 
 /// Decodes a JSON text: a record, or an array of records.
-fn value<'a>(
+pub(super) fn value<'a>(
     way: Way,
     text: &'a str,
     fallback: Fallback<'a>,
@@ -70,7 +70,7 @@ fn value<'a>(
     }
     let before = out.len();
     let done = |decoded| Ok(Outcome::Done(decoded));
-    let outcome = match way.format {
+    let decoded = match way.format {
         Format::Auto => auto::decode(text, fallback, context, out),
         Format::Native => native::decode(text, fallback, context, out).and_then(done),
         Format::CloudEvents => cloudevents::decode(text, context, out),
@@ -78,8 +78,9 @@ fn value<'a>(
         Format::Gitleaks => gitleaks::decode(text, context, out).and_then(done),
         Format::Trufflehog => trufflehog::decode(text, context, out).and_then(done),
         Format::Eventbridge => eventbridge::decode(text, context, out),
+        Format::Map(name) => maps::decode(name, text, context, out).and_then(done),
     };
-    match outcome {
+    match decoded.and_then(|outcome| without_secrets(outcome, before, out)) {
         Ok(outcome) => {
             // These two are envelopes themselves, and what is in them may be anything.
             let auto = matches!(way.format, Format::CloudEvents | Format::Eventbridge);
@@ -101,6 +102,32 @@ fn value<'a>(
             }
         }
     }
+}
+
+/// Refuses events that hold what looks like a live secret. `out` has them from `before` on.
+pub(super) fn without_secrets<'a>(
+    outcome: Outcome<'a>,
+    before: usize,
+    out: &mut Vec<Event<'_>>,
+) -> Result<Outcome<'a>, Rejection> {
+    match outcome {
+        Outcome::Done(decoded) => kept(decoded, before, out).map(Outcome::Done),
+        wrapped @ Outcome::Wrapped(_) => Ok(wrapped),
+    }
+}
+
+/// The same for a record that is decoded.
+#[inline]
+pub(super) fn kept(
+    decoded: Decoded,
+    before: usize,
+    out: &mut Vec<Event<'_>>,
+) -> Result<Decoded, Rejection> {
+    let checked = live_secret::refuse(out.get(before..).unwrap_or_default());
+    if checked.is_err() {
+        out.truncate(before);
+    }
+    checked.map(|()| decoded)
 }
 
 /// Opens the envelope, if it is one.
@@ -181,7 +208,7 @@ fn part_of<'a>(
         Cow::Owned(record) => {
             let mut events = Vec::new();
             let decoded = decode(way, &record, fallback, context, &mut events)?;
-            out.extend(events.into_iter().map(|event| -> Event<'a> { owned::event(event) }));
+            out.extend(events.into_iter().map(|event| -> Event<'a> { event.into_owned() }));
             Ok(decoded)
         }
     }

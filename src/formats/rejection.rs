@@ -36,10 +36,18 @@ words! {
         Unrecognised = "unrecognised",
         /// A record of a known source that this program does not read.
         Unsupported = "unsupported",
+        /// Two maps recognise the record.
+        Ambiguous = "ambiguous",
+        /// The program of a map failed on the record, or was stopped.
+        MapFailed = "map_failed",
+        /// A text of an event looks like a live secret.
+        LooksLikeSecret = "looks_like_secret",
         /// The source gives no time of detection and none was given for it.
         NoDetectionTime = "no_detection_time",
         /// The file or stream could not be read, or not to its end.
         Unreadable = "unreadable",
+        /// More names than one credential can have, or than one name can stand for.
+        TooManyAliases = "too_many_aliases",
         /// The event's window was final already.
         Late = "late",
         /// Nothing was ever detected under the event's name.

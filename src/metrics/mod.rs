@@ -62,6 +62,7 @@ pub struct Metrics {
     registry: Registry,
     events: IntCounterVec,
     rejected: IntCounterVec,
+    unsupported: IntCounter,
     duplicate: IntCounter,
     late: IntCounter,
     clock_skew: IntCounter,
@@ -140,6 +141,10 @@ impl Metrics {
         Ok(Metrics {
             events: counter("events_total", "Events decoded", &["type", "source"])?,
             rejected: counter("events_rejected_total", "Records refused", &["reason"])?,
+            unsupported: plain(
+                "events_unsupported_total",
+                "Records of known sources that the program does not read",
+            )?,
             duplicate: plain("events_duplicate_total", "Repeats of an event")?,
             late: plain("events_late_total", "Events for windows that were final")?,
             clock_skew: plain("clock_skew_total", "Contradictions between clocks")?,
@@ -221,8 +226,13 @@ impl Metrics {
         self.events.with_label_values(&[kind.as_str(), &source.label()]).inc_by(count);
     }
 
-    /// Adds records that were refused for one reason.
+    /// Adds records that were refused for one reason. Those that are unsupported have a counter
+    /// of their own: nothing is wrong with them.
     pub fn rejected(&self, reason: RejectReason, count: u64) {
+        if reason == RejectReason::Unsupported {
+            self.unsupported.inc_by(count);
+            return;
+        }
         self.rejected.with_label_values(&[reason.as_str()]).inc_by(count);
     }
 

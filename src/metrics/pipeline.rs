@@ -3,6 +3,7 @@
 //! Invariants: only a live run has these, so that the metrics of a replay stay a function of
 //! its input; the series of a partition end when the partition moves to another process.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use prometheus::{
@@ -21,6 +22,9 @@ const COMMIT_BUCKETS: [f64; 14] =
 
 /// Upper bounds of a restore's buckets in seconds.
 const RESTORE_BUCKETS: [f64; 10] = [0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0];
+
+/// Kinds and sources with a series of their own among the events that did not join.
+const UNJOINED_GROUPS_MAX: usize = 100;
 
 words! {
     /// The stages that workers run.
@@ -75,6 +79,7 @@ pub struct Pipeline {
     dead_letters: IntCounterVec,
     rebalances: IntCounterVec,
     clock_jumps: IntCounterVec,
+    unjoined: IntGaugeVec,
     view_windows: IntGaugeVec,
     view_lag: IntGauge,
     view_not_kept: IntCounter,
@@ -153,6 +158,11 @@ impl Pipeline {
                 "clock_jumps_total",
                 "Jumps of this machine's clock",
                 &["direction"],
+            )?,
+            unjoined: gauge(
+                "unjoined_events",
+                "Events held about names under which nothing was detected",
+                &["type", "source"],
             )?,
             view_windows: gauge("view_windows", "Windows in the read view", &["state"])?,
             view_lag,
@@ -243,6 +253,23 @@ impl Pipeline {
     pub fn clock_jumps(&self, forward: u64, back: u64) {
         for (direction, count) in [("forward", forward), ("back", back)] {
             raise(&self.clock_jumps.with_label_values(&[direction]), count);
+        }
+    }
+
+    /// Sets how many events wait about names that did not join, by kind and source. Groups that
+    /// are left out have none. The largest have a label of their own, the rest share one for
+    /// each kind.
+    pub fn unjoined<'s>(&self, events: impl Iterator<Item = (Kind, Source<'s>, u64)>) {
+        self.unjoined.reset();
+        // One series is always there: rules that find no series say nothing.
+        self.unjoined.with_label_values(&[Kind::DecisionMade.as_str(), ""]).set(0);
+        let mut groups: Vec<_> = events.collect();
+        groups.sort_by_key(|(kind, source, count)| (Reverse(*count), *kind, *source));
+        for (at, (kind, source, count)) in groups.into_iter().enumerate() {
+            let source = if at < UNJOINED_GROUPS_MAX { source } else { Source::Other };
+            let label = self.sources.bounded(source).label();
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            self.unjoined.with_label_values(&[kind.as_str(), &label]).add(count);
         }
     }
 

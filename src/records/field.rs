@@ -72,6 +72,10 @@ macro_rules! words {
     };
 }
 
+impl Field for Vec<String> {
+    const FORM: &'static str = "a list of texts";
+}
+
 words!("a text", String: Action, Alert, Band, Clock, Evidence, ExposedAtQuality, Kind, RejectReason);
 words!("a text", String: Quality, Severity, State, Transition, Urgency, Verdict, Workflow);
 words!("a list of texts", Vec<String>: HollowReasons);

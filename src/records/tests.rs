@@ -242,9 +242,10 @@ proptest! {
         let identity = Identity::new(b"a key for tests only").unwrap();
         let mut people = People::pseudonyms(identity);
         let (race, oversight) = (Race::default(), OversightConfig::default());
+        let names = crate::engine::identity::Names::default();
         let profile = Profile::of(window.key.workflow);
         let circumstances = Circumstances {
-            hollow, profile: &profile, race: &race, oversight: &oversight, as_of: at(9_000), is_final,
+            hollow, profile: &profile, race: &race, oversight: &oversight, names: &names, as_of: at(9_000), is_final,
         };
         let written = serde_json::to_vec(&WindowRecord::new(&window, circumstances, &mut people)).unwrap();
         let read = WindowRecord::read(&written).unwrap();

@@ -20,6 +20,7 @@ use super::recorded::{self, judgement};
 use crate::config::{OversightConfig, Profile, Targets};
 use crate::engine::attacker::{AttackerFirst, Band, Race};
 use crate::engine::effective::{Due, Outcome};
+use crate::engine::identity::Names;
 use crate::engine::oversight::{HollowReasons, Judgement, Quality, Review};
 use crate::engine::windows::{
     Advice, Clock, Decision, ExposureId, Key, Stage, State, Truth, Window,
@@ -35,8 +36,10 @@ record! {
         exposure_id: ExposureName<T>,
         /// The kind of process.
         workflow: Workflow,
-        /// The credential's non-secret name.
+        /// The credential's non-secret name, the smallest if it has several.
         credential_id: T,
+        /// Its other names, in order.
+        aliases: Option<Vec<T>>,
         /// The first source stated.
         source: Option<T>,
         /// The first place stated.
@@ -226,10 +229,18 @@ pub struct Circumstances<'c> {
     pub race: &'c Race,
     /// Which ids are one person's.
     pub oversight: &'c OversightConfig,
+    /// The names that credentials have.
+    pub names: &'c Names,
     /// The moment at which it is written.
     pub as_of: Timestamp,
     /// Whether nothing can change it any more.
     pub is_final: bool,
+}
+
+/// The other names of a credential; `None` where it has only one.
+fn aliases<'r>(names: &'r Names, credential_id: &str) -> Option<Vec<Cow<'r, str>>> {
+    let aliases: Vec<_> = names.aliases(credential_id).map(Cow::Borrowed).collect();
+    (!aliases.is_empty()).then_some(aliases)
 }
 
 impl<'r> WindowRecord<Cow<'r, str>> {
@@ -239,7 +250,8 @@ impl<'r> WindowRecord<Cow<'r, str>> {
         circumstances: Circumstances<'r>,
         people: &'r mut People,
     ) -> WindowRecord<Cow<'r, str>> {
-        let Circumstances { hollow, profile, race, oversight, as_of, is_final } = circumstances;
+        let Circumstances { hollow, profile, race, oversight, names, as_of, is_final } =
+            circumstances;
         let advice = window.advice;
         let decision = window.decision;
         // Without a decision there is nothing to judge, and that is known at once.
@@ -256,6 +268,7 @@ impl<'r> WindowRecord<Cow<'r, str>> {
             exposure_id: window.exposure_id().into(),
             workflow: window.key.workflow,
             credential_id: window.key.credential_id.into(),
+            aliases: aliases(names, window.key.credential_id),
             source: text(window.source),
             location: text(window.location),
             severity: window.severity,
@@ -348,6 +361,7 @@ impl WindowRecord {
             exposure_id: exposure.into(),
             workflow: key.workflow,
             credential_id: key.credential_id.to_owned(),
+            aliases: None,
             source: None,
             location: None,
             severity: None,

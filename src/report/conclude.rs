@@ -12,6 +12,7 @@ use super::oversight::Reviewers;
 use crate::config::{FiguresConfig, OversightConfig, Profiles};
 use crate::engine::alerts::{Episode, Moments, Transition};
 use crate::engine::attacker::Race;
+use crate::engine::identity::Names;
 use crate::engine::oversight::{Flags, Judgement, Reviews, Rules};
 use crate::engine::summary::{FigureRules, Tally};
 use crate::engine::windows::{Decision, Part, Unplaced, View, Window};
@@ -34,6 +35,8 @@ pub struct Telling<'t> {
     pub as_of: Timestamp,
     /// How long after closing a window is final; `None`: at once.
     pub settle: Option<Span>,
+    /// The names that credentials have.
+    pub names: &'t Names,
 }
 
 impl Telling<'_> {
@@ -166,6 +169,7 @@ impl Ledger<'_> {
             profile: telling.profiles.get(window.key.workflow),
             race: telling.race,
             oversight: config,
+            names: telling.names,
             as_of: telling.as_of,
             is_final,
         };

@@ -1,5 +1,5 @@
-//! What did not join: names about which somebody acted and that no detection has, each with the
-//! nearest names that one has.
+//! What did not join: names on which somebody acted and under which nothing was detected, each
+//! with the nearest names of windows.
 //!
 //! Invariants: the time is bounded by the names of the windows and [`SUGGESTED_MAX`]; no name is
 //! suggested that belongs to another workflow.
@@ -9,7 +9,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::engine::windows::{Unjoined, View};
+use crate::engine::windows::{Key, Unjoined, View};
 use crate::event::{Kind, Workflow};
 use crate::time::Timestamp;
 
@@ -67,27 +67,35 @@ struct Wanted {
     nearest: Vec<(f64, String)>,
 }
 
-/// Lists what did not join, as of a moment.
-pub fn not_joined(view: &View<'_>, as_of: Timestamp) -> Vec<NotJoined> {
-    let mut found = Vec::new();
-    view.unjoined(|unjoined: Unjoined| {
-        let (workflow, credential_id) = unjoined.key;
-        found.push(NotJoined {
-            credential_id,
-            workflow,
+impl NotJoined {
+    /// What did not join under the name of `key`, as of a moment, without suggestions.
+    pub fn new(key: Key<'_>, unjoined: &Unjoined, as_of: Timestamp) -> NotJoined {
+        NotJoined {
+            credential_id: key.credential_id.to_owned(),
+            workflow: key.workflow,
             kind: unjoined.kind,
-            source: unjoined.source,
+            source: unjoined.source.as_deref().map(str::to_owned),
             time: unjoined.time,
             age_ms: as_of.since(unjoined.time).as_millis(),
             events: unjoined.events,
             nearest: Vec::new(),
-        });
+        }
+    }
+}
+
+/// Lists what did not join, as of a moment.
+pub fn not_joined(view: &View<'_>, as_of: Timestamp) -> Vec<NotJoined> {
+    let mut found = Vec::new();
+    view.unjoined(|key, unjoined: Unjoined| found.push(NotJoined::new(key, &unjoined, as_of)));
+    suggest(&mut found, |consider| {
+        view.for_each(|window| consider(window.key));
     });
-    suggest(view, &mut found);
     found
 }
 
-fn suggest(view: &View<'_>, found: &mut [NotJoined]) {
+/// Adds to the first [`SUGGESTED_MAX`] of `found` the nearest names of windows, which `windows`
+/// hands to the function that it is given. A name may come more than once.
+pub fn suggest(found: &mut [NotJoined], windows: impl FnOnce(&mut dyn FnMut(Key<'_>))) {
     let count = found.len().min(SUGGESTED_MAX);
     if count == 0 {
         return;
@@ -97,15 +105,15 @@ fn suggest(view: &View<'_>, found: &mut [NotJoined]) {
         .map(|name| Wanted { parts: parts(&name.credential_id), nearest: Vec::new() })
         .collect();
     let mut last = String::new();
-    view.for_each(|window| {
-        let name = window.key.credential_id;
+    windows(&mut |key| {
+        let name = key.credential_id;
         if name == last {
             return;
         }
         name.clone_into(&mut last);
         let its_parts = parts(name);
         for (wanted, asked) in wanted.iter_mut().zip(&*found) {
-            if asked.workflow == window.key.workflow {
+            if asked.workflow == key.workflow {
                 wanted.consider(&asked.credential_id, name, &its_parts);
             }
         }
@@ -120,6 +128,9 @@ impl Wanted {
         let similarity = similarity(asked, &self.parts, name, its_parts);
         let worst = self.nearest.last().map_or(0.0, |(similarity, _)| *similarity);
         if similarity < SIMILAR || self.nearest.len() == NEAREST_MAX && similarity <= worst {
+            return;
+        }
+        if self.nearest.iter().any(|(_, known)| known == name) {
             return;
         }
         let at = self.nearest.partition_point(|(better, _)| *better >= similarity);

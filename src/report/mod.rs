@@ -10,7 +10,7 @@ mod oversight;
 pub mod terminal;
 
 pub use conclude::{Ledger, Telling, conclude};
-pub use joining::{NotJoined, not_joined};
+pub use joining::{NotJoined, not_joined, suggest};
 
 use std::io::{self, Write};
 

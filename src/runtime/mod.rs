@@ -19,4 +19,5 @@ pub mod reviewer_alerts;
 pub mod stages;
 pub mod standings;
 mod trust;
+pub mod unjoined;
 pub mod view;

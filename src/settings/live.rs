@@ -1,6 +1,7 @@
 //! All settings of a live run.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use tracing_subscriber::EnvFilter;
 
@@ -9,6 +10,7 @@ use super::declare::settings;
 use super::engine::{WORKERS_MAX, WindowsStage};
 use super::groups::Groups;
 use super::kafka::{Kafka, Source, Topics};
+use super::maps::OwnMaps;
 use super::receivers::Receiver;
 use super::secret::Secret;
 use super::store::Store;
@@ -16,6 +18,7 @@ use super::values::word;
 use crate::config::{EngineConfig, FiguresConfig, Limits, OversightConfig, Profiles};
 use crate::engine::attacker::Race;
 use crate::event::words;
+use crate::formats::maps::Maps;
 
 /// A shorter token can be guessed.
 const TOKEN_BYTES_MIN: usize = 16;
@@ -64,6 +67,9 @@ settings! {
         /// Workers that decode records and key them by credential, each with a consumer and a
         /// producer of its own.
         workers: usize = 1, in 1..=WORKERS_MAX;
+        /// The directory of your own maps; one of them takes the place of a shipped map with its
+        /// name.
+        maps_dir: Option<OwnMaps>;
     }
 
     /// How reviewers appear.
@@ -119,6 +125,14 @@ impl Settings {
     /// Whether the run reads and writes topics of Kafka, not one local file.
     pub fn uses_kafka(&self) -> bool {
         !self.kafka.brokers.is_empty()
+    }
+
+    /// The maps that records may come through: your own, and those that come with the program.
+    pub fn maps(&self) -> Arc<Maps> {
+        match &self.intake.maps_dir {
+            Some(own) => Arc::clone(&own.maps),
+            None => Arc::new(Maps::shipped()),
+        }
     }
 
     /// How the engine of a live run works: it keeps checkpoints, and waits for judgements.

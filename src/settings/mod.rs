@@ -20,6 +20,7 @@ mod kafka;
 mod librdkafka;
 mod live;
 mod load;
+mod maps;
 mod reader;
 mod receivers;
 mod reference;
@@ -39,6 +40,7 @@ pub use self::kafka::{
 };
 pub use self::live::{Http, Intake, Log, LogFormat, People, PeopleShown, Settings};
 pub use self::load::{Effective, reference};
+pub use self::maps::{OwnMaps, source as map_source};
 pub use self::receivers::{Digest, Encoding, Receiver, Verify, standard_key};
 pub use self::reference::{Row, Section};
 pub use self::secret::Secret;

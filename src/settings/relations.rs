@@ -9,14 +9,16 @@ use super::librdkafka;
 use super::live::Settings;
 use super::reader::{Reader, join};
 use super::receivers::{Verify, standard_key};
-use super::values::span_text;
+use super::values::{listed, span_text};
 use crate::config::Approver;
 use crate::event::Workflow;
+use crate::formats::Format;
 
 /// Checks every relation.
 pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
     kafka(settings, reader);
     receivers(settings, reader);
+    maps(settings, reader);
     times(settings, reader);
     for option in settings.kafka.librdkafka.keys() {
         if let Some(why) = librdkafka::refusal(option) {
@@ -58,6 +60,34 @@ fn kafka(settings: &Settings, reader: &mut Reader<'_>) {
     } else if reader.is_given("sources") {
         let why = "topics are read from Kafka; set kafka.brokers, or remove [[sources]]";
         reader.contradiction(&["sources"], why);
+    }
+}
+
+/// A format that is no other must be a map.
+fn maps(settings: &Settings, reader: &mut Reader<'_>) {
+    let sources = settings.sources.iter().map(|source| source.format);
+    let receivers = settings.receivers.iter().map(|receiver| receiver.format);
+    let at = |list: &str, index: usize| join(&format!("{list}[{index}]"), "format");
+    let formats: Vec<(String, Format)> = sources
+        .enumerate()
+        .map(|(index, format)| (at("sources", index), format))
+        .chain(receivers.enumerate().map(|(index, format)| (at("receivers", index), format)))
+        .filter(|(_, format)| matches!(format, Format::Map(_)))
+        .collect();
+    if formats.is_empty() {
+        return;
+    }
+    let maps = settings.maps();
+    for (key, format) in formats {
+        if maps.get(format.as_str()).is_none() {
+            let names: Vec<&str> = maps.iter().map(|map| map.name()).collect();
+            let why = format!(
+                "neither a format nor a map; formats are {}; maps are {}",
+                listed("\"", Format::ALL),
+                listed("\"", &names)
+            );
+            reader.contradiction(&[&key, "intake.maps_dir"], why);
+        }
     }
 }
 

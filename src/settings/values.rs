@@ -143,7 +143,14 @@ macro_rules! word {
 
 pub(super) use {leaf, word};
 
-word!(Format, Workflow, Severity, Alert, Urgency);
+leaf!(Format: format!("{} or the name of a map", listed("`", Format::ALL)),
+    expected format!("one of {}, or the name of a map", listed("\"", Format::ALL)),
+    read |node, _| text(node, |text| Format::parse(text).ok_or_else(|| {
+        format!("expected one of {}, or the name of a map", listed("\"", Format::ALL))
+    })),
+    show |format| Shown::Text(format.to_string()));
+
+word!(Workflow, Severity, Alert, Urgency);
 
 /// The words of a set, each between two `quote`s.
 pub(super) fn listed<W: std::fmt::Display>(quote: &str, words: &[W]) -> String {

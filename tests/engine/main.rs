@@ -4,6 +4,7 @@
 mod bounds;
 mod clock_jumps;
 mod histogram;
+mod identity;
 mod million;
 mod oracle;
 mod oversight_agreement;
@@ -24,3 +25,4 @@ mod windows_live;
 mod windows_memory;
 mod windows_properties;
 mod windows_rules;
+mod windows_unjoined;

@@ -9,6 +9,7 @@ use shutterlag::engine::effective::Outcome;
 use shutterlag::engine::oversight::{HollowReason, HollowReasons, Quality};
 use shutterlag::engine::windows::Windows;
 use shutterlag::event::Event;
+use shutterlag::formats::maps::Maps;
 use shutterlag::formats::{Context, Format, Identity, decode};
 use shutterlag::time::{Span, Timestamp};
 
@@ -37,7 +38,7 @@ impl Live {
     fn take(&mut self, kind: &str, second: i64, more: &str) -> &mut Live {
         let identity = Identity::new(b"an identity key for tests").unwrap();
         let limits = shutterlag::config::Limits::DEFAULT;
-        let context = Context { identity: &identity, detected_at: None, limits };
+        let context = Context { identity: &identity, detected_at: None, limits, maps: Maps::NONE };
         let text = format!(
             r#"{{"type":"{kind}","id":"{kind}{second}","time":"{}","credential_id":"c"{more}}}"#,
             at(second)

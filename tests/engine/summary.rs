@@ -14,6 +14,7 @@ use serde_json::Value;
 use shutterlag::config::{EngineConfig, FiguresConfig, OversightConfig, Profiles};
 use shutterlag::engine::Receipt;
 use shutterlag::engine::attacker::{CurveSetting, Race};
+use shutterlag::engine::identity::Names;
 use shutterlag::engine::oversight::Rules;
 use shutterlag::engine::summary::EventCounts;
 use shutterlag::engine::windows::Windows;
@@ -77,6 +78,7 @@ fn concluded_by(events: &[Event<'_>], asked: &Asked, oversight: OversightConfig)
         figures: &figures,
         as_of,
         settle: None,
+        names: &Names::default(),
     };
     let rules = telling.figure_rules();
     let (tally, unplaced) = conclude(&windows.view(), &telling, None).unwrap();
@@ -453,8 +455,11 @@ fn simulated_organisations_come_to_the_figures_of_the_oracle() {
     let counts = ["/events", "/windows", "/stages", "/attacker_window", "/oversight"];
     let never = [
         "/events/rejected",
+        "/events/unsupported",
         "/events/late",
         "/events/skipped",
+        // The simulated sources agree on names.
+        "/events/linked",
         // What is known from a detection on has been detected.
         "/stages/detection/censored",
         // All input is read before anything is judged.

@@ -20,11 +20,13 @@ fn config() -> EngineConfig {
     EngineConfig { settle: Some(Span::from_mins(10)), checkpoints: true, ..EngineConfig::default() }
 }
 
-/// What is said, in an order that does not depend on where a credential lies.
+/// What is said, in an order that does not depend on where a credential lies. Names that did not
+/// join are left out: each process reports them anew.
 fn advance(windows: &mut Windows, now: Timestamp) -> Vec<String> {
     let mut said = Vec::new();
     windows.advance(now, &mut |output| {
         said.push(match output {
+            Output::Unjoined { .. } => return,
             Output::Window { window, is_final, reached, hollow, news } => {
                 format!("{window:?} {is_final} {reached:?} {hollow:?} {news:?}")
             }

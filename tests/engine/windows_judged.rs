@@ -10,6 +10,7 @@ use shutterlag::engine::oversight::{HollowReason, HollowReasons};
 use shutterlag::engine::windows::{ExposureId, Key, Windows};
 use shutterlag::engine::{News, Output};
 use shutterlag::event::{Event, Workflow};
+use shutterlag::formats::maps::Maps;
 use shutterlag::formats::{Context, Format, Identity, decode};
 use shutterlag::time::{Span, Timestamp};
 
@@ -32,7 +33,7 @@ fn engine() -> Windows {
 fn take(windows: &mut Windows, kind: &str, id: &str, second: i64, more: &str) {
     let identity = Identity::new(b"an identity key for tests").unwrap();
     let limits = shutterlag::config::Limits::DEFAULT;
-    let context = Context { identity: &identity, detected_at: None, limits };
+    let context = Context { identity: &identity, detected_at: None, limits, maps: Maps::NONE };
     let text = format!(
         r#"{{"type":"{kind}","id":"{id}","time":"{}","credential_id":"c"{more}}}"#,
         at(second)

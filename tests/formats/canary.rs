@@ -9,6 +9,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 use shutterlag::config::Limits;
+use shutterlag::formats::maps::Maps;
 use shutterlag::formats::{Context, Format, Identity, decode, excerpt};
 use shutterlag::time::Timestamp;
 
@@ -63,7 +64,12 @@ fn visible(record: &[u8]) -> Vec<(String, String)> {
     let mut seen = vec![("excerpt".to_owned(), excerpt(record))];
     for &format in Format::ALL {
         for detected_at in [None, Some(Timestamp::from_millis(1_767_323_045_000))] {
-            let context = Context { identity: &identity, detected_at, limits: Limits::DEFAULT };
+            let context = Context {
+                identity: &identity,
+                detected_at,
+                limits: Limits::DEFAULT,
+                maps: Maps::NONE,
+            };
             let mut events = Vec::new();
             let outcome = decode(format, record, &context, &mut events);
             for event in &events {

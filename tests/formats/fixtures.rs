@@ -11,6 +11,7 @@ use std::path::Path;
 
 use shutterlag::config::Limits;
 use shutterlag::event::Event;
+use shutterlag::formats::maps::Maps;
 use shutterlag::formats::{
     Attributes, Context, Decoded, Format, Identity, RejectReason, decode, decode_binary,
 };
@@ -74,6 +75,7 @@ fn check(format: Format) {
         identity: &identity,
         detected_at: Timestamp::parse_rfc3339("2026-01-02T12:00:00Z").ok(),
         limits: Limits::DEFAULT,
+        maps: Maps::NONE,
     };
     let actual = outcomes(format, &fixture(&format!("{format}.jsonl")), &context);
     let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{format}.expected"));
@@ -128,6 +130,7 @@ fn recognition_changes_nothing() {
         identity: &identity,
         detected_at: Timestamp::parse_rfc3339("2026-01-02T12:00:00Z").ok(),
         limits: Limits::DEFAULT,
+        maps: Maps::NONE,
     };
     for &format in Format::ALL {
         for record in fixture(&format!("{format}.jsonl")).lines() {
@@ -147,6 +150,7 @@ fn events_of_every_format_survive_their_native_form() {
         identity: &identity,
         detected_at: Timestamp::parse_rfc3339("2026-01-02T12:00:00Z").ok(),
         limits: Limits::DEFAULT,
+        maps: Maps::NONE,
     };
     let mut read = 0;
     for &format in Format::ALL {
@@ -173,7 +177,7 @@ fn derived_ids_follow_the_content() {
     let other = Identity::new(b"another key for tests").unwrap();
     let at = |ms: i64| Some(Timestamp::from_millis(1_767_323_045_000 + ms));
     let id = |record: &str, identity: &Identity, detected_at| {
-        let context = Context { identity, detected_at, limits: Limits::DEFAULT };
+        let context = Context { identity, detected_at, limits: Limits::DEFAULT, maps: Maps::NONE };
         let mut events = Vec::new();
         decode(Format::Gitleaks, record.as_bytes(), &context, &mut events).unwrap();
         events[0].id.clone().into_owned()
@@ -194,6 +198,7 @@ fn the_streams_of_one_aws_key_join() {
         identity: &identity,
         detected_at: Timestamp::parse_rfc3339("2026-01-02T12:00:00Z").ok(),
         limits: Limits::DEFAULT,
+        maps: Maps::NONE,
     };
     for name in ["gitleaks", "trufflehog", "eventbridge"] {
         let records = fixture(&format!("{name}.jsonl"));
@@ -208,7 +213,7 @@ fn the_streams_of_one_aws_key_join() {
 
 fn rejected(format: Format, record: &[u8], limits: Limits) -> (RejectReason, String) {
     let identity = identity();
-    let context = Context { identity: &identity, detected_at: None, limits };
+    let context = Context { identity: &identity, detected_at: None, limits, maps: Maps::NONE };
     let mut events = Vec::new();
     let rejection = decode(format, record, &context, &mut events).unwrap_err();
     assert!(events.is_empty());
@@ -280,7 +285,12 @@ fn findings_without_any_time_say_how_to_give_one() {
 #[test]
 fn cloudevents_in_binary_mode() {
     let identity = identity();
-    let context = Context { identity: &identity, detected_at: None, limits: Limits::DEFAULT };
+    let context = Context {
+        identity: &identity,
+        detected_at: None,
+        limits: Limits::DEFAULT,
+        maps: Maps::NONE,
+    };
     let attributes = Attributes {
         specversion: Some("1.0"),
         id: Some("e1"),

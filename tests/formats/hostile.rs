@@ -7,8 +7,9 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use shutterlag::config::Limits;
+use shutterlag::config::{COVERED_MAX, Limits};
 use shutterlag::event::{Body, Event, ReviewOpened};
+use shutterlag::formats::maps::Maps;
 use shutterlag::formats::{Context, Decoded, Format, Identity, decode, excerpt};
 use shutterlag::time::Timestamp;
 
@@ -31,7 +32,7 @@ fn check(record: &[u8]) -> Result<(), TestCaseError> {
     let identity = Identity::new(b"a key for tests only").unwrap();
     let limits = Limits { events_per_record: 3, text_bytes: 40, ..Limits::DEFAULT };
     let detected_at = Some(Timestamp::from_millis(1_767_323_045_000));
-    let context = Context { identity: &identity, detected_at, limits };
+    let context = Context { identity: &identity, detected_at, limits, maps: Maps::NONE };
     for &format in Format::ALL {
         let mut events = Vec::new();
         decode(
@@ -87,6 +88,12 @@ fn check_event(event: &Event<'_>, limits: &Limits) -> Result<(), TestCaseError> 
         }
         Body::ReviewOpened(ReviewOpened { reviewer, .. }) => {
             prop_assert!((1..=limits.text_bytes).contains(&reviewer.len()));
+        }
+        Body::IdentityLinked(link) => {
+            for alias in &link.aliases {
+                prop_assert!((1..=limits.credential_id_bytes).contains(&alias.len()));
+            }
+            prop_assert!((1..=COVERED_MAX).contains(&link.aliases.len()));
         }
         Body::CredentialContained { .. }
         | Body::CredentialAbused
@@ -226,7 +233,7 @@ proptest! {
         recommendation in select(shutterlag::event::Action::ALL),
     ) {
         let identity = Identity::new(b"a key for tests only").unwrap();
-        let context = Context { identity: &identity, detected_at: None, limits: Limits::DEFAULT };
+        let context = Context { identity: &identity, detected_at: None, limits: Limits::DEFAULT, maps: Maps::NONE };
         let event = Event {
             id: id.into(),
             time: Timestamp::from_millis(ms),

@@ -4,5 +4,6 @@ mod canary;
 mod fixtures;
 mod hostile;
 mod input;
+mod maps;
 #[path = "../engine/seeded.rs"]
 mod seeded;

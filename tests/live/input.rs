@@ -4,15 +4,17 @@
 //! weeks; every event lies in the past, so that a live run that has caught up
 //! and a replay up to now speak of the same moment.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Range;
 use std::path::Path;
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Unit};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::client::Sent;
+use crate::harness::dice::Dice;
 use crate::harness::{KEY, Out, Run};
 use crate::scratch;
 
@@ -54,6 +56,34 @@ impl Input {
         let lines: Vec<Vec<u8>> = lines.map(<[u8]>::to_vec).collect();
         assert_eq!(lines.len(), events);
         Input { lines, arrival }
+    }
+
+    /// The same with three names for each credential: an event has any of them, and another
+    /// source says at some moment which are the same.
+    pub(crate) fn under_several_names(mut self, seed: u64) -> Input {
+        let mut dice = Dice(seed);
+        let mut links = BTreeMap::new();
+        for line in &mut self.lines {
+            let mut event: Value = serde_json::from_slice(line).unwrap();
+            let name = event["credential_id"].as_str().unwrap().to_owned();
+            let names = [name.clone(), format!("{name}~b"), format!("a~{name}")];
+            let link = json!({
+                "type": "identity.linked",
+                "id": format!("link of {name}"),
+                "time": event["time"],
+                "workflow": event["workflow"],
+                "credential_id": names[1],
+                "aliases": [names[0], names[2]],
+            });
+            event["credential_id"] = names[dice.below(3)].clone().into();
+            links.entry(name).or_insert(link);
+            *line = serde_json::to_vec(&event).unwrap();
+        }
+        for link in links.values() {
+            let place = dice.below(self.lines.len());
+            self.lines.insert(place, serde_json::to_vec(link).unwrap());
+        }
+        self
     }
 
     /// Some of the events as records, keyed by credential so that those of a

@@ -172,6 +172,32 @@ fn instances_join_and_leave() {
     case.must_be_faultless();
 }
 
+/// Three names for each credential, linked at any moment, while workers come, are killed and
+/// leave: windows move between the partitions of two workers.
+#[test]
+fn names_are_linked_while_workers_come_and_go() {
+    let input = Input::simulate(12, 6_000, Arrival::Disturbed).under_several_names(12);
+    let mut case = Case::new(Broker::shared(), "names", input);
+    let start = |name: &str| Program::start(&case.config.instance(name));
+    let mut first = start("first");
+    first.until_ready(READY);
+    let mut second = start("second");
+    case.send(2_000);
+    second.until_ready(READY);
+    case.send(1_000);
+    first.kill();
+    case.send(1_000);
+    let mut first = Program::start(&case.config.instance("first"));
+    first.until_ready(READY);
+    case.send(1_000);
+    second.kill();
+    case.send_rest();
+    case.until_done();
+    first.stop();
+    case.must_be_faultless();
+    assert_eq!(case.dead_letters(), []);
+}
+
 #[test]
 fn zombie() {
     let input = Input::simulate(6, 9_000, Arrival::Disturbed);

@@ -147,3 +147,58 @@ fn a_report_and_an_explanation_are_made_from_the_store() {
     }
     assert!(explained > 3, "{explained}");
 }
+
+/// Alert, incident, key and ticket of each case: what is decided on the ticket is decided of the
+/// keys that it covers, and what the incident and the alert say is said of one key.
+#[test]
+fn linked_names_give_the_ledger_of_a_replay_whatever_is_restarted() {
+    let place = Place::new(LIVE_RULES);
+    let now = shutterlag::time::Timestamp::from_millis(
+        i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap() - 600_000,
+    );
+    let mut events = Vec::new();
+    for case in 0..40 {
+        let event = |kind: &str, n: usize, name: &str, more: &str| {
+            let time = now + shutterlag::time::Span::from_secs(n as i64);
+            format!(
+                r#"{{"type":"{kind}","id":"{kind}-{case}-{n}","time":"{time}","credential_id":"{name}"{more}}}"#
+            )
+        };
+        let (alert, incident) = (format!("alert#{case}"), format!("gg:{case}"));
+        let keys = [format!("key-{case}-a"), format!("key-{case}-b")];
+        let ticket = format!("SEC-{case}");
+        let aliases = format!(r#","aliases":["{incident}","{}"]"#, keys[0]);
+        let covers = format!(r#","relation":"covers","aliases":["{}","{}"]"#, keys[0], keys[1]);
+        let advice = r#","recommendation":"revoke","summary_words":100"#;
+        let decision = r#","reviewer":"reviewer-01","action":"revoke""#;
+        events.extend([
+            event("leak.detected", 1, &alert, &aliases),
+            event("leak.detected", 2, &keys[1], ""),
+            event("triage.completed", 3, &incident, advice),
+            event("decision.made", 200, &ticket, decision),
+            event("identity.linked", 201, &ticket, &covers),
+            event("credential.contained", 210, &keys[0], r#","method":"revoked""#),
+        ]);
+    }
+    // The kinds come one after the other, the last one first.
+    let ordered: Vec<String> =
+        (0..6).rev().flat_map(|kind| events.iter().skip(kind).step_by(6).cloned()).collect();
+    let path = place.path("events.ndjson");
+    std::fs::write(&path, events.join("\n")).unwrap();
+    for part in ordered.chunks(60) {
+        let program = place.start();
+        for chunk in part.chunks(15) {
+            assert!(program.deliver(chunk.join("\n").as_bytes()));
+        }
+        program.stop();
+    }
+    assert_equal_ledgers(&place, &path, false);
+    let records = column(&place, "SELECT record FROM windows");
+    assert_eq!(records.len(), 80);
+    for record in records {
+        let record: Value = serde_json::from_str(&record).unwrap();
+        assert_eq!(record["decided_at"].is_null(), false, "{record}");
+        let name = record["credential_id"].as_str().unwrap();
+        assert_eq!(name.starts_with("alert#"), !record["aliases"].is_null(), "{record}");
+    }
+}

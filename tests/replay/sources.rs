@@ -307,6 +307,33 @@ fn one_broken_alert_in_a_page_costs_nobody_else() {
 }
 
 #[test]
+fn what_is_known_and_not_read_is_counted_by_itself() {
+    let directory = tempfile::tempdir().unwrap();
+    let confirm = json!({"Type": "SubscriptionConfirmation", "TopicArn": "t", "Message": "m", "SubscribeURL": "u"});
+    let broken = json!({"type": "leak.detected", "id": "1"});
+    let leak = alert("created", "10:00", json!({}));
+    let input = lines(&[leak.clone(), confirm.clone(), json!([leak, confirm]), broken]);
+    fs::write(directory.path().join("input"), input).unwrap();
+    let run = || Run::replay().key(KEY).within(directory.path()).args(["--out", "out", "input"]);
+    let shown = run().go().exits(0).stdout;
+    assert!(shown.contains("1 rejected + 2 unsupported + 0 late"), "{shown}");
+    let out = Out(directory.path().join("out"));
+    let summary = out.json("summary.json");
+    crate::harness::assert_accounts(&summary);
+    assert_eq!(number(&summary, "events.unsupported"), 2);
+    assert_eq!(
+        each(&out.lines("rejected.ndjson"), "reason"),
+        ["unsupported", "unsupported", "missing_field"]
+    );
+    let metrics = fs::read_to_string(directory.path().join("out/metrics.prom")).unwrap();
+    assert!(metrics.contains("\nshutterlag_events_unsupported_total 2\n"), "{metrics}");
+    assert!(!metrics.contains("rejected_total{reason=\"unsupported\"}"), "{metrics}");
+    let alone = lines(&[json!({"TopicArn": "t", "SubscribeURL": "u"})]);
+    fs::write(directory.path().join("input"), alone).unwrap();
+    run().arg("--strict").go().exits(3);
+}
+
+#[test]
 fn what_did_not_join_is_listed_with_the_nearest_names() {
     let directory = tempfile::tempdir().unwrap();
     let decision = |id: &str, name: &str| {

@@ -10,6 +10,7 @@ use shutterlag::engine::alerts::{Alert, Transition};
 use shutterlag::engine::attacker::Band;
 use shutterlag::engine::windows::Stage;
 use shutterlag::event::{Kind, Severity, Verdict, Workflow};
+use shutterlag::formats::maps::Maps;
 use shutterlag::formats::{Context, Format, Identity, RejectReason, decode};
 use shutterlag::metrics::{
     Metrics, Notify, NotifyFigures, Pipeline, PipelineStage, PushFailure, Source, StageObservers,
@@ -17,7 +18,7 @@ use shutterlag::metrics::{
 };
 use shutterlag::time::{Span, Timestamp};
 
-const SERIES_MAX: usize = 5_000;
+const SERIES_MAX: usize = 5_200;
 const HOSTILE: usize = 10_000;
 
 fn series(metrics: &Metrics) -> usize {
@@ -30,7 +31,12 @@ fn ten_thousand_sources_severities_and_workflows_stay_below_the_bound() {
     let metrics = Metrics::new().unwrap();
     let pipeline = Pipeline::register(&metrics, Timestamp::MIN).unwrap();
     let identity = Identity::new(b"a key for tests only").unwrap();
-    let context = Context { identity: &identity, detected_at: None, limits: Limits::DEFAULT };
+    let context = Context {
+        identity: &identity,
+        detected_at: None,
+        limits: Limits::DEFAULT,
+        maps: Maps::NONE,
+    };
     let (mut accepted, mut refused) = (0_u64, 0_u64);
     for n in 0..HOSTILE {
         let hostile = format!("x\"\n{{a=\\\"b\\\"}} {n} {}", "y".repeat(n % 300));
@@ -82,6 +88,9 @@ fn all_that_there_can_be_stays_below_the_bound() {
     for source in sources {
         Kind::ALL.iter().for_each(|kind| pipeline.events(*kind, source, 1));
     }
+    let acts = Kind::ALL.iter().filter(|kind| !kind.opens());
+    let unjoined = acts.flat_map(|kind| names.iter().map(|name| (*kind, Source::Named(name), 1)));
+    pipeline.unjoined(unjoined);
     let severities = || Severity::ALL.iter().copied().map(Some).chain([None]);
     let all = Stage::ALL.iter().flat_map(|stage| {
         Workflow::ALL.iter().flat_map(move |workflow| {

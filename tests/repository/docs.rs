@@ -16,9 +16,11 @@ use serde_json::Value;
 use shutterlag::config::Limits;
 use shutterlag::engine::alerts::Alert;
 use shutterlag::event::{
-    Action, Actor, Body, CaseOpened, DecisionMade, Event, Evidence, ExposedAtQuality, Kind,
-    LeakDetected, Method, Provenance, ReviewOpened, Severity, TriageCompleted, Verdict, Workflow,
+    Action, Actor, Body, CaseOpened, DecisionMade, Event, Evidence, ExposedAtQuality,
+    IdentityLinked, Kind, LeakDetected, Method, Provenance, Relation, ReviewOpened, Severity,
+    TriageCompleted, Verdict, Workflow,
 };
+use shutterlag::formats::maps::Maps;
 use shutterlag::formats::{Context, Decoded, Format, Identity, RejectReason, SkipReason, decode};
 use shutterlag::metrics::{
     Metrics, Notify, Pipeline, PipelineStage, TransactionResult, ViewFigures,
@@ -251,6 +253,7 @@ fn every_metric_of_a_live_run_is_documented() {
     pipeline.state(0, 1, 1);
     pipeline.dead_letters("late", 1);
     pipeline.rebalanced(PipelineStage::Intake);
+    pipeline.unjoined([(Kind::DecisionMade, Some("slack").into(), 1)].into_iter());
     pipeline.view(&ViewFigures::default());
     pipeline.clock_jumps(1, 1);
     let notify = Notify::register(&metrics, 1).unwrap();
@@ -363,6 +366,10 @@ fn full(kind: Kind) -> Event<'static> {
         Kind::TruthEstablished => {
             Body::TruthEstablished { correct_action: Action::Revoke, seeded: false }
         }
+        Kind::IdentityLinked => Body::IdentityLinked(IdentityLinked {
+            aliases: vec!["y".into()],
+            relation: Relation::Same,
+        }),
     };
     Event {
         id: "x".into(),
@@ -382,7 +389,12 @@ fn full(kind: Kind) -> Event<'static> {
 /// What becomes of `record`: its events, or why there are none.
 fn read(record: &str) -> Result<Vec<Kind>, String> {
     let identity = Identity::new(b"a key for tests only").unwrap();
-    let context = Context { identity: &identity, detected_at: None, limits: Limits::DEFAULT };
+    let context = Context {
+        identity: &identity,
+        detected_at: None,
+        limits: Limits::DEFAULT,
+        maps: Maps::NONE,
+    };
     let mut events = Vec::new();
     match decode(Format::Native, record.as_bytes(), &context, &mut events) {
         Ok(Decoded::Events) => Ok(events.iter().map(Event::kind).collect()),

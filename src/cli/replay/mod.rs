@@ -7,6 +7,7 @@ mod stream;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
@@ -14,13 +15,14 @@ use self::bar::Bar;
 use self::files::Files;
 use self::refusals::{Refusals, Totals};
 use super::identity::{self, Keyed};
-use super::{CliError, Outcome, tell};
+use super::{CliError, Outcome, map, tell};
 use crate::config::{EngineConfig, FiguresConfig, Limits, OversightConfig, Profiles};
 use crate::engine::attacker::{CurveSetting, Race};
 use crate::engine::oversight::Rules;
 use crate::engine::summary::{EventCounts, Summary, Tally};
 use crate::engine::windows::Stage;
 use crate::event::Workflow;
+use crate::formats::maps::Maps;
 use crate::formats::{Format, RejectReason};
 use crate::metrics::{Metrics, Source};
 use crate::records::People;
@@ -47,9 +49,14 @@ pub struct Args {
     #[arg(long)]
     follow: bool,
 
-    /// The format of the records.
-    #[arg(long, default_value = "auto", value_parser = words(Format::ALL.iter().map(|f| f.as_str()), Format::parse))]
+    /// The format of the records: auto, native, cloudevents, github, gitleaks, trufflehog,
+    /// eventbridge, or the name of a map (`shutterlag map list`).
+    #[arg(long, default_value = "auto", value_parser = map::format)]
     format: Format,
+
+    /// The directory of your own maps.
+    #[arg(long, value_name = "DIR")]
+    maps_dir: Option<PathBuf>,
 
     /// Report the state at this time (RFC 3339) and ignore later events
     /// [default: the time of the latest event].
@@ -101,8 +108,8 @@ pub struct Args {
     #[arg(long)]
     json: bool,
 
-    /// Exit with status 3 if anything was rejected, or if somebody acted on a name under
-    /// which nothing was detected.
+    /// Exit with status 3 if anything was rejected or is unsupported, or if somebody acted on a
+    /// name under which nothing was detected.
     #[arg(long)]
     strict: bool,
 }
@@ -149,7 +156,7 @@ pub fn run(args: Args) -> Result<Outcome, CliError> {
     bar.finish();
     replayed.settle_rest(run.args.settle, &mut |refused| refusals.add(refused));
     let as_of = replayed.as_of.unwrap_or(Timestamp::MIN);
-    let not_joined = not_joined(&replayed.windows.view(), as_of);
+    let not_joined = not_joined(&replayed.joined.windows.view(), as_of);
     not_joined.iter().for_each(|name| refusals.not_joined(name));
     let totals = refusals.finish()?;
     let summary = run.conclude(&replayed, &totals, &not_joined)?;
@@ -160,7 +167,8 @@ pub fn run(args: Args) -> Result<Outcome, CliError> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         printed => printed?,
     }
-    let unused = summary.events.rejected > 0 || !not_joined.is_empty();
+    let events = &summary.events;
+    let unused = events.rejected + events.unsupported > 0 || !not_joined.is_empty();
     let outcome = match (run.args.strict && unused, replayed.incomplete) {
         (true, _) => Outcome::Refused,
         (false, true) => Outcome::Failed,
@@ -181,6 +189,7 @@ struct Run {
     oversight: Rules,
     keyed: Keyed,
     files: Option<Files>,
+    maps: Arc<Maps>,
 }
 
 impl Run {
@@ -225,6 +234,7 @@ impl Run {
             profiles,
             oversight,
             keyed: identity::from_environment()?,
+            maps: map::load(args.maps_dir.as_deref(), args.format)?,
             files,
             args,
         })
@@ -240,6 +250,7 @@ impl Run {
             inputs,
             format: self.args.format,
             limits: Limits::DEFAULT,
+            maps: Arc::clone(&self.maps),
             identity: self.keyed.identity.clone(),
             detected_at: self.args.detected_at,
             as_of: self.args.as_of,
@@ -264,7 +275,7 @@ impl Run {
     ) -> io::Result<Summary> {
         // Without an event there is no window, and the time does not matter.
         let as_of = replayed.as_of.unwrap_or(Timestamp::MIN);
-        let view = replayed.windows.view();
+        let view = replayed.joined.windows.view();
         let telling = Telling {
             race: &self.race,
             profiles: &self.profiles,
@@ -272,6 +283,7 @@ impl Run {
             figures: &self.figures,
             as_of,
             settle: self.args.settle,
+            names: &replayed.joined.names,
         };
         let metrics = Metrics::new().map_err(io::Error::other)?;
         let (tally, unplaced) = match &self.files {
@@ -299,8 +311,11 @@ impl Run {
                 figures
             }
         };
-        let counts = replayed.windows.counts();
+        let counts = replayed.joined.windows.counts();
+        let names = replayed.joined.names.counts();
         let events = EventCounts {
+            read: replayed.events.read + names.copied,
+            linked: names.linked,
             accepted: counts.accepted - unplaced.late - unplaced.duplicate,
             duplicate: counts.duplicate + unplaced.duplicate,
             late: counts.late + unplaced.late,

@@ -46,6 +46,7 @@ pub(super) fn http(
         health: served.health,
         view: served.view,
         standings: Arc::clone(&context.standings),
+        unjoined: Arc::clone(&context.unjoined),
         race: settings.race.clone(),
         profiles: settings.profiles,
         figures: settings.figures.clone(),

@@ -285,6 +285,7 @@ impl<'l> Open<'l, '_> {
                     seeded: *seeded,
                 });
             }
+            Body::IdentityLinked(_) => {}
         }
     }
 

@@ -14,6 +14,7 @@ use super::settled::{Closing, Decided, Settled};
 use super::standing::Waiting;
 use super::state::{self, Held, Published, begin};
 use super::store::{Counts, Scratch, Windows, rules};
+use super::unjoined::is_act;
 use super::window::{ExposureId, Window};
 use crate::config::Profile;
 use crate::engine::Output;
@@ -66,6 +67,7 @@ impl Windows {
             self.entries[*at as usize].listed = true;
         }
         self.listed = due;
+        self.unjoined.withdraw_gone(emit);
         left == 0
     }
 
@@ -151,6 +153,7 @@ impl Windows {
         // What stays: events of windows that are not final, and stray events that may
         // still find a detection.
         let mut stays = Vec::with_capacity(heads.len());
+        let undetected = windows.is_empty() && state.settled.is_none();
         for (head, fate) in heads.iter().zip(fates.iter()) {
             let expires_at = head.time + self.config.orphan_timeout;
             match fate {
@@ -170,10 +173,14 @@ impl Windows {
                     kept.wait_for(Some(expires_at));
                 }
                 Fate::Orphan | Fate::Late => {
-                    self.counts.expire(*fate, head, state.log, emit);
+                    let unjoined = undetected && is_act(head.kind);
+                    self.counts.expire(*fate, head, state.log, unjoined, emit);
                 }
             }
         }
+        let profile = self.config.profiles.get(state.log.key.workflow);
+        let acts: &[Head] = if undetected { &stays } else { &[] };
+        kept.wait_for(self.unjoined.update(at, state.log, acts, profile, now, emit));
         self.keep(at, held, &stays, kept, now);
     }
 
@@ -227,12 +234,19 @@ impl Windows {
 
 impl Counts {
     /// Counts an event that waited for a window in vain, and says so.
-    fn expire(&mut self, fate: Fate, head: &Head, log: Log<'_>, emit: &mut dyn FnMut(Output<'_>)) {
+    fn expire(
+        &mut self,
+        fate: Fate,
+        head: &Head,
+        log: Log<'_>,
+        unjoined: bool,
+        emit: &mut dyn FnMut(Output<'_>),
+    ) {
         let (key, kind) = (log.key, head.kind);
         let (id, events) = (&*head.id(log), u64::from(head.weight));
         if fate == Fate::Orphan {
             self.orphan += events;
-            emit(Output::Orphan { key, id, kind, events });
+            emit(Output::Orphan { key, id, kind, events, unjoined });
         } else {
             self.accepted -= events;
             self.late += events;

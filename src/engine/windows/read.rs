@@ -1,13 +1,12 @@
 //! Reading all windows at once, as a replay does at the end of its input.
 
 use super::fold::{self, Fate};
-use super::log::{Head, Key, Log};
+use super::log::Key;
 use super::order;
 use super::state::{self, Held};
 use super::store::{Windows, rules};
+use super::unjoined::Unjoined;
 use super::window::Window;
-use crate::event::{Kind, Workflow};
-use crate::time::Timestamp;
 
 /// Events that turn out to belong to no window when all is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,22 +17,6 @@ pub struct Unplaced {
     pub orphan: u64,
     /// Their window was final.
     pub late: u64,
-}
-
-/// Events of people or of an AI about a name that no detection has: a typing error, or a name
-/// that another source gave to the same credential.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Unjoined {
-    /// The name, and the workflow.
-    pub key: (Workflow, String),
-    /// The kind of the first of them.
-    pub kind: Kind,
-    /// The source of the first of them.
-    pub source: Option<String>,
-    /// The time of the first of them.
-    pub time: Timestamp,
-    /// How many there are.
-    pub events: u64,
 }
 
 /// All windows, in the ledger's order.
@@ -88,9 +71,9 @@ impl View<'_> {
         Part { windows: self.windows, order: &self.order }.for_each(each)
     }
 
-    /// Every name about which somebody acted and of which no window is known, in the ledger's
-    /// order. Abuse and truth do not count: they can be the first that is heard of a credential.
-    pub fn unjoined(&self, mut each: impl FnMut(Unjoined)) {
+    /// Every name on which somebody acted and under which nothing was detected, in the ledger's
+    /// order.
+    pub fn unjoined(&self, mut each: impl FnMut(Key<'_>, Unjoined)) {
         let mut heads = Vec::new();
         for bytes in &self.order {
             let Some(state) = Held::read(bytes, &self.windows.texts) else { continue };
@@ -98,8 +81,8 @@ impl View<'_> {
                 continue;
             }
             order::ordered(state.log, &mut heads);
-            if let Some(unjoined) = unjoined(state.log, &heads) {
-                each(unjoined);
+            if let Some(unjoined) = Unjoined::of(state.log, &heads) {
+                each(state.log.key, unjoined);
             }
         }
     }
@@ -131,30 +114,6 @@ impl Part<'_> {
         }
         unplaced
     }
-}
-
-/// What is known of a name if none of its events opens a window and somebody acted.
-fn unjoined(log: Log<'_>, heads: &[Head]) -> Option<Unjoined> {
-    let mut found: Option<Unjoined> = None;
-    for head in heads {
-        let event = head.event(log)?;
-        let kind = event.kind();
-        if kind.opens() {
-            return None;
-        }
-        if matches!(kind, Kind::CredentialAbused | Kind::TruthEstablished) {
-            continue;
-        }
-        let unjoined = found.get_or_insert_with(|| Unjoined {
-            key: (log.key.workflow, log.key.credential_id.to_owned()),
-            kind,
-            source: event.source.as_deref().map(str::to_owned),
-            time: event.time,
-            events: 0,
-        });
-        unjoined.events += u64::from(head.weight);
-    }
-    found
 }
 
 fn key(bytes: &[u8]) -> Option<Key<'_>> {

@@ -16,6 +16,8 @@ use crate::time::Timestamp;
 
 /// Bytes of one published window in the table.
 const PUBLISHED_BYTES: usize = 29;
+/// Where in it the digest of the events stands.
+const FINGERPRINT_AT: usize = 6;
 /// Where in it the mark of the decision stands, and behind that what was judged of it.
 const DECISION_AT: usize = 19;
 const JUDGED_AT: usize = 23;
@@ -103,6 +105,17 @@ pub(super) fn judge(
     let Some(at) = found else { return false };
     bytes[at + JUDGED_AT..at + JUDGED_AT + 2].copy_from_slice(&judged.bits().to_le_bytes());
     true
+}
+
+/// Has every window look changed since it was last emitted. Says whether there is any.
+pub(super) fn forget_fingerprints(bytes: &mut [u8]) -> bool {
+    let none = Texts::new();
+    let found = Held::read(bytes, &none)
+        .map(|state| (bytes.len() - state.log.bytes.len(), state.published.len()));
+    let Some((end, windows)) = found else { return false };
+    let published = bytes[..end].rchunks_exact_mut(PUBLISHED_BYTES).take(windows);
+    published.for_each(|window| window[FINGERPRINT_AT..FINGERPRINT_AT + 4].fill(0));
+    windows > 0
 }
 
 impl Published {

@@ -11,6 +11,7 @@ use hashbrown::HashTable;
 
 use super::fold::{self, Fate, Rules};
 use super::log::{self, Head, Key};
+use super::reported::Reported;
 use super::settled::Settled;
 use super::standing::Standings;
 use super::state::{self, Held, Published, begin};
@@ -21,7 +22,7 @@ use super::{order, repeats};
 use crate::config::EngineConfig;
 use crate::engine::Receipt;
 use crate::event::Event;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// What came in and where it went; each event counts in one of the first four.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,6 +57,7 @@ pub struct Windows {
     pub(super) settled: Vec<Box<[u8]>>,
     pub(super) counts: Counts,
     pub(super) standings: Standings,
+    pub(super) unjoined: Reported,
     pub(super) unsaved: Unsaved,
     /// Of those whose checkpoints may come near the bound.
     pub(super) written: HashMap<u32, Written>,
@@ -143,6 +145,7 @@ impl Windows {
             settled: Vec::new(),
             counts: Counts::default(),
             standings: Standings::default(),
+            unjoined: Reported::default(),
             unsaved: Unsaved::default(),
             written: HashMap::default(),
             event_bytes_max: 0,
@@ -157,6 +160,11 @@ impl Windows {
     /// [`Windows::advance`] none is left, and a [`View`](super::View) says how many it finds.
     pub fn counts(&self) -> Counts {
         self.counts
+    }
+
+    /// How long what is closed is remembered.
+    pub fn remembers(&self) -> Span {
+        self.config.remember_closed
     }
 
     /// Credentials held.
@@ -176,6 +184,12 @@ impl Windows {
 
     /// Takes in one event.
     pub fn handle(&mut self, event: &Event<'_>) -> Receipt {
+        self.handle_weighted(event, 1)
+    }
+
+    /// Takes in an event that stands for `weight` events: more than one if repeats were
+    /// folded into it under another name.
+    pub fn handle_weighted(&mut self, event: &Event<'_>, weight: u32) -> Receipt {
         let texts = log::texts(event);
         if texts > EVENT_BYTES_MAX {
             self.counts.refused += 1;
@@ -200,12 +214,12 @@ impl Windows {
         let is_behind =
             |settled: Timestamp| event.time < settled || event.time == settled && !event.reopens();
         if state::settled_at(&entry.bytes).is_some_and(is_behind) {
-            self.counts.late += 1;
+            self.counts.late += u64::from(weight);
             return Receipt::Late;
         }
         let Scratch { bytes, .. } = &mut self.scratch;
         bytes.clear();
-        log::push(bytes, event, 1, |text| self.texts.take_in(text));
+        log::push(bytes, event, weight, |text| self.texts.take_in(text));
         // Exactly as long as needed: there are millions of these.
         let mut held = std::mem::take(&mut entry.bytes).into_vec();
         held.reserve_exact(bytes.len());
@@ -213,7 +227,7 @@ impl Windows {
         entry.bytes = held.into_boxed_slice();
         self.state_bytes += bytes.len() as u64;
         entry.events += 1;
-        self.counts.accepted += 1;
+        self.counts.accepted += u64::from(weight);
         entry.dirty = true;
         if detection && !std::mem::replace(&mut entry.detected, true) {
             self.undetected.live -= 1;
@@ -287,6 +301,7 @@ impl Windows {
         let entry = std::mem::replace(entry, free);
         self.state_bytes -= entry.bytes.len() as u64;
         self.written.remove(&at);
+        self.unjoined.remove(at, &entry.bytes);
         if entry.saved {
             self.mark_gone(&entry.bytes);
         }

@@ -85,6 +85,8 @@ pub struct InputCounts {
     pub duplicate: u64,
     /// Records refused, and events beyond a bound.
     pub rejected: u64,
+    /// Records of known sources that the program does not read.
+    pub unsupported: u64,
     /// Events for windows that were final.
     pub late: u64,
     /// Events that found no window.

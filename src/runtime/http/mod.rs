@@ -9,6 +9,7 @@ mod answer;
 mod board;
 mod compared;
 mod guard;
+mod joining;
 mod options;
 mod query;
 mod receivers;

@@ -14,6 +14,7 @@ use crate::runtime::clock::Clock;
 use crate::runtime::health::Health;
 use crate::runtime::reviewer_alerts::ReviewerAlerts;
 use crate::runtime::standings::PartitionStandings;
+use crate::runtime::unjoined::UnjoinedNames;
 use crate::runtime::view::View;
 use crate::time::Span;
 
@@ -74,6 +75,8 @@ pub struct Shown {
     pub view: Arc<View>,
     /// The open windows of this process, for the metrics.
     pub standings: Arc<PartitionStandings>,
+    /// The names that did not join, in the partitions of this process.
+    pub unjoined: Arc<UnjoinedNames>,
     /// The attackers' curves.
     pub race: Race,
     /// The deadlines of workflows.

@@ -22,6 +22,7 @@ use tracing::{debug, error};
 use super::answer::{Problem, SECURITY_HEADERS, json};
 use super::board::{self, Feed, Slot};
 use super::guard::{self, Token};
+use super::joining::Joining;
 use super::options::{Options, Shown};
 use super::query::{Parameters, cursor, sort_key_cursor};
 use super::receivers::{self, Receivers};
@@ -65,6 +66,7 @@ pub(super) fn router(options: &Options, shown: Shown, stop: watch::Receiver<bool
         .route("/api/v1/windows/{*exposure_id}", get(window))
         .route("/api/v1/summary", get(summary))
         .route("/api/v1/reviewers", get(reviewers))
+        .route("/api/v1/unjoined", get(unjoined))
         .route("/in/{name}", post(receive))
         .fallback(async || Problem::NotFound("there is nothing at this path"))
         .method_not_allowed_fallback(async || Problem::Method)
@@ -193,6 +195,12 @@ async fn metrics(State(server): State<Server>) -> Result<Response, Problem> {
     let exposition = |shown: &Shown| {
         shown.metrics.standings(&shown.standings.totals(), shown.clock.now());
         shown.pipeline.view(&shown.view.metrics());
+        let unjoined = shown.unjoined.totals().events;
+        shown.pipeline.unjoined(
+            unjoined
+                .iter()
+                .map(|((kind, source), count)| (*kind, source.as_deref().into(), *count)),
+        );
         let (forward, back) = clock::jumps();
         shown.pipeline.clock_jumps(forward, back);
         match shown.metrics.encode() {
@@ -332,6 +340,13 @@ async fn reviewers(State(server): State<Server>, uri: Uri) -> Result<Response, P
         let answer = ReviewersAnswer { as_of, view, period, not_told_apart, reviewers, next };
         json(StatusCode::OK, &answer)
     };
+    server.thoroughly(answer).await
+}
+
+async fn unjoined(State(server): State<Server>, uri: Uri) -> Result<Response, Problem> {
+    let parameters = Parameters::read(&uri, &["workflow", "limit"])?;
+    let (workflow, limit) = (workflow(&parameters)?, parameters.limit()?);
+    let answer = move |shown: &Shown| json(StatusCode::OK, &Joining::of(shown, workflow, limit));
     server.thoroughly(answer).await
 }
 

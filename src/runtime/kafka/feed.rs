@@ -44,7 +44,8 @@ impl Topics {
             | Kind::CaseOpened
             | Kind::CredentialContained
             | Kind::CaseWithdrawn
-            | Kind::CredentialAbused => &self.detections,
+            | Kind::CredentialAbused
+            | Kind::IdentityLinked => &self.detections,
             Kind::TriageCompleted => &self.triage,
             Kind::ReviewOpened | Kind::DecisionMade | Kind::TruthEstablished => &self.decisions,
         }

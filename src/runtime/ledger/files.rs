@@ -108,6 +108,7 @@ fn merge(
         sum.accepted += one.accepted;
         sum.duplicate += one.duplicate;
         sum.rejected += one.rejected;
+        sum.unsupported += one.unsupported;
         sum.late += one.late;
         sum.orphan += one.orphan;
         sum.clock_skew += one.clock_skew;

@@ -22,7 +22,8 @@ pub(super) struct Transaction {
     pub(super) events: Vec<Sent>,
     /// From windows to oversight.
     pub(super) reviews: Vec<Sent>,
-    /// From oversight to windows.
+    /// From oversight to windows, and among the windows: judgements, and what names send each
+    /// other.
     pub(super) judgements: Vec<Sent>,
     /// Changes of the ledger, for the view.
     pub(super) ledger: Vec<Sent>,

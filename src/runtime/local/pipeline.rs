@@ -131,15 +131,18 @@ impl Pipeline {
         transaction: &mut Transaction,
     ) -> Result<(), Fault> {
         loop {
+            // Names that are linked send each other what they get.
+            while !transaction.judgements.is_empty() {
+                let sent = std::mem::take(&mut transaction.judgements);
+                take_all(&mut self.windows, &sent, store, transaction, now)?;
+            }
             punctuate(&mut self.windows, now, store, transaction)?;
             let reviews = std::mem::take(&mut transaction.reviews);
             take_all(&mut self.oversight, &reviews, store, transaction, now)?;
             punctuate(&mut self.oversight, now, store, transaction)?;
-            let judgements = std::mem::take(&mut transaction.judgements);
-            if judgements.is_empty() {
+            if transaction.judgements.is_empty() {
                 break;
             }
-            take_all(&mut self.windows, &judgements, store, transaction, now)?;
         }
         let mut outbox = LocalOutbox { store, transaction, now, intake: false };
         self.windows.checkpoint(&mut outbox)?;

@@ -1,10 +1,13 @@
 //! A chunk and the events decoded from it, which borrow from it.
 
+use std::sync::Arc;
+
 use self_cell::self_cell;
 
 use super::Refused;
 use crate::config::Limits;
 use crate::event::Event;
+use crate::formats::maps::Maps;
 use crate::formats::{Context, Decoded, Format, Identity, Rejection, SkipReason, decode, excerpt};
 use crate::metrics::SourceCounts;
 use crate::runtime::input::{Chunk, Item, Place};
@@ -17,6 +20,7 @@ pub(super) struct Decoder {
     pub(super) identity: Identity,
     pub(super) detected_at: Option<Timestamp>,
     pub(super) limits: Limits,
+    pub(super) maps: Arc<Maps>,
 }
 
 /// What one record, or something that could not be read, came to.
@@ -54,6 +58,7 @@ impl Decoder {
             identity: &self.identity,
             detected_at: self.detected_at,
             limits: self.limits,
+            maps: &self.maps,
         };
         let mut events = Vec::with_capacity(chunk.len());
         let mut entries = Vec::with_capacity(chunk.len());

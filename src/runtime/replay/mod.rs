@@ -12,11 +12,15 @@ mod batch;
 mod pipeline;
 mod refused;
 
+use std::sync::Arc;
+
 use crate::config::{EngineConfig, Limits};
+use crate::engine::identity::{Joined, Refusal};
 use crate::engine::summary::EventCounts;
 use crate::engine::windows::Windows;
 use crate::engine::{Output, Receipt};
 use crate::event::Event;
+use crate::formats::maps::Maps;
 use crate::formats::{Format, Identity, RejectReason, Rejection, SkipReason};
 use crate::metrics::SourceCounts;
 use crate::runtime::input::{Input, Place};
@@ -34,6 +38,8 @@ pub struct Options {
     pub format: Format,
     /// What is too large.
     pub limits: Limits,
+    /// The sources that are described in jq.
+    pub maps: Arc<Maps>,
     /// Names for raw secrets.
     pub identity: Identity,
     /// The detection time of records without one.
@@ -49,8 +55,8 @@ pub struct Options {
 /// What a replay came to, before anything is derived from it.
 #[derive(Debug)]
 pub struct Replayed {
-    /// The windows.
-    pub windows: Windows,
+    /// The windows, and the names of their credentials.
+    pub joined: Joined,
     /// How records and events fared outside the engine.
     pub events: EventCounts,
     /// The moment asked for, else the time of the latest event.
@@ -90,7 +96,7 @@ pub fn run(
 ) -> Replayed {
     let mut books = Books {
         replayed: Replayed {
-            windows: Windows::new(options.engine.clone()),
+            joined: Joined::new(Windows::new(options.engine.clone())),
             events: EventCounts::default(),
             as_of: options.as_of,
             from: None,
@@ -106,6 +112,7 @@ pub fn run(
     let settles = options.engine.settle.is_some();
     let decoder = Decoder {
         format: options.format,
+        maps: options.maps,
         identity: options.identity,
         detected_at: options.detected_at,
         limits: options.limits,
@@ -135,8 +142,12 @@ impl Books {
                 }
                 Entry::Refused(record) => {
                     self.replayed.events.read += 1;
-                    self.replayed.events.rejected += 1;
-                    self.replayed.incomplete |= record.rejection.reason == RejectReason::Unreadable;
+                    let reason = record.rejection.reason;
+                    match reason {
+                        RejectReason::Unsupported => self.replayed.events.unsupported += 1,
+                        _ => self.replayed.events.rejected += 1,
+                    }
+                    self.replayed.incomplete |= reason == RejectReason::Unreadable;
                     refused(record);
                 }
             }
@@ -162,7 +173,18 @@ impl Books {
             None => replayed.as_of = replayed.as_of.max(Some(event.time)),
         }
         replayed.from = Some(replayed.from.map_or(event.time, |from| from.min(event.time)));
-        let (reason, why) = match replayed.windows.handle(event) {
+        let refused_before = replayed.joined.windows.counts().refused;
+        let refusal_at = |reason, why| Refused {
+            input: Some(place.input),
+            line: Some(place.line),
+            events: 1,
+            rejection: Rejection::new(reason, why),
+            excerpt: None,
+        };
+        let receipt = replayed.joined.handle(event, &mut |_, refusal| {
+            refused(&refusal_at(reject_reason(refusal), refusal.text()));
+        });
+        let (reason, why) = match receipt {
             Receipt::Held => {
                 if settles {
                     self.pass_time(event.time, refused);
@@ -171,17 +193,12 @@ impl Books {
             }
             Receipt::Late => (RejectReason::Late, "its window was final already"),
             Receipt::Refused => {
-                replayed.events.rejected += 1;
+                let refused = replayed.joined.windows.counts().refused - refused_before;
+                replayed.events.rejected += refused;
                 (RejectReason::BeyondBound, "a bound of the engine is reached")
             }
         };
-        refused(&Refused {
-            input: Some(place.input),
-            line: Some(place.line),
-            events: 1,
-            rejection: Rejection::new(reason, why),
-            excerpt: None,
-        });
+        refused(&refusal_at(reason, why));
     }
 
     /// Brings the engine up to the latest event, in steps that depend on the
@@ -192,6 +209,14 @@ impl Books {
             self.advanced_to = Some(time);
             self.replayed.advance(time, refused);
         }
+    }
+}
+
+/// The class of a link that cannot be made.
+const fn reject_reason(refusal: Refusal) -> RejectReason {
+    match refusal {
+        Refusal::Late => RejectReason::Late,
+        Refusal::TooMany | Refusal::Circle => RejectReason::TooManyAliases,
     }
 }
 
@@ -207,7 +232,7 @@ impl Replayed {
 
     fn advance(&mut self, now: Timestamp, refused: &mut dyn FnMut(&Refused)) {
         // Windows are read and alerts derived when all input is in.
-        self.windows.advance(now, &mut |output| {
+        self.joined.windows.advance(now, &mut |output| {
             if let Output::Late { kind, events, .. } = output {
                 refused(&Refused {
                     input: None,

@@ -1,7 +1,7 @@
 //! Keys of the changelogs.
 //!
 //! A key of the windows is the workflow's word, a slash and the credential; the value is
-//! the engine's checkpoint as it is. A key of oversight is what it is, a slash and whose.
+//! the engine's checkpoint as it is. A key of a linked name is `identity`, a slash and the name. A key of oversight is what it is, a slash and whose.
 
 use crate::engine::windows::Key;
 use crate::event::Workflow;
@@ -18,6 +18,21 @@ pub(super) fn write_key(key: Key<'_>, into: &mut Vec<u8>) {
 pub(super) fn read_key(bytes: &[u8]) -> Option<Key<'_>> {
     let (workflow, credential_id) = std::str::from_utf8(bytes).ok()?.split_once('/')?;
     Some(Key { workflow: Workflow::parse(workflow)?, credential_id })
+}
+
+/// What the key of a linked name begins with; no workflow has that word.
+const IDENTITY: &str = "identity/";
+
+/// Writes the key of a linked name.
+pub(super) fn write_name(name: &str, into: &mut Vec<u8>) {
+    into.clear();
+    into.extend_from_slice(IDENTITY.as_bytes());
+    into.extend_from_slice(name.as_bytes());
+}
+
+/// The name whose key it is; `None` for any other bytes.
+pub(super) fn read_name(key: &[u8]) -> Option<&str> {
+    std::str::from_utf8(key).ok()?.strip_prefix(IDENTITY)
 }
 
 /// What a record of oversight's changelog is.

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use crate::config::{Limits, OversightConfig, Profiles};
 use crate::engine::attacker::Race;
 use crate::formats::Identity;
+use crate::formats::maps::Maps;
 use crate::metrics::{Metrics, Pipeline};
 use crate::records::People;
 use crate::runtime::clock::{self, Clock};
 use crate::runtime::reviewer_alerts::ReviewerAlerts;
 use crate::runtime::standings::PartitionStandings;
+use crate::runtime::unjoined::UnjoinedNames;
 use crate::settings::{PeopleShown, Settings};
 
 /// The rules that stages go by, and the figures that they move.
@@ -19,6 +21,8 @@ pub struct Context {
     pub identity: Identity,
     /// Bounds of a record.
     pub limits: Limits,
+    /// The sources that are described in jq.
+    pub maps: Arc<Maps>,
     /// Deadlines and expectations by workflow.
     pub profiles: Profiles,
     /// The attackers' curves.
@@ -35,6 +39,8 @@ pub struct Context {
     pub pipeline: Pipeline,
     /// The windows that wait.
     pub standings: Arc<PartitionStandings>,
+    /// The names that did not join.
+    pub unjoined: Arc<UnjoinedNames>,
     /// The alerts about reviewers, as far as this process judges.
     pub reviewer_alerts: Arc<ReviewerAlerts>,
 }
@@ -53,6 +59,7 @@ impl Context {
         Ok(Context {
             identity,
             limits: settings.limits,
+            maps: settings.maps(),
             profiles: settings.profiles,
             race: settings.race.clone(),
             oversight: settings.oversight.clone(),
@@ -61,6 +68,7 @@ impl Context {
             pipeline: Pipeline::register(&metrics, clock::now())?,
             metrics: Arc::new(metrics),
             standings: Arc::default(),
+            unjoined: Arc::default(),
             reviewer_alerts: Arc::default(),
         })
     }

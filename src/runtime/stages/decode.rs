@@ -1,9 +1,12 @@
 //! A record → events.
 
+use std::sync::Arc;
+
 use super::context::Context as StageContext;
 use super::record::Record;
 use crate::config::Limits;
 use crate::event::Event;
+use crate::formats::maps::Maps;
 use crate::formats::{
     Attributes, Context, Decoded, Format, Identity, Rejection, decode, decode_binary,
 };
@@ -14,6 +17,7 @@ pub(super) struct Decoder {
     pub(super) format: Format,
     pub(super) identity: Identity,
     pub(super) limits: Limits,
+    pub(super) maps: Arc<Maps>,
 }
 
 impl Decoder {
@@ -23,6 +27,7 @@ impl Decoder {
             format: *format,
             identity: context.identity.clone(),
             limits: context.limits,
+            maps: Arc::clone(&context.maps),
         };
         formats.iter().map(one).collect()
     }
@@ -51,7 +56,12 @@ impl Decoder {
     }
 
     fn context(&self, record: Record<'_>) -> Context<'_> {
-        Context { identity: &self.identity, detected_at: record.written_at, limits: self.limits }
+        Context {
+            identity: &self.identity,
+            detected_at: record.written_at,
+            limits: self.limits,
+            maps: &self.maps,
+        }
     }
 }
 

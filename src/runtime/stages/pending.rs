@@ -27,6 +27,7 @@ pub(super) struct Pending {
     rejected: Vec<(RejectReason, u64)>,
     duplicate: u64,
     late: u64,
+    unjoined: u64,
     skew_faults: u64,
     stages: Vec<(Stage, Workflow, Option<Severity>, Span)>,
     verdicts: Vec<(Workflow, Option<Verdict>)>,
@@ -59,9 +60,17 @@ impl Pending {
 
     /// A record or an event was refused.
     pub(super) fn rejected(&mut self, reason: RejectReason) {
-        if reason == RejectReason::Late {
-            self.late += 1;
-            return;
+        match reason {
+            RejectReason::Late => {
+                self.late += 1;
+                return;
+            }
+            // The event was accepted, and is in the metrics as such.
+            RejectReason::NotJoined => {
+                self.unjoined += 1;
+                return;
+            }
+            _ => {}
         }
         match self.rejected.iter_mut().find(|(known, _)| *known == reason) {
             Some((_, count)) => *count += 1,
@@ -137,6 +146,7 @@ impl Pending {
             pipeline.dead_letters(reason.as_str(), count);
         }
         pipeline.dead_letters(RejectReason::Late.as_str(), done.late);
+        pipeline.dead_letters(RejectReason::NotJoined.as_str(), done.unjoined);
         metrics.irregular(done.duplicate, done.late, done.skew_faults);
         metrics.stages(&mut self.observers, done.stages.drain(..));
         // By far the longest list: a worker that lags fills the same space again each time.

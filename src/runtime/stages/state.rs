@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use super::changelog;
 use crate::config::EngineConfig;
+use crate::engine::identity::Names;
 use crate::engine::oversight::{PeerCounts, Rules, Stage};
 use crate::engine::windows::{RestoreError, Windows};
-use crate::records::Handed;
+use crate::records::{Handed, read_node};
 use crate::time::Timestamp;
 
 /// Which stage a changelog belongs to, with what an empty state needs.
@@ -37,8 +38,8 @@ pub struct Restored {
 /// The state of one partition.
 #[derive(Debug)]
 pub enum State {
-    /// Windows.
-    Windows(Box<Windows>),
+    /// Windows, and the names that are linked.
+    Windows(Box<Windows>, Names),
     /// Reviewers.
     Oversight(Box<Overseeing>),
 }
@@ -92,7 +93,9 @@ impl Fresh {
     /// An empty state.
     pub fn state(&self) -> State {
         match self {
-            Fresh::Windows(config) => State::Windows(Box::new(Windows::new((**config).clone()))),
+            Fresh::Windows(config) => {
+                State::Windows(Box::new(Windows::new((**config).clone())), Names::default())
+            }
             Fresh::Oversight(rules) => State::Oversight(Box::new(Overseeing {
                 stage: Stage::new(Rules::clone(rules)).noting_changes(),
                 waiting: BTreeMap::new(),
@@ -106,7 +109,7 @@ impl State {
     /// Credentials, or reviewers and reviews, held.
     pub fn entries(&self) -> usize {
         match self {
-            State::Windows(windows) => windows.credentials(),
+            State::Windows(windows, names) => windows.credentials() + names.len(),
             State::Oversight(overseeing) => overseeing.stage.reviewers() + overseeing.waiting.len(),
         }
     }
@@ -114,7 +117,7 @@ impl State {
     /// Credentials held.
     pub fn credentials(&self) -> usize {
         match self {
-            State::Windows(windows) => windows.credentials(),
+            State::Windows(windows, _) => windows.credentials(),
             State::Oversight(_) => 0,
         }
     }
@@ -126,7 +129,12 @@ impl State {
     /// Why the record is refused; the state is not to be used then.
     pub fn take(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), Refusal> {
         match self {
-            State::Windows(windows) => {
+            State::Windows(windows, names) => {
+                if let Some(name) = changelog::read_name(key) {
+                    let read = |node| read_node(node).ok_or(Refusal::Damaged);
+                    names.restore(name, value.map(read).transpose()?);
+                    return Ok(());
+                }
                 let key = changelog::read_key(key).ok_or(Refusal::Foreign)?;
                 match value {
                     Some(state) => windows.restore(state).map_err(Refusal::from),

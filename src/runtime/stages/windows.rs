@@ -13,16 +13,17 @@ use super::context::Context;
 use super::decode::Decoder;
 use super::fault::Fault;
 use super::outbox::{Outbox, Outgoing, Topic};
-use super::publish::{Publisher, WindowsPublisher};
+use super::publish::{Publisher, WindowsPublisher, Writer};
 use super::record::Record;
 use super::stage::Stage;
 use super::state::{Restored, State};
 use crate::engine::Receipt;
+use crate::engine::identity::{Message, Names, Refusal, Sent};
 use crate::engine::windows::{Counts, Windows};
-use crate::event::Event;
+use crate::event::{Event, Kind};
 use crate::formats::{Decoded, Format, RejectReason, Rejection};
 use crate::metrics::PipelineStage;
-use crate::records::{EventName, Judged};
+use crate::records::{EventName, Forwarded, Judged, write_node};
 use crate::runtime::clock;
 use crate::time::{Span, Timestamp};
 
@@ -50,6 +51,7 @@ pub struct WindowsStage {
 /// One partition's windows.
 struct Partition {
     windows: Windows,
+    names: Names,
     /// How far its time has come. It never goes back: what was due would not be any more,
     /// and alerts would end that should not. So the changelog has it, too, as the time of
     /// each record.
@@ -84,6 +86,7 @@ impl WindowsStage {
 
     fn hide(&self, number: i32) {
         self.context.standings.forget(number);
+        self.context.unjoined.forget(number);
         self.context.pipeline.forget_state(number);
     }
 }
@@ -93,10 +96,13 @@ impl Stage for WindowsStage {
     const ALIGNED: bool = true;
 
     fn begin(&mut self, restored: Restored) {
-        let Restored { partition, state: State::Windows(windows), time } = restored else { return };
+        let Restored { partition, state: State::Windows(windows, names), time } = restored else {
+            return;
+        };
         let (counted, windows) = (windows.counts(), *windows);
         self.show(partition, &windows);
-        let fresh = Partition { windows, time, emitted: time, counted, present_since: None };
+        self.context.unjoined.begin(partition);
+        let fresh = Partition { windows, names, time, emitted: time, counted, present_since: None };
         self.partitions.insert(partition, fresh);
     }
 
@@ -115,6 +121,9 @@ impl Stage for WindowsStage {
         if own && let Some(judged) = Judged::read(record.value) {
             partition.windows.judge(judged.exposure(), judged.mark, judged.hollow);
             return Ok(None);
+        }
+        if own && let Some(sent) = Forwarded::read(record.value) {
+            return self.forwarded(sent, record, outbox).map(|()| None);
         }
         let mut events = Vec::new();
         let decoder = &self.decoders[record.input];
@@ -137,12 +146,19 @@ impl Stage for WindowsStage {
             let refused = if record.key == Some(event.credential_id.as_bytes()) {
                 latest = latest.max(Some(event.time));
                 self.publisher.pending.event(event);
-                match partition.windows.handle(event) {
-                    Receipt::Held => continue,
-                    Receipt::Late => (RejectReason::Late, "its window was final already"),
-                    Receipt::Refused => {
-                        (RejectReason::BeyondBound, "a bound of the engine is reached")
+                let now = partition.time.map_or(event.time, |time| time.max(event.time));
+                let Partition { windows, names, .. } = &mut *partition;
+                let mut sent = Ok(());
+                let writer = &mut self.publisher.writer;
+                let receipt = names.handle(event, now, windows, &mut |message| {
+                    if sent.is_ok() {
+                        sent = forward(writer, &message, outbox);
                     }
+                });
+                sent?;
+                match reason(receipt) {
+                    None => continue,
+                    Some(refused) => refused,
                 }
             } else {
                 (RejectReason::InvalidValue, "the record's key is not its credential_id")
@@ -175,10 +191,13 @@ impl Stage for WindowsStage {
         partition.present_since = partition.present_since.or(Some(uptime)).filter(|_| present);
         let long = |since: Span| uptime >= since + JUDGED_WITHIN;
         partition.windows.expire_unjudged(partition.present_since.is_some_and(long));
+        let forgotten = Span::from_millis(-partition.windows.remembers().as_millis());
+        partition.names.expire(now + forgotten);
+        let Partition { windows, names, .. } = partition;
         let publisher = &mut self.publisher;
-        let mut publisher = WindowsPublisher { publisher, outbox, partition: number, now };
+        let mut publisher = WindowsPublisher { publisher, outbox, names, partition: number, now };
         let mut sent = Ok(());
-        let all = partition.windows.advance_some(now, CREDENTIALS_MAX, &mut |output| {
+        let all = windows.advance_some(now, CREDENTIALS_MAX, &mut |output| {
             if sent.is_ok() {
                 sent = publisher.publish(&output);
             }
@@ -204,6 +223,19 @@ impl Stage for WindowsStage {
                 }
             });
             sent?;
+            let mut sent = Ok(());
+            partition.names.checkpoint(&mut |name, node| {
+                changelog::write_name(name, &mut self.key);
+                if sent.is_ok() {
+                    let (key, time) = (&self.key, partition.time);
+                    let state = node.map(write_node).transpose();
+                    sent = state.map_err(|error| not_written(&error)).and_then(|state| {
+                        let state = state.as_deref();
+                        outbox.send(Outgoing::changelog(Topic::State, *number, time, key, state))
+                    });
+                }
+            });
+            sent?;
         }
         Ok(())
     }
@@ -216,11 +248,62 @@ impl Stage for WindowsStage {
     }
 }
 
+impl WindowsStage {
+    /// Takes in what another name sent to one of this partition's.
+    fn forwarded<O: Outbox>(
+        &mut self,
+        sent: Sent<'_>,
+        record: Record<'_>,
+        outbox: &mut O,
+    ) -> Result<(), Fault> {
+        let Some(partition) = self.partitions.get_mut(&record.partition) else { return Ok(()) };
+        let (id, kind) = match &sent.message {
+            Message::Event { event, .. } => (event.id.to_string(), event.kind()),
+            _ => (String::new(), Kind::IdentityLinked),
+        };
+        let to = sent.to.to_string();
+        let now = partition.time.or(record.written_at).unwrap_or_default();
+        let Partition { windows, names, .. } = partition;
+        let mut sent_on = Ok(());
+        let writer = &mut self.publisher.writer;
+        let receipt = names.take(sent, now, windows, &mut |message| {
+            if sent_on.is_ok() {
+                sent_on = forward(writer, &message, outbox);
+            }
+        });
+        sent_on?;
+        let Some((reason, why)) = reason(receipt) else { return Ok(()) };
+        let name = EventName { credential_id: &*to, id: &*id, kind, events: 1 };
+        self.publisher.refuse(record, &Rejection::new(reason, why), Some(name), outbox)
+    }
+}
+
 impl Drop for WindowsStage {
     fn drop(&mut self) {
         // Whoever takes the partitions over shows them from then on.
         self.partitions.keys().for_each(|number| self.hide(*number));
     }
+}
+
+/// The JSON library has no errors for what is written.
+fn not_written(error: &serde_json::Error) -> Fault {
+    Fault::Lasting(format!("writing JSON: {error}"))
+}
+
+/// Sends a message to a name, wherever it is held.
+fn forward<O: Outbox>(writer: &mut Writer, sent: &Sent<'_>, outbox: &mut O) -> Result<(), Fault> {
+    writer.send_under(outbox, Topic::Events, None, sent.to.as_bytes(), &Forwarded(sent))
+}
+
+/// Why an event or a message was not taken, if it was not.
+fn reason(receipt: Result<Receipt, Refusal>) -> Option<(RejectReason, &'static str)> {
+    Some(match receipt {
+        Ok(Receipt::Held) => return None,
+        Ok(Receipt::Late) => (RejectReason::Late, "its window was final already"),
+        Ok(Receipt::Refused) => (RejectReason::BeyondBound, "a bound of the engine is reached"),
+        Err(Refusal::Late) => (RejectReason::Late, Refusal::Late.text()),
+        Err(refusal) => (RejectReason::TooManyAliases, refusal.text()),
+    })
 }
 
 fn name<'e>(event: &'e Event<'_>) -> EventName<&'e str> {

@@ -75,6 +75,16 @@ impl View {
         });
     }
 
+    /// The names of all windows. They are copied, so that a slow reader holds no lock.
+    pub fn names(&self) -> Vec<Arc<str>> {
+        let mut names = Vec::new();
+        self.walk(None, |key, _| {
+            names.push(Arc::clone(&key.exposure_id));
+            true
+        });
+        names
+    }
+
     /// Visits the windows after `after`, in order, until `visit` returns `false`.
     /// Releases the lock after every stretch, so that the writer can go on.
     pub(super) fn walk(

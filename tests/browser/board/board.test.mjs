@@ -168,6 +168,7 @@ function frame(n, now, names) {
     moment: { as_of_ms: now, speed: 1, demo: false, version: "0" },
     waiting: { open: 10_000, attacked: 0, ahead: 10_000, contested: 0, behind: 0, reviewed: 0, contained: 0, listed: 10_000, shown: names.length },
     firing: { ReviewDueSoon: 3 }, suspected: { more: 0, pages: names.slice(0, 4).map(page) },
+    unjoined: { names: names.length + 1, events: 12, rows: names.map((text, at) => ({ credential: text, workflow: at ? text : "secret_exposure", kind: "decision.made", source: at ? text : null, at_ms: now - 600_000 - at, events: 1 + at, nearest: at ? [text, text] : [] })) },
     health: { healthy: false, ready: false, missing: names.slice(0, 4), lag_records: 1, not_kept: 1, foreign: 1, windows: 1, workers: 1 },
     rate: { complete: true, open: 1, older_open: 0, effective: rateOf(0.25, 0.5), in_time_ms: 540_000, late_ms: 1_020_000, ahead: 1, contested: 0, behind: 0, unreviewed: 0, withdrawn: 0, others: [{ workflow: "policy_change", in_time_ms: 86_400_000, effective: rateOf(0.5, 0.5) }], reviews: 1, judged: 1, hollow: 0, unassessed: 1, by_reason: {}, median_ms: null, attacker_first: 0 },
   } };
@@ -201,6 +202,12 @@ test("every figure follows the targets of its workflow, and what is unknown is a
   assert.match(await text("rate-sample"), /^4 windows in 2 incidents; .*10\.0–90\.0 %$/);
   assert.equal(await text("rate-others"), "policy change, within 1 d: 50.0 % (4 windows in 2 incidents)entitlement review, within 7 d: no review is due yet");
   assert.match(await text("suspects"), /39 of 40as peers in like cases/);
+  assert.equal(await text("unjoined-count"), "5 names, 12 events without a window");
+  const unjoined = await page.$$eval("#unjoined tr", (lines) => lines.map((line) => [...line.cells].map((cell) => cell.textContent)));
+  assert.deepEqual(unjoined[0].filter((_, at) => at !== 3), ["a", "decision.made", "–", "none is similar"]);
+  assert.deepEqual(unjoined[1].filter((_, at) => at !== 3), ["b", "decision.made and 1 more (b)", "b", "b, b"]);
+  assert.match(unjoined[0][3], /^10:0\d$/);
+  assert.ok(await page.$eval("#unjoined-none", (node) => node.hidden));
   assert.ok((await page.$$(".chart path.unassessed")).length === 1, "unassessed decisions have a shape of their own");
   assert.ok(!(await page.content()).includes("NaN"));
   await clean(opened);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use shutterlag::config::EngineConfig;
 use shutterlag::engine::alerts::{Alert, Transition};
 use shutterlag::engine::effective::Due;
-use shutterlag::engine::windows::{ExposureId, Windows};
+use shutterlag::engine::windows::{ExposureId, Unjoined, Windows};
 use shutterlag::engine::{Output, Receipt};
 use shutterlag::event::{Event, Kind, Workflow};
 use shutterlag::time::Timestamp;
@@ -27,6 +27,8 @@ pub(crate) enum Said {
     Retracted(Name),
     Alert(Name, Alert, Transition),
     Orphan(Workflow, String, String, Kind, u64),
+    /// What was emitted of a name that did not join, and what holds now.
+    Unjoined(Workflow, String, Option<Unjoined>, Option<Unjoined>),
     Late(Workflow, String, String, Kind, u64),
 }
 
@@ -41,6 +43,8 @@ pub(crate) struct Live {
     firing: BTreeMap<(Sortable, Alert), Timestamp>,
     /// The windows of which it was said what came of their review.
     due: BTreeSet<Sortable>,
+    /// The names that did not join, as they stand.
+    pub(crate) unjoined: BTreeMap<(&'static str, String), Unjoined>,
     pub(crate) late_receipts: u64,
     /// Whether an event came in since time last moved.
     arrived: bool,
@@ -66,8 +70,12 @@ fn said(output: Output<'_>) -> Said {
             }
             Said::Alert(name(exposure), alert, transition)
         }
-        Output::Orphan { key, id, kind, events } => {
+        Output::Orphan { key, id, kind, events, .. } => {
             Said::Orphan(key.workflow, key.credential_id.to_owned(), id.to_owned(), kind, events)
+        }
+        Output::Unjoined { key, before, after } => {
+            let name = key.credential_id.to_owned();
+            Said::Unjoined(key.workflow, name, before.cloned(), after.cloned())
         }
         Output::Late { key, id, kind, events } => {
             Said::Late(key.workflow, key.credential_id.to_owned(), id.to_owned(), kind, events)
@@ -84,6 +92,7 @@ impl Live {
             finals: BTreeMap::new(),
             firing: BTreeMap::new(),
             due: BTreeSet::new(),
+            unjoined: BTreeMap::new(),
             late_receipts: 0,
             arrived: false,
         }
@@ -156,6 +165,15 @@ impl Live {
             Said::ReviewDue(exposure, _) => {
                 let first = self.due.insert(sortable(exposure));
                 assert!(first, "at {now}, said before: {output:?}");
+            }
+            Said::Unjoined(workflow, name, before, after) => {
+                let name = (workflow.as_str(), name.clone());
+                assert_ne!(before, after, "at {now}, no news: {output:?}");
+                let known = match after {
+                    Some(after) => self.unjoined.insert(name, after.clone()),
+                    None => self.unjoined.remove(&name),
+                };
+                assert_eq!(&known, before, "at {now}, said otherwise before: {output:?}");
             }
             Said::Orphan(..) | Said::Late(..) => {}
         }

@@ -224,7 +224,7 @@ pub(crate) fn assert_accounts(summary: &Value) {
     let sum = |group: &str, names: &[&str]| {
         names.iter().map(|name| number(&summary[group], name)).sum::<u64>()
     };
-    let fates = ["accepted", "duplicate", "rejected", "late", "skipped"];
+    let fates = ["accepted", "duplicate", "rejected", "unsupported", "late", "skipped", "linked"];
     assert_eq!(number(summary, "events.read"), sum("events", &fates), "{summary:#}");
     let total = number(summary, "windows.total");
     assert_eq!(

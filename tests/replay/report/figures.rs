@@ -109,7 +109,9 @@ fn oversight(case: &Case, told: &Value) {
     assert_eq!(reviews["reading"]["found_only"], 0, "{}", case.name);
     assert!(reviews["reading"]["confirmed"].as_u64().unwrap() > 0, "{}", case.name);
     let input = &told["quality"]["input"];
-    for count in ["read", "accepted", "duplicate", "rejected", "late", "orphan", "clock_skew"] {
+    for count in
+        ["read", "accepted", "duplicate", "rejected", "unsupported", "late", "orphan", "clock_skew"]
+    {
         assert_eq!(input[count], case.summary["events"][count], "{}: {count}", case.name);
     }
 }

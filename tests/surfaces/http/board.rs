@@ -62,7 +62,8 @@ fn lively(change: impl FnOnce(&mut shutterlag::runtime::http::Options)) -> Made 
     let (view, health) = (shown.view.clone(), shown.health.clone());
     let mut options = options(None);
     change(&mut options);
-    Made { server: Server::start(options, shown).unwrap(), view, health }
+    let unjoined = shown.unjoined.clone();
+    Made { server: Server::start(options, shown).unwrap(), view, health, unjoined }
 }
 
 #[test]
@@ -214,6 +215,20 @@ fn a_review_that_nothing_was_there_to_judge_by_is_shown_as_unassessed() {
     let rate = &whole["parts"]["rate"];
     assert_eq!((&rate["judged"], &rate["unassessed"]), (&json!(3), &json!(1)));
     assert!(rows.values().all(|row| row["in_time_ms"] == 540_000));
+}
+
+#[test]
+fn what_did_not_join_is_on_the_board() {
+    let made = lively(|_| {});
+    made.put(&open("github:acme/payments#7", 3000));
+    made.unjoined("acme/payments#7", "slack\u{202e}", 900);
+    let (name, whole) = Board::open(made.address()).next();
+    assert_eq!(name, "whole");
+    let part = &whole["parts"]["unjoined"];
+    assert_eq!((&part["names"], &part["events"]), (&json!(1), &json!(2)));
+    let row = &part["rows"][0];
+    assert_eq!(row["nearest"], json!(["github:acme/payments#7"]));
+    assert_eq!((&row["kind"], &row["source"]), (&json!("decision.made"), &json!("slack\\u{202e}")));
 }
 
 #[test]

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use shutterlag::config::{FiguresConfig, Profiles};
 use shutterlag::engine::attacker::Race;
-use shutterlag::event::Kind;
+use shutterlag::engine::windows::{Key, Unjoined};
+use shutterlag::event::{Kind, Workflow};
 use shutterlag::metrics::{Metrics, Pipeline, PipelineStage, Source};
 use shutterlag::runtime::clock::Clock;
 use shutterlag::runtime::health::{Health, Restoring};
 use shutterlag::runtime::http::{Options, Server, Shown, Token};
+use shutterlag::runtime::unjoined::UnjoinedNames;
 use shutterlag::runtime::view::{Applied, Bounds, View};
 use shutterlag::time::{Span, Timestamp};
 
@@ -29,11 +31,20 @@ pub(crate) struct Made {
     pub(crate) server: Server,
     pub(crate) view: Arc<View>,
     pub(crate) health: Arc<Health>,
+    pub(crate) unjoined: Arc<UnjoinedNames>,
 }
 
 impl Made {
     pub(crate) fn address(&self) -> SocketAddr {
         self.server.address()
+    }
+
+    pub(crate) fn unjoined(&self, credential_id: &str, source: &str, seconds_ago: i64) {
+        let key = Key { workflow: Workflow::SecretExposure, credential_id };
+        let kind = Kind::DecisionMade;
+        let source = Some(source.into());
+        let unjoined = Unjoined { kind, source, time: ago(seconds_ago), events: 2 };
+        self.unjoined.change(0, key, None, Some(&unjoined));
     }
 
     #[track_caller]
@@ -58,6 +69,7 @@ pub(crate) fn shown(windows_max: usize) -> Shown {
         health: Arc::new(Health::new()),
         view: Arc::new(View::new(Bounds { windows_max, closed_kept: Bounds::CLOSED_KEPT })),
         standings: Arc::default(),
+        unjoined: Arc::default(),
         race: Race::default(),
         profiles: Profiles::default(),
         figures: FiguresConfig::default(),
@@ -71,8 +83,13 @@ pub(crate) fn shown(windows_max: usize) -> Shown {
 
 pub(crate) fn start(options: Options) -> Made {
     let shown = shown(100_000);
+    made(options, shown)
+}
+
+fn made(options: Options, shown: Shown) -> Made {
     let (view, health) = (Arc::clone(&shown.view), Arc::clone(&shown.health));
-    Made { server: Server::start(options, shown).unwrap(), view, health }
+    let unjoined = Arc::clone(&shown.unjoined);
+    Made { server: Server::start(options, shown).unwrap(), view, health, unjoined }
 }
 
 /// An open window, detected so many seconds ago.
@@ -120,7 +137,9 @@ pub(crate) fn example() -> Made {
     let intake = health.worker(PipelineStage::Intake, 0, ago(1));
     intake.assigned();
     intake.caught_up(true);
-    let made = Made { server: Server::start(options(None), shown).unwrap(), view, health };
+    let made = made(options(None), shown);
+    made.unjoined.begin(0);
+    made.unjoined("example-org/payments/12", "slack", 1500);
     made.put(&open("hmac:8b1d3c5e7f90a2b4c6d8e0f112233445", 700));
     made.put(&dismissed("example-org/payments#12", 1000, 910, "reviewer-3fa94c0d21be"));
     made

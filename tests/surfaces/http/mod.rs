@@ -161,6 +161,40 @@ fn reviewers_come_by_name_and_in_pages() {
 }
 
 #[test]
+fn what_did_not_join_is_listed_with_the_nearest_names() {
+    let made = start(options(None));
+    assert_eq!(get(made.address(), "/api/v1/unjoined").is(200).json()["unjoined"], json!([]));
+    made.put(&open("github:acme/payments#7", 3000));
+    made.put(&dismissed("github:acme/payments#7", 9000, 8000, "reviewer-03"));
+    made.put(&open("hmac:5f2a9c1e", 3000));
+    made.unjoined.begin(0);
+    made.unjoined("incident-4411", "pagerduty", 1800);
+    made.unjoined("acme/payments#7", "slack", 900);
+    let answer = get(made.address(), "/api/v1/unjoined").is(200).json();
+    assert_eq!((&answer["names"], &answer["events"]), (&json!(2), &json!(4)));
+    assert_eq!(answer["partitions"], json!([0]));
+    let [latest, older] = &answer["unjoined"].as_array().unwrap()[..] else { panic!("{answer}") };
+    assert_eq!(
+        latest["nearest"],
+        json!(["github:acme/payments#7"]),
+        "once, though it had two windows"
+    );
+    assert_eq!((&latest["source"], &latest["age_ms"]), (&json!("slack"), &json!(900_000)));
+    assert_eq!((&older["credential_id"], &older["nearest"]), (&json!("incident-4411"), &json!([])));
+    let one = get(made.address(), "/api/v1/unjoined?limit=1").is(200).json();
+    assert_eq!((&one["unjoined"].as_array().unwrap().len(), &one["names"]), (&1, &json!(2)));
+    let other = get(made.address(), "/api/v1/unjoined?workflow=policy_change").is(200).json();
+    assert_eq!(other["unjoined"], json!([]));
+    let metrics = get(made.address(), "/metrics").body;
+    for (source, events) in [("slack", 2), ("pagerduty", 2), ("", 0)] {
+        let line = format!(
+            "shutterlag_unjoined_events{{source=\"{source}\",type=\"decision.made\"}} {events}\n"
+        );
+        assert!(metrics.contains(&line), "{line}");
+    }
+}
+
+#[test]
 fn ready_is_every_worker_with_its_state_and_a_view_that_has_caught_up() {
     let made = start(options(None));
     let missing = |made: &Made| -> Vec<String> {

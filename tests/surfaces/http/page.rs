@@ -40,6 +40,7 @@ fn every_example_of_the_page_is_what_the_server_answers() {
         "/api/v1/windows/secret_exposure",
         "/api/v1/summary",
         "/api/v1/reviewers",
+        "/api/v1/unjoined",
         "/api/v1/windows?sate=open",
     ] {
         assert!(
@@ -72,7 +73,14 @@ fn every_field_is_explained() {
         .flat_map(|line| line.split('|').nth(1).unwrap().split('`').skip(1).step_by(2))
         .collect();
     let made = example();
-    for path in ["/healthz", "/readyz", "/api/v1/windows", "/api/v1/summary", "/api/v1/reviewers"] {
+    for path in [
+        "/healthz",
+        "/readyz",
+        "/api/v1/windows",
+        "/api/v1/summary",
+        "/api/v1/reviewers",
+        "/api/v1/unjoined",
+    ] {
         let answer = get(made.address(), path).json();
         for field in answer.as_object().unwrap().keys() {
             assert!(explained.contains(&field.as_str()), "{path}: {field}");
@@ -84,6 +92,7 @@ fn every_field_is_explained() {
             &answer["workers"][0],
             &answer["windows"][0],
             &answer["reviewers"][0],
+            &answer["unjoined"][0],
         ];
         for field in parts.into_iter().filter_map(Value::as_object).flat_map(serde_json::Map::keys)
         {

@@ -40,6 +40,7 @@ pub(super) fn texts(event: &Event<'_>) -> usize {
         Body::CredentialContained { .. }
         | Body::CredentialAbused
         | Body::TruthEstablished { .. } => 0,
+        Body::IdentityLinked(link) => link.aliases.iter().map(|alias| alias.len()).sum(),
     };
     event.id.len() + event.credential_id.len() + some(&event.source) + some(&event.owner) + body
 }

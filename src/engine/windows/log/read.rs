@@ -203,6 +203,8 @@ impl<'l> Reader<'l> {
                 Body::CaseWithdrawn { reason: self.some(given, Reader::text)? }
             }
             Kind::CredentialAbused => Body::CredentialAbused,
+            // No window is made of links.
+            Kind::IdentityLinked => return None,
             Kind::TruthEstablished => {
                 let packed = self.u8()?;
                 Body::TruthEstablished {

@@ -159,7 +159,8 @@ impl<N: FnMut(&str) -> Option<u32>> Writer<'_, N> {
                 self.log.push(reason.is_some().into());
                 self.some_inline(reason.as_deref());
             }
-            Body::CredentialAbused => {}
+            // No window is made of links.
+            Body::CredentialAbused | Body::IdentityLinked(_) => {}
             Body::TruthEstablished { correct_action, seeded } => {
                 self.log.push(*correct_action as u8 | u8::from(*seeded) << 4);
             }

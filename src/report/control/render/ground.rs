@@ -67,6 +67,7 @@ fn quality(report: &Report, blocks: &mut Vec<Block>) {
                 ("accepted", told.accepted),
                 ("duplicate", told.duplicate),
                 ("rejected", told.rejected),
+                ("unsupported", told.unsupported),
                 ("late", told.late),
                 ("without a window", told.orphan),
                 ("contradictions between clocks", told.clock_skew),

@@ -12,10 +12,12 @@
 mod frame;
 mod headline;
 mod notes;
+mod rest;
 mod reviews;
 mod snapshot;
 mod stream;
 mod text;
+mod unjoined;
 
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -29,13 +31,14 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
                       'none'";
 
 /// The page's files: path, type, content.
-const FILES: [(&str, &str, &str); 7] = [
+const FILES: [(&str, &str, &str); 8] = [
     ("/", "text/html; charset=utf-8", include_str!("page/board.html")),
     ("/board/board.css", "text/css; charset=utf-8", include_str!("page/board.css")),
     ("/board/board.js", "text/javascript; charset=utf-8", include_str!("page/board.js")),
     ("/board/source.js", "text/javascript; charset=utf-8", include_str!("page/source.js")),
     ("/board/race.js", "text/javascript; charset=utf-8", include_str!("page/race.js")),
     ("/board/chart.js", "text/javascript; charset=utf-8", include_str!("page/chart.js")),
+    ("/board/unjoined.js", "text/javascript; charset=utf-8", include_str!("page/unjoined.js")),
     ("/board/icon.svg", "image/svg+xml", include_str!("page/icon.svg")),
 ];
 

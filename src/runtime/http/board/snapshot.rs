@@ -14,8 +14,10 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::frame::{Rows, Snapshot};
 use super::headline::Headline;
 use super::notes::{self, Note};
+use super::rest::Rested;
 use super::reviews;
 use super::text;
+use super::unjoined::UnjoinedPart;
 use crate::config::OversightConfig;
 use crate::engine::alerts::Alert;
 use crate::engine::attacker::Band;
@@ -23,7 +25,6 @@ use crate::engine::oversight::{Rules, Signal};
 use crate::engine::windows::{Awaiting, State};
 use crate::event::{Action, Severity, Workflow};
 use crate::records::{WindowRecord, exposure_id};
-use crate::runtime::clock;
 use crate::runtime::http::options::Shown;
 use crate::runtime::http::status;
 use crate::runtime::reviewer_alerts::{AlertState, Cited, Counted};
@@ -45,14 +46,13 @@ const NOTES_MAX: usize = 40;
 const NOTED_WINDOWS: usize = 400;
 /// Reviewers shown.
 const SUSPECTED_MAX: usize = 4;
-/// After computing the figures the builder waits this many times as long as it took.
-const REST_SHARE: i64 = 20;
 
 /// Builds snapshots, and keeps the records that it has parsed.
 pub(super) struct SnapshotBuilder {
     rules: Option<Rules>,
     read: HashMap<usize, Read>,
-    headline: Option<(Span, Headline)>,
+    headline: Rested<Headline>,
+    unjoined: Rested<UnjoinedPart>,
 }
 
 /// A parsed record. It holds the row, so no other row can get the same address.
@@ -198,7 +198,12 @@ impl SnapshotBuilder {
     pub(super) fn new() -> SnapshotBuilder {
         // Never `None`: the default rules are valid.
         let rules = Rules::new(OversightConfig::default()).ok();
-        SnapshotBuilder { rules, read: HashMap::new(), headline: None }
+        SnapshotBuilder {
+            rules,
+            read: HashMap::new(),
+            headline: Rested::new(),
+            unjoined: Rested::new(),
+        }
     }
 
     /// The snapshot of this moment.
@@ -215,8 +220,9 @@ impl SnapshotBuilder {
             version: env!("CARGO_PKG_VERSION"),
         };
         part(parts, "moment", &moment);
-        part(parts, "rate", &self.headline(shown, now));
+        part(parts, "rate", &self.headline.get(|| Headline::of(shown, now)));
         part(parts, "health", &health(shown));
+        part(parts, "unjoined", &self.unjoined.get(|| UnjoinedPart::of(shown)));
         let mut firing = picked.firing;
         let (pages, _) = shown.reviewer_alerts.all();
         let on = pages.iter().filter(|page| page.ended_at.is_none()).count() as u64;
@@ -315,22 +321,6 @@ impl SnapshotBuilder {
             insert(&mut rows, key, &note);
         }
         rows
-    }
-
-    /// The figures of the last day. They read all of its windows, so the more there are, the
-    /// less often they are computed.
-    fn headline(&mut self, shown: &Shown, now: Timestamp) -> Headline {
-        let began = clock::uptime();
-        if let Some((next, headline)) = &self.headline
-            && began < *next
-        {
-            return headline.clone();
-        }
-        let headline = Headline::of(shown, now);
-        let took_ms = clock::uptime().as_millis() - began.as_millis();
-        let rest = Span::from_millis((took_ms * REST_SHARE).max(1_000));
-        self.headline = Some((began + rest, headline.clone()));
-        headline
     }
 }
 

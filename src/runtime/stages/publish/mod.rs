@@ -12,4 +12,4 @@ mod writer;
 pub(super) use oversight::OversightPublisher;
 pub(super) use publisher::Publisher;
 pub(super) use windows::WindowsPublisher;
-pub(super) use writer::json;
+pub(super) use writer::{Writer, json};

@@ -4,8 +4,10 @@ use super::publisher::Publisher;
 use super::writer::ONLY;
 use crate::engine::Output;
 use crate::engine::alerts::{Alert, Cause};
+use crate::engine::identity::Names;
 use crate::engine::oversight::{HollowReasons, Judgement, Quality, Review};
-use crate::engine::windows::{ExposureId, Window};
+use crate::engine::windows::{ExposureId, Key, Window};
+use crate::event::Kind;
 use crate::formats::{RejectReason, Rejection};
 use crate::records::{AlertRecord, Circumstances, EventName, Finding, Handed, WindowRecord};
 use crate::runtime::stages::fault::Fault;
@@ -16,6 +18,7 @@ use crate::time::Timestamp;
 pub(crate) struct WindowsPublisher<'p, O> {
     pub(crate) publisher: &'p mut Publisher,
     pub(crate) outbox: &'p mut O,
+    pub(crate) names: &'p Names,
     pub(crate) partition: i32,
     pub(crate) now: Timestamp,
 }
@@ -81,14 +84,32 @@ impl<O: Outbox> WindowsPublisher<'_, O> {
                     _ => Ok(()),
                 }
             }
-            Output::Orphan { .. } => Ok(()),
+            Output::Orphan { unjoined: false, .. } => Ok(()),
+            Output::Orphan { key, id, kind, events, unjoined: true } => {
+                let why = "nothing was detected under its name within the orphan timeout";
+                self.put_aside(RejectReason::NotJoined, why, (key, id, kind, events))
+            }
+            Output::Unjoined { key, before, after } => {
+                context.unjoined.change(self.partition, key, before, after);
+                Ok(())
+            }
             Output::Late { key, id, kind, events } => {
                 let why = "more than the settle time after its window's closing";
-                let rejection = Rejection::new(RejectReason::Late, why);
-                let event = EventName { credential_id: key.credential_id, id, kind, events };
-                self.publisher.dead_letter(self.now, None, &rejection, Some(event), self.outbox)
+                self.put_aside(RejectReason::Late, why, (key, id, kind, events))
             }
         }
+    }
+
+    /// Sends a dead letter about an event that was held and will not be used.
+    fn put_aside(
+        &mut self,
+        reason: RejectReason,
+        why: &'static str,
+        (key, id, kind, events): (Key<'_>, &str, Kind, u64),
+    ) -> Result<(), Fault> {
+        let rejection = Rejection::new(reason, why);
+        let event = EventName { credential_id: key.credential_id, id, kind, events };
+        self.publisher.dead_letter(self.now, None, &rejection, Some(event), self.outbox)
     }
 
     fn window(
@@ -103,6 +124,7 @@ impl<O: Outbox> WindowsPublisher<'_, O> {
             profile: context.profiles.get(window.key.workflow),
             race: &context.race,
             oversight: &context.oversight,
+            names: self.names,
             as_of: self.now,
             is_final,
         };

@@ -8,6 +8,7 @@ use crate::config::{EngineConfig, Limits, OversightConfig, Profiles};
 use crate::engine::attacker::Race;
 use crate::engine::oversight::Rules;
 use crate::event::Workflow;
+use crate::formats::maps::Maps;
 use crate::formats::{Format, Identity};
 use crate::metrics::{Metrics, Pipeline};
 use crate::runtime::clock::Clock;
@@ -97,6 +98,7 @@ pub(super) fn context() -> Arc<Context> {
     Arc::new(Context {
         identity: Identity::new(b"an identity key for tests").unwrap(),
         limits: Limits::DEFAULT,
+        maps: Arc::new(Maps::shipped()),
         profiles,
         race: Race::default(),
         oversight: OversightConfig::default(),
@@ -105,6 +107,7 @@ pub(super) fn context() -> Arc<Context> {
         pipeline: Pipeline::register(&metrics, NOW).unwrap(),
         metrics: Arc::new(metrics),
         standings: Arc::default(),
+        unjoined: Arc::default(),
         reviewer_alerts: Arc::default(),
     })
 }

@@ -1,5 +1,6 @@
 use super::memory::{Pipe, Sent, after, ago, event, record, shown};
 use crate::runtime::stages::{Record, Stage, Topic};
+use crate::time::Span;
 
 const CREDENTIAL: &str = "acme/payments#7";
 
@@ -123,4 +124,31 @@ fn a_partition_that_is_not_held_takes_nothing_in() {
     pipe.event("leak.detected", "1", CREDENTIAL, ago(20), "");
     assert!(pipe.windows.punctuate(0, after(0), &mut pipe.outbox).unwrap());
     assert!(pipe.outbox.0.is_empty() && pipe.windows.time(0).is_none());
+}
+
+#[test]
+fn a_decision_about_another_name_is_reported_and_expires_as_a_dead_letter() {
+    let mut pipe = Pipe::new();
+    pipe.event("leak.detected", "1", CREDENTIAL, ago(30), "");
+    let decision = format!(r#"{DECISION},"source":"slack""#);
+    pipe.event("decision.made", "2", "acme/payments/7", ago(20), &decision);
+    pipe.pass(ago(12));
+    assert_eq!(pipe.context.unjoined.totals().names, 0, "it has waited for eight minutes");
+    assert_eq!(pipe.windows.next_punctuation(0), Some(ago(11)));
+    pipe.pass(ago(11));
+    let [name] = &pipe.context.unjoined.latest(None, 10)[..] else { panic!("one name") };
+    assert_eq!(name.credential_id, "acme/payments/7");
+    assert_eq!(name.unjoined.source.as_deref(), Some("slack"));
+    assert!(pipe.outbox.to(Topic::DeadLetters).is_empty(), "it still waits");
+    pipe.pass(ago(20) + Span::from_mins(24 * 60));
+    assert_eq!(pipe.context.unjoined.totals().names, 0);
+    let letter = pipe.outbox.last(Topic::DeadLetters, "acme/payments/7");
+    assert_eq!((&letter["reason"], &letter["event"]["id"]), (&"not_joined".into(), &"2".into()));
+    pipe.windows.committed();
+    let metrics = shown(&pipe.context);
+    assert!(metrics.contains("shutterlag_dead_letters_total{reason=\"not_joined\"} 1\n"));
+    let rejected = metrics.lines().find(|line| line.contains("rejected_total{reason=\"not_joined"));
+    assert_eq!(rejected, None, "it was accepted");
+    pipe.windows.revoke(0);
+    assert!(pipe.context.unjoined.totals().partitions.is_empty());
 }

@@ -2,10 +2,12 @@
 import { Chart, el, limit, quality, quadrant, set, span, words } from "./chart.js";
 import { Race } from "./race.js";
 import { follow } from "./source.js";
+import { Unjoined } from "./unjoined.js";
 
 const $ = (id) => document.getElementById(id);
 const model = { n: 0, parts: {}, lists: { windows: new Map(), decisions: new Map(), notes: new Map() } };
 const race = new Race($("windows"));
+const unjoined = new Unjoined($);
 let chart = null, paused = false, clock = { at: 0, as_of: 0, speed: 1 };
 
 const now = () => clock.as_of + (performance.now() - clock.at) * clock.speed;
@@ -37,6 +39,7 @@ function show({ parts, lists }) {
   if (parts.rate) rate(parts.rate);
   if (parts.firing) firing(parts.firing);
   if (parts.suspected) suspected(parts.suspected);
+  if (parts.unjoined) unjoined.update(parts.unjoined, now());
   if (parts.health) health(parts.health);
   if (lists.windows || lists.decisions) race.update(model.lists.windows, model.lists.decisions, now());
   if (lists.decisions) decisions(model.lists.decisions);
@@ -251,6 +254,7 @@ function tick() {
   set($("clock"), `${text.slice(0, 10)} ${text.slice(11, 19)} UTC`);
   $("clock").dateTime = text;
   race.tick(now());
+  unjoined.tick(now());
 }
 
 const STATES = { on: "Live", off: "Connection lost, reconnecting", asks: "Waiting for a token" };

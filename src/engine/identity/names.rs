@@ -1,0 +1,432 @@
+//! What each name knows of the others.
+//!
+//! Union and find by messages (Galler and Fischer 1964; the smaller name is the root in
+//! place of the larger set, so that the id does not depend on the order of the links).
+
+use std::borrow::Cow;
+use std::collections::{BTreeSet, VecDeque};
+
+use foldhash::HashMap;
+
+use super::message::{Message, Sent};
+use crate::config::{ALIASES_MAX, COVERED_MAX};
+use crate::engine::Receipt;
+use crate::engine::windows::Windows;
+use crate::event::{Body, Event, Relation};
+use crate::time::{Span, Timestamp};
+
+/// Events that a covering name keeps for the names that it will cover; the oldest go first.
+const KEPT_MAX: usize = 256;
+/// Covering names that an event can come through, one after the other: names that cover
+/// each other would send it round for ever.
+const COVERS_MAX: u8 = 8;
+/// A use is noted again only after so long: each note is a record of the changelog.
+const USED_EVERY: Span = Span::from_mins(60);
+
+/// The names of a partition that links are known of.
+#[derive(Debug, Default)]
+pub struct Names {
+    nodes: HashMap<Box<str>, Node>,
+    /// Names whose node is another than was handed out.
+    unsaved: BTreeSet<Box<str>>,
+    /// Up to when unused names are forgotten.
+    expired: Option<Timestamp>,
+    counts: Counts,
+}
+
+/// What the names took in themselves and what they added, in events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Links, and events of names that cover others.
+    pub linked: u64,
+    /// Events of covering names that were handed on, one for each name covered.
+    pub copied: u64,
+}
+
+/// What is known of a name.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Node {
+    /// It belongs to a smaller name and forwards to it.
+    Child {
+        /// The smaller name.
+        parent: Box<str>,
+        /// When it last forwarded anything.
+        used: Timestamp,
+    },
+    /// It is the smallest of its names.
+    Root {
+        /// The other names.
+        aliases: BTreeSet<Box<str>>,
+        /// The names that it covers: with any, it is no credential.
+        covered: BTreeSet<Box<str>>,
+        /// Events of a covering name, for the names that it will cover.
+        kept: VecDeque<Kept>,
+        /// When it last got a message.
+        used: Timestamp,
+    },
+}
+
+/// An event that a covering name keeps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kept {
+    /// The event.
+    pub event: Event<'static>,
+    /// How many events it stands for.
+    pub weight: u32,
+    /// How many covering names it came through.
+    pub covers: u8,
+}
+
+/// Why a message is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The credential would have more than [`ALIASES_MAX`] names, or the name would cover
+    /// more than [`COVERED_MAX`].
+    TooMany,
+    /// Names cover each other in a circle, or in a row of more than eight.
+    Circle,
+    /// Windows of the name are final already: they stay under it. Everything else is joined.
+    Late,
+}
+
+impl Refusal {
+    /// Why, in words.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Refusal::TooMany => {
+                "the credential would have more than 64 names, or the name would cover more than \
+                 1,000; the names stay apart"
+            }
+            Refusal::Circle => "names cover each other in a circle, or more than eight in a row",
+            Refusal::Late => {
+                "windows of the name are final and stay under it; what comes is joined"
+            }
+        }
+    }
+}
+
+/// What a name is told with, and what it may do.
+struct Turn<'t> {
+    now: Timestamp,
+    windows: &'t mut Windows,
+    send: &'t mut dyn FnMut(Sent<'_>),
+}
+
+impl Names {
+    /// Whether nothing links any name.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// Names that are linked.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// What was taken in and added.
+    pub const fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// The other names of the credential, in order.
+    pub fn aliases(&self, name: &str) -> impl Iterator<Item = &str> {
+        let aliases = match self.nodes.get(name) {
+            Some(Node::Root { aliases, .. }) => Some(aliases),
+            _ => None,
+        };
+        aliases.into_iter().flatten().map(|alias| &**alias)
+    }
+
+    /// Takes in an event of a source. `send` gets what follows for other names.
+    ///
+    /// # Errors
+    /// [`Refusal`], where the event is a link that cannot be made.
+    pub fn handle(
+        &mut self,
+        event: &Event<'_>,
+        now: Timestamp,
+        windows: &mut Windows,
+        send: &mut dyn FnMut(Sent<'_>),
+    ) -> Result<Receipt, Refusal> {
+        let links = matches!(event.body, Body::IdentityLinked(_));
+        if !links && (self.nodes.is_empty() || !self.nodes.contains_key(&*event.credential_id)) {
+            return Ok(windows.handle(event));
+        }
+        let message = Message::Event { event: event.clone(), weight: 1, covers: 0 };
+        let sent = Sent { to: event.credential_id.clone(), from: None, message };
+        self.take(sent, now, windows, send)
+    }
+
+    /// Takes in a message. `send` gets what follows for other names.
+    ///
+    /// # Errors
+    /// [`Refusal`], where the message is about a link that cannot be made.
+    pub fn take(
+        &mut self,
+        sent: Sent<'_>,
+        now: Timestamp,
+        windows: &mut Windows,
+        send: &mut dyn FnMut(Sent<'_>),
+    ) -> Result<Receipt, Refusal> {
+        let mut turn = Turn { now, windows, send };
+        if self.touch(&sent.to, now)
+            && let Some(Node::Child { parent, .. }) = self.nodes.get_mut(&*sent.to)
+        {
+            let Sent { to, from, message } = sent;
+            if let Message::Root { root } = message {
+                if *root < **parent {
+                    *parent = root.into();
+                    self.unsaved.insert(to.into());
+                }
+                return Ok(Receipt::Held);
+            }
+            let parent = parent.clone();
+            forward(&to, from, &parent, message, &mut turn);
+            return Ok(Receipt::Held);
+        }
+        let Sent { to, message, .. } = sent;
+        match message {
+            Message::Event { event, weight, covers } => {
+                self.event(&to, event, (weight, covers), &mut turn)
+            }
+            Message::Link { root, names } => self.asked(&to, &root, names, &mut turn),
+            Message::Join { aliases, covered } => self.join(&to, aliases, covered, &mut turn),
+            // It belonged to another name once, and that was forgotten.
+            Message::Root { .. } => Ok(Receipt::Held),
+        }
+    }
+
+    /// An event at a root.
+    fn event(
+        &mut self,
+        to: &str,
+        event: Event<'_>,
+        (weight, covers): (u32, u8),
+        turn: &mut Turn<'_>,
+    ) -> Result<Receipt, Refusal> {
+        if let Body::IdentityLinked(link) = event.body {
+            self.counts.linked += u64::from(weight);
+            return match link.relation {
+                Relation::Same => {
+                    link.aliases.iter().for_each(|alias| self.ask(to, alias, turn));
+                    Ok(Receipt::Held)
+                }
+                Relation::Covers => self.join(to, Vec::new(), link.aliases, turn),
+            };
+        }
+        match self.nodes.get_mut(to) {
+            Some(Node::Root { covered, kept, .. }) if !covered.is_empty() => {
+                self.counts.linked += u64::from(weight);
+                if kept.iter().any(|kept| kept.event == event) {
+                    return Ok(Receipt::Held);
+                }
+                if covers >= COVERS_MAX {
+                    return Err(Refusal::Circle);
+                }
+                let event = Kept { event: event.into_owned(), weight, covers };
+                let others = covered.iter().filter(|name| ***name != *to);
+                others.for_each(|name| self.counts.copied += spread(name, &event, turn));
+                if kept.len() >= KEPT_MAX {
+                    kept.pop_front();
+                }
+                kept.push_back(event);
+                self.unsaved.insert(to.into());
+                Ok(Receipt::Held)
+            }
+            _ => Ok(turn.windows.handle_weighted(&event, weight)),
+        }
+    }
+
+    /// The root `to` asks `other` to be joined.
+    fn ask(&mut self, to: &str, other: &str, turn: &mut Turn<'_>) {
+        if !self.is_one_of(to, other) {
+            let root = to.into();
+            let message = Message::Link { root, names: self.count(to) };
+            (turn.send)(Sent { to: other.into(), from: None, message });
+        }
+    }
+
+    /// The root `to` is asked by `root`, which has so many names, to be joined.
+    fn asked(
+        &mut self,
+        to: &str,
+        root: &str,
+        names: u32,
+        turn: &mut Turn<'_>,
+    ) -> Result<Receipt, Refusal> {
+        if self.is_one_of(to, root) {
+            return Ok(Receipt::Held);
+        }
+        if (self.count(to) + names) as usize > ALIASES_MAX {
+            return Err(Refusal::TooMany);
+        }
+        if to < root {
+            // The larger one moves, and it has to know how many names there would be.
+            self.ask(to, root, turn);
+            return Ok(Receipt::Held);
+        }
+        let child = Node::Child { parent: root.into(), used: turn.now };
+        let before = self.nodes.insert(to.into(), child);
+        self.unsaved.insert(to.into());
+        let (mut aliases, mut covered) = (vec![Cow::Borrowed(to)], Vec::new());
+        let mut kept = VecDeque::new();
+        if let Some(Node::Root { aliases: others, covered: names, kept: events, .. }) = before {
+            aliases.extend(others.into_iter().map(|name| Cow::Owned(name.into())));
+            covered.extend(names.into_iter().map(|name| Cow::Owned(name.into())));
+            kept = events;
+        }
+        let send = &mut *turn.send;
+        let message = Message::Join { aliases, covered };
+        send(Sent { to: root.into(), from: None, message });
+        for Kept { event, weight, covers } in kept {
+            send(moved(root, event, (weight, covers)));
+        }
+        let mut each = |event: Event<'_>, weight| send(moved(root, event, (weight, 0)));
+        match turn.windows.release(to, &mut each) {
+            true => Err(Refusal::Late),
+            false => Ok(Receipt::Held),
+        }
+    }
+
+    /// Further names belong to the root `to`, and it covers these.
+    fn join(
+        &mut self,
+        to: &str,
+        further: Vec<Cow<'_, str>>,
+        covers: Vec<Cow<'_, str>>,
+        turn: &mut Turn<'_>,
+    ) -> Result<Receipt, Refusal> {
+        let node = self.nodes.entry(to.into()).or_insert_with(|| Node::Root {
+            aliases: BTreeSet::new(),
+            covered: BTreeSet::new(),
+            kept: VecDeque::new(),
+            used: turn.now,
+        });
+        let Node::Root { aliases, covered, kept, .. } = node else { return Ok(Receipt::Held) };
+        self.unsaved.insert(to.into());
+        let known = aliases.len();
+        aliases.extend(further.into_iter().filter(|name| **name != *to).map(Box::from));
+        if aliases.len() > known {
+            turn.windows.revise(to);
+        }
+        let new: Vec<Box<str>> =
+            covers.into_iter().map(Box::from).filter(|name| !covered.contains(name)).collect();
+        if covered.len() + new.len() > COVERED_MAX {
+            return Err(Refusal::TooMany);
+        }
+        if new.is_empty() {
+            return Ok(Receipt::Held);
+        }
+        for name in &new {
+            let kept = kept.iter().filter(|_| **name != *to);
+            kept.for_each(|kept| self.counts.copied += spread(name, kept, turn));
+        }
+        covered.extend(new);
+        // What was held as a credential's belongs to the names that are covered.
+        let mut held = Vec::new();
+        let were_final = turn.windows.release(to, &mut |event, weight| {
+            held.push((event.into_owned(), weight));
+        });
+        for (event, weight) in held {
+            let _ = self.event(to, event, (weight, 0), turn)?;
+        }
+        if were_final { Err(Refusal::Late) } else { Ok(Receipt::Held) }
+    }
+
+    fn is_one_of(&self, root: &str, name: &str) -> bool {
+        root == name
+            || matches!(self.nodes.get(root), Some(Node::Root { aliases, .. })
+                if aliases.contains(name))
+    }
+
+    /// Names of the credential.
+    fn count(&self, root: &str) -> u32 {
+        match self.nodes.get(root) {
+            // A root joins far fewer than 2^32 names.
+            Some(Node::Root { aliases, .. }) => 1 + aliases.len() as u32,
+            _ => 1,
+        }
+    }
+
+    /// Notes that `name` is used, if anything is known of it, and says whether.
+    fn touch(&mut self, name: &str, now: Timestamp) -> bool {
+        let Some(node) = self.nodes.get_mut(name) else { return false };
+        let (Node::Child { used, .. } | Node::Root { used, .. }) = node;
+        if now >= *used + USED_EVERY {
+            *used = now;
+            self.unsaved.insert(name.into());
+        }
+        true
+    }
+
+    /// Forgets the names that were last used before `before`, within an hour at most.
+    pub fn expire(&mut self, before: Timestamp) {
+        if self.nodes.is_empty() || self.expired.is_some_and(|at| before < at + USED_EVERY) {
+            return;
+        }
+        self.expired = Some(before);
+        let Names { nodes, unsaved, .. } = self;
+        nodes.retain(|name, node| {
+            let (Node::Child { used, .. } | Node::Root { used, .. }) = node;
+            let stays = *used >= before;
+            if !stays {
+                unsaved.insert(name.clone());
+            }
+            stays
+        });
+    }
+
+    /// Hands out every name whose node has changed since the last call; `None`: it is
+    /// forgotten.
+    pub fn checkpoint(&mut self, each: &mut dyn FnMut(&str, Option<&Node>)) {
+        for name in std::mem::take(&mut self.unsaved) {
+            each(&name, self.nodes.get(&name));
+        }
+    }
+
+    /// Takes back what [`Names::checkpoint`] handed out.
+    pub fn restore(&mut self, name: &str, node: Option<Node>) {
+        match node {
+            Some(node) => drop(self.nodes.insert(name.into(), node)),
+            None => drop(self.nodes.remove(name)),
+        }
+    }
+}
+
+/// An event under its new name.
+fn moved<'e>(root: &str, event: Event<'e>, (weight, covers): (u32, u8)) -> Sent<'e> {
+    let to: Cow<'_, str> = Cow::Owned(root.to_owned());
+    let event = Event { credential_id: to.clone(), ..event };
+    Sent { to, from: None, message: Message::Event { event, weight, covers } }
+}
+
+/// Sends an event of a covering name to a name that it covers, and returns how many events it
+/// stands for.
+fn spread(name: &str, kept: &Kept, turn: &mut Turn<'_>) -> u64 {
+    let event = kept.event.clone().covering(Cow::Owned(name.to_owned()));
+    let message = Message::Event { event, weight: kept.weight, covers: kept.covers + 1 };
+    (turn.send)(Sent { to: name.into(), from: None, message });
+    u64::from(kept.weight)
+}
+
+/// Sends on what a child got, and tells who sent it the shorter way.
+fn forward(
+    child: &str,
+    from: Option<Cow<'_, str>>,
+    parent: &str,
+    message: Message<'_>,
+    turn: &mut Turn<'_>,
+) {
+    if let Some(from) = from {
+        let message = Message::Root { root: parent.into() };
+        (turn.send)(Sent { to: from, from: None, message });
+    }
+    let message = match message {
+        Message::Event { event, weight, covers } => {
+            let event = Event { credential_id: parent.into(), ..event };
+            Message::Event { event, weight, covers }
+        }
+        other => other,
+    };
+    (turn.send)(Sent { to: parent.into(), from: Some(child.into()), message });
+}

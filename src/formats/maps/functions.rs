@@ -1,0 +1,256 @@
+//! The functions that a program may call: those of the engine that know nothing of the world,
+//! and our own.
+
+use jaq_core::box_iter::box_once;
+use jaq_core::native::{self, Fun, bome, v};
+use jaq_core::val::ValXs;
+use jaq_core::{Bind, Cv, Error, Exn, Native, RunPtr};
+use jaq_json::Val;
+
+use super::guard::{Guarded, Run, Stop, TEXT_BYTES_MAX};
+use super::times;
+use super::value::number_text;
+use crate::formats::names;
+
+/// The engine's functions that a program may call. All others are left out: the clock, the
+/// environment, the local time zone, output, the end of the process, trigonometry.
+const ALLOWED: &[&str] = &[
+    "ascii_downcase",
+    "ascii_upcase",
+    "bsearch",
+    "ceil",
+    "contains",
+    "decode_base64",
+    "decode_uri",
+    "encode_base64",
+    "encode_uri",
+    "endswith",
+    "error_empty",
+    "escape_html",
+    "escape_sh",
+    "explode",
+    "first",
+    "floor",
+    "fromdateiso8601",
+    "fromjson",
+    "gmtime",
+    "group_by",
+    "has",
+    "implode",
+    "indices",
+    "key_values",
+    "keys_unsorted",
+    "last",
+    "length",
+    "limit",
+    "ltrim",
+    "ltrimstr",
+    "matches",
+    "max_by_or_empty",
+    "min_by_or_empty",
+    "mktime",
+    "path",
+    "path_value",
+    "reverse",
+    "round",
+    "rtrim",
+    "rtrimstr",
+    "skip",
+    "sort",
+    "sort_by",
+    "split_",
+    "split_matches",
+    "startswith",
+    "strftime",
+    "strptime",
+    "tobytes",
+    "todateiso8601",
+    "tojson",
+    "trim",
+    "unescape_html",
+    "utf8bytelength",
+];
+
+/// Definitions of the engine that need a function which is left out.
+pub(super) const DEFINITIONS_LEFT_OUT: &[&str] = &[
+    "debug",
+    "drem",
+    "gamma",
+    "halt",
+    "halt_error",
+    "logb",
+    "nexttoward",
+    "pow10",
+    "scalb",
+    "significand",
+    "stderr",
+];
+
+/// Counts a step, and gives its input.
+pub(super) const TICK: &str = "_tick";
+/// Counts a step that makes something longer which only recursion can free.
+pub(super) const NEST: &str = "_nest";
+/// Runs its second argument, and remembers that an error came out of the mark whose number it is
+/// given.
+pub(super) const MARK: &str = "_mark";
+/// Multiplies, within bounds.
+pub(super) const TIMES: &str = "_times";
+/// Fails with the message whose number it is given.
+pub(super) const FAIL: &str = "_fail";
+
+/// All functions.
+pub(super) fn functions() -> impl Iterator<Item = Fun<Guarded>> {
+    let allowed = |fun: &Fun<Guarded>| ALLOWED.contains(&fun.0);
+    let engine = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());
+    let own: [(&'static str, usize, RunPtr<Guarded>); 8] = [
+        (TIMES, 2, product),
+        (FAIL, 1, fail),
+        ("range", 3, range),
+        ("hmac", 0, |cv| over_text(cv, |run, text| Ok(run.identity.name(text.as_bytes()).into()))),
+        ("digest", 0, |cv| {
+            over_text(cv, |run, text| Ok(names::rationale(text, run.identity).into()))
+        }),
+        ("words", 0, |cv| over_text(cv, |_, text| Ok(Val::from(text.split_whitespace().count())))),
+        ("time", 0, |cv| over_text(cv, time)),
+        ("detected_at", 0, detected_at),
+    ];
+    let own = own.map(|(name, arity, run)| native::run::<Guarded>((name, v(arity), run)));
+    let tick: Fun<Guarded> = (
+        TICK,
+        v(0),
+        Native::<Guarded>::new(|(ctx, value)| box_once(ctx.data().step(&value).map(|()| value)))
+            .with_paths(|(ctx, value)| box_once(ctx.data().step(&value.0).map(|()| value)))
+            .with_update(|(ctx, value), update| match ctx.data().step(&value) {
+                Ok(()) => update(value),
+                Err(stop) => box_once(Err(stop)),
+            }),
+    );
+    let nest: Fun<Guarded> = (
+        NEST,
+        v(0),
+        Native::<Guarded>::new(|(ctx, value)| box_once(ctx.data().nest(&value).map(|()| value)))
+            .with_paths(|(ctx, value)| box_once(ctx.data().nest(&value.0).map(|()| value)))
+            .with_update(|(ctx, value), update| match ctx.data().nest(&value) {
+                Ok(()) => update(value),
+                Err(stop) => box_once(Err(stop)),
+            }),
+    );
+    let mark = native::run::<Guarded>((MARK, [Bind::Var(()), Bind::Fun(())].into(), mark));
+    engine.filter(allowed).chain(own).chain([tick, nest, mark])
+}
+
+/// A number that stands in the program, put there by us.
+fn number(value: &Val) -> usize {
+    match value {
+        Val::Num(number) => number.as_isize().and_then(|it| usize::try_from(it).ok()).unwrap_or(0),
+        _ => 0,
+    }
+}
+
+fn mark<'a>((mut ctx, value): Cv<'a, Guarded>) -> ValXs<'a, Val> {
+    let (within, context) = ctx.pop_fun();
+    let mark = number(&ctx.pop_var());
+    let run: &'a Run<'a> = ctx.data();
+    Box::new(within.run((context, value)).inspect(move |output| {
+        if output.is_err() {
+            run.failed_within(mark);
+        }
+    }))
+}
+
+fn fail<'a>((mut ctx, _): Cv<'a, Guarded>) -> ValXs<'a, Val> {
+    let message = number(&ctx.pop_var());
+    let run: &'a Run<'a> = ctx.data();
+    let message = run.messages.get(message).map(String::as_str).unwrap_or_default();
+    bome(Err(failed(run, message)))
+}
+
+/// An error of our own, whose text may be shown.
+fn failed<'a>(run: &'a Run<'a>, text: &'a str) -> Error<Val> {
+    run.say(text);
+    Error::str(text)
+}
+
+/// `left * right`. A text times a number repeats the text.
+fn product<'a>((mut ctx, _): Cv<'a, Guarded>) -> ValXs<'a, Val> {
+    let right = ctx.pop_var();
+    let left = ctx.pop_var();
+    let repeated = match (&left, &right) {
+        (Val::TStr(text) | Val::BStr(text), Val::Num(times))
+        | (Val::Num(times), Val::TStr(text) | Val::BStr(text)) => {
+            let times = times.as_isize().map_or(usize::MAX, |it| it.max(0).unsigned_abs());
+            text.len().saturating_mul(times)
+        }
+        _ => 0,
+    };
+    if repeated > TEXT_BYTES_MAX {
+        return box_once(Err(ctx.data().stop(Stop::Size)));
+    }
+    bome(left * right)
+}
+
+/// `range(from; upto; by)`, with a step for each number.
+fn range<'a>((mut ctx, _): Cv<'a, Guarded>) -> ValXs<'a, Val> {
+    let by = ctx.pop_var();
+    let upto = ctx.pop_var();
+    let mut next = Ok(ctx.pop_var());
+    let run: &'a Run<'a> = ctx.data();
+    let direction = by.cmp(&Val::from(0_usize));
+    Box::new(std::iter::from_fn(move || {
+        let current = match std::mem::replace(&mut next, Ok(upto.clone())) {
+            Ok(current) => current,
+            Err(error) => return Some(Err(Exn::from(error))),
+        };
+        let goes_on = match direction {
+            std::cmp::Ordering::Greater => current < upto,
+            std::cmp::Ordering::Less => current > upto,
+            std::cmp::Ordering::Equal => current != upto,
+        };
+        if !goes_on {
+            return None;
+        }
+        next = current.clone() + by.clone();
+        Some(run.step(&current).map(|()| current))
+    }))
+}
+
+/// A function of a text. Numbers are taken as they are written; of `null` and of the empty
+/// text it is `null`.
+fn over_text<'a>(
+    (ctx, value): Cv<'a, Guarded>,
+    function: fn(&'a Run<'a>, &str) -> Result<Val, Error<Val>>,
+) -> ValXs<'a, Val> {
+    let run: &'a Run<'a> = ctx.data();
+    let result = match &value {
+        Val::Null => Ok(Val::Null),
+        Val::TStr(text) if text.is_empty() => Ok(Val::Null),
+        Val::TStr(text) => match std::str::from_utf8(text) {
+            Ok(text) => function(run, text),
+            Err(_) => Err(failed(run, "a text that is not UTF-8")),
+        },
+        Val::Num(number) => match number_text(number) {
+            Ok(text) => function(run, &text),
+            Err(_) => Err(failed(run, "a number that is not finite")),
+        },
+        _ => Err(failed(run, "expected a text, a number or null")),
+    };
+    bome(result)
+}
+
+fn time<'a>(run: &'a Run<'a>, text: &str) -> Result<Val, Error<Val>> {
+    match times::read(text, run.times) {
+        Some(time) => Ok(time.to_string().into()),
+        None => Err(failed(
+            run,
+            "no time between 2000 and 2100 in RFC 3339, in a unit since the epoch, or in one of \
+             the map's `times`",
+        )),
+    }
+}
+
+fn detected_at<'a>((ctx, _): Cv<'a, Guarded>) -> ValXs<'a, Val> {
+    box_once(match ctx.data().detected_at {
+        Some(time) => Ok(time.to_string().into()),
+        None => Err(ctx.data().stop(Stop::NoDetectionTime)),
+    })
+}

@@ -1,0 +1,217 @@
+//! `map.jq`: from text to a program, and its runs.
+
+use std::fmt;
+
+use jaq_core::load::lex::{Lexer, Token};
+use jaq_core::load::parse::{Def, Parser};
+use jaq_core::load::{Arena, File, Loader};
+use jaq_core::{Compiler, Ctx, Filter, Vars};
+use jaq_json::Val;
+
+use super::functions::{DEFINITIONS_LEFT_OUT, functions};
+use super::guard::{Guarded, Run, STEPS_MAX, Stop};
+use super::mark::Mark;
+use super::rewrite::{Rewriter, line_of};
+use crate::formats::identity::Identity;
+use crate::formats::rejection::{RejectReason, Rejection};
+use crate::time::Timestamp;
+
+/// A longer program is no map.
+const PROGRAM_BYTES_MAX: usize = 256 << 10;
+/// The parser calls itself for each bracket.
+const BRACKETS_MAX: usize = 64;
+/// The definition that holds the whole program.
+const MAIN: &str = "_map";
+
+/// A compiled program.
+pub(super) struct Program {
+    filter: Filter<Guarded>,
+    marks: Vec<Mark>,
+    messages: Vec<String>,
+}
+
+impl fmt::Debug for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Program(…)")
+    }
+}
+
+/// What a program may know besides the record.
+#[derive(Clone, Copy)]
+pub(super) struct World<'w> {
+    pub(super) identity: &'w Identity,
+    pub(super) detected_at: Option<Timestamp>,
+    pub(super) times: &'w [String],
+}
+
+/// Why a run gave nothing: a reason, a text without any content of the record, and the line.
+#[derive(Debug, PartialEq)]
+pub(super) struct Failed {
+    pub(super) reason: RejectReason,
+    pub(super) why: String,
+    pub(super) mark: Option<Mark>,
+}
+
+impl Program {
+    /// Compiles a program.
+    ///
+    /// # Errors
+    /// Every fault with its line.
+    pub(super) fn compile(code: &str) -> Result<Program, String> {
+        check_form(code)?;
+        let arena = Arena::default();
+        let tokens = Lexer::new(code).lex().map_err(|errors| {
+            faults(code, errors.iter().map(|(expected, at)| (*at, expected.as_str().to_owned())))
+        })?;
+        let term = Parser::new(&tokens).parse(|parser| parser.term()).map_err(|errors| {
+            faults(
+                code,
+                errors.iter().map(|(expected, found)| {
+                    (Token::opt_as_str(*found, code), expected.as_str().to_owned())
+                }),
+            )
+        })?;
+        let mut rewriter = Rewriter::new(&arena, Some(code));
+        let body = rewriter.term(term);
+        if let Some(fault) = rewriter.faults.first() {
+            return Err(format!("map.jq: {fault}"));
+        }
+        let (marks, messages) = (rewriter.marks, rewriter.messages);
+        let main = Def { name: MAIN, args: Vec::new(), body };
+        let mut engine = Rewriter::new(&arena, None);
+        let defs = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
+        let defs: Vec<Def<&str>> = defs
+            .filter(|def| !DEFINITIONS_LEFT_OUT.contains(&def.name))
+            .map(|def| engine.definition(def))
+            .chain([main])
+            .collect();
+        let modules = Loader::new(defs)
+            .load(&arena, File { code: MAIN, path: () })
+            .map_err(|_| "map.jq: cannot be loaded".to_owned())?;
+        let filter = Compiler::<&str, Guarded>::default()
+            .with_funs(functions())
+            .compile(modules)
+            .map_err(|errors| {
+            let undefined = errors.iter().flat_map(|(_, errors)| errors);
+            let undefined: Vec<String> = undefined
+                .map(|(name, what)| {
+                    let line = line_of(code, name).map(|line| format!("line {line}: "));
+                    let line = line.unwrap_or_default();
+                    format!("map.jq: {line}no {} `{name}`", what.as_str())
+                })
+                .collect();
+            undefined.join("; ")
+        })?;
+        Ok(Program { filter, marks, messages })
+    }
+
+    /// Runs the program on `record`. `each` gets its outputs in order, and may end the run.
+    ///
+    /// Returns how many steps it took.
+    pub(super) fn run<E: From<Failed>>(
+        &self,
+        record: Val,
+        world: World<'_>,
+        mut each: impl FnMut(Val) -> Result<(), E>,
+    ) -> Result<u32, E> {
+        let run = Run::new(
+            &self.filter.lut,
+            world.identity,
+            world.detected_at,
+            world.times,
+            &self.messages,
+            &self.marks,
+        );
+        let context = Ctx::<Guarded>::new(&run, Vars::new([]));
+        for output in self.filter.id.run((context, record)) {
+            match output {
+                Ok(value) => each(value)?,
+                Err(exception) => {
+                    let failed = match run.stopped() {
+                        Some(stop) => stopped(stop, &run),
+                        None => match exception.get_err().map(jaq_core::Error::into_val) {
+                            Ok(Val::TStr(text)) => failed(&text, &run),
+                            _ => failed(b"", &run),
+                        },
+                    };
+                    return Err(failed.into());
+                }
+            }
+        }
+        Ok(run.steps())
+    }
+}
+
+fn stopped(stop: Stop, run: &Run<'_>) -> Failed {
+    let (reason, why) = match stop {
+        Stop::Steps => (
+            RejectReason::MapFailed,
+            format!("took more than {STEPS_MAX} steps for one record: it loops, or is too slow"),
+        ),
+        Stop::Depth => (RejectReason::MapFailed, "calls or values are nested too deep".to_owned()),
+        Stop::Size => (RejectReason::MapFailed, "a text or a list became too long".to_owned()),
+        Stop::NoDetectionTime => (
+            RejectReason::NoDetectionTime,
+            "the source gives no time of detection: pass --detected-at".to_owned(),
+        ),
+    };
+    Failed { reason, why, mark: run.mark().cloned() }
+}
+
+/// `text` is the engine's message. It may quote the record, so only its kind is told.
+fn failed(text: &[u8], run: &Run<'_>) -> Failed {
+    let said = run.said().filter(|said| said.as_bytes() == text);
+    let why = match std::str::from_utf8(text).unwrap_or_default() {
+        _ if said.is_some() => said.unwrap_or_default(),
+        text if text.starts_with("cannot index ") => {
+            "looks for a key or an element in a value that is neither an object nor an array"
+        }
+        text if text.starts_with("cannot use ") => "uses a value of another type than it needs",
+        text if text.starts_with("cannot calculate ") => "calculates with values that do not fit",
+        text if text.starts_with("invalid path expression") => {
+            "changes what is no part of its input"
+        }
+        text if text.starts_with("cannot parse ") => "reads a text that is no JSON",
+        _ => "an error whose text is not shown, because it may quote the record",
+    };
+    Failed { reason: RejectReason::MapFailed, why: why.to_owned(), mark: run.mark().cloned() }
+}
+
+impl From<Failed> for Rejection {
+    fn from(failed: Failed) -> Rejection {
+        let place = match failed.mark {
+            None => String::new(),
+            Some(Mark { line, field, .. }) => format!("map.jq line {line}, at `{field}`: "),
+        };
+        Rejection::new(failed.reason, format!("{place}{}", failed.why))
+    }
+}
+
+/// What must hold before the parser sees a program.
+fn check_form(code: &str) -> Result<(), String> {
+    if code.len() > PROGRAM_BYTES_MAX {
+        return Err(format!("map.jq: longer than {PROGRAM_BYTES_MAX} bytes"));
+    }
+    let mut depth = 0_usize;
+    for byte in code.bytes() {
+        match byte {
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > BRACKETS_MAX {
+            return Err(format!("map.jq: brackets nested deeper than {BRACKETS_MAX}"));
+        }
+    }
+    Ok(())
+}
+
+fn faults<'c>(code: &str, errors: impl Iterator<Item = (&'c str, String)>) -> String {
+    let faults: Vec<String> = errors
+        .map(|(at, expected)| match line_of(code, at) {
+            Some(line) => format!("map.jq: line {line}: expected {expected}"),
+            None => format!("map.jq: at its end: expected {expected}"),
+        })
+        .collect();
+    faults.join("; ")
+}

@@ -1,0 +1,196 @@
+//! What names send each other among the events, and what is kept of a name in the changelog.
+//!
+//! Invariant: an event within is in the native form, and is read by the native decoder.
+
+use std::borrow::Cow;
+use std::collections::{BTreeSet, VecDeque};
+
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use crate::engine::identity::{Kept, Message, Node, Sent};
+use crate::formats::{IDENTITY_FORWARDED, native_event};
+use crate::time::Timestamp;
+
+/// A message to a name, as a record of the events.
+#[derive(Debug)]
+pub struct Forwarded<'m>(pub &'m Sent<'m>);
+
+/// What every message begins with, as it is written.
+const BEGINNING: &[u8] = b"{\"type\":\"identity.forwarded\",";
+
+impl Serialize for Forwarded<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Sent { to, from, message } = self.0;
+        let mut record = serializer.serialize_struct("Forwarded", 6)?;
+        record.serialize_field("type", IDENTITY_FORWARDED)?;
+        record.serialize_field("credential_id", to)?;
+        record.serialize_field("from", from)?;
+        match message {
+            Message::Event { event, weight, covers } => {
+                record.serialize_field("event", event)?;
+                record.serialize_field("weight", weight)?;
+                record.serialize_field("covers", covers)?;
+            }
+            Message::Link { root, names } => {
+                record.serialize_field("link", root)?;
+                record.serialize_field("names", names)?;
+            }
+            Message::Join { aliases, covered } => {
+                record.serialize_field("aliases", aliases)?;
+                record.serialize_field("covered", covered)?;
+            }
+            Message::Root { root } => record.serialize_field("root", root)?,
+        }
+        record.end()
+    }
+}
+
+/// The same as it is read.
+#[derive(Deserialize)]
+struct Read<'j> {
+    credential_id: String,
+    from: Option<String>,
+    #[serde(borrow)]
+    event: Option<&'j RawValue>,
+    weight: Option<u32>,
+    covers: Option<u8>,
+    link: Option<String>,
+    names: Option<u32>,
+    aliases: Option<Vec<String>>,
+    covered: Option<Vec<String>>,
+    root: Option<String>,
+}
+
+impl Forwarded<'_> {
+    /// Reads one; `None` when the bytes are something else.
+    pub fn read(bytes: &[u8]) -> Option<Sent<'static>> {
+        if !bytes.starts_with(BEGINNING) {
+            return None;
+        }
+        let read: Read<'_> = serde_json::from_slice(bytes).ok()?;
+        let texts = |texts: Vec<String>| texts.into_iter().map(Cow::Owned).collect();
+        let message = if let Some(event) = read.event {
+            let (weight, covers) = (read.weight?, read.covers?);
+            Message::Event { event: native_event(event.get())?, weight, covers }
+        } else if let Some(root) = read.link {
+            Message::Link { root: root.into(), names: read.names? }
+        } else if let Some(root) = read.root {
+            Message::Root { root: root.into() }
+        } else {
+            Message::Join { aliases: texts(read.aliases?), covered: texts(read.covered?) }
+        };
+        Some(Sent { to: read.credential_id.into(), from: read.from.map(Cow::Owned), message })
+    }
+}
+
+/// What is known of a name, as a record of the changelog: a child has a parent, and a root the
+/// other fields.
+#[derive(Default, Serialize, Deserialize)]
+struct NodeRecord {
+    parent: Option<Box<str>>,
+    aliases: BTreeSet<Box<str>>,
+    covered: BTreeSet<Box<str>>,
+    kept: Vec<KeptRecord>,
+    used: Timestamp,
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeptRecord {
+    event: Box<RawValue>,
+    weight: u32,
+    covers: u8,
+}
+
+/// The node as bytes of the changelog.
+///
+/// # Errors
+/// None but those of the JSON library, which has none for these types.
+pub fn write_node(node: &Node) -> serde_json::Result<Vec<u8>> {
+    let record = match node.clone() {
+        Node::Child { parent, used } => {
+            NodeRecord { parent: Some(parent), used, ..NodeRecord::default() }
+        }
+        Node::Root { aliases, covered, kept, used } => {
+            let kept = kept.into_iter().map(|kept| {
+                let event = serde_json::value::to_raw_value(&kept.event)?;
+                Ok(KeptRecord { event, weight: kept.weight, covers: kept.covers })
+            });
+            let kept = kept.collect::<serde_json::Result<_>>()?;
+            NodeRecord { parent: None, aliases, covered, kept, used }
+        }
+    };
+    serde_json::to_vec(&record)
+}
+
+/// The node that [`write_node`] wrote; `None` for anything else.
+pub fn read_node(bytes: &[u8]) -> Option<Node> {
+    let NodeRecord { parent, aliases, covered, kept, used } = serde_json::from_slice(bytes).ok()?;
+    if let Some(parent) = parent {
+        return Some(Node::Child { parent, used });
+    }
+    let kept = kept.into_iter().map(|kept| {
+        let event = native_event(kept.event.get())?;
+        Some(Kept { event, weight: kept.weight, covers: kept.covers })
+    });
+    let kept: VecDeque<Kept> = kept.collect::<Option<_>>()?;
+    Some(Node::Root { aliases, covered, kept, used })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Body, Event, IdentityLinked, Relation, Workflow};
+
+    fn event(body: Body<'static>) -> Event<'static> {
+        Event {
+            id: "e\"1".into(),
+            time: Timestamp::from_millis(1_800_000_000_000),
+            credential_id: "SEC-42".into(),
+            workflow: Workflow::SocClassification,
+            source: Some("desk".into()),
+            severity: None,
+            owner: None,
+            body,
+        }
+    }
+
+    #[test]
+    fn messages_come_back_as_they_went() {
+        let link = IdentityLinked { aliases: vec!["é".into()], relation: Relation::Covers };
+        let messages = [
+            Message::Event { event: event(Body::CredentialAbused), weight: 3, covers: 1 },
+            Message::Event { event: event(Body::IdentityLinked(link)), weight: 1, covers: 0 },
+            Message::Link { root: "a".into(), names: 2 },
+            Message::Join { aliases: vec!["b".into(), "c".into()], covered: vec![] },
+            Message::Root { root: "a\\b".into() },
+        ];
+        for message in messages {
+            for from in [None, Some("child".into())] {
+                let sent = Sent { to: "SEC-42".into(), from, message: message.clone() };
+                let bytes = serde_json::to_vec(&Forwarded(&sent)).unwrap();
+                assert_eq!(Forwarded::read(&bytes), Some(sent));
+            }
+        }
+        assert_eq!(Forwarded::read(b"{\"type\":\"review.judged\"}"), None);
+        assert_eq!(Forwarded::read(b"{\"type\":\"identity.forwarded\",\"root\":1}"), None);
+    }
+
+    #[test]
+    fn nodes_come_back_as_they_went() {
+        let used = Timestamp::from_millis(1_800_000_000_000);
+        let kept = Kept { event: event(Body::CredentialAbused), weight: 2, covers: 1 };
+        let root = Node::Root {
+            aliases: ["b".into(), "c".into()].into(),
+            covered: ["k".into()].into(),
+            kept: [kept].into(),
+            used,
+        };
+        for node in [Node::Child { parent: "a".into(), used }, root] {
+            let bytes = write_node(&node).unwrap();
+            assert_eq!(read_node(&bytes), Some(node));
+        }
+        assert_eq!(read_node(b"{}"), None);
+    }
+}

@@ -1,0 +1,214 @@
+//! Names in several partitions, whose messages are on their way for any time.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use rand::seq::{IndexedRandom as _, SliceRandom as _};
+use rand::{RngExt as _, SeedableRng as _};
+use rand_pcg::Pcg64Mcg;
+use serde_json::Value;
+
+use super::memory::{Memory, NOW, ago, context, event, record};
+use crate::config::EngineConfig;
+use crate::formats::Format;
+use crate::runtime::stages::{
+    Context, Fresh, Intake, Record, Restored, Stage, State, Topic, WindowsStage,
+};
+use crate::time::{Span, Timestamp};
+
+const NAMES: [&str; 7] = ["AKIA1", "acme/p#7", "gg:31605", "github:o/r#12", "k", "z", "zz"];
+const TICKETS: [&str; 2] = ["SEC-42", "SEC-43"];
+
+/// A cluster in one thread: some partitions of the events, each with its state.
+struct Cluster {
+    context: Arc<Context>,
+    intake: Intake,
+    windows: WindowsStage,
+    partitions: Vec<VecDeque<(Vec<u8>, Vec<u8>)>>,
+    /// All that was sent.
+    sent: Memory,
+    /// How many of those were put into the queues.
+    queued: usize,
+}
+
+fn fresh(context: &Context) -> Fresh {
+    Fresh::Windows(Box::new(EngineConfig {
+        checkpoints: true,
+        settle: Some(Span::from_mins(600)),
+        profiles: context.profiles,
+        ..EngineConfig::default()
+    }))
+}
+
+impl Cluster {
+    fn new(partitions: usize) -> Cluster {
+        let context = context();
+        let mut cluster = Cluster {
+            intake: Intake::new(&context, &[Format::Auto]),
+            windows: WindowsStage::new(&context, &[Format::Native]),
+            partitions: vec![VecDeque::new(); partitions],
+            sent: Memory::default(),
+            queued: 0,
+            context,
+        };
+        let states = (0..partitions).map(|_| fresh(&cluster.context).state()).collect();
+        cluster.begin(states);
+        cluster
+    }
+
+    fn begin(&mut self, states: Vec<State>) {
+        for (partition, state) in (0..).zip(states) {
+            self.windows.begin(Restored { partition, state, time: None });
+        }
+    }
+
+    /// A source's record.
+    fn source(&mut self, value: &str) {
+        self.intake.take(record(b"any", value.as_bytes()), &mut self.sent).unwrap();
+        self.queue();
+    }
+
+    /// Puts what was sent into the partitions of the keys.
+    fn queue(&mut self) {
+        for sent in &self.sent.0[self.queued..] {
+            if sent.topic == Topic::Events {
+                let number: usize = sent.key.iter().map(|byte| usize::from(*byte)).sum();
+                let partition = number % self.partitions.len();
+                self.partitions[partition]
+                    .push_back((sent.key.clone(), sent.value.clone().unwrap()));
+            }
+        }
+        self.queued = self.sent.0.len();
+    }
+
+    /// Takes the next record of a partition, if there is one.
+    fn take(&mut self, partition: usize) -> bool {
+        let Some((key, value)) = self.partitions[partition].pop_front() else { return false };
+        let record = Record { partition: partition as i32, ..record(&key, &value) };
+        self.windows.take(record, &mut self.sent).unwrap();
+        self.queue();
+        true
+    }
+
+    fn punctuate(&mut self, now: Timestamp) {
+        for partition in 0..self.partitions.len() as i32 {
+            assert!(self.windows.punctuate(partition, now, &mut self.sent).unwrap());
+        }
+        self.queue();
+    }
+
+    /// Ends the process and starts another, which reads the changelog.
+    fn restart(&mut self) {
+        self.windows.checkpoint(&mut self.sent).unwrap();
+        self.queue();
+        let states = (0..self.partitions.len() as i32).map(|partition| {
+            let mut state = fresh(&self.context).state();
+            for sent in self.sent.to(Topic::State) {
+                if sent.partition == Some(partition) {
+                    state.take(&sent.key, sent.value.as_deref()).unwrap();
+                }
+            }
+            state
+        });
+        let states = states.collect();
+        self.windows = WindowsStage::new(&self.context, &[Format::Native]);
+        self.begin(states);
+    }
+
+    /// What a compacted topic holds in the end.
+    fn table(&self, topic: Topic) -> BTreeMap<String, Value> {
+        let mut table = BTreeMap::new();
+        for sent in self.sent.to(topic) {
+            match sent.json() {
+                Value::Null => drop(table.remove(sent.key())),
+                value => drop(table.insert(sent.key().to_owned(), value)),
+            }
+        }
+        table
+    }
+}
+
+fn records(random: &mut Pcg64Mcg) -> Vec<String> {
+    let name = |random: &mut Pcg64Mcg| match random.random_range(0..5) {
+        0 => *TICKETS.choose(random).unwrap(),
+        _ => *NAMES.choose(random).unwrap(),
+    };
+    let count = random.random_range(1..18);
+    let mut records = Vec::new();
+    for number in 0..count {
+        let (own, other) = (name(random), name(random));
+        let time = ago(random.random_range(1..40));
+        let mut more = match random.random_range(0..3) {
+            0 => format!(r#","aliases":["{other}"]"#),
+            _ => String::new(),
+        };
+        let kind = match random.random_range(0..8) {
+            0..3 => "leak.detected",
+            3 => {
+                more += r#","recommendation":"revoke""#;
+                "triage.completed"
+            }
+            4..6 => {
+                more += r#","reviewer":"kim","action":"revoke""#;
+                if random.random_range(0..3) == 0 {
+                    more += &format!(r#","covers":["{}","{}"]"#, name(random), name(random));
+                }
+                "decision.made"
+            }
+            6 => {
+                more = format!(r#","aliases":["{other}"]"#);
+                "identity.linked"
+            }
+            _ => {
+                let ticket = TICKETS.choose(random).unwrap();
+                more = format!(r#","aliases":["{other}"],"relation":"covers""#);
+                records.push(event("identity.linked", &format!("{number}"), ticket, time, &more));
+                continue;
+            }
+        };
+        records.push(event(kind, &format!("{number}"), own, time, &more));
+    }
+    records
+}
+
+/// Nothing is on its way and nothing was linked while it was: what must come out.
+fn expected(records: &[String]) -> Cluster {
+    let mut cluster = Cluster::new(1);
+    for value in records {
+        cluster.source(value);
+        while cluster.take(0) {}
+    }
+    cluster.punctuate(NOW);
+    cluster
+}
+
+#[test]
+fn any_delay_between_partitions_and_any_restart_gives_the_same_windows_and_alerts() {
+    for seed in 0..600 {
+        let mut random = Pcg64Mcg::seed_from_u64(seed);
+        let records = records(&mut random);
+        let wanted = expected(&records);
+        let mut shuffled = records.clone();
+        shuffled.shuffle(&mut random);
+        let mut cluster = Cluster::new(3);
+        let mut sources = shuffled.iter();
+        loop {
+            match random.random_range(0..20) {
+                0..5 => drop(sources.next().map(|value| cluster.source(value))),
+                5 => cluster.punctuate(NOW),
+                6 => cluster.restart(),
+                _ => drop(cluster.take(random.random_range(0..3))),
+            }
+            if sources.len() == 0 && cluster.partitions.iter().all(VecDeque::is_empty) {
+                break;
+            }
+        }
+        cluster.punctuate(NOW);
+        let (got, windows) = (cluster.table(Topic::Windows), wanted.table(Topic::Windows));
+        assert_eq!(got, windows, "seed {seed}: {shuffled:#?}");
+        // An alert tells of its window as it was when the alert began.
+        let [got, alerts] = [&cluster, &wanted].map(|of| of.table(Topic::Alerts));
+        assert!(got.keys().eq(alerts.keys()), "seed {seed}: {shuffled:#?}");
+        assert!(cluster.sent.to(Topic::DeadLetters).is_empty(), "seed {seed}");
+    }
+}

@@ -1,0 +1,225 @@
+//! Names that are joined by messages, compared with a plain union of all links.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use proptest::prelude::*;
+use proptest::sample::select;
+use shutterlag::config::EngineConfig;
+use shutterlag::engine::Receipt;
+use shutterlag::engine::identity::{Joined, Refusal};
+use shutterlag::engine::windows::Windows;
+use shutterlag::event::{Body, Event, IdentityLinked, Relation};
+
+use crate::oracle::hostile::{self, Events, at};
+use crate::oracle::made::{At as _, leak};
+use crate::oracle::record::Record;
+use crate::oracle::{Ledger, ledger};
+
+/// Names of credentials, the one between two others in the order of bytes among them.
+const NAMES: [&str; 8] = ["AKIA1", "b", "c", "gg:31605", "github:o/r#12", "k", "z", "é"];
+/// Names that cover others.
+const TICKETS: [&str; 3] = ["SEC-42", "SEC-43", "ticket"];
+
+fn link(id: usize, name: &str, aliases: &[&str], relation: Relation) -> Event<'static> {
+    let aliases = aliases.iter().map(|alias| (*alias).to_owned().into()).collect();
+    Event {
+        id: format!("link-{id}").into(),
+        time: at(0),
+        credential_id: name.to_owned().into(),
+        workflow: shutterlag::event::Workflow::SecretExposure,
+        source: None,
+        severity: None,
+        owner: None,
+        body: Body::IdentityLinked(IdentityLinked { aliases, relation }),
+    }
+}
+
+/// The smallest name of each credential, and the names of each.
+struct Components {
+    root: BTreeMap<String, String>,
+    covered: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Components {
+    fn of(events: &[Event<'static>]) -> Components {
+        let mut root: BTreeMap<String, String> = BTreeMap::new();
+        for event in events {
+            root.entry(event.credential_id.to_string()).or_insert(event.credential_id.to_string());
+            if let Body::IdentityLinked(link) = &event.body {
+                for alias in &link.aliases {
+                    root.entry(alias.to_string()).or_insert(alias.to_string());
+                }
+            }
+        }
+        let links = |wanted: Relation| {
+            events.iter().filter_map(move |event| match &event.body {
+                Body::IdentityLinked(link) if link.relation == wanted => {
+                    Some((event.credential_id.to_string(), link.aliases.clone()))
+                }
+                _ => None,
+            })
+        };
+        // As often as anything changes: no clever order.
+        loop {
+            let before = root.clone();
+            for (name, aliases) in links(Relation::Same) {
+                for alias in aliases {
+                    let smaller = root[&name].clone().min(root[&*alias].clone());
+                    let (a, b) = (root[&name].clone(), root[&*alias].clone());
+                    for of in root.values_mut().filter(|of| **of == a || **of == b) {
+                        of.clone_from(&smaller);
+                    }
+                }
+            }
+            if root == before {
+                break;
+            }
+        }
+        let mut covered: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (name, names) in links(Relation::Covers) {
+            let names = names.iter().map(ToString::to_string);
+            covered.entry(root[&name].clone()).or_default().extend(names);
+        }
+        Components { root, covered }
+    }
+
+    /// The events under the names to which they belong.
+    fn placed(&self, events: &[Event<'static>]) -> Vec<Event<'static>> {
+        let mut placed = Vec::new();
+        for event in events.iter().filter(|it| !matches!(it.body, Body::IdentityLinked(_))) {
+            let mut seen: Vec<Event<'static>> = Vec::new();
+            let mut on_their_way = VecDeque::from([event.clone()]);
+            while let Some(event) = on_their_way.pop_front() {
+                let root = self.root[&*event.credential_id].clone();
+                let event = Event { credential_id: root.clone().into(), ..event };
+                if seen.contains(&event) {
+                    continue;
+                }
+                seen.push(event.clone());
+                match self.covered.get(&root) {
+                    Some(names) => on_their_way.extend(
+                        names
+                            .iter()
+                            .filter(|name| **name != root)
+                            .map(|name| event.clone().covering(name.clone().into())),
+                    ),
+                    None => placed.push(event),
+                }
+            }
+        }
+        placed
+    }
+
+    fn aliases(&self, root: &str) -> Vec<&str> {
+        let of = |(name, of): (&'_ String, &String)| *of == *root && **name != *root;
+        let names = self.root.iter().filter(|(name, root)| of((name, root)));
+        names.map(|(name, _)| &**name).collect()
+    }
+}
+
+fn joined(events: &[Event<'static>]) -> (Joined, Vec<Refusal>) {
+    let mut joined = Joined::new(Windows::new(EngineConfig::default()));
+    let mut refused = Vec::new();
+    for event in events {
+        let receipt = joined.handle(event, &mut |_, refusal| refused.push(refusal));
+        assert_eq!(receipt, Receipt::Held);
+    }
+    (joined, refused)
+}
+
+fn records(joined: &Joined) -> Vec<Record> {
+    let mut records = Vec::new();
+    joined.windows.view().for_each(|window| records.push(Record::from(window)));
+    records
+}
+
+/// Events about the names, and links among them: trees, chains, stars and cliques come of
+/// few names and many links.
+fn events() -> impl Strategy<Value = Vec<Event<'static>>> {
+    let name = || prop_oneof![4 => select(&NAMES[..]), 1 => select(&TICKETS[..])];
+    let same = (name(), prop::collection::vec(name(), 1..3))
+        .prop_map(|(name, aliases)| link(0, name, &aliases, Relation::Same));
+    let covers = (select(&TICKETS[..]), prop::collection::vec(name(), 1..3))
+        .prop_map(|(name, names)| link(0, name, &names, Relation::Covers));
+    let event = (hostile::event(1, 80), name())
+        .prop_map(|(event, name)| Event { credential_id: name.into(), ..event });
+    let events = prop::collection::vec(event, 0..14);
+    let links = prop::collection::vec(prop_oneof![5 => same, 2 => covers], 0..8);
+    (events, links).prop_map(|(events, links)| {
+        let mut all = [events, links].concat();
+        for (n, event) in all.iter_mut().enumerate() {
+            event.id = format!("event-{n}").into();
+        }
+        all
+    })
+}
+
+/// The same events in another order, some of them twice.
+fn delivered() -> impl Strategy<Value = (Vec<Event<'static>>, Events)> {
+    events().prop_flat_map(|events| {
+        let repeats = prop::collection::vec(any::<bool>(), events.len());
+        let all = repeats.prop_flat_map({
+            let events = events.clone();
+            move |repeats| {
+                let again = events.iter().zip(repeats).filter(|(_, again)| *again);
+                let again: Vec<_> = again.map(|(event, _)| event.clone()).collect();
+                Just([events.clone(), again].concat()).prop_shuffle()
+            }
+        });
+        (Just(events), all.prop_map(Events))
+    })
+}
+
+proptest! {
+    #![proptest_config(crate::seeded::cases(2_000))]
+
+    #[test]
+    fn any_order_gives_the_windows_of_the_united_names((events, delivered) in delivered()) {
+        let components = Components::of(&events);
+        let Ledger { windows: wanted, .. } = ledger(&components.placed(&events));
+        let (joined, _) = joined(&delivered.0);
+        prop_assert_eq!(records(&joined), wanted.clone());
+        for window in wanted {
+            let aliases: Vec<_> = joined.names.aliases(&window.credential_id).collect();
+            prop_assert_eq!(aliases, components.aliases(&window.credential_id));
+        }
+    }
+}
+
+fn chain(length: usize) -> Vec<Event<'static>> {
+    let name = |n: usize| format!("name-{n:04}");
+    (1..length).map(|n| link(n, &name(n - 1), &[&name(n)], Relation::Same)).collect()
+}
+
+#[test]
+fn a_chain_of_as_many_names_as_there_may_be_is_one_credential() {
+    for reversed in [false, true] {
+        let mut links = chain(64);
+        if reversed {
+            links.reverse();
+        }
+        let (joined, refused) = joined(&links);
+        assert_eq!(refused, []);
+        assert_eq!(joined.names.aliases("name-0000").count(), 63);
+    }
+}
+
+#[test]
+fn more_names_than_a_credential_may_have_are_refused() {
+    let (joined, refused) = joined(&chain(66));
+    assert_eq!(refused, [Refusal::TooMany]);
+    assert_eq!(joined.names.aliases("name-0000").count(), 63);
+}
+
+#[test]
+fn names_that_cover_each_other_send_nothing_round_for_ever() {
+    let covers = |n, name: &str, names: &[&str]| link(n, name, names, Relation::Covers);
+    let mut events = vec![covers(0, "a", &["b"]), covers(1, "b", &["a", "k"])];
+    events.push(leak().of("a", 60));
+    let (joined, _) = joined(&events);
+    let records = records(&joined);
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0].credential_id, "k");
+}

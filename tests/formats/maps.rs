@@ -1,0 +1,469 @@
+//! Maps: what programs may do, what stops them, and that nothing comes out that must not.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
+use std::borrow::Cow;
+use std::time::Instant;
+
+use shutterlag::config::Limits;
+use shutterlag::event::Event;
+use shutterlag::formats::maps::{self, MapSource, Maps};
+use shutterlag::formats::{Context, Decoded, Format, Identity, RejectReason, Rejection, decode};
+use shutterlag::time::Timestamp;
+
+const EVENT: &str =
+    r#"{ type: "credential.abused", id: "1", time: "2026-01-05T09:00:00Z", credential_id: .c }"#;
+const RECORD: &str = r#"{"kind":"mine","c":"name-1","s":"hunter2-hunter2","list":[1,2,3]}"#;
+
+fn source(name: &str, toml: &str, jq: &str) -> MapSource {
+    MapSource {
+        folder: Cow::Owned(name.to_owned()),
+        manifest: Cow::Owned(format!("name = \"{name}\"\ndescription = \"d\"\n{toml}")),
+        program: Cow::Owned(jq.to_owned()),
+        fixtures: Vec::new(),
+    }
+}
+
+/// A map called `own` that recognises [`RECORD`].
+fn own(jq: &str) -> MapSource {
+    source("own", "secrets = [\"s\"]\n[[recognise]]\nvalues = { kind = \"mine\" }", jq)
+}
+
+fn only(source: MapSource) -> Maps {
+    let (maps, faults) = Maps::with(vec![source]);
+    assert_eq!(faults, []);
+    maps
+}
+
+type Outcome = (Result<Decoded, Rejection>, Vec<Event<'static>>);
+
+fn run(maps: &Maps, format: Format, record: &str) -> Outcome {
+    let identity = Identity::new(b"a key for tests only").unwrap();
+    let detected_at = Timestamp::parse_rfc3339("2026-01-02T12:00:00Z").ok();
+    let context = Context { identity: &identity, detected_at, limits: Limits::DEFAULT, maps };
+    let record = record.as_bytes().to_vec().leak();
+    let mut events = Vec::new();
+    let decoded = decode(format, record, &context, &mut events);
+    (decoded, events)
+}
+
+fn rejected(jq: &str) -> (RejectReason, String) {
+    let (decoded, events) = run(&only(own(jq)), Format::Auto, RECORD);
+    assert_eq!(events, [], "{jq}");
+    let rejection = decoded.expect_err(jq);
+    assert!(!rejection.detail.contains("hunter2"), "{rejection}");
+    (rejection.reason, rejection.detail.into_owned())
+}
+
+#[test]
+fn a_record_goes_through_the_map_that_recognises_it() {
+    let maps = only(own(EVENT));
+    for format in [Format::Auto, Format::Map("own")] {
+        let (decoded, events) = run(&maps, format, RECORD);
+        assert_eq!(decoded, Ok(Decoded::Events));
+        assert_eq!(events[0].credential_id, "name-1");
+        assert_eq!(events[0].source.as_deref(), Some("own"));
+    }
+    // In an envelope, too.
+    let sns =
+        format!("{{\"TopicArn\":\"t\",\"Message\":{}}}", serde_json::to_string(RECORD).unwrap());
+    for format in [Format::Auto, Format::Map("own")] {
+        assert_eq!(run(&maps, format, &sns).1.len(), 1, "{format}");
+    }
+    let other = RECORD.replace("mine", "yours");
+    let (decoded, _) = run(&maps, Format::Map("own"), &other);
+    assert_eq!(decoded.unwrap_err().reason, RejectReason::Unrecognised);
+    let (decoded, _) = run(&maps, Format::Map("none"), RECORD);
+    assert!(decoded.unwrap_err().detail.contains("no map `none`"));
+}
+
+#[test]
+fn what_gives_nothing_is_skipped() {
+    let (decoded, _) = run(&only(own("empty")), Format::Auto, RECORD);
+    assert!(matches!(decoded, Ok(Decoded::Skipped(_))), "{decoded:?}");
+}
+
+#[test]
+fn two_maps_that_recognise_one_record_are_named() {
+    let mark = "[[recognise]]\nvalues = { kind = \"mine\" }";
+    let (maps, _) = Maps::with(vec![source("one", mark, EVENT), source("two", mark, EVENT)]);
+    let rejection = run(&maps, Format::Auto, RECORD).0.unwrap_err();
+    assert_eq!(rejection.reason, RejectReason::Ambiguous);
+    assert!(rejection.detail.contains("`one` and `two`"), "{rejection}");
+    assert_eq!(run(&maps, Format::Map("two"), RECORD).1.len(), 1);
+}
+
+#[test]
+fn an_own_map_takes_the_place_of_the_shipped_one() {
+    let mark = "[[recognise]]\nvalues = { kind = \"mine\" }";
+    let (maps, faults) = Maps::with(vec![source("pagerduty", mark, EVENT)]);
+    assert_eq!(faults, []);
+    assert!(!maps.get("pagerduty").unwrap().is_shipped());
+    assert_eq!(run(&maps, Format::Auto, RECORD).1[0].source.as_deref(), Some("pagerduty"));
+    assert_eq!(maps.iter().filter(|map| map.name() == "pagerduty").count(), 1);
+}
+
+/// A format that Rust reads stays as it is, whatever a map recognises.
+#[test]
+fn a_built_in_format_comes_first() {
+    let mark = "[[recognise]]\nkeys = [\"RuleID\", \"Secret\"]";
+    let maps = only(source("own", mark, EVENT));
+    let finding = r#"{"RuleID":"r","Secret":"synthetic-secret-1","c":"x"}"#;
+    let source = |format| run(&maps, format, finding).1[0].source.clone();
+    assert_eq!(source(Format::Auto).as_deref(), Some("gitleaks"));
+    assert_eq!(source(Format::Map("own")).as_deref(), Some("own"));
+}
+
+#[test]
+fn programs_that_do_not_end_are_stopped() {
+    for jq in [
+        "def f: f; f",
+        "def f: 1 + f; f",
+        "[def f: ., f; f]",
+        "def f(g): g | f(g); f(.)",
+        "def f(g): f(g); f(.)",
+        "def f(g): f(g | g); f(.)",
+        "def f($a; g): f($a; g); f(1; .)",
+        "def f: def g: f; g; f",
+        "def f: try error(\"x\") catch f; f",
+        "def f: (f | empty) // f; f",
+        "def f: f?; f",
+        "[repeat(1)]",
+        "repeat(empty)",
+        "last(repeat(1))",
+        "[range(1e18)]",
+        "[range(0; 1; 0)]",
+        "[range(0; infinite)]",
+        "until(false; .)",
+        "[while(true; .)]",
+        "[limit(1e18; repeat(1))]",
+        "first(repeat(1) | select(. == 2))",
+        "reduce repeat(1) as $x (0; . + $x)",
+        "[foreach repeat(1) as $x (0; . + $x)]",
+        "[recurse(.)]",
+        "[recurse(if . == null then null else . end)]",
+        "[range(1e4)] | [.[] as $a | .[] as $b | .[] as $c | $a]",
+        "[[range(100)] | [., ., ., ., ., .] | combinations]",
+        "label $out | repeat(1) | select(. == 2) | ., break $out",
+        ".list |= until(false; .)",
+        "any(repeat(false); .)",
+        "def f: . as $x | f; path(f)",
+        "[limit(10; repeat(1))] | until(length > 1e9; . + .)",
+        "[.] | until(false; [.])",
+        "{a: 1} | until(false; {a: .})",
+        "\"x\" | until(false; . + .)",
+        "\"x\" * 1e9",
+        "1e9 * \"x\"",
+        "reduce range(1e9) as $i (\"\"; . + \"xxxxxxxxxxxxxxxx\")",
+        "reduce range(1e9) as $i ([]; . + [$i])",
+        "isempty(repeat(empty))",
+        "all(repeat(true); .)",
+        "[.list | .. |= repeat(.)] | until(false; .)",
+        "[splits(\"x\")] | until(false; .)",
+        "walk(until(false; .))",
+        "with_entries(until(false; .))",
+    ] {
+        let began = Instant::now();
+
+        let (reason, detail) = rejected(jq);
+        assert_eq!(reason, RejectReason::MapFailed, "{jq}: {detail}");
+        assert!(detail.starts_with("map `own`: "), "{detail}");
+        assert!(began.elapsed().as_secs() < 20, "{jq}: {:?}", began.elapsed());
+    }
+}
+
+#[test]
+fn a_million_events_are_too_many() {
+    let (reason, detail) = rejected(&format!(". as $r | range(1e6) | $r | {EVENT}"));
+    assert_eq!(
+        (reason, detail.as_str()),
+        (RejectReason::TooLong, "map `own`: gives more than 1000 events")
+    );
+    let (reason, _) = rejected("{type: (\"x\" * 1000000), a: (\"x\" * 1000000)}");
+    assert_eq!(reason, RejectReason::TooLarge);
+}
+
+#[test]
+fn a_program_knows_nothing_of_the_world() {
+    for (jq, name) in [
+        ("env", "env"),
+        ("$ENV", "$ENV"),
+        ("now", "now"),
+        ("input", "input"),
+        ("[inputs]", "inputs"),
+        ("debug", "debug"),
+        ("stderr", "stderr"),
+        ("halt", "halt"),
+        ("halt_error", "halt_error"),
+        ("localtime", "localtime"),
+        ("input_filename", "input_filename"),
+        ("\"x\" | strflocaltime(\"%c\")", "strflocaltime"),
+        ("$__loc__", "$__loc__"),
+        ("input_line_number", "input_line_number"),
+    ] {
+        let (_, faults) = Maps::with(vec![own(&format!("# first line\n{jq}"))]);
+        let fault = faults.first().unwrap_or_else(|| panic!("{jq}")).to_string();
+        assert!(fault.contains(&format!("`{name}`")), "{jq}: {fault}");
+        assert!(fault.starts_with("map `own`: map.jq: line 2: no "), "{fault}");
+    }
+    for jq in ["import \"x\" as x; .", "include \"x\"; ."] {
+        assert!(!Maps::with(vec![own(jq)]).1.is_empty(), "{jq}");
+    }
+}
+
+#[test]
+fn a_fault_of_a_program_has_its_line() {
+    for (jq, fault) in [
+        (".a\n| }", "map.jq: line 2: expected"),
+        (".a\n| .b +", "map.jq: line 2: expected term"),
+        ("def f:\n g;\nf", "map.jq: line 2: no filter `g`"),
+        (".x *= 2", "map.jq: `*=` is not supported; write `|= . * …`"),
+        (&format!("{}.{}", "(".repeat(100), ")".repeat(100)), "map.jq: brackets nested deeper"),
+        (&" ".repeat(300_000), "map.jq: longer than"),
+    ] {
+        let (_, faults) = Maps::with(vec![own(jq)]);
+        let found = faults.first().unwrap_or_else(|| panic!("{jq}")).why.clone();
+        assert!(found.starts_with(fault), "{found}");
+    }
+}
+
+#[test]
+fn an_error_names_map_line_and_place_and_quotes_nothing() {
+    let event = |value: &str| {
+        format!(
+            "{{ type: \"credential.abused\",\n  id: \"1\",\n  time: {value},\n  credential_id: .c }}"
+        )
+    };
+    for (jq, detail) in [
+        (event("(\"hunter2\" | time)"), "map `own`: map.jq line 3, at `time`: no time between"),
+        (event("(.c.x)"), "map `own`: map.jq line 3, at `time`: looks for a key"),
+        (event("(1 - .c)"), "map `own`: map.jq line 3, at `time`: calculates"),
+        (event("(.c | error)"), "map `own`: map.jq line 3, at `time`: an error whose text is not"),
+        (event("error(\"no time here\")"), "map `own`: map.jq line 3, at `error`: no time here"),
+        (event("error(\"of \\(.c)\")"), "map `own`: map.jq line 3, at `time`: an error whose"),
+        (event(".c"), "map `own`: event 1: field `time`: not an RFC 3339 date and time"),
+        (event("7"), "map `own`: event 1: field `time`: expected"),
+        ("1".to_owned(), "map `own`: event 1: not an object"),
+        ("{type: \"review.judged\"}".to_owned(), "map `own`: event 1: "),
+        (format!("{EVENT}, {{}}"), "map `own`: event 2: field `type` is required"),
+        ("{a: (.c | tobytes)}".to_owned(), "map `own`: event 1: holds something"),
+    ] {
+        let (_, found) = rejected(&jq);
+        assert!(found.starts_with(detail), "{jq}\n{found}");
+    }
+}
+
+#[test]
+fn own_functions() {
+    let time = |jq: &str| {
+        let jq = EVENT.replace("\"2026-01-05T09:00:00Z\"", jq);
+        run(&only(own(&jq)), Format::Auto, RECORD).1[0].time.to_string()
+    };
+    assert_eq!(time("(1767603600 | time)"), "2026-01-05T09:00:00.000Z");
+    assert_eq!(time("(\"2026-01-05 10:00:00+0100\" | time)"), "2026-01-05T09:00:00.000Z");
+    assert_eq!(time("detected_at"), "2026-01-02T12:00:00.000Z");
+    let name = |jq: &str| {
+        let jq = EVENT.replace(".c", jq);
+        run(&only(own(&jq)), Format::Auto, RECORD).1[0].credential_id.to_string()
+    };
+    let identity = Identity::new(b"a key for tests only").unwrap();
+    assert_eq!(name("(.c | hmac)"), identity.name(b"name-1"));
+    assert_eq!(name(".s"), identity.name(b"hunter2-hunter2"));
+    assert_eq!(name("(\" one  two \" | words | tostring)"), "2");
+    assert_eq!(
+        name("([null, \"\"] | map(words, time, hmac, digest) | tojson)"),
+        "[null,null,null,null,null,null,null,null]"
+    );
+    assert_eq!(name("(\"Looks  Fine\" | digest)"), name("(\"looks fine\" | digest)"));
+    // The id of an event that has none follows its content.
+    let id = |c: &str| {
+        let jq = EVENT.replace("id: \"1\", ", "");
+        let record = RECORD.replace("name-1", c);
+        run(&only(own(&jq)), Format::Auto, &record).1[0].id.to_string()
+    };
+    assert_eq!(id("a"), id("a"));
+    assert_ne!(id("a"), id("b"));
+}
+
+#[test]
+fn jq_as_analysts_write_it_works() {
+    for (jq, value) in [
+        ("[.list[] | . * 2] | tojson", "[2,4,6]"),
+        ("[limit(3; repeat(1))] | tojson", "[1,1,1]"),
+        ("[range(3)] | tojson", "[0,1,2]"),
+        ("[range(6; 0; -2)] | tojson", "[6,4,2]"),
+        ("reduce .list[] as $x (0; . + $x) | tostring", "6"),
+        ("[foreach .list[] as $x (0; . + $x)] | tojson", "[1,3,6]"),
+        ("[.list | .. | numbers] | tojson", "[1,2,3]"),
+        ("[recurse(if . == null then empty else null end)] | length | tostring", "2"),
+        (".list |= map(. + 1) | .list | tojson", "[2,3,4]"),
+        ("(.list[] | select(. == 2)) |= 9 | .list | tojson", "[1,9,3]"),
+        ("del(.list[0]) | .list | tojson", "[2,3]"),
+        ("[paths(type == \"number\")] | length | tostring", "3"),
+        ("first(.list[] | select(. > 1)) | tostring", "2"),
+        ("\"a-b\" | split(\"-\") | join(\"+\")", "a+b"),
+        ("\"abc123\" | capture(\"(?<n>[0-9]+)\").n", "123"),
+        ("\"aXb\" | gsub(\"X\"; \"-\")", "a-b"),
+        ("\"x\" * 3", "xxx"),
+        ("[1, [2, [3]]] | flatten | tojson", "[1,2,3]"),
+        ("{a: 1} | to_entries | tojson", "[{\"key\":\"a\",\"value\":1}]"),
+        ("try error(\"x\") catch .", "x"),
+        ("(.missing // \"none\")", "none"),
+        ("def f($n): if $n == 0 then \"end\" else f($n - 1) end; f(1000)", "end"),
+        ("[.list[] as $x | select($x > 1) | $x] | tojson", "[2,3]"),
+        ("label $out | .list[] | if . == 2 then \"two\", break $out else empty end", "two"),
+        ("[{k: 2}, {k: 1}] | sort_by(.k) | map(.k) | tojson", "[1,2]"),
+        ("walk(if type == \"number\" then . + 1 else . end) | .list | tojson", "[2,3,4]"),
+        ("\"1767603600\" | tonumber | todate", "2026-01-05T09:00:00Z"),
+        ("@json \"v\\(.list)\"", "v[1,2,3]"),
+    ] {
+        let jq = EVENT.replace(".c", &format!("({jq})"));
+        let (decoded, events) = run(&only(own(&jq)), Format::Auto, RECORD);
+        assert_eq!(decoded, Ok(Decoded::Events), "{jq}");
+        assert_eq!(events[0].credential_id, value, "{jq}");
+    }
+}
+
+/// A secret that the map declares is gone before its program runs, and one that it does not
+/// declare is refused if it looks like one.
+#[test]
+fn a_map_that_copies_secrets_gets_names_or_nothing() {
+    let token = format!("ghp_{}", "a1B2c3D4e5F6".repeat(3));
+    let record = format!(r#"{{"kind":"mine","c":"{token}","s":"{token}"}}"#);
+    for jq in [".s", "tojson", "(.s | explode | implode)", "(tostring | @base64 | @base64d)"] {
+        let (decoded, events) =
+            run(&only(own(&EVENT.replace(".c", &format!("({jq})")))), Format::Auto, &record);
+        match decoded {
+            Ok(_) => assert!(!format!("{events:?}").contains(&token), "{jq}: {events:?}"),
+            Err(rejection) => {
+                assert_eq!(rejection.reason, RejectReason::LooksLikeSecret, "{jq}");
+                assert!(!rejection.detail.contains(&token));
+            }
+        }
+    }
+    let (decoded, _) = run(&only(own(EVENT)), Format::Auto, &record);
+    let rejection = decoded.unwrap_err();
+    assert_eq!(rejection.reason, RejectReason::LooksLikeSecret);
+    assert!(rejection.detail.contains("field `credential_id`: looks like a GitHub token"));
+}
+
+#[test]
+fn no_format_lets_a_live_secret_through() {
+    let token = format!("glpat-{}", "a1B2c3D4e5F6".repeat(2));
+    for record in [
+        format!(
+            r#"{{"type":"review.opened","id":"1","time":"2026-01-05T09:00:00Z","credential_id":"a","reviewer":"{token}"}}"#
+        ),
+        format!(
+            r#"{{"type":"review.opened","id":"1","time":"2026-01-05T09:00:00Z","credential_id":"a","reviewer":"\u0067{}"}}"#,
+            &token[1..]
+        ),
+        format!(
+            r#"[{{"type":"review.opened","id":"{token}","time":"2026-01-05T09:00:00Z","credential_id":"a","reviewer":"r"}}]"#
+        ),
+        format!(
+            r#"{{"specversion":"1.0","id":"{token}","source":"s","type":"credential.abused","time":"2026-01-05T09:00:00Z","data":{{"credential_id":"a"}}}}"#
+        ),
+    ] {
+        let (decoded, events) = run(Maps::NONE, Format::Auto, &record);
+        assert_eq!(events, [], "{record}");
+        assert_eq!(decoded.unwrap_err().reason, RejectReason::LooksLikeSecret, "{record}");
+    }
+}
+
+/// Of a list, the parts without a secret are used.
+#[test]
+fn one_secret_costs_one_record() {
+    let event = |id: &str| {
+        format!(
+            r#"{{"type":"credential.abused","id":"{id}","time":"2026-01-05T09:00:00Z","credential_id":"a"}}"#
+        )
+    };
+    let token = format!("npm_{}", "a1B2c3D4e5F6".repeat(3));
+    let (decoded, events) = run(
+        Maps::NONE,
+        Format::Auto,
+        &format!("[{},{},{}]", event("1"), event(&token), event("3")),
+    );
+    assert!(matches!(decoded, Ok(Decoded::Mixed(parts)) if parts.len() == 1));
+    assert_eq!(events.len(), 2);
+}
+
+#[test]
+fn every_shipped_map_gives_what_its_fixtures_expect() {
+    let maps = Maps::shipped();
+    assert!(maps.iter().count() > 0);
+    for map in maps.iter() {
+        let found = maps::outcomes(&maps, map, by_itself);
+        assert!(!found.is_empty(), "{}: no fixture", map.name());
+        let faults = maps::test(map, &found);
+        let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        assert!(faults.is_empty(), "{}\n{}", map.name(), told.join("\n"));
+        let text: String = found.iter().map(|fixture| fixture.outcomes.as_str()).collect();
+        for outcome in ["{\"events\":", "{\"rejected\":"] {
+            assert!(text.contains(outcome), "{}: no fixture that is {outcome}", map.name());
+        }
+    }
+}
+
+/// As `auto` decodes it.
+fn by_itself<'r>(
+    record: &'r [u8],
+    context: &Context<'_>,
+    out: &mut Vec<Event<'r>>,
+) -> Result<Decoded, Rejection> {
+    decode(Format::Auto, record, context, out)
+}
+
+/// Puts a secret into every text of every fixture's records, one after the other. It comes out
+/// nowhere: where the map declares it, as a name; elsewhere, the record is refused.
+#[test]
+fn canaries_in_every_field_of_every_fixture_stay_inside() {
+    let maps = Maps::shipped();
+    let canary = format!("ghp_{}", "a1B2c3D4e5F6".repeat(3));
+    let mut planted = 0;
+    for map in maps.iter() {
+        for (name, text) in map.fixtures().iter().filter(|(name, _)| name.ends_with(".ndjson")) {
+            for record in text.lines() {
+                let Ok(record) = serde_json::from_str::<serde_json::Value>(record) else {
+                    continue;
+                };
+                for place in texts(&record) {
+                    let mut record = record.clone();
+                    let text = record.pointer_mut(&place).unwrap();
+                    // Alone, and within other text.
+                    for value in [canary.clone(), format!("{} {canary}", text.as_str().unwrap())] {
+                        *record.pointer_mut(&place).unwrap() = value.into();
+                        for format in [Format::Auto, Format::parse(map.name()).unwrap()] {
+                            let (decoded, events) = run(&maps, format, &record.to_string());
+                            let shown = format!("{decoded:?} {events:?}");
+                            assert!(!shown.contains(&canary), "{name} {place}: {shown}");
+                            planted += 1;
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert!(planted > 100, "{planted}");
+}
+
+/// The places of all texts in a value, as JSON pointers.
+fn texts(value: &serde_json::Value) -> Vec<String> {
+    let within = |key: &str, value| {
+        let key = key.replace('~', "~0").replace('/', "~1");
+        texts(value).into_iter().map(move |rest| format!("/{key}{rest}"))
+    };
+    match value {
+        serde_json::Value::String(_) => vec![String::new()],
+        serde_json::Value::Array(list) => list
+            .iter()
+            .enumerate()
+            .flat_map(|(index, value)| within(&index.to_string(), value).collect::<Vec<_>>())
+            .collect(),
+        serde_json::Value::Object(object) => {
+            object.iter().flat_map(|(key, value)| within(key, value).collect::<Vec<_>>()).collect()
+        }
+        _ => Vec::new(),
+    }
+}
