@@ -111,6 +111,7 @@ fn a_thousand_boards_of_which_one_reads() {
         clock: Clock::Real(now),
         reviewer_alerts: Arc::default(),
         receivers: None,
+        only_receives: false,
         demo: true,
     };
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));

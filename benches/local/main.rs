@@ -1,5 +1,6 @@
-//! The local runtime under load: events a second in batches, single requests a second, and how
-//! long an answer takes. Every answered event is synced to disk.
+//! The local runtime under load: events a second in batches, how long a restart takes then,
+//! single requests a second, and how long an answer takes. Every answered event is synced to
+//! disk.
 //!
 //! ```text
 //! cargo bench --locked --bench local -- [events] [seconds]
@@ -22,6 +23,8 @@ use std::time::{Duration, Instant};
 const BATCH: u64 = 1_000;
 /// Programs that deliver batches at the same time.
 const BATCH_SENDERS: u64 = 4;
+/// Restarts, each after a kill.
+const RESTARTS: usize = 5;
 /// Programs that deliver single events at the same time.
 const SENDERS: u64 = 32;
 
@@ -55,6 +58,17 @@ fn main() {
     let took = began.elapsed().as_secs_f64();
     println!("batches of {BATCH}: {:.0} events/s", events as f64 / took);
 
+    drop(run);
+    let mut restarts = [0.0; RESTARTS];
+    for restart in &mut restarts {
+        let began = Instant::now();
+        let run = Run::start(directory.path());
+        *restart = began.elapsed().as_secs_f64() * 1e3;
+        assert_eq!(run.open_windows(), events.to_string());
+    }
+    println!("restart after a kill, {events} open windows: ready after {restarts:.0?} ms");
+    let run = Run::start(directory.path());
+
     let (over, count) = (AtomicBool::new(false), AtomicU64::new(0));
     let mut answers: Vec<Duration> = std::thread::scope(|scope| {
         let senders: Vec<_> = (0..SENDERS)
@@ -83,14 +97,6 @@ fn main() {
         answers.len() as f64 / seconds as f64,
         at(0.5),
         at(0.99)
-    );
-    drop(run);
-    let began = Instant::now();
-    let run = Run::start(directory.path());
-    println!(
-        "restart after a kill, {} open windows: ready after {:.0} ms",
-        run.open_windows(),
-        began.elapsed().as_secs_f64() * 1e3
     );
 }
 

@@ -10,7 +10,7 @@ use super::{CliError, Outcome, map, tell};
 use crate::formats::Format;
 use crate::report::terminal::printable;
 use crate::runtime::kafka::client::config;
-use crate::settings::{Effective, Settings, SettingsError};
+use crate::settings::{Effective, Role, Settings, SettingsError};
 
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
@@ -92,9 +92,10 @@ fn told(settings: Result<Settings, SettingsError>) -> Option<Settings> {
     }
 }
 
-/// The topics that are read, then those that belong to shutterlag.
+/// The topics that this process reads, then those of shutterlag's own that it uses.
 fn topics(settings: &Settings) -> Vec<Topic> {
-    let read = settings.sources.iter().map(|source| Topic {
+    let receives = settings.kafka.role == Role::Receiver;
+    let read = settings.sources.iter().filter(|_| !receives).map(|source| Topic {
         name: source.topic.clone(),
         role: match (source.format, source.prekeyed) {
             (Format::Auto, false) => "source, formats recognised".to_owned(),
@@ -103,7 +104,9 @@ fn topics(settings: &Settings) -> Vec<Topic> {
             (format, true) => format!("source, keyed by credential, {format}"),
         },
     });
-    let own = settings.topics.all().map(|(role, name)| Topic { name, role: role.to_owned() });
+    let written = [settings.topics.events(), settings.topics.dead_letters()];
+    let own = settings.topics.all().filter(|(_, name)| !receives || written.contains(name));
+    let own = own.map(|(role, name)| Topic { name, role: role.to_owned() });
     read.chain(own).collect()
 }
 

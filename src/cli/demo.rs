@@ -174,6 +174,7 @@ fn shown(demo: &Demo) -> http::Shown {
         clock: context.clock,
         reviewer_alerts: Arc::clone(&context.reviewer_alerts),
         receivers: None,
+        only_receives: false,
         demo: true,
     }
 }

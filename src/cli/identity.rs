@@ -2,12 +2,13 @@
 
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use data_encoding::HEXLOWER;
 
 use super::CliError;
 use crate::formats::Identity;
+use crate::runtime::local::{Lock, beside};
 
 /// The environment variable that holds the key.
 pub(super) const VARIABLE: &str = "SHUTTERLAG_IDENTITY_KEY";
@@ -42,19 +43,18 @@ pub(super) fn from_environment() -> Result<Keyed, CliError> {
 }
 
 /// The identity under the key in the environment, or else under the key in the file beside
-/// `store`. The first start makes that file: a store that is there already has its key
-/// somewhere else.
+/// the store that `lock` is for. The first start makes that file: a store that is there
+/// already has its key somewhere else.
 ///
 /// # Errors
 /// A key that cannot be used, a store without its key, or a file that cannot be read or made.
-pub(super) fn from_environment_or_beside(store: &Path) -> Result<Identity, CliError> {
+pub(super) fn from_environment_or_beside(lock: &mut Lock) -> Result<Identity, CliError> {
     let Keyed { identity, random } = from_environment()?;
     if !random {
         return Ok(identity);
     }
-    let mut name = store.as_os_str().to_owned();
-    name.push(".key");
-    let path = PathBuf::from(name);
+    let store = lock.store();
+    let path = beside(store, ".key");
     let failed =
         |why: &dyn std::fmt::Display| CliError::Failed(format!("{}: {why}", path.display()));
     let key = match std::fs::read_to_string(&path) {
@@ -67,7 +67,9 @@ pub(super) fn from_environment_or_beside(store: &Path) -> Result<Identity, CliEr
                     store.display()
                 )));
             }
-            make_key(&path).map_err(|why| failed(&why))?
+            let key = make_key(&path).map_err(|why| failed(&why))?;
+            lock.made(path.clone());
+            key
         }
         Err(error) => {
             return Err(failed(&format!("{error}; let this user read it, or set {VARIABLE}")));

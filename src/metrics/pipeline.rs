@@ -29,6 +29,8 @@ const UNJOINED_GROUPS_MAX: usize = 100;
 words! {
     /// The stages that workers run.
     Stage {
+        /// Decodes deliveries and keys them by credential, on Kafka.
+        Receivers = "receivers",
         /// Decodes records and keys them by credential.
         Intake = "intake",
         /// Holds the windows.

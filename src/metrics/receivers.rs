@@ -8,7 +8,7 @@ use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts};
 
 use super::Metrics;
 use crate::event::words;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// Upper bounds of the buckets of answers in seconds.
 const ANSWER_BUCKETS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 10.0];
@@ -18,7 +18,9 @@ words! {
     DeliveryResult {
         /// It is durable.
         Taken = "taken",
-        /// It did not prove who sent it.
+        /// It lacks a header that proves who sent it.
+        Unsigned = "unsigned",
+        /// Its signature or secret is wrong.
         Unverified = "unverified",
         /// It was signed too long ago, or in the future.
         Stale = "stale",
@@ -37,6 +39,7 @@ pub struct Receivers {
     deliveries: IntCounterVec,
     answers: HistogramVec,
     last: GaugeVec,
+    expected: GaugeVec,
 }
 
 impl Receivers {
@@ -66,6 +69,14 @@ impl Receivers {
             ),
             &["receiver"],
         )?;
+        let expected = GaugeVec::new(
+            named(
+                "expected_delivery_seconds",
+                "How often a delivery to a receiver is expected; 0 where none is.",
+            ),
+            &["receiver"],
+        )?;
+        registry.register(Box::new(expected.clone()))?;
         registry.register(Box::new(deliveries.clone()))?;
         registry.register(Box::new(answers.clone()))?;
         registry.register(Box::new(last.clone()))?;
@@ -75,16 +86,26 @@ impl Receivers {
             }
             answers.with_label_values(&[name.as_str()]);
             last.with_label_values(&[name.as_str()]).set(0.0);
+            expected.with_label_values(&[name.as_str()]).set(0.0);
         }
-        Ok(Receivers { deliveries, answers, last })
+        Ok(Receivers { deliveries, answers, last, expected })
     }
 
-    /// A delivery at `now` was answered, `took` after its body had come.
-    pub fn answered(&self, receiver: &str, result: DeliveryResult, took: Duration, now: Timestamp) {
+    /// Something is expected to come to a receiver this often.
+    pub fn expect(&self, receiver: &str, every: Span) {
+        let seconds = every.as_millis() as f64 / 1000.0;
+        self.expected.with_label_values(&[receiver]).set(seconds);
+    }
+
+    /// A delivery that arrived at `arrived_at` is durable, `took` after its body had come.
+    pub fn taken(&self, receiver: &str, took: Duration, arrived_at: Timestamp) {
+        self.deliveries.with_label_values(&[receiver, DeliveryResult::Taken.as_str()]).inc();
+        self.answers.with_label_values(&[receiver]).observe(took.as_secs_f64());
+        self.last.with_label_values(&[receiver]).set(arrived_at.as_millis() as f64 / 1000.0);
+    }
+
+    /// Nothing of a delivery was kept.
+    pub fn refused(&self, receiver: &str, result: DeliveryResult) {
         self.deliveries.with_label_values(&[receiver, result.as_str()]).inc();
-        if result == DeliveryResult::Taken {
-            self.answers.with_label_values(&[receiver]).observe(took.as_secs_f64());
-            self.last.with_label_values(&[receiver]).set(now.as_millis() as f64 / 1000.0);
-        }
     }
 }

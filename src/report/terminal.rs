@@ -372,12 +372,13 @@ fn reviewers(out: &mut String, reviewers: &Reviewers) -> fmt::Result {
 fn events(out: &mut String, summary: &Summary, not_used: &NotUsed) -> fmt::Result {
     let EventCounts { read, accepted, duplicate, rejected, unsupported, .. } = summary.events;
     let EventCounts { late, skipped, linked, orphan, clock_skew, .. } = summary.events;
-    let [sum, used, twice, refused, unknown, too_late, passed, links] =
-        [read, accepted, duplicate, rejected, unsupported, late, skipped, linked].map(grouped);
+    let [sum, used, twice, refused, unread] =
+        [read, accepted, duplicate, rejected, unsupported].map(grouped);
+    let [too_late, passed, names] = [late, skipped, linked].map(grouped);
     writeln!(
         out,
         "Events: {sum} read = {used} accepted + {twice} duplicate + {refused} rejected + \
-         {unknown} unsupported + {too_late} late + {passed} skipped + {links} that link names"
+         {unread} unsupported + {too_late} late + {passed} skipped + {names} that link names"
     )?;
     writeln!(
         out,

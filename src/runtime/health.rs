@@ -17,6 +17,11 @@ use crate::time::{Span, Timestamp};
 pub struct Health {
     workers: Mutex<BTreeMap<(PipelineStage, u32), Arc<WorkerHealth>>>,
     stopping: AtomicBool,
+    /// Why nothing can be made durable; `None` when it can.
+    trouble: Mutex<Option<String>>,
+    /// When the oldest delivery arrived that is not durable yet, in milliseconds since the
+    /// epoch; 0 if none waits.
+    waiting_since_ms: AtomicI64,
 }
 
 /// The health of one worker.
@@ -110,6 +115,31 @@ impl Health {
     /// Whether the process is about to end.
     pub fn stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Why nothing can be made durable at present; `None` when it can. Operators see it, so it
+    /// must not hold a secret.
+    pub fn set_trouble(&self, why: Option<String>) {
+        *lock(&self.trouble) = why;
+    }
+
+    /// Why nothing can be made durable at present.
+    pub fn trouble(&self) -> Option<String> {
+        lock(&self.trouble).clone()
+    }
+
+    /// When the oldest delivery arrived that is not durable yet; `None` if none waits. Cheap.
+    pub fn set_waiting_since(&self, arrived_at: Option<Timestamp>) {
+        let since = arrived_at.map_or(0, Timestamp::as_millis);
+        self.waiting_since_ms.store(since, Ordering::Relaxed);
+    }
+
+    /// For how long the oldest delivery has waited at `now`.
+    pub fn waiting(&self, now: Timestamp) -> Span {
+        match self.waiting_since_ms.load(Ordering::Relaxed) {
+            0 => Span::ZERO,
+            since => now.since(Timestamp::from_millis(since)).max(Span::ZERO),
+        }
     }
 
     /// All workers as they are at `now`, in order. One without progress for longer
@@ -232,6 +262,19 @@ mod tests {
         // A clock that was set back is no lack of progress, nor undoes any.
         worker.progressed(at(5));
         assert_eq!((only(&health, at(50)).idle_ms, only(&health, at(62)).idle_ms), (0, 1000));
+    }
+
+    #[test]
+    fn the_oldest_delivery_tells_how_far_behind_it_is() {
+        let health = Health::new();
+        assert_eq!(health.waiting(at(9)), Span::ZERO);
+        health.set_waiting_since(Some(at(2)));
+        assert_eq!(
+            (health.waiting(at(9)), health.waiting(at(1))),
+            (Span::from_secs(7), Span::ZERO)
+        );
+        health.set_waiting_since(None);
+        assert_eq!(health.waiting(at(9)), Span::ZERO);
     }
 
     #[test]

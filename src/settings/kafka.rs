@@ -39,6 +39,9 @@ settings! {
         /// same characters: after a restart within `session_timeout` the process gets its
         /// partitions back.
         instance: Option<String>, check name;
+        /// What this process does: `all` takes deliveries, runs the stages and shows the windows;
+        /// `receiver` only takes deliveries, so that it reads no topic and needs no partitions.
+        role: Role = Role::All;
         /// Where the group starts in a source in which it has no committed offsets: `earliest`
         /// is the oldest record there is, `latest` the next one to arrive.
         start: Start = Start::Earliest;
@@ -52,7 +55,8 @@ settings! {
         /// broker's own limits (6 s to 30 min unless changed) apply as well.
         session_timeout: Span = Span::from_secs(10), in SHORTEST..=SESSION_MAX;
         /// How long a transaction may stay open before the broker aborts it; shorter than
-        /// `session_timeout`, so that a process that takes over never waits for it.
+        /// `session_timeout`, so that a process that takes over never waits for it. A delivery to
+        /// a receiver waits as long for the brokers.
         transaction_timeout: Span = Span::from_secs(8), in TRANSACTION_MIN..;
         /// How long the brokers may be unreachable at the start.
         startup_timeout: Span = Span::from_secs(30), in SHORTEST..=WAIT_MAX;
@@ -128,6 +132,16 @@ settings! {
 }
 
 words! {
+    /// What a process does.
+    Role {
+        /// It takes deliveries, runs the stages and shows the windows.
+        All = "all",
+        /// It takes deliveries and hands them to the brokers.
+        Receiver = "receiver",
+    }
+}
+
+words! {
     /// Where a group without committed offsets begins.
     Start {
         /// With the oldest record that is still there.
@@ -187,7 +201,7 @@ words! {
     }
 }
 
-word!(Start, Delivery, Protocol, Mechanism);
+word!(Role, Start, Delivery, Protocol, Mechanism);
 
 impl Topics {
     /// Events keyed by credential: from intake to windows.

@@ -1,6 +1,7 @@
 //! All settings of a live run.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tracing_subscriber::EnvFilter;
@@ -82,6 +83,11 @@ settings! {
     pub struct Http {
         /// Where the server listens; an address that other machines can reach needs a token.
         listen: Option<SocketAddr> = Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464));
+        /// The server's PEM certificate, followed by those that lead to its authority: with it the
+        /// server speaks HTTPS. Together with `key_file`; both are read again when they change.
+        certificate_file: Option<PathBuf>;
+        /// The private key of the certificate, as PEM without a passphrase.
+        key_file: Option<PathBuf>;
         /// The token that requests must carry: 16 or more visible ASCII characters, for instance
         /// from `openssl rand -hex 32`.
         token: Option<Secret>, check token;

@@ -7,6 +7,7 @@ use super::secret::Secret;
 use super::values::word;
 use crate::event::words;
 use crate::formats::Format;
+use crate::time::Span;
 
 /// Most senders deliver less; GitHub cuts its webhooks off at 25 MB.
 const BODY_BYTES: usize = 25 << 20;
@@ -14,6 +15,10 @@ const BODY_BYTES: usize = 25 << 20;
 const BODY_BYTES_MAX: usize = 256 << 20;
 /// The path of native events.
 pub(super) const EVENTS: &str = "events";
+/// The fewest bytes of a secret. Whoever sees one signed delivery can try shorter ones.
+const SECRET_BYTES_MIN: usize = 16;
+/// The shortest span where zero makes no sense.
+const SHORTEST: Span = Span::from_millis(1);
 /// The longest name of a receiver.
 const NAME_MAX: usize = 64;
 
@@ -28,10 +33,10 @@ settings! {
         /// How a delivery proves who sent it.
         verify: Verify = Verify::None,
             required "not said how a delivery proves who sent it; set it to the sender, such as \"github\", or to \"hmac\", \"bearer\", \"basic\" or \"none\"";
-        /// The secret that the sender has, too.
-        secret: Option<Secret>;
+        /// The secret that the sender has, too; at least 16 bytes.
+        secret: Option<Secret>, check hard_to_guess;
         /// A second secret that is accepted, while one replaces the other.
-        second_secret: Option<Secret>;
+        second_secret: Option<Secret>, check hard_to_guess;
         /// The user, for `basic`.
         username: Option<String>;
         /// The header that holds the signature, for `hmac`.
@@ -42,6 +47,9 @@ settings! {
         encoding: Encoding = Encoding::Hex;
         /// What stands before the signature, for `hmac`, such as `sha256=`.
         prefix: Option<String>;
+        /// How often something comes at least. An alert says when nothing has come for longer;
+        /// see `ReceiverSilent` in the rules for Prometheus.
+        expect_every: Option<Span>, in SHORTEST..;
         /// The most bytes of a delivery, after it is unpacked.
         body_bytes_max: usize = BODY_BYTES, in 1..=BODY_BYTES_MAX;
     }
@@ -96,10 +104,21 @@ words! {
 word!(Verify, Digest, Encoding);
 
 /// The key of a secret as the Standard Webhooks specification writes it: Base64, with or
-/// without `whsec_` before it.
+/// without `whsec_` before it. `None` if it is not Base64, or of less than 16 bytes.
 pub fn standard_key(secret: &str) -> Option<Vec<u8>> {
     let text = secret.strip_prefix("whsec_").unwrap_or(secret);
-    base64::engine::general_purpose::STANDARD.decode(text).ok().filter(|key| !key.is_empty())
+    let key = base64::engine::general_purpose::STANDARD.decode(text).ok();
+    key.filter(|key| key.len() >= SECRET_BYTES_MIN)
+}
+
+fn hard_to_guess(secret: &Secret) -> Result<(), String> {
+    if secret.reveal().len() >= SECRET_BYTES_MIN {
+        return Ok(());
+    }
+    Err(format!(
+        "shorter than {SECRET_BYTES_MIN} bytes, so it can be guessed; make one with `openssl rand \
+         -hex 32`, and set it here and at the sender"
+    ))
 }
 
 fn name(name: &str) -> Result<(), String> {

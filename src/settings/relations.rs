@@ -4,7 +4,7 @@
 //! fault of its own.
 
 use super::address::is_exposed;
-use super::kafka::{Mechanism, NO_BROKER};
+use super::kafka::{Mechanism, NO_BROKER, Role};
 use super::librdkafka;
 use super::live::Settings;
 use super::reader::{Reader, join};
@@ -39,15 +39,16 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
 fn kafka(settings: &Settings, reader: &mut Reader<'_>) {
     const BROKERS: &str = "kafka.brokers";
     let meant = settings.uses_kafka() || reader.is_given("kafka");
-    if meant && settings.sources.is_empty() {
-        let why = "no topic to read; add [[sources]] with topic = \"…\"";
+    let receives = settings.kafka.role == Role::Receiver;
+    if meant && settings.sources.is_empty() && settings.receivers.is_empty() && !receives {
+        let why = "no topic to read; add [[sources]] with topic = \"…\", or [[receivers]]";
         reader.contradiction(&["sources"], why);
     }
     if settings.uses_kafka() {
-        if !settings.receivers.is_empty() {
-            let why =
-                "a run on Kafka has no receivers yet; run them on a local store, or remove them";
-            reader.contradiction(&["receivers"], why);
+        if receives && settings.http.listen.is_none() {
+            let why = "a receiver takes deliveries through the server; set an address, or another \
+                       kafka.role";
+            reader.contradiction(&["http.listen", "kafka.role"], why);
         }
         return;
     }
@@ -127,7 +128,7 @@ fn receivers(settings: &Settings, reader: &mut Reader<'_>) {
                 let secrets = [("secret", &one.secret), ("second_secret", &one.second_secret)];
                 for (key, secret) in secrets {
                     if secret.as_ref().is_some_and(|it| standard_key(it.reveal()).is_none()) {
-                        let why = "not a secret of Standard Webhooks; write whsec_ and Base64";
+                        let why = "not a secret of Standard Webhooks; write whsec_ and 16 bytes or more in Base64";
                         reader.contradiction(&[&at(key)], why);
                     }
                 }
@@ -366,5 +367,13 @@ fn http(settings: &Settings, reader: &mut Reader<'_>) {
             &["http.listen"],
             "other machines can reach this address; set token_file or token, or listen on 127.0.0.1",
         );
+    }
+    const CERTIFICATE: &str = "http.certificate_file";
+    const KEY: &str = "http.key_file";
+    for (given, missing) in [(CERTIFICATE, KEY), (KEY, CERTIFICATE)] {
+        if reader.is_given(given) && !reader.is_given(missing) {
+            let why = format!("it needs {missing}; set that as well, or remove it");
+            reader.contradiction(&[given, missing], why);
+        }
     }
 }

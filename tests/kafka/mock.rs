@@ -33,7 +33,7 @@ use shutterlag::time::Timestamp;
 const PARTITIONS: i32 = 2;
 const CANARY: &str = "canary-7f3b-secret";
 
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap())
 }
@@ -52,7 +52,7 @@ fn settings(brokers: &str, [kafka, sources]: [&str; 2]) -> Settings {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("shutterlag.toml");
     let text = format!(
-        "[kafka]\nbrokers = \"{brokers}\"\ninstance = \"a\"\n{kafka}\n\
+        "[kafka]\nbrokers = \"{brokers}\"\ninstance = \"a\"\nstartup_timeout = \"2s\"\n{kafka}\n\
          [topics]\nprefix = \"s\"\npartitions = {PARTITIONS}\ncreate = false\n{sources}\n\
          [windows]\nworkers = 1\nsettle = \"1s\"\n[oversight]\ndelay = \"1s\"\n[http]\nlisten = \"off\"\n"
     );
@@ -89,7 +89,7 @@ fn records() -> Vec<(&'static str, String)> {
 }
 
 /// All records of a topic so far, key and value as text.
-fn read(brokers: &str, topic: &str) -> Vec<(String, Option<String>)> {
+pub(crate) fn read(brokers: &str, topic: &str) -> Vec<(String, Option<String>)> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", brokers)
         .set("group.id", "reader")
@@ -166,7 +166,7 @@ fn run(way: [&str; 2], windows: usize) {
     let shared = Shared::new(settings, identity, metrics, Tokens::default()).unwrap();
     let shared = Arc::new(shared);
     let stop = Arc::new(AtomicBool::new(false));
-    let prepared = kafka::prepare(&shared, &stop).unwrap();
+    let prepared = kafka::prepare(&shared, None, &stop).unwrap();
     let running = {
         let (shared, stop) = (Arc::clone(&shared), Arc::clone(&stop));
         std::thread::spawn(move || kafka::run(&shared, prepared, &stop))

@@ -16,6 +16,7 @@ mod case;
 mod checker;
 mod checker_itself;
 mod client;
+mod export;
 mod faults;
 mod guard;
 #[path = "../replay/harness/mod.rs"]
@@ -25,6 +26,7 @@ mod monitoring;
 mod month;
 mod poison;
 mod program;
+mod receivers;
 mod recovery;
 mod report;
 mod scenarios;

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -47,14 +48,26 @@ impl Config {
             .set("topics.prefix", prefix)
             .set("topics.partitions", 4)
             .set("topics.replication_factor", 1)
-            // Nothing is final or given up: what comes late then counts, as in a replay.
-            .set("windows.settle", "90d")
-            .set("windows.orphan_timeout", "90d")
-            // Events of last week come late for a judgement, which a replay cannot know:
-            // only what is told of reviews by themselves has tests with one.
-            .set("oversight.delay", NEVER)
+            .without_haste()
             .source(&format!("{prefix}.source"), "native", false);
         config
+    }
+
+    /// One that keeps everything in a local file, by the same rules.
+    pub(crate) fn local(name: &str, store: &Path) -> Config {
+        let mut config = Config { table: Table::new(), prefix: name.to_owned() };
+        config.set("store.path", store.to_str().unwrap());
+        config.without_haste();
+        config
+    }
+
+    /// Nothing is final or given up: what comes late then counts, as in a replay. Events of
+    /// last week come late for a judgement, which a replay cannot know: only what is told of
+    /// reviews by themselves has tests with one.
+    fn without_haste(&mut self) -> &mut Config {
+        self.set("windows.settle", "90d")
+            .set("windows.orphan_timeout", "90d")
+            .set("oversight.delay", NEVER)
     }
 
     /// The same, but with decisions judged soon, as by default.
@@ -112,6 +125,19 @@ impl Config {
         self
     }
 
+    /// Takes what GitHub delivers to `/in/<name>`, signed with `secret`.
+    pub(crate) fn github(&mut self, name: &str, secret: &str) -> &mut Config {
+        let mut one = Table::new();
+        for (key, value) in
+            [("name", name), ("format", "github"), ("verify", "github"), ("secret", secret)]
+        {
+            one.insert(key.to_owned(), value.into());
+        }
+        let all = self.table.entry("receivers").or_insert_with(|| Value::Array(Vec::new()));
+        all.as_array_mut().unwrap().push(Value::Table(one));
+        self
+    }
+
     /// One that reads nothing yet.
     pub(crate) fn without_sources(&mut self) -> &mut Config {
         self.table.remove("sources");
@@ -133,6 +159,55 @@ impl Config {
     /// The name of one of its topics.
     pub(crate) fn topic(&self, what: &str) -> String {
         format!("{}.{what}", self.prefix)
+    }
+}
+
+/// A request that was sent.
+#[derive(Debug)]
+pub(crate) struct Asked(TcpStream);
+
+/// The answer to a request.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// The first line and the headers, in lower case.
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Asked {
+    fn of(address: &str, request: &str) -> Option<Asked> {
+        let mut stream = TcpStream::connect(address).ok()?;
+        stream.write_all(request.as_bytes()).ok()?;
+        Some(Asked(stream))
+    }
+
+    /// Sends a body with these headers to whoever listens there.
+    pub(crate) fn post(
+        address: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Option<Asked> {
+        let headers: String =
+            headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\
+             {headers}\r\n{body}",
+            body.len()
+        );
+        Asked::of(address, &request)
+    }
+
+    /// Waits for the answer; `None` if there is none in time, or it is cut off.
+    pub(crate) fn answer(mut self, within: Duration) -> Option<Answer> {
+        self.0.set_read_timeout(Some(within)).ok()?;
+        let mut answer = String::new();
+        self.0.read_to_string(&mut answer).ok()?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        let status = head.split(' ').nth(1)?.parse().ok()?;
+        let body = body.trim_end().to_owned();
+        Some(Answer { status, head: head.to_ascii_lowercase(), body })
     }
 }
 
@@ -199,17 +274,16 @@ impl Program {
 
     /// The status and the body of the answer to a request; `None` without one.
     pub(crate) fn get(&self, path: &str) -> Option<(u16, String)> {
-        const LIMIT: Option<Duration> = Some(Duration::from_secs(2));
-        let mut stream = TcpStream::connect(("127.0.0.1", self.http)).ok()?;
-        stream.set_read_timeout(LIMIT).ok()?;
         let request =
             format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        let (head, body) = answer.split_once("\r\n\r\n")?;
-        let status = head.split(' ').nth(1)?.parse().ok()?;
-        Some((status, body.to_owned()))
+        let asked = Asked::of(&self.address(), &request)?;
+        let Answer { status, body, .. } = asked.answer(Duration::from_secs(2))?;
+        Some((status, body))
+    }
+
+    /// Sends a body with these headers; the answer comes later.
+    pub(crate) fn post(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Option<Asked> {
+        Asked::post(&self.address(), path, headers, body)
     }
 
     /// Asks it to finish, and waits until it has: in time, and with status 0.

@@ -80,6 +80,38 @@ fn a_store_without_its_key_gets_no_new_one() {
 }
 
 #[test]
+fn a_first_start_that_fails_leaves_nothing_behind() {
+    let place = Place::new("");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    fs::write(place.path("shutterlag.toml"), format!("http.listen = \"{address}\"\n")).unwrap();
+    let fails = || {
+        let mut command = place.command(&["run", "--config", "shutterlag.toml"]);
+        let done = command.env_remove("SHUTTERLAG_IDENTITY_KEY").output().unwrap();
+        let said = String::from_utf8(done.stderr).unwrap();
+        assert!(done.status.code() == Some(1) && said.contains("cannot listen"), "{said}");
+    };
+    let names = || {
+        let entries = fs::read_dir(place.path(".")).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    fails();
+    assert_eq!(names(), ["shutterlag.toml"]);
+    // A store that is there already stays whole.
+    place.configure("");
+    let mut command = place.command(&["run", "--config", "shutterlag.toml"]);
+    command.env_remove("SHUTTERLAG_IDENTITY_KEY");
+    Program::of(command).stop();
+    let kept = names();
+    fs::write(place.path("shutterlag.toml"), format!("http.listen = \"{address}\"\n")).unwrap();
+    fails();
+    assert_eq!(names(), kept);
+}
+
+#[test]
 fn an_export_makes_a_file_only_for_a_store_and_only_for_its_owner() {
     use std::os::unix::fs::PermissionsExt;
     let place = filled();
@@ -95,6 +127,32 @@ fn an_export_makes_a_file_only_for_a_store_and_only_for_its_owner() {
 }
 
 #[test]
+fn a_replay_of_a_store_tells_of_the_export() {
+    let place = filled();
+    let done = place.command(&["replay", "shutterlag.db"]).output().unwrap();
+    let said = String::from_utf8(done.stderr).unwrap();
+    assert_eq!(done.status.code(), Some(2), "{said}");
+    let remedy = "shutterlag export --store shutterlag.db --out events.ndjson";
+    assert!(said.contains("is a local store") && said.contains(remedy), "{said}");
+}
+
+/// Whether something is a store is found out by reading, and a pipe can be read once.
+#[test]
+fn a_replay_reads_a_pipe_from_its_first_byte() {
+    let place = filled();
+    let script = "exec \"$0\" replay <(cat events.ndjson)";
+    let run = |arguments: &[&str]| {
+        let mut command = std::process::Command::new("bash");
+        let done = command.args(arguments).current_dir(place.path(".")).output().unwrap();
+        assert!(done.status.success(), "{done:?}");
+        String::from_utf8(done.stdout).unwrap()
+    };
+    let program = env!("CARGO_BIN_EXE_shutterlag");
+    let piped = run(&["-c", script, program]);
+    assert_eq!(piped, run(&["-c", "exec \"$0\" replay events.ndjson", program]));
+}
+
+#[test]
 fn a_reader_of_an_export_may_go_away() {
     let place = filled();
     let mut command = place.command(&["export"]);
@@ -106,16 +164,19 @@ fn a_reader_of_an_export_may_go_away() {
 }
 
 #[test]
-fn a_newer_file_is_refused() {
+fn a_file_of_another_version_is_refused() {
     let place = filled();
     let store = Connection::open(place.store()).unwrap();
     store.pragma_update(None, "user_version", 99).unwrap();
-    drop(store);
     let before = fs::read(place.store()).unwrap();
     let said = place.refuses();
     assert!(said.contains("newer version"), "{said}");
     assert!(place.fails(&["export"]).contains("newer version"));
     assert_eq!(fs::read(place.store()).unwrap(), before);
+    store.pragma_update(None, "user_version", 0).unwrap();
+    drop(store);
+    let said = place.refuses();
+    assert!(said.contains("an older version") && said.contains("shutterlag export"), "{said}");
 }
 
 #[test]
@@ -143,6 +204,25 @@ fn a_truncated_file_is_refused() {
     let file = fs::OpenOptions::new().write(true).open(place.store()).unwrap();
     file.set_len(length / 2 / 4096 * 4096).unwrap();
     let said = place.refuses();
+    assert!(said.contains("restore a backup"), "{said}");
+}
+
+/// Findings are not read at the start, so the check that goes on while the run serves has to
+/// find this.
+#[test]
+fn damage_that_nobody_reads_ends_the_run() {
+    let place = filled();
+    let store = Connection::open(place.store()).unwrap();
+    let number = |sql: &str| -> u32 { store.query_row(sql, [], |row| row.get(0)).unwrap() };
+    let page = number("SELECT rootpage FROM sqlite_schema WHERE name = 'findings'");
+    let bytes = number("PRAGMA page_size");
+    drop(store);
+    let mut file = fs::read(place.store()).unwrap();
+    let at = ((page - 1) * bytes) as usize;
+    file[at..at + 8].fill(0xff);
+    fs::write(place.store(), file).unwrap();
+    let said = place.refuses();
+    assert!(said.contains("shutterlag.db: it is damaged"), "{said}");
     assert!(said.contains("restore a backup"), "{said}");
 }
 
@@ -212,13 +292,13 @@ fn a_directory_that_is_not_there_or_not_writable_is_told() {
 }
 
 /// A full disk, in the form of a limit on the size of files: what is not answered is not
-/// kept, what was answered stays, and it goes on when there is room.
+/// kept, what was answered stays, and it goes on by itself when there is room.
 #[test]
 fn a_full_disk_refuses_and_loses_nothing() {
     let place = Place::new(LIVE_RULES);
     let events = simulated(&place, &["--events", "4000", "--seed", "4"]);
     // In KiB: enough for the tables and some of the events.
-    let limited = "trap '' XFSZ; ulimit -f 1500; exec \"$0\" run --config shutterlag.toml";
+    let limited = "trap '' XFSZ; ulimit -S -f 1500; exec \"$0\" run --config shutterlag.toml";
     let mut command = std::process::Command::new("bash");
     command
         .args(["-c", limited, env!("CARGO_BIN_EXE_shutterlag")])
@@ -242,11 +322,23 @@ fn a_full_disk_refuses_and_loses_nothing() {
         }
     }
     assert!(refused > 0 && !answered.is_empty(), "{refused} refused, {} taken", answered.len());
-    program.kill();
+    // Nobody has to deliver anything for it to know.
+    for _ in 0..20 {
+        let ready = program.get("/readyz");
+        assert_eq!(ready.status, 503, "{ready:?}");
+        assert!(ready.body.contains("nothing can be made durable"), "{ready:?}");
+        assert!(ready.body.contains("shutterlag.db: writing to it"), "{ready:?}");
+        assert_eq!(program.get("/healthz").status, 200);
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
     let path = place.path("answered.ndjson");
     fs::write(&path, answered.join("\n")).unwrap();
     assert_equal_ledgers(&place, &path, false);
     // There is room again.
+    program.may_write_large_files();
+    program.until_ready();
+    assert!(program.deliver(events[0].as_bytes()));
+    program.kill();
     let program = place.start();
     for chunk in events.chunks(500) {
         assert!(program.deliver(chunk.join("\n").as_bytes()));
@@ -254,6 +346,26 @@ fn a_full_disk_refuses_and_loses_nothing() {
     program.stop();
     fs::write(&path, events.join("\n")).unwrap();
     assert_equal_ledgers(&place, &path, false);
+}
+
+#[test]
+fn another_program_that_writes_is_told_and_outlived() {
+    let place = Place::new(LIVE_RULES);
+    let events = simulated(&place, &["--events", "20", "--seed", "3"]).join("\n");
+    let program = place.start();
+    let other = Connection::open(place.store()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let answer = program.post("/in/events", &[], events.as_bytes()).unwrap();
+    assert_eq!(answer.status, 503, "{answer:?}");
+    let ready = program.get("/readyz");
+    assert_eq!(ready.status, 503, "{ready:?}");
+    assert!(ready.body.contains("another program writes to it"), "{ready:?}");
+    other.execute_batch("ROLLBACK").unwrap();
+    program.until_ready();
+    assert!(program.deliver(events.as_bytes()));
+    program.stop();
+    fs::write(place.path("events.ndjson"), &events).unwrap();
+    assert_equal_ledgers(&place, &place.path("events.ndjson"), false);
 }
 
 #[test]

@@ -12,16 +12,12 @@ use rand::{RngExt as _, SeedableRng};
 use rand_pcg::Pcg64;
 
 use crate::equal::{LIVE_RULES, assert_equal_ledgers};
-use crate::process::{Place, lines, simulated};
+use crate::process::{Place, from_environment, lines, simulated};
 
 /// Kills where nobody asks for more.
 const KILLS: u32 = 12;
 /// Programs that deliver at the same time.
 const SENDERS: usize = 4;
-
-fn from_environment<T: std::str::FromStr>(name: &str, otherwise: T) -> T {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
-}
 
 #[test]
 fn what_was_answered_is_kept_through_kills() {

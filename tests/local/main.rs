@@ -10,5 +10,7 @@
 mod equal;
 mod files;
 mod kills;
+mod power;
 mod process;
 mod receivers;
+mod tls;

@@ -126,8 +126,16 @@ impl Program {
         program
     }
 
+    /// Lifts the limit on the size of files that it was started with.
+    pub(crate) fn may_write_large_files(&self) {
+        use rustix::process::{Resource, Rlimit, prlimit};
+        let id = rustix::process::Pid::from_child(&self.child);
+        let none = Rlimit { current: None, maximum: None };
+        prlimit(Some(id), Resource::Fsize, none).unwrap();
+    }
+
     #[track_caller]
-    fn until_ready(&self) {
+    pub(crate) fn until_ready(&self) {
         let began = Instant::now();
         while self.try_get("/readyz").is_none_or(|answer| answer.status != 200) {
             assert!(began.elapsed() < STARTS_WITHIN, "not ready: {:?}", self.try_get("/readyz"));
@@ -212,4 +220,9 @@ pub(crate) fn simulated(place: &Place, options: &[&str]) -> Vec<String> {
 
 pub(crate) fn lines(path: &Path) -> Vec<String> {
     fs::read_to_string(path).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// A number from the environment, or else another one.
+pub(crate) fn from_environment<T: std::str::FromStr>(name: &str, otherwise: T) -> T {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }

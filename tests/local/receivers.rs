@@ -18,18 +18,18 @@ const HOOKS: &str = r#"
 name = "github"
 format = "github"
 verify = "github"
-secret = "first secret"
-second_secret = "second secret"
+secret = "first secret of a test"
+second_secret = "second secret of a test"
 
 [[receivers]]
 name = "slack"
 verify = "slack"
-secret = "slack secret"
+secret = "slack secret of a test"
 
 [[receivers]]
 name = "script"
 verify = "bearer"
-secret = "script secret"
+secret = "script secret of a test"
 
 [[receivers]]
 name = "small"
@@ -58,7 +58,7 @@ fn a_delivery_is_taken_only_with_its_signature() {
     let place = Place::new(HOOKS);
     let program = place.start();
     let body = leak("1");
-    for secret in ["first secret", "second secret"] {
+    for secret in ["first secret of a test", "second secret of a test"] {
         let signature = format!("sha256={}", signed(secret, body.as_bytes()));
         let sent =
             program.post("/in/github", &[("X-Hub-Signature-256", &signature)], body.as_bytes());
@@ -66,8 +66,8 @@ fn a_delivery_is_taken_only_with_its_signature() {
         assert_eq!(sent.status, 200, "{sent:?}");
     }
     let before = (count(&place, "events"), count(&place, "dead_letters"));
-    let wrong = format!("sha256={}", signed("third secret", body.as_bytes()));
-    let right = format!("sha256={}", signed("first secret", b"another body"));
+    let wrong = format!("sha256={}", signed("third secret of a test", body.as_bytes()));
+    let right = format!("sha256={}", signed("first secret of a test", b"another body"));
     for headers in
         [&[][..], &[("X-Hub-Signature-256", &*wrong)], &[("X-Hub-Signature-256", &*right)]]
     {
@@ -81,7 +81,8 @@ fn a_delivery_is_taken_only_with_its_signature() {
     let metrics = program.get("/metrics").body;
     for line in [
         r#"shutterlag_deliveries_total{receiver="github",result="taken"} 2"#,
-        r#"shutterlag_deliveries_total{receiver="github",result="unverified"} 3"#,
+        r#"shutterlag_deliveries_total{receiver="github",result="unverified"} 2"#,
+        r#"shutterlag_deliveries_total{receiver="github",result="unsigned"} 1"#,
         r#"shutterlag_deliveries_total{receiver="slack",result="taken"} 0"#,
     ] {
         assert!(metrics.contains(line), "{line}\n{metrics}");
@@ -108,7 +109,7 @@ fn slack_gets_its_challenge_back() {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     let time = now.as_secs().to_string();
     let text = [b"v0:", time.as_bytes(), b":", body].concat();
-    let signature = format!("v0={}", signed("slack secret", &text));
+    let signature = format!("v0={}", signed("slack secret of a test", &text));
     let headers = [("X-Slack-Request-Timestamp", &*time), ("X-Slack-Signature", &*signature)];
     let answer = program.post("/in/slack", &headers, body).unwrap();
     assert_eq!(answer.status, 200);
@@ -218,6 +219,65 @@ fn slow_senders_hold_nobody_up() {
     assert_eq!(slow.len(), SLOW);
 }
 
+/// Large bodies without a signature, none of which ends, fill the memory that strangers may
+/// take together.
+#[test]
+fn strangers_take_no_memory_that_others_need() {
+    const BODIES: usize = 14;
+    const BODY: usize = 24 << 20;
+    let place = Place::new(HOOKS);
+    let program = place.start();
+    let head = format!(
+        "POST /in/github HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Hub-Signature-256: sha256=00\r\n\
+         Content-Length: {BODY}\r\n\r\n"
+    );
+    let body = vec![b'x'; BODY - 1];
+    let strangers: Vec<TcpStream> = (0..BODIES)
+        .map(|_| {
+            let mut stream = TcpStream::connect(&program.address).unwrap();
+            stream.write_all(head.as_bytes()).unwrap();
+            // It is cut off once there is no more room.
+            let _ = stream.write_all(&body);
+            stream
+        })
+        .collect();
+    let large = format!("{}\n{}", leak("1"), " ".repeat(8 << 20));
+    let headers = [("Authorization", "Bearer script secret of a test")];
+    assert_eq!(program.post("/in/script", &headers, large.as_bytes()).unwrap().status, 200);
+    let webhook = leak("2");
+    let signature = format!("sha256={}", signed("first secret of a test", webhook.as_bytes()));
+    let headers = [("X-Hub-Signature-256", &*signature)];
+    assert_eq!(program.post("/in/github", &headers, webhook.as_bytes()).unwrap().status, 200);
+    let busy = strangers.iter().filter(|stream| {
+        let mut answer = [0; 12];
+        stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        (&mut &**stream).read_exact(&mut answer).is_ok() && answer == *b"HTTP/1.1 503"
+    });
+    assert!(busy.count() > BODIES / 2);
+    drop(strangers);
+    // The signature of a large body is checked elsewhere, with the same result.
+    let large = format!("{}\n{}", leak("3"), " ".repeat(1 << 20));
+    let signature = format!("sha256={}", signed("first secret of a test", large.as_bytes()));
+    for (signature, status) in [(&*signature, 200), ("sha256=00", 401)] {
+        let headers = [("X-Hub-Signature-256", signature)];
+        let answer = program.post("/in/github", &headers, large.as_bytes()).unwrap();
+        assert_eq!(answer.status, status);
+    }
+}
+
+#[test]
+fn a_receiver_tells_what_is_expected_of_its_source() {
+    let place = Place::new(
+        &HOOKS.replace("verify = \"slack\"", "verify = \"slack\"\nexpect_every = \"2h\""),
+    );
+    let program = place.start();
+    let metrics = program.get("/metrics").body;
+    let expected = r#"shutterlag_expected_delivery_seconds{receiver="slack"} 7200"#;
+    assert!(metrics.contains(expected), "{metrics}");
+    let none = r#"shutterlag_expected_delivery_seconds{receiver="events"} 0"#;
+    assert!(metrics.contains(none), "{metrics}");
+}
+
 #[test]
 fn a_cloud_event_comes_in_binary_mode() {
     let place = Place::new("");
@@ -236,6 +296,28 @@ fn a_cloud_event_comes_in_binary_mode() {
 }
 
 #[test]
+fn a_redelivery_adds_no_dead_letter() {
+    let place = Place::new(HOOKS);
+    let program = place.start();
+    let letters = || {
+        let sql = "SELECT record ->> 'reason' || ' ' || times FROM dead_letters ORDER BY position";
+        column(&place, sql)
+    };
+    let body = format!("{}\nnot json\n{{\"type\":\"leak.detected\"}}\n", leak("1"));
+    for _ in 0..3 {
+        assert!(program.deliver(body.as_bytes()));
+    }
+    assert_eq!(letters(), ["invalid_json 3", "missing_field 3"]);
+    // At another receiver, and with another content, it is another one.
+    assert_eq!(program.post("/in/small", &[], b"not json").unwrap().status, 200);
+    assert!(program.deliver(b"not json either"));
+    assert_eq!(letters()[2..], ["invalid_json 1", "invalid_json 1"]);
+    let report = place.prints(&["report", "shutterlag.db", "--format", "json"]);
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["quality"]["dead_letters"]["invalid_json"], 3);
+}
+
+#[test]
 fn dead_letters_of_two_runs_come_from_different_places() {
     let place = Place::new("");
     let program = place.start();
@@ -245,8 +327,8 @@ fn dead_letters_of_two_runs_come_from_different_places() {
     assert!(program.deliver(b"not json"));
     program.stop();
     let program = place.start();
-    for _ in 0..10 {
-        assert!(program.deliver(b"not json"));
+    for number in 0..10 {
+        assert!(program.deliver(format!("not json {number}").as_bytes()));
     }
     let offsets = column(
         &place,
@@ -270,8 +352,8 @@ fn a_wrong_secret_in_a_header_is_refused_before_the_body_comes() {
         let mut answer = [0; 12];
         stream.read_exact(&mut answer).map(|()| answer)
     };
-    assert_eq!(ask("another secret").unwrap(), *b"HTTP/1.1 401");
-    assert!(ask("script secret").is_err(), "it waits for the body");
-    let headers = [("Authorization", "Bearer script secret")];
+    assert_eq!(ask("another secret of a test").unwrap(), *b"HTTP/1.1 401");
+    assert!(ask("script secret of a test").is_err(), "it waits for the body");
+    let headers = [("Authorization", "Bearer script secret of a test")];
     assert_eq!(program.post("/in/script", &headers, leak("1").as_bytes()).unwrap().status, 200);
 }

@@ -23,7 +23,7 @@ use shutterlag::event::{
 use shutterlag::formats::maps::Maps;
 use shutterlag::formats::{Context, Decoded, Format, Identity, RejectReason, SkipReason, decode};
 use shutterlag::metrics::{
-    Metrics, Notify, Pipeline, PipelineStage, TransactionResult, ViewFigures,
+    Metrics, Notify, Pipeline, PipelineStage, Receivers, TransactionResult, ViewFigures,
 };
 use shutterlag::time::Timestamp;
 
@@ -258,12 +258,13 @@ fn every_metric_of_a_live_run_is_documented() {
     pipeline.clock_jumps(1, 1);
     let notify = Notify::register(&metrics, 1).unwrap();
     notify.delay(took);
+    Receivers::register(&metrics, &["events".to_owned()]).unwrap();
     let mut written = exposed(&String::from_utf8(metrics.encode().unwrap()).unwrap());
     written.retain(|name, _| !of_a_replay.contains_key(name));
 
     let page = page("docs/metrics.md");
-    let sections =
-        ["Pipeline", "Read view", "Alerts", "Process"].map(|heading| section(&page, heading));
+    let sections = ["Pipeline", "Read view", "Receivers", "Alerts", "Process"]
+        .map(|heading| section(&page, heading));
     let mut documented = BTreeMap::new();
     sections.iter().for_each(|text| documented.extend(tabled(text)));
     if cfg!(target_os = "linux") {

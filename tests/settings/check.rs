@@ -65,6 +65,16 @@ fn without_kafka_it_prints_no_topics_and_a_configuration_that_can_be_read_again(
 }
 
 #[test]
+fn a_process_that_only_takes_deliveries_uses_two_topics() {
+    let environment = [("SHUTTERLAG__KAFKA__ROLE", "receiver")];
+    let output = check(&example(), &["--json"], &environment);
+    let printed: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let names: Vec<&str> =
+        printed["topics"].as_array().unwrap().iter().map(|t| t["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["shutterlag.events", "shutterlag.dead-letters"]);
+}
+
+#[test]
 fn json_is_for_machines_and_the_environment_wins() {
     let environment =
         [("SHUTTERLAG__TOPICS__PREFIX", "leaks"), ("SHUTTERLAG__TOPICS__PARTITIONS", "3")];
@@ -123,6 +133,23 @@ fn a_bad_configuration_ends_with_1_and_one_line_for_each_fault() {
             "[[receivers]]\nname = \"a\"\nverify = \"bearer\"\nsecret_file = \"not-there\"",
             &[],
             &["a.toml:4:15: receivers[0].secret_file: the file cannot be read"],
+        ),
+        (
+            "[[receivers]]\nname = \"a\"\nverify = \"bearer\"\nsecret = \"fifteen bytes..\"",
+            &[],
+            &["a.toml:4:10: receivers[0].secret: shorter than 16 bytes, so it can be guessed"],
+        ),
+        (
+            "[[receivers]]\nname = \"a\"\nverify = \"github\"\nsecret = \"\"",
+            &[],
+            &["a.toml:4:10: receivers[0].secret: empty; give the secret"],
+        ),
+        (
+            "[[receivers]]\nname = \"a\"\nverify = \"standard-webhooks\"\nsecret = \"whsec_dG9vIHNob3J0\"",
+            &[],
+            &[
+                "a.toml:4:10: receivers[0].secret: not a secret of Standard Webhooks; write whsec_ and 16",
+            ],
         ),
         (
             "kafka.brokers = \"a:1\"\nsources = [{ topic = \"a\" }]",

@@ -317,6 +317,32 @@ fn sources_are_topics_of_others_each_once() {
 }
 
 #[test]
+fn a_certificate_and_its_key_come_together() {
+    // What is in the files is a run's business; the configuration itself is one that is there.
+    let files = "http.certificate_file = \"a.toml\"\nhttp.key_file = \"a.toml\"";
+    load(&format!("{SMALLEST}{files}")).unwrap();
+    for (given, missing) in files.lines().zip(["http.key_file", "http.certificate_file"]) {
+        let [(key, why)] = &faults(given)[..] else { panic!("{given}") };
+        assert!(given.starts_with(key) && why.contains(missing), "{key}: {why}");
+    }
+}
+
+#[test]
+fn receivers_are_another_way_in_on_kafka() {
+    let receiver = "[[receivers]]\nname = \"hooks\"\nverify = \"none\"\n";
+    load(&format!("{SMALLEST}{receiver}")).unwrap();
+    load(&format!("kafka.brokers = \"a:1\"\n{receiver}")).unwrap();
+    // An instance that only takes deliveries always has /in/events.
+    load("[kafka]\nbrokers = \"a:1\"\nrole = \"receiver\"").unwrap();
+    load(&format!("{SMALLEST}kafka.role = \"receiver\"")).unwrap();
+    let only = |more: &str| faults(&format!("kafka.role = \"receiver\"\n{more}"));
+    let [(key, why)] = &only("http.listen = \"off\"")[..] else { panic!("one fault") };
+    assert!(key == "http.listen" && why.contains("kafka.role"), "{key}: {why}");
+    let without_brokers = load("kafka.role = \"receiver\"").unwrap_err().to_string();
+    assert!(without_brokers.contains("no broker"), "{without_brokers}");
+}
+
+#[test]
 fn a_login_is_complete_and_has_nothing_of_another() {
     let sasl = |keys: &str| {
         let protocol = "kafka.security.protocol = \"sasl_plaintext\"\n";

@@ -30,6 +30,7 @@ use crate::report::terminal::{self, NotUsed};
 use crate::report::{Ledger, NotJoined, Telling, conclude, not_joined};
 use crate::runtime::clock;
 use crate::runtime::input::Input;
+use crate::runtime::ledger;
 use crate::runtime::replay::{self, Options, Replayed};
 use crate::time::{Span, Timestamp};
 
@@ -201,6 +202,13 @@ impl Run {
             return Err(CliError::Usage(
                 "--follow is for a file; standard input is read on anyway".to_owned(),
             ));
+        }
+        if let Some(store) = args.files.iter().find(|file| ledger::is_store(file)) {
+            let store = store.display();
+            return Err(CliError::Usage(format!(
+                "{store} is a local store; write its events out first: shutterlag export --store \
+                 {store} --out events.ndjson, then replay events.ndjson"
+            )));
         }
         let mut profiles = Profiles::default();
         for workflow in &args.expect_opening {

@@ -13,7 +13,7 @@ use crate::runtime::kafka::tail::Topic;
 use crate::runtime::kafka::{self, Shared, Tokens};
 use crate::runtime::view;
 use crate::runtime::{clock, http, notify};
-use crate::settings::Settings;
+use crate::settings::{Role, Settings};
 use crate::time::Span;
 
 /// How long a worker may make no progress before it counts as stuck: longer than the
@@ -56,15 +56,22 @@ pub(super) fn run(settings: Settings) -> Result<Outcome, CliError> {
     let shared = Shared::new(settings, identity, metrics, tokens);
     let shared = Arc::new(shared.map_err(|error| failed(&error))?);
     let stop = Arc::new(AtomicBool::new(false));
-    let setups = kafka::prepare(&shared, &stop).map_err(|fault| failed(&fault))?;
-    let server = http(&shared, &stop)?;
-    let alerts = topic(&shared, shared.settings.topics.alerts());
-    serve::alerts(&shared.settings, &shared.stages, notify::Source::Topic(alerts), &stop)?;
+    let receiving = match shared.settings.http.listen {
+        Some(_) => Some(serve::receivers(&shared.settings, &shared.stages)?),
+        None => None,
+    };
+    let (receivers, receiving) = receiving.map(halves).unzip();
+    let prepared = kafka::prepare(&shared, receiving, &stop).map_err(|fault| failed(&fault))?;
+    let server = http(&shared, receivers, &stop)?;
+    if shared.settings.kafka.role == Role::All {
+        let alerts = topic(&shared, shared.settings.topics.alerts());
+        serve::alerts(&shared.settings, &shared.stages, notify::Source::Topic(alerts), &stop)?;
+    }
     let (ended, end) = crossbeam_channel::bounded(1);
     let workers = {
         let (shared, stop) = (Arc::clone(&shared), Arc::clone(&stop));
         move || {
-            let _ = ended.send(kafka::run(&shared, setups, &stop));
+            let _ = ended.send(kafka::run(&shared, prepared, &stop));
         }
     };
     std::thread::Builder::new().name("workers".to_owned()).spawn(workers)?;
@@ -93,21 +100,32 @@ pub(super) fn run(settings: Settings) -> Result<Outcome, CliError> {
     }
 }
 
+/// The receivers, and what takes the deliveries that they get.
+fn halves(receiving: serve::Receiving) -> (Arc<http::Receivers>, kafka::Receiving) {
+    let serve::Receiving { receivers, formats, deliveries } = receiving;
+    (receivers, kafka::Receiving { receivers: formats, deliveries })
+}
+
 fn topic(shared: &Shared, name: String) -> Topic {
     Topic::new(&shared.settings.kafka, &shared.tokens, name)
 }
 
 /// Starts the HTTP server and the view that it shows, if the configuration has one.
-fn http(shared: &Shared, stop: &Arc<AtomicBool>) -> Result<Option<http::Server>, CliError> {
+fn http(
+    shared: &Shared,
+    receivers: Option<Arc<http::Receivers>>,
+    stop: &Arc<AtomicBool>,
+) -> Result<Option<http::Server>, CliError> {
     let (settings, view) = (&shared.settings, serve::view(&shared.settings));
     let served = Served {
         view: Arc::clone(&view),
         health: Arc::clone(&shared.health),
-        receivers: None,
+        receivers,
+        only_receives: settings.kafka.role == Role::Receiver,
         stalled_after: stalled_after(settings.kafka.transaction_timeout),
     };
     let server = serve::http(settings, &shared.stages, served)?;
-    if server.is_some() {
+    if server.is_some() && settings.kafka.role == Role::All {
         view::reader::spawn(view::reader::Options {
             topic: topic(shared, settings.topics.windows()),
             view,

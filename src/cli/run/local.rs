@@ -7,22 +7,18 @@ use std::time::Duration;
 
 use super::log::{self, failed};
 use super::serve::{self, Served};
+use super::work::{End, Work};
 use crate::cli::identity;
 use crate::cli::signals::Signals;
 use crate::cli::{CliError, Outcome};
 use crate::engine::oversight::Rules;
-use crate::formats::Format;
-use crate::metrics::{self, Metrics};
-use crate::runtime::http::Receivers;
-use crate::runtime::local::{Local, Place, StoreFile};
+use crate::metrics::Metrics;
+use crate::runtime::local::{Local, Lock, StoreFile};
 use crate::runtime::notify;
-use crate::runtime::receive::Deliveries;
 use crate::runtime::stages::Context;
 use crate::settings::Settings;
 use crate::time::Span;
 
-/// Deliveries that may wait to be made durable.
-const WAITING_MAX: usize = 4_096;
 /// How long the local runtime may make no progress before it counts as stuck: longer than a
 /// slow disk takes for a large transaction.
 const STALLED_AFTER: Span = Span::from_secs(120);
@@ -32,25 +28,22 @@ const SHUTDOWN_WITHIN: Duration = Duration::from_secs(20);
 /// Runs until it is stopped.
 pub(super) fn run(settings: Settings, configured: bool) -> Result<Outcome, CliError> {
     let path = settings.store.path.0.clone();
-    let identity = identity::from_environment_or_beside(&path)?;
     log::start(&settings)?;
     let mut signals = Signals::new()?;
-    let store = StoreFile::open(&Place::File(path.clone()), &identity).map_err(|it| failed(&it))?;
+    let mut lock = Lock::take(&path).map_err(|fault| failed(&fault))?;
+    let identity = identity::from_environment_or_beside(&mut lock)?;
+    let mut store = StoreFile::open(lock, &identity).map_err(|fault| failed(&fault))?;
     let metrics = Metrics::new().map_err(|error| failed(&error))?;
     let context = Context::new(&settings, identity, metrics).map_err(|error| failed(&error))?;
     let context = Arc::new(context);
-    let names = Receivers::names(&settings.receivers);
-    let figures = metrics::Receivers::register(&context.metrics, &names);
-    let (queue, deliveries) = Deliveries::new(names, WAITING_MAX);
-    let receivers =
-        Receivers::new(&settings.receivers, queue, figures.map_err(|error| failed(&error))?);
-    let receivers = Arc::new(receivers.map_err(|why| failed(&why))?);
+    let receiving = serve::receivers(&settings, &context)?;
     let (stop, health) = (Arc::new(AtomicBool::new(false)), Arc::default());
     let view = serve::view(&settings);
     let served = Served {
         view: Arc::clone(&view),
         health: Arc::clone(&health),
-        receivers: Some(receivers),
+        receivers: Some(receiving.receivers),
+        only_receives: false,
         stalled_after: STALLED_AFTER,
     };
     let (tell, news) = crossbeam_channel::unbounded();
@@ -63,8 +56,8 @@ pub(super) fn run(settings: Settings, configured: bool) -> Result<Outcome, CliEr
         view,
         config: settings.engine(),
         rules: Arc::new(rules),
-        receivers: formats(&settings),
-        deliveries,
+        receivers: receiving.formats,
+        deliveries: receiving.deliveries,
         alerts: pushes.then_some(tell),
         keep_events: settings.store.keep_events,
     };
@@ -72,40 +65,34 @@ pub(super) fn run(settings: Settings, configured: bool) -> Result<Outcome, CliEr
     if let Some(server) = &server {
         welcome(server.address(), &path, &settings, configured)?;
     }
-    let (ended, end) = crossbeam_channel::bounded(1);
-    let worker = {
-        let stop = Arc::clone(&stop);
-        move || {
-            let done = local.run(&store, &stop);
-            stop.store(true, Ordering::Release);
-            // Closing it writes what is in its log into the file.
-            drop(store);
-            let _ = ended.send(done);
-        }
-    };
-    std::thread::Builder::new().name("local".to_owned()).spawn(worker)?;
+    // From here on the store may hold what was answered.
+    store.keep();
+    let worker = Arc::clone(&stop);
+    let work = Work::start("local", &stop, move || {
+        let done = local.run(&store, &worker);
+        // Closing it writes what is in its log into the file.
+        drop(store);
+        done
+    })?;
     signals.wait(|| stop.load(Ordering::Acquire));
     stop.store(true, Ordering::Release);
     health.stop();
-    let done = end.recv_timeout(SHUTDOWN_WITHIN);
+    let ended = work.end_within(SHUTDOWN_WITHIN);
     drop(server);
-    match done {
-        Ok(Ok(())) => {
+    match ended {
+        End::Done(Ok(())) => {
             tracing::info!("stopped");
             Ok(Outcome::Fine)
         }
-        Ok(Err(fault)) => Err(failed(&fault)),
-        Err(_) => {
+        End::Done(Err(fault)) => Err(failed(&fault)),
+        End::Panicked => Err(failed(
+            &"the local runtime panicked, which is a bug: report it with the message above; \
+              nothing that was answered is lost, start it again",
+        )),
+        End::Late => {
             Err(failed(&"the store did not finish in time; nothing that was answered is lost"))
         }
     }
-}
-
-/// Name and format of each receiver, in the order of their numbers.
-fn formats(settings: &Settings) -> Vec<(String, Format)> {
-    let own = settings.receivers.iter().map(|receiver| receiver.format);
-    let formats = std::iter::once(Format::Auto).chain(own);
-    Receivers::names(&settings.receivers).into_iter().zip(formats).collect()
 }
 
 /// Says where everything is, and what to do next.
@@ -116,17 +103,18 @@ fn welcome(
     configured: bool,
 ) -> io::Result<()> {
     let mut out = io::stdout().lock();
+    let url = format!("{}://{address}", serve::scheme(settings));
     writeln!(out, "shutterlag keeps everything in {}.\n", path.display())?;
-    writeln!(out, "  the board      http://{address}/")?;
-    writeln!(out, "  for Prometheus http://{address}/metrics")?;
-    writeln!(out, "  native events  POST http://{address}/in/{}", crate::runtime::http::EVENTS)?;
+    writeln!(out, "  the board      {url}/")?;
+    writeln!(out, "  for Prometheus {url}/metrics")?;
+    writeln!(out, "  native events  POST {url}/in/{}", crate::runtime::http::EVENTS)?;
     for receiver in &settings.receivers {
-        writeln!(out, "  {:<14} POST http://{address}/in/{}", receiver.name, receiver.name)?;
+        writeln!(out, "  {:<14} POST {url}/in/{}", receiver.name, receiver.name)?;
     }
     if !configured {
         writeln!(
             out,
-            "\nTo try it: curl --data-binary @examples/leaks.ndjson http://{address}/in/{}\n\
+            "\nTo try it: curl --data-binary @examples/leaks.ndjson {url}/in/{}\n\
              To receive webhooks, add [[receivers]] to a configuration: docs/receivers.md.",
             crate::runtime::http::EVENTS
         )?;

@@ -5,6 +5,7 @@ mod kafka;
 mod local;
 mod log;
 mod serve;
+mod work;
 
 use std::path::PathBuf;
 

@@ -1,14 +1,19 @@
-//! What both runtimes start beside themselves: the HTTP server, and pushing alerts.
+//! What both runtimes start beside themselves: the HTTP server with its receivers, and pushing
+//! alerts.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use crossbeam_channel::Receiver;
+
 use super::log::failed;
 use crate::cli::CliError;
-use crate::metrics::Notify;
+use crate::formats::Format;
+use crate::metrics::{self, Notify};
 use crate::runtime::health::Health;
 use crate::runtime::http::{self, Receivers, Token};
 use crate::runtime::notify;
+use crate::runtime::receive::{Deliveries, Delivery};
 use crate::runtime::stages::Context;
 use crate::runtime::view::{Bounds, View};
 use crate::settings::Settings;
@@ -19,8 +24,33 @@ pub(super) struct Served {
     pub(super) view: Arc<View>,
     pub(super) health: Arc<Health>,
     pub(super) receivers: Option<Arc<Receivers>>,
+    /// Whether the process only takes deliveries.
+    pub(super) only_receives: bool,
     /// How long a worker may make no progress before it counts as stuck.
     pub(super) stalled_after: Span,
+}
+
+/// The receivers of a run, and what they get.
+pub(super) struct Receiving {
+    pub(super) receivers: Arc<Receivers>,
+    /// Name and format of each receiver, in the order of their numbers.
+    pub(super) formats: Vec<(String, Format)>,
+    pub(super) deliveries: Receiver<Delivery>,
+}
+
+/// Makes the receivers. The server takes deliveries for them.
+pub(super) fn receivers(settings: &Settings, context: &Context) -> Result<Receiving, CliError> {
+    /// Deliveries that may wait to be made durable.
+    const WAITING_MAX: usize = 4_096;
+    let names = Receivers::names(&settings.receivers);
+    let own = settings.receivers.iter().map(|receiver| receiver.format);
+    let formats = names.iter().cloned().zip(std::iter::once(Format::Auto).chain(own)).collect();
+    let figures = metrics::Receivers::register(&context.metrics, &names);
+    let (queue, deliveries) = Deliveries::new(names, WAITING_MAX);
+    let figures = figures.map_err(|error| failed(&error))?;
+    let receivers = Receivers::new(&settings.receivers, queue, figures);
+    let receivers = Arc::new(receivers.map_err(|why| failed(&why))?);
+    Ok(Receiving { receivers, formats, deliveries })
 }
 
 /// An empty view.
@@ -54,12 +84,24 @@ pub(super) fn http(
         clock: context.clock,
         reviewer_alerts: Arc::clone(&context.reviewer_alerts),
         receivers: served.receivers,
+        only_receives: served.only_receives,
         demo: false,
     };
-    let server = http::Server::start(http::Options::new(listen, token), shown)
-        .map_err(|error| failed(&error))?;
-    tracing::info!(address = %server.address(), "serving HTTP");
+    let mut options = http::Options::new(listen, token);
+    if let (Some(certificate), Some(key)) =
+        (&settings.http.certificate_file, &settings.http.key_file)
+    {
+        options.tls = Some(http::Tls::load(certificate, key).map_err(|error| failed(&error))?);
+    }
+    let scheme = scheme(settings);
+    let server = http::Server::start(options, shown).map_err(|error| failed(&error))?;
+    tracing::info!("serving {scheme}://{}", server.address());
     Ok(Some(server))
+}
+
+/// How the addresses of the server begin.
+pub(super) fn scheme(settings: &Settings) -> &'static str {
+    if settings.http.certificate_file.is_some() { "https" } else { "http" }
 }
 
 /// Starts pushing alerts, if there are Alertmanagers.

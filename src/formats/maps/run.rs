@@ -8,7 +8,7 @@ use super::catalogue::Map;
 use super::program::{Failed, World};
 use super::secrets;
 use super::value::{self, Unwritable};
-use crate::event::Event;
+use crate::event::{Body, Event};
 use crate::formats::context::{Context, Decoded, SkipReason};
 use crate::formats::names;
 use crate::formats::native::{self, Fallback};
@@ -86,10 +86,8 @@ fn through(
             ));
         }
         buffer.clear();
-        let event = event(map, &output, &mut buffer, context)
-            .map_err(|rejection| Fault::Event(Some(number), rejection))?;
-        out.push(event);
-        Ok(())
+        events(map, &output, &mut buffer, context, out)
+            .map_err(|rejection| Fault::Event(Some(number), rejection))
     });
     match run {
         Ok(_) if out.len() == before => Ok(Decoded::Skipped(SkipReason::NotMeasured)),
@@ -120,13 +118,14 @@ impl From<Failed> for Fault {
     }
 }
 
-/// An output of the program as an event.
-fn event(
+/// An output of the program as events: one, unless it names several credentials.
+fn events(
     map: &Map,
     output: &Val,
     buffer: &mut Vec<u8>,
     context: &Context<'_>,
-) -> Result<Event<'static>, Rejection> {
+    out: &mut Vec<Event<'_>>,
+) -> Result<(), Rejection> {
     if !matches!(output, Val::Obj(_)) {
         return Err(Rejection::new(RejectReason::WrongType, "not an object"));
     }
@@ -146,16 +145,24 @@ fn event(
     if let Decoded::Skipped(_) = native::decode(text, fallback, context, &mut events)? {
         return Err(Rejection::new(RejectReason::UnknownType, "not an event"));
     }
-    let mut event = match events.pop() {
-        Some(event) => event.into_owned(),
-        None => return Err(Rejection::new(RejectReason::UnknownType, "not an event")),
-    };
-    if event.source.is_none() {
-        event.source = Some(Cow::Owned(map.name().to_owned()));
+    let mut act = None;
+    for event in events {
+        let mut event = event.into_owned();
+        if event.source.is_none() {
+            event.source = Some(Cow::Owned(map.name().to_owned()));
+        }
+        if event.id == NO_ID {
+            event.id = Cow::Borrowed("");
+            event.id = Cow::Owned(names::event_id(&event, map.name(), context.identity));
+        }
+        // One act about several credentials is a batch, named by the id of its first event.
+        let act = act.get_or_insert_with(|| event.id.clone());
+        if let Body::DecisionMade(decision) = &mut event.body
+            && decision.batch_id.as_deref() == Some(NO_ID)
+        {
+            decision.batch_id = Some(act.clone());
+        }
+        out.push(event);
     }
-    if event.id == NO_ID {
-        event.id = Cow::Borrowed("");
-        event.id = Cow::Owned(names::event_id(&event, map.name(), context.identity));
-    }
-    Ok(event)
+    Ok(())
 }

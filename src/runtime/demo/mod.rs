@@ -1,36 +1,35 @@
-//! The stages in one process without Kafka, fed with events that come when a clock says
-//! so: what `shutterlag demo` runs.
+//! The local runtime on a store in memory, fed with events that come when a clock says so:
+//! what `shutterlag demo` runs.
 //!
-//! ```text
-//! feed ──▶ windows ──▶ ledger records ──▶ view ──▶ HTTP, board
-//!             ▲  └───▶ reviews ──▶ oversight ──▶ alerts about reviewers
-//!             └──── judgements ───────┘
-//! ```
-//!
-//! Invariants: everything that is shown was published by the same stages as in a live run;
+//! Invariants: everything that is shown was committed by the same stages as in a live run;
 //! time goes on in steps of bounded length, so that an alert which is over soon fires all
-//! the same; nothing is kept that the engine and the view do not bound.
-
-mod engine;
-mod outbox;
+//! the same; each feed has a store of its own, so that a demo that nobody stops does not grow.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use self::engine::{Engine, PARTITION};
 use crate::config::EngineConfig;
 use crate::engine::oversight::Rules;
 use crate::event::Event;
+use crate::formats::Format;
 use crate::metrics::PipelineStage;
 use crate::runtime::health::Health;
-use crate::runtime::stages::{Context, Fault, Fresh};
+use crate::runtime::local::{StoreFile, Transactions};
+use crate::runtime::receive::Delivery;
+use crate::runtime::stages::{Context, Fault};
 use crate::runtime::view::View;
 use crate::time::{Span, Timestamp};
 
 /// How long a closed window waits for what may still come: the right answers of planted
 /// cases become known within two days, and count only as long as their window is held.
 const SETTLE: Span = Span::from_mins(50 * 60);
+
+/// The longest step of the demo's time.
+const STEP_MAX: Span = Span::from_mins(1);
+
+/// The partition of the view: there is one.
+const PARTITION: i32 = 0;
 
 /// How long it sleeps at most: how soon a stop is seen.
 const SLEEP_MAX: Duration = Duration::from_millis(50);
@@ -62,34 +61,45 @@ impl Demo {
         self.view.progress(|progress| progress.assigned([(PARTITION, 0, 0)]));
         let clock = self.context.clock;
         let started = clock.now();
-        let workers = [PipelineStage::Windows, PipelineStage::Oversight]
+        let workers = [PipelineStage::Intake, PipelineStage::Windows, PipelineStage::Oversight]
             .map(|stage| self.health.worker(stage, 0, started));
         workers.iter().for_each(|worker| worker.assigned());
-        let windows = Fresh::Windows(Box::new(EngineConfig {
+        let config = EngineConfig {
             settle: Some(SETTLE),
             profiles: self.context.profiles,
+            checkpoints: true,
             ..EngineConfig::default()
-        }));
-        let mut engine = Engine::new(&self.context, &self.view, &windows, rules);
+        };
+        let Demo { context, view, .. } = self;
+        let store = StoreFile::in_memory(&context.identity)?;
+        let receivers = [("demo".to_owned(), Format::Native)];
+        let rules = Arc::new(rules);
+        let mut transactions =
+            Transactions::restore(&store, context, view, &config, &rules, &receivers)?;
         let mut feed = feed.peekable();
+        let mut reached = None;
         while !stop.load(Ordering::Relaxed) {
             let now = clock.now();
-            let until = engine.step_until(now, feed.peek().map(|(at, _)| *at));
-            while let Some((_, event)) = feed.next_if(|(at, _)| *at <= until) {
-                engine.take(&event)?;
+            let until = step_until(reached, now, feed.peek().map(|(at, _)| *at));
+            let mut deliveries = Vec::new();
+            while let Some((at, event)) = feed.next_if(|(at, _)| *at <= until) {
+                let body = serde_json::to_vec(&event);
+                let body = body.map_err(|error| Fault::Lasting(error.to_string()))?;
+                deliveries.push(Delivery::unasked(body, at));
             }
-            engine.advance(until)?;
+            transactions.transact(&mut deliveries, until)?;
+            reached = Some(until);
             if until < now {
                 continue;
             }
             self.view.expire(now);
-            self.view.progress(|progress| progress.heard_of_end(PARTITION, 0, now));
             workers.iter().for_each(|worker| {
                 worker.progressed(now);
                 worker.caught_up(true);
             });
             let Some((next, _)) = feed.peek() else { break };
-            std::thread::sleep(self.pause(now, engine.next_deadline(*next)));
+            let next = transactions.next_due().map_or(*next, |own| own.min(*next));
+            std::thread::sleep(self.pause(now, next));
         }
         Ok(())
     }
@@ -100,5 +110,14 @@ impl Demo {
         // In whole milliseconds, and at least one: time passes in them.
         let ms = (simulated_ms / self.context.clock.speed()).ceil().max(1.0);
         Duration::from_millis(ms as u64).min(SLEEP_MAX)
+    }
+}
+
+/// How far time may go in one step towards `now`. Over a stretch without events, such as that
+/// before the first one, it goes at once.
+fn step_until(reached: Option<Timestamp>, now: Timestamp, next: Option<Timestamp>) -> Timestamp {
+    match reached.or(next) {
+        Some(reached) => now.min(reached + STEP_MAX),
+        None => now,
     }
 }

@@ -16,6 +16,7 @@ mod receivers;
 mod routes;
 mod serve;
 mod status;
+mod tls;
 
 use std::fmt;
 use std::io;
@@ -28,6 +29,7 @@ use tokio::sync::watch;
 pub use guard::{Token, TokenError};
 pub use options::{Options, Shown};
 pub use receivers::{EVENTS, Receivers};
+pub use tls::{Tls, TlsError};
 
 /// Why the server did not start.
 #[derive(Debug)]

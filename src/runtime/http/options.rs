@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::guard::Token;
 use super::receivers::Receivers;
+use super::tls::Tls;
 use crate::config::{FiguresConfig, Profiles};
 use crate::engine::attacker::Race;
 use crate::engine::summary::FigureRules;
@@ -25,6 +26,10 @@ pub struct Options {
     pub listen: SocketAddr,
     /// The token that every request needs, except `/healthz` and the board's page.
     pub token: Option<Token>,
+    /// With what the server proves its name; `None`: it speaks plain HTTP.
+    pub tls: Option<Tls>,
+    /// How often the files of `tls` are looked at.
+    pub tls_reload_every: Duration,
     /// Connections at a time. Further ones wait to be accepted.
     pub connections_max: usize,
     /// Boards at a time. They do not count as connections.
@@ -33,7 +38,7 @@ pub struct Options {
     pub board_within: Duration,
     /// How long a board may read nothing before its stream is cut off.
     pub board_stalled_after: Span,
-    /// How long a client may take to send the head of a request, and may stay silent
+    /// How long a client may take for the handshake of TLS, to send the head of a request, and may stay silent
     /// between two requests.
     pub head_within: Duration,
     /// How long it may take to make an answer.
@@ -50,6 +55,8 @@ impl Options {
         Options {
             listen,
             token,
+            tls: None,
+            tls_reload_every: Duration::from_secs(10),
             connections_max: 2_048,
             boards_max: 1_024,
             board_within: Duration::from_secs(30 * 60),
@@ -91,6 +98,8 @@ pub struct Shown {
     pub reviewer_alerts: Arc<ReviewerAlerts>,
     /// Where other programs deliver events, if they may.
     pub receivers: Option<Arc<Receivers>>,
+    /// Whether the process only takes deliveries. It then shows no windows.
+    pub only_receives: bool,
     /// Whether the events are simulated. The board then says so.
     pub demo: bool,
 }

@@ -57,21 +57,31 @@ pub(super) fn router(options: &Options, shown: Shown, stop: watch::Receiver<bool
         answer_within: options.answer_within,
         thorough: Arc::new(Semaphore::new(1)),
     };
-    let page = board::paths().fold(Router::new(), |page, path| page.route(path, get(page_file)));
-    page.route("/api/v1/board", get(watch_board))
+    let all = Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
+        .route("/in/{name}", post(receive));
+    let all = if server.shown.only_receives { all } else { all.merge(windows_routes()) };
+    let missing = match server.shown.only_receives {
+        true => "this process only takes deliveries; ask one that runs the stages",
+        false => "there is nothing at this path",
+    };
+    all.fallback(move || async move { Problem::NotFound(missing) })
+        .method_not_allowed_fallback(async || Problem::Method)
+        .layer(middleware::from_fn_with_state(server.clone(), around))
+        .with_state(server)
+}
+
+/// The routes that show windows.
+fn windows_routes() -> Router<Server> {
+    let page = board::paths().fold(Router::new(), |page, path| page.route(path, get(page_file)));
+    page.route("/api/v1/board", get(watch_board))
         .route("/api/v1/windows", get(windows))
         .route("/api/v1/windows/{*exposure_id}", get(window))
         .route("/api/v1/summary", get(summary))
         .route("/api/v1/reviewers", get(reviewers))
         .route("/api/v1/unjoined", get(unjoined))
-        .route("/in/{name}", post(receive))
-        .fallback(async || Problem::NotFound("there is nothing at this path"))
-        .method_not_allowed_fallback(async || Problem::Method)
-        .layer(middleware::from_fn_with_state(server.clone(), around))
-        .with_state(server)
 }
 
 /// Around every answer: access, the time limit, and headers.

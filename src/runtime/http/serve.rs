@@ -18,6 +18,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -27,6 +28,7 @@ use tracing::{debug, error, warn};
 use super::board::Slot;
 use super::options::{Options, Shown};
 use super::routes;
+use super::tls::Tls;
 
 /// Bytes of a request's head at most: a percent-encoded name of a window, and headers.
 const HEAD_BYTES_MAX: usize = 16 << 10;
@@ -56,6 +58,11 @@ pub(super) async fn serve(
         Err(why) => return error!("the HTTP server cannot wait for connections: {why}"),
     };
     allow_files();
+    // It ends with the set.
+    let mut background = JoinSet::new();
+    if let Some(tls) = options.tls.clone() {
+        background.spawn(reload(tls, options.tls_reload_every));
+    }
     let router = routes::router(options, shown, stop.clone());
     let slots = Arc::new(Semaphore::new(options.connections_max));
     let mut connections = JoinSet::new();
@@ -78,6 +85,16 @@ pub(super) async fn serve(
     if timeout(options.shutdown_within, finished).await.is_err() {
         warn!("{} HTTP connections are cut off", connections.len());
         connections.shutdown().await;
+    }
+}
+
+/// Looks at the files of certificate and key for as long as the server runs.
+async fn reload(tls: Tls, every: Duration) {
+    loop {
+        sleep(every).await;
+        let tls = tls.clone();
+        // A file may lie on a disk that takes its time.
+        drop(tokio::task::spawn_blocking(move || tls.reload()).await);
     }
 }
 
@@ -134,6 +151,28 @@ async fn serve_one(
     drop(stream.set_nodelay(true));
     // Limits what the system buffers. If this fails it buffers more.
     drop(SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES));
+    let Some(tls) = &options.tls else {
+        return serve_requests(stream, routes, options, stop).await;
+    };
+    let handshake = timeout(options.head_within, tls.acceptor().accept(stream));
+    let shaken = tokio::select! {
+        shaken = handshake => shaken,
+        _ = stop.changed() => return,
+    };
+    match shaken {
+        Ok(Ok(stream)) => serve_requests(stream, routes, options, stop).await,
+        Ok(Err(error)) => debug!("a client did not agree on TLS: {error}"),
+        Err(_) => debug!("a client took too long to agree on TLS"),
+    }
+}
+
+/// Answers the requests of one connection.
+async fn serve_requests(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    routes: Connection,
+    options: Options,
+    mut stop: watch::Receiver<bool>,
+) {
     let slot = Arc::clone(&routes.slot);
     let served = http1::Builder::new()
         .timer(TokioTimer::new())

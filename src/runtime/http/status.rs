@@ -7,7 +7,10 @@ use super::options::Shown;
 use crate::metrics::PipelineStage;
 use crate::runtime::health::WorkerReport;
 use crate::runtime::view::Status;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
+
+/// A delivery that has waited for longer shows that the process cannot follow.
+const WAITING_MAX: Span = Span::from_secs(10);
 
 /// `/healthz`. Anyone may ask without a token, so it says little.
 #[derive(Debug, Serialize)]
@@ -72,8 +75,16 @@ pub(super) fn ready(shown: &Shown) -> Ready {
     if workers.is_empty() {
         missing.push("no worker has been started".to_owned());
     }
+    if let Some(why) = shown.health.trouble() {
+        missing.push(format!("nothing can be made durable, and deliveries are refused: {why}"));
+    }
+    let waiting = shown.health.waiting(as_of);
+    if waiting > WAITING_MAX {
+        let seconds = waiting.as_millis() / 1000;
+        missing.push(format!("a delivery has waited for {seconds} s to be made durable"));
+    }
     workers.iter().for_each(|worker| lacks(worker, &mut missing));
-    if !view.caught_up {
+    if !view.caught_up && !shown.only_receives {
         let trouble = view.trouble.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
         missing.push(format!("the view has not caught up with the ledger{trouble}"));
     }

@@ -106,6 +106,11 @@ impl Chunk {
         self.framed.is_empty()
     }
 
+    /// All bytes that records and faults were found in.
+    pub fn content(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Bytes of memory held for content.
     pub fn capacity(&self) -> usize {
         self.bytes.capacity()

@@ -3,15 +3,18 @@
 //! It runs the stages (`crate::runtime::stages`) between consumers and transactional
 //! producers. `client` is what all clients of librdkafka share, `worker` is the loop of one
 //! worker, `restore` brings state back, `progress` watches how far the stages before one's
-//! own have come, and `tail` follows a topic for the read side. Each stage has workers, and
+//! own have come, `receive` writes what the receivers got, and `tail` follows a topic for the
+//! read side. `export` copies a local store's events. Each stage has workers, and
 //! the consumer group decides which worker reads which partition.
 //!
 //! Invariants: no state outside Kafka that matters; results, state and positions are
 //! committed together; a worker that has lost a partition cannot commit for it.
 
 pub mod client;
+pub mod export;
 pub mod feed;
 mod progress;
+mod receive;
 mod restore;
 mod shared;
 pub mod tail;
@@ -21,6 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use client::auth::Tokens;
+pub use receive::Receiving;
 pub use shared::Shared;
 
 use self::client::topics;
@@ -30,8 +34,11 @@ use self::worker::prepare::{self, Setups};
 use self::worker::session;
 use crate::engine::oversight::Rules;
 use crate::formats::Format;
+use crate::metrics::PipelineStage;
+use crate::runtime::clock;
+use crate::runtime::health::WorkerHealth;
 use crate::runtime::stages::{Fault, Intake, Oversight, WindowsStage};
-use crate::settings::Settings;
+use crate::settings::{Role, Settings};
 
 /// Checks the topics, creating those that are missing if that is allowed.
 ///
@@ -47,17 +54,28 @@ pub struct Prepared {
     setups: Setups,
     signals: Signals,
     rules: Arc<Rules>,
+    receiving: Option<(Receiving, Arc<WorkerHealth>)>,
 }
 
-/// Sets up all workers.
+/// Sets up all workers, and what takes deliveries if the process has receivers.
 ///
 /// # Errors
 /// Rules of oversight on which no promise can rest; checked settings have none.
-pub fn prepare(shared: &Arc<Shared>, stop: &Arc<AtomicBool>) -> Result<Prepared, Fault> {
+pub fn prepare(
+    shared: &Arc<Shared>,
+    receiving: Option<Receiving>,
+    stop: &Arc<AtomicBool>,
+) -> Result<Prepared, Fault> {
     let rules = Rules::new(shared.settings.oversight.clone())
         .map_err(|fault| Fault::Lasting(fault.to_string()))?;
     let (signals, rules) = (Signals::default(), Arc::new(rules));
-    Ok(Prepared { setups: prepare::all(shared, stop, &signals, &rules), signals, rules })
+    let setups = match shared.settings.kafka.role {
+        Role::All => prepare::all(shared, stop, &signals, &rules),
+        Role::Receiver => Setups::default(),
+    };
+    let worker = || shared.health.worker(PipelineStage::Receivers, 0, clock::now());
+    let receiving = receiving.map(|receiving| (receiving, worker()));
+    Ok(Prepared { setups, signals, rules, receiving })
 }
 
 /// Runs all workers until `stop` is set or one of them cannot go on.
@@ -65,7 +83,7 @@ pub fn prepare(shared: &Arc<Shared>, stop: &Arc<AtomicBool>) -> Result<Prepared,
 /// # Errors
 /// The first fault that lasts; all workers have ended then.
 pub fn run(shared: &Arc<Shared>, prepared: Prepared, stop: &Arc<AtomicBool>) -> Result<(), Fault> {
-    let Prepared { setups, signals, rules } = prepared;
+    let Prepared { setups, signals, rules, receiving } = prepared;
     let (settings, context) = (&shared.settings, &shared.stages);
     let sources = settings.sources.iter().filter(|source| !source.prekeyed);
     let sources: Vec<Format> = sources.map(|source| source.format).collect();
@@ -88,8 +106,14 @@ pub fn run(shared: &Arc<Shared>, prepared: Prepared, stop: &Arc<AtomicBool>) -> 
                 session::run(setup, &|| Oversight::new(context, &rules))
             })?);
         }
-        let watch = || monitor::watch(shared, &signals, stop);
-        workers.push(named(scope, "progress", 0, stop, watch)?);
+        if let Some((receiving, health)) = &receiving {
+            let receive = || receive::run(shared, receiving, health, stop);
+            workers.push(named(scope, "receivers", 0, stop, receive)?);
+        }
+        if settings.kafka.role == Role::All {
+            let watch = || monitor::watch(shared, &signals, stop);
+            workers.push(named(scope, "progress", 0, stop, watch)?);
+        }
         workers
             .into_iter()
             .map(|worker| {

@@ -18,6 +18,10 @@ const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 /// Whether a local store may be at `path`: an SQLite file.
 pub fn is_store(path: &Path) -> bool {
+    // What is read from a pipe is gone.
+    if !path.is_file() {
+        return false;
+    }
     let mut head = [0; MAGIC.len()];
     File::open(path).and_then(|mut file| file.read_exact(&mut head)).is_ok() && &head == MAGIC
 }

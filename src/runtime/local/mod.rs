@@ -11,14 +11,22 @@
 //! committed in one transaction, which is synced before the delivery is answered; deliveries
 //! that wait together share a transaction; what is shown was committed.
 
+mod check;
+mod events;
+mod expire;
 mod export;
 mod file;
+mod lock;
 mod outbox;
 mod pipeline;
 mod read;
 mod session;
+mod transactions;
 
+pub use events::StoredEvent;
 pub use export::{ExportError, export};
-pub use file::{Place, StoreFile};
+pub use file::StoreFile;
+pub use lock::{Lock, beside};
 pub use read::{Reader, Visit};
 pub use session::Local;
+pub use transactions::Transactions;

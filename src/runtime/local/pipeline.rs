@@ -6,11 +6,11 @@ use super::file::{StoreFile, sum};
 use super::outbox::{LocalOutbox, Sent, Transaction};
 use crate::config::EngineConfig;
 use crate::engine::oversight::Rules;
-use crate::formats::Format;
-use crate::runtime::input::{Item, whole};
-use crate::runtime::receive::{Delivery, Taken};
+use crate::formats::{Format, Identity};
+use crate::runtime::receive::{DeliveryIntake, Received, Taken};
 use crate::runtime::stages::{
-    Context, Fault, Fresh, Intake, OWN_EVENTS, Oversight, Record, Restored, Stage, WindowsStage,
+    Context, Fault, Fresh, OWN_EVENTS, Outbox as _, Oversight, Record, Restored, Stage,
+    WindowsStage,
 };
 use crate::time::{Span, Timestamp};
 
@@ -27,11 +27,9 @@ const LAST_DELIVERY: &str = "SELECT coalesce((SELECT record ->> '$.origin.offset
 /// The stages of the process.
 pub(super) struct Pipeline {
     context: Arc<Context>,
-    intake: Intake,
+    intake: DeliveryIntake,
     windows: WindowsStage,
     oversight: Oversight,
-    /// The receivers' names, as dead letters cite them.
-    origins: Vec<String>,
     /// The number of the latest delivery, which dead letters cite as its offset.
     deliveries: i64,
 }
@@ -48,7 +46,6 @@ impl Pipeline {
         rules: &Arc<Rules>,
         receivers: &[(String, Format)],
     ) -> Result<Pipeline, Fault> {
-        let formats: Vec<Format> = receivers.iter().map(|(_, format)| *format).collect();
         let mut windows = WindowsStage::new(context, &[Format::Native]);
         let mut oversight = Oversight::new(context, rules);
         let fresh = Fresh::Windows(Box::new(config.clone()));
@@ -62,10 +59,9 @@ impl Pipeline {
             .map_err(|error| store.fault("reading it", &error))?;
         Ok(Pipeline {
             context: Arc::clone(context),
-            intake: Intake::new(context, &formats),
+            intake: DeliveryIntake::new(context, receivers),
             windows,
             oversight,
-            origins: receivers.iter().map(|(name, _)| format!("in/{name}")).collect(),
             deliveries,
         })
     }
@@ -73,47 +69,18 @@ impl Pipeline {
     /// Decodes one delivery and hands its events to the windows.
     pub(super) fn take(
         &mut self,
-        delivery: &mut Delivery,
+        received: &mut Received,
         store: &StoreFile,
         transaction: &mut Transaction,
     ) -> Result<Taken, Fault> {
         self.deliveries += 1;
-        let body = std::mem::take(&mut delivery.body);
-        let now = delivery.arrived_at;
-        let (letters_before, origin) = (transaction.dead_letters, &self.origins[delivery.receiver]);
-        let record = |value| Record {
-            input: delivery.receiver,
-            topic: origin,
-            partition: PARTITION,
-            offset: self.deliveries,
-            written_at: Some(delivery.arrived_at),
-            key: None,
-            value,
-            headers: Some(&delivery.headers),
-        };
-        let mut outbox = LocalOutbox { store, transaction, now, intake: true };
-        if delivery.headers.is_cloud_event() {
-            self.intake.take(record(&body), &mut outbox)?;
-        } else {
-            let records = whole(body, self.context.limits.record_bytes);
-            for item in records.items() {
-                match item {
-                    Item::Record(_, value) => drop(self.intake.take(record(value), &mut outbox)?),
-                    Item::Fault(fault) => {
-                        self.intake.refuse(record(&[]), &fault.rejection, &mut outbox)?;
-                    }
-                }
-            }
-        }
-        let refused = transaction.dead_letters - letters_before;
+        let (identity, now) = (&self.context.identity, received.arrived_at);
+        let mut intake = outbox(store, transaction, identity, now);
+        intake.intake = true;
+        let taken = self.intake.take(received, self.deliveries, &mut intake)?;
         let events = std::mem::take(&mut transaction.events);
-        take_all(&mut self.windows, &events, store, transaction, now)?;
-        Ok(Taken { events: events.len() as u64, refused })
-    }
-
-    /// Whether something happens at `now` although nothing came.
-    pub(super) fn is_due(&mut self, now: Timestamp) -> bool {
-        self.next().is_some_and(|next| next <= now)
+        take_all(&mut self.windows, &events, outbox(store, transaction, identity, now))?;
+        Ok(taken)
     }
 
     /// When something happens next although nothing comes.
@@ -130,40 +97,50 @@ impl Pipeline {
         store: &StoreFile,
         transaction: &mut Transaction,
     ) -> Result<(), Fault> {
+        let identity = &self.context.identity;
         loop {
             // Names that are linked send each other what they get.
             while !transaction.judgements.is_empty() {
                 let sent = std::mem::take(&mut transaction.judgements);
-                take_all(&mut self.windows, &sent, store, transaction, now)?;
+                take_all(&mut self.windows, &sent, outbox(store, transaction, identity, now))?;
             }
-            punctuate(&mut self.windows, now, store, transaction)?;
+            punctuate(&mut self.windows, now, outbox(store, transaction, identity, now))?;
             let reviews = std::mem::take(&mut transaction.reviews);
-            take_all(&mut self.oversight, &reviews, store, transaction, now)?;
-            punctuate(&mut self.oversight, now, store, transaction)?;
+            take_all(&mut self.oversight, &reviews, outbox(store, transaction, identity, now))?;
+            punctuate(&mut self.oversight, now, outbox(store, transaction, identity, now))?;
             if transaction.judgements.is_empty() {
                 break;
             }
         }
-        let mut outbox = LocalOutbox { store, transaction, now, intake: false };
+        let mut outbox = outbox(store, transaction, identity, now);
         self.windows.checkpoint(&mut outbox)?;
         self.oversight.checkpoint(&mut outbox)
     }
 
     /// The transaction is committed.
     pub(super) fn committed(&mut self) {
-        self.intake.committed();
+        self.intake.figures().apply();
         self.windows.committed();
         self.oversight.committed();
     }
 }
 
+/// The outbox of a stage after intake, which looks at no record yet.
+fn outbox<'t>(
+    store: &'t StoreFile,
+    transaction: &'t mut Transaction,
+    identity: &'t Identity,
+    now: Timestamp,
+) -> LocalOutbox<'t> {
+    let (intake, record, of_record) = (false, Vec::new(), 0);
+    LocalOutbox { store, transaction, now, intake, identity, record, of_record }
+}
+
 fn punctuate<S: Stage>(
     stage: &mut S,
     now: Timestamp,
-    store: &StoreFile,
-    transaction: &mut Transaction,
+    mut outbox: LocalOutbox<'_>,
 ) -> Result<(), Fault> {
-    let mut outbox = LocalOutbox { store, transaction, now, intake: false };
     while !stage.punctuate(PARTITION, now, &mut outbox)? {}
     Ok(())
 }
@@ -171,12 +148,11 @@ fn punctuate<S: Stage>(
 fn take_all<S: Stage>(
     stage: &mut S,
     records: &[Sent],
-    store: &StoreFile,
-    transaction: &mut Transaction,
-    now: Timestamp,
+    mut outbox: LocalOutbox<'_>,
 ) -> Result<(), Fault> {
-    let mut outbox = LocalOutbox { store, transaction, now, intake: false };
     records.iter().try_for_each(|(key, value)| {
+        let value = value.as_deref().unwrap_or_default();
+        outbox.follows_from(value);
         let record = Record {
             input: OWN_EVENTS,
             topic: "events",
@@ -184,7 +160,7 @@ fn take_all<S: Stage>(
             offset: 0,
             written_at: None,
             key: Some(key),
-            value: value.as_deref().unwrap_or_default(),
+            value,
             headers: None,
         };
         stage.take(record, &mut outbox).map(drop)

@@ -15,7 +15,7 @@ pub type Visit<'v> = dyn FnMut(&str, &[u8]) -> Result<(), Fault> + 'v;
 /// A store that is only read. Another process may write to it meanwhile: every call sees
 /// what was committed when it began.
 #[derive(Debug)]
-pub struct Reader(StoreFile);
+pub struct Reader(pub(super) StoreFile);
 
 impl Reader {
     /// Opens the store at `path`.
@@ -83,18 +83,43 @@ impl StoreFile {
         self.checked("windows", &sql, visit)
     }
 
-    /// Visits the last change of every alert, by its key.
+    /// Visits the alerts that fire, and every change of an alert since `since`, in the order in
+    /// which they were written.
     pub(super) fn alerts(
         &self,
+        since: Timestamp,
         visit: &mut dyn FnMut(&str, &[u8], Timestamp),
     ) -> Result<(), Fault> {
-        let sql = "SELECT key, record, written_at FROM alerts WHERE position IN \
-                   (SELECT max(position) FROM alerts GROUP BY key) ORDER BY position";
-        self.each(sql, &mut |row| {
+        let mut shown = |row: &Row<'_>| {
             let (key, record) = (row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_bytes()?);
             visit(key, record, Timestamp::from_millis(row.get(2)?));
             Ok(())
-        })
+        };
+        let first = self.first_alert_since(since)?;
+        let columns = "SELECT key, record, written_at FROM alerts";
+        let firing = "INDEXED BY alerts_that_fire WHERE firing";
+        let older = format!("{columns} {firing} AND position < {first} ORDER BY position");
+        self.each(&older, &mut shown)?;
+        self.each(&format!("{columns} WHERE position >= {first} ORDER BY position"), &mut shown)
+    }
+
+    /// The position of the first change since `since`. Changes are written in the order of time,
+    /// so this looks at those alone.
+    fn first_alert_since(&self, since: Timestamp) -> Result<i64, Fault> {
+        let failed = |error| self.fault("reading it", &error);
+        let first = (|| {
+            let sql = "SELECT position, written_at FROM alerts ORDER BY position DESC";
+            let mut statement = self.connection.prepare(sql)?;
+            let (mut rows, mut first) = (statement.query([])?, i64::MAX);
+            while let Some(row) = rows.next()? {
+                if row.get::<_, i64>(1)? < since.as_millis() {
+                    break;
+                }
+                first = row.get(0)?;
+            }
+            Ok(first)
+        })();
+        first.map_err(failed)
     }
 
     /// Visits rows of a key, a value and their check value.

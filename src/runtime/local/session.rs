@@ -5,21 +5,23 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::thread;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
+use super::check::Check;
+use super::expire::Expiry;
 use super::file::StoreFile;
-use super::outbox::Transaction;
-use super::pipeline::{PARTITION, Pipeline};
+use super::pipeline::PARTITION;
+use super::transactions::Transactions;
 use crate::config::EngineConfig;
 use crate::engine::oversight::Rules;
 use crate::formats::Format;
-use crate::metrics::{PipelineStage, TransactionResult};
+use crate::metrics::PipelineStage;
 use crate::runtime::clock;
 use crate::runtime::health::{Health, WorkerHealth};
 use crate::runtime::notify::News;
-use crate::runtime::receive::{Delivery, NotTaken, Taken};
+use crate::runtime::receive::{Delivery, NotTaken, refuse};
 use crate::runtime::retry::Retry;
 use crate::runtime::stages::{Context, Fault};
 use crate::runtime::view::View;
@@ -31,8 +33,9 @@ const WAIT_MAX: Span = Span::from_millis(50);
 const TRANSACTION_BYTES_MAX: usize = 8 << 20;
 /// How often windows that closed long ago leave the view, and old events the store.
 const EXPIRE_EVERY: Span = Span::from_secs(5);
-/// Old events that are deleted at a time.
-const DELETED_MAX: u32 = 10_000;
+/// How far back the notifier is told of alerts that no longer fire: it pushes the end of an
+/// alert for a while, and counts how often one fires.
+const ALERTS_KEPT: Span = Span::from_mins(24 * 60);
 
 /// What the local runtime needs.
 #[derive(Debug)]
@@ -78,25 +81,15 @@ impl Local {
         stop: &AtomicBool,
         workers: &[Arc<WorkerHealth>],
     ) -> Result<(), Fault> {
-        let mut retry = Retry::new();
+        let (mut retry, mut check) = (Retry::new(), None);
         loop {
             let began = clock::uptime();
-            let Err(fault) = self.session(store, stop, workers) else { return Ok(()) };
+            let Err(fault) = self.session(store, stop, workers, &mut check) else { return Ok(()) };
             let (why, pause) = retry.after(fault, clock::since(began))?;
             self.view.progress(|progress| progress.set_trouble(Some(why.clone())));
-            workers.iter().for_each(|worker| worker.revoked());
+            self.health.set_trouble(Some(why.clone()));
             tracing::warn!("a new session begins: {why}");
-            self.rest(pause, stop, &why);
-        }
-    }
-
-    /// Waits, and refuses what comes meanwhile: its sender has to send it again.
-    fn rest(&self, pause: Span, stop: &AtomicBool, why: &str) {
-        let until = clock::uptime() + pause;
-        while clock::uptime() < until && !stop.load(Ordering::Acquire) {
-            if let Ok(delivery) = self.deliveries.recv_timeout(Duration::from_millis(20)) {
-                let _ = delivery.answer.send(Err(NotTaken(why.to_owned())));
-            }
+            refuse(&self.deliveries, pause, stop, &why);
         }
     }
 
@@ -105,19 +98,29 @@ impl Local {
         store: &StoreFile,
         stop: &AtomicBool,
         workers: &[Arc<WorkerHealth>],
+        check: &mut Option<Check>,
     ) -> Result<(), Fault> {
         let began = clock::instant();
         let context = &self.context;
-        let pipeline =
-            Pipeline::restore(store, context, &self.config, &self.rules, &self.receivers)?;
-        self.show(store)?;
+        if self.health.trouble().is_some() {
+            // Reading works on a full disk as well.
+            store.try_to_write()?;
+        }
+        let transactions = self.restore(store)?;
         context.pipeline.restored(0, clock::instant() - began);
         workers.iter().for_each(|worker| worker.assigned());
-        let transaction = Transaction::default();
-        let mut session = Session { local: self, store, pipeline, transaction, expired_at: None };
+        let (expired_at, expiry) = (None, Expiry::default());
+        let mut session = Session { local: self, store, transactions, expired_at, expiry };
         // Everything that fell due while the program did not run.
         session.step(Vec::new())?;
+        self.health.set_trouble(None);
+        if check.is_none() {
+            *check = Some(Check::start(store)?);
+        }
         while !stop.load(Ordering::Acquire) {
+            if let Some(damage) = check.as_ref().and_then(Check::damage) {
+                return Err(damage);
+            }
             let deliveries = session.wait();
             session.step(deliveries)?;
             let now = clock::now();
@@ -134,6 +137,20 @@ impl Local {
             }
             session.step(deliveries)?;
         }
+    }
+
+    /// The stages with the state that the store has. What it holds is shown meanwhile: that
+    /// takes as long again.
+    fn restore<'s>(&self, store: &'s StoreFile) -> Result<Transactions<'s>, Fault> {
+        let reader = store.reader()?;
+        let (restored, shown) = thread::scope(|scope| {
+            let shown = scope.spawn(|| self.show(&{ reader }));
+            let Local { context, view, config, rules, receivers, .. } = self;
+            let restored = Transactions::restore(store, context, view, config, rules, receivers);
+            (restored, shown.join())
+        });
+        shown.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        restored
     }
 
     /// Shows what the store holds.
@@ -154,7 +171,8 @@ impl Local {
         if let Some(alerts) = &self.alerts {
             // Whoever pushes them has ended only when the program ends.
             let _ = alerts.send(News::Restart);
-            store.alerts(&mut |key, record, at| {
+            let since = now + Span::from_millis(-ALERTS_KEPT.as_millis());
+            store.alerts(since, &mut |key, record, at| {
                 let (key, record) = (key.as_bytes().to_vec(), Some(record.to_vec()));
                 let _ = alerts.send(News::Change { key, record, at });
             })?;
@@ -168,9 +186,9 @@ impl Local {
 struct Session<'l> {
     local: &'l Local,
     store: &'l StoreFile,
-    pipeline: Pipeline,
-    transaction: Transaction,
+    transactions: Transactions<'l>,
     expired_at: Option<Timestamp>,
+    expiry: Expiry,
 }
 
 impl Session<'_> {
@@ -178,12 +196,13 @@ impl Session<'_> {
     /// nothing comes.
     fn wait(&mut self) -> Vec<Delivery> {
         let now = self.local.context.clock.now();
-        let next = self.pipeline.next().map_or(WAIT_MAX, |next| next.since(now).max(Span::ZERO));
+        let next =
+            self.transactions.next_due().map_or(WAIT_MAX, |next| next.since(now).max(Span::ZERO));
         let mut all = Vec::new();
         let mut bytes = 0;
         match self.local.deliveries.recv_timeout(next.min(WAIT_MAX).to_std()) {
             Ok(first) => {
-                bytes += first.body.len();
+                bytes += first.received.body.len();
                 all.push(first);
             }
             Err(RecvTimeoutError::Timeout) => return all,
@@ -195,7 +214,7 @@ impl Session<'_> {
         while bytes < TRANSACTION_BYTES_MAX
             && let Ok(delivery) = self.local.deliveries.try_recv()
         {
-            bytes += delivery.body.len();
+            bytes += delivery.received.body.len();
             all.push(delivery);
         }
         all
@@ -205,12 +224,20 @@ impl Session<'_> {
     /// and answers.
     fn step(&mut self, mut deliveries: Vec<Delivery>) -> Result<(), Fault> {
         let now = self.local.context.clock.now();
+        let oldest = deliveries.iter().map(|delivery| delivery.received.queued_at).min();
+        self.local.health.set_waiting_since(oldest);
         let first = self.expired_at.is_none();
-        if deliveries.is_empty() && !first && !self.pipeline.is_due(now) {
+        let is_due = self.transactions.next_due().is_some_and(|next| next <= now);
+        if deliveries.is_empty() && !first && !is_due {
             return self.expire(now);
         }
-        match self.transact(&mut deliveries, now) {
+        match self.transactions.transact(&mut deliveries, now) {
             Ok(taken) => {
+                if let Some(alerts) = &self.local.alerts {
+                    for (key, record) in self.transactions.alerts() {
+                        let _ = alerts.send(News::Change { key, record, at: now });
+                    }
+                }
                 for (delivery, taken) in deliveries.into_iter().zip(taken) {
                     // Whoever asked may have left; what was taken stays.
                     let _ = delivery.answer.send(Ok(taken));
@@ -218,53 +245,14 @@ impl Session<'_> {
                 self.expire(now)
             }
             Err(fault) => {
-                let _ = self.store.connection.execute_batch("ROLLBACK");
+                // Whoever gets an answer may ask why.
+                self.local.health.set_trouble(Some(fault.to_string()));
                 for delivery in deliveries {
                     let _ = delivery.answer.send(Err(NotTaken(fault.to_string())));
                 }
-                let pipeline = &self.local.context.pipeline;
-                let aborted = TransactionResult::Aborted;
-                pipeline.transaction(PipelineStage::Windows, aborted, Duration::ZERO);
                 Err(fault)
             }
         }
-    }
-
-    fn transact(
-        &mut self,
-        deliveries: &mut [Delivery],
-        now: Timestamp,
-    ) -> Result<Vec<Taken>, Fault> {
-        let Session { local, store, pipeline, transaction, .. } = self;
-        let run = |sql| {
-            let done = store.connection.execute_batch(sql);
-            done.map_err(|error| store.fault("writing to it", &error))
-        };
-        transaction.clear();
-        run("BEGIN IMMEDIATE")?;
-        let mut taken = Vec::with_capacity(deliveries.len());
-        for delivery in deliveries {
-            taken.push(pipeline.take(delivery, store, transaction)?);
-        }
-        pipeline.advance(now, store, transaction)?;
-        let began = clock::instant();
-        run("COMMIT")?;
-        let took = clock::instant() - began;
-        if transaction.rows > 0 {
-            let committed = TransactionResult::Committed;
-            local.context.pipeline.transaction(PipelineStage::Windows, committed, took);
-        }
-        pipeline.committed();
-        for (key, record) in transaction.ledger.drain(..) {
-            local.view.apply(&key, record.as_deref(), now);
-        }
-        if let Some(alerts) = &local.alerts {
-            for (key, record) in transaction.alerts.drain(..) {
-                let _ = alerts.send(News::Change { key, record, at: now });
-            }
-        }
-        local.view.progress(|progress| progress.heard_of_end(PARTITION, 0, now));
-        Ok(taken)
     }
 
     /// Lets old windows leave the view, and old events the store.
@@ -275,13 +263,6 @@ impl Session<'_> {
         self.expired_at = Some(now);
         self.local.view.expire(now);
         let before = now + Span::from_millis(-self.local.keep_events.as_millis());
-        // Events of a credential that is held are needed by nobody but an export, which has to
-        // lead to the same windows.
-        let sql = "DELETE FROM events WHERE position IN (SELECT position FROM events AS old \
-                   WHERE arrived_at < ?1 AND NOT EXISTS (SELECT 1 FROM window_state WHERE key = \
-                   CAST((old.event ->> 'workflow') || '/' || old.credential_id AS BLOB)) LIMIT ?2)";
-        let done = self.store.connection.prepare_cached(sql);
-        let done = done.and_then(|mut it| it.execute((before.as_millis(), DELETED_MAX)));
-        done.map(drop).map_err(|error| self.store.fault("deleting old events", &error))
+        self.expiry.step(self.store, before, now)
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::context::Context;
 use super::decode::Decoder;
 use super::fault::Fault;
+use super::figures::Figures;
 use super::outbox::{Outbox, Topic};
 use super::publish::Publisher;
 use super::record::Record;
@@ -43,6 +44,12 @@ impl Intake {
         outbox: &mut O,
     ) -> Result<(), Fault> {
         self.publisher.refuse(record, rejection, None, outbox)
+    }
+
+    /// The figures of what was taken in since the last call, for a runtime that commits some
+    /// records before others.
+    pub fn figures(&mut self) -> Figures {
+        self.publisher.figures()
     }
 }
 

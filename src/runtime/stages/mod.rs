@@ -20,6 +20,7 @@ mod changelog;
 mod context;
 mod decode;
 mod fault;
+mod figures;
 mod intake;
 mod outbox;
 mod oversight;
@@ -34,6 +35,7 @@ mod windows;
 
 pub use context::Context;
 pub use fault::Fault;
+pub use figures::Figures;
 pub use intake::Intake;
 pub use outbox::{Outbox, Outgoing, Topic};
 pub use oversight::Oversight;

@@ -66,6 +66,10 @@ impl<'o> Outgoing<'o> {
 /// Takes what a stage sends. All that was sent since the last commit becomes visible
 /// with the next one, together with the positions of the inputs.
 pub trait Outbox {
+    /// What is sent next follows from `record`. Whoever calls a stage says so, for outboxes
+    /// that tell one record from another by what it holds.
+    fn follows_from(&mut self, _record: &[u8]) {}
+
     /// Sends one record.
     ///
     /// # Errors

@@ -41,14 +41,10 @@ pub enum Foreign {
 impl View {
     /// Applies the next record of the ledger's topic; `None` is a tombstone.
     pub fn apply(&self, key: &[u8], value: Option<&[u8]>, now: Timestamp) -> Applied {
-        let applied = self.try_apply(key, value, now).unwrap_or_else(Applied::Foreign);
-        let counter = match applied {
-            Applied::Foreign(_) => &self.foreign,
-            Applied::NotKept => &self.not_kept,
-            Applied::Kept | Applied::Removed | Applied::Expired => return applied,
-        };
-        counter.fetch_add(1, Ordering::Relaxed);
-        applied
+        self.try_apply(key, value, now).unwrap_or_else(|why| {
+            self.foreign.fetch_add(1, Ordering::Relaxed);
+            Applied::Foreign(why)
+        })
     }
 
     fn try_apply(
@@ -69,9 +65,20 @@ impl View {
         }
         // Never fails: these bytes were just parsed as JSON.
         let text = std::str::from_utf8(value).map_err(|_| Foreign::Key)?;
-        let moments = moments(&record);
+        Ok(self.keep(key, text.into(), &record, now))
+    }
+
+    /// Keeps the window of this name as `record` describes it, which is what `json` says.
+    pub(in crate::runtime) fn keep(
+        &self,
+        key: &str,
+        json: Box<str>,
+        record: &WindowRecord,
+        now: Timestamp,
+    ) -> Applied {
+        let moments = moments(record);
         let row = Row {
-            record: text.into(),
+            record: json,
             workflow: record.workflow,
             state: record.state,
             attack: Attack::of(moments.as_ref()),
@@ -85,11 +92,15 @@ impl View {
         let orders = &mut self.orders_mut();
         self.remove(orders, key);
         if self.expired(row.closed_at, now) {
-            return Ok(Applied::Expired);
+            return Applied::Expired;
         }
         let name: Arc<str> = key.into();
         self.insert(orders, Arc::clone(&name), row);
-        Ok(self.make_room(orders, &name))
+        let applied = self.make_room(orders, &name);
+        if applied == Applied::NotKept {
+            self.not_kept.fetch_add(1, Ordering::Relaxed);
+        }
+        applied
     }
 
     /// Removes windows that closed too long ago.

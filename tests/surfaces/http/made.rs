@@ -77,6 +77,7 @@ pub(crate) fn shown(windows_max: usize) -> Shown {
         clock: Clock::Real(now),
         reviewer_alerts: Arc::default(),
         receivers: None,
+        only_receives: false,
         demo: false,
     }
 }

@@ -11,6 +11,7 @@ mod client;
 mod hostile;
 mod made;
 mod page;
+mod tls;
 
 use std::net::TcpListener;
 
@@ -216,6 +217,20 @@ fn ready_is_every_worker_with_its_state_and_a_view_that_has_caught_up() {
     worker.restored(7);
     let ready = get(made.address(), "/readyz").is(200).json();
     assert_eq!((&ready["ready"], &ready["missing"]), (&json!(true), &json!([])));
+    made.health.set_waiting_since(Some(ago(9)));
+    get(made.address(), "/readyz").is(200);
+    made.health.set_waiting_since(Some(ago(3600)));
+    assert!(
+        missing(&made)[0].starts_with("a delivery has waited for 3600 s"),
+        "{:?}",
+        missing(&made)
+    );
+    made.health.set_waiting_since(None);
+    made.health.set_trouble(Some("a.db: the disk is full".into()));
+    let full = "nothing can be made durable, and deliveries are refused: a.db: the disk is full";
+    assert_eq!(missing(&made), [full]);
+    made.health.set_trouble(None);
+    get(made.address(), "/readyz").is(200);
     worker.failed("the broker refused it".into());
     assert_eq!(missing(&made), ["worker 0 of windows has ended: the broker refused it"]);
     made.health.stop();

@@ -2,7 +2,8 @@
 //!
 //! Invariants: no more than the bound is held of a body, packed or unpacked; all bodies
 //! together, packed and unpacked, hold no more than a budget until they are durable or
-//! refused; a sender has a limited time.
+//! refused; those whose senders have not proved who they are have a budget of their own; a
+//! sender has a limited time.
 
 use std::io::Read as _;
 use std::sync::Arc;
@@ -18,8 +19,13 @@ use tokio::time::timeout;
 
 /// How long a body may take to come.
 const BODY_WITHIN: Duration = Duration::from_secs(30);
-/// KiB of bodies that are held at a time.
-const BUDGET_KIB: usize = 256 << 10;
+/// KiB of bodies that are held at a time whose senders have proved who they are.
+const VERIFIED_KIB: usize = 256 << 10;
+/// KiB of other bodies that are held at a time, beside what each may take.
+const UNVERIFIED_KIB: usize = 64 << 10;
+/// KiB that each body may take whoever its sender is, so that large ones of strangers do not
+/// keep usual webhooks out. The bound on connections bounds the sum.
+const UNVERIFIED_FREE_KIB: usize = 64;
 
 /// Why a body is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,23 +42,45 @@ pub(super) enum Refused {
     Busy,
 }
 
-/// How much of bodies may be held at a time.
+/// How much of bodies may be held at a time, by whether their senders have proved who they are.
 #[derive(Clone, Debug)]
-pub(super) struct Budget(Arc<Semaphore>);
+pub(super) struct Budgets {
+    pub(super) verified: Budget,
+    pub(super) unverified: Budget,
+}
+
+impl Default for Budgets {
+    fn default() -> Budgets {
+        Budgets {
+            verified: Budget::new(VERIFIED_KIB, 0),
+            unverified: Budget::new(UNVERIFIED_KIB, UNVERIFIED_FREE_KIB),
+        }
+    }
+}
+
+/// How much of some bodies may be held at a time.
+#[derive(Clone, Debug)]
+pub(super) struct Budget {
+    /// For all bodies together.
+    kib: Arc<Semaphore>,
+    /// What each body may take besides.
+    free_kib: usize,
+}
 
 impl Budget {
-    fn of_kib(kib: usize) -> Budget {
-        Budget(Arc::new(Semaphore::new(kib)))
+    fn new(kib: usize, free_kib: usize) -> Budget {
+        Budget { kib: Arc::new(Semaphore::new(kib)), free_kib }
+    }
+
+    /// What a body of so many bytes takes, where it has so many KiB already.
+    fn take(&self, bytes: usize, held_kib: usize) -> Result<OwnedSemaphorePermit, Refused> {
+        let kib = bytes.div_ceil(1024).saturating_sub(self.free_kib + held_kib);
+        let kib = u32::try_from(kib).map_err(|_| Refused::TooLarge)?;
+        Arc::clone(&self.kib).try_acquire_many_owned(kib).map_err(|_| Refused::Busy)
     }
 }
 
-impl Default for Budget {
-    fn default() -> Budget {
-        Budget::of_kib(BUDGET_KIB)
-    }
-}
-
-/// A body, and what it takes of the budget until it is dropped.
+/// A body, and what it takes of a budget until it is dropped.
 #[derive(Debug, Default)]
 pub(super) struct Held {
     pub(super) bytes: Vec<u8>,
@@ -67,16 +95,19 @@ impl Held {
             return Err(Refused::TooLarge);
         }
         let held = self.permit.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        let kib = bytes.div_ceil(1024).saturating_sub(held);
-        let kib = u32::try_from(kib).map_err(|_| Refused::TooLarge)?;
-        let permit =
-            Arc::clone(&budget.0).try_acquire_many_owned(kib).map_err(|_| Refused::Busy)?;
+        let permit = budget.take(bytes, held)?;
         match &mut self.permit {
             Some(held) => held.merge(permit),
             None => self.permit = Some(permit),
         }
         self.bytes.extend_from_slice(more);
         Ok(())
+    }
+
+    /// The same body, which takes of another budget from now on.
+    pub(super) fn charge(self, budget: &Budget) -> Result<Held, Refused> {
+        let permit = budget.take(self.bytes.len(), 0)?;
+        Ok(Held { bytes: self.bytes, permit: Some(permit) })
     }
 }
 
@@ -146,18 +177,36 @@ mod tests {
 
     #[test]
     fn a_body_takes_of_the_budget_what_it_holds() {
-        let budget = Budget::of_kib(4);
+        let budget = Budget::new(4, 0);
         let mut held = Held::default();
         for _ in 0..4096 {
             assert_eq!(held.extend(b"x", 8192, &budget), Ok(()));
         }
-        assert_eq!(budget.0.available_permits(), 0);
+        assert_eq!(budget.kib.available_permits(), 0);
         assert_eq!(held.extend(b"x", 8192, &budget), Err(Refused::Busy));
         assert_eq!(Held::default().extend(b"x", 8192, &budget), Err(Refused::Busy));
         assert_eq!(held.extend(b"x", 4096, &budget), Err(Refused::TooLarge));
         assert_eq!(held.bytes.len(), 4096);
         drop(held);
-        assert_eq!(budget.0.available_permits(), 4);
+        assert_eq!(budget.kib.available_permits(), 4);
+    }
+
+    #[test]
+    fn a_small_body_of_a_stranger_finds_room_whatever_large_ones_take() {
+        let (unverified, verified) = (Budget::new(2, 1), Budget::new(3, 0));
+        let mut large = Held::default();
+        assert_eq!(large.extend(&[b'x'; 3072], 8192, &unverified), Ok(()));
+        assert_eq!(unverified.kib.available_permits(), 0);
+        let mut small = Held::default();
+        assert_eq!(small.extend(&[b'x'; 1024], 8192, &unverified), Ok(()));
+        assert_eq!(small.extend(b"x", 8192, &unverified), Err(Refused::Busy));
+        // Once it is verified, a body leaves the strangers' budget to others.
+        let large = large.charge(&verified).unwrap();
+        assert_eq!(unverified.kib.available_permits(), 2);
+        assert_eq!(verified.kib.available_permits(), 0);
+        assert_eq!(small.charge(&verified).err(), Some(Refused::Busy));
+        drop(large);
+        assert_eq!(verified.kib.available_permits(), 3);
     }
 
     #[test]
@@ -165,11 +214,11 @@ mod tests {
         let mut packer = GzEncoder::new(Vec::new(), Compression::best());
         packer.write_all(&vec![b' '; 1 << 20]).unwrap();
         let packed = packer.finish().unwrap();
-        let whole = gunzip(&packed, 1 << 20, &Budget::of_kib(1024));
+        let whole = gunzip(&packed, 1 << 20, &Budget::new(1024, 0));
         assert_eq!(whole.unwrap().bytes.len(), 1 << 20);
-        let refused = |bytes_max, kib| gunzip(&packed, bytes_max, &Budget::of_kib(kib)).err();
+        let refused = |bytes_max, kib| gunzip(&packed, bytes_max, &Budget::new(kib, 0)).err();
         assert_eq!(refused(1 << 20, 1023), Some(Refused::Busy));
         assert_eq!(refused((1 << 20) - 1, 1024), Some(Refused::TooLarge));
-        assert_eq!(gunzip(b"not gzip", 100, &Budget::of_kib(1)).err(), Some(Refused::Encoding));
+        assert_eq!(gunzip(b"not gzip", 100, &Budget::new(1, 0)).err(), Some(Refused::Encoding));
     }
 }

@@ -2,31 +2,39 @@
 //!
 //! Invariants: a body is read only up to its bound, and within a time; nothing of it is looked
 //! at before it has proved who sent it; where a header alone proves that, no body is read
-//! before; a delivery is answered 2xx when everything that follows from it is durable; what
+//! before; bodies of strangers take no memory that verified ones need; a delivery is answered 2xx when everything that follows from it is durable; what
 //! cannot be used is 2xx as well, and a dead letter.
 
 mod body;
+mod refusals;
 mod verify;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
 
+use self::refusals::Refusals;
 use self::verify::{Unverified, Verifier};
 use super::answer::{Problem, json};
 use crate::metrics::{DeliveryResult, Receivers as Metrics};
 use crate::runtime::clock;
-use crate::runtime::receive::{Deliveries, Delivery, DeliveryHeaders, NotTaken};
+use crate::runtime::receive::{Deliveries, Delivery, DeliveryHeaders, NotTaken, Received, Taken};
 use crate::settings::{self, Verify};
+use crate::time::Timestamp;
 
 /// The path of native events, which asks for the server's token.
 pub const EVENTS: &str = "events";
 /// The most bytes of a delivery of native events.
 const EVENTS_BYTES_MAX: usize = 25 << 20;
+/// The most bytes whose signature is checked on the server's thread: a tenth of a millisecond.
+const VERIFIED_AT_ONCE_MAX: usize = 64 << 10;
 
 /// What receivers need.
 #[derive(Clone, Debug)]
@@ -34,18 +42,19 @@ pub struct Receivers {
     all: Vec<Receiver>,
     deliveries: Deliveries,
     metrics: Metrics,
-    /// Bytes of bodies that are held at a time.
-    budget: body::Budget,
+    /// How much of bodies may be held at a time.
+    budgets: body::Budgets,
 }
 
 /// One receiver.
 #[derive(Clone, Debug)]
 struct Receiver {
     name: String,
-    verifier: Option<Verifier>,
+    verifier: Option<Arc<Verifier>>,
     /// Whether Slack asks whether the address is the right one.
     slack: bool,
     body_bytes_max: usize,
+    refusals: Arc<Refusals>,
 }
 
 impl Receivers {
@@ -69,17 +78,22 @@ impl Receivers {
             verifier: None,
             slack: false,
             body_bytes_max: EVENTS_BYTES_MAX,
+            refusals: Arc::default(),
         };
         let mut all = vec![events];
         for receiver in settings {
+            if let Some(every) = receiver.expect_every {
+                metrics.expect(&receiver.name, every);
+            }
             all.push(Receiver {
                 name: receiver.name.clone(),
-                verifier: Some(Verifier::new(receiver)?),
+                verifier: Some(Arc::new(Verifier::new(receiver)?)),
                 slack: receiver.verify == Verify::Slack,
                 body_bytes_max: receiver.body_bytes_max,
+                refusals: Arc::default(),
             });
         }
-        Ok(Receivers { all, deliveries, metrics, budget: body::Budget::default() })
+        Ok(Receivers { all, deliveries, metrics, budgets: body::Budgets::default() })
     }
 }
 
@@ -96,6 +110,19 @@ struct Challenge<'h> {
     challenge: &'h str,
 }
 
+/// Why nothing of a delivery was kept.
+enum Refusal {
+    Unverified(Unverified),
+    Body(body::Refused),
+    NotTaken(NotTaken),
+}
+
+impl From<body::Refused> for Refusal {
+    fn from(refused: body::Refused) -> Refusal {
+        Refusal::Body(refused)
+    }
+}
+
 /// Takes one delivery to the receiver called `name`.
 pub(super) async fn receive(receivers: &Receivers, name: &str, request: Request) -> Response {
     let Some(number) = receivers.deliveries.number(name) else {
@@ -103,66 +130,115 @@ pub(super) async fn receive(receivers: &Receivers, name: &str, request: Request)
     };
     let receiver = &receivers.all[number];
     let arrived_at = clock::now();
-    let began = clock::instant();
-    let answer = |result, response: Response| {
-        receivers.metrics.answered(&receiver.name, result, clock::instant() - began, arrived_at);
-        response
-    };
     let (head, body) = request.into_parts();
-    // A secret in a header is looked at before the body is: nobody else gets memory here.
-    let (early, late) = match &receiver.verifier {
-        Some(verifier) if verifier.needs_body() => (None, Some(verifier)),
-        other => (other.as_ref(), None),
-    };
-    let unverified = |verifier: Option<&Verifier>, body: &[u8]| {
-        let verified = verifier.map_or(Ok(()), |it| it.verify(&head.headers, body, clock::now()));
-        verified.err().map(|why| answer(why.result(), Problem::Unverified.into_response()))
-    };
-    if let Some(refused) = unverified(early, b"") {
-        return refused;
-    }
-    let (bytes_max, budget) = (receiver.body_bytes_max, &receivers.budget);
-    let body = match body::read(&head.headers, body, bytes_max, budget).await {
+    let body = match read_verified(receivers, receiver, &head.headers, body).await {
         Ok(body) => body,
-        Err(refused) => return answer(refused.result(), refused.into_response()),
+        Err(refusal) => return refuse(receivers, receiver, &refusal),
     };
-    if let Some(refused) = unverified(late, &body.bytes) {
-        return refused;
+    let began = clock::instant();
+    match take(receivers, number, arrived_at, &head.headers, body).await {
+        Ok(response) => {
+            receivers.metrics.taken(&receiver.name, clock::instant() - began, arrived_at);
+            response
+        }
+        Err(refusal) => refuse(receivers, receiver, &refusal),
     }
-    let body = match body::unpack(&head.headers, body, bytes_max, budget).await {
-        Ok(body) => body,
-        Err(refused) => return answer(refused.result(), refused.into_response()),
+}
+
+/// Reads a body whose sender has proved who it is.
+async fn read_verified(
+    receivers: &Receivers,
+    receiver: &Receiver,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<body::Held, Refusal> {
+    let (bytes_max, budgets) = (receiver.body_bytes_max, &receivers.budgets);
+    match &receiver.verifier {
+        Some(verifier) if verifier.needs_body() => {
+            let body = body::read(headers, body, bytes_max, &budgets.unverified).await?;
+            Ok(verify(verifier, headers, body).await?.charge(&budgets.verified)?)
+        }
+        verifier => {
+            // Where a header alone proves it, nobody else gets memory here.
+            let verified = verifier.as_ref().map(|it| it.verify(headers, b"", clock::now()));
+            verified.unwrap_or(Ok(())).map_err(Refusal::Unverified)?;
+            Ok(body::read(headers, body, bytes_max, &budgets.verified).await?)
+        }
+    }
+}
+
+/// Checks who has sent a body.
+async fn verify(
+    verifier: &Arc<Verifier>,
+    headers: &HeaderMap,
+    body: body::Held,
+) -> Result<body::Held, Refusal> {
+    if body.bytes.len() <= VERIFIED_AT_ONCE_MAX {
+        let verified = verifier.verify(headers, &body.bytes, clock::now());
+        return verified.map(|()| body).map_err(Refusal::Unverified);
+    }
+    let (verifier, headers) = (Arc::clone(verifier), headers.clone());
+    let verifying = move || {
+        let verified = verifier.verify(&headers, &body.bytes, clock::now());
+        verified.map(|()| body).map_err(Refusal::Unverified)
     };
+    let verified = spawn_blocking(verifying).await;
+    verified.unwrap_or_else(|_| Err(Refusal::NotTaken(NotTaken("the program stops".to_owned()))))
+}
+
+/// Makes a verified delivery durable.
+async fn take(
+    receivers: &Receivers,
+    number: usize,
+    arrived_at: Timestamp,
+    headers: &HeaderMap,
+    body: body::Held,
+) -> Result<Response, Refusal> {
+    let receiver = &receivers.all[number];
+    let (bytes_max, budget) = (receiver.body_bytes_max, &receivers.budgets.verified);
+    let body = body::unpack(headers, body, bytes_max, budget).await?;
     if receiver.slack
         && let Ok(Handshake { kind: "url_verification", challenge }) =
             serde_json::from_slice(&body.bytes)
     {
-        return answer(DeliveryResult::Taken, json(StatusCode::OK, &Challenge { challenge }));
+        return Ok(json(StatusCode::OK, &Challenge { challenge }));
     }
-    let taken = hand_over(receivers, number, arrived_at, &head.headers, body).await;
-    match taken {
-        Ok(taken) => answer(DeliveryResult::Taken, json(StatusCode::OK, &taken)),
-        Err(NotTaken(why)) => {
-            tracing::debug!("a delivery was not taken: {why}");
-            answer(DeliveryResult::Unavailable, unavailable())
-        }
-    }
+    let taken = hand_over(receivers, number, arrived_at, headers, body).await;
+    taken.map(|taken| json(StatusCode::OK, &taken)).map_err(Refusal::NotTaken)
 }
 
 async fn hand_over(
     receivers: &Receivers,
     receiver: usize,
-    arrived_at: crate::time::Timestamp,
+    arrived_at: Timestamp,
     headers: &HeaderMap,
     body: body::Held,
-) -> Result<crate::runtime::receive::Taken, NotTaken> {
+) -> Result<Taken, NotTaken> {
     let (answer, taken) = oneshot::channel();
     let named = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     let headers = DeliveryHeaders::of(named);
     let body::Held { bytes: body, permit } = body;
-    let delivery = Delivery { receiver, arrived_at, headers, body, permit, answer };
-    receivers.deliveries.put(delivery)?;
+    let queued_at = clock::now();
+    let received = Received { receiver, arrived_at, queued_at, headers, body };
+    receivers.deliveries.put(Delivery { received, permit, answer })?;
     taken.await.unwrap_or_else(|_| Err(NotTaken("the program stops".to_owned())))
+}
+
+/// Answers a delivery of which nothing was kept, and counts it.
+fn refuse(receivers: &Receivers, receiver: &Receiver, refusal: &Refusal) -> Response {
+    let (result, response) = match refusal {
+        Refusal::Unverified(why) => {
+            receiver.refusals.log(&receiver.name, *why, clock::uptime());
+            (why.result(), Problem::Unverified.into_response())
+        }
+        Refusal::Body(refused) => (refused.result(), (*refused).into_response()),
+        Refusal::NotTaken(NotTaken(why)) => {
+            tracing::debug!("a delivery was not taken: {why}");
+            (DeliveryResult::Unavailable, unavailable())
+        }
+    };
+    receivers.metrics.refused(&receiver.name, result);
+    response
 }
 
 /// Says that the sender has to send it again.
@@ -177,6 +253,7 @@ fn unavailable() -> Response {
 impl Unverified {
     fn result(self) -> DeliveryResult {
         match self {
+            Unverified::Unsigned => DeliveryResult::Unsigned,
             Unverified::Stale => DeliveryResult::Stale,
             Unverified::Wrong => DeliveryResult::Unverified,
         }

@@ -13,6 +13,8 @@
 //! its time is refused when that is more than five minutes from the present; a header that
 //! comes twice is refused.
 
+use std::fmt;
+
 use axum::http::{HeaderMap, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -30,10 +32,28 @@ const FRESH_WITHIN: Span = Span::from_mins(5);
 /// Why a delivery is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unverified {
-    /// It does not carry what proves who sent it.
+    /// It lacks a header that the proof needs.
+    Unsigned,
+    /// It carries another secret or signature than it should, or one that cannot be read.
     Wrong,
     /// It was signed too long ago, or in the future.
     Stale,
+}
+
+impl fmt::Display for Unverified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Unverified::Unsigned => {
+                "it lacks a header that proves who sent it; set the secret at the sender"
+            }
+            Unverified::Wrong => {
+                "its signature or secret is another than this receiver's; compare both sides"
+            }
+            Unverified::Stale => {
+                "it was signed more than five minutes before or after the present; compare the clocks"
+            }
+        })
+    }
 }
 
 /// Checks the deliveries to one receiver.
@@ -67,8 +87,8 @@ struct Secret {
 }
 
 /// Never shows a secret.
-impl std::fmt::Debug for Verifier {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Verifier").field("how", &self.how).finish_non_exhaustive()
     }
 }
@@ -101,7 +121,8 @@ impl Verifier {
             let text = secret.reveal();
             let (key, compared) = match settings.verify {
                 Verify::StandardWebhooks => {
-                    let key = standard_key(text).ok_or("a secret is not Base64")?;
+                    let key =
+                        standard_key(text).ok_or("a secret is not Base64 of 16 bytes or more")?;
                     (key, String::new())
                 }
                 Verify::Basic => {
@@ -227,6 +248,7 @@ fn one<'h>(headers: &'h HeaderMap, name: &str) -> Result<&'h str, Unverified> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (Some(value), None) => value.to_str().map_err(|_| Unverified::Wrong),
+        (None, _) => Err(Unverified::Unsigned),
         _ => Err(Unverified::Wrong),
     }
 }

@@ -48,6 +48,35 @@ pub fn base(kafka: &Kafka) -> ClientConfig {
     config
 }
 
+/// What all producers that write our own topics have in common. `record_bytes` is the largest
+/// record that they send.
+pub(crate) fn producer(kafka: &Kafka, record_bytes: usize) -> ClientConfig {
+    let mut config = base(kafka);
+    config
+        // All in-sync replicas acknowledge a record, and a record that is sent again is not
+        // written twice.
+        .set("enable.idempotence", "true")
+        // The default of Java's producers, so that topics written by either align.
+        .set("partitioner", "murmur2_random");
+    unless_set(&mut config, "message.max.bytes", &record_bytes.max(RECORD_BYTES).to_string());
+    // Somebody waits for the records; under load batches fill anyway.
+    unless_set(&mut config, "linger.ms", "1");
+    unless_set(&mut config, "compression.type", "lz4");
+    unless_set(&mut config, "queue.buffering.max.messages", "1000000");
+    unless_set(&mut config, "queue.buffering.max.kbytes", "262144");
+    config
+}
+
+/// librdkafka's own bound on a record.
+const RECORD_BYTES: usize = 1_000_000;
+
+/// Sets an option that the operator does not pass through.
+pub(crate) fn unless_set(config: &mut ClientConfig, option: &str, value: &str) {
+    if config.get(option).is_none() {
+        config.set(option, value);
+    }
+}
+
 /// The consumer group of a stage.
 pub(crate) fn group(kafka: &Kafka, stage: &str) -> String {
     format!("{}.{stage}", kafka.group)

@@ -19,7 +19,7 @@ use crate::formats::Format;
 use crate::runtime::clock;
 use crate::runtime::stages::Fault;
 use crate::runtime::stages::Topic;
-use crate::settings::{Settings, Topics};
+use crate::settings::{Role, Settings, Source, Topics};
 use crate::time::Span;
 
 /// A topic that the windows stage reads, and the format of its records.
@@ -94,19 +94,34 @@ impl Own {
     }
 }
 
+/// Our own topics that this process uses.
 fn own(settings: &Settings) -> Vec<Own> {
     let topics = &settings.topics;
     let one = |name, cleanup, partitions| Own { name, cleanup, partitions };
+    let events = one(topics.events(), Cleanup::Delete, Partitions::Aligned);
+    let dead_letters = one(topics.dead_letters(), Cleanup::Delete, Partitions::Any);
+    if settings.kafka.role == Role::Receiver {
+        // It may have no right to see the others.
+        return vec![events, dead_letters];
+    }
     vec![
-        one(topics.events(), Cleanup::Delete, Partitions::Aligned),
+        events,
         one(topics.windows(), Cleanup::Compact, Partitions::Aligned),
         one(topics.state(), Cleanup::Compact, Partitions::Aligned),
         one(topics.alerts(), Cleanup::CompactLater, Partitions::Aligned),
         one(topics.reviews(), Cleanup::Delete, Partitions::One),
         one(topics.reviewers(), Cleanup::Compact, Partitions::One),
         one(topics.findings(), Cleanup::Compact, Partitions::One),
-        one(topics.dead_letters(), Cleanup::Delete, Partitions::Any),
+        dead_letters,
     ]
+}
+
+/// The sources that this process reads.
+fn sources(settings: &Settings) -> &[Source] {
+    match settings.kafka.role {
+        Role::All => &settings.sources,
+        Role::Receiver => &[],
+    }
 }
 
 /// Creates the topics that are missing, and checks that every topic exists and fits.
@@ -123,7 +138,7 @@ pub(crate) fn ensure(settings: &Settings, tokens: &Tokens) -> Result<(), Fault> 
     let found = partitions(&client, &probe, settings)?;
     may_see(&client, settings, &found)?;
     let mut faults = Vec::new();
-    for source in &settings.sources {
+    for source in sources(settings) {
         if !found.contains_key(&source.topic) {
             faults.push(format!(
                 "source topic {} does not exist; create it, or correct [[sources]]",
@@ -281,7 +296,7 @@ fn may_see(
     settings: &Settings,
     found: &BTreeMap<String, usize>,
 ) -> Result<(), Fault> {
-    let sources = settings.sources.iter().map(|source| source.topic.clone());
+    let sources = sources(settings).iter().map(|source| source.topic.clone());
     let own = own(settings).into_iter().map(|own| own.name);
     for name in sources.chain(own).filter(|name| !found.contains_key(name)) {
         let metadata = client

@@ -9,7 +9,7 @@ use super::setup::{Setup, TimeSource};
 use crate::engine::oversight::Rules;
 use crate::metrics::PipelineStage;
 use crate::runtime::clock;
-use crate::runtime::kafka::client::config::{base, group};
+use crate::runtime::kafka::client::config::{self, base, group, unless_set};
 use crate::runtime::kafka::client::topics::windows_inputs;
 use crate::runtime::kafka::progress::signals::Signals;
 use crate::runtime::kafka::restore::Plan;
@@ -19,7 +19,7 @@ use crate::settings::{Delivery, Kafka, Settings, Start};
 use crate::time::Span;
 
 /// All workers of a process.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Setups {
     pub(crate) intake: Vec<Setup>,
     pub(crate) windows: Vec<Setup>,
@@ -78,7 +78,7 @@ pub(crate) fn all(
             commit_interval: settings.kafka.commit_interval,
             patience: settings.kafka.transaction_timeout,
             time: match kind {
-                PipelineStage::Intake => TimeSource::None,
+                PipelineStage::Receivers | PipelineStage::Intake => TimeSource::None,
                 PipelineStage::Windows => TimeSource::Records {
                     gate_open: Arc::clone(&signals.gate_open),
                     watermarks: Arc::clone(&signals.events),
@@ -174,14 +174,12 @@ fn heartbeat(session_timeout: Span) -> Span {
 
 fn producer(settings: &Settings, id: &str) -> ClientConfig {
     let kafka = &settings.kafka;
-    let mut config = base(kafka);
+    // A credential's state is one record; an event more than the bound may be in it.
+    let record_bytes = settings.windows.engine.credential_bytes + RECORD_SPARE_BYTES;
+    let mut config = config::producer(kafka, record_bytes);
     let timeout = kafka.transaction_timeout.as_millis().to_string();
-    config
-        .set("enable.idempotence", "true")
-        // The default of Java's producers, so that topics written by either align.
-        .set("partitioner", "murmur2_random")
-        // Only failures are polled for; see `raw::commit_transaction`.
-        .set("delivery.report.only.error", "true");
+    // Only failures are polled for; see `raw::commit_transaction`.
+    config.set("delivery.report.only.error", "true");
     if kafka.delivery == Delivery::ExactlyOnce {
         config
             .set("transactional.id", format!("{}.{id}", kafka.group))
@@ -194,25 +192,8 @@ fn producer(settings: &Settings, id: &str) -> ClientConfig {
         // before, which takes some milliseconds; the library would wait for 100.
         unless_set(&mut config, "retry.backoff.ms", "5");
     }
-    // A credential's state is one record; an event more than the bound may be in it.
-    let record_bytes = settings.windows.engine.credential_bytes + RECORD_SPARE_BYTES;
-    let record_bytes = record_bytes.max(RECORD_BYTES);
-    unless_set(&mut config, "message.max.bytes", &record_bytes.to_string());
-    // A worker that lags fills batches anyway; a deadline should not wait.
-    unless_set(&mut config, "linger.ms", "1");
-    unless_set(&mut config, "compression.type", "lz4");
-    unless_set(&mut config, "queue.buffering.max.messages", "1000000");
-    unless_set(&mut config, "queue.buffering.max.kbytes", "262144");
     config
 }
 
-/// librdkafka's own bound on a record.
-const RECORD_BYTES: usize = 1_000_000;
 /// Beside a state: the event that went beyond the bound, its key, headers.
 const RECORD_SPARE_BYTES: usize = 64 << 10;
-
-fn unless_set(config: &mut ClientConfig, option: &str, value: &str) {
-    if config.get(option).is_none() {
-        config.set(option, value);
-    }
-}

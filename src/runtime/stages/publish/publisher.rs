@@ -9,6 +9,7 @@ use crate::metrics::PipelineStage;
 use crate::records::{DeadLetter, EventName, Object, Origin, People};
 use crate::runtime::stages::context::Context;
 use crate::runtime::stages::fault::Fault;
+use crate::runtime::stages::figures::Figures;
 use crate::runtime::stages::outbox::{Outbox, Topic};
 use crate::runtime::stages::pending::Pending;
 use crate::runtime::stages::record::Record;
@@ -103,6 +104,12 @@ impl Publisher {
         outbox: &mut O,
     ) -> Result<(), Fault> {
         self.writer.delete(outbox, Topic::Findings, ONLY, format_args!("{name}/{exposure}"))
+    }
+
+    /// Takes the figures of everything that was published since the last commit.
+    pub(crate) fn figures(&mut self) -> Figures {
+        let pending = std::mem::take(&mut self.pending);
+        Figures { pending, context: Arc::clone(&self.context) }
     }
 
     /// Everything that was published is committed: the counters move.

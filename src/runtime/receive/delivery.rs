@@ -1,11 +1,8 @@
-//! What other programs deliver, on its way from the HTTP server to whoever makes it durable.
+//! One delivery, and its answer.
 //!
-//! Invariant: a delivery is answered after everything that follows from it is durable, or
-//! when nothing of it was kept.
+//! Invariant: a delivery is answered with [`Taken`] only after everything that follows from it
+//! is durable.
 
-use std::sync::Arc;
-
-use crossbeam_channel::{Receiver, Sender, TrySendError};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::runtime::stages::Headers;
@@ -14,19 +11,38 @@ use crate::time::Timestamp;
 /// One request to a receiver, whose sender has proved who it is.
 #[derive(Debug)]
 pub struct Delivery {
-    /// The number of the receiver.
-    pub receiver: usize,
-    /// When it arrived.
-    pub arrived_at: Timestamp,
-    /// The headers of the request, as a stage knows them.
-    pub headers: DeliveryHeaders,
-    /// The body, unpacked.
-    pub body: Vec<u8>,
+    /// What came.
+    pub received: Received,
     /// The memory that the body was granted, given back with the delivery: its sender may
     /// leave before.
     pub permit: Option<OwnedSemaphorePermit>,
     /// Where the answer goes.
     pub answer: oneshot::Sender<Result<Taken, NotTaken>>,
+}
+
+/// The content of a delivery.
+#[derive(Debug)]
+pub struct Received {
+    /// The number of the receiver.
+    pub receiver: usize,
+    /// When it arrived.
+    pub arrived_at: Timestamp,
+    /// When its body had come and was verified, and it began to wait.
+    pub queued_at: Timestamp,
+    /// The headers of the request, as a stage knows them.
+    pub headers: DeliveryHeaders,
+    /// The body, unpacked.
+    pub body: Vec<u8>,
+}
+
+impl Delivery {
+    /// A delivery to the first receiver that nobody waits for.
+    pub fn unasked(body: Vec<u8>, arrived_at: Timestamp) -> Delivery {
+        let (answer, _) = oneshot::channel();
+        let (headers, queued_at) = (DeliveryHeaders::default(), arrived_at);
+        let received = Received { receiver: 0, arrived_at, queued_at, headers, body };
+        Delivery { received, permit: None, answer }
+    }
 }
 
 /// What became of a delivery that is durable.
@@ -38,7 +54,8 @@ pub struct Taken {
     pub refused: u64,
 }
 
-/// Why nothing of a delivery was kept. The sender should try again.
+/// Why a delivery may not be durable. The sender should send it again: events that were kept
+/// all the same count once, by their ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotTaken(pub String);
 
@@ -70,38 +87,5 @@ impl DeliveryHeaders {
 impl Headers for DeliveryHeaders {
     fn all(&self) -> Vec<(&str, &[u8])> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect()
-    }
-}
-
-/// Where deliveries wait for whoever makes them durable.
-#[derive(Clone, Debug)]
-pub struct Deliveries {
-    queue: Sender<Delivery>,
-    names: Arc<[String]>,
-}
-
-impl Deliveries {
-    /// A queue of at most `waiting_max` deliveries to receivers with these names.
-    pub fn new(names: Vec<String>, waiting_max: usize) -> (Deliveries, Receiver<Delivery>) {
-        let (queue, deliveries) = crossbeam_channel::bounded(waiting_max);
-        (Deliveries { queue, names: names.into() }, deliveries)
-    }
-
-    /// The number of the receiver with this name.
-    pub fn number(&self, name: &str) -> Option<usize> {
-        self.names.iter().position(|known| known == name)
-    }
-
-    /// Puts a delivery in the queue.
-    ///
-    /// # Errors
-    /// The queue is full, or nobody takes from it any more.
-    pub fn put(&self, delivery: Delivery) -> Result<(), NotTaken> {
-        self.queue.try_send(delivery).map_err(|error| {
-            NotTaken(match error {
-                TrySendError::Full(_) => "too many deliveries wait; send it again".to_owned(),
-                TrySendError::Disconnected(_) => "the program stops; send it again".to_owned(),
-            })
-        })
     }
 }

@@ -1,0 +1,174 @@
+//! The idempotent producer of the receivers.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{DeliveryResult, Message};
+use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
+
+use super::unanswered::Unanswered;
+use crate::runtime::kafka::client::config;
+use crate::runtime::kafka::client::context::{ClientErrors, Context};
+use crate::runtime::kafka::client::topics;
+use crate::runtime::kafka::shared::Shared;
+use crate::runtime::stages::{Fault, Outbox, Outgoing, Topic};
+use crate::time::{Span, Timestamp};
+
+/// Bytes of a record at most. Events and dead letters are far smaller: their texts are bounded.
+const RECORD_BYTES_MAX: usize = 1 << 20;
+/// KiB of records that wait for the brokers at a time. The bound on bodies is a quarter of it,
+/// so it is that one that says when too much waits.
+const WAITING_KIB_MAX: &str = "1048576";
+
+/// The producer. It answers deliveries on a thread of its own.
+pub(super) struct IdempotentProducer {
+    producer: ThreadedProducer<Context<Acknowledgements>>,
+    /// The name of each topic, in the order of [`Topic::ALL`].
+    topics: [String; Topic::ALL.len()],
+}
+
+impl IdempotentProducer {
+    /// # Errors
+    /// When librdkafka cannot start it, or there is no token to log in with.
+    pub(super) fn new(shared: &Shared) -> Result<IdempotentProducer, Fault> {
+        let settings = &shared.settings;
+        // The sender waits: records that the brokers do not acknowledge by then have failed.
+        let within = settings.kafka.transaction_timeout.as_millis().to_string();
+        let mut config = config::producer(&settings.kafka, RECORD_BYTES_MAX);
+        config
+            .set("acks", "all")
+            .set("message.timeout.ms", &within)
+            .set("socket.timeout.ms", &within);
+        // No bound on their number: the bound on bodies holds before.
+        for (option, value) in
+            [("queue.buffering.max.messages", "0"), ("queue.buffering.max.kbytes", WAITING_KIB_MAX)]
+        {
+            if !settings.kafka.librdkafka.contains_key(option) {
+                config.set(option, value);
+            }
+        }
+        // The default of 10 s is longer than senders wait, once a broker is there again.
+        config::unless_set(&mut config, "reconnect.backoff.max.ms", "1000");
+        let context = Context::with(&shared.tokens, Acknowledgements::default());
+        let producer: ThreadedProducer<Context<Acknowledgements>> = config
+            .create_with_context(context)
+            .map_err(|error| Fault::of("starting the receivers' producer", &error))?;
+        shared.tokens.admit(producer.client())?;
+        Ok(IdempotentProducer { producer, topics: topics::names(&settings.topics) })
+    }
+
+    /// An outbox for the records of one delivery.
+    pub(super) fn outbox<'p>(&'p self, unanswered: &'p Arc<Unanswered>) -> DeliveryOutbox<'p> {
+        DeliveryOutbox { producer: self, unanswered }
+    }
+
+    /// # Errors
+    /// Why the producer cannot be used any more.
+    pub(super) fn check(&self) -> Result<(), Fault> {
+        let fault = self.acknowledgements().fault.lock().unwrap_or_else(PoisonError::into_inner);
+        fault.clone().map_or(Ok(()), Err)
+    }
+
+    /// Whether the brokers answered the last time, as far as is known.
+    pub(super) fn is_answered(&self) -> bool {
+        self.acknowledgements().answered.load(Ordering::Acquire)
+    }
+
+    /// Asks the brokers for the topic of events, and returns whether they answer.
+    pub(super) fn ask(&self, within: Span) -> bool {
+        let events = &self.topics[Topic::Events as usize];
+        let answer = self.producer.client().fetch_metadata(Some(events), within.to_std());
+        let led = answer.is_ok_and(|metadata| {
+            let topics = metadata.topics().iter();
+            topics.flat_map(|topic| topic.partitions()).any(|partition| partition.leader() >= 0)
+        });
+        self.acknowledgements().answered.store(led, Ordering::Release);
+        led
+    }
+
+    /// Waits until nothing is on its way any more, or the time is over.
+    pub(super) fn flush(&self, within: Span) {
+        // What is left then fails when the producer is dropped.
+        let _ = self.producer.flush(within.to_std());
+    }
+
+    fn acknowledgements(&self) -> &Acknowledgements {
+        &self.producer.context().own
+    }
+}
+
+/// Where the records of one delivery go.
+pub(super) struct DeliveryOutbox<'p> {
+    producer: &'p IdempotentProducer,
+    unanswered: &'p Arc<Unanswered>,
+}
+
+impl Outbox for DeliveryOutbox<'_> {
+    fn send(&mut self, outgoing: Outgoing<'_>) -> Result<(), Fault> {
+        let topic = &self.producer.topics[outgoing.topic as usize];
+        let mut record: BaseRecord<'_, [u8], [u8], Arc<Unanswered>> =
+            BaseRecord::with_opaque_to(topic, Arc::clone(self.unanswered)).key(outgoing.key);
+        record.partition = outgoing.partition;
+        record.payload = outgoing.value;
+        record.timestamp = outgoing.written_at.map(Timestamp::as_millis);
+        self.producer.producer.send(record).map_err(|(error, record)| {
+            let doing = format!("sending to {}", record.topic);
+            Fault::of(&doing, &error)
+        })
+    }
+}
+
+/// What the brokers say of the records.
+#[derive(Debug)]
+struct Acknowledgements {
+    /// Whether the brokers answered the last time.
+    answered: AtomicBool,
+    /// Why the producer cannot be used any more.
+    fault: Mutex<Option<Fault>>,
+}
+
+impl Default for Acknowledgements {
+    fn default() -> Acknowledgements {
+        // It is not known before the first answer.
+        Acknowledgements { answered: AtomicBool::new(false), fault: Mutex::default() }
+    }
+}
+
+impl Acknowledgements {
+    fn unusable(&self, fault: Fault) {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(fault);
+    }
+}
+
+impl ClientErrors for Acknowledgements {
+    fn note(&self, error: &KafkaError, reason: &str) {
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::AllBrokersDown) => self.answered.store(false, Ordering::Release),
+            // The order of records is lost to an idempotent producer: only a new one goes on.
+            Some(RDKafkaErrorCode::Fatal) => {
+                self.unusable(Fault::Passing(format!("the receivers' producer ended: {reason}")));
+            }
+            _ => {}
+        }
+    }
+}
+
+impl ProducerContext for Context<Acknowledgements> {
+    type DeliveryOpaque = Arc<Unanswered>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, unanswered: Arc<Unanswered>) {
+        match result {
+            Ok(_) => self.own.answered.store(true, Ordering::Release),
+            Err((error, message)) => {
+                let doing = format!("sending to {}", message.topic());
+                let fault = Fault::of(&doing, error);
+                unanswered.fail(fault.to_string());
+                match fault {
+                    Fault::Passing(_) => self.own.answered.store(false, Ordering::Release),
+                    _ => self.own.unusable(fault),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! What other programs deliver, on its way from the HTTP server to whoever makes it durable.
+//!
+//! ```text
+//! HTTP server ──▶ Deliveries ──▶ DeliveryIntake ──▶ outbox: the local store, or Kafka
+//!      ▲                                              │
+//!      └──────────── Taken or NotTaken ◀──────────────┘
+//! ```
+
+mod delivery;
+mod intake;
+mod queue;
+
+pub use delivery::{Delivery, DeliveryHeaders, NotTaken, Received, Taken};
+pub use intake::DeliveryIntake;
+pub use queue::{Deliveries, refuse};
