@@ -353,7 +353,8 @@ fn reviewers(out: &mut String, reviewers: &Reviewers) -> fmt::Result {
     if let Some(alone) = reviewers.cannot_be_compared.filter(|alone| *alone > 0) {
         writeln!(
             out,
-            "  agreement with the AI   cannot be compared for {} of {people}: too few peers decided like cases",
+            "  agreement with the AI   cannot be compared for {} of {people}: too few peers, or acts of theirs, in like \
+             cases",
             grouped(alone)
         )?;
     }

@@ -102,6 +102,20 @@ fn all_hollow_is_no_effective_review() {
 }
 
 #[test]
+fn what_there_was_nothing_to_judge_by_is_told_and_is_not_hollow() {
+    let mut hollow = decided("c1", MONDAY, MINUTE, 1);
+    hollow["hollow"] = json!(["unauthorized"]);
+    let mut unassessed = decided("c2", MONDAY + DAY, MINUTE, 1);
+    unassessed["quality"] = json!("unassessed");
+    let ledger = lines(&[hollow, unassessed]);
+    let text = told(&ledger, &WEEK);
+    assert!(text.contains("2 human decisions: 0 meaningful, 1 unassessed, 1 hollow."), "{text}");
+    assert!(text.contains("| unassessed: nothing to judge it by | 1 | 50.0 %"), "{text}");
+    assert!(!text.contains("Every judged decision is hollow"), "{text}");
+    assert!(text.contains("Meaningful reviews, of the decisions judged: 0.0 %"), "{text}");
+}
+
+#[test]
 fn decisions_that_are_not_judged_are_neither() {
     let mut waiting = decided("c1", MONDAY, MINUTE, 1);
     waiting["hollow"] = Value::Null;

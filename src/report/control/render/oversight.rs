@@ -28,14 +28,15 @@ fn reviews(report: &Report, blocks: &mut Vec<Block>) {
         return blocks.push(Block::From(Scope::Period));
     }
     let mut text = format!(
-        "{}: {} meaningful, {} hollow.",
+        "{}: {} meaningful, {} unassessed, {} hollow.",
         of(reviews.decisions, "human decision", "human decisions"),
         count(reviews.meaningful.count),
+        count(reviews.unassessed.count),
         count(reviews.hollow.count)
     );
     if reviews.unjudged > 0 {
         text.push_str(&format!(
-            " {} not been judged yet and {} neither.",
+            " {} not been judged yet and {} none of these.",
             if reviews.unjudged == 1 {
                 "One has".to_owned()
             } else {
@@ -44,7 +45,7 @@ fn reviews(report: &Report, blocks: &mut Vec<Block>) {
             if reviews.unjudged == 1 { "is" } else { "are" }
         ));
     }
-    if reviews.hollow.of > 0 && reviews.meaningful.count == 0 {
+    if reviews.hollow.of > 0 && reviews.hollow.count == reviews.hollow.of {
         text.push_str(
             " Every judged decision is hollow: by these signs, nothing here was a review.",
         );
@@ -55,6 +56,11 @@ fn reviews(report: &Report, blocks: &mut Vec<Block>) {
         "meaningful".to_owned(),
         count(reviews.meaningful.count),
         share(&reviews.meaningful),
+    ]);
+    table.row([
+        "unassessed: nothing to judge it by".to_owned(),
+        count(reviews.unassessed.count),
+        share(&reviews.unassessed),
     ]);
     table.row(["hollow".to_owned(), count(reviews.hollow.count), share(&reviews.hollow)]);
     for by in &reviews.by_reason {
@@ -246,8 +252,8 @@ fn reviewers(report: &Report, blocks: &mut Vec<Block>) {
 fn compared(reviewers: &Reviewers, blocks: &mut Vec<Block>) {
     if let Some(alone) = reviewers.cannot_be_compared.filter(|alone| *alone > 0) {
         blocks.push(Block::Text(format!(
-            "The agreement of {} cannot be compared: too few peers decided like cases in the period. That is no finding, \
-             neither for nor against anybody.",
+            "The agreement of {} cannot be compared: there are too few peers, or too few acts of theirs, in like cases of the \
+             period. That is no finding, neither for nor against anybody.",
             of(alone, "reviewer", "reviewers")
         )));
     }

@@ -108,7 +108,7 @@ fn facts(report: &Report, blocks: &mut Vec<Block>) {
             let bounds = bounds(decided.low, decided.high);
             format!("{} ({bounds})", percent(decided.estimate))
         }),
-        fact("Decisions that bear no sign of being hollow", share(&report.reviews.meaningful)),
+        fact("Meaningful reviews, of the decisions judged", share(&report.reviews.meaningful)),
         fact(
             &format!(
                 "Chance that an attacker came first, the fastest after {}",
