@@ -89,10 +89,24 @@ impl Run {
         let settle = Span::from_millis(self.settle_ms);
         let all = self.deliveries.clone();
         self.deliveries.retain(|Delivery { arrival, event }| {
-            // Before a detection of the same moment that opens the case again.
+            // A detection of an exposure that a closing has ended.
+            let exposed_at = match &event.body {
+                Body::LeakDetected(leak) => leak.exposed_at,
+                Body::CaseOpened(case) => case.started_at,
+                _ => None,
+            };
+            let of_an_old_exposure = exposed_at.is_some_and(|exposed_at| {
+                windows.iter().any(|window| {
+                    (window.workflow, &window.credential_id[..])
+                        == (event.workflow, &event.credential_id[..])
+                        && window.closed_at.is_some_and(|at| exposed_at <= at && at <= event.time)
+                })
+            });
+            // Before a detection of the same moment that opens the next window.
             let precedes = !event.reopens()
                 && all.iter().any(|Delivery { event: other, .. }| {
-                    other.reopens()
+                    (other.reopens() || of_an_old_exposure && other.kind().opens())
+                        && other.id != event.id
                         && (other.workflow, &other.credential_id, other.time)
                             == (event.workflow, &event.credential_id, event.time)
                 });

@@ -105,7 +105,7 @@ fn what_cannot_be_used_is_taken_and_a_dead_letter() {
 fn a_single_record_of_25_megabytes_is_taken_and_a_dead_letter_that_says_why() {
     let place = Place::new(HOOKS);
     let program = place.start();
-    let bearer = [("Authorization", "Bearer script secret")];
+    let bearer = [("Authorization", "Bearer script secret of a test")];
     let body = format!(r#"{{"action":"created","alert":{{"x":"{}"}}}}"#, "x".repeat(25_000_000));
     let answer = program.post("/in/script", &bearer, body.as_bytes()).unwrap();
     assert_eq!((answer.status, answer.body.trim()), (200, r#"{"events":0,"refused":1}"#));

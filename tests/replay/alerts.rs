@@ -275,6 +275,9 @@ fn findings_follow_from_the_ledger() {
                     told.entry(id.to_owned()).or_default().push(reason.to_owned());
                     if reason == "impossible_reading" {
                         certificate_holds(line, &case.windows);
+                    } else if reason == "templated_rationale" {
+                        let rules = line["evidence"]["rules"].as_object().unwrap();
+                        assert_eq!(rules["batch_hold_ms"], 3_600_000, "{line}");
                     } else {
                         assert_eq!(line["evidence"], serde_json::json!({}), "{line}");
                     }
