@@ -221,8 +221,10 @@ words! {
 
 words! {
     /// How names belong together.
+    #[derive(Default)]
     Relation {
         /// They are names of one credential.
+        #[default]
         Same = "same",
         /// One name, such as that of a ticket, stands for several credentials.
         Covers = "covers",
@@ -315,12 +317,6 @@ pub struct IdentityLinked<'a> {
     pub aliases: Vec<Cow<'a, str>>,
     /// How; [`Relation::Same`] unless stated.
     pub relation: Relation,
-}
-
-impl Default for Relation {
-    fn default() -> Relation {
-        Relation::Same
-    }
 }
 
 /// The fields of `leak.detected`.

@@ -1,8 +1,6 @@
 //! An incident of a million keys: one push that one person goes through, key by key or at one
 //! click. It is one observation, whatever its size.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use serde_json::{Value, json};
 use shutterlag::config::{FiguresConfig, OversightConfig, Profile, Profiles, Targets};
 use shutterlag::engine::attacker::Race;

@@ -197,7 +197,7 @@ fn linked_names_give_the_ledger_of_a_replay_whatever_is_restarted() {
     assert_eq!(records.len(), 80);
     for record in records {
         let record: Value = serde_json::from_str(&record).unwrap();
-        assert_eq!(record["decided_at"].is_null(), false, "{record}");
+        assert!(!record["decided_at"].is_null(), "{record}");
         let name = record["credential_id"].as_str().unwrap();
         assert_eq!(name.starts_with("alert#"), !record["aliases"].is_null(), "{record}");
     }

@@ -200,7 +200,7 @@ fn assert_whole([database, log]: &[Vec<u8>; 2], answered: usize, which: &str) {
     drop(rows);
     drop(store);
     // The program takes it as it is, too.
-    if answered % 8 == 0 {
+    if answered.is_multiple_of(8) {
         let mut command = place.command(&["run", "--config", "shutterlag.toml"]);
         command.env("SHUTTERLAG_IDENTITY_KEY", KEY);
         let program = Program::of(command);

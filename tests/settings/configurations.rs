@@ -69,6 +69,7 @@ fn the_smallest_configuration_has_defaults_for_the_rest() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "one line for each setting")]
 fn what_is_written_is_what_is_in_force() {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("pem"), "-").unwrap();

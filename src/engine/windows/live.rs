@@ -16,7 +16,7 @@ use super::state::{self, Held, Published, begin};
 use super::store::{Counts, Scratch, Windows, rules};
 use super::unjoined::is_act;
 use super::window::{ExposureId, Window};
-use crate::config::Profile;
+use crate::config::{EngineConfig, Profile};
 use crate::engine::Output;
 use crate::engine::alerts::{Alert, AlertSet, Cause, Change, Moments, Transition};
 use crate::time::{Span, Timestamp};
@@ -150,34 +150,9 @@ impl Windows {
             keep_aside(&mut self.settled, gone, state.log, heads, fates);
         }
 
-        // What stays: events of windows that are not final, and stray events that may
-        // still find a detection.
-        let mut stays = Vec::with_capacity(heads.len());
         let undetected = windows.is_empty() && state.settled.is_none();
-        for (head, fate) in heads.iter().zip(fates.iter()) {
-            let expires_at = head.time + self.config.orphan_timeout;
-            match fate {
-                Fate::Window(number) | Fate::Resighting(number) if *number < gone => {}
-                Fate::Window(_) | Fate::Resighting(_) => stays.push(*head),
-                // A detection that is on its way may make it a repeat of the next window.
-                Fate::Gone if head.time + self.config.settle.unwrap_or(Span::ZERO) > now => {
-                    stays.push(*head);
-                    kept.wait_for(self.config.settle.map(|settle| head.time + settle));
-                }
-                Fate::Gone => {
-                    self.counts.resighted += u64::from(head.weight);
-                    kept.seen(head.time);
-                }
-                Fate::Orphan | Fate::Late if expires_at > now => {
-                    stays.push(*head);
-                    kept.wait_for(Some(expires_at));
-                }
-                Fate::Orphan | Fate::Late => {
-                    let unjoined = undetected && is_act(head.kind);
-                    self.counts.expire(*fate, head, state.log, unjoined, emit);
-                }
-            }
-        }
+        let sorted = Sorted { log: state.log, heads, fates, gone, undetected };
+        let stays = sorted.stays(&self.config, &mut kept, &mut self.counts, now, emit);
         let profile = self.config.profiles.get(state.log.key.workflow);
         let acts: &[Head] = if undetected { &stays } else { &[] };
         kept.wait_for(self.unjoined.update(at, state.log, acts, profile, now, emit));
@@ -229,6 +204,57 @@ impl Windows {
         if !same {
             self.mark_unsaved(at);
         }
+    }
+}
+
+/// A credential's events after a fold.
+struct Sorted<'s> {
+    log: Log<'s>,
+    heads: &'s [Head],
+    fates: &'s [Fate],
+    /// Windows that are final and go.
+    gone: u32,
+    /// Whether nothing was ever detected.
+    undetected: bool,
+}
+
+impl Sorted<'_> {
+    /// What stays: events of windows that are not final, and stray events that may still find
+    /// a detection.
+    fn stays(
+        &self,
+        config: &EngineConfig,
+        kept: &mut Kept,
+        counts: &mut Counts,
+        now: Timestamp,
+        emit: &mut dyn FnMut(Output<'_>),
+    ) -> Vec<Head> {
+        let mut stays = Vec::with_capacity(self.heads.len());
+        for (head, fate) in self.heads.iter().zip(self.fates) {
+            let expires_at = head.time + config.orphan_timeout;
+            match fate {
+                Fate::Window(number) | Fate::Resighting(number) if *number < self.gone => {}
+                Fate::Window(_) | Fate::Resighting(_) => stays.push(*head),
+                // A detection that is on its way may make it a repeat of the next window.
+                Fate::Gone if head.time + config.settle.unwrap_or(Span::ZERO) > now => {
+                    stays.push(*head);
+                    kept.wait_for(config.settle.map(|settle| head.time + settle));
+                }
+                Fate::Gone => {
+                    counts.resighted += u64::from(head.weight);
+                    kept.seen(head.time);
+                }
+                Fate::Orphan | Fate::Late if expires_at > now => {
+                    stays.push(*head);
+                    kept.wait_for(Some(expires_at));
+                }
+                Fate::Orphan | Fate::Late => {
+                    let unjoined = self.undetected && is_act(head.kind);
+                    counts.expire(*fate, head, self.log, unjoined, emit);
+                }
+            }
+        }
+        stays
     }
 }
 

@@ -122,6 +122,7 @@ impl<'s> Rewriter<'s> {
         }
     }
 
+    #[expect(clippy::boxed_local, reason = "jaq's terms hold boxes")]
     fn boxed(&mut self, term: Box<T<'s>>) -> Box<T<'s>> {
         Box::new(self.term(*term))
     }
