@@ -93,7 +93,7 @@ pub fn not_joined(view: &View<'_>, as_of: Timestamp) -> Vec<NotJoined> {
     found
 }
 
-/// Adds to the first [`SUGGESTED_MAX`] of `found` the nearest names of windows, which `windows`
+/// Adds to the first `SUGGESTED_MAX` of `found` the nearest names of windows, which `windows`
 /// hands to the function that it is given. A name may come more than once.
 pub fn suggest(found: &mut [NotJoined], windows: impl FnOnce(&mut dyn FnMut(Key<'_>))) {
     let count = found.len().min(SUGGESTED_MAX);

@@ -89,7 +89,7 @@ pub struct Question {
     /// The attackers' curves.
     pub attackers: Vec<Curve>,
     /// When a review is in time and when late, by workflow. A ledger states its own, and
-    /// these take their place ([`Question::by_targets`]).
+    /// these take their place (`by_targets`).
     pub targets: Vec<Target>,
     /// The places that attackers watch.
     pub public: Vec<String>,
