@@ -214,6 +214,21 @@ fn more_names_than_a_credential_may_have_are_refused() {
 }
 
 #[test]
+fn a_flood_of_links_is_refused_and_joins_what_it_can() {
+    let mut joined = Joined::new(Windows::new(EngineConfig::default()));
+    joined.names = joined.names.holding(20);
+    let mut refused = Vec::new();
+    for n in 0..1_000 {
+        let (one, other) = (format!("a{n}"), format!("b{n}"));
+        let link = link(n, &one, &[&other], Relation::Same);
+        let _ = joined.handle(&link, &mut |_, refusal| refused.push(refusal));
+    }
+    assert!(joined.names.len() <= 21, "{}", joined.names.len());
+    assert_eq!(joined.names.aliases("a0").collect::<Vec<_>>(), ["b0"]);
+    assert!(refused.len() >= 980 && refused.iter().all(|it| *it == Refusal::Full));
+}
+
+#[test]
 fn names_that_cover_each_other_send_nothing_round_for_ever() {
     let covers = |n, name: &str, names: &[&str]| link(n, name, names, Relation::Covers);
     let mut events = vec![covers(0, "a", &["b"]), covers(1, "b", &["a", "k"])];

@@ -23,10 +23,14 @@ const COVERS_MAX: u8 = 8;
 /// A use is noted again only after so long: each note is a record of the changelog.
 const USED_EVERY: Span = Span::from_mins(60);
 
+/// Linked names of a partition at most: a flood of links must not take all memory.
+const NAMES_MAX: usize = 1 << 22;
+
 /// The names of a partition that links are known of.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Names {
     nodes: HashMap<Box<str>, Node>,
+    most: usize,
     /// Names whose node is another than was handed out.
     unsaved: BTreeSet<Box<str>>,
     /// Up to when unused names are forgotten.
@@ -41,6 +45,18 @@ pub struct Counts {
     pub linked: u64,
     /// Events of covering names that were handed on, one for each name covered.
     pub copied: u64,
+}
+
+impl Default for Names {
+    fn default() -> Names {
+        Names {
+            nodes: HashMap::default(),
+            most: NAMES_MAX,
+            unsaved: BTreeSet::new(),
+            expired: None,
+            counts: Counts::default(),
+        }
+    }
 }
 
 /// What is known of a name.
@@ -85,6 +101,8 @@ pub enum Refusal {
     TooMany,
     /// Names cover each other in a circle, or in a row of more than eight.
     Circle,
+    /// As many names are linked as may be.
+    Full,
     /// Windows of the name are final already: they stay under it. Everything else is joined.
     Late,
 }
@@ -98,6 +116,7 @@ impl Refusal {
                  1,000; the names stay apart"
             }
             Refusal::Circle => "names cover each other in a circle, or more than eight in a row",
+            Refusal::Full => "as many names are linked as may be; the names stay apart",
             Refusal::Late => {
                 "windows of the name are final and stay under it; what comes is joined"
             }
@@ -113,6 +132,12 @@ struct Turn<'t> {
 }
 
 impl Names {
+    /// The same with so many linked names at most.
+    #[must_use]
+    pub fn holding(self, most: usize) -> Names {
+        Names { most, ..self }
+    }
+
     /// Whether nothing links any name.
     pub fn is_empty(&self) -> bool {
         self.nodes.is_empty()
@@ -265,6 +290,9 @@ impl Names {
             self.ask(to, root, turn);
             return Ok(Receipt::Held);
         }
+        if self.has_no_room_for(to) {
+            return Err(Refusal::Full);
+        }
         let child = Node::Child { parent: root.into(), used: turn.now };
         let before = self.nodes.insert(to.into(), child);
         self.unsaved.insert(to.into());
@@ -296,6 +324,10 @@ impl Names {
         covers: Vec<Cow<'_, str>>,
         turn: &mut Turn<'_>,
     ) -> Result<Receipt, Refusal> {
+        // Names that have moved already must find their root.
+        if further.is_empty() && self.has_no_room_for(to) {
+            return Err(Refusal::Full);
+        }
         let node = self.nodes.entry(to.into()).or_insert_with(|| Node::Root {
             aliases: BTreeSet::new(),
             covered: BTreeSet::new(),
@@ -331,6 +363,10 @@ impl Names {
             let _ = self.event(to, event, (weight, 0), turn)?;
         }
         if were_final { Err(Refusal::Late) } else { Ok(Receipt::Held) }
+    }
+
+    fn has_no_room_for(&self, name: &str) -> bool {
+        self.nodes.len() >= self.most && !self.nodes.contains_key(name)
     }
 
     fn is_one_of(&self, root: &str, name: &str) -> bool {

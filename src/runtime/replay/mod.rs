@@ -216,6 +216,7 @@ impl Books {
 const fn reject_reason(refusal: Refusal) -> RejectReason {
     match refusal {
         Refusal::Late => RejectReason::Late,
+        Refusal::Full => RejectReason::BeyondBound,
         Refusal::TooMany | Refusal::Circle => RejectReason::TooManyAliases,
     }
 }

@@ -302,6 +302,7 @@ fn reason(receipt: Result<Receipt, Refusal>) -> Option<(RejectReason, &'static s
         Ok(Receipt::Late) => (RejectReason::Late, "its window was final already"),
         Ok(Receipt::Refused) => (RejectReason::BeyondBound, "a bound of the engine is reached"),
         Err(Refusal::Late) => (RejectReason::Late, Refusal::Late.text()),
+        Err(Refusal::Full) => (RejectReason::BeyondBound, Refusal::Full.text()),
         Err(refusal) => (RejectReason::TooManyAliases, refusal.text()),
     })
 }
