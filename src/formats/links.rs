@@ -10,6 +10,9 @@ use super::{RejectReason, Rejection};
 use crate::config::{ALIASES_MAX, COVERED_MAX, Limits};
 use crate::event::{Body, Event, IdentityLinked, Relation};
 
+/// Bytes of all names of one list together: messages about them are records of a broker.
+const NAMES_BYTES_MAX: usize = 64 << 10;
+
 /// Further names of the event's credential.
 pub(super) fn aliases<'a>(
     list: Verbatim<'a>,
@@ -61,7 +64,7 @@ fn names<'a>(
             format!("field `{field}`: {} names, the limit is {most}", elements.len()),
         ));
     }
-    let mut names = Vec::with_capacity(elements.len());
+    let (mut names, mut bytes) = (Vec::with_capacity(elements.len()), 0);
     for element in elements {
         let name = match element.found() {
             Found::Text => element.lossy_text().unwrap_or_default(),
@@ -69,6 +72,13 @@ fn names<'a>(
         };
         if name.len() > limits.credential_id_bytes {
             return Err(too_long(field, name.len(), limits.credential_id_bytes));
+        }
+        bytes += name.len();
+        if bytes > NAMES_BYTES_MAX {
+            return Err(Rejection::new(
+                RejectReason::TooManyAliases,
+                format!("field `{field}`: names of more than {NAMES_BYTES_MAX} bytes together"),
+            ));
         }
         if !name.is_empty() && !names.contains(&name) {
             names.push(name);

@@ -64,9 +64,14 @@ struct Read<'j> {
 }
 
 impl Forwarded<'_> {
+    /// Whether the bytes are a message, by their beginning.
+    pub fn is(bytes: &[u8]) -> bool {
+        bytes.starts_with(BEGINNING)
+    }
+
     /// Reads one; `None` when the bytes are something else.
     pub fn read(bytes: &[u8]) -> Option<Sent<'static>> {
-        if !bytes.starts_with(BEGINNING) {
+        if !Forwarded::is(bytes) {
             return None;
         }
         let read: Read<'_> = serde_json::from_slice(bytes).ok()?;

@@ -390,6 +390,18 @@ fn incidents_that_come_by_turns_are_read_once_each() {
     }));
 }
 
+/// A ticket covers four keys that leaked in four commits: one text of 600 words about them all,
+/// read and approved in two minutes. Each key has been looked at by the AI before, as well.
+#[test]
+fn one_text_about_keys_of_several_incidents_is_read_once() {
+    meaningful(&numbered(4, |name, n| {
+        let case = words(approved(name, 20.0, 140.0), 600);
+        let case = advised(case, |advice| Advised { first_presented_at: at(n), ..advice });
+        let incident = Some(format!("commit-{n}").into());
+        Review { incident, batch_id: Some("SEC-42".into()), ..case }
+    }));
+}
+
 /// An AI says the same of sixty keys of a commit, one after the other.
 #[test]
 fn one_text_that_is_given_key_by_key_is_read_once() {

@@ -16,7 +16,11 @@ use crate::event::{Body, Event, Relation};
 use crate::time::{Span, Timestamp};
 
 /// Events that a covering name keeps for the names that it will cover; the oldest go first.
-const KEPT_MAX: usize = 256;
+const KEPT_MAX: usize = 64;
+/// Bytes of them as JSON, and bytes of the names that one name covers: what is known of a name
+/// is one record of the changelog.
+const KEPT_BYTES_MAX: usize = 256 << 10;
+const COVERED_BYTES_MAX: usize = 128 << 10;
 /// Covering names that an event can come through, one after the other: names that cover
 /// each other would send it round for ever.
 const COVERS_MAX: u8 = 8;
@@ -107,6 +111,13 @@ pub enum Refusal {
     Late,
 }
 
+impl Kept {
+    /// Its length as JSON.
+    fn bytes(&self) -> usize {
+        serde_json::to_vec(&self.event).map_or(0, |json| json.len())
+    }
+}
+
 impl Refusal {
     /// Why, in words.
     pub const fn text(self) -> &'static str {
@@ -129,6 +140,8 @@ struct Turn<'t> {
     now: Timestamp,
     windows: &'t mut Windows,
     send: &'t mut dyn FnMut(Sent<'_>),
+    /// Whether the name was not used for a while.
+    refreshes: bool,
 }
 
 impl Names {
@@ -193,10 +206,9 @@ impl Names {
         windows: &mut Windows,
         send: &mut dyn FnMut(Sent<'_>),
     ) -> Result<Receipt, Refusal> {
-        let mut turn = Turn { now, windows, send };
-        if self.touch(&sent.to, now)
-            && let Some(Node::Child { parent, .. }) = self.nodes.get_mut(&*sent.to)
-        {
+        let refreshes = self.touch(&sent.to, now);
+        let mut turn = Turn { now, windows, send, refreshes };
+        if let Some(Node::Child { parent, .. }) = self.nodes.get_mut(&*sent.to) {
             let Sent { to, from, message } = sent;
             if let Message::Root { root } = message {
                 if *root < **parent {
@@ -243,7 +255,8 @@ impl Names {
             Some(Node::Root { covered, kept, .. }) if !covered.is_empty() => {
                 self.counts.linked += u64::from(weight);
                 if kept.iter().any(|kept| kept.event == event) {
-                    return Ok(Receipt::Held);
+                    // It went round, or was delivered again.
+                    return if covers > 0 { Err(Refusal::Circle) } else { Ok(Receipt::Held) };
                 }
                 if covers >= COVERS_MAX {
                     return Err(Refusal::Circle);
@@ -251,10 +264,12 @@ impl Names {
                 let event = Kept { event: event.into_owned(), weight, covers };
                 let others = covered.iter().filter(|name| ***name != *to);
                 others.for_each(|name| self.counts.copied += spread(name, &event, turn));
-                if kept.len() >= KEPT_MAX {
-                    kept.pop_front();
-                }
                 kept.push_back(event);
+                let mut bytes: usize = kept.iter().map(Kept::bytes).sum();
+                while kept.len() > KEPT_MAX || bytes > KEPT_BYTES_MAX {
+                    let Some(oldest) = kept.pop_front() else { break };
+                    bytes -= oldest.bytes();
+                }
                 self.unsaved.insert(to.into());
                 Ok(Receipt::Held)
             }
@@ -262,13 +277,17 @@ impl Names {
         }
     }
 
-    /// The root `to` asks `other` to be joined.
+    /// The root `to` asks `other` to be joined. It asks its own names from time to time: they
+    /// may have forgotten that they are.
     fn ask(&mut self, to: &str, other: &str, turn: &mut Turn<'_>) {
-        if !self.is_one_of(to, other) {
-            let root = to.into();
-            let message = Message::Link { root, names: self.count(to) };
-            (turn.send)(Sent { to: other.into(), from: None, message });
+        if to != other && (turn.refreshes || !self.is_one_of(to, other)) {
+            self.tell(to, other, turn);
         }
+    }
+
+    fn tell(&self, to: &str, other: &str, turn: &mut Turn<'_>) {
+        let message = Message::Link { root: to.into(), names: self.count(to) };
+        (turn.send)(Sent { to: other.into(), from: None, message });
     }
 
     /// The root `to` is asked by `root`, which has so many names, to be joined.
@@ -280,6 +299,10 @@ impl Names {
         turn: &mut Turn<'_>,
     ) -> Result<Receipt, Refusal> {
         if self.is_one_of(to, root) {
+            if to < root {
+                // It has forgotten that it is one of the names.
+                self.tell(to, root, turn);
+            }
             return Ok(Receipt::Held);
         }
         if (self.count(to) + names) as usize > ALIASES_MAX {
@@ -335,15 +358,16 @@ impl Names {
             used: turn.now,
         });
         let Node::Root { aliases, covered, kept, .. } = node else { return Ok(Receipt::Held) };
-        self.unsaved.insert(to.into());
         let known = aliases.len();
         aliases.extend(further.into_iter().filter(|name| **name != *to).map(Box::from));
         if aliases.len() > known {
+            self.unsaved.insert(to.into());
             turn.windows.revise(to);
         }
         let new: Vec<Box<str>> =
             covers.into_iter().map(Box::from).filter(|name| !covered.contains(name)).collect();
-        if covered.len() + new.len() > COVERED_MAX {
+        let bytes = covered.iter().chain(&new).map(|name| name.len()).sum::<usize>();
+        if covered.len() + new.len() > COVERED_MAX || bytes > COVERED_BYTES_MAX {
             return Err(Refusal::TooMany);
         }
         if new.is_empty() {
@@ -354,6 +378,7 @@ impl Names {
             kept.for_each(|kept| self.counts.copied += spread(name, kept, turn));
         }
         covered.extend(new);
+        self.unsaved.insert(to.into());
         // What was held as a credential's belongs to the names that are covered.
         let mut held = Vec::new();
         let were_final = turn.windows.release(to, &mut |event, weight| {
@@ -384,15 +409,16 @@ impl Names {
         }
     }
 
-    /// Notes that `name` is used, if anything is known of it, and says whether.
+    /// Notes that `name` is used, and says whether it was not for a while.
     fn touch(&mut self, name: &str, now: Timestamp) -> bool {
         let Some(node) = self.nodes.get_mut(name) else { return false };
         let (Node::Child { used, .. } | Node::Root { used, .. }) = node;
-        if now >= *used + USED_EVERY {
+        let refreshes = now >= *used + USED_EVERY;
+        if refreshes {
             *used = now;
             self.unsaved.insert(name.into());
         }
-        true
+        refreshes
     }
 
     /// Forgets the names that were last used before `before`, within an hour at most.

@@ -13,7 +13,7 @@ use super::peers::{OWN_MAX, Own, OwnCounts, Stratum};
 use super::reviewer::{Path, Point, Reviewer, Rise, Waiting};
 use super::schedule::{INTERVALS_MAX, PACES, Release, Schedule};
 use super::signals::{BySignal, SIGNALS};
-use super::texts::{GROUPS_MAX, GroupTexts, TEXTS_MAX, Texts};
+use super::texts::{GROUPS_MAX, GroupTexts, PAST_MAX, TEXTS_MAX, Texts};
 use crate::time::Timestamp;
 
 /// The first byte; to be raised with every change of the layout.
@@ -172,7 +172,7 @@ impl Reviewer {
         let Reviewer {
             schedule,
             reasons,
-            texts: Texts { groups, read, forgotten },
+            texts: Texts { groups, read, past, forgotten },
             compares: Compares { acts, own },
             taught,
             waiting,
@@ -210,6 +210,7 @@ impl Reviewer {
         out.row(read.iter(), |out, (group, text)| {
             [group, text].into_iter().for_each(|number| out.u32(number.get()));
         });
+        out.row(past.iter(), |out, number| out.u32(number.get()));
         out.time(*forgotten);
         out.row(own.0.iter(), |out, own| {
             out.i64(own.period);
@@ -265,6 +266,7 @@ impl Reviewer {
         state.texts = Texts {
             groups: row(input, GROUPS_MAX, read_reading)?.into(),
             read: row(input, TEXTS_MAX, |input| Some((input.number()?, input.number()?)))?.into(),
+            past: row(input, PAST_MAX, |input| input.number())?.into(),
             forgotten: input.time()?,
         };
         state.compares.own = OwnCounts(row(input, OWN_MAX, read_own)?);
@@ -399,6 +401,7 @@ mod tests {
             texts: Texts {
                 groups: (0..GROUPS_MAX).map(reading).collect(),
                 read: (0..TEXTS_MAX).map(|n| (number(n), number(n + 1))).collect(),
+                past: (0..PAST_MAX).map(number).collect(),
                 forgotten: at(9),
             },
             compares: Compares {
@@ -425,10 +428,13 @@ mod tests {
         let state = full();
         let bytes = state.to_bytes();
         assert_eq!(Reviewer::from_bytes(&bytes), Some(state.clone()));
-        assert!(bytes.len() <= 3_100, "{}", bytes.len());
+        assert!(bytes.len() <= 3_300, "{}", bytes.len());
         // As it is held: rows grow to the next power of two.
         let rows = 32 * (size_of::<Release>() + size_of::<Own>() + 4) + 2 * 16 * size_of::<Seen>();
-        let rows = rows + 16 * size_of::<GroupTexts>() + 64 * size_of::<(u32, u32)>();
+        let rows = rows
+            + 16 * size_of::<GroupTexts>()
+            + 64 * size_of::<(u32, u32)>()
+            + 32 * size_of::<u32>();
         let held = size_of::<Reviewer>() + rows;
         assert!(held <= 4_096, "{held}");
     }

@@ -259,7 +259,7 @@ impl<'r> Review<'r> {
             floor_ms,
             approved: self.agreed == Some(true),
             repeated: advice.is_some_and(|advice| advice.repeated),
-            text: self.text(),
+            texts: self.texts(),
             batch: self.batch(),
             group: self.group(),
             digest: self.free_text().map(|digest| digest_of(RATIONALE, digest)),
@@ -337,16 +337,28 @@ impl<'r> Review<'r> {
         .get()
     }
 
-    /// What was presented. Two texts of one incident are told apart by their length alone: an
-    /// AI may give the same advice about each of its credentials, one after the other.
-    fn text(&self) -> Option<Text> {
-        let advice = self.advice.as_ref()?;
+    /// What was presented, in each way in which it may be the text of another case. Two texts
+    /// of one incident are told apart by their length alone: an AI may give the same advice
+    /// about each of its credentials, one after the other. Two texts of one batch are the same
+    /// if they also have the first presentation in common, or the one that was judged.
+    fn texts(&self) -> CaseTexts {
+        let Some(advice) = &self.advice else { return CaseTexts::default() };
         let presented = advice.first_presented_at;
-        let at = if self.incident.is_some() { 0 } else { presented.as_millis() };
         let length = [advice.summary_words, advice.summary_chars];
         let length = length.map(|length| length.unwrap_or_default().to_le_bytes());
-        let digest = Hash::new().bytes(&at.to_le_bytes()).bytes(length.as_flattened()).short();
-        Some(Text { digest, presented })
+        let text = |at: i64| {
+            let hash = Hash::new().bytes(&at.to_le_bytes()).bytes(length.as_flattened());
+            Text { digest: hash.short(), presented }
+        };
+        let incident = self.incident.as_deref().map(|id| digest_of(INCIDENT, id));
+        let (first, judged) = (presented.as_millis(), advice.presented_at.as_millis());
+        [
+            incident.map(|number| (Group::Incident(number), text(0))),
+            self.batch().map(|number| (Group::Batch(number), text(first))),
+            self.batch()
+                .filter(|_| judged != first)
+                .map(|number| (Group::Batch(number), text(judged))),
+        ]
     }
 
     /// The digest of the reasons, unless they are a code.
@@ -390,6 +402,9 @@ const BATCH: u8 = 1;
 const INCIDENT: u8 = 2;
 const RATIONALE: u8 = 3;
 
+/// A text in the incident and in the batch of its case.
+pub(super) type CaseTexts = [Option<(Group, Text)>; 3];
+
 /// A review reduced to what judging looks at.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Facts {
@@ -405,7 +420,7 @@ pub(super) struct Facts {
     /// Whether the same reviewer decided about the same advice before.
     pub(super) repeated: bool,
     /// What was presented.
-    pub(super) text: Option<Text>,
+    pub(super) texts: CaseTexts,
     pub(super) batch: Option<NonZeroU32>,
     /// The incident, else the batch.
     pub(super) group: Option<Group>,

@@ -247,8 +247,7 @@ impl Reviewer {
     /// What has to be read for an approval: nothing of what was read before.
     fn job(&mut self, case: &Facts, due: Timestamp) -> Option<Job> {
         let (release, clock) = case.release?;
-        let group_text = case.group.zip(case.text);
-        let read = group_text.is_some_and(|(group, text)| self.texts.read_again(group, text));
+        let read = self.texts.read_again(case.texts.into_iter().flatten());
         let floor_ms = case.floor_ms.filter(|_| case.approved && !case.repeated && !read)?;
         Some(Job { release, due, floor_ms, clock })
     }

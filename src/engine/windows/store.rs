@@ -192,7 +192,7 @@ impl Windows {
     pub fn handle_weighted(&mut self, event: &Event<'_>, weight: u32) -> Receipt {
         let texts = log::texts(event);
         if texts > EVENT_BYTES_MAX {
-            self.counts.refused += 1;
+            self.counts.refused += u64::from(weight);
             return Receipt::Refused;
         }
         let detection = event.kind().opens();
@@ -201,13 +201,13 @@ impl Windows {
         let at = match self.find(key, hash) {
             Some(at) => at,
             None if self.index.len() >= self.config.credentials => {
-                self.counts.refused += 1;
+                self.counts.refused += u64::from(weight);
                 return Receipt::Refused;
             }
             None => self.insert(key, hash, detection),
         };
         if self.is_full(at) {
-            self.counts.refused += 1;
+            self.counts.refused += u64::from(weight);
             return Receipt::Refused;
         }
         let entry = &mut self.entries[at as usize];

@@ -17,9 +17,11 @@ const ROUND_EVERY: Span = Span::from_mins(60);
 
 const OLD: &str = "SELECT position, arrived_at FROM events WHERE position > ?1 ORDER BY position \
     LIMIT ?2";
+/// Events of a name that is linked may be held under another name.
 const DELETE: &str = "DELETE FROM events WHERE position > ?1 AND position <= ?2 AND NOT EXISTS \
-    (SELECT 1 FROM window_state WHERE key = \
-    CAST((events.event ->> 'workflow') || '/' || events.credential_id AS BLOB))";
+    (SELECT 1 FROM window_state WHERE key IN ( \
+    CAST((events.event ->> 'workflow') || '/' || events.credential_id AS BLOB), \
+    CAST('identity/' || events.credential_id AS BLOB)))";
 
 /// How far the present round has come.
 #[derive(Debug, Default)]
@@ -112,13 +114,16 @@ mod tests {
         assert_eq!(left(), (30_000 - 6_667, 10_000));
         step(at(30_000));
         assert_eq!(left(), (20_000, 10_000));
-        // The round is over. What is held no longer goes in the next one.
+        // The round is over. What is held under another name stays in the next one as well.
         step(at(30_000));
-        run("DELETE FROM window_state");
-        step(at(30_059));
+        run("UPDATE window_state SET key = CAST('identity/key-1' AS BLOB)");
+        (0..3).for_each(|_| step(at(30_060)));
         assert_eq!(left(), (20_000, 10_000));
-        step(at(30_060));
-        step(at(30_060));
+        run("DELETE FROM window_state");
+        step(at(30_119));
+        assert_eq!(left(), (20_000, 10_000));
+        step(at(30_120));
+        step(at(30_120));
         assert_eq!(left(), (15_000, 5_000));
     }
 }

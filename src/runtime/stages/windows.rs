@@ -122,7 +122,12 @@ impl Stage for WindowsStage {
             partition.windows.judge(judged.exposure(), judged.mark, judged.hollow);
             return Ok(None);
         }
-        if own && let Some(sent) = Forwarded::read(record.value) {
+        if own && Forwarded::is(record.value) {
+            let Some(sent) = Forwarded::read(record.value) else {
+                let why = "not a message between names that this program can read";
+                let rejection = Rejection::new(RejectReason::InvalidValue, why);
+                return self.publisher.refuse(record, &rejection, None, outbox).map(|()| None);
+            };
             return self.forwarded(sent, record, outbox).map(|()| None);
         }
         let mut events = Vec::new();

@@ -25,6 +25,7 @@ const RELEASES_MAX: usize = 24;
 const STRATA_MAX: usize = 24;
 const GROUPS_MAX: usize = 16;
 const TEXTS_MAX: usize = 64;
+const PAST_MAX: usize = 32;
 const DIGESTS_MAX: usize = 20;
 
 /// One decided window.
@@ -252,6 +253,8 @@ struct Texts {
     read: Vec<(Group, Text)>,
     /// When the latest text of each group was presented, the group used last at the end.
     groups: Vec<(Group, i64)>,
+    /// Incidents that were forgotten, the latest at the end.
+    past: Vec<Group>,
     /// Of groups that were forgotten: when their latest text was presented.
     forgotten_ms: Option<i64>,
     /// Groups of which a text was forgotten: those presented up to then may be it.
@@ -262,13 +265,39 @@ struct Texts {
 type Text = (Option<i64>, Option<u32>, Option<u32>);
 
 impl Texts {
-    /// Whether the text was read before, or may have been.
-    fn read_before(&mut self, group: Group, presented: i64, text: Text) -> bool {
-        let latest = match self.groups.iter().position(|(other, _)| *other == group) {
+    /// Whether one of the texts of a case was read before, or may have been.
+    fn read_before(&mut self, presented: i64, texts: &[(Group, Text)]) -> bool {
+        let mut before = false;
+        for (group, text) in texts {
+            self.enter(group, presented);
+            before |= self.holes.iter().any(|(of, until)| of == group && presented <= *until);
+            let place = self.read.iter().position(|(of, other)| (of, other) == (group, text));
+            place.map(|place| self.read.remove(place));
+            before |= place.is_some();
+        }
+        for text in texts {
+            self.read.push(text.clone());
+            if self.read.len() > TEXTS_MAX {
+                let (group, _) = self.read.remove(0);
+                let latest = self.groups.iter().find(|(of, _)| *of == group).map(|found| found.1);
+                let ever = matches!(group, Group::Incident(_)).then_some(i64::MAX);
+                self.holes.extend(latest.map(|latest| (group, ever.unwrap_or(latest))));
+            }
+        }
+        before
+    }
+
+    /// From now on the group is the one used last.
+    fn enter(&mut self, group: &Group, presented: i64) {
+        let latest = match self.groups.iter().position(|(other, _)| other == group) {
             Some(place) => self.groups.remove(place).1,
             None => {
-                self.holes.retain(|(other, _)| *other != group);
+                self.holes.retain(|(other, _)| other != group);
                 self.holes.extend(self.forgotten_ms.map(|until| (group.clone(), until)));
+                if let Some(place) = self.past.iter().position(|other| other == group) {
+                    self.past.remove(place);
+                    self.holes.push((group.clone(), i64::MAX));
+                }
                 presented
             }
         };
@@ -277,20 +306,13 @@ impl Texts {
             let (gone, latest) = self.groups.remove(0);
             self.read.retain(|(other, _)| *other != gone);
             self.forgotten_ms = self.forgotten_ms.max(Some(latest));
+            if matches!(gone, Group::Incident(_)) {
+                self.past.push(gone);
+                if self.past.len() > PAST_MAX {
+                    self.past.remove(0);
+                }
+            }
         }
-        if self.holes.iter().any(|(other, until)| *other == group && presented <= *until) {
-            return true;
-        }
-        let known = self.read.iter().position(|read| *read == (group.clone(), text));
-        known.map(|place| self.read.remove(place));
-        self.read.push((group, text));
-        if self.read.len() > TEXTS_MAX {
-            let (group, _) = self.read.remove(0);
-            let latest = self.groups.iter().find(|(other, _)| *other == group).map(|found| found.1);
-            let until = if matches!(group, Group::Incident(_)) { Some(i64::MAX) } else { latest };
-            self.holes.extend(until.map(|until| (group, until)));
-        }
-        known.is_some()
     }
 }
 
@@ -380,11 +402,19 @@ impl Course {
 
     /// Whether the text of the case was read before, in the same incident or batch.
     fn read_before(&mut self, case: &Case<'_>) -> bool {
-        let Some((advice, group)) = case.advice().zip(case.group()) else { return false };
-        let presented = advice.first_presented_at.as_millis();
-        let time = matches!(group, Group::Batch(_)).then_some(presented);
-        let text = (time, advice.summary_words, advice.summary_chars);
-        self.texts.read_before(group, presented, text)
+        let Some(advice) = case.advice() else { return false };
+        let first = advice.first_presented_at.as_millis();
+        let judged = advice.presented_at.as_millis();
+        let text = |time| (time, advice.summary_words, advice.summary_chars);
+        let incident = case.window.incident.clone().map(Group::Incident);
+        let mut texts: Vec<_> = incident.map(|group| (group, text(None))).into_iter().collect();
+        if let Some(id) = case.decision.batch_id.clone() {
+            let mut times = vec![first, judged];
+            times.dedup();
+            let group = Group::Batch(id);
+            texts.extend(times.into_iter().map(|time| (group.clone(), text(Some(time)))));
+        }
+        self.texts.read_before(first, &texts)
     }
 }
 
