@@ -13,7 +13,7 @@ use shutterlag::engine::windows::Windows;
 use shutterlag::event::{Body, Event, IdentityLinked, Relation};
 
 use crate::oracle::hostile::{self, Events, at};
-use crate::oracle::made::{At as _, leak};
+use crate::oracle::made::{At as _, leak, seconds};
 use crate::oracle::record::Record;
 use crate::oracle::{Ledger, ledger};
 
@@ -211,6 +211,31 @@ fn more_names_than_a_credential_may_have_are_refused() {
     let (joined, refused) = joined(&chain(66));
     assert_eq!(refused, [Refusal::TooMany]);
     assert_eq!(joined.names.aliases("name-0000").count(), 63);
+}
+
+/// One of two names is not used for so long that it is forgotten that it belongs to the other.
+#[test]
+fn a_name_that_was_forgotten_is_joined_again_from_either_side() {
+    const DAY_S: i64 = 86_400;
+    for (name, alias) in [("x", "y"), ("y", "x")] {
+        let mut joined = Joined::new(Windows::new(EngineConfig::default()));
+        let mut handle = |event: &Event<'static>| {
+            let _ = joined.handle(event, &mut |_, refusal| panic!("{refusal:?}"));
+        };
+        let again =
+            |n| Event { time: seconds(40 * DAY_S), ..link(n, name, &[alias], Relation::Same) };
+        handle(&link(1, "x", &["y"], Relation::Same));
+        handle(&leak().of("x", 20 * DAY_S));
+        joined.names.expire(seconds(19 * DAY_S));
+        assert_eq!(joined.names.len(), 1, "x alone");
+        let mut handle = |event: &Event<'static>| {
+            let _ = joined.handle(event, &mut |_, refusal| panic!("{refusal:?}"));
+        };
+        handle(&leak().of("y", 39 * DAY_S));
+        handle(&again(2));
+        let records = records(&joined);
+        assert!(records.iter().all(|record| record.credential_id == "x"), "{records:?}");
+    }
 }
 
 #[test]
