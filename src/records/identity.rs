@@ -5,11 +5,15 @@
 use std::borrow::Cow;
 use std::collections::{BTreeSet, VecDeque};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::engine::identity::{Kept, Message, Node, Sent};
+use crate::engine::windows::Remembered;
+use crate::event::Workflow;
 use crate::formats::{IDENTITY_FORWARDED, native_event};
 use crate::time::Timestamp;
 
@@ -37,9 +41,12 @@ impl Serialize for Forwarded<'_> {
                 record.serialize_field("link", root)?;
                 record.serialize_field("names", names)?;
             }
-            Message::Join { aliases, covered } => {
+            Message::Join { aliases, covered, remembered } => {
                 record.serialize_field("aliases", aliases)?;
                 record.serialize_field("covered", covered)?;
+                let of = |it: &Remembered| (it.workflow, BASE64.encode(&it.bytes));
+                let remembered: Vec<_> = remembered.iter().map(of).collect();
+                record.serialize_field("remembered", &remembered)?;
             }
             Message::Root { root } => record.serialize_field("root", root)?,
         }
@@ -60,6 +67,8 @@ struct Read<'j> {
     names: Option<u32>,
     aliases: Option<Vec<String>>,
     covered: Option<Vec<String>>,
+    #[serde(default)]
+    remembered: Vec<(Workflow, String)>,
     root: Option<String>,
 }
 
@@ -84,7 +93,12 @@ impl Forwarded<'_> {
         } else if let Some(root) = read.root {
             Message::Root { root: root.into() }
         } else {
-            Message::Join { aliases: texts(read.aliases?), covered: texts(read.covered?) }
+            let remembered = read.remembered.into_iter().map(|(workflow, bytes)| {
+                Some(Remembered { workflow, bytes: BASE64.decode(bytes).ok()? })
+            });
+            let remembered = remembered.collect::<Option<_>>()?;
+            let (aliases, covered) = (texts(read.aliases?), texts(read.covered?));
+            Message::Join { aliases, covered, remembered }
         };
         Some(Sent { to: read.credential_id.into(), from: read.from.map(Cow::Owned), message })
     }
@@ -146,7 +160,7 @@ pub fn read_node(bytes: &[u8]) -> Option<Node> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Body, Event, IdentityLinked, Relation, Workflow};
+    use crate::event::{Body, Event, IdentityLinked, Relation};
 
     fn event(body: Body<'static>) -> Event<'static> {
         Event {
@@ -168,7 +182,14 @@ mod tests {
             Message::Event { event: event(Body::CredentialAbused), weight: 3, covers: 1 },
             Message::Event { event: event(Body::IdentityLinked(link)), weight: 1, covers: 0 },
             Message::Link { root: "a".into(), names: 2 },
-            Message::Join { aliases: vec!["b".into(), "c".into()], covered: vec![] },
+            Message::Join {
+                aliases: vec!["b".into(), "c".into()],
+                covered: vec![],
+                remembered: vec![Remembered {
+                    workflow: Workflow::PolicyChange,
+                    bytes: vec![0, 1, 255],
+                }],
+            },
             Message::Root { root: "a\\b".into() },
         ];
         for message in messages {

@@ -10,10 +10,10 @@ use shutterlag::config::EngineConfig;
 use shutterlag::engine::Receipt;
 use shutterlag::engine::identity::{Joined, Refusal};
 use shutterlag::engine::windows::Windows;
-use shutterlag::event::{Body, Event, IdentityLinked, Relation};
+use shutterlag::event::{Action, Actor, Body, Event, IdentityLinked, Relation};
 
 use crate::oracle::hostile::{self, Events, at};
-use crate::oracle::made::{At as _, leak, seconds};
+use crate::oracle::made::{At as _, contained_by, decided, leak, leak_exposed, seconds};
 use crate::oracle::record::Record;
 use crate::oracle::{Ledger, ledger};
 
@@ -235,6 +235,38 @@ fn a_name_that_was_forgotten_is_joined_again_from_either_side() {
         handle(&again(2));
         let records = records(&joined);
         assert!(records.iter().all(|record| record.credential_id == "x"), "{records:?}");
+    }
+}
+
+/// A key is revoked and its window final when a link gives it another name. A rescan that sees
+/// it again sees an exposure that is over.
+#[test]
+fn a_sighting_under_a_name_that_was_linked_late_opens_nothing() {
+    const DAY_S: i64 = 86_400;
+    let settle = Some(shutterlag::time::Span::from_mins(10));
+    for (name, alias) in [("x", "y"), ("y", "x")] {
+        let config = EngineConfig { settle, ..EngineConfig::default() };
+        let mut joined = Joined::new(Windows::new(config));
+        let mut refused = Vec::new();
+        for event in [
+            leak().of("y", 0),
+            decided(Action::Revoke).of("y", 60),
+            contained_by(Actor::Human).of("y", 120),
+        ] {
+            let _ = joined.handle(&event, &mut |_, refusal| refused.push(refusal));
+        }
+        joined.windows.advance(seconds(3_600), &mut |_| {});
+        assert_eq!(records(&joined), []);
+        let late = Event { time: seconds(DAY_S), ..link(1, name, &[alias], Relation::Same) };
+        let _ = joined.handle(&late, &mut |_, refusal| refused.push(refusal));
+        assert_eq!(refused, [Refusal::Late]);
+        joined.windows.advance(seconds(DAY_S + 60), &mut |_| {});
+        let again = leak_exposed(0).of("y", 2 * DAY_S);
+        let _ = joined.handle(&again, &mut |_, refusal| refused.push(refusal));
+        let mut emitted = 0;
+        joined.windows.advance(seconds(2 * DAY_S + 3_600), &mut |_| emitted += 1);
+        assert_eq!((records(&joined), emitted), (vec![], 0));
+        assert_eq!(joined.windows.counts().resighted, 1);
     }
 }
 

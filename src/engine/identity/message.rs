@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::engine::windows::Remembered;
 use crate::event::Event;
 
 /// A message on its way to a name.
@@ -40,6 +41,8 @@ pub enum Message<'m> {
         aliases: Vec<Cow<'m, str>>,
         /// What they cover.
         covered: Vec<Cow<'m, str>>,
+        /// What is remembered of their final windows.
+        remembered: Vec<Remembered>,
     },
     /// A shorter way: what the name forwards to belongs to this name.
     Root {
@@ -57,9 +60,10 @@ impl Sent<'_> {
                 Message::Event { event: event.into_owned(), weight, covers }
             }
             Message::Link { root, names } => Message::Link { root: text(root), names },
-            Message::Join { aliases, covered } => Message::Join {
+            Message::Join { aliases, covered, remembered } => Message::Join {
                 aliases: aliases.into_iter().map(text).collect(),
                 covered: covered.into_iter().map(text).collect(),
+                remembered,
             },
             Message::Root { root } => Message::Root { root: text(root) },
         };

@@ -227,7 +227,10 @@ impl Names {
                 self.event(&to, event, (weight, covers), &mut turn)
             }
             Message::Link { root, names } => self.asked(&to, &root, names, &mut turn),
-            Message::Join { aliases, covered } => self.join(&to, aliases, covered, &mut turn),
+            Message::Join { aliases, covered, remembered } => {
+                remembered.iter().for_each(|it| turn.windows.take_over(&to, it));
+                self.join(&to, aliases, covered, &mut turn)
+            }
             // It belonged to another name once, and that was forgotten.
             Message::Root { .. } => Ok(Receipt::Held),
         }
@@ -326,17 +329,21 @@ impl Names {
             covered.extend(names.into_iter().map(|name| Cow::Owned(name.into())));
             kept = events;
         }
+        let mut held = Vec::new();
+        let remembered = turn.windows.release(to, &mut |event, weight| {
+            held.push((event.into_owned(), weight));
+        });
+        let were_final = !remembered.is_empty();
         let send = &mut *turn.send;
-        let message = Message::Join { aliases, covered };
+        let message = Message::Join { aliases, covered, remembered };
         send(Sent { to: root.into(), from: None, message });
         for Kept { event, weight, covers } in kept {
             send(moved(root, event, (weight, covers)));
         }
-        let mut each = |event: Event<'_>, weight| send(moved(root, event, (weight, 0)));
-        match turn.windows.release(to, &mut each) {
-            true => Err(Refusal::Late),
-            false => Ok(Receipt::Held),
+        for (event, weight) in held {
+            send(moved(root, event, (weight, 0)));
         }
+        if were_final { Err(Refusal::Late) } else { Ok(Receipt::Held) }
     }
 
     /// Further names belong to the root `to`, and it covers these.
@@ -381,13 +388,13 @@ impl Names {
         self.unsaved.insert(to.into());
         // What was held as a credential's belongs to the names that are covered.
         let mut held = Vec::new();
-        let were_final = turn.windows.release(to, &mut |event, weight| {
+        let remembered = turn.windows.release(to, &mut |event, weight| {
             held.push((event.into_owned(), weight));
         });
         for (event, weight) in held {
             let _ = self.event(to, event, (weight, 0), turn)?;
         }
-        if were_final { Err(Refusal::Late) } else { Ok(Receipt::Held) }
+        if remembered.is_empty() { Ok(Receipt::Held) } else { Err(Refusal::Late) }
     }
 
     fn has_no_room_for(&self, name: &str) -> bool {

@@ -31,6 +31,7 @@ mod window;
 pub use self::checkpoint::RestoreError;
 pub use self::log::Key;
 pub use self::milestones::Milestones;
+pub use self::moved::Remembered;
 pub use self::read::{Part, Unplaced, View};
 pub use self::standing::{Awaiting, Standing, Standings};
 pub use self::store::{Counts, Windows};

@@ -114,7 +114,7 @@ pub(super) struct Entry {
 #[derive(Debug, Default)]
 pub(super) struct Undetected {
     queue: std::collections::VecDeque<u32>,
-    live: usize,
+    pub(super) live: usize,
 }
 
 #[derive(Debug, Default)]
