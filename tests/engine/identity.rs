@@ -112,6 +112,26 @@ impl Components {
         placed
     }
 
+    /// Whether a name covers one of its own credential's, or names cover each other.
+    fn contradict(&self) -> bool {
+        self.covered.keys().any(|start| {
+            let mut next: Vec<&str> = vec![start];
+            let mut seen = BTreeSet::new();
+            while let Some(root) = next.pop() {
+                for name in self.covered.get(root).into_iter().flatten() {
+                    let of = self.root[name].as_str();
+                    if of == start || of == root {
+                        return true;
+                    }
+                    if seen.insert(of) {
+                        next.push(of);
+                    }
+                }
+            }
+            false
+        })
+    }
+
     fn aliases(&self, root: &str) -> Vec<&str> {
         let of = |(name, of): (&'_ String, &String)| *of == *root && **name != *root;
         let names = self.root.iter().filter(|(name, root)| of((name, root)));
@@ -178,6 +198,7 @@ proptest! {
     #[test]
     fn any_order_gives_the_windows_of_the_united_names((events, delivered) in delivered()) {
         let components = Components::of(&events);
+        prop_assume!(!components.contradict());
         let Ledger { windows: wanted, .. } = ledger(&components.placed(&events));
         let (joined, _) = joined(&delivered.0);
         prop_assert_eq!(records(&joined), wanted.clone());
@@ -283,6 +304,21 @@ fn a_flood_of_links_is_refused_and_joins_what_it_can() {
     assert!(joined.names.len() <= 21, "{}", joined.names.len());
     assert_eq!(joined.names.aliases("a0").collect::<Vec<_>>(), ["b0"]);
     assert!(refused.len() >= 980 && refused.iter().all(|it| *it == Refusal::Full));
+}
+
+#[test]
+fn a_name_that_covers_itself_keeps_its_window_and_is_told() {
+    let covers = |n, name: &str, names: &[&str]| link(n, name, names, Relation::Covers);
+    let same = |n, name: &str, names: &[&str]| link(n, name, names, Relation::Same);
+    for links in [
+        vec![covers(0, "a", &["a"])],
+        vec![same(0, "SEC-1", &["a"]), covers(1, "SEC-1", &["a", "b"])],
+    ] {
+        let events = [vec![leak().of("a", 60)], links, vec![leak().of("b", 60)]].concat();
+        let (joined, refused) = joined(&events);
+        assert_eq!(refused, [Refusal::Circle]);
+        assert_eq!(records(&joined).len(), 2);
+    }
 }
 
 #[test]

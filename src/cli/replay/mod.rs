@@ -171,7 +171,9 @@ pub fn run(args: Args) -> Result<Outcome, CliError> {
         printed => printed?,
     }
     let events = &summary.events;
-    let unused = events.rejected + events.unsupported > 0 || !not_joined.is_empty();
+    // A link that is refused is an event that was taken in, and not used.
+    let apart = totals.by_reason.contains_key(&RejectReason::TooManyAliases);
+    let unused = events.rejected + events.unsupported > 0 || apart || !not_joined.is_empty();
     let outcome = match (run.args.strict && unused, replayed.incomplete) {
         (true, _) => Outcome::Refused,
         (false, true) => Outcome::Failed,

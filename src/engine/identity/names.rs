@@ -126,7 +126,10 @@ impl Refusal {
                 "the credential would have more than 64 names, or the name would cover more than \
                  1,000; the names stay apart"
             }
-            Refusal::Circle => "names cover each other in a circle, or more than eight in a row",
+            Refusal::Circle => {
+                "a name covers itself, names cover each other in a circle, or more than eight \
+                 cover each other in a row; what they say belongs to no credential"
+            }
             Refusal::Full => "as many names are linked as may be; the names stay apart",
             Refusal::Late => {
                 "windows of the name are final and stay under it; what comes is joined"
@@ -354,6 +357,10 @@ impl Names {
         covers: Vec<Cow<'_, str>>,
         turn: &mut Turn<'_>,
     ) -> Result<Receipt, Refusal> {
+        // A credential cannot be what stands for it: it would have no windows.
+        if further.is_empty() && covers.iter().any(|name| self.is_one_of(to, name)) {
+            return Err(Refusal::Circle);
+        }
         // Names that have moved already must find their root.
         if further.is_empty() && self.has_no_room_for(to) {
             return Err(Refusal::Full);
