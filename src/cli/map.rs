@@ -188,9 +188,17 @@ fn attempt(
     let (mut used, mut skipped, mut rejected) = (0_usize, 0_usize, 0_usize);
     for (line, record) in records(bytes) {
         let by = maps.recognising(record);
+        let without = Context { maps: Maps::NONE, ..context };
+        let shadowed = matches!(format, Format::Auto)
+            && !by.is_empty()
+            && decode(format, record, &without, &mut Vec::new()).is_ok();
         let by = match (format, by.as_slice()) {
             (Format::Map(name), _) => format!("map `{name}`"),
             (_, []) => "no map recognises it".to_owned(),
+            (_, names) if shadowed => format!(
+                "a built-in format takes it before {} (state the map as the format)",
+                names.join(" and ")
+            ),
             (_, names) => format!("recognised by {}", names.join(" and ")),
         };
         let mut events = Vec::new();

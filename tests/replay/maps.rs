@@ -99,6 +99,21 @@ fn a_map_of_ones_own_from_the_first_try_to_its_test() {
     map(directory.path()).args(["test", "maps"]).go().exits(1);
 }
 
+/// Records with `action` and `alert` are GitHub's, say the built-in formats.
+#[test]
+fn a_built_in_format_that_takes_the_records_of_a_map_is_named() {
+    let directory = tiller();
+    let mut record = closed("harmless");
+    (record["action"], record["alert"]) = ("Close".into(), serde_json::json!({}));
+    fs::write(directory.path().join("taken.json"), record.to_string()).unwrap();
+    let attempt = ["try", "taken.json", "--maps-dir", "maps"];
+    let tried = map(directory.path()).args(attempt).go().stdout;
+    assert!(tried.contains("line 1: a built-in format takes it before tiller"), "{tried}");
+    let stated = [&attempt[..], &["--map", "tiller"]].concat();
+    let tried = map(directory.path()).args(stated).go().exits(0).stdout;
+    assert!(tried.contains("line 1: map `tiller`: 1 events"), "{tried}");
+}
+
 #[test]
 fn why_a_record_is_not_one_of_the_map() {
     let directory = tiller();
