@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use shutterlag::config::EngineConfig;
 use shutterlag::engine::Receipt;
-use shutterlag::engine::identity::{Joined, Refusal};
+use shutterlag::engine::identity::{Joined, Names, Refusal, Sent};
 use shutterlag::engine::windows::Windows;
 use shutterlag::event::{Action, Actor, Body, Event, IdentityLinked, Relation};
 
@@ -288,6 +288,30 @@ fn a_sighting_under_a_name_that_was_linked_late_opens_nothing() {
         joined.windows.advance(seconds(2 * DAY_S + 3_600), &mut |_| emitted += 1);
         assert_eq!((records(&joined), emitted), (vec![], 0));
         assert_eq!(joined.windows.counts().resighted, 1);
+    }
+}
+
+/// The figures of `docs/identity.md`.
+#[test]
+fn a_link_takes_two_or_three_messages_and_one_for_each_event_that_moves() {
+    for (name, alias, wanted) in [("a", "b", 2), ("b", "a", 3)] {
+        let mut windows = Windows::new(EngineConfig::default());
+        let mut names = Names::default();
+        let mut on_their_way = VecDeque::new();
+        for event in [leak().of("b", 0), decided(Action::Revoke).of("b", 60)] {
+            let _ =
+                names.handle(&event, at(0), &mut windows, &mut |_| panic!("a message")).unwrap();
+        }
+        let link = link(1, name, &[alias], Relation::Same);
+        let mut send = |sent: Sent<'_>| on_their_way.push_back(sent.into_owned());
+        let _ = names.handle(&link, at(0), &mut windows, &mut send).unwrap();
+        let mut messages = 0;
+        while let Some(sent) = on_their_way.pop_front() {
+            messages += 1;
+            let mut send = |sent: Sent<'_>| on_their_way.push_back(sent.into_owned());
+            let _ = names.take(sent, at(0), &mut windows, &mut send).unwrap();
+        }
+        assert_eq!(messages, wanted + 2, "{name}");
     }
 }
 

@@ -40,24 +40,24 @@ impl Joined {
         self.deliver(event.time, refuse, receipt)
     }
 
-    /// Delivers what is on its way. What becomes of the last event is what is said of it.
+    /// Delivers the messages that are on their way. `receipt` is what became of the event itself;
+    /// where an event that was forwarded is not held, the last such receipt takes its place.
     fn deliver(
         &mut self,
         now: Timestamp,
         refuse: &mut dyn FnMut(&str, Refusal),
-        receipt: Receipt,
+        mut receipt: Receipt,
     ) -> Receipt {
-        let mut worst = receipt;
         while let Some(sent) = self.on_their_way.pop_front() {
             let Joined { windows, names, on_their_way } = self;
             let to = sent.to.clone();
             let mut send = |sent: Sent<'_>| on_their_way.push_back(sent.into_owned());
             match names.take(sent, now, windows, &mut send) {
                 Ok(Receipt::Held) => {}
-                Ok(other) => worst = other,
+                Ok(other) => receipt = other,
                 Err(refusal) => refuse(&to, refusal),
             }
         }
-        worst
+        receipt
     }
 }

@@ -138,7 +138,7 @@ impl Refusal {
     }
 }
 
-/// What a name is told with, and what it may do.
+/// One message that a name handles: when, with which windows, and where its own messages go.
 struct Turn<'t> {
     now: Timestamp,
     windows: &'t mut Windows,

@@ -42,7 +42,7 @@ pub(super) struct Transaction {
     pub(super) reviews: Vec<Sent>,
     /// From oversight to windows, and among the windows: judgements, and what names send each
     /// other.
-    pub(super) judgements: Vec<Sent>,
+    pub(super) to_windows: Vec<Sent>,
     /// Changes of the ledger, for the view.
     pub(super) ledger: Vec<Revised>,
     /// Changes of alerts, for the notifier.
@@ -54,7 +54,7 @@ pub(super) struct Transaction {
 impl Transaction {
     /// Empty again, with its memory.
     pub(super) fn clear(&mut self) {
-        let lists = [&mut self.events, &mut self.reviews, &mut self.judgements, &mut self.alerts];
+        let lists = [&mut self.events, &mut self.reviews, &mut self.to_windows, &mut self.alerts];
         lists.into_iter().for_each(Vec::clear);
         self.ledger.clear();
         self.rows = 0;
@@ -181,7 +181,7 @@ impl Outbox for LocalOutbox<'_> {
                 self.event(key, value.unwrap_or_default())
             }
             Topic::Events => {
-                self.transaction.judgements.push(sent());
+                self.transaction.to_windows.push(sent());
                 Ok(())
             }
             Topic::Reviews => {

@@ -100,15 +100,15 @@ impl Pipeline {
         let identity = &self.context.identity;
         loop {
             // Names that are linked send each other what they get.
-            while !transaction.judgements.is_empty() {
-                let sent = std::mem::take(&mut transaction.judgements);
+            while !transaction.to_windows.is_empty() {
+                let sent = std::mem::take(&mut transaction.to_windows);
                 take_all(&mut self.windows, &sent, outbox(store, transaction, identity, now))?;
             }
             punctuate(&mut self.windows, now, outbox(store, transaction, identity, now))?;
             let reviews = std::mem::take(&mut transaction.reviews);
             take_all(&mut self.oversight, &reviews, outbox(store, transaction, identity, now))?;
             punctuate(&mut self.oversight, now, outbox(store, transaction, identity, now))?;
-            if transaction.judgements.is_empty() {
+            if transaction.to_windows.is_empty() {
                 break;
             }
         }

@@ -153,15 +153,10 @@ impl Stage for WindowsStage {
                 self.publisher.pending.event(event);
                 let now = partition.time.map_or(event.time, |time| time.max(event.time));
                 let Partition { windows, names, .. } = &mut *partition;
-                let mut sent = Ok(());
                 let writer = &mut self.publisher.writer;
-                let receipt = names.handle(event, now, windows, &mut |message| {
-                    if sent.is_ok() {
-                        sent = forward(writer, &message, outbox);
-                    }
-                });
-                sent?;
-                match reason(receipt) {
+                let refused =
+                    forwarding(writer, outbox, |send| names.handle(event, now, windows, send));
+                match refused? {
                     None => continue,
                     Some(refused) => refused,
                 }
@@ -269,15 +264,9 @@ impl WindowsStage {
         let to = sent.to.to_string();
         let now = partition.time.or(record.written_at).unwrap_or_default();
         let Partition { windows, names, .. } = partition;
-        let mut sent_on = Ok(());
         let writer = &mut self.publisher.writer;
-        let receipt = names.take(sent, now, windows, &mut |message| {
-            if sent_on.is_ok() {
-                sent_on = forward(writer, &message, outbox);
-            }
-        });
-        sent_on?;
-        let Some((reason, why)) = reason(receipt) else { return Ok(()) };
+        let refused = forwarding(writer, outbox, |send| names.take(sent, now, windows, send))?;
+        let Some((reason, why)) = refused else { return Ok(()) };
         let name = EventName { credential_id: &*to, id: &*id, kind, events: 1 };
         self.publisher.refuse(record, &Rejection::new(reason, why), Some(name), outbox)
     }
@@ -295,9 +284,21 @@ fn not_written(error: &serde_json::Error) -> Fault {
     Fault::Lasting(format!("writing JSON: {error}"))
 }
 
-/// Sends a message to a name, wherever it is held.
-fn forward<O: Outbox>(writer: &mut Writer, sent: &Sent<'_>, outbox: &mut O) -> Result<(), Fault> {
-    writer.send_under(outbox, Topic::Events, None, sent.to.as_bytes(), &Forwarded(sent))
+/// Lets a partition's names take something in, and sends their messages to other names,
+/// wherever those are held. Returns why it was not taken, if it was not.
+fn forwarding<O: Outbox>(
+    writer: &mut Writer,
+    outbox: &mut O,
+    take: impl FnOnce(&mut dyn FnMut(Sent<'_>)) -> Result<Receipt, Refusal>,
+) -> Result<Option<(RejectReason, &'static str)>, Fault> {
+    let mut sent = Ok(());
+    let receipt = take(&mut |message| {
+        if sent.is_ok() {
+            let (key, message) = (message.to.as_bytes(), Forwarded(&message));
+            sent = writer.send_under(outbox, Topic::Events, None, key, &message);
+        }
+    });
+    sent.map(|()| reason(receipt))
 }
 
 /// Why an event or a message was not taken, if it was not.
