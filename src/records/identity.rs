@@ -112,7 +112,8 @@ struct NodeRecord {
     aliases: BTreeSet<Box<str>>,
     covered: BTreeSet<Box<str>>,
     kept: Vec<KeptRecord>,
-    used: Timestamp,
+    /// In milliseconds since 1970: a partition's time may be one that no event can have.
+    used: i64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -129,7 +130,7 @@ struct KeptRecord {
 pub fn write_node(node: &Node) -> serde_json::Result<Vec<u8>> {
     let record = match node.clone() {
         Node::Child { parent, used } => {
-            NodeRecord { parent: Some(parent), used, ..NodeRecord::default() }
+            NodeRecord { parent: Some(parent), used: used.as_millis(), ..NodeRecord::default() }
         }
         Node::Root { aliases, covered, kept, used } => {
             let kept = kept.into_iter().map(|kept| {
@@ -137,7 +138,7 @@ pub fn write_node(node: &Node) -> serde_json::Result<Vec<u8>> {
                 Ok(KeptRecord { event, weight: kept.weight, covers: kept.covers })
             });
             let kept = kept.collect::<serde_json::Result<_>>()?;
-            NodeRecord { parent: None, aliases, covered, kept, used }
+            NodeRecord { parent: None, aliases, covered, kept, used: used.as_millis() }
         }
     };
     serde_json::to_vec(&record)
@@ -146,6 +147,7 @@ pub fn write_node(node: &Node) -> serde_json::Result<Vec<u8>> {
 /// The node that [`write_node`] wrote; `None` for anything else.
 pub fn read_node(bytes: &[u8]) -> Option<Node> {
     let NodeRecord { parent, aliases, covered, kept, used } = serde_json::from_slice(bytes).ok()?;
+    let used = Timestamp::from_millis(used);
     if let Some(parent) = parent {
         return Some(Node::Child { parent, used });
     }
@@ -205,7 +207,7 @@ mod tests {
 
     #[test]
     fn nodes_come_back_as_they_went() {
-        let used = Timestamp::from_millis(1_800_000_000_000);
+        let used = Timestamp::from_millis(1);
         let kept = Kept { event: event(Body::CredentialAbused), weight: 2, covers: 1 };
         let root = Node::Root {
             aliases: ["b".into(), "c".into()].into(),

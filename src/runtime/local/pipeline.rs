@@ -10,7 +10,7 @@ use crate::formats::{Format, Identity};
 use crate::runtime::receive::{DeliveryIntake, Received, Taken};
 use crate::runtime::stages::{
     Context, Fault, Fresh, OWN_EVENTS, Outbox as _, Oversight, Record, Restored, Stage,
-    WindowsStage,
+    WindowsStage, restored_time,
 };
 use crate::time::{Span, Timestamp};
 
@@ -191,7 +191,7 @@ fn restored(
         state.take(key, Some(value)).map_err(|refusal| {
             store.lasting(&format!("a row of the table {table} cannot be used: {refusal}"))
         })?;
-        time = time.max(Some(Timestamp::from_millis(at)));
+        time = time.max(restored_time(Timestamp::from_millis(at)));
     }
     if let Some(ahead) = time.map(|time| time.since(now)).filter(|ahead| *ahead > AHEAD_MAX) {
         return Err(store.lasting(&format!(

@@ -37,7 +37,7 @@ pub use context::Context;
 pub use fault::Fault;
 pub use figures::Figures;
 pub use intake::Intake;
-pub use outbox::{Outbox, Outgoing, Topic};
+pub use outbox::{Outbox, Outgoing, Topic, restored_time};
 pub use oversight::Oversight;
 pub use record::{Headers, Record};
 pub use stage::Stage;

@@ -41,6 +41,16 @@ pub struct Outgoing<'o> {
     pub written_at: Option<Timestamp>,
 }
 
+/// Bears a changelog's record whose partition knows no time yet: without a time of its own it
+/// would bear the present.
+const EARLIEST: Timestamp = Timestamp::from_millis(1);
+
+/// The time that a partition had reached when this record of its changelog was written;
+/// `None`: it knew none yet.
+pub fn restored_time(written_at: Timestamp) -> Option<Timestamp> {
+    Some(written_at).filter(|time| *time > EARLIEST)
+}
+
 impl<'o> Outgoing<'o> {
     /// A record whose key decides on the partition, written now.
     pub const fn new(topic: Topic, key: &'o [u8], value: Option<&'o [u8]>) -> Outgoing<'o> {
@@ -48,8 +58,7 @@ impl<'o> Outgoing<'o> {
     }
 
     /// A record of a changelog. It bears the time that its partition had reached, which
-    /// is restored from it; a partition that knows no time yet bears the earliest there
-    /// is, since a record without one would bear the present.
+    /// [`restored_time`] gives back.
     pub fn changelog(
         topic: Topic,
         partition: i32,
@@ -57,7 +66,6 @@ impl<'o> Outgoing<'o> {
         key: &'o [u8],
         value: Option<&'o [u8]>,
     ) -> Outgoing<'o> {
-        const EARLIEST: Timestamp = Timestamp::from_millis(1);
         let written_at = Some(time.unwrap_or(EARLIEST));
         Outgoing { partition: Some(partition), written_at, ..Outgoing::new(topic, key, value) }
     }

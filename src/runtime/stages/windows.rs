@@ -262,7 +262,8 @@ impl WindowsStage {
             _ => (String::new(), Kind::IdentityLinked),
         };
         let to = sent.to.to_string();
-        let now = partition.time.or(record.written_at).unwrap_or_default();
+        let now = partition.time.or(record.written_at);
+        let now = now.unwrap_or_else(|| self.context.clock.now());
         let Partition { windows, names, .. } = partition;
         let writer = &mut self.publisher.writer;
         let refused = forwarding(writer, outbox, |send| names.take(sent, now, windows, send))?;

@@ -13,7 +13,7 @@ use crate::runtime::clock;
 use crate::runtime::kafka::client::context::Context;
 use crate::runtime::kafka::client::raw::{Kind, Message, Queue};
 use crate::runtime::stages::Fault;
-use crate::runtime::stages::Refusal;
+use crate::runtime::stages::{Refusal, restored_time};
 use crate::time::{Span, Timestamp};
 
 /// The partitions that one thread takes in.
@@ -84,7 +84,8 @@ pub(super) fn read_share(
 fn take(reading: &mut Reading, changelog: &str, record: Message<'_>) -> Result<(), Fault> {
     let place =
         || format!("{changelog}, partition {}, offset {}", record.partition(), record.offset());
-    reading.time = reading.time.max(record.created_ms().map(Timestamp::from_millis));
+    let written_at = record.created_ms().map(Timestamp::from_millis);
+    reading.time = reading.time.max(written_at.and_then(restored_time));
     let taken = reading.state.take(record.key().unwrap_or_default(), record.payload());
     taken.map_err(|refusal| {
         let advice = match refusal {

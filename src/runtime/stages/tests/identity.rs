@@ -12,7 +12,7 @@ use super::memory::{Memory, NOW, ago, context, event, record};
 use crate::config::EngineConfig;
 use crate::formats::Format;
 use crate::runtime::stages::{
-    Context, Fresh, Intake, Record, Restored, Stage, State, Topic, WindowsStage,
+    Context, Fresh, Intake, Record, Restored, Stage, State, Topic, WindowsStage, restored_time,
 };
 use crate::time::{Span, Timestamp};
 
@@ -51,14 +51,14 @@ impl Cluster {
             queued: 0,
             context,
         };
-        let states = (0..partitions).map(|_| fresh(&cluster.context).state()).collect();
+        let states = (0..partitions).map(|_| (fresh(&cluster.context).state(), None)).collect();
         cluster.begin(states);
         cluster
     }
 
-    fn begin(&mut self, states: Vec<State>) {
-        for (partition, state) in (0..).zip(states) {
-            self.windows.begin(Restored { partition, state, time: None });
+    fn begin(&mut self, states: Vec<(State, Option<Timestamp>)>) {
+        for (partition, (state, time)) in (0..).zip(states) {
+            self.windows.begin(Restored { partition, state, time });
         }
     }
 
@@ -84,7 +84,9 @@ impl Cluster {
     /// Takes the next record of a partition, if there is one.
     fn take(&mut self, partition: usize) -> bool {
         let Some((key, value)) = self.partitions[partition].pop_front() else { return false };
-        let record = Record { partition: partition as i32, ..record(&key, &value) };
+        // The local store's records bear no time.
+        let record =
+            Record { partition: partition as i32, written_at: None, ..record(&key, &value) };
         self.windows.take(record, &mut self.sent).unwrap();
         self.queue();
         true
@@ -102,13 +104,14 @@ impl Cluster {
         self.windows.checkpoint(&mut self.sent).unwrap();
         self.queue();
         let states = (0..self.partitions.len() as i32).map(|partition| {
-            let mut state = fresh(&self.context).state();
+            let (mut state, mut time) = (fresh(&self.context).state(), None);
             for sent in self.sent.to(Topic::State) {
                 if sent.partition == Some(partition) {
                     state.take(&sent.key, sent.value.as_deref()).unwrap();
+                    time = time.max(restored_time(sent.written_at.unwrap()));
                 }
             }
-            state
+            (state, time)
         });
         let states = states.collect();
         self.windows = WindowsStage::new(&self.context, &[Format::Native]);
