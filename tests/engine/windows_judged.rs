@@ -132,6 +132,36 @@ fn an_alert_about_a_judgement_that_came_late_lasts_as_well() {
     assert_eq!(said.alerts, [(Alert::HollowApproval, Transition::Resolved)]);
 }
 
+/// While input lags behind, event time passes fast and judgements come slowly.
+#[test]
+fn windows_that_only_wait_for_their_judgement_are_not_derived_again() {
+    let (mut windows, mark) = decided();
+    windows.expire_unjudged(false);
+    assert_eq!(advance(&mut windows, 100_000), Said::default());
+    let derived = windows.derivations();
+    for hour in 28..128 {
+        assert_eq!(advance(&mut windows, hour * 3_600), Said::default());
+    }
+    assert_eq!(windows.derivations(), derived);
+    // Once it is not waited for any longer, it is final within an hour.
+    windows.expire_unjudged(true);
+    let next = windows.next_punctuation().unwrap();
+    assert!(next <= at(128 * 3_600), "{next}");
+    assert_eq!(advance(&mut windows, 128 * 3_600).words, [(true, None, NOTHING)]);
+    assert!(windows.next_punctuation().unwrap() > next, "what is closed is remembered");
+    assert!(!windows.judge(EXPOSURE, mark, Some(hollow())));
+}
+
+#[test]
+fn a_credential_with_new_events_and_a_deadline_is_derived_once() {
+    let (mut windows, _) = decided();
+    let derived = windows.derivations();
+    take(&mut windows, "credential.abused", "4", 130, "");
+    // The decision was in time; what it was worth is due when it is judged, and the window settles.
+    assert_eq!(advance(&mut windows, 60 * 60 * 24 * 3).words.len(), 1);
+    assert_eq!(windows.derivations(), derived + 1);
+}
+
 /// Nothing is waited for any more: a window must not stay for longer than one that was judged.
 #[test]
 fn a_settled_window_is_final_as_soon_as_it_is_known_that_nobody_will_judge_it() {

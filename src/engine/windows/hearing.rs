@@ -150,12 +150,13 @@ impl Windows {
         reasons: Option<HollowReasons>,
     ) -> bool {
         let Some(at) = self.find(exposure.key, self.hash_of(exposure.key)) else { return false };
-        let entry = &mut self.entries[at as usize];
+        let bytes = &mut self.entries[at as usize].bytes;
         let judged = reasons.map_or_else(Judged::expired, Judged::news);
-        if !state::judge(&mut entry.bytes, exposure.detected_at, decision, judged) {
+        if !state::judge(bytes, exposure.detected_at, decision, judged) {
             return false;
         }
-        entry.dirty = true;
+        // The events are the same, so the windows are not marked as changed: the judgement itself
+        // says that it is to be emitted.
         self.list(at);
         self.mark_unsaved(at);
         true

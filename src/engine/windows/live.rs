@@ -36,7 +36,14 @@ impl Windows {
     /// since the last call are left out, so that a caller may gather them meanwhile.
     pub fn next_punctuation(&mut self) -> Option<Timestamp> {
         let entries = &self.entries;
-        self.timers.next(|at| entries[at as usize].due)
+        let next = self.timers.next(|at| entries[at as usize].due);
+        [next, self.looks_again_at].into_iter().flatten().min()
+    }
+
+    /// How often the windows of a credential were derived, for benchmarks and tests: it is by far
+    /// the most of what time costs.
+    pub fn derivations(&self) -> u64 {
+        self.derivations
     }
 
     /// Brings everything up to `now` and emits what changed. Time does not go
@@ -56,9 +63,15 @@ impl Windows {
     ) -> bool {
         let now = self.now.map_or(now, |before| before.max(now));
         self.now = Some(now);
-        let mut due = std::mem::take(&mut self.listed);
+        self.look_again(now);
+        let mut timed = std::mem::take(&mut self.scratch.due);
         let entries = &self.entries;
-        self.timers.take_due(now, |at| entries[at as usize].due, &mut due);
+        self.timers.take_due(now, |at| entries[at as usize].due, &mut timed);
+        for at in timed.drain(..) {
+            self.list(at);
+        }
+        self.scratch.due = timed;
+        let mut due = std::mem::take(&mut self.listed);
         let left = due.len().saturating_sub(most);
         for at in due.drain(..due.len() - left) {
             self.refresh(at, now, emit);
@@ -71,9 +84,29 @@ impl Windows {
         left == 0
     }
 
+    /// Lists the credentials that only wait for a judgement, once it is not waited for any
+    /// longer. Until then their windows would be derived for nothing.
+    fn look_again(&mut self, now: Timestamp) {
+        if self.looks_again_at.is_none_or(|at| at > now) {
+            return;
+        }
+        if !self.expires_unjudged {
+            self.looks_again_at = Some(now + LOOK_AGAIN);
+            return;
+        }
+        self.looks_again_at = None;
+        // The bound on credentials is far below 2^32.
+        for at in 0..self.entries.len() as u32 {
+            if self.entries[at as usize].unanswered {
+                self.list(at);
+            }
+        }
+    }
+
     fn refresh(&mut self, at: u32, now: Timestamp, emit: &mut dyn FnMut(Output<'_>)) {
         let entry = &mut self.entries[at as usize];
         entry.listed = false;
+        self.derivations += 1;
         // Without new events the windows are as they were emitted.
         let changed = std::mem::take(&mut entry.dirty);
         let held = std::mem::take(&mut entry.bytes);
@@ -92,7 +125,7 @@ impl Windows {
         for published in state.published() {
             self.standings.remove(state.log.key.workflow, published.waiting);
         }
-        let mut kept = Kept { settled: state.settled, published: Vec::new(), due: None };
+        let mut kept = Kept { settled: state.settled, ..Kept::default() };
         let mut gone = 0;
         let (mut older_are_final, expire) = (true, self.expires_unjudged);
         for (number, window) in windows.iter().enumerate() {
@@ -104,6 +137,7 @@ impl Windows {
             let is_final = older_are_final
                 && hearing.is_over(&self.config, expire)
                 && settles_at.is_some_and(|at| at <= now);
+            let unanswered = !hearing.is_over(&self.config, expire);
             older_are_final = is_final;
             let fingerprint = match before.filter(|_| !changed) {
                 Some(published) => published.fingerprint,
@@ -139,7 +173,14 @@ impl Windows {
                 let reported = reported.and(reached);
                 let published = hearing.published(window, fingerprint, firing, waiting, reported);
                 kept.published.push(published);
-                kept.wait_for(settles_at.map(|at| if at > now { at } else { now + LOOK_AGAIN }));
+                match settles_at {
+                    Some(at) if at > now => kept.wait_for(Some(at)),
+                    // Emitting a judgement may end what it waited for.
+                    Some(_) if hearing.judged.pending() => kept.wait_for(Some(now + LOOK_AGAIN)),
+                    // It waits for its judgement, or for an older window's.
+                    Some(_) => kept.unanswered |= unanswered,
+                    None => {}
+                }
                 kept.wait_for(next_change);
                 kept.wait_for(due_at);
             }
@@ -190,6 +231,10 @@ impl Windows {
             entry.bytes = bytes.as_slice().into();
         }
         entry.events = events;
+        entry.unanswered = kept.unanswered;
+        if kept.unanswered {
+            self.looks_again_at.get_or_insert(now + LOOK_AGAIN);
+        }
         let due = kept.due;
         if due.is_none() && stays.is_empty() {
             self.remove(at);
@@ -281,14 +326,17 @@ impl Counts {
     }
 }
 
-/// How soon a window is looked at again that is due and waits for something else.
+/// How soon windows are looked at again that are due and wait for something else.
 const LOOK_AGAIN: Span = Span::from_mins(60);
 
 /// What a refreshed credential carries on.
+#[derive(Default)]
 struct Kept {
     settled: Option<Settled>,
     published: Vec<Published>,
     due: Option<Timestamp>,
+    /// Whether a window waits for nothing but a judgement.
+    unanswered: bool,
 }
 
 impl Kept {

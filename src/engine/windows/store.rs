@@ -65,6 +65,9 @@ pub struct Windows {
     pub(super) event_bytes_max: usize,
     pub(super) state_bytes: u64,
     pub(super) expires_unjudged: bool,
+    /// When to look whether missing judgements are still waited for; `None` if none is.
+    pub(super) looks_again_at: Option<Timestamp>,
+    pub(super) derivations: u64,
     pub(super) now: Option<Timestamp>,
     pub(super) scratch: Scratch,
 }
@@ -106,6 +109,8 @@ pub(super) struct Entry {
     pub(super) listed: bool,
     /// Whether a checkpoint of it was handed out, which has to be taken back.
     pub(super) saved: bool,
+    /// Whether a window of it waits for nothing but the judgement of its decision.
+    pub(super) unanswered: bool,
 }
 
 /// Credentials that came without a detection, oldest arrival first; some have
@@ -122,6 +127,7 @@ pub(super) struct Scratch {
     pub(super) heads: Vec<Head>,
     pub(super) fates: Vec<Fate>,
     pub(super) bytes: Vec<u8>,
+    pub(super) due: Vec<u32>,
 }
 
 /// The most bytes the texts of one event may have together: the limits of the
@@ -151,6 +157,8 @@ impl Windows {
             event_bytes_max: 0,
             state_bytes: 0,
             expires_unjudged: true,
+            looks_again_at: None,
+            derivations: 0,
             now: None,
             scratch: Scratch::default(),
         }
@@ -357,7 +365,7 @@ impl Windows {
 
     fn shorten(&mut self, at: u32) {
         self.written.remove(&at);
-        let Scratch { heads, fates, bytes } = &mut self.scratch;
+        let Scratch { heads, fates, bytes, .. } = &mut self.scratch;
         let entry = &mut self.entries[at as usize];
         let Some(state) = Held::read(&entry.bytes, &self.texts) else { return };
         let repeats = order::ordered(state.log, heads);

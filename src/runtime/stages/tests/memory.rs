@@ -92,9 +92,14 @@ impl Memory {
 
 /// A context whose clock stands still, in which every decision needs an opening.
 pub(super) fn context() -> Arc<Context> {
-    let metrics = Metrics::new().unwrap();
     let mut profiles = Profiles::default();
     profiles.get_mut(Workflow::SecretExposure).expects_opening = true;
+    context_with(profiles)
+}
+
+/// A context whose clock stands still.
+pub(super) fn context_with(profiles: Profiles) -> Arc<Context> {
+    let metrics = Metrics::new().unwrap();
     Arc::new(Context {
         identity: Identity::new(b"an identity key for tests").unwrap(),
         limits: Limits::DEFAULT,
@@ -149,11 +154,15 @@ pub(super) struct Pipe {
 
 impl Pipe {
     pub(super) fn new() -> Pipe {
-        let context = context();
+        Pipe::with(context(), Span::from_mins(60))
+    }
+
+    /// Stages by the rules of `context` whose windows are final `settle` after their closing.
+    pub(super) fn with(context: Arc<Context>, settle: Span) -> Pipe {
         let rules = Arc::new(Rules::new(context.oversight.clone()).unwrap());
         let engine = EngineConfig {
             checkpoints: true,
-            settle: Some(Span::from_mins(60)),
+            settle: Some(settle),
             profiles: context.profiles,
             judged_after: Some(context.oversight.delay),
             ..EngineConfig::default()

@@ -8,3 +8,4 @@ mod memory;
 mod oversight;
 mod restoring;
 mod windows;
+mod written;
