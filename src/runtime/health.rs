@@ -4,7 +4,7 @@
 //! path; whoever asks brings the time and decides whether the worker is well.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
@@ -24,6 +24,10 @@ pub struct Health {
     waiting_since_ms: AtomicI64,
 }
 
+/// Sessions in a row that may end without a commit. A worker beyond them does no work, whatever
+/// it tries: it is not healthy any more.
+const RESTARTS_MAX: u32 = 10;
+
 /// The health of one worker.
 #[derive(Debug)]
 pub struct WorkerHealth {
@@ -33,6 +37,8 @@ pub struct WorkerHealth {
     progress_ms: AtomicI64,
     assigned: AtomicBool,
     caught_up: AtomicBool,
+    /// Sessions that have ended without a commit since the last commit.
+    restarts: AtomicU32,
     rare: Mutex<Rare>,
 }
 
@@ -41,6 +47,8 @@ pub struct WorkerHealth {
 struct Rare {
     restoring: BTreeMap<i32, Restoring>,
     fatal: Option<String>,
+    /// Why the latest session ended.
+    restarted: String,
 }
 
 /// How far the restore of a partition is.
@@ -69,14 +77,16 @@ pub struct WorkerReport {
     pub idle_ms: i64,
     /// Whether that is too long ago.
     pub stalled: bool,
+    /// Why it commits nothing although it begins anew again and again.
+    pub fruitless: Option<String>,
     /// Why it ended, if it did.
     pub fatal: Option<String>,
 }
 
 impl WorkerReport {
-    /// Whether it works: it has neither ended nor stalled.
+    /// Whether it works: it has neither ended nor stalled, and does not begin anew in vain.
     pub fn alive(&self) -> bool {
-        self.fatal.is_none() && !self.stalled
+        self.fatal.is_none() && !self.stalled && self.fruitless.is_none()
     }
 
     /// Whether it does its part: it works, and has its partitions with their state.
@@ -101,6 +111,7 @@ impl Health {
             progress_ms: AtomicI64::new(now.as_millis()),
             assigned: AtomicBool::new(false),
             caught_up: AtomicBool::new(false),
+            restarts: AtomicU32::new(0),
             rare: Mutex::default(),
         });
         lock(&self.workers).insert((stage, number), Arc::clone(&worker));
@@ -190,6 +201,18 @@ impl WorkerHealth {
         self.caught_up.store(caught_up, Ordering::Relaxed);
     }
 
+    /// A session has ended, and the next one begins. Operators see `why`, so it must not hold a
+    /// secret. Returns whether the worker counts as one that works in vain from now on.
+    pub fn restarted(&self, why: &str) -> bool {
+        why.clone_into(&mut lock(&self.rare).restarted);
+        self.restarts.fetch_add(1, Ordering::Relaxed) + 1 == RESTARTS_MAX
+    }
+
+    /// It has committed, or has had nothing to commit for a while. Cheap.
+    pub fn committed(&self) {
+        self.restarts.store(0, Ordering::Relaxed);
+    }
+
     /// It has ended. Operators see `why`, so it must not hold a secret.
     pub fn failed(&self, why: String) {
         lock(&self.rare).fatal = Some(why);
@@ -207,6 +230,11 @@ impl WorkerHealth {
             caught_up: self.caught_up.load(Ordering::Relaxed),
             idle_ms: idle.as_millis().max(0),
             stalled: idle > stalled_after,
+            fruitless: Some(self.restarts.load(Ordering::Relaxed))
+                .filter(|restarts| *restarts >= RESTARTS_MAX)
+                .map(|restarts| {
+                    format!("{restarts} sessions without a commit: {}", rare.restarted)
+                }),
             fatal: rare.fatal,
         }
     }
@@ -262,6 +290,23 @@ mod tests {
         // A clock that was set back is no lack of progress, nor undoes any.
         worker.progressed(at(5));
         assert_eq!((only(&health, at(50)).idle_ms, only(&health, at(62)).idle_ms), (0, 1000));
+    }
+
+    #[test]
+    fn one_that_begins_anew_again_and_again_without_a_commit_is_not_well() {
+        let health = Health::new();
+        let worker = health.worker(PipelineStage::Windows, 0, at(0));
+        worker.assigned();
+        for _ in 1..RESTARTS_MAX {
+            assert!(!worker.restarted("the broker refused the commit"));
+        }
+        assert!(only(&health, at(1)).ready());
+        assert!(worker.restarted("the broker refused the commit"));
+        let report = only(&health, at(1));
+        assert!(!report.alive() && !report.ready());
+        assert!(report.fruitless.unwrap().ends_with("the broker refused the commit"));
+        worker.committed();
+        assert!(only(&health, at(1)).ready());
     }
 
     #[test]

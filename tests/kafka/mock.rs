@@ -160,10 +160,10 @@ fn run(way: [&str; 2], windows: usize) {
     }
     producer.flush(Duration::from_secs(10)).unwrap();
 
-    kafka::check(&settings, &Tokens::default()).unwrap();
+    let partitions = kafka::check(&settings, &Tokens::default()).unwrap();
     let metrics = Metrics::new().unwrap();
     let identity = Identity::new(b"an identity key for tests").unwrap();
-    let shared = Shared::new(settings, identity, metrics, Tokens::default()).unwrap();
+    let shared = Shared::new(settings, identity, metrics, Tokens::default(), partitions).unwrap();
     let shared = Arc::new(shared);
     let stop = Arc::new(AtomicBool::new(false));
     let prepared = kafka::prepare(&shared, None, &stop).unwrap();

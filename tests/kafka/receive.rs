@@ -61,10 +61,11 @@ impl Process {
         fs::write(&file, text).unwrap();
         let settings = Settings::load(&file, std::iter::empty::<(String, String)>().map(os));
         let settings = settings.unwrap();
-        kafka::check(&settings, &Tokens::default()).unwrap();
+        let partitions = kafka::check(&settings, &Tokens::default()).unwrap();
         let identity = Identity::new(b"an identity key for tests").unwrap();
         let metrics = Metrics::new().unwrap();
-        let shared = Shared::new(settings, identity, metrics, Tokens::default()).unwrap();
+        let shared = Shared::new(settings, identity, metrics, Tokens::default(), partitions);
+        let shared = shared.unwrap();
         let shared = Arc::new(shared);
         let (deliveries, queue) = Deliveries::new(vec!["events".to_owned()], 100);
         let receivers = vec![("events".to_owned(), Format::Auto)];
@@ -173,6 +174,21 @@ fn without_a_broker_nothing_is_taken_and_with_one_again_it_goes_on() {
     while process.deliver(&leak("2")).is_err() {
         assert!(began.elapsed() < Duration::from_secs(30), "it does not go on");
     }
+    process.stop();
+}
+
+#[test]
+fn a_process_whose_deliveries_are_not_acknowledged_is_not_ready() {
+    let process = Process::start();
+    process.until_ready(true);
+    // The leader answers, but too few replicas are in sync.
+    let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS;
+    process.cluster.request_errors(RDKafkaApiKey::Produce, &[refused; 1_000]);
+    process.deliver(&leak("1")).unwrap_err();
+    process.until_ready(false);
+    process.cluster.clear_request_errors(RDKafkaApiKey::Produce);
+    process.until_ready(true);
+    assert_eq!(process.deliver(&leak("1")).map(|taken| taken.events), Ok(1));
     process.stop();
 }
 

@@ -326,7 +326,7 @@ fn a_full_disk_refuses_and_loses_nothing() {
     for _ in 0..20 {
         let ready = program.get("/readyz");
         assert_eq!(ready.status, 503, "{ready:?}");
-        assert!(ready.body.contains("nothing can be made durable"), "{ready:?}");
+        assert!(ready.body.contains("deliveries cannot be made durable"), "{ready:?}");
         assert!(ready.body.contains("shutterlag.db: writing to it"), "{ready:?}");
         assert_eq!(program.get("/healthz").status, 200);
         std::thread::sleep(std::time::Duration::from_millis(100));

@@ -1,10 +1,11 @@
 //! A run on Kafka.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use super::log::{self, failed};
 use super::serve::{self, Served};
+use super::work::{End, Work};
 use crate::cli::identity::{self, Keyed};
 use crate::cli::signals::Signals;
 use crate::cli::{CliError, Outcome, tell};
@@ -47,13 +48,13 @@ pub(super) fn run(settings: Settings) -> Result<Outcome, CliError> {
         tracing::info!("stopped before the start");
         return Ok(Outcome::Fine);
     }
-    match checking.join() {
+    let partitions = match checking.join() {
         Ok(checked) => checked.map_err(|fault| failed(&fault))?,
         Err(_) => return Err(failed(&"checking the topics panicked; this is a bug")),
-    }
+    };
     let metrics = Metrics::new().map_err(|error| failed(&error))?;
     let shutdown_timeout = settings.kafka.shutdown_timeout;
-    let shared = Shared::new(settings, identity, metrics, tokens);
+    let shared = Shared::new(settings, identity, metrics, tokens, partitions);
     let shared = Arc::new(shared.map_err(|error| failed(&error))?);
     let stop = Arc::new(AtomicBool::new(false));
     let receiving = match shared.settings.http.listen {
@@ -67,31 +68,31 @@ pub(super) fn run(settings: Settings) -> Result<Outcome, CliError> {
         let alerts = topic(&shared, shared.settings.topics.alerts());
         serve::alerts(&shared.settings, &shared.stages, notify::Source::Topic(alerts), &stop)?;
     }
-    let (ended, end) = crossbeam_channel::bounded(1);
     let workers = {
         let (shared, stop) = (Arc::clone(&shared), Arc::clone(&stop));
-        move || {
-            let _ = ended.send(kafka::run(&shared, prepared, &stop));
-        }
+        move || kafka::run(&shared, prepared, &stop)
     };
-    std::thread::Builder::new().name("workers".to_owned()).spawn(workers)?;
-    signals.wait(|| stop.load(Ordering::Acquire));
-    stop.store(true, Ordering::Release);
+    let work = Work::start("workers", &stop, workers)?;
+    let server_ended = serve::until_end(&mut signals, &stop, server.as_ref());
     tracing::info!("draining");
     // The time counts from the request to stop.
     let until = clock::uptime() + shutdown_timeout;
     let left = until.as_millis() - clock::uptime().as_millis();
     shared.health.stop();
-    let ended =
-        end.recv_timeout(std::time::Duration::from_millis(u64::try_from(left).unwrap_or(0)));
+    let ended = work.end_within(Span::from_millis(left.max(0)).to_std());
     drop(server);
+    server_ended?;
     match ended {
-        Ok(Ok(())) => {
+        End::Done(Ok(())) => {
             tracing::info!("stopped");
             Ok(Outcome::Fine)
         }
-        Ok(Err(fault)) => Err(failed(&fault)),
-        Err(_) => {
+        End::Done(Err(fault)) => Err(failed(&fault)),
+        End::Panicked => Err(failed(
+            &"the workers panicked, which is a bug: report it with the message above; what is \
+              committed is safe, start it again",
+        )),
+        End::Late => {
             tell(
                 "shutterlag: the workers did not stop in time; open transactions are not committed",
             );

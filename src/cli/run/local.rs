@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::log::{self, failed};
@@ -74,11 +74,11 @@ pub(super) fn run(settings: Settings, configured: bool) -> Result<Outcome, CliEr
         drop(store);
         done
     })?;
-    signals.wait(|| stop.load(Ordering::Acquire));
-    stop.store(true, Ordering::Release);
+    let server_ended = serve::until_end(&mut signals, &stop, server.as_ref());
     health.stop();
     let ended = work.end_within(SHUTDOWN_WITHIN);
     drop(server);
+    server_ended?;
     match ended {
         End::Done(Ok(())) => {
             tracing::info!("stopped");

@@ -2,12 +2,13 @@
 //! alerts.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::Receiver;
 
 use super::log::failed;
 use crate::cli::CliError;
+use crate::cli::signals::Signals;
 use crate::formats::Format;
 use crate::metrics::{self, Notify};
 use crate::runtime::health::Health;
@@ -97,6 +98,27 @@ pub(super) fn http(
     let server = http::Server::start(options, shown).map_err(|error| failed(&error))?;
     tracing::info!("serving {scheme}://{}", server.address());
     Ok(Some(server))
+}
+
+/// Waits for a signal, for the end of the work, or for the end of the server, and sets `stop`.
+///
+/// # Errors
+/// The server ended although nobody stopped it.
+pub(super) fn until_end(
+    signals: &mut Signals,
+    stop: &AtomicBool,
+    server: Option<&http::Server>,
+) -> Result<(), CliError> {
+    let server_ended = || server.is_some_and(http::Server::has_ended);
+    let asked = signals.wait(|| stop.load(Ordering::Acquire) || server_ended());
+    stop.store(true, Ordering::Release);
+    if !asked && server_ended() {
+        return Err(failed(
+            &"the HTTP server ended by itself, which is a bug: report it with the message above; \
+              what was answered is kept, start the run again",
+        ));
+    }
+    Ok(())
 }
 
 /// How the addresses of the server begin.

@@ -379,6 +379,11 @@ impl Stage {
         Some(entry.to_bytes())
     }
 
+    /// The reviewer whose state these bytes are, if they are one.
+    pub fn reviewer_of(checkpoint: &[u8]) -> Option<Arc<str>> {
+        Entry::read(checkpoint).map(|entry| entry.name)
+    }
+
     /// Brings back what [`Stage::checkpoint`] gave. Reviews that waited are not in it:
     /// they are to be handed in again, and what was judged of them does not count twice.
     /// Says whether it could be read.

@@ -49,6 +49,14 @@ impl fmt::Display for RestoreError {
 
 impl std::error::Error for RestoreError {}
 
+/// The credential whose state these bytes are; `None` for bytes of any other kind or version.
+pub fn checkpoint_key(checkpoint: &[u8]) -> Option<Key<'_>> {
+    match checkpoint {
+        [MAGIC, VERSION, _, written @ ..] => state::read_key(written).map(|(key, _)| key),
+        _ => None,
+    }
+}
+
 /// What an event takes in a checkpoint beside its texts, at most.
 const EVENT_FIXED_MAX: usize = 128;
 

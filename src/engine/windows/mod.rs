@@ -28,7 +28,7 @@ mod unjoined;
 mod unsaved;
 mod window;
 
-pub use self::checkpoint::RestoreError;
+pub use self::checkpoint::{RestoreError, checkpoint_key};
 pub use self::log::Key;
 pub use self::milestones::Milestones;
 pub use self::moved::Remembered;

@@ -119,6 +119,11 @@ impl Server {
         self.address
     }
 
+    /// Whether its thread has ended, which before a stop means that it panicked.
+    pub fn has_ended(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
     /// Stops the server: accepts no more connections, finishes the current answers within
     /// [`Options::shutdown_within`], then returns.
     pub fn shutdown(mut self) {
@@ -139,5 +144,26 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_thread_that_panics_has_ended() {
+        let thread = thread::spawn(|| panic!("a panic that a test made"));
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        let server = Server { address, stop: None, thread: Some(thread) };
+        let until = std::time::Duration::from_secs(10);
+        let mut waited = Duration::ZERO;
+        while !server.has_ended() && waited < until {
+            thread::sleep(Duration::from_millis(5));
+            waited += Duration::from_millis(5);
+        }
+        assert!(server.has_ended());
     }
 }

@@ -76,7 +76,7 @@ pub(super) fn ready(shown: &Shown) -> Ready {
         missing.push("no worker has been started".to_owned());
     }
     if let Some(why) = shown.health.trouble() {
-        missing.push(format!("nothing can be made durable, and deliveries are refused: {why}"));
+        missing.push(format!("deliveries cannot be made durable: {why}"));
     }
     let waiting = shown.health.waiting(as_of);
     if waiting > WAITING_MAX {
@@ -96,6 +96,9 @@ fn lacks(worker: &WorkerReport, missing: &mut Vec<String>) {
     if let Some(why) = &worker.fatal {
         missing.push(format!("{name} has ended: {why}"));
         return;
+    }
+    if let Some(why) = &worker.fruitless {
+        missing.push(format!("{name} works in vain: {why}"));
     }
     if worker.stalled {
         missing.push(format!("{name} has made no progress for {} ms", worker.idle_ms));

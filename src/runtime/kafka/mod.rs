@@ -40,11 +40,12 @@ use crate::runtime::health::WorkerHealth;
 use crate::runtime::stages::{Fault, Intake, Oversight, WindowsStage};
 use crate::settings::{Role, Settings};
 
-/// Checks the topics, creating those that are missing if that is allowed.
+/// Checks the topics, creating those that are missing if that is allowed. Returns how many
+/// partitions our topic of events has.
 ///
 /// # Errors
 /// Everything that keeps a run from starting.
-pub fn check(settings: &Settings, tokens: &Tokens) -> Result<(), Fault> {
+pub fn check(settings: &Settings, tokens: &Tokens) -> Result<usize, Fault> {
     topics::ensure(settings, tokens)
 }
 

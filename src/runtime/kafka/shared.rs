@@ -20,6 +20,9 @@ pub struct Shared {
     pub health: Arc<Health>,
     /// What clients log in with where brokers ask for tokens.
     pub tokens: Tokens,
+    /// How many partitions our topic of events had at the start. It decides where an event goes,
+    /// whatever somebody does to the topic meanwhile.
+    pub partitions: usize,
 }
 
 impl Shared {
@@ -32,8 +35,10 @@ impl Shared {
         identity: Identity,
         metrics: Metrics,
         tokens: Tokens,
+        partitions: usize,
     ) -> Result<Shared, prometheus::Error> {
         let stages = Context::new(&settings, identity, metrics)?;
-        Ok(Shared { settings, stages: Arc::new(stages), health: Arc::default(), tokens })
+        let (stages, health) = (Arc::new(stages), Arc::default());
+        Ok(Shared { settings, stages, health, tokens, partitions })
     }
 }

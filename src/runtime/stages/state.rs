@@ -11,7 +11,7 @@ use super::changelog;
 use crate::config::EngineConfig;
 use crate::engine::identity::Names;
 use crate::engine::oversight::{PeerCounts, Rules, Stage};
-use crate::engine::windows::{RestoreError, Windows};
+use crate::engine::windows::{RestoreError, Windows, checkpoint_key};
 use crate::records::{Handed, read_node};
 use crate::time::Timestamp;
 
@@ -65,6 +65,8 @@ pub enum Refusal {
     Foreign,
     /// Not a state, or not a whole one.
     Damaged,
+    /// The state of another credential or reviewer than its key names.
+    OtherKey,
     /// Its layout is of another version than the one that this program reads and writes.
     Version {
         /// The state's version.
@@ -81,6 +83,7 @@ impl fmt::Display for Refusal {
         match self {
             Refusal::Foreign => f.write_str("not a record of ours"),
             Refusal::Damaged => f.write_str("not a state"),
+            Refusal::OtherKey => f.write_str("the state of another name than its key says"),
             Refusal::Version { version, known } => {
                 write!(f, "state of version {version}, and this program reads version {known}")
             }
@@ -122,11 +125,24 @@ impl State {
         }
     }
 
+    /// What decides on the partition of the record with this key: the name of a credential.
+    /// `None` for a changelog of one partition.
+    pub fn partitioned_by<'k>(&self, key: &'k [u8]) -> Option<&'k [u8]> {
+        match self {
+            State::Windows(..) => {
+                let slash = key.iter().position(|byte| *byte == b'/')?;
+                key.get(slash + 1..)
+            }
+            State::Oversight(_) => None,
+        }
+    }
+
     /// Takes in one record of the changelog. A tombstone, which has no value, deletes what
     /// came before under its key.
     ///
     /// # Errors
-    /// Why the record is refused; the state is not to be used then.
+    /// Why the record is refused. The state is not to be used then, unless a later record of
+    /// the same key is taken.
     pub fn take(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), Refusal> {
         match self {
             State::Windows(windows, names) => {
@@ -137,6 +153,9 @@ impl State {
                 }
                 let key = changelog::read_key(key).ok_or(Refusal::Foreign)?;
                 match value {
+                    Some(state) if checkpoint_key(state).is_some_and(|named| named != key) => {
+                        Err(Refusal::OtherKey)
+                    }
                     Some(state) => windows.restore(state).map_err(Refusal::from),
                     None => {
                         windows.forget(key);
@@ -164,13 +183,22 @@ impl Overseeing {
                     Some(version) if *version != known => {
                         return Err(Refusal::Version { version: *version, known });
                     }
+                    _ if Stage::reviewer_of(state)
+                        .is_some_and(|name| changelog::Part::Reviewer.key(name) != key) =>
+                    {
+                        return Err(Refusal::OtherKey);
+                    }
                     _ if !self.stage.restore(state) => return Err(Refusal::Damaged),
                     _ => {}
                 }
             }
             (changelog::Part::Period, Some(counts)) => {
                 let counts = serde_json::from_slice::<PeerCounts>(counts);
-                self.stage.count(&counts.map_err(|_| Refusal::Damaged)?);
+                let counts = counts.map_err(|_| Refusal::Damaged)?;
+                if changelog::Part::Period.key(counts.period) != key {
+                    return Err(Refusal::OtherKey);
+                }
+                self.stage.count(&counts);
             }
             (changelog::Part::Listed, value) => {
                 let listed = changelog::read_listed(key).ok_or(Refusal::Foreign)?;

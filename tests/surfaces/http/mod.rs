@@ -227,7 +227,7 @@ fn ready_is_every_worker_with_its_state_and_a_view_that_has_caught_up() {
     );
     made.health.set_waiting_since(None);
     made.health.set_trouble(Some("a.db: the disk is full".into()));
-    let full = "nothing can be made durable, and deliveries are refused: a.db: the disk is full";
+    let full = "deliveries cannot be made durable: a.db: the disk is full";
     assert_eq!(missing(&made), [full]);
     made.health.set_trouble(None);
     get(made.address(), "/readyz").is(200);

@@ -6,6 +6,7 @@ pub mod config;
 pub(crate) mod context;
 pub(crate) mod deliveries;
 mod error;
+pub(crate) mod partitioner;
 pub(crate) mod probe;
 pub(crate) mod raw;
 pub(crate) mod topics;

@@ -10,9 +10,10 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, Top
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{Offset, TopicPartitionList};
 
 use super::auth::Tokens;
-use super::config::base;
+use super::config::{self, base};
 use super::error::advice;
 use super::probe::Probe;
 use crate::formats::Format;
@@ -124,11 +125,12 @@ fn sources(settings: &Settings) -> &[Source] {
     }
 }
 
-/// Creates the topics that are missing, and checks that every topic exists and fits.
+/// Creates the topics that are missing, and checks that every topic exists and fits. Returns how
+/// many partitions our topic of events has.
 ///
 /// # Errors
 /// [`Fault::Lasting`], which lists everything that does not fit.
-pub(crate) fn ensure(settings: &Settings, tokens: &Tokens) -> Result<(), Fault> {
+pub(crate) fn ensure(settings: &Settings, tokens: &Tokens) -> Result<usize, Fault> {
     let probe = Probe::new(tokens);
     let mut config = base(&settings.kafka);
     config.set("allow.auto.create.topics", "false");
@@ -181,13 +183,111 @@ pub(crate) fn ensure(settings: &Settings, tokens: &Tokens) -> Result<(), Fault> 
         }
     }
     if faults.is_empty() {
+        lost(tokens, settings, &found, &missing, &mut faults)?;
+    }
+    if faults.is_empty() {
         create(&config, tokens, settings, &missing, wanted)?;
         until_known(&client, settings, &missing)?;
         let existing: Vec<Own> =
             own(settings).into_iter().filter(|own| found.contains_key(&own.name)).collect();
         check_settings(&config, tokens, settings, &existing, &mut faults);
     }
-    if faults.is_empty() { Ok(()) } else { Err(Fault::Lasting(faults.join("; "))) }
+    if faults.is_empty() { Ok(wanted) } else { Err(Fault::Lasting(faults.join("; "))) }
+}
+
+/// The stage whose committed positions show that a topic of ours was there before, and what
+/// that stage reads. `None` for a topic that nothing depends on.
+fn written_by(topic: &Own, settings: &Settings) -> Option<(&'static str, Vec<String>)> {
+    let topics = &settings.topics;
+    let name = &topic.name;
+    if *name == topics.events() {
+        let sources = settings.sources.iter().filter(|source| !source.prekeyed);
+        return Some(("intake", sources.map(|source| source.topic.clone()).collect()));
+    }
+    if [topics.findings(), topics.reviewers()].contains(name) {
+        return Some(("oversight", vec![topics.reviews()]));
+    }
+    let by_windows = [topics.state(), topics.windows(), topics.alerts(), topics.reviews()];
+    let inputs = || windows_inputs(settings).into_iter().map(|input| input.topic).collect();
+    by_windows.contains(name).then(|| ("windows", inputs()))
+}
+
+/// Refuses to make a topic anew whose records are lost: what was read already would never come
+/// into it again.
+fn lost(
+    tokens: &Tokens,
+    settings: &Settings,
+    found: &BTreeMap<String, usize>,
+    missing: &[Own],
+    faults: &mut Vec<String>,
+) -> Result<(), Fault> {
+    if settings.kafka.role == Role::Receiver {
+        return Ok(());
+    }
+    let mut have_read: BTreeMap<&str, bool> = BTreeMap::new();
+    for topic in missing {
+        let Some((stage, inputs)) = written_by(topic, settings) else { continue };
+        let has_read = match have_read.get(stage) {
+            Some(known) => *known,
+            None => has_positions(tokens, settings, stage, &inputs, found)?,
+        };
+        have_read.insert(stage, has_read);
+        if has_read {
+            let group = config::group(&settings.kafka, stage);
+            faults.push(format!(
+                "topic {} does not exist, but group {group} has read {} already: what followed \
+                 from it is lost with the topic; if somebody changed [topics] prefix, change it \
+                 back; to begin anew, choose another [kafka] group, or stop all instances and run \
+                 kafka-consumer-groups.sh --delete --group {group}",
+                topic.name,
+                inputs.join(" and "),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the group of `stage` has committed a position in one of `topics`.
+fn has_positions(
+    tokens: &Tokens,
+    settings: &Settings,
+    stage: &str,
+    topics: &[String],
+    found: &BTreeMap<String, usize>,
+) -> Result<bool, Fault> {
+    let mut list = TopicPartitionList::new();
+    for topic in topics {
+        let partitions = found.get(topic).copied().unwrap_or(0);
+        for partition in (0..).take(partitions) {
+            list.add_partition(topic, partition);
+        }
+    }
+    if list.count() == 0 {
+        return Ok(false);
+    }
+    let mut grouped = base(&settings.kafka);
+    grouped.set("group.id", config::group(&settings.kafka, stage));
+    let client: BaseConsumer<Probe> = grouped
+        .create_with_context(Probe::new(tokens))
+        .map_err(|error| starting("a client", &error))?;
+    log_in(&client, tokens, settings)?;
+    let until = clock::uptime() + settings.kafka.startup_timeout;
+    loop {
+        match client.committed_offsets(list.clone(), Duration::from_secs(5)) {
+            Ok(committed) => {
+                let mut offsets = committed.elements().into_iter().map(|it| it.offset());
+                return Ok(offsets.any(|offset| matches!(offset, Offset::Offset(_))));
+            }
+            Err(error) => {
+                let fault = Fault::of("asking for committed positions", &error);
+                // A coordinator may have to be found first.
+                if !matches!(fault, Fault::Passing(_)) || clock::uptime() >= until {
+                    return Err(lasting("asking for committed positions", &error));
+                }
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        }
+    }
 }
 
 /// Waits until the brokers report a leader for every partition of the topics that were just
@@ -387,6 +487,23 @@ fn create(
         }
     }
     Ok(())
+}
+
+/// How many replicas of our topic of events must have a record before it is acknowledged; 1 if
+/// the brokers do not say.
+pub(crate) fn replicas_min(settings: &Settings, tokens: &Tokens) -> usize {
+    const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+    let Ok(admin) = admin(&base(&settings.kafka), tokens) else { return 1 };
+    let name = settings.topics.events();
+    let options = AdminOptions::new().request_timeout(Some(ANSWER_WITHIN));
+    let described = wait(admin.describe_configs(&[ResourceSpecifier::Topic(&name)], &options));
+    let Ok(Ok(described)) = described else { return 1 };
+    let described = described.into_iter().next().and_then(Result::ok);
+    let entry = described
+        .as_ref()
+        .and_then(|described| described.get("min.insync.replicas"))
+        .and_then(|entry| entry.value.as_deref()?.parse().ok());
+    entry.unwrap_or(1)
 }
 
 fn check_settings(

@@ -5,6 +5,7 @@
 //! `watermark` carries that to the workers.
 
 mod lag_gate;
+mod layout;
 pub(super) mod look;
 pub(super) mod monitor;
 pub(super) mod signals;

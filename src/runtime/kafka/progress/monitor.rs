@@ -16,6 +16,7 @@ use rdkafka::error::KafkaResult;
 use rdkafka::{Offset, config::ClientConfig};
 
 use super::lag_gate::LagGate;
+use super::layout::Layout;
 use super::look::{Look, ReachedTime, Seen, TopicPartition, ends_of};
 use super::signals::Signals;
 use super::stage_progress::StageProgress;
@@ -23,7 +24,7 @@ use super::watermark::Watermark;
 use crate::runtime::clock;
 use crate::runtime::kafka::client::config::{base, group};
 use crate::runtime::kafka::client::probe::Probe;
-use crate::runtime::kafka::client::topics::windows_inputs;
+use crate::runtime::kafka::client::topics::{names, windows_inputs};
 use crate::runtime::kafka::shared::Shared;
 use crate::runtime::stages::Fault;
 use crate::time::Span;
@@ -47,9 +48,11 @@ pub(crate) fn watch(shared: &Shared, signals: &Signals, stop: &AtomicBool) -> Re
     let windows = Group::new(shared, "windows", inputs.clone())?;
     let oversight = Group::new(shared, "oversight", vec![reviews.clone()])?;
     let mut gate = LagGate::default();
+    let (all, mut layout) = (names(&settings.topics), Layout::default());
     let mut through_intake = StageProgress::default();
     let mut through_windows = StageProgress::default();
     while !stop.load(Ordering::Acquire) {
+        ends.keep(&mut layout, &all)?;
         let asked_at = clock::now();
         let of_windows = windows.look(shared);
         let of_intake = match intake.topics.is_empty() {
@@ -177,6 +180,25 @@ impl Ends {
 
     fn serve(&self) {
         let _ = self.client.poll(Duration::ZERO);
+    }
+
+    /// Compares the partitions of our own topics with those that they had.
+    fn keep(&self, layout: &mut Layout, topics: &[String]) -> Result<(), Fault> {
+        for topic in topics {
+            match self.client.fetch_metadata(Some(topic), ANSWER_WITHIN.to_std()) {
+                Ok(metadata) => {
+                    let found = metadata.topics().iter().find(|found| found.name() == topic);
+                    let now = found.map_or(0, |found| found.partitions().len());
+                    layout.look(clock::uptime(), topic, now)?;
+                }
+                Err(error) => {
+                    // The others would not be answered either.
+                    tracing::debug!(topic, "asking for its partitions: {error}");
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
     }
 
     /// `None` when they cannot be had now.

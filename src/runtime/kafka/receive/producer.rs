@@ -7,9 +7,12 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 
+use super::in_sync::lacking;
 use super::unanswered::Unanswered;
+use crate::runtime::clock;
 use crate::runtime::kafka::client::config;
 use crate::runtime::kafka::client::context::{ClientErrors, Context};
+use crate::runtime::kafka::client::partitioner::placed;
 use crate::runtime::kafka::client::topics;
 use crate::runtime::kafka::shared::Shared;
 use crate::runtime::stages::{Fault, Outbox, Outgoing, Topic};
@@ -21,11 +24,19 @@ const RECORD_BYTES_MAX: usize = 1 << 20;
 /// so it is that one that says when too much waits.
 const WAITING_KIB_MAX: &str = "1048576";
 
+/// How long a delivery that failed counts as a sign that the next one fails as well. Whoever
+/// balances deliveries sends none here meanwhile, so that none can show the contrary.
+const FAILED_FOR: Span = Span::from_secs(10);
+
 /// The producer. It answers deliveries on a thread of its own.
 pub(super) struct IdempotentProducer {
     producer: ThreadedProducer<Context<Acknowledgements>>,
     /// The name of each topic, in the order of [`Topic::ALL`].
     topics: [String; Topic::ALL.len()],
+    /// How many partitions our topic of events has.
+    partitions: usize,
+    /// How many replicas must have a record before it is acknowledged.
+    replicas_min: usize,
 }
 
 impl IdempotentProducer {
@@ -55,7 +66,12 @@ impl IdempotentProducer {
             .create_with_context(context)
             .map_err(|error| Fault::of("starting the receivers' producer", &error))?;
         shared.tokens.admit(producer.client())?;
-        Ok(IdempotentProducer { producer, topics: topics::names(&settings.topics) })
+        Ok(IdempotentProducer {
+            producer,
+            topics: topics::names(&settings.topics),
+            partitions: shared.partitions,
+            replicas_min: topics::replicas_min(settings, &shared.tokens),
+        })
     }
 
     /// An outbox for the records of one delivery.
@@ -87,6 +103,22 @@ impl IdempotentProducer {
         led
     }
 
+    /// Why the brokers may not acknowledge the next delivery, although they answer: partitions
+    /// with too few replicas in sync, or a delivery that just failed.
+    pub(super) fn doubt(&self, within: Span) -> Option<String> {
+        let failed = self.acknowledgements().failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, why)) = &*failed
+            && clock::uptime() < *at + FAILED_FOR
+        {
+            return Some(why.clone());
+        }
+        drop(failed);
+        let events = &self.topics[Topic::Events as usize];
+        // Whether they answer at all is asked elsewhere.
+        let metadata = self.producer.client().fetch_metadata(Some(events), within.to_std()).ok()?;
+        metadata.topics().iter().find_map(|topic| lacking(topic, self.replicas_min))
+    }
+
     /// Waits until nothing is on its way any more, or the time is over.
     pub(super) fn flush(&self, within: Span) {
         // What is left then fails when the producer is dropped.
@@ -109,7 +141,7 @@ impl Outbox for DeliveryOutbox<'_> {
         let topic = &self.producer.topics[outgoing.topic as usize];
         let mut record: BaseRecord<'_, [u8], [u8], Arc<Unanswered>> =
             BaseRecord::with_opaque_to(topic, Arc::clone(self.unanswered)).key(outgoing.key);
-        record.partition = outgoing.partition;
+        record.partition = placed(&outgoing, self.producer.partitions);
         record.payload = outgoing.value;
         record.timestamp = outgoing.written_at.map(Timestamp::as_millis);
         self.producer.producer.send(record).map_err(|(error, record)| {
@@ -124,6 +156,10 @@ impl Outbox for DeliveryOutbox<'_> {
 struct Acknowledgements {
     /// Whether the brokers answered the last time.
     answered: AtomicBool,
+    /// Whether `failed` holds something.
+    doubted: AtomicBool,
+    /// When the latest delivery failed, as uptime, and why; `None` since one was acknowledged.
+    failed: Mutex<Option<(Span, String)>>,
     /// Why the producer cannot be used any more.
     fault: Mutex<Option<Fault>>,
 }
@@ -131,11 +167,27 @@ struct Acknowledgements {
 impl Default for Acknowledgements {
     fn default() -> Acknowledgements {
         // It is not known before the first answer.
-        Acknowledgements { answered: AtomicBool::new(false), fault: Mutex::default() }
+        let (answered, doubted) = (AtomicBool::new(false), AtomicBool::new(false));
+        Acknowledgements { answered, doubted, failed: Mutex::default(), fault: Mutex::default() }
     }
 }
 
 impl Acknowledgements {
+    fn acknowledged(&self) {
+        self.answered.store(true, Ordering::Release);
+        if self.doubted.load(Ordering::Acquire) {
+            *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            self.doubted.store(false, Ordering::Release);
+        }
+    }
+
+    fn failed(&self, why: String) {
+        let failed = Some((clock::uptime(), why));
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = failed;
+        self.doubted.store(true, Ordering::Release);
+        self.answered.store(false, Ordering::Release);
+    }
+
     fn unusable(&self, fault: Fault) {
         self.fault.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(fault);
     }
@@ -159,13 +211,13 @@ impl ProducerContext for Context<Acknowledgements> {
 
     fn delivery(&self, result: &DeliveryResult<'_>, unanswered: Arc<Unanswered>) {
         match result {
-            Ok(_) => self.own.answered.store(true, Ordering::Release),
+            Ok(_) => self.own.acknowledged(),
             Err((error, message)) => {
                 let doing = format!("sending to {}", message.topic());
                 let fault = Fault::of(&doing, error);
                 unanswered.fail(fault.to_string());
                 match fault {
-                    Fault::Passing(_) => self.own.answered.store(false, Ordering::Release),
+                    Fault::Passing(why) => self.own.failed(why),
                     _ => self.own.unusable(fault),
                 }
             }

@@ -25,6 +25,9 @@ const ASK_WITHIN: Span = Span::from_millis(500);
 /// How long deliveries are refused until the brokers are asked again.
 const ASK_EVERY: Span = Span::from_millis(500);
 
+/// How often the brokers are asked whether they can acknowledge what is written.
+const DOUBT_EVERY: Span = Span::from_secs(1);
+
 /// Why deliveries are refused while that is so.
 const NO_ANSWER: &str = "no broker answers";
 
@@ -70,6 +73,7 @@ fn session(
         producer: IdempotentProducer::new(shared)?,
         intake: DeliveryIntake::new(&shared.stages, &receiving.receivers),
         number: 0,
+        doubt_at: Span::ZERO,
     };
     while !stop.load(Ordering::Acquire) {
         health.progressed(clock::now());
@@ -78,9 +82,14 @@ fn session(
             // Whoever balances deliveries should send them elsewhere meanwhile.
             shared.health.set_trouble(Some(NO_ANSWER.to_owned()));
             refuse(deliveries, ASK_EVERY, stop, NO_ANSWER);
+            session.doubt_at = Span::ZERO;
             continue;
         }
-        shared.health.set_trouble(None);
+        if clock::uptime() >= session.doubt_at {
+            session.doubt_at = clock::uptime() + DOUBT_EVERY;
+            // Deliveries are taken all the same: some partitions may acknowledge them.
+            shared.health.set_trouble(session.producer.doubt(ASK_WITHIN));
+        }
         health.assigned();
         match deliveries.recv_timeout(WAIT_MAX.to_std()) {
             Ok(delivery) => session.take(delivery)?,
@@ -102,6 +111,8 @@ struct Session {
     intake: DeliveryIntake,
     /// The number of the latest delivery, which dead letters cite as its offset.
     number: i64,
+    /// When to ask again whether the brokers can acknowledge what is written, as uptime.
+    doubt_at: Span,
 }
 
 impl Session {

@@ -3,6 +3,7 @@
 //! `restorer` is the thread that a worker asks, `reader` asks the brokers, `threads` take
 //! in the changelog side by side.
 
+mod check;
 mod plan;
 mod reader;
 mod reading;
@@ -11,5 +12,5 @@ mod restorer;
 mod tests;
 mod threads;
 
-pub(super) use plan::{Plan, Ready, Wanted};
+pub(super) use plan::{Changelog, CheckRecord, Plan, Ready, Wanted};
 pub(super) use restorer::Restorer;

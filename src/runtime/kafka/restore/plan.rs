@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use rdkafka::config::ClientConfig;
 
+use crate::formats::Identity;
 use crate::runtime::kafka::client::auth::Tokens;
-use crate::runtime::stages::{Fresh, Restored};
+use crate::runtime::stages::{Fresh, Restored, Topic};
 use crate::settings::Start;
 use crate::time::Span;
 
@@ -31,8 +32,29 @@ pub(crate) struct Ready {
     pub(crate) state: Option<Restored>,
     /// Whether one of the positions is not committed yet.
     pub(crate) unpinned: bool,
+    /// The check record that the changelog lacks, to be written with the first positions.
+    pub(crate) check: Option<CheckRecord>,
     /// How long it took, together with the other partitions that were restored with it.
     pub(crate) took: Duration,
+}
+
+/// The first record of a partition of a changelog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CheckRecord {
+    pub(crate) topic: Topic,
+    pub(crate) key: &'static [u8],
+    pub(crate) value: Vec<u8>,
+}
+
+/// A changelog, and what its records are the state of.
+#[derive(Clone, Debug)]
+pub(crate) struct Changelog {
+    pub(crate) topic: Topic,
+    /// The name of the topic.
+    pub(crate) name: String,
+    pub(crate) fresh: Fresh,
+    /// Names the credentials in it.
+    pub(crate) identity: Identity,
 }
 
 /// What a stage reads, and where its state is.
@@ -42,8 +64,8 @@ pub(crate) struct Plan {
     pub(crate) config: ClientConfig,
     pub(crate) tokens: Tokens,
     pub(crate) inputs: Vec<String>,
-    /// The changelog and what its records are the state of.
-    pub(crate) state: Option<(String, Fresh)>,
+    /// The changelog, if the stage has one.
+    pub(crate) state: Option<Changelog>,
     /// Where to read each input from if the group has no position in it.
     pub(crate) starts: Vec<Start>,
     /// How long no record may come.

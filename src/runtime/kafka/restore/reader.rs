@@ -15,7 +15,8 @@ use std::time::Duration;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::plan::{Plan, Ready, Wanted};
+use super::check::{self, Check};
+use super::plan::{Changelog, CheckRecord, Plan, Ready, Wanted};
 use super::reading::Reading;
 use super::threads::{Share, Unfinished, read_share};
 use crate::runtime::clock;
@@ -81,7 +82,7 @@ impl Reader {
         // The requests below wait without serving the clients: their tokens must be valid.
         self.serve();
         let positions = self.positions(wanted)?;
-        let Some((changelog, fresh)) = self.plan.state.clone() else {
+        let Some(changelog) = self.plan.state.clone() else {
             return Ok(wanted
                 .iter()
                 .zip(positions)
@@ -90,15 +91,18 @@ impl Reader {
                     epoch: wanted.epoch,
                     offsets,
                     unpinned,
+                    check: None,
                     state: None,
                     took: Duration::ZERO,
                 })
                 .collect());
         };
         let began = clock::instant();
+        let partitions = self.partitions(&changelog.name)?;
         let mut readings = BTreeMap::new();
         for (wanted, positions) in wanted.iter().zip(positions) {
-            let (low, high) = self.watermarks(&changelog, wanted.partition)?;
+            let from_the_beginning = self.from_the_beginning(wanted.partition, &positions)?;
+            let (low, high) = self.watermarks(&changelog.name, wanted.partition)?;
             readings.insert(
                 wanted.partition,
                 Reading {
@@ -106,7 +110,11 @@ impl Reader {
                     offsets: positions.offsets,
                     new: positions.new,
                     unpinned: positions.unpinned,
-                    state: fresh.state(),
+                    from_the_beginning,
+                    partitions,
+                    check: None,
+                    unusable: BTreeMap::new(),
+                    state: changelog.fresh.state(),
                     time: None,
                     first: low,
                     next: low,
@@ -114,18 +122,9 @@ impl Reader {
                 },
             );
         }
-        self.read(&changelog, &mut readings)?;
+        self.read(&changelog.name, &mut readings)?;
         // Only now: the offsets may be those of a transaction that was aborted.
-        let orphaned = readings.values().find(|it| it.new && it.state.entries() > 0);
-        if let Some(Reading { wanted, .. }) = orphaned {
-            return Err(Fault::Lasting(format!(
-                "partition {} of {changelog} holds state, but group {} has no committed \
-                 position to go with it (they expire after offsets.retention.minutes without \
-                 a member); restore the positions, or delete the topic {changelog} to begin anew",
-                wanted.partition,
-                self.plan.config.get("group.id").unwrap_or_default(),
-            )));
-        }
+        readings.values().try_for_each(|reading| self.fits(&changelog, reading))?;
         let entries: usize = readings.values().map(|reading| reading.state.entries()).sum();
         let took = clock::instant() - began;
         tracing::info!(
@@ -141,15 +140,99 @@ impl Reader {
                      wanted: Wanted { partition, epoch, .. },
                      offsets,
                      unpinned,
+                     check,
                      state,
                      time,
                      ..
                  }| {
                     let state = Some(Restored { partition, state, time });
-                    Ready { partition, epoch, offsets, unpinned, state, took }
+                    let check = check.is_none().then(|| CheckRecord {
+                        topic: changelog.topic,
+                        key: check::KEY,
+                        value: Check::new(&changelog.identity, partition, partitions).written(),
+                    });
+                    Ready { partition, epoch, offsets, unpinned, check, state, took }
                 },
             )
             .collect())
+    }
+
+    /// Whether the state that was read belongs to the positions, and can be used.
+    fn fits(&self, changelog: &Changelog, reading: &Reading) -> Result<(), Fault> {
+        let (name, partition) = (&changelog.name, reading.wanted.partition);
+        let group = self.plan.config.get("group.id").unwrap_or_default();
+        if let Some(check) = &reading.check {
+            let expected = Check::new(&changelog.identity, partition, reading.partitions);
+            if let Err(mismatch) = expected.compare(check) {
+                let why = mismatch.describe(name, partition, reading.partitions);
+                return Err(Fault::Lasting(why));
+            }
+        }
+        if let Some(why) = reading.unusable.values().next() {
+            return Err(Fault::Lasting(match reading.unusable.len() - 1 {
+                0 => why.clone(),
+                others => format!("{why} (so are the records of {others} other keys)"),
+            }));
+        }
+        let holds = reading.state.entries() > 0;
+        if reading.new && holds {
+            return Err(Fault::Lasting(format!(
+                "partition {partition} of {name} holds state, but group {group} has no committed \
+                 position to go with it (they expire after offsets.retention.minutes without \
+                 a member); restore the positions with kafka-consumer-groups.sh --reset-offsets, \
+                 or delete the topic {name} to begin anew",
+            )));
+        }
+        if reading.check.is_some() {
+            return Ok(());
+        }
+        if holds {
+            return Err(Fault::Lasting(format!(
+                "partition {partition} of {name} lacks its check record: another version wrote \
+                 the state, or somebody deleted records; begin anew under another [topics] prefix \
+                 and another [kafka] group"
+            )));
+        }
+        if !reading.from_the_beginning {
+            let topics = self.plan.inputs.join(" --topic ");
+            return Err(Fault::Lasting(format!(
+                "group {group} has read partition {partition} of {topics}, but the state that \
+                 followed from it is not in {name}: somebody deleted the topic or its records; \
+                 to build the state again from what the inputs still hold, stop all instances \
+                 and run kafka-consumer-groups.sh --group {group} --topic {topics} \
+                 --reset-offsets --to-earliest --execute",
+            )));
+        }
+        Ok(())
+    }
+
+    /// Whether every position of a partition is the first that is still there.
+    fn from_the_beginning(&self, partition: i32, positions: &Positions) -> Result<bool, Fault> {
+        if positions.new {
+            return Ok(true);
+        }
+        for (input, offset) in &positions.offsets {
+            let (low, _) = self.watermarks(&self.plan.inputs[*input], partition)?;
+            if *offset > low {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// How many partitions a topic has.
+    fn partitions(&self, topic: &str) -> Result<usize, Fault> {
+        let doing = || format!("asking for the partitions of {topic}");
+        let metadata = self
+            .uncommitted
+            .fetch_metadata(Some(topic), self.plan.answer_within.to_std())
+            .map_err(|error| Fault::of(&doing(), &error))?;
+        let found = metadata.topics().iter().find(|found| found.name() == topic);
+        let found = found.map_or(0, |found| found.partitions().len());
+        if found == 0 {
+            return Err(Fault::Passing(format!("{}: no broker knows the topic", doing())));
+        }
+        Ok(found)
     }
 
     /// Reads all partitions to their ends, side by side.

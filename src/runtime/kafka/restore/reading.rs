@@ -1,5 +1,7 @@
 //! How far the restore of one partition is.
 
+use std::collections::BTreeMap;
+
 use super::plan::Wanted;
 use crate::runtime::health::Restoring;
 use crate::runtime::stages::State;
@@ -13,6 +15,14 @@ pub(super) struct Reading {
     pub(super) new: bool,
     /// Whether one of its inputs has no committed position.
     pub(super) unpinned: bool,
+    /// Whether nothing was read before its positions that is still there.
+    pub(super) from_the_beginning: bool,
+    /// How many partitions the changelog has.
+    pub(super) partitions: usize,
+    /// The check record.
+    pub(super) check: Option<Vec<u8>>,
+    /// Keys whose latest record so far cannot be used, and why.
+    pub(super) unusable: BTreeMap<Vec<u8>, String>,
     pub(super) state: State,
     /// The latest time of a record.
     pub(super) time: Option<Timestamp>,

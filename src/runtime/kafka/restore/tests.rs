@@ -11,16 +11,19 @@ use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::check::{self, Check};
 use super::reader::THREADS_MAX;
 use super::*;
 use crate::config::EngineConfig;
 use crate::engine::windows::{Key, Windows};
 use crate::event::{Body, Event, LeakDetected, Workflow};
+use crate::formats::Identity;
 use crate::metrics::PipelineStage;
 use crate::runtime::clock;
 use crate::runtime::health::{Health, Restoring, WorkerHealth};
 use crate::runtime::kafka::client::auth::Tokens;
-use crate::runtime::stages::{Fault, Fresh};
+use crate::runtime::kafka::client::partitioner::partition_of;
+use crate::runtime::stages::{Fault, Fresh, Topic};
 use crate::settings::Start;
 use crate::time::{Span, Timestamp};
 
@@ -39,16 +42,9 @@ struct Changelog {
 impl Changelog {
     /// Each credential stands in it twice.
     fn new() -> Changelog {
-        let cluster = MockCluster::new(1).unwrap();
-        for topic in ["state", "input"] {
-            cluster.create_topic(topic, PARTITIONS, 1).unwrap();
-        }
-        let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", cluster.bootstrap_servers());
-        let health = Health::new();
-        let worker = health.worker(PipelineStage::Windows, 0, Timestamp::MIN);
-        let log = Changelog { health, worker, cluster, producer: config.create().unwrap() };
+        let log = Changelog::empty();
         for partition in 0..PARTITIONS {
+            log.check(partition, &identity(1));
             for (key, state) in states(partition).iter().chain(&states(partition)) {
                 log.write(partition, key, state);
             }
@@ -57,9 +53,41 @@ impl Changelog {
         log
     }
 
+    fn empty() -> Changelog {
+        let cluster = MockCluster::new(1).unwrap();
+        for topic in ["state", "input"] {
+            cluster.create_topic(topic, PARTITIONS, 1).unwrap();
+        }
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", cluster.bootstrap_servers());
+        let health = Health::new();
+        let worker = health.worker(PipelineStage::Windows, 0, Timestamp::MIN);
+        Changelog { health, worker, cluster, producer: config.create().unwrap() }
+    }
+
     fn write(&self, partition: i32, key: &[u8], state: &[u8]) {
         let record = BaseRecord::to("state").partition(partition).key(key).payload(state);
         self.producer.send(record).map_err(|(error, _)| error).unwrap();
+    }
+
+    fn check(&self, partition: i32, identity: &Identity) {
+        let check = Check::new(identity, partition, PARTITIONS as usize);
+        self.write(partition, check::KEY, &check.written());
+    }
+
+    fn delete(&self, partition: i32, key: &[u8]) {
+        let record: BaseRecord<'_, [u8], [u8]> =
+            BaseRecord::to("state").partition(partition).key(key);
+        self.producer.send(record).map_err(|(error, _)| error).unwrap();
+    }
+
+    /// Why partition 3 cannot be restored.
+    fn refused(&self) -> String {
+        self.producer.flush(PATIENCE).unwrap();
+        let restorer = self.restorer();
+        restorer.want_all([3]);
+        let Err(Fault::Lasting(why)) = restorer.wait() else { panic!("it was restored") };
+        why
     }
 
     fn restorer(&self) -> Restorer {
@@ -73,7 +101,12 @@ impl Changelog {
             config,
             tokens: Tokens::default(),
             inputs: vec!["input".to_owned()],
-            state: Some(("state".to_owned(), Fresh::Windows(Box::new(engine())))),
+            state: Some(super::Changelog {
+                topic: Topic::State,
+                name: "state".to_owned(),
+                fresh: Fresh::Windows(Box::new(engine())),
+                identity: identity(1),
+            }),
             starts: vec![Start::Earliest],
             patience: Span::from_secs(60),
             answer_within: Span::from_secs(30),
@@ -86,14 +119,24 @@ fn engine() -> EngineConfig {
     EngineConfig { checkpoints: true, ..EngineConfig::default() }
 }
 
+fn identity(byte: u8) -> Identity {
+    Identity::new(&[byte; 32]).unwrap()
+}
+
+/// Names of credentials that belong to a partition.
+fn names(partition: i32) -> impl Iterator<Item = String> {
+    let all = (0..).map(move |number| format!("credential-{partition}-{number}"));
+    all.filter(move |name| partition_of(name.as_bytes(), PARTITIONS as usize) == partition)
+}
+
 fn states(partition: i32) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut windows = Windows::new(engine());
-    for number in 0..CREDENTIALS {
+    for (number, name) in names(partition).take(CREDENTIALS).enumerate() {
         let body = Body::LeakDetected(LeakDetected::default());
         let _ = windows.handle(&Event {
             id: number.to_string().into(),
             time: Timestamp::from_millis(1_800_000_000_000),
-            credential_id: format!("credential-{partition}-{number}").into(),
+            credential_id: name.into(),
             workflow: Workflow::SecretExposure,
             source: None,
             severity: None,
@@ -123,12 +166,16 @@ impl Restorer {
 
 /// Positions of the group that were never committed would be refused.
 fn committed(log: &Changelog) {
+    commit(log, 0);
+}
+
+fn commit(log: &Changelog, offset: i64) {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", log.cluster.bootstrap_servers()).set("group.id", "restoring");
     let consumer: BaseConsumer = config.create().unwrap();
     let mut positions = TopicPartitionList::new();
     for partition in 0..PARTITIONS {
-        positions.add_partition_offset("input", partition, Offset::Offset(0)).unwrap();
+        positions.add_partition_offset("input", partition, Offset::Offset(offset)).unwrap();
     }
     consumer.commit(&positions, rdkafka::consumer::CommitMode::Sync).unwrap();
 }
@@ -154,7 +201,7 @@ fn partitions_come_back_whole_whichever_thread_reads_them() {
         seen.sort_unstable();
         assert_eq!(seen, wanted);
     }
-    let records = 2 * CREDENTIALS as u64;
+    let records = 1 + 2 * CREDENTIALS as u64;
     let told = log.health.report(Timestamp::MIN, Span::MAX).remove(0).restoring;
     let whole = Restoring { restored: records, expected: records };
     assert_eq!(told, BTreeMap::from([(2, whole)]), "of what is waited for, and nothing else");
@@ -164,7 +211,8 @@ fn partitions_come_back_whole_whichever_thread_reads_them() {
 fn a_record_that_is_none_of_ours_ends_all_of_it_and_is_named() {
     let log = Changelog::new();
     committed(&log);
-    log.write(3, b"secret_exposure/x", b"what a stranger wrote");
+    let name = names(3).next().unwrap();
+    log.write(3, format!("secret_exposure/{name}").as_bytes(), b"what a stranger wrote");
     log.producer.flush(PATIENCE).unwrap();
     let restorer = log.restorer();
     restorer.want_all(0..PARTITIONS);
@@ -176,8 +224,81 @@ fn a_record_that_is_none_of_ours_ends_all_of_it_and_is_named() {
         }
     };
     let Fault::Lasting(why) = fault else { panic!("{fault:?}") };
-    let offset = 2 * CREDENTIALS;
+    let offset = 1 + 2 * CREDENTIALS;
     assert!(why.starts_with(&format!("state, partition 3, offset {offset}: not a state")), "{why}");
+}
+
+#[test]
+fn a_bad_record_that_was_replaced_or_deleted_does_not_matter() {
+    let log = Changelog::new();
+    committed(&log);
+    let [first, second] = [0, 1].map(|at| states(3).swap_remove(at));
+    log.write(3, &first.0, b"what a stranger wrote");
+    log.write(3, &first.0, &first.1);
+    log.write(3, &second.0, b"what a stranger wrote");
+    log.delete(3, &second.0);
+    log.producer.flush(PATIENCE).unwrap();
+    let restorer = log.restorer();
+    restorer.want_all([3]);
+    let ready = restorer.wait().unwrap();
+    assert_eq!(ready.state.unwrap().state.credentials(), CREDENTIALS - 1);
+    assert_eq!(ready.check, None, "it is there");
+}
+
+#[test]
+fn a_state_under_another_key_is_refused() {
+    let log = Changelog::new();
+    committed(&log);
+    let [first, second] = [0, 1].map(|at| states(3).swap_remove(at));
+    log.write(3, &first.0, &second.1);
+    let why = log.refused();
+    assert!(why.contains("the state of another name than its key says"), "{why}");
+}
+
+#[test]
+fn a_state_in_another_partition_is_refused() {
+    let log = Changelog::new();
+    committed(&log);
+    let (key, state) = states(4).swap_remove(0);
+    log.write(3, &key, &state);
+    let why = log.refused();
+    assert!(why.contains("belongs to partition 4"), "{why}");
+}
+
+#[test]
+fn a_state_under_another_identity_key_is_refused() {
+    let log = Changelog::new();
+    committed(&log);
+    log.check(3, &identity(2));
+    let why = log.refused();
+    assert!(
+        why.contains("another identity key") && why.contains("SHUTTERLAG_IDENTITY_KEY"),
+        "{why}"
+    );
+}
+
+#[test]
+fn positions_without_their_state_are_refused_unless_they_are_the_first() {
+    let log = Changelog::empty();
+    for number in 0..3 {
+        let key = format!("{number}");
+        let record = BaseRecord::to("input").partition(3).key(&key).payload("{}");
+        log.producer.send(record).map_err(|(error, _)| error).unwrap();
+    }
+    committed(&log);
+    log.producer.flush(PATIENCE).unwrap();
+    let restorer = log.restorer();
+    restorer.want_all([3]);
+    let check = restorer.wait().unwrap().check.unwrap();
+    assert_eq!(check.value, Check::new(&identity(1), 3, PARTITIONS as usize).written());
+    commit(&log, 2);
+    let why = log.refused();
+    assert!(why.contains("--reset-offsets --to-earliest"), "{why}");
+    log.check(3, &identity(1));
+    log.producer.flush(PATIENCE).unwrap();
+    let restorer = log.restorer();
+    restorer.want_all([3]);
+    assert_eq!(restorer.wait().unwrap().offsets, [(0, 2)], "an empty state is a state");
 }
 
 #[test]

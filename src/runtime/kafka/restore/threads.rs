@@ -8,9 +8,11 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::check;
 use super::reading::Reading;
 use crate::runtime::clock;
 use crate::runtime::kafka::client::context::Context;
+use crate::runtime::kafka::client::partitioner::partition_of;
 use crate::runtime::kafka::client::raw::{Kind, Message, Queue};
 use crate::runtime::stages::Fault;
 use crate::runtime::stages::{Refusal, restored_time};
@@ -80,27 +82,66 @@ pub(super) fn read_share(
     Ok(())
 }
 
-/// One record of the changelog.
+/// Keys at most of which the latest record may be unusable before the restore gives up.
+const UNUSABLE_MAX: usize = 1_000;
+
+/// One record of the changelog. A record that cannot be used is forgiven if a later one of the
+/// same key can: compaction would have removed it.
 fn take(reading: &mut Reading, changelog: &str, record: Message<'_>) -> Result<(), Fault> {
-    let place =
-        || format!("{changelog}, partition {}, offset {}", record.partition(), record.offset());
+    let key = record.key().unwrap_or_default();
     let written_at = record.created_ms().map(Timestamp::from_millis);
     reading.time = reading.time.max(written_at.and_then(restored_time));
-    let taken = reading.state.take(record.key().unwrap_or_default(), record.payload());
-    taken.map_err(|refusal| {
+    if key == check::KEY {
+        reading.check = record.payload().map(<[u8]>::to_vec);
+        return Ok(());
+    }
+    match usable(reading, key, record) {
+        Ok(()) => {
+            if !reading.unusable.is_empty() {
+                reading.unusable.remove(key);
+            }
+            Ok(())
+        }
+        Err(why) => {
+            let (partition, offset) = (record.partition(), record.offset());
+            let why = format!("{changelog}, partition {partition}, offset {offset}: {why}");
+            if reading.unusable.len() >= UNUSABLE_MAX {
+                return Err(Fault::Lasting(why));
+            }
+            reading.unusable.insert(key.to_vec(), why);
+            Ok(())
+        }
+    }
+}
+
+/// Takes the record into the state, or says why it cannot be used and what to do.
+fn usable(reading: &mut Reading, key: &[u8], record: Message<'_>) -> Result<(), String> {
+    if let Some(name) = reading.state.partitioned_by(key).filter(|_| record.payload().is_some()) {
+        let belongs = partition_of(name, reading.partitions);
+        if belongs != record.partition() {
+            return Err(format!(
+                "the state of a credential that belongs to partition {belongs}; find out who \
+                 writes to this topic, then begin anew under another [topics] prefix and another \
+                 [kafka] group"
+            ));
+        }
+    }
+    reading.state.take(key, record.payload()).map_err(|refusal| {
         let advice = match refusal {
             Refusal::Version { version, known } if version > known => {
                 "run the version that wrote it, or a later one"
             }
             Refusal::Version { .. } => {
-                "run the version that wrote it, or delete this topic to begin anew"
+                "run the version that wrote it, or begin anew under another [topics] prefix and \
+                 another [kafka] group"
             }
-            Refusal::Foreign | Refusal::Damaged => {
-                "find out who writes to this topic, then delete it to begin anew"
+            Refusal::Foreign | Refusal::Damaged | Refusal::OtherKey => {
+                "find out who writes to this topic, then delete the record with a tombstone of \
+                 its key, or begin anew under another [topics] prefix and another [kafka] group"
             }
             Refusal::TooMany => "raise [windows] credentials",
         };
-        Fault::Lasting(format!("{}: {refusal}; {advice}", place()))
+        format!("{refusal}; {advice}")
     })
 }
 
@@ -111,7 +152,9 @@ fn stuck(changelog: &str, share: &Share<'_>) -> Fault {
         .map(|(partition, reading)| format!("{partition} at {} of {}", reading.next, reading.end))
         .collect();
     Fault::Passing(format!(
-        "restoring from {changelog} does not go on: partition {}",
+        "restoring from {changelog} does not go on: partition {}; if that lasts, a transaction \
+         may be left open there: kafka-transactions.sh find-hanging shows it, and \
+         kafka-transactions.sh abort ends it",
         waiting.join(", ")
     ))
 }

@@ -12,9 +12,9 @@ use crate::runtime::clock;
 use crate::runtime::kafka::client::config::{self, base, group, unless_set};
 use crate::runtime::kafka::client::topics::windows_inputs;
 use crate::runtime::kafka::progress::signals::Signals;
-use crate::runtime::kafka::restore::Plan;
+use crate::runtime::kafka::restore::{Changelog, Plan};
 use crate::runtime::kafka::shared::Shared;
-use crate::runtime::stages::Fresh;
+use crate::runtime::stages::{Fresh, Topic};
 use crate::settings::{Delivery, Kafka, Settings, Start};
 use crate::time::Span;
 
@@ -48,7 +48,7 @@ pub(crate) fn all(
         .filter(|source| !source.prekeyed)
         .map(|source| source.topic.clone())
         .collect();
-    let one = |kind: PipelineStage, number, inputs: &[String], state: Option<(String, Fresh)>| {
+    let one = |kind: PipelineStage, number, inputs: &[String], state: Option<Changelog>| {
         let stage = kind.as_str();
         let consumer = consumer(settings, stage, number, inputs.len() > 1);
         Setup {
@@ -73,6 +73,7 @@ pub(crate) fn all(
             },
             consumer,
             topics: settings.topics.clone(),
+            partitions: shared.partitions,
             tokens: shared.tokens.clone(),
             delivery: settings.kafka.delivery,
             commit_interval: settings.kafka.commit_interval,
@@ -94,6 +95,10 @@ pub(crate) fn all(
     let inputs: Vec<String> =
         windows_inputs(settings).into_iter().map(|input| input.topic).collect();
     let engine = settings.engine();
+    let changelog = |topic, name, fresh| {
+        let identity = shared.stages.identity.clone();
+        Some(Changelog { topic, name, fresh, identity })
+    };
     Setups {
         intake: (0..intake)
             .map(|number| one(PipelineStage::Intake, number, &sources, None))
@@ -101,7 +106,8 @@ pub(crate) fn all(
         windows: (0..settings.windows.workers)
             .map(|number| {
                 let fresh = Fresh::Windows(Box::new(engine.clone()));
-                one(PipelineStage::Windows, number, &inputs, Some((settings.topics.state(), fresh)))
+                let state = changelog(Topic::State, settings.topics.state(), fresh);
+                one(PipelineStage::Windows, number, &inputs, state)
             })
             .collect(),
         // All reviewers are in one partition, so more workers would have nothing to do.
@@ -109,7 +115,11 @@ pub(crate) fn all(
             PipelineStage::Oversight,
             0,
             &[settings.topics.reviews()],
-            Some((settings.topics.reviewers(), Fresh::Oversight(Arc::clone(rules)))),
+            changelog(
+                Topic::Reviewers,
+                settings.topics.reviewers(),
+                Fresh::Oversight(Arc::clone(rules)),
+            ),
         )],
     }
 }

@@ -17,6 +17,7 @@ use super::setup::Setup;
 use crate::runtime::clock;
 use crate::runtime::kafka::client::context::Context;
 use crate::runtime::kafka::client::deliveries::{Deliveries, FirstFailure};
+use crate::runtime::kafka::client::partitioner::placed;
 use crate::runtime::kafka::client::{raw, topics};
 use crate::runtime::stages::Fault;
 use crate::runtime::stages::{Outbox, Outgoing, Topic};
@@ -28,6 +29,8 @@ pub(super) struct TransactionalProducer {
     producer: BaseProducer<Deliveries>,
     /// The name of each topic, in the order of [`Topic::ALL`].
     topics: [String; Topic::ALL.len()],
+    /// How many partitions our topic of events has.
+    partitions: usize,
     delivery: Delivery,
     patience: Span,
     /// Whether a transaction, or without transactions anything at all, is open.
@@ -51,7 +54,9 @@ impl TransactionalProducer {
             producer.init_transactions((patience + patience).to_std()).map_err(failed)?;
         }
         let topics = topics::names(&setup.topics);
-        Ok(TransactionalProducer { producer, topics, delivery, patience, open: false, sent: 0 })
+        let partitions = setup.partitions;
+        let (open, sent) = (false, 0);
+        Ok(TransactionalProducer { producer, topics, partitions, delivery, patience, open, sent })
     }
 
     /// Serves the producer, so that it stays logged in while nothing is sent.
@@ -157,7 +162,7 @@ impl Outbox for TransactionalProducer {
         self.sent += 1;
         let mut record: BaseRecord<'_, [u8], [u8]> =
             BaseRecord::to(&self.topics[outgoing.topic as usize]).key(outgoing.key);
-        record.partition = outgoing.partition;
+        record.partition = placed(&outgoing, self.partitions);
         record.payload = outgoing.value;
         record.timestamp = outgoing.written_at.map(Timestamp::as_millis);
         let mut patient_until = None;

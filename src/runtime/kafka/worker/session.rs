@@ -23,10 +23,10 @@ use crate::runtime::clock;
 use crate::runtime::kafka::client::raw::{Kind, Message};
 use crate::runtime::kafka::progress::look::{ReachedTime, TopicPartition};
 use crate::runtime::kafka::progress::watermark::PartitionTime;
-use crate::runtime::kafka::restore::{Ready, Restorer, Wanted};
+use crate::runtime::kafka::restore::{CheckRecord, Ready, Restorer, Wanted};
 use crate::runtime::retry::Retry;
 use crate::runtime::stages::Fault;
-use crate::runtime::stages::{Record, Stage};
+use crate::runtime::stages::{Outbox as _, Outgoing, Record, Stage};
 use crate::time::{Span, Timestamp};
 
 /// The longest wait for a record, and so for a change of the assignment.
@@ -36,6 +36,8 @@ const ROUND_RECORDS_MAX: usize = 4096;
 /// Records taken in one transaction at most, so that a commit stays short. When this many
 /// are sent, the rest of what there is to emit waits for the next transaction.
 const TRANSACTION_RECORDS_MAX: usize = 200_000;
+/// A session that has had nothing to commit for so long is well.
+const IDLE_IS_WELL: Span = Span::from_secs(60);
 /// How many times longer than configured a worker that lags waits between two commits.
 const LAGGING_INTERVALS: i64 = 10;
 
@@ -51,6 +53,14 @@ pub(crate) fn run<S: Stage>(setup: &Setup, stage: &dyn Fn() -> S) -> Result<(), 
         let after = retry.after(fault, clock::since(began));
         let (why, pause) = after.inspect_err(|fault| setup.health.failed(fault.to_string()))?;
         setup.health.revoked();
+        if setup.health.restarted(&why) {
+            tracing::error!(
+                stage = S::KIND.as_str(),
+                worker = setup.number,
+                "nothing has been committed for many sessions; the process is no longer healthy: \
+                 {why}"
+            );
+        }
         setup.pipeline.transaction(S::KIND, TransactionResult::Aborted, Duration::ZERO);
         tracing::warn!(
             stage = S::KIND.as_str(),
@@ -84,6 +94,7 @@ fn session<S: Stage>(setup: &Setup, stage: S) -> Result<(), Fault> {
         pending: BTreeSet::new(),
         epoch: 0,
         times: BTreeMap::new(),
+        began: clock::uptime(),
         taken: 0,
         taken_since: None,
     };
@@ -112,6 +123,8 @@ struct Session<'s, S> {
     pending: BTreeSet<i32>,
     /// The times of the partitions that go by watermarks.
     times: BTreeMap<i32, PartitionTime>,
+    /// When it began, as uptime.
+    began: Span,
     /// Records in the open transaction.
     taken: usize,
     /// Since when.
@@ -137,6 +150,12 @@ impl<S: Stage> Session<'_, S> {
         }
         self.setup.health.progressed(present);
         self.setup.health.caught_up(self.inputs.caught_up(uptime));
+        if uptime > self.began + IDLE_IS_WELL
+            && !self.producer.is_open()
+            && !self.inputs.have_moved()
+        {
+            self.setup.health.committed();
+        }
         Ok(())
     }
 
@@ -232,8 +251,18 @@ impl<S: Stage> Session<'_, S> {
         Ok(())
     }
 
-    /// What time it is for a partition, as far as that is known.
+    /// What time it is for a partition, as far as that is known. Never later than the present:
+    /// a producer whose clock is wrong must not let deadlines pass that lie ahead.
     fn time(&mut self, partition: i32, present: Timestamp, uptime: Span) -> Option<Timestamp> {
+        self.time_of_records(partition, present, uptime).map(|time| time.min(present))
+    }
+
+    fn time_of_records(
+        &mut self,
+        partition: i32,
+        present: Timestamp,
+        uptime: Span,
+    ) -> Option<Timestamp> {
         let mut reached = |watermarks| {
             let next = self.inputs.next(partition)?;
             self.times.entry(partition).or_default().at(watermarks, partition, next)
@@ -291,6 +320,7 @@ impl<S: Stage> Session<'_, S> {
             self.setup.pipeline.transaction(S::KIND, TransactionResult::Committed, took);
             self.inputs.committed();
             self.stage.committed();
+            self.setup.health.committed();
         }
         self.taken = 0;
         self.taken_since = None;
@@ -380,7 +410,13 @@ impl<S: Stage> Session<'_, S> {
         if S::ALIGNED {
             self.pending.insert(partition);
         }
-        if ready.unpinned {
+        if let Some(CheckRecord { topic, key, value }) = &ready.check {
+            // In one transaction with the first positions: a later session that finds
+            // positions without this record knows that the state is lost.
+            let record = Outgoing::changelog(*topic, partition, None, key, Some(value));
+            self.producer.send(record)?;
+        }
+        if ready.unpinned || ready.check.is_some() {
             // Committed before anything follows from it: a later session must not begin
             // elsewhere, nor find state without a position.
             if self.inputs.have_moved() || self.producer.is_open() {

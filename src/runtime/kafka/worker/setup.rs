@@ -21,6 +21,8 @@ pub(crate) struct Setup {
     pub(super) consumer: ClientConfig,
     pub(super) producer: ClientConfig,
     pub(super) topics: Topics,
+    /// How many partitions our topic of events has.
+    pub(super) partitions: usize,
     pub(super) tokens: Tokens,
     pub(super) plan: Plan,
     pub(super) delivery: Delivery,
