@@ -30,6 +30,8 @@ pub(super) struct ExposureAnswer<'r> {
     view: Status,
     /// The name of the window, which is not the one that was asked for if that leads on.
     exposure_id: String,
+    /// Where its measurement starts.
+    started_at: Timestamp,
     window: WindowNow<'r>,
     /// The labels that its alerts have.
     labels: Labels,
@@ -133,6 +135,7 @@ impl ExposureAnswer<'_> {
             as_of,
             view: shown.view.status(),
             exposure_id,
+            started_at: row.start,
             window: WindowNow::of(row, shown, as_of),
             alerts: alerts(row, shown, as_of),
             reading: reading(&record, shown),

@@ -15,11 +15,12 @@ const QUALITY = {
   unassessed: "Unassessed: nothing tells whether it was a review.",
 };
 const STATES = { open: "open: nobody has decided", contained: "contained, but nobody has decided", reviewed: "decided, but not contained", closed: "closed", withdrawn: "withdrawn by its source" };
+const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
 const asked = named();
 const main = document.getElementById("main");
 let ticking = () => {};
 
-function headline(record, window, now) {
+function headline(record, window, start, now) {
   const head = el("header", "about"), title = el("h1");
   title.append(isolated(record.credential_id));
   const line = el("p", "lead"), level = el("span", `sev ${record.severity ?? ""}`, record.severity ? `${record.severity} severity` : "no severity stated");
@@ -33,7 +34,6 @@ function headline(record, window, now) {
   const wait = el("p", "figure"), strong = el("strong"), note = el("span");
   wait.append(strong, note);
   head.append(wait);
-  const start = startOf(record);
   ticking = (at) => {
     const waits = window.waiting_ms !== null && !record.decided_at;
     const age = record.durations_ms.time_to_review ?? at - start;
@@ -43,8 +43,6 @@ function headline(record, window, now) {
   ticking(now);
   return head;
 }
-
-const startOf = (record) => Date.parse(record.clock === "exposure" && record.exposed_at ? record.exposed_at : record.detected_at);
 
 function where(record) {
   const place = /^https:\/\//.test(record.location ?? "") ? link(record.location, record.location) : record.location;
@@ -94,8 +92,8 @@ function decision(record, reading) {
   if (record.truth) parts.push(el("p", "", `It turned out that ${words(record.truth.correct_action)} was right${record.truth.seeded ? "; the AI's advice was wrong on purpose, as a test" : ""}.`));
   const found = reading?.certificate;
   if (found) {
-    parts.push(el("h3", "", "The certificate"), el("p", "", `From ${fullTime(found.from)} to ${fullTime(found.to)} there were ${span(found.available_ms)} to read what takes ${span(found.needed_ms - found.unread_ms)} at 1,000 words a minute.`),
-      table("Cases approved in the interval", ["Case", "Readable since", "Decided", "Reading takes at least"], found.cases.map((one) => [link(exposureAt(one.exposure_id), one.credential_id), one.released_at ? fullTime(one.released_at) : "–", fullTime(one.decided_at), span(one.floor_ms)])));
+    parts.push(el("h3", "", "The certificate"), el("p", "", `From ${fullTime(found.from)} to ${fullTime(found.to)} there were ${seconds(found.available_ms)}, differences between clocks included, to read what takes ${seconds(found.needed_ms - found.unread_ms)} at 1,000 words a minute.`),
+      table("Cases approved in the interval", ["Case", "Readable since", "Decided", "Reading takes at least"], found.cases.map((one) => [link(exposureAt(one.exposure_id), one.credential_id), one.released_at ? fullTime(one.released_at) : "–", fullTime(one.decided_at), seconds(one.floor_ms)])));
   }
   return section("Who decided, and was it a review?", ...parts);
 }
@@ -109,8 +107,7 @@ function alerts(list, labels, workflow) {
   return section("Alerts", table("Alerts", ["Alert", "Urgency", "Began", "State", "Runbook"], lines), mute);
 }
 
-function timeline(record) {
-  const start = startOf(record);
+function timeline(record, start) {
   const steps = [
     ["Exposed", record.exposed_at], ["Detected", record.detected_at], ["The AI's first output", record.triaged_at],
     ["The advice was readable", record.first_presented_at], ["First look by the deciding person", record.first_opened_at],
@@ -141,14 +138,14 @@ function everything(record, id) {
 }
 
 follow(`/api/v1/exposures/${encodeURIComponent(asked)}`, {
-  show({ exposure_id, window, labels, alerts: list, reading }, now) {
-    const { record } = window, kept = [...main.querySelectorAll("details")].map((details) => details.open);
+  show({ exposure_id, started_at, window, labels, alerts: list, reading }, now) {
+    const { record } = window, start = Date.parse(started_at), kept = [...main.querySelectorAll("details")].map((details) => details.open);
     document.title = `${record.credential_id} – shutterlag`;
     const moved = exposure_id === asked ? null : el("p", "notice", "The address that you followed names a window that is now part of this one: its credential turned out to be the same, or to have leaked earlier.");
     if (moved) history.replaceState(null, "", exposureAt(exposure_id));
     const columns = el("div", "columns");
-    columns.append(where(record), advice(record), decision(record, reading), timeline(record), alerts(list, labels, record.workflow), everything(record, exposure_id));
-    main.replaceChildren(...[moved ?? main.querySelector(".moved"), headline(record, window, now), columns].filter(Boolean));
+    columns.append(where(record), advice(record), decision(record, reading), timeline(record, start), alerts(list, labels, record.workflow), everything(record, exposure_id));
+    main.replaceChildren(...[moved ?? main.querySelector(".moved"), headline(record, window, start, now), columns].filter(Boolean));
     moved?.classList.add("moved");
     // What somebody has opened stays open.
     main.querySelectorAll("details").forEach((details, at) => { details.open = kept[at] ?? false; });
