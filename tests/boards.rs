@@ -10,10 +10,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use shutterlag::config::{FiguresConfig, Profiles};
+use shutterlag::config::{FiguresConfig, OversightConfig, Profiles};
 use shutterlag::engine::attacker::Race;
 use shutterlag::engine::windows::{ExposureId, Key};
 use shutterlag::event::Workflow;
+use shutterlag::formats::Identity;
 use shutterlag::metrics::{Metrics, Pipeline};
 use shutterlag::records::WindowRecord;
 use shutterlag::runtime::clock::Clock;
@@ -107,6 +108,8 @@ fn a_thousand_boards_of_which_one_reads() {
         race: Race::default(),
         profiles: Profiles::default(),
         figures: FiguresConfig::default(),
+        identity: Identity::new(b"an identity for tests").unwrap(),
+        oversight: OversightConfig::default(),
         stalled_after: Span::from_secs(60),
         clock: Clock::Real(now),
         reviewer_alerts: Arc::default(),

@@ -169,6 +169,8 @@ fn shown(demo: &Demo) -> http::Shown {
         race: context.race.clone(),
         profiles: context.profiles,
         figures: FiguresConfig::default(),
+        identity: context.identity.clone(),
+        oversight: context.oversight.clone(),
         // In the demo's time, which runs faster than a slow machine can work.
         stalled_after: Span::from_mins(24 * 60),
         clock: context.clock,

@@ -34,7 +34,7 @@ pub use exposure_id::ExposureName;
 pub use finding::{Finding, WindowEvidence, WindowRules};
 pub use identity::{Forwarded, read_node, write_node};
 pub use object::Object;
-pub use people::{People, is_pseudonym, pseudonym};
+pub use people::{People, is_pseudonym, label, pseudonym};
 pub use recorded::{judgement, review};
 pub use review::{Exposure, Handed, Judged};
 pub use reviewer_finding::{Flagged, PathStep, ReviewerEvidence, SignalEvidence};

@@ -75,6 +75,14 @@ pub fn pseudonym(kind: &str, text: &str, digits: usize, identity: &Identity) -> 
     format!("{kind}-{digest}")
 }
 
+/// Hex digits of a pseudonym in a label: labels have one length, whatever the text.
+const LABEL_DIGITS: usize = 16;
+
+/// The pseudonym by which labels of alerts name a `credential`, an `exposure` or a `reviewer`.
+pub fn label(kind: &str, text: &str, identity: &Identity) -> String {
+    pseudonym(kind, text, LABEL_DIGITS, identity)
+}
+
 /// Whether `text` has the form of a reviewer's pseudonym in a record.
 pub fn is_pseudonym(text: &str) -> bool {
     let digits = text.strip_prefix(REVIEWER).and_then(|rest| rest.strip_prefix('-'));

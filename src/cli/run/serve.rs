@@ -81,6 +81,8 @@ pub(super) fn http(
         race: settings.race.clone(),
         profiles: settings.profiles,
         figures: settings.figures.clone(),
+        identity: context.identity.clone(),
+        oversight: context.oversight.clone(),
         stalled_after: served.stalled_after,
         clock: context.clock,
         reviewer_alerts: Arc::clone(&context.reviewer_alerts),

@@ -1,4 +1,5 @@
-//! Access: the bearer token, or without one the host that a request names.
+//! Access: the bearer token or a session made with it, or without one the host that a request
+//! names.
 //!
 //! Invariants: the time of a comparison reveals nothing about the token; no message and no
 //! `Debug` shows the token.
@@ -9,10 +10,14 @@ use std::net::{IpAddr, Ipv6Addr};
 use axum::http::{HeaderMap, Uri, header};
 
 use super::compared::Compared;
+use super::session::SessionKey;
 
 /// The token that requests need.
 #[derive(Clone)]
-pub struct Token(Compared);
+pub struct Token {
+    compared: Compared,
+    sessions: SessionKey,
+}
 
 /// Why a token cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +54,19 @@ impl Token {
         if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(TokenError::Unsendable);
         }
-        Compared::new(text.as_bytes()).map(Token).ok_or(TokenError::NoRandomness)
+        let compared = Compared::new(text.as_bytes()).ok_or(TokenError::NoRandomness)?;
+        let sessions = SessionKey::of(text).ok_or(TokenError::NoRandomness)?;
+        Ok(Token { compared, sessions })
+    }
+
+    /// Whether `text` is the token.
+    pub(super) fn is(&self, text: &str) -> bool {
+        self.compared.is(text.as_bytes())
+    }
+
+    /// What signs the sessions of those who sign in with it.
+    pub(super) const fn sessions(&self) -> &SessionKey {
+        &self.sessions
     }
 
     /// Whether a request carries it: `Authorization: Bearer …`, once.
@@ -61,7 +78,7 @@ impl Token {
         else {
             return false;
         };
-        scheme.eq_ignore_ascii_case("bearer") && self.0.is(token.trim_start().as_bytes())
+        scheme.eq_ignore_ascii_case("bearer") && self.is(token.trim_start())
     }
 }
 

@@ -8,15 +8,20 @@
 mod answer;
 mod board;
 mod compared;
+mod exposure;
 mod guard;
 mod joining;
 mod options;
 mod query;
 mod receivers;
+mod reviewer;
 mod routes;
+mod runbooks;
 mod serve;
+mod session;
 mod status;
 mod tls;
+mod window_now;
 
 use std::fmt;
 use std::io;

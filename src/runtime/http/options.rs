@@ -7,9 +7,10 @@ use std::time::Duration;
 use super::guard::Token;
 use super::receivers::Receivers;
 use super::tls::Tls;
-use crate::config::{FiguresConfig, Profiles};
+use crate::config::{FiguresConfig, OversightConfig, Profiles};
 use crate::engine::attacker::Race;
 use crate::engine::summary::FigureRules;
+use crate::formats::Identity;
 use crate::metrics::{Metrics, Pipeline};
 use crate::runtime::clock::Clock;
 use crate::runtime::health::Health;
@@ -24,7 +25,7 @@ use crate::time::Span;
 pub struct Options {
     /// The address to listen on; port 0 is any free port.
     pub listen: SocketAddr,
-    /// The token that every request needs, except `/healthz` and the board's page.
+    /// The token that every request needs, except `/healthz` and the pages, which hold no figures.
     pub token: Option<Token>,
     /// With what the server proves its name; `None`: it speaks plain HTTP.
     pub tls: Option<Tls>,
@@ -90,6 +91,10 @@ pub struct Shown {
     pub profiles: Profiles,
     /// What figures about exposures rest on.
     pub figures: FiguresConfig,
+    /// What makes the pseudonyms in the labels of alerts.
+    pub identity: Identity,
+    /// How reviews are judged.
+    pub oversight: OversightConfig,
     /// How long a worker may go without progress.
     pub stalled_after: Span,
     /// The time.

@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::answer::Problem;
+use crate::event::Workflow;
 use crate::runtime::view::{Attack, SortKey};
 use crate::time::Timestamp;
 
@@ -46,7 +47,8 @@ impl Parameters {
         Ok(Parameters(pairs))
     }
 
-    fn get(&self, name: &str) -> Option<&str> {
+    /// A parameter as it was sent.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 
@@ -63,6 +65,11 @@ impl Parameters {
             let words: Vec<_> = all.iter().map(word).collect();
             Problem::Parameter(format!("`{name}` is one of {}", words.join(", ")))
         })
+    }
+
+    /// The parameter `workflow`.
+    pub(super) fn workflow(&self) -> Result<Option<Workflow>, Problem> {
+        self.word("workflow", Workflow::parse, Workflow::ALL, |workflow| workflow.as_str())
     }
 
     pub(super) fn limit(&self) -> Result<usize, Problem> {

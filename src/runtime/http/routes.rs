@@ -9,31 +9,44 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
-use serde::Serialize;
-use serde_json::value::RawValue;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, watch};
 use tracing::{debug, error};
 
 use super::answer::{Problem, SECURITY_HEADERS, json};
+use super::board::list::ListQuery;
 use super::board::{self, Feed, Slot};
+use super::exposure::{self, ExposureAnswer};
 use super::guard::{self, Token};
 use super::joining::Joining;
 use super::options::{Options, Shown};
 use super::query::{Parameters, cursor, sort_key_cursor};
 use super::receivers::{self, Receivers};
-use super::status;
-use crate::engine::attacker::AttackerFirst;
+use super::reviewer::{ReviewerAlertAnswer, ReviewerAlertsAnswer};
+use super::window_now::WindowNow;
+use super::{runbooks, session, status};
 use crate::engine::windows::State as WindowState;
-use crate::event::Workflow;
 use crate::report::figures::LedgerFigures;
 use crate::runtime::clock;
-use crate::runtime::view::{Filter, Older, Period, Reviewer, Row, Status};
-use crate::time::{Span, Timestamp};
+use crate::runtime::view::{Filter, Older, Period, Reviewer, Status};
+use crate::time::Timestamp;
+
+const NO_WINDOW: &str = "the view has no window of this name: it does not exist, was not read \
+                         yet, or closed too long ago";
+
+/// Where people sign in and out.
+const SESSION: &str = "/api/v1/session";
+
+/// What the paths of the runbooks begin with.
+const RUNBOOKS: &str = "/runbook/";
+
+/// Bytes of a request to sign in at most.
+const SIGN_IN_BYTES_MAX: usize = 8 << 10;
 
 #[derive(Clone)]
 struct Server {
@@ -75,8 +88,15 @@ pub(super) fn router(options: &Options, shown: Shown, stop: watch::Receiver<bool
 
 /// The routes that show windows.
 fn windows_routes() -> Router<Server> {
-    let page = board::paths().fold(Router::new(), |page, path| page.route(path, get(page_file)));
-    page.route("/api/v1/board", get(watch_board))
+    let page = board::paths().fold(Router::new(), |page, path| page.route(&path, get(page_file)));
+    page.route("/runbook/{name}", get(runbook))
+        .route("/api/v1/session", get(signs_in).post(sign_in).delete(sign_out))
+        .route("/api/v1/board", get(watch_board))
+        .route("/api/v1/board/windows", get(list))
+        .route("/api/v1/board/windows.csv", get(list_csv))
+        .route("/api/v1/exposures/{*exposure_id}", get(exposure))
+        .route("/api/v1/reviewer-alerts", get(reviewer_alerts))
+        .route("/api/v1/reviewer-alerts/{*reviewer}", get(reviewer_alert))
         .route("/api/v1/windows", get(windows))
         .route("/api/v1/windows/{*exposure_id}", get(window))
         .route("/api/v1/summary", get(summary))
@@ -87,46 +107,64 @@ fn windows_routes() -> Router<Server> {
 /// Around every answer: access, the time limit, and headers.
 async fn around(State(server): State<Server>, request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let mut response = if let Err(problem) = admitted(&server, &request) {
-        problem.into_response()
-    } else if receiver(&request).is_some() {
+    let mut renewed = None;
+    let mut response = match admitted(&server, &request) {
+        Err(problem) => problem.into_response(),
         // It has limits of its own: a body may be long, and a disk slow.
-        next.run(request).await
-    } else {
-        let answer = tokio::time::timeout(server.answer_within, next.run(request)).await;
-        answer.unwrap_or_else(|_| Problem::Timeout.into_response())
+        Ok(_) if receiver(&request).is_some() => next.run(request).await,
+        Ok(cookie) => {
+            renewed = cookie;
+            let answer = tokio::time::timeout(server.answer_within, next.run(request)).await;
+            answer.unwrap_or_else(|_| Problem::Timeout.into_response())
+        }
     };
     for (name, value) in SECURITY_HEADERS {
         // The board's page sets its own policy.
         response.headers_mut().entry(name).or_insert(value);
     }
+    if let Some(cookie) = renewed {
+        // Signing in and out sets its own.
+        response.headers_mut().entry(header::SET_COOKIE).or_insert(cookie);
+    }
     debug!(%method, path, status = response.status().as_u16(), "answered");
     response
 }
 
-fn admitted(server: &Server, request: &Request) -> Result<(), Problem> {
-    if request.uri().path() == "/healthz" {
-        return Ok(());
+/// Whether a request may be answered, and the cookie that renews its session.
+fn admitted(server: &Server, request: &Request) -> Result<Option<HeaderValue>, Problem> {
+    let (uri, headers) = (request.uri(), request.headers());
+    if uri.path() == "/healthz" {
+        return Ok(None);
     }
-    if let Some(name) = receiver(request) {
+    let delivers = receiver(request);
+    if let Some(name) = delivers {
         // A page in a browser could send what it likes to this machine, without a question
         // beforehand. It cannot leave out where it comes from.
-        if request.headers().contains_key(header::ORIGIN) {
+        if headers.contains_key(header::ORIGIN) {
             return Err(Problem::Browser);
         }
         if name != receivers::EVENTS {
-            return Ok(());
+            return Ok(None);
         }
     }
-    // The board's page holds no figures. It asks for the token itself.
-    let page = board::paths().any(|path| path == request.uri().path());
-    match &server.token {
-        Some(_) if page => Ok(()),
-        Some(token) if token.admits(request.headers()) => Ok(()),
-        Some(_) => Err(Problem::Unauthorized),
-        None if guard::names_an_address(request.uri(), request.headers()) => Ok(()),
-        None => Err(Problem::Host),
+    let Some(token) = &server.token else {
+        let local = guard::names_an_address(uri, headers);
+        return if local { Ok(None) } else { Err(Problem::Host) };
+    };
+    // The pages hold no figures; they ask for the token themselves. Signing in checks it.
+    if board::has(uri.path()) || uri.path().starts_with(RUNBOOKS) || uri.path() == SESSION {
+        return Ok(None);
     }
+    if token.admits(headers) {
+        return Ok(None);
+    }
+    // Programs deliver with the token, not people with a session.
+    if delivers.is_some() || headers.contains_key(header::AUTHORIZATION) {
+        return Err(Problem::Unauthorized);
+    }
+    let (sessions, now) = (token.sessions(), server.shown.clock.now());
+    let session = sessions.session(uri, headers, now).ok_or(Problem::Unauthorized)?;
+    Ok(sessions.renewed(session, uri, headers, now))
 }
 
 /// The name of the receiver that a request is for.
@@ -188,6 +226,102 @@ async fn page_file(uri: Uri) -> Result<Response, Problem> {
     board::file(uri.path()).ok_or(Problem::NotFound("there is nothing at this path"))
 }
 
+async fn runbook(Path(name): Path<String>) -> Result<Response, Problem> {
+    runbooks::page(&name).ok_or(Problem::NotFound("there is no runbook of this name"))
+}
+
+/// Whether people have to sign in. Anybody may ask.
+#[derive(Serialize)]
+struct SignsIn {
+    needed: bool,
+}
+
+async fn signs_in(State(server): State<Server>) -> Response {
+    json(StatusCode::OK, &SignsIn { needed: server.token.is_some() })
+}
+
+/// The token of somebody who signs in.
+#[derive(Deserialize)]
+struct SignIn {
+    token: String,
+}
+
+async fn sign_in(State(server): State<Server>, request: Request) -> Result<Response, Problem> {
+    let Some(token) = &server.token else {
+        return Err(Problem::NotFound("no token is set, so nobody has to sign in"));
+    };
+    let (parts, body) = request.into_parts();
+    if !session::own_page(&parts.uri, &parts.headers) {
+        return Err(Problem::Browser);
+    }
+    let body = axum::body::to_bytes(body, SIGN_IN_BYTES_MAX).await;
+    let sent = body.ok().and_then(|body| serde_json::from_slice::<SignIn>(&body).ok());
+    let sent = sent.ok_or(Problem::Body("the body is {\"token\": \"…\"}"))?;
+    if !token.is(&sent.token) {
+        return Err(Problem::Unauthorized);
+    }
+    let now = server.shown.clock.now();
+    let cookie = token.sessions().sign_in(&parts.uri, &parts.headers, now);
+    let cookie = cookie.ok_or(Problem::Internal)?;
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response())
+}
+
+async fn sign_out() -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    for cookie in session::sign_out() {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+async fn list(State(server): State<Server>, uri: Uri) -> Result<Response, Problem> {
+    let query = ListQuery::read(&Parameters::read(&uri, ListQuery::KNOWN)?)?;
+    server.thoroughly(move |shown| board::list::rows(&query, shown)).await
+}
+
+async fn list_csv(State(server): State<Server>, uri: Uri) -> Result<Response, Problem> {
+    let query = ListQuery::read(&Parameters::read(&uri, ListQuery::KNOWN)?)?;
+    server.thoroughly(move |shown| board::list::csv(&query, shown)).await
+}
+
+async fn exposure(
+    State(server): State<Server>,
+    path: Result<Path<String>, PathRejection>,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    let Path(exposure_id) = path.map_err(|_| Problem::Path)?;
+    Parameters::read(&uri, &[])?;
+    let answer = move |shown: &Shown| {
+        let row = exposure::find(&shown.view, &exposure_id);
+        match row.as_ref().and_then(|row| ExposureAnswer::of(row, shown)) {
+            Some(answer) => json(StatusCode::OK, &answer),
+            None => Problem::NotFound(NO_WINDOW).into_response(),
+        }
+    };
+    server.thoroughly(answer).await
+}
+
+async fn reviewer_alerts(State(server): State<Server>, uri: Uri) -> Result<Response, Problem> {
+    Parameters::read(&uri, &[])?;
+    Ok(json(StatusCode::OK, &ReviewerAlertsAnswer::of(&server.shown)))
+}
+
+async fn reviewer_alert(
+    State(server): State<Server>,
+    path: Result<Path<String>, PathRejection>,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    let Path(reviewer) = path.map_err(|_| Problem::Path)?;
+    Parameters::read(&uri, &[])?;
+    let missing = "there is no alert about this reviewer here: it may have ended before this \
+                   process took over, or another instance judges the reviewer";
+    let answer = move |shown: &Shown| match ReviewerAlertAnswer::of(shown, &reviewer) {
+        Some(answer) => json(StatusCode::OK, &answer),
+        None => Problem::NotFound(missing).into_response(),
+    };
+    server.thoroughly(answer).await
+}
+
 /// The board's stream of server-sent events.
 async fn watch_board(
     State(server): State<Server>,
@@ -227,28 +361,6 @@ async fn metrics(State(server): State<Server>) -> Result<Response, Problem> {
     server.on_thread(exposition).await
 }
 
-/// One window in an answer.
-#[derive(Serialize)]
-struct WindowNow<'r> {
-    /// How long it has been waiting; null once it is closed.
-    waiting_ms: Option<Span>,
-    /// The attacker's chance now. The record has it for the time when it was written.
-    attacker_first: Option<AttackerFirst>,
-    record: Option<&'r RawValue>,
-}
-
-impl WindowNow<'_> {
-    fn of<'r>(row: &'r Row, shown: &Shown, now: Timestamp) -> WindowNow<'r> {
-        let record = row.read();
-        let waits = !matches!(row.state, WindowState::Closed | WindowState::Withdrawn);
-        WindowNow {
-            waiting_ms: waits.then(|| now.since(row.start).max(Span::ZERO)),
-            attacker_first: record.and_then(|r| r.window().attacker_first(&shown.race, now)),
-            record: row.json(),
-        }
-    }
-}
-
 #[derive(Serialize)]
 struct WindowsAnswer<'r> {
     as_of: Timestamp,
@@ -261,7 +373,7 @@ async fn windows(State(server): State<Server>, uri: Uri) -> Result<Response, Pro
     let parameters = Parameters::read(&uri, &["state", "workflow", "limit", "after"])?;
     let filter = Filter {
         state: parameters.word("state", WindowState::parse, WindowState::ALL, word_of_state)?,
-        workflow: workflow(&parameters)?,
+        workflow: parameters.workflow()?,
     };
     let (after, limit) = (parameters.after_sort_key()?, parameters.limit()?);
     let answer = move |shown: &Shown| {
@@ -290,9 +402,7 @@ async fn window(
     Parameters::read(&uri, &[])?;
     let shown = &server.shown;
     let (as_of, view) = (shown.clock.now(), shown.view.status());
-    let missing = "the view has no window of this name: it does not exist, was not read yet, or \
-                   closed too long ago";
-    let row = shown.view.get(&exposure_id).ok_or(Problem::NotFound(missing))?;
+    let row = shown.view.get(&exposure_id).ok_or(Problem::NotFound(NO_WINDOW))?;
     let window = WindowNow::of(&row, shown, as_of);
     Ok(json(StatusCode::OK, &WindowAnswer { as_of, view, window }))
 }
@@ -307,7 +417,7 @@ struct SummaryAnswer {
 }
 
 async fn summary(State(server): State<Server>, uri: Uri) -> Result<Response, Problem> {
-    let workflow = workflow(&Parameters::read(&uri, &["workflow"])?)?;
+    let workflow = Parameters::read(&uri, &["workflow"])?.workflow()?;
     let answer = move |shown: &Shown| {
         let (as_of, view) = (shown.clock.now(), shown.view.status());
         let summary = shown.view.summary(&shown.figure_rules(), workflow, as_of);
@@ -336,7 +446,7 @@ struct Named<'r> {
 
 async fn reviewers(State(server): State<Server>, uri: Uri) -> Result<Response, Problem> {
     let parameters = Parameters::read(&uri, &["workflow", "limit", "after"])?;
-    let workflow = workflow(&parameters)?;
+    let workflow = parameters.workflow()?;
     let (after, limit) = (parameters.after()?, parameters.limit()?);
     let answer = move |shown: &Shown| {
         let (as_of, view) = (shown.clock.now(), shown.view.status());
@@ -355,13 +465,9 @@ async fn reviewers(State(server): State<Server>, uri: Uri) -> Result<Response, P
 
 async fn unjoined(State(server): State<Server>, uri: Uri) -> Result<Response, Problem> {
     let parameters = Parameters::read(&uri, &["workflow", "limit"])?;
-    let (workflow, limit) = (workflow(&parameters)?, parameters.limit()?);
+    let (workflow, limit) = (parameters.workflow()?, parameters.limit()?);
     let answer = move |shown: &Shown| json(StatusCode::OK, &Joining::of(shown, workflow, limit));
     server.thoroughly(answer).await
-}
-
-fn workflow(parameters: &Parameters) -> Result<Option<Workflow>, Problem> {
-    parameters.word("workflow", Workflow::parse, Workflow::ALL, |workflow| workflow.as_str())
 }
 
 fn word_of_state(state: &WindowState) -> &'static str {

@@ -9,7 +9,7 @@ use crate::engine::alerts::{Alert, Transition, Urgency};
 use crate::event::{Action, Severity, Workflow};
 use crate::formats::Identity;
 use crate::records::{
-    AlertRecord, Declared, RECORD_BYTES_MAX, ReviewerAlert, is_pseudonym, pseudonym,
+    AlertRecord, Declared, RECORD_BYTES_MAX, ReviewerAlert, is_pseudonym, label,
 };
 use crate::time::Timestamp;
 
@@ -17,8 +17,6 @@ use crate::time::Timestamp;
 const TEXT_CHARS_MAX: usize = 120;
 /// Bytes of an exposure's name that a link can hold.
 const LINK_BYTES_MAX: usize = 1_024;
-/// Hex digits of a pseudonym in a label: labels have one length, whatever the text.
-const LABEL_DIGITS: usize = 16;
 
 /// A change of an alert: it began to fire, or ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -111,8 +109,8 @@ impl WindowDetails {
         let exposure_id = record.exposure_id.to_string();
         WindowDetails {
             workflow: record.workflow,
-            credential_label: pseudonym("credential", &record.credential_id, LABEL_DIGITS, names),
-            exposure_label: pseudonym("exposure", &exposure_id, LABEL_DIGITS, names),
+            credential_label: label("credential", &record.credential_id, names),
+            exposure_label: label("exposure", &exposure_id, names),
             credential: plain(&record.credential_id, TEXT_CHARS_MAX),
             exposure_id: Some(exposure_id).filter(|id| id.len() <= LINK_BYTES_MAX),
             location: record.location.filter(|text| text.len() <= LINK_BYTES_MAX),
@@ -132,7 +130,7 @@ fn reviewer(subject: &str, names: &Identity) -> String {
     if is_pseudonym(subject) {
         return subject.to_owned();
     }
-    pseudonym("reviewer", subject, LABEL_DIGITS, names)
+    label("reviewer", subject, names)
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@
 //! nobody out.
 
 mod apply;
+mod choice;
 mod figures;
 mod page;
 pub mod reader;
@@ -26,6 +27,7 @@ mod store;
 mod tests;
 
 pub use apply::{Applied, Foreign};
+pub use choice::{Sort, Which};
 pub use figures::{Bands, Older, Period, Reviewer, Reviewers, Summary};
 pub use page::{Filter, Page};
 pub use row::{Attack, Row, SortKey};

@@ -6,10 +6,9 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use shutterlag::runtime::http::Server;
 
 use super::client::{connect, get, request};
-use super::made::{Made, ago, dismissed, open, options, shown, start};
+use super::made::{Made, ago, dismissed, open, options, served, shown, start};
 
 /// A stream of frames, read as they come.
 struct Board(BufReader<TcpStream>);
@@ -59,11 +58,9 @@ impl Board {
 fn lively(change: impl FnOnce(&mut shutterlag::runtime::http::Options)) -> Made {
     let mut shown = shown(100_000);
     shown.demo = true;
-    let (view, health) = (shown.view.clone(), shown.health.clone());
     let mut options = options(None);
     change(&mut options);
-    let unjoined = shown.unjoined.clone();
-    Made { server: Server::start(options, shown).unwrap(), view, health, unjoined }
+    served(options, shown)
 }
 
 #[test]

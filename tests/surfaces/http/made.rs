@@ -4,14 +4,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use shutterlag::config::{FiguresConfig, Profiles};
+use shutterlag::config::{FiguresConfig, OversightConfig, Profiles};
 use shutterlag::engine::attacker::Race;
 use shutterlag::engine::windows::{Key, Unjoined};
 use shutterlag::event::{Kind, Workflow};
+use shutterlag::formats::Identity;
 use shutterlag::metrics::{Metrics, Pipeline, PipelineStage, Source};
 use shutterlag::runtime::clock::Clock;
 use shutterlag::runtime::health::{Health, Restoring};
 use shutterlag::runtime::http::{Options, Server, Shown, Token};
+use shutterlag::runtime::reviewer_alerts::ReviewerAlerts;
 use shutterlag::runtime::unjoined::UnjoinedNames;
 use shutterlag::runtime::view::{Applied, Bounds, View};
 use shutterlag::time::{Span, Timestamp};
@@ -32,6 +34,7 @@ pub(crate) struct Made {
     pub(crate) view: Arc<View>,
     pub(crate) health: Arc<Health>,
     pub(crate) unjoined: Arc<UnjoinedNames>,
+    pub(crate) reviewer_alerts: Arc<ReviewerAlerts>,
 }
 
 impl Made {
@@ -73,6 +76,8 @@ pub(crate) fn shown(windows_max: usize) -> Shown {
         race: Race::default(),
         profiles: Profiles::default(),
         figures: FiguresConfig::default(),
+        identity: Identity::new(b"an identity for tests").unwrap(),
+        oversight: OversightConfig::default(),
         stalled_after: Span::from_secs(60),
         clock: Clock::Real(now),
         reviewer_alerts: Arc::default(),
@@ -84,13 +89,15 @@ pub(crate) fn shown(windows_max: usize) -> Shown {
 
 pub(crate) fn start(options: Options) -> Made {
     let shown = shown(100_000);
-    made(options, shown)
+    served(options, shown)
 }
 
-fn made(options: Options, shown: Shown) -> Made {
+pub(crate) fn served(options: Options, shown: Shown) -> Made {
     let (view, health) = (Arc::clone(&shown.view), Arc::clone(&shown.health));
     let unjoined = Arc::clone(&shown.unjoined);
-    Made { server: Server::start(options, shown).unwrap(), view, health, unjoined }
+    let reviewer_alerts = Arc::clone(&shown.reviewer_alerts);
+    let server = Server::start(options, shown).unwrap();
+    Made { server, view, health, unjoined, reviewer_alerts }
 }
 
 /// An open window, detected so many seconds ago.
@@ -138,7 +145,7 @@ pub(crate) fn example() -> Made {
     let intake = health.worker(PipelineStage::Intake, 0, ago(1));
     intake.assigned();
     intake.caught_up(true);
-    let made = made(options(None), shown);
+    let made = served(options(None), shown);
     made.unjoined.begin(0);
     made.unjoined("example-org/payments/12", "slack", 1500);
     made.put(&open("hmac:8b1d3c5e7f90a2b4c6d8e0f112233445", 700));

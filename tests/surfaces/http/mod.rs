@@ -11,6 +11,8 @@ mod client;
 mod hostile;
 mod made;
 mod page;
+mod pages;
+mod session;
 mod tls;
 
 use std::net::TcpListener;

@@ -26,6 +26,8 @@ pub(super) struct Note {
     what: &'static str,
     /// How urgent it is; null if nothing has to be done.
     urgency: Option<Urgency>,
+    /// The name of the window: the address of its page.
+    id: String,
     credential: String,
     workflow: Workflow,
     /// How long before it was overdue the decision came.
@@ -45,7 +47,8 @@ pub(super) fn of(record: &WindowRecord, profile: &Profile, now: Timestamp) -> Ve
         let key = format!("{what}-{}", text::key(&name));
         let credential = text::shown(&record.credential_id);
         let workflow = record.workflow;
-        (key, Note { at, until, what, urgency, credential, workflow, margin_ms })
+        let id = name.clone();
+        (key, Note { at, until, what, urgency, id, credential, workflow, margin_ms })
     };
     let mut notes: Vec<_> = Moments::of(&window, false)
         .episodes(profile)

@@ -16,6 +16,8 @@ use crate::time::{Span, Timestamp};
 /// One decision as the board shows it.
 #[derive(Debug, Serialize)]
 struct DecisionRow {
+    /// The name of the window: the address of its page.
+    id: String,
     at: Timestamp,
     credential: String,
     workflow: Workflow,
@@ -59,7 +61,10 @@ pub(super) fn rows(
             let ratio = ratio.map(|(attention, floor)| {
                 attention.as_millis().max(0) as f64 / floor.as_millis() as f64
             });
+            let id = record.exposure_id.to_string();
+            let key = text::key(&id);
             let row = DecisionRow {
+                id,
                 at,
                 credential: text::shown(&record.credential_id),
                 workflow: record.workflow,
@@ -77,7 +82,7 @@ pub(super) fn rows(
                 quality: record.quality,
                 effective: record.effective,
             };
-            Some((at, text::key(&record.exposure_id.to_string()), row))
+            Some((at, key, row))
         })
         .collect();
     rows.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));

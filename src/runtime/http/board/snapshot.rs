@@ -18,25 +18,20 @@ use super::rest::Rested;
 use super::reviews;
 use super::text;
 use super::unjoined::UnjoinedPart;
-use crate::config::OversightConfig;
+use super::waiting_row::{self, Urgency, WaitingRow};
 use crate::engine::alerts::Alert;
 use crate::engine::attacker::Band;
 use crate::engine::oversight::{Rules, Signal};
-use crate::engine::windows::{Awaiting, State};
-use crate::event::{Action, Severity, Workflow};
+use crate::engine::windows::State;
 use crate::records::{WindowRecord, exposure_id};
 use crate::runtime::http::options::Shown;
 use crate::runtime::http::status;
 use crate::runtime::reviewer_alerts::{AlertState, Cited, Counted};
 use crate::runtime::view::{Attack, Row};
-use crate::time::{Span, Timestamp};
+use crate::time::Timestamp;
 
-/// Windows shown: those with an attack that nobody has answered, open ones that are not late
-/// yet, contained ones that still need a review, and open ones that are late.
-const ATTACKED_MAX: usize = 24;
-const RACING_MAX: usize = 60;
-const OWED_MAX: usize = 6;
-const LOST_MAX: usize = 12;
+/// Windows shown, the most urgent.
+const WINDOWS_MAX: usize = 100;
 /// Decisions shown, and decisions read. More are read than shown because attention depends
 /// on the reviewer's decision before.
 const DECISIONS_MAX: usize = 240;
@@ -49,7 +44,6 @@ const SUSPECTED_MAX: usize = 4;
 
 /// Builds snapshots, and keeps the records that it has parsed.
 pub(super) struct SnapshotBuilder {
-    rules: Option<Rules>,
     read: HashMap<usize, Read>,
     headline: Rested<Headline>,
     unjoined: Rested<UnjoinedPart>,
@@ -87,33 +81,6 @@ struct Waiting {
     shown: usize,
 }
 
-/// One window that waits.
-#[derive(Serialize)]
-struct WaitingRow {
-    credential: String,
-    workflow: Workflow,
-    source: Option<String>,
-    location: Option<String>,
-    owner: Option<String>,
-    severity: Option<Severity>,
-    state: State,
-    awaiting: Option<Awaiting>,
-    /// The first use by an attacker; null unless nobody has answered it yet.
-    attacked_ms: Option<i64>,
-    /// Whether a person has looked at it, or handed it on.
-    touched: bool,
-    escalated: bool,
-    incident: Option<String>,
-    start_ms: i64,
-    /// The targets of its workflow, from the start on.
-    in_time_ms: Span,
-    late_ms: Span,
-    raced: bool,
-    contained_ms: Option<i64>,
-    recommendation: Option<Action>,
-    detections: u64,
-}
-
 /// The health of the pipeline.
 #[derive(Serialize)]
 struct PipelineHealth {
@@ -137,6 +104,8 @@ struct Suspected {
 /// The alert about one reviewer.
 #[derive(Serialize)]
 struct ReviewerAlert {
+    /// The reviewer's name, uncut: the address of the page.
+    id: String,
     reviewer: String,
     at: Timestamp,
     ended_at: Option<Timestamp>,
@@ -151,6 +120,8 @@ struct ReviewerAlert {
 #[derive(Serialize)]
 struct Step {
     at: Timestamp,
+    /// The name of the window: the address of its page.
+    id: String,
     credential: String,
     signs: Vec<Signal>,
     statistic: f64,
@@ -160,6 +131,7 @@ impl ReviewerAlert {
     fn of(page: AlertState) -> ReviewerAlert {
         let step = |step: Cited| Step {
             at: step.at,
+            id: step.exposure_id.clone(),
             // The exposure's name without its workflow and time.
             credential: text::shown(
                 exposure_id::parse(&step.exposure_id)
@@ -170,6 +142,7 @@ impl ReviewerAlert {
         };
         ReviewerAlert {
             reviewer: text::shown(&page.reviewer),
+            id: page.reviewer,
             at: page.at,
             ended_at: page.ended_at,
             since: page.since,
@@ -186,20 +159,14 @@ impl ReviewerAlert {
 struct Picked {
     waiting: Waiting,
     firing: BTreeMap<Alert, u64>,
-    attacked: Vec<(Timestamp, Arc<Row>)>,
-    racing: Vec<(Timestamp, Arc<Row>)>,
-    owed: Vec<(Timestamp, Arc<Row>)>,
-    lost: Vec<(Timestamp, Arc<Row>)>,
+    urgent: Vec<(Urgency, Arc<Row>)>,
     decided: Vec<(Timestamp, Arc<Row>)>,
     lately: Vec<(Timestamp, Arc<Row>)>,
 }
 
 impl SnapshotBuilder {
     pub(super) fn new() -> SnapshotBuilder {
-        // Never `None`: the default rules are valid.
-        let rules = Rules::new(OversightConfig::default()).ok();
         SnapshotBuilder {
-            rules,
             read: HashMap::new(),
             headline: Rested::new(),
             unjoined: Rested::new(),
@@ -230,8 +197,7 @@ impl SnapshotBuilder {
         let more = pages.len().saturating_sub(SUSPECTED_MAX);
         let pages = pages.into_iter().take(SUSPECTED_MAX).map(ReviewerAlert::of).collect();
         part(parts, "suspected", &Suspected { more, pages });
-        let urgent = [picked.attacked, picked.racing, picked.owed, picked.lost].concat();
-        let waits = self.waits(&urgent, shown);
+        let waits = self.waits(&picked.urgent, shown);
         let mut waiting = picked.waiting;
         waiting.shown = waits.len();
         part(parts, "waiting", &waiting);
@@ -255,35 +221,12 @@ impl SnapshotBuilder {
         Some(read)
     }
 
-    fn waits(&mut self, urgent: &[(Timestamp, Arc<Row>)], shown: &Shown) -> Rows {
+    fn waits(&mut self, urgent: &[(Urgency, Arc<Row>)], shown: &Shown) -> Rows {
         let mut rows = Rows::new();
         for (_, row) in urgent {
             let Some(Read { record, .. }) = self.read(row) else { continue };
-            let text = |text: &Option<String>| text.as_deref().map(text::shown);
-            let targets = shown.profiles.get(record.workflow).targets;
-            let attacked_at = record.abused_at.filter(|_| row.attack == Attack::Observed);
-            let waits = WaitingRow {
-                credential: text::shown(&record.credential_id),
-                workflow: record.workflow,
-                source: text(&record.source),
-                location: text(&record.location),
-                owner: text(&record.owner),
-                severity: record.severity,
-                state: row.state,
-                awaiting: record.window().awaiting(),
-                attacked_ms: attacked_at.map(Timestamp::as_millis),
-                touched: record.touched_at.is_some(),
-                escalated: record.escalations > 0,
-                incident: text(&record.incident),
-                start_ms: row.start.as_millis(),
-                in_time_ms: targets.in_time,
-                late_ms: targets.late,
-                raced: targets.raced,
-                contained_ms: record.contained_at.map(Timestamp::as_millis),
-                recommendation: record.recommendation,
-                detections: record.detections,
-            };
-            insert(&mut rows, text::key(&record.exposure_id.to_string()), &waits);
+            let waits = WaitingRow::of(row, record, &shown.profiles);
+            insert(&mut rows, text::key(&waits.id), &waits);
         }
         rows
     }
@@ -298,8 +241,9 @@ impl SnapshotBuilder {
         let records = names.values().filter_map(|at| self.read.get(at));
         let records: Vec<&WindowRecord> = records.map(|read| &read.record).collect();
         let mut rows = Rows::new();
-        if let Some(rules) = &self.rules {
-            for (key, row) in reviews::rows(&records, rules, &shown.profiles, DECISIONS_MAX) {
+        // Rules that cannot be used keep a run from starting.
+        if let Ok(rules) = Rules::new(shown.oversight.clone()) {
+            for (key, row) in reviews::rows(&records, &rules, &shown.profiles, DECISIONS_MAX) {
                 insert(&mut rows, key, &row);
             }
         }
@@ -327,13 +271,8 @@ impl SnapshotBuilder {
 fn pick(shown: &Shown, now: Timestamp) -> Picked {
     let mut picked = Picked::default();
     shown.view.each(|row| picked.take(row, shown, now));
-    // Attacks come by severity, then by age; what is not late yet by the time that is left;
-    // everything else the latest first.
-    best(&mut picked.attacked, ATTACKED_MAX, |(at, row)| (Reverse(row.severity), *at));
-    best(&mut picked.racing, RACING_MAX, |(at, _)| *at);
+    best(&mut picked.urgent, WINDOWS_MAX, |(urgency, _)| *urgency);
     let latest = [
-        (&mut picked.owed, OWED_MAX),
-        (&mut picked.lost, LOST_MAX),
         (&mut picked.decided, DECISIONS_READ),
         (&mut picked.lately, NOTED_WINDOWS),
     ];
@@ -353,34 +292,30 @@ impl Picked {
         let waits = match row.state {
             State::Open => {
                 waiting.open += 1;
-                let band = Band::of(now.since(row.start), profile.targets);
-                let (count, rows) = match band {
-                    Band::Ahead => (&mut waiting.ahead, &mut self.racing),
-                    Band::Contested => (&mut waiting.contested, &mut self.racing),
-                    Band::Behind => (&mut waiting.behind, &mut self.lost),
+                let count = match Band::of(now.since(row.start), profile.targets) {
+                    Band::Ahead => &mut waiting.ahead,
+                    Band::Contested => &mut waiting.contested,
+                    Band::Behind => &mut waiting.behind,
                 };
                 *count += 1;
-                Some((rows, row.start + profile.targets.late))
+                true
             }
             State::Contained => {
                 waiting.contained += 1;
-                Some((&mut self.owed, row.start))
+                true
             }
             State::Reviewed => {
                 waiting.reviewed += 1;
-                None
+                false
             }
-            State::Closed | State::Withdrawn => None,
+            State::Closed | State::Withdrawn => false,
         };
-        let listed = if row.attack == Attack::Observed {
-            waiting.attacked += 1;
-            Some((&mut self.attacked, row.start))
-        } else {
-            waits
-        };
-        if let Some((rows, at)) = listed {
+        let attacked = row.attack == Attack::Observed;
+        waiting.attacked += u64::from(attacked);
+        if waits || attacked {
             waiting.listed += 1;
-            rows.push((at, Arc::clone(row)));
+            let urgency = waiting_row::urgency(row, &shown.profiles, now);
+            self.urgent.push((urgency, Arc::clone(row)));
         }
         if let Some(decided_at) = row.decided_at {
             self.decided.push((decided_at, Arc::clone(row)));

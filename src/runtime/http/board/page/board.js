@@ -1,18 +1,20 @@
 // The board: applies frames, shows them, and runs the clock between them.
-import { Chart, el, limit, quality, quadrant, set, span, words } from "./chart.js";
+import { Chart, quality, quadrant } from "./chart.js";
+import { Filter } from "./filter.js";
+import { keys } from "./keys.js";
 import { Race } from "./race.js";
+import { signOutButton } from "./session.js";
 import { follow } from "./source.js";
+import { NAMES, SIGNALS, amount, clockTime, el, exposureAt, limit, link, parts as dateParts, plural, reviewerAt, set, span, words, zoneSwitch } from "./text.js";
 import { Unjoined } from "./unjoined.js";
 
 const $ = (id) => document.getElementById(id);
 const model = { n: 0, parts: {}, lists: { windows: new Map(), decisions: new Map(), notes: new Map() } };
 const race = new Race($("windows"));
 const unjoined = new Unjoined($);
-let chart = null, paused = false, clock = { at: 0, as_of: 0, speed: 1 };
+let chart = null, paused = false, clock = { at: 0, as_of: 0, speed: 1 }, answer = null;
 
 const now = () => clock.as_of + (performance.now() - clock.at) * clock.speed;
-const time = (text) => new Date(text).toISOString().slice(11, 19);
-const plural = (count, one, many) => `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 
 function take(name, data) {
   if (name === "whole") {
@@ -41,10 +43,10 @@ function show({ parts, lists }) {
   if (parts.suspected) suspected(parts.suspected);
   if (parts.unjoined) unjoined.update(parts.unjoined, now());
   if (parts.health) health(parts.health);
-  if (lists.windows || lists.decisions) race.update(model.lists.windows, model.lists.decisions, now());
+  if ((lists.windows || lists.decisions) && !answer) list();
   if (lists.decisions) decisions(model.lists.decisions);
   if (lists.notes) notes(model.lists.notes);
-  if ($("main").hidden) { $("main").hidden = false; $("ask").hidden = true; }
+  $("main").classList.remove("waiting");
   performance.measure("update", "show");
   performance.clearMarks("show");
 }
@@ -56,17 +58,28 @@ function moment(data) {
   set($("version"), data.version);
 }
 
+const byId = (rows) => new Map([...rows.values()].map((row) => [row.id, row]));
+
+// The rows that the stream sends, or those that somebody asked for.
+function list() {
+  const rows = answer ? answer.data.rows : [...model.lists.windows.values()];
+  race.update(rows, byId(model.lists.decisions), now(), answer ? answer.grouped : true);
+  const all = answer ? answer.data.matching : model.parts.waiting?.listed ?? 0, more = all - rows.length;
+  $("windows-none").hidden = all > 0;
+  set($("windows-none"), answer ? "No window matches. Clear the search and the filters to see all." : "No window waits: every exposure was decided or contained.");
+  const decided = model.parts.waiting?.reviewed ?? 0;
+  set($("windows-more"), [
+    answer ? plural(all, "window matches", "windows match") : "",
+    more > 0 ? `${more.toLocaleString("en")} more ${more === 1 ? "window is" : "windows are"} not shown: search, filter, or save all as CSV` : "",
+    !answer && decided > 0 ? `${plural(decided, "window has", "windows have")} been decided but not contained` : "",
+  ].filter(Boolean).join(" · "));
+}
+
 function waiting(data) {
   set($("race-count"), [
     data.attacked > 0 ? `${data.attacked} attacked` : "",
     `${data.ahead} in time`, `${data.contested} overdue`, `${data.behind} late`, `${data.contained} contained`,
   ].filter(Boolean).join(" · "));
-  const more = data.listed - data.shown;
-  set($("windows-more"), [
-    more > 0 ? `and ${plural(more, "more window", "more windows")}, less urgent` : "",
-    data.reviewed > 0 ? `${plural(data.reviewed, "window has", "windows have")} been decided but not contained` : "",
-  ].filter(Boolean).join(" · "));
-  $("windows-none").hidden = data.listed > 0;
 }
 
 // A range whose ends look the same is one number.
@@ -77,6 +90,8 @@ function range(low, high) {
 }
 
 const CAUSES = { unjudged: "not judged yet", unassessed: "unassessed", unknown_exposure: "of unknown exposure" };
+// What came of the reviews that were due. Only what is effective is green.
+const OUTCOMES = [["effective", "effective"], ["hollow", "in time, but hollow"], ["overdue", "late or not at all"], ["unjudged", "not judged yet"], ["unassessed", "unassessed"], ["unknown_exposure", "of unknown exposure"]];
 const sample = (rate) => `${plural(rate.windows, "window", "windows")} in ${plural(rate.incidents, "incident", "incidents")}`;
 
 function rate(data) {
@@ -87,19 +102,17 @@ function rate(data) {
   const within = in_time_ms === null ? "in time" : `within ${limit(in_time_ms)}`;
   set($("rate-text"), `of the exposures that attackers race for were decided by a person ${within}, with a meaningful review. The rest were decided late, hollow or not at all.`);
   set($("rate-sample"), effective.low === null ? "No review was due yet." : `${sample(effective)}; with chance taken into account, ${range(effective.low_bound, effective.high_bound)}`);
-  const names = in_time_ms === null ? ["in time", "overdue", "late"] : [`under ${limit(in_time_ms)}`, `${limit(in_time_ms)} to ${limit(late_ms)}`, `${limit(late_ms)} and more`];
-  const parts = [["ahead", names[0]], ["contested", names[1]], ["behind", names[2]], ["unreviewed", "no decision yet"]];
   if ($("bands").childElementCount === 0) {
-    for (const [name, label] of parts) {
+    for (const [name, label] of OUTCOMES) {
       $("bands").append(el("i", name));
       const item = el("li"), count = el("b");
       item.append(el("i", name), count, label);
       $("bands-key").append(item);
     }
   }
-  parts.forEach(([name], at) => {
-    $("bands").children[at].style.flex = String(data[name]);
-    set($("bands-key").children[at].querySelector("b"), String(data[name]));
+  OUTCOMES.forEach(([name], at) => {
+    $("bands").children[at].style.flexGrow = String(effective.outcomes[name]);
+    set($("bands-key").children[at].querySelector("b"), String(effective.outcomes[name]));
   });
   $("rate-others").replaceChildren(...data.others.map((other) => {
     const item = el("li");
@@ -120,19 +133,11 @@ function rate(data) {
 }
 
 const URGENCY = { AttackObserved: "critical", AttackerLikelyPresent: "critical", AiActedFirst: "critical", ReviewOverdue: "page", RubberStampSuspected: "page" };
-const NAMES = {
-  AttackObserved: "attack observed",
-  ReviewDueSoon: "review due soon", ReviewOverdue: "review overdue", AttackerLikelyPresent: "attacker likely present",
-  ContainmentOverdue: "containment overdue", AiActedFirst: "the AI acted first", HollowApproval: "hollow approval",
-  SeededCaseMissed: "seeded case missed", RubberStampSuspected: "rubber-stamping suspected",
-  ContainedFirst: "contained before any decision",
-};
-
 function firing(data) {
   const items = Object.entries(data).map(([alert, count]) => {
     const item = el("li", URGENCY[alert] ?? "warning"), number = el("b");
     set(number, String(count));
-    item.append(number, NAMES[alert] ?? alert);
+    item.append(number, link(`/runbook/${alert}`, NAMES[alert] ?? alert));
     return item;
   });
   if (items.length === 0) { const none = el("li"); set(none, "none"); items.push(none); }
@@ -151,11 +156,8 @@ function notes(list) {
   $("notes").replaceChildren(...all.map(([, note]) => {
     const good = note.what === "CloseCall" || note.what === "ContainedFirst";
     const item = el("li", `${note.urgency ?? (good ? "good" : "")}${note.until ? " over" : ""}`);
-    const at = el("time"), text = el("span"), what = el("b"), credential = el("bdi");
-    set(at, time(note.at));
-    set(what, noted(note));
-    set(credential, note.credential);
-    text.append(what, note.until ? ` (until ${time(note.until)}) ` : " ", credential);
+    const at = el("time", "", clockTime(note.at)), text = el("span"), what = el("b", "", noted(note));
+    text.append(what, note.until ? ` (until ${clockTime(note.until)}) ` : " ", link(exposureAt(note.id), note.credential));
     item.append(at, text);
     return item;
   }));
@@ -181,20 +183,18 @@ function decisions(list) {
   $("decisions").replaceChildren(...latest.map((decision) => {
     const row = el("tr"), kind = quality(decision), where = decision.attention_ratio === null ? "" : quadrant(decision);
     const verdict = kind === "hollow" ? `hollow: ${decision.hollow.map(words).join(", ")}` : decision.quality ?? "not judged yet";
-    const cells = [time(decision.at), decision.credential, span(decision.time_to_review_ms), decision.attention_ratio === null ? "–" : String(decision.attention_ratio), verdict];
-    row.append(...cells.map((text) => { const cell = el("td"), inner = el("bdi"); set(inner, text); cell.append(inner); return cell; }));
+    const cells = [clockTime(decision.at), link(exposureAt(decision.id), decision.credential), span(decision.time_to_review_ms), decision.attention_ratio === null ? "–" : String(decision.attention_ratio), verdict];
+    row.append(...cells.map((content) => { const cell = el("td"); cell.append(content instanceof Node ? content : el("bdi", "", content)); return cell; }));
     row.dataset.quadrant = where;
     return row;
   }));
 }
 
-const SIGNALS = { seeded: "wrong advice let through", dwell: "less time than reading takes", context: "evidence not opened", agreement: "agreed with the AI" };
-const amount = (value) => (value < 100 ? value.toFixed(1) : Math.round(value).toLocaleString("en"));
 function suspected(data) {
   const shown = data.pages.map((page) => {
     const box = el("article", `suspect${page.ended_at ? " over" : ""}`), who = el("p", "who"), name = el("b"), what = el("span");
-    set(name, page.reviewer);
-    set(what, `${page.ended_at ? `page ended ${time(page.ended_at)}` : `paged ${time(page.at)}`}, counted since ${time(page.since)}; evidence ${amount(page.statistic)}, a page from ${page.threshold.toLocaleString("en")}`);
+    name.append(link(reviewerAt(page.id), page.reviewer));
+    set(what, `${page.ended_at ? `alert ended ${clockTime(page.ended_at)}` : `alert since ${clockTime(page.at)}`}, counted since ${clockTime(page.since)}; evidence ${amount(page.statistic)}, an alert from ${page.threshold.toLocaleString("en")}`);
     who.append(name, what);
     const table = el("table"), body = el("tbody"), head = el("thead"), titles = el("tr");
     for (const text of ["Sign", "Seen", "Allowed"]) { const cell = el("th"); cell.scope = "col"; set(cell, text); titles.append(cell); }
@@ -215,11 +215,10 @@ function suspected(data) {
     const path = el("details", "path"), title = el("summary"), list = el("ol");
     set(title, "The decisions that it is based on");
     list.append(...page.path.map((step) => {
-      const item = el("li"), credential = el("bdi"), text = el("span");
+      const item = el("li"), text = el("span");
       const signs = step.signs.map((sign) => SIGNALS[sign] ?? sign).join(", ") || "no sign";
-      set(text, `${time(step.at)} ${signs}; evidence ${amount(step.statistic)} `);
-      set(credential, step.credential);
-      item.append(text, credential);
+      set(text, `${clockTime(step.at)} ${signs}; evidence ${amount(step.statistic)} `);
+      item.append(text, link(exposureAt(step.id), step.credential));
       return item;
     }));
     path.append(title, list);
@@ -250,36 +249,40 @@ function health(data) {
 
 function tick() {
   if (paused || clock.at === 0) return;
-  const text = new Date(now()).toISOString();
-  set($("clock"), `${text.slice(0, 10)} ${text.slice(11, 19)} UTC`);
-  $("clock").dateTime = text;
+  const { day, time, zone } = dateParts(now());
+  set($("clock"), `${day} ${time} ${zone}`);
+  $("clock").dateTime = new Date(now()).toISOString();
   race.tick(now());
   unjoined.tick(now());
 }
 
 const STATES = { on: "Live", off: "Connection lost, reconnecting", asks: "Waiting for a token" };
-const source = follow({
-  take,
-  state(word) {
-    set($("link"), STATES[word]);
-    $("link").className = `link ${word}`;
-  },
-  ask(refused) {
-    $("main").hidden = true;
-    $("ask").hidden = false;
-    set($("refused"), refused ? "The server did not accept this token." : "");
-    $("token").focus();
-  },
+let linked = "off";
+function linkState(word) {
+  linked = word;
+  // What is shown does not change, so it is not live, whatever the connection is.
+  set($("link"), paused ? `Paused at ${dateParts(now()).time}` : STATES[word]);
+  $("link").className = `link ${paused ? "paused" : word}`;
+}
+follow({ take, state: (word) => { if (!paused) linkState(word); else linked = word; } });
+
+const filter = new Filter($, (data, grouped, fresh) => {
+  if (data === null ? answer !== null : fresh) race.reset();
+  answer = data === null ? null : { data, grouped };
+  list();
 });
-$("ask").addEventListener("submit", (event) => {
-  event.preventDefault();
-  source.retry($("token").value.trim());
-  $("token").value = "";
-});
+keys({ search: $("by-q"), list: $("windows"), help: $("help"), clear: () => filter.reset() });
+$("keys").addEventListener("click", () => $("help").showModal());
+$("filter").addEventListener("submit", (event) => event.preventDefault());
+zoneSwitch($("zone"));
+signOutButton($("sign-out"));
 $("pause").addEventListener("click", () => {
-  paused = !paused;
+  if (!paused && clock.at === 0) return;
+  paused = filter.paused = !paused;
   $("pause").setAttribute("aria-pressed", String(paused));
   set($("pause"), paused ? "Resume" : "Pause");
+  document.body.classList.toggle("still", paused);
+  linkState(linked);
   if (!paused && model.n) show(model);
 });
 setInterval(tick, 250);

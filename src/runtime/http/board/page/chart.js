@@ -1,32 +1,5 @@
-// The chart of speed and diligence, and small helpers for all modules.
-// Text is only ever inserted as text.
-
-export function el(name, className) {
-  const made = document.createElement(name);
-  if (className) made.className = className;
-  return made;
-}
-
-export function set(node, text) {
-  if (node.textContent !== text) node.textContent = text;
-}
-
-/** A length of time: 4:07, 2 h 05, 3 d 04 h. */
-export function span(ms) {
-  const total = Math.max(0, Math.floor(ms / 1000)), two = (n) => String(n).padStart(2, "0");
-  if (total < 3600) return `${Math.floor(total / 60)}:${two(total % 60)}`;
-  const hours = Math.floor(total / 3600);
-  if (hours < 24) return `${hours} h ${two(Math.floor(total / 60) % 60)}`;
-  return `${Math.floor(hours / 24)} d ${two(hours % 24)} h`;
-}
-
-/** A target: 9 min, 1 d. */
-export function limit(ms) {
-  const unit = [[86_400_000, "d"], [3_600_000, "h"], [60_000, "min"], [1_000, "s"]].find(([size]) => ms % size === 0);
-  return unit ? `${ms / unit[0]} ${unit[1]}` : span(ms);
-}
-
-export const words = (word) => String(word ?? "").replaceAll("_", " ");
+// The chart of speed and diligence.
+import { limit, set, span } from "./text.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 function svg(name, attributes, text) {
@@ -61,6 +34,8 @@ export function quadrant(decision) {
 
 const QUALITIES = { meaningful: "real", hollow: "hollow", unassessed: "unassessed" };
 export const quality = (decision) => QUALITIES[decision.quality] ?? "unjudged";
+/** Green is for what is effective: meaningful, and in time. */
+const look = (decision) => `${quality(decision)}${decision.effective ? " effective" : ""}`;
 
 export class Chart {
   constructor(place) {
@@ -84,7 +59,7 @@ export class Chart {
     defs.append(hatch);
     const box = (left, top, width, height, more) => svg("rect", { x: left, y: top, width, height, ...more });
     this.svg.append(defs,
-      box(LEFT, TOP, due - LEFT, one - TOP, { class: "good" }),
+      box(LEFT, TOP, due - LEFT, one - TOP, { class: "best-ground" }),
       box(LEFT, one, due - LEFT, bottom - one, { class: "bad" }),
       box(LEFT, one, due - LEFT, bottom - one, { fill: "url(#hatch)" }));
     const line = (x1, y1, x2, y2, kind) => this.svg.append(svg("path", { d: `M${x1} ${y1}L${x2} ${y2}`, class: kind }));
@@ -135,13 +110,13 @@ export class Chart {
   }
 
   point(key, decision, old) {
-    const kind = quality(decision), state = `${kind}/${old}/${decision.attention_ratio}/${decision.time_to_review_ms}/${decision.in_time_ms}`;
+    const kind = look(decision), state = `${kind}/${old}/${decision.attention_ratio}/${decision.time_to_review_ms}/${decision.in_time_ms}`;
     const known = this.points.get(key);
     if (known?.state === state) return;
     known?.node.remove();
     const left = x(taken(decision)).toFixed(1), top = y(decision.attention_ratio).toFixed(1);
     const style = `${kind}${old ? " old" : ""}${known || this.first ? "" : " fresh"}`;
-    const path = { hollow: "M-5-5 5 5M5-5-5 5", unassessed: "M0-6 6 0 0 6-6 0Z" }[kind];
+    const path = { hollow: "M-5-5 5 5M5-5-5 5", unassessed: "M0-6 6 0 0 6-6 0Z" }[quality(decision)];
     const node = path
       ? svg("path", { d: path, transform: `translate(${left} ${top})`, class: style })
       : svg("circle", { cx: left, cy: top, r: 4.5, class: style });

@@ -1,26 +1,31 @@
-// The open windows, the most urgent first.
-import { el, limit, set, span, words } from "./chart.js";
+// The list of windows. Rows have one height and their places are set by the script, so that a
+// row that comes or goes moves no other part of the page.
+import { el, exposureAt, limit, set, span, words } from "./text.js";
 
 // Where the marks of the bar are: all rows have them at the same places, whatever their targets.
 const DUE = 0.45, LATE = 0.85;
 const LEAVES_AFTER_MS = 2_500;
-const SEVERITIES = ["low", "medium", "high", "critical"];
-const GROUPS = {
-  attacked: "Attack observed, neither contained nor dismissed",
-  racing: "Not late yet, the least time left first",
-  owed: "Already contained, the review is due",
-  lost: "Late, the latest first",
-};
+const SEVERITIES = ["critical", "high", "medium", "low"];
+const ATTACKED = "Attack observed, neither contained nor dismissed";
+const UNRATED = "No severity stated";
+const narrow = matchMedia("(max-width: 900px)");
 
-/** The group, band and sort order of a window at `now`. */
+const rank = (severity) => { const at = SEVERITIES.indexOf(severity); return at < 0 ? SEVERITIES.length : at; };
+
+/** The group, band and place of a window at `now`: attacks first, then by severity, then by what can still be won. */
 export function standing(row, now) {
-  // The gravest first; a severity weighs more than any age.
-  if (row.attacked_ms !== null) return { group: "attacked", band: "attacked", order: row.start_ms - 1e15 * (1 + SEVERITIES.indexOf(row.severity)) };
-  if (row.state === "contained") return { group: "owed", band: "owed", order: -row.start_ms };
-  const age = now - row.start_ms, late_ms = row.start_ms + row.late_ms;
-  if (age < row.in_time_ms) return { group: "racing", band: "ahead", order: late_ms };
-  if (age < row.late_ms) return { group: "racing", band: "contested", order: late_ms };
-  return { group: "lost", band: "behind", order: -late_ms };
+  const attacked = row.attacked_ms !== null, severity = rank(row.severity);
+  const group = attacked ? ATTACKED : SEVERITIES[severity] ?? UNRATED;
+  const [band, turn, time] = turnOf(row, now);
+  return { group, band: attacked ? "attacked" : band, order: [attacked ? 0 : 1, severity, turn, time] };
+}
+
+function turnOf(row, now) {
+  const age = now - row.start_ms, late_at = row.start_ms + row.late_ms;
+  if (row.state === "contained") return ["owed", 1, -row.start_ms];
+  if (row.state !== "open") return ["done", 3, -row.start_ms];
+  if (age < row.in_time_ms) return ["ahead", 0, late_at];
+  return age < row.late_ms ? ["contested", 0, late_at] : ["behind", 2, -late_at];
 }
 
 function countdown(row, band, now) {
@@ -30,6 +35,7 @@ function countdown(row, band, now) {
     case "ahead": return `● ${span(row.in_time_ms - age)} left`;
     case "contested": return `◆ ${span(row.late_ms - age)} until late`;
     case "owed": return `▪ contained after ${span(row.contained_ms - row.start_ms)}`;
+    case "done": return row.decided_ms === null ? "withdrawn by the source" : `${words(row.quality ?? "not judged yet")}, decided after ${span(row.decided_ms - row.start_ms)}`;
     default: return `▲ ${span(age)} ${row.raced ? "exposed" : "waiting"}`;
   }
 }
@@ -41,38 +47,57 @@ export function filled(age, { in_time_ms, late_ms }) {
   return Math.min(1, LATE * age / late_ms);
 }
 
+const compare = (a, b) => {
+  for (let at = 0; at < a.length; at += 1) if (a[at] !== b[at]) return a[at] - b[at];
+  return 0;
+};
+
 export class Race {
   constructor(list) {
     this.list = list;
     this.rows = new Map();
     this.heads = new Map();
     this.first = true;
+    this.grouped = true;
+    narrow.addEventListener("change", () => this.place(this.last ?? []));
   }
 
-  /** Shows these rows. The decisions explain why a row left. */
-  update(windows, decisions, now) {
-    for (const [key, row] of windows) {
-      const known = this.rows.get(key);
-      if (known && !known.leaving) { known.row = row; this.describe(known); } else { this.add(key, row); }
+  /** Forgets all rows: what comes next answers another question. */
+  reset() {
+    for (const known of this.rows.values()) { clearTimeout(known.done); known.item.remove(); }
+    this.rows.clear();
+    this.first = true;
+  }
+
+  /** Shows these rows: by urgency, or in the order in which they come. The decisions explain why a row left. */
+  update(windows, decisions, now, grouped = true) {
+    this.grouped = grouped;
+    const there = new Set();
+    let index = 0;
+    for (const row of windows) {
+      there.add(row.id);
+      const known = this.rows.get(row.id);
+      if (known && !known.leaving) { known.row = row; known.index = index; this.describe(known); } else { this.add(row, index); }
+      index += 1;
     }
-    for (const [key, known] of this.rows) {
-      if (!windows.has(key) && !known.leaving) this.leave(key, known, decisions.get(key));
-    }
+    for (const [id, known] of this.rows) if (!there.has(id) && !known.leaving) this.leave(id, known, decisions.get(id));
     this.first = false;
     this.tick(now);
   }
 
-  add(key, row) {
-    this.rows.get(key)?.item.remove();
+  add(row, index) {
+    const before = this.rows.get(row.id);
+    if (before) { clearTimeout(before.done); before.item.remove(); }
     const item = el("li"), credential = el("bdi"), count = el("span", "count"), meta = el("p", "meta"), fill = el("i");
-    const name = el("p", "cred"), track = el("div", "track");
-    name.append(credential);
+    const name = el("p", "cred"), open = el("a"), track = el("div", "track");
+    open.href = exposureAt(row.id);
+    open.append(credential);
+    name.append(open);
     track.append(fill);
     item.append(name, count, meta, track);
-    item.dataset.key = key;
-    const known = { row, item, credential, count, meta, fill, band: "" };
+    const known = { row, index, item, credential, count, meta, fill, band: "" };
     if (!this.first) item.classList.add("fresh");
-    this.rows.set(key, known);
+    this.rows.set(row.id, known);
     this.describe(known);
   }
 
@@ -80,30 +105,28 @@ export class Race {
     set(credential, row.credential);
     credential.title = row.credential;
     const parts = [row.raced ? words(row.workflow) : `${words(row.workflow)}, due within ${limit(row.in_time_ms)}`];
+    if (row.owner) parts.push(`owner ${row.owner}`);
     if (row.location) parts.push(row.location);
-    if (row.detections > 1) parts.push(`seen ${row.detections} times`);
-    parts.push(row.awaiting === "triage" ? "waits for the AI" : "waits for a person");
-    if (row.escalated) parts.push("escalated"); else if (row.touched) parts.push("looked at");
+    if (row.decided_ms !== null) parts.push(`${words(row.action)} by ${row.reviewer}`);
+    else if (row.awaiting) parts.push(row.awaiting === "triage" ? "waits for the AI" : "waits for a person");
+    if (row.escalated) parts.push("escalated"); else if (row.touched && row.decided_ms === null) parts.push("looked at");
     if (row.recommendation) parts.push(`AI advises: ${row.recommendation}`);
-    if (row.owner) parts.push(row.owner);
+    if (row.detections > 1) parts.push(`seen ${row.detections} times`);
     if (row.incident) parts.push(`incident ${row.incident}`);
     const text = parts.join(" · "), severity = row.severity ?? "";
     if (meta.dataset.text === severity + text) return;
     meta.dataset.text = severity + text;
-    const level = el("span", `sev ${severity}`), rest = el("bdi");
-    set(level, severity);
-    set(rest, (severity ? " · " : "") + text);
+    const level = el("span", `sev ${severity}`, severity), rest = el("bdi", "", (severity ? " · " : "") + text);
     meta.replaceChildren(level, rest);
   }
 
-  leave(key, known, decision) {
+  leave(id, known, decision) {
     known.leaving = true;
     known.item.classList.add("gone");
-    const what = decision ? `✓ decided in ${span(decision.time_to_review_ms)}` : "no longer open";
-    set(known.count, what);
+    set(known.count, decision ? `decided in ${span(decision.time_to_review_ms)}` : "no longer in this list");
     known.done = setTimeout(() => {
       known.item.remove();
-      if (this.rows.get(key) === known) this.rows.delete(key);
+      if (this.rows.get(id) === known) this.rows.delete(id);
     }, LEAVES_AFTER_MS);
   }
 
@@ -111,46 +134,58 @@ export class Race {
   tick(now) {
     const order = [];
     for (const known of this.rows.values()) {
+      if (known.leaving) { order.push(known); continue; }
       const at = standing(known.row, now);
-      if (known.leaving) { order.push([known.group ?? at.group, known.order ?? at.order, known.item]); continue; }
       known.group = at.group;
-      known.order = at.order;
+      known.order = this.grouped ? at.order : [known.index];
       if (known.band !== at.band) {
         if (known.band) known.item.classList.remove(known.band);
         known.item.classList.add(at.band);
         known.band = at.band;
       }
       set(known.count, countdown(known.row, at.band, now));
-      const end = known.row.contained_ms ?? now;
+      const end = known.row.contained_ms ?? known.row.decided_ms ?? known.row.withdrawn_ms ?? now;
       const share = filled(end - known.row.start_ms, known.row).toFixed(3);
       if (known.share !== share) { known.share = share; known.fill.style.transform = `scaleX(${share})`; }
-      order.push([at.group, at.order, known.item]);
+      order.push(known);
     }
-    const groups = Object.keys(GROUPS);
-    order.sort((a, b) => groups.indexOf(a[0]) - groups.indexOf(b[0]) || a[1] - b[1]);
+    order.sort((a, b) => compare(a.order, b.order));
     this.place(order);
   }
 
   place(order) {
+    this.last = order;
+    const height = narrow.matches ? 92 : 64, head = 32, focused = document.activeElement;
     const wanted = [];
-    let group = "";
-    for (const [name, , item] of order) {
-      if (name !== group) wanted.push(this.head(group = name));
-      wanted.push(item);
+    let group = "", top = 0;
+    for (const known of order) {
+      if (this.grouped && known.group !== group) {
+        const item = this.head(group = known.group);
+        wanted.push([item, top]);
+        top += head;
+      }
+      wanted.push([known.item, top]);
+      top += height;
     }
     let at = this.list.firstChild;
-    for (const item of wanted) {
+    for (const [item, place] of wanted) {
       if (item === at) at = at.nextSibling; else this.list.insertBefore(item, at);
+      if (item.dataset.top !== String(place)) {
+        item.dataset.top = String(place);
+        item.style.transform = `translateY(${place}px)`;
+      }
     }
     while (at) { const next = at.nextSibling; at.remove(); at = next; }
+    if (this.list.dataset.height !== String(top)) {
+      this.list.dataset.height = String(top);
+      this.list.style.height = `${top}px`;
+    }
+    // A row that is moved within the document loses the focus.
+    if (focused !== document.activeElement && this.list.contains(focused)) focused.focus({ preventScroll: true });
   }
 
   head(group) {
-    if (!this.heads.has(group)) {
-      const head = el("li", "group");
-      set(head, GROUPS[group]);
-      this.heads.set(group, head);
-    }
+    if (!this.heads.has(group)) this.heads.set(group, el("li", "group", group[0].toUpperCase() + group.slice(1)));
     return this.heads.get(group);
   }
 }

@@ -1,11 +1,11 @@
-// The stream of frames: connects, sends the token, reconnects.
-// Reads the response itself, since an EventSource cannot send a token.
+// The stream of frames: connects, asks to sign in, reconnects.
+// Reads the response itself, since an EventSource does not show the status of an answer.
+import { signIn } from "./session.js";
 
-const KEPT = "shutterlag-token";
 const PATIENCE_MS = 12_000;
 
-/** Follows the board; calls `take(name, data)`, `state(word)` and `ask(refused)`. */
-export function follow({ take, state, ask }) {
+/** Follows the board; calls `take(name, data)` and `state(word)`. */
+export function follow({ take, state }) {
   let ending = null, pause = 1_000, timer = 0, silence = 0;
 
   async function run() {
@@ -13,14 +13,12 @@ export function follow({ take, state, ask }) {
     const own = new AbortController();
     ending?.abort();
     ending = own;
-    const token = sessionStorage.getItem(KEPT);
     try {
-      const headers = token ? { Authorization: `Bearer ${token}` } : {};
-      const answer = await fetch("/api/v1/board", { headers, cache: "no-store", signal: own.signal });
+      const answer = await fetch("/api/v1/board", { cache: "no-store", signal: own.signal });
       if (answer.status === 401) {
-        sessionStorage.removeItem(KEPT);
         state("asks");
-        return ask(Boolean(token));
+        await signIn();
+        return run();
       }
       if (!answer.ok) throw new Error(String(answer.status));
       pause = 1_000;
@@ -67,10 +65,4 @@ export function follow({ take, state, ask }) {
   });
   addEventListener("pageshow", (event) => { if (event.persisted) run(); });
   run();
-  return {
-    retry(token) {
-      sessionStorage.setItem(KEPT, token);
-      run();
-    },
-  };
 }

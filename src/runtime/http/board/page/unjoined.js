@@ -1,5 +1,5 @@
 // The names on which somebody acted and under which nothing was detected.
-import { el, set, span, words } from "./chart.js";
+import { el, set, span, words } from "./text.js";
 
 const cell = (text) => {
   const box = el("td"), inner = el("bdi");

@@ -1,0 +1,135 @@
+//! The list as comma-separated values (RFC 4180).
+//!
+//! Invariant: no cell is taken for a formula by a spreadsheet, and none holds a character
+//! that is invisible or moves others.
+
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+
+use crate::records::WindowRecord;
+use crate::report::terminal::printable;
+use crate::runtime::view::{Attack, Row};
+use crate::time::Timestamp;
+
+/// The names of the columns.
+const COLUMNS: [&str; 21] = [
+    "exposure_id",
+    "credential_id",
+    "workflow",
+    "severity",
+    "state",
+    "attack_unanswered",
+    "source",
+    "location",
+    "owner",
+    "incident",
+    "recommendation",
+    "started_at",
+    "detected_at",
+    "escalated_at",
+    "decided_at",
+    "contained_at",
+    "reviewer",
+    "action",
+    "quality",
+    "effective",
+    "time_to_review_ms",
+];
+
+/// The windows as a file to save.
+pub(super) fn response<'r>(windows: impl Iterator<Item = (&'r Row, &'r WindowRecord)>) -> Response {
+    let mut text = String::new();
+    line(&mut text, COLUMNS.iter().map(|name| Some((*name).to_owned())));
+    for (row, record) in windows {
+        line(&mut text, cells(row, record).into_iter());
+    }
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"shutterlag-windows.csv\""),
+    ];
+    (headers, text).into_response()
+}
+
+fn cells(row: &Row, record: &WindowRecord) -> [Option<String>; COLUMNS.len()] {
+    let word = |word: Option<&'static str>| word.map(str::to_owned);
+    let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
+    [
+        Some(record.exposure_id.to_string()),
+        Some(record.credential_id.clone()),
+        word(Some(record.workflow.as_str())),
+        word(record.severity.map(|severity| severity.as_str())),
+        word(Some(row.state.as_str())),
+        Some((row.attack == Attack::Observed).to_string()),
+        record.source.clone(),
+        record.location.clone(),
+        record.owner.clone(),
+        record.incident.clone(),
+        word(record.recommendation.map(|action| action.as_str())),
+        time(Some(row.start)),
+        time(Some(record.detected_at)),
+        time(record.escalated_at),
+        time(record.decided_at),
+        time(record.contained_at),
+        record.reviewer.clone(),
+        word(record.action.map(|action| action.as_str())),
+        word(record.quality.map(|quality| quality.as_str())),
+        record.effective.map(|effective| effective.to_string()),
+        record.durations_ms.0.time_to_review.map(|span| span.as_millis().to_string()),
+    ]
+}
+
+fn line(text: &mut String, cells: impl Iterator<Item = Option<String>>) {
+    for (at, content) in cells.enumerate() {
+        if at > 0 {
+            text.push(',');
+        }
+        cell(text, &content.unwrap_or_default());
+    }
+    text.push_str("\r\n");
+}
+
+/// One cell, in quotes. A spreadsheet takes a cell that begins with one of these characters
+/// for a formula, even in quotes; an apostrophe before it makes it text.
+fn cell(text: &mut String, content: &str) {
+    let content = printable(content);
+    let begins = content.trim_start().chars().next();
+    let formula = matches!(begins, Some('=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠' | '|' | '%'));
+    text.push('"');
+    if formula {
+        text.push('\'');
+    }
+    text.push_str(&content.replace('"', "\"\""));
+    text.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(content: &str) -> String {
+        let mut text = String::new();
+        cell(&mut text, content);
+        text
+    }
+
+    #[test]
+    fn no_cell_is_a_formula_or_breaks_out_of_its_quotes() {
+        for (content, shown) in [
+            ("plain, text", "\"plain, text\""),
+            ("say \"hi\"", "\"say \"\"hi\"\"\""),
+            ("=cmd|' /C calc'!A0", "\"'=cmd|' /C calc'!A0\""),
+            ("+1", "\"'+1\""),
+            ("-2+3", "\"'-2+3\""),
+            ("@SUM(A1)", "\"'@SUM(A1)\""),
+            ("  =1", "\"'  =1\""),
+            ("＝1", "\"'＝1\""),
+            ("\t=1", "\"\\u{9}=1\""),
+            ("a\r\n=1", "\"a\\u{d}\\u{a}=1\""),
+            ("\",=1", "\"\"\",=1\""),
+            ("\u{202e}x", "\"\\u{202e}x\""),
+            ("", "\"\""),
+        ] {
+            assert_eq!(written(content), shown, "{content:?}");
+        }
+    }
+}

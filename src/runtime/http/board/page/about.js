@@ -1,0 +1,80 @@
+// What the pages about one thing share: they ask for it again and again, and show what changed.
+import { ask, signOutButton } from "./session.js";
+import { el, fullTime, isolated, set, zoneSwitch } from "./text.js";
+
+const EVERY_MS = 5_000;
+
+/** Asks for `path` every few seconds; calls `show(data)` when the answer changed, `missing(message)` when there is none. */
+export function follow(path, { show, missing, tick }) {
+  const link = document.getElementById("link"), clock = document.getElementById("clock");
+  let last = "", offset = 0;
+  const now = () => Date.now() + offset;
+  const state = (word, text) => { set(link, text); link.className = `link ${word}`; };
+
+  async function load() {
+    try {
+      const answer = await ask(path), data = await answer.json();
+      if (!answer.ok) {
+        state("off", answer.status === 404 ? "Not found" : "No answer");
+        missing(data.error?.message ?? "The server did not answer.");
+        return;
+      }
+      offset = Date.parse(data.as_of) - Date.now();
+      state("on", "Live");
+      set(clock, fullTime(data.as_of));
+      const { as_of, view, ...rest } = data, text = JSON.stringify(rest, (key, value) => (key === "waiting_ms" || key === "attacker_first" ? undefined : value));
+      if (text !== last) { last = text; show(data, now()); }
+      tick?.(now());
+    } catch {
+      state("off", "Connection lost, trying again");
+    }
+  }
+
+  zoneSwitch(document.getElementById("zone"));
+  signOutButton(document.getElementById("sign-out"));
+  load();
+  setInterval(() => { if (!document.hidden) load(); }, EVERY_MS);
+}
+
+/** A section with a heading. */
+export function section(title, ...content) {
+  const made = el("section", "card"), head = el("h2", "", title);
+  made.append(head, ...content.filter(Boolean));
+  return made;
+}
+
+/** Names and values; those without a value are left out. */
+export function facts(list) {
+  const made = el("dl", "facts");
+  for (const [name, value] of list) {
+    if (value === null || value === undefined || value === "") continue;
+    const box = el("div"), fact = el("dd");
+    fact.append(value instanceof Node ? value : isolated(String(value)));
+    box.append(el("dt", "", name), fact);
+    made.append(box);
+  }
+  return made;
+}
+
+/** A table whose cells are texts or nodes. */
+export function table(label, titles, lines) {
+  const scroll = el("div", "scroll"), made = el("table"), head = el("thead"), row = el("tr"), body = el("tbody");
+  scroll.tabIndex = 0;
+  scroll.setAttribute("role", "region");
+  scroll.setAttribute("aria-label", label);
+  for (const title of titles) { const cell = el("th", "", title); cell.scope = "col"; row.append(cell); }
+  head.append(row);
+  for (const line of lines) {
+    const made_row = el("tr");
+    for (const value of line) { const cell = el("td"); cell.append(value instanceof Node ? value : isolated(String(value))); made_row.append(cell); }
+    body.append(made_row);
+  }
+  made.append(head, body);
+  scroll.append(made);
+  return scroll;
+}
+
+/** What to show where there is nothing. */
+export function nothing(title, message) {
+  document.getElementById("main").replaceChildren(el("h1", "", title), el("p", "", message));
+}

@@ -1,0 +1,157 @@
+// The page of one exposure: what leaked, what the AI said, who decided, and what followed.
+import { facts, follow, nothing, section, table } from "./about.js";
+import { NAMES, el, exposureAt, fullTime, isolated, limit, link, named, set, span, words } from "./text.js";
+
+const WHY = {
+  impossible_reading: "The person cannot have read all that was approved: there was less time than reading takes.",
+  evidence_unopened: "The person did not open the case before deciding.",
+  unauthorized: "The person had no authority for this decision.",
+  self_approval: "The person approved an own request.",
+  templated_rationale: "The same reasons were given again and again.",
+};
+const QUALITY = {
+  meaningful: "A meaningful review: nothing speaks against it.",
+  hollow: "Hollow: something shows that it was not a review.",
+  unassessed: "Unassessed: nothing tells whether it was a review.",
+};
+const STATES = { open: "open: nobody has decided", contained: "contained, but nobody has decided", reviewed: "decided, but not contained", closed: "closed", withdrawn: "withdrawn by its source" };
+const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
+const asked = named();
+const main = document.getElementById("main");
+let ticking = () => {};
+
+function headline(record, window, start, now) {
+  const head = el("header", "about"), title = el("h1");
+  title.append(isolated(record.credential_id));
+  const line = el("p", "lead"), level = el("span", `sev ${record.severity ?? ""}`, record.severity ? `${record.severity} severity` : "no severity stated");
+  line.append(level, ` · ${words(record.workflow)} · `, el("b", "", STATES[record.state] ?? record.state));
+  head.append(title, line);
+  const unanswered = record.abused_at && !record.contained_at && record.action !== "dismiss" && !record.final;
+  if (unanswered) {
+    const alarm = el("p", "alarm", `‼ An attacker was seen to use this credential at ${fullTime(record.abused_at)}, and nobody has contained or dismissed it.`);
+    head.append(alarm);
+  }
+  const wait = el("p", "figure"), strong = el("strong"), note = el("span");
+  wait.append(strong, note);
+  head.append(wait);
+  ticking = (at) => {
+    const waits = window.waiting_ms !== null && !record.decided_at;
+    const age = record.durations_ms.time_to_review ?? at - start;
+    set(strong, record.decided_at || waits ? span(age) : "–");
+    set(note, record.decided_at ? ` from the start to the decision; the target is ${limit(record.in_time_ms)}` : waits ? ` since it ${record.raced ? "was exposed" : "began"}; a decision is due within ${limit(record.in_time_ms)}, and late from ${limit(record.late_ms)} on` : "");
+  };
+  ticking(now);
+  return head;
+}
+
+function where(record) {
+  const place = /^https:\/\//.test(record.location ?? "") ? link(record.location, record.location) : record.location;
+  if (place instanceof HTMLAnchorElement) place.rel = "noreferrer noopener";
+  return section("What leaked, and where", facts([
+    ["Credential", record.credential_id], ["Also known as", (record.aliases ?? []).join(", ")],
+    ["Place", place], ["Owner", record.owner ?? "not stated"], ["Found by", record.source],
+    ["Found", `${fullTime(record.detected_at)}${record.detections > 1 ? `, and ${record.detections - 1} more times` : ""}`],
+    ["Exposed", record.exposed_at ? `${fullTime(record.exposed_at)}${record.exposed_at_quality ? ` (${words(record.exposed_at_quality)})` : ""}` : record.raced ? "unknown" : null],
+    ["Incident", record.incident], ["Seen again after it was closed", record.resightings > 0 ? record.resightings : null],
+  ]));
+}
+
+function advice(record) {
+  if (!record.presented_at) return section("What the AI said", el("p", "", "The AI has given no advice."));
+  return section("What the AI said", facts([
+    ["Advice", words(record.recommendation)], ["Its own confidence", record.confidence === null ? null : `${Math.round(100 * record.confidence)} %`],
+    ["Model", record.model], ["Reported by", record.advice_source], ["Readable since", fullTime(record.presented_at)],
+    ["Length", record.summary_words !== null ? `${record.summary_words} words` : record.summary_chars !== null ? `${record.summary_chars} characters` : "unknown"],
+    ["Severity as known then", record.advised_severity],
+  ]), record.ai_acted_first ? el("p", "bad", "The AI acted before any person had decided.") : null);
+}
+
+function decision(record, reading) {
+  if (!record.decided_at) {
+    const text = record.withdrawn_at ? `Nobody: the source closed the case${record.withdrawn_reason ? ` (${record.withdrawn_reason})` : ""}.` : "Nobody has decided.";
+    return section("Who decided", el("p", "", text), record.escalated_at ? el("p", "", `Escalated ${fullTime(record.escalated_at)} by ${record.escalated_by ?? "somebody"}.`) : null);
+  }
+  const took = record.durations_ms.time_to_review;
+  const parts = [facts([
+    ["Decided by", record.reviewer], ["Decision", words(record.action)], ["Answer to the AI", words(record.verdict)],
+    ["When", fullTime(record.decided_at)],
+    ["Time to review", took === null ? "unknown: clocks contradict each other" : `${span(took)}, target ${limit(record.in_time_ms)}${took < record.in_time_ms ? " (in time)" : took < record.late_ms ? " (overdue)" : " (late)"}`],
+    ["Looked at", record.evidence === "raw" ? "the raw evidence" : record.evidence === "summary" ? "the AI's summary" : record.opened_at ? "the case" : "not known"],
+    ["Items opened", record.items === null ? null : `${record.items_opened ?? "unknown"} of ${record.items}`],
+    ["Time to read", reading?.attention_ms === null || reading?.attention_ms === undefined ? null : `${span(reading.attention_ms)}; most people need ${span(reading.usual_ms ?? 0)}`],
+    ["Reasons given", record.rationale_words === null ? null : `${record.rationale_words} words`],
+    ["Later decisions", record.further_decisions > 0 ? `${record.further_decisions}; the last one: ${words(record.final_action)}` : null],
+  ])];
+  const verdict = el("p", `verdict ${record.effective === true ? "effective" : record.quality ?? ""}`, record.effective === true ? "An effective review: meaningful, and in time." : QUALITY[record.quality] ?? "Not judged yet. A decision is judged about ten minutes after it was made.");
+  parts.push(verdict);
+  if (record.hollow?.length) {
+    const list = el("ul", "why");
+    for (const reason of record.hollow) list.append(el("li", "", WHY[reason] ?? words(reason)));
+    parts.push(list);
+  }
+  if (record.truth) parts.push(el("p", "", `It turned out that ${words(record.truth.correct_action)} was right${record.truth.seeded ? "; the AI's advice was wrong on purpose, as a test" : ""}.`));
+  const found = reading?.certificate;
+  if (found) {
+    parts.push(el("h3", "", "The certificate"), el("p", "", `From ${fullTime(found.from)} to ${fullTime(found.to)} there were ${seconds(found.available_ms)}, differences between clocks included, to read what takes ${seconds(found.needed_ms - found.unread_ms)} at 1,000 words a minute.`),
+      table("Cases approved in the interval", ["Case", "Readable since", "Decided", "Reading takes at least"], found.cases.map((one) => [link(exposureAt(one.exposure_id), one.credential_id), one.released_at ? fullTime(one.released_at) : "–", fullTime(one.decided_at), seconds(one.floor_ms)])));
+  }
+  return section("Who decided, and was it a review?", ...parts);
+}
+
+function alerts(list, labels, workflow) {
+  if (list.length === 0) return section("Alerts", el("p", "", "None. A window that nothing can change any more has no alerts."));
+  const lines = list.map((one) => [NAMES[one.alert] ?? one.alert, one.urgency, one.phase === "pending" ? `due ${fullTime(one.from)}` : `since ${fullTime(one.from)}`, one.phase === "firing" ? "firing" : one.until ? `until ${fullTime(one.until)}` : one.phase, link(one.runbook, "what to do")]);
+  const mute = el("details"), code = el("pre", "", `amtool silence add credential="${labels.credential}" workflow="${workflow}" --duration=1h --comment="who, and why"`);
+  code.tabIndex = 0;
+  mute.append(el("summary", "", "Mute the pages about this credential for an hour"), code, el("p", "small", "The command mutes this credential in this workflow and nothing else. In Alertmanager's own pages, silence the two labels that the command names."));
+  return section("Alerts", table("Alerts", ["Alert", "Urgency", "Began", "State", "Runbook"], lines), mute);
+}
+
+function timeline(record, start) {
+  const steps = [
+    ["Exposed", record.exposed_at], ["Detected", record.detected_at], ["The AI's first output", record.triaged_at],
+    ["The advice was readable", record.first_presented_at], ["First look by the deciding person", record.first_opened_at],
+    ["Last look before the decision", record.opened_at !== record.first_opened_at ? record.opened_at : null],
+    [`Escalated${record.escalated_by ? ` by ${record.escalated_by}` : ""}`, record.escalated_at],
+    [`Decided: ${words(record.action)}${record.reviewer ? ` by ${record.reviewer}` : ""}`, record.decided_at],
+    ["Contained", record.contained_at], ["Used by an attacker", record.abused_at], ["Withdrawn by the source", record.withdrawn_at],
+    ["The right action became known", record.truth?.established_at],
+    [record.decided_at ? null : "A decision is due", record.decided_at || record.withdrawn_at ? null : new Date(start + record.in_time_ms).toISOString()],
+  ].filter(([name, at]) => name && at).sort((a, b) => Date.parse(a[1]) - Date.parse(b[1]));
+  const list = el("ol", "timeline");
+  for (const [name, at] of steps) {
+    const item = el("li", name.startsWith("Used") ? "bad" : ""), time = el("time", "", fullTime(at)), what = isolated(name), since = Date.parse(at) - start;
+    time.dateTime = at;
+    item.append(time, what, el("span", "small", since === 0 ? "the start" : `${since < 0 ? "−" : "+"}${span(Math.abs(since))}`));
+    list.append(item);
+  }
+  return section("Timeline", list);
+}
+
+function everything(record, id) {
+  const made = el("details"), raw = el("pre", "", JSON.stringify(record, null, 2));
+  raw.tabIndex = 0;
+  const api = el("p", "small");
+  api.append("The same record from the ", link(`/api/v1/windows/${encodeURIComponent(id)}`, "API"), ".");
+  made.append(el("summary", "", `The window's record in the ledger, revision ${record.revision}`), raw, api);
+  return section("Record", made);
+}
+
+follow(`/api/v1/exposures/${encodeURIComponent(asked)}`, {
+  show({ exposure_id, started_at, window, labels, alerts: list, reading }, now) {
+    const { record } = window, start = Date.parse(started_at), kept = [...main.querySelectorAll("details")].map((details) => details.open);
+    document.title = `${record.credential_id} – shutterlag`;
+    const moved = exposure_id === asked ? null : el("p", "notice", "The address that you followed names a window that is now part of this one: its credential turned out to be the same, or to have leaked earlier.");
+    if (moved) history.replaceState(null, "", exposureAt(exposure_id));
+    const columns = el("div", "columns");
+    columns.append(where(record), advice(record), decision(record, reading), timeline(record, start), alerts(list, labels, record.workflow), everything(record, exposure_id));
+    main.replaceChildren(...[moved ?? main.querySelector(".moved"), headline(record, window, start, now), columns].filter(Boolean));
+    moved?.classList.add("moved");
+    // What somebody has opened stays open.
+    main.querySelectorAll("details").forEach((details, at) => { details.open = kept[at] ?? false; });
+  },
+  missing(message) {
+    nothing("No such window here", `${message}. A closed window is shown for a day; the ledger keeps it for longer: see shutterlag report.`);
+  },
+  tick: (now) => ticking(now),
+});

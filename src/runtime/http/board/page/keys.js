@@ -1,0 +1,27 @@
+// The keyboard: / searches, j and k walk through the rows, Enter opens, ? explains.
+
+const typing = (node) => node instanceof HTMLElement && (node.isContentEditable || ["INPUT", "SELECT", "TEXTAREA"].includes(node.tagName));
+
+export function keys({ search, list, help, clear }) {
+  const links = () => [...list.querySelectorAll("li:not(.gone) a")];
+
+  function walk(by) {
+    const all = links();
+    if (all.length === 0) return;
+    const at = all.indexOf(document.activeElement);
+    const next = all[Math.min(Math.max(at < 0 ? 0 : at + by, 0), all.length - 1)];
+    next.focus({ preventScroll: true });
+    next.closest("li").scrollIntoView({ block: "nearest" });
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Escape" && document.activeElement === search) { if (search.value) clear(); else search.blur(); return; }
+    if (typing(document.activeElement) || help.open) return;
+    const act = { "/": () => { search.focus(); search.select(); }, j: () => walk(1), k: () => walk(-1), "?": () => help.showModal() }[event.key];
+    if (!act) return;
+    event.preventDefault();
+    act();
+  });
+  help.querySelector("button").addEventListener("click", () => help.close());
+}

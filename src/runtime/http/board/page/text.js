@@ -1,0 +1,104 @@
+// Elements, texts, times and addresses. Text is only ever inserted as text.
+
+export function el(name, className, text) {
+  const made = document.createElement(name);
+  if (className) made.className = className;
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+export function set(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+/** A text from outside, apart from the direction of the text around it. */
+export const isolated = (text) => el("bdi", "", text);
+
+export const plural = (count, one, many) => `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
+
+const two = (n) => String(n).padStart(2, "0");
+
+/** A length of time: 4:07, 2 h 05, 3 d 04 h. */
+export function span(ms) {
+  const total = Math.max(0, Math.floor(ms / 1000));
+  if (total < 3600) return `${Math.floor(total / 60)}:${two(total % 60)}`;
+  const hours = Math.floor(total / 3600);
+  if (hours < 24) return `${hours} h ${two(Math.floor(total / 60) % 60)}`;
+  return `${Math.floor(hours / 24)} d ${two(hours % 24)} h`;
+}
+
+/** A target: 9 min, 1 d. */
+export function limit(ms) {
+  const unit = [[86_400_000, "d"], [3_600_000, "h"], [60_000, "min"], [1_000, "s"]].find(([size]) => ms % size === 0);
+  return unit ? `${ms / unit[0]} ${unit[1]}` : span(ms);
+}
+
+export const words = (word) => String(word ?? "").replaceAll("_", " ");
+
+/** Whether times are shown in the reader's time zone instead of UTC; kept in the address. */
+export const isLocal = () => new URLSearchParams(location.search).get("tz") === "local";
+
+/** A time in the chosen zone: the date, the time of day, and the zone's name. */
+export function parts(time) {
+  const date = new Date(time);
+  if (!isLocal()) {
+    const text = date.toISOString();
+    return { day: text.slice(0, 10), time: text.slice(11, 19), zone: "UTC" };
+  }
+  const minutes = -date.getTimezoneOffset(), ahead = Math.abs(minutes);
+  return {
+    day: `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`,
+    time: `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`,
+    zone: `UTC${minutes < 0 ? "−" : "+"}${two(Math.floor(ahead / 60))}:${two(ahead % 60)}`,
+  };
+}
+
+export const clockTime = (time) => parts(time).time;
+
+export function fullTime(time) {
+  const { day, time: clock, zone } = parts(time);
+  return `${day} ${clock} ${zone}`;
+}
+
+/** The address of a page of this server, in the reader's choice of time zone. */
+const address = (path) => path + (isLocal() ? "?tz=local" : "");
+export const exposureAt = (id) => address(`/exposure/${encodeURIComponent(id)}`);
+export const reviewerAt = (id) => address(`/reviewer/${encodeURIComponent(id)}`);
+
+/** What the rest of this page's address names. */
+export function named() {
+  try {
+    return decodeURIComponent(location.pathname.split("/").slice(2).join("/"));
+  } catch {
+    return "";
+  }
+}
+
+export function link(href, text) {
+  const made = el("a");
+  made.href = href;
+  made.append(isolated(text));
+  return made;
+}
+
+export const NAMES = {
+  AttackObserved: "attack observed",
+  ReviewDueSoon: "review due soon", ReviewOverdue: "review overdue", AttackerLikelyPresent: "attacker likely present",
+  ContainmentOverdue: "containment overdue", AiActedFirst: "the AI acted first", HollowApproval: "hollow approval",
+  SeededCaseMissed: "seeded case missed", RubberStampSuspected: "rubber-stamping suspected",
+  ContainedFirst: "contained before any decision",
+};
+
+export const SIGNALS = { seeded: "wrong advice let through", dwell: "less time than reading takes", context: "evidence not opened", agreement: "agreed with the AI" };
+
+export const amount = (value) => (value < 100 ? value.toFixed(1) : Math.round(value).toLocaleString("en"));
+
+/** Switches between UTC and the reader's zone; the page loads anew, with the choice in its address. */
+export function zoneSwitch(button) {
+  set(button, isLocal() ? "Show UTC" : "Show local time");
+  button.addEventListener("click", () => {
+    const query = new URLSearchParams(location.search);
+    if (isLocal()) query.delete("tz"); else query.set("tz", "local");
+    location.search = query.toString();
+  });
+}

@@ -1,0 +1,215 @@
+//! All that is known about one exposure: its record, its alerts, and how its decision was
+//! read.
+//!
+//! Invariants: alerts come from the engine's rules, attention and certificate from the
+//! oversight stage's code; a name under which nothing is held any more leads on to the
+//! window that holds its events now.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::options::Shown;
+use super::window_now::WindowNow;
+use crate::engine::alerts::{Alert, Phase, Urgency};
+use crate::engine::oversight::{Reviews, Rules};
+use crate::records::{WindowRecord, exposure_id, label};
+use crate::runtime::view::{Row, Status, View};
+use crate::time::{Span, Timestamp};
+
+/// Decisions of one reviewer that are read to judge one of them.
+const DECISIONS_READ: usize = 2_000;
+
+/// Cases of a certificate that are listed.
+const CASES_MAX: usize = 100;
+
+/// The answer about one exposure.
+#[derive(Serialize)]
+pub(super) struct ExposureAnswer<'r> {
+    as_of: Timestamp,
+    view: Status,
+    /// The name of the window, which is not the one that was asked for if that leads on.
+    exposure_id: String,
+    /// Where its measurement starts.
+    started_at: Timestamp,
+    window: WindowNow<'r>,
+    /// The labels that its alerts have.
+    labels: Labels,
+    /// What calls for attention now, did so, or will unless something is done.
+    alerts: Vec<AlertNow>,
+    /// How the decision was read; null without one.
+    reading: Option<Reading>,
+}
+
+/// The labels by which Alertmanager knows the window's alerts.
+#[derive(Serialize)]
+struct Labels {
+    credential: String,
+    exposure: String,
+}
+
+/// One alert about the window.
+#[derive(Serialize)]
+struct AlertNow {
+    alert: Alert,
+    urgency: Urgency,
+    phase: Phase,
+    from: Timestamp,
+    until: Option<Timestamp>,
+    /// The path of its runbook.
+    runbook: String,
+}
+
+/// How the deciding person could have read the case.
+#[derive(Serialize)]
+struct Reading {
+    /// The time that there was to read; null if the length of the advice is unknown.
+    attention_ms: Option<Span>,
+    /// The time that reading takes most adults.
+    usual_ms: Option<Span>,
+    certificate: Option<Certificate>,
+}
+
+/// An interval that was too short to read what was approved within it.
+#[derive(Serialize)]
+struct Certificate {
+    from: Timestamp,
+    to: Timestamp,
+    needed_ms: Span,
+    unread_ms: Span,
+    available_ms: Span,
+    cases: Vec<Case>,
+}
+
+/// One case that was approved within the interval.
+#[derive(Serialize)]
+struct Case {
+    exposure_id: String,
+    credential_id: String,
+    released_at: Option<Timestamp>,
+    decided_at: Timestamp,
+    floor_ms: u32,
+}
+
+/// The row of the window that is called `asked`, or holds the events of that window now.
+pub(super) fn find(view: &View, asked: &str) -> Option<Arc<Row>> {
+    view.get(asked).or_else(|| leads_to(view, asked))
+}
+
+/// The window that has taken in the events of `asked`: its credential was found to be one
+/// with another, or a late event gave the window an earlier beginning.
+fn leads_to(view: &View, asked: &str) -> Option<Arc<Row>> {
+    let asked = exposure_id::parse(asked)?;
+    let name = asked.key.credential_id;
+    // Texts and their JSON differ in escapes only, so a record without this part of it
+    // cannot hold the name.
+    let part = serde_json::to_string(name).ok()?;
+    let mut found: Vec<(Timestamp, Arc<Row>)> = Vec::new();
+    view.each(|row| {
+        if row.workflow != asked.key.workflow || !row.record.contains(&part) {
+            return;
+        }
+        let Some(record) = row.read() else { return };
+        let aliases = record.aliases.as_deref().unwrap_or_default();
+        if record.credential_id == name || aliases.iter().any(|alias| alias == name) {
+            found.push((record.detected_at, Arc::clone(row)));
+        }
+    });
+    found.sort_by_key(|(detected_at, _)| *detected_at);
+    let later = found.partition_point(|(detected_at, _)| *detected_at <= asked.detected_at);
+    let at = later.saturating_sub(1);
+    found.into_iter().nth(at).map(|(_, row)| row)
+}
+
+impl ExposureAnswer<'_> {
+    /// The answer about the window of `row`.
+    pub(super) fn of<'r>(row: &'r Row, shown: &Shown) -> Option<ExposureAnswer<'r>> {
+        let as_of = shown.clock.now();
+        let record = row.read()?;
+        let exposure_id = record.exposure_id.to_string();
+        Some(ExposureAnswer {
+            labels: Labels {
+                credential: label("credential", &record.credential_id, &shown.identity),
+                exposure: label("exposure", &exposure_id, &shown.identity),
+            },
+            as_of,
+            view: shown.view.status(),
+            exposure_id,
+            started_at: row.start,
+            window: WindowNow::of(row, shown, as_of),
+            alerts: alerts(row, shown, as_of),
+            reading: reading(&record, shown),
+        })
+    }
+}
+
+fn alerts(row: &Row, shown: &Shown, now: Timestamp) -> Vec<AlertNow> {
+    let Some(moments) = &row.moments else { return Vec::new() };
+    let mut alerts: Vec<AlertNow> = moments
+        .episodes(shown.profiles.get(row.workflow))
+        .map(|episode| AlertNow {
+            alert: episode.alert,
+            urgency: episode.alert.urgency(),
+            phase: episode.phase(now),
+            from: episode.from,
+            until: episode.until,
+            runbook: format!("/runbook/{}", episode.alert),
+        })
+        .collect();
+    alerts.sort_by_key(|alert| (alert.from, alert.alert));
+    alerts
+}
+
+/// Judges the decision of `record` again, among the decisions of the same person that the
+/// view holds.
+fn reading(record: &WindowRecord, shown: &Shown) -> Option<Reading> {
+    let reviewer = record.reviewer.as_deref()?;
+    let part = serde_json::to_string(reviewer).ok()?;
+    let mut own: Vec<WindowRecord> = Vec::new();
+    shown.view.each(|row| {
+        if row.decided_at.is_some() && row.record.contains(&part) {
+            own.extend(row.read().filter(|other| other.reviewer.as_deref() == Some(reviewer)));
+        }
+    });
+    own.sort_by_key(|other| std::cmp::Reverse(other.decided_at));
+    own.truncate(DECISIONS_READ);
+    // Within a batch cases are judged by their names.
+    own.sort_by_cached_key(|other| other.exposure_id.to_string());
+    let mut reviews = Reviews::new();
+    for other in &own {
+        reviews.add(other.review(false).as_ref());
+    }
+    let judged = reviews.judge(&Rules::new(shown.oversight.clone()).ok()?).judgements;
+    let at = own.iter().position(|other| other.exposure_id == record.exposure_id)?;
+    let judgement = judged.get(at)?;
+    let certificate = judgement.certificate.map(|found| {
+        let mut cases: Vec<Case> = own
+            .iter()
+            .filter_map(|other| {
+                let review = other.review(false)?;
+                let released_at = review.released_at();
+                let within = released_at >= Some(found.from) && review.decided_at <= found.to;
+                let floor_ms = review.advice.and_then(|advice| advice.floor_ms());
+                let floor_ms = floor_ms.filter(|_| within && review.agreed == Some(true))?;
+                Some(Case {
+                    exposure_id: other.exposure_id.to_string(),
+                    credential_id: other.credential_id.clone(),
+                    released_at,
+                    decided_at: review.decided_at,
+                    floor_ms,
+                })
+            })
+            .collect();
+        cases.sort_by_key(|case| case.decided_at);
+        cases.truncate(CASES_MAX);
+        Certificate {
+            from: found.from,
+            to: found.to,
+            needed_ms: found.needed,
+            unread_ms: found.unread,
+            available_ms: found.available,
+            cases,
+        }
+    });
+    Some(Reading { attention_ms: judgement.attention, usual_ms: judgement.usual, certificate })
+}

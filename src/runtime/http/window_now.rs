@@ -1,0 +1,33 @@
+//! One window as answers show it.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::options::Shown;
+use crate::engine::attacker::AttackerFirst;
+use crate::engine::windows::State;
+use crate::runtime::view::Row;
+use crate::time::{Span, Timestamp};
+
+/// One window in an answer.
+#[derive(Serialize)]
+pub(super) struct WindowNow<'r> {
+    /// How long it has been waiting; null once it is closed.
+    waiting_ms: Option<Span>,
+    /// The attacker's chance now. The record has it for the time when it was written.
+    attacker_first: Option<AttackerFirst>,
+    record: Option<&'r RawValue>,
+}
+
+impl WindowNow<'_> {
+    /// The window of `row` at `now`.
+    pub(super) fn of<'r>(row: &'r Row, shown: &Shown, now: Timestamp) -> WindowNow<'r> {
+        let record = row.read();
+        let waits = !matches!(row.state, State::Closed | State::Withdrawn);
+        WindowNow {
+            waiting_ms: waits.then(|| now.since(row.start).max(Span::ZERO)),
+            attacker_first: record.and_then(|r| r.window().attacker_first(&shown.race, now)),
+            record: row.json(),
+        }
+    }
+}

@@ -1,0 +1,191 @@
+// The pages about one exposure and one reviewer, the list as somebody asks for it, and signing in:
+// a run on a local store, driven in Chromium.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { demo, until, wait } from "./demo.mjs";
+import { LOOKS, SHOTS, axe, browser, clean, fits, open, shift } from "./page.mjs";
+import { TOKEN, event, run } from "./run.mjs";
+
+const HOSTILE = ["<img src=x onerror=alert(1)>", "</title><script>window.owned = 1</script>", "=cmd|' /C calc'!A0", "a\u202Egpj.exe", "${alert(1)}\"'`&amp;", "javascript:alert(1)", "../../etc", "%2e%2e%2f", "ا".repeat(60), "x".repeat(900)];
+
+const leak = (name, seconds, more) => event("leak.detected", name, seconds, { location: "example-org/app", owner: "payments", severity: "high", ...more });
+const text = (page, selector) => page.$eval(selector, (node) => node.textContent);
+const names = (page) => page.$$eval("#windows .cred", (rows) => rows.map((row) => row.textContent));
+
+async function signIn(page) {
+  await page.waitForSelector("#ask", { visible: true });
+  await page.type("#token", TOKEN);
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("#ask", { hidden: true });
+}
+
+test("a link in a page leads to the exposure, past the sign-in", async (t) => {
+  const { url, deliver } = await run(t);
+  const id = "github:example-org/payments#7";
+  await deliver([
+    leak(id, 700, { exposed_at: new Date(Date.now() - 705_000).toISOString(), exposed_at_quality: "commit", incident: "push-1", aliases: ["AKIAEXAMPLENAME"] }),
+    event("triage.completed", id, 650, { recommendation: "revoke", confidence: 0.9, model: "triage-1", summary_words: 400 }),
+    event("review.opened", id, 641, { reviewer: "dana", evidence: "summary" }),
+    event("decision.made", id, 640, { reviewer: "dana", action: "revoke", verdict: "approve", rationale_words: 9 }),
+    event("credential.abused", id, 100),
+  ], 1);
+  const page = await (await browser(t)).newPage();
+  const violations = [];
+  page.on("console", (message) => { if (/Content Security Policy/.test(message.text())) violations.push(message.text()); });
+  const answer = await fetch(`${url}/api/v1/windows`, { headers: { authorization: `Bearer ${TOKEN}` } });
+  const { windows: [{ record }] } = await answer.json();
+  await page.goto(`${url}/exposure/${encodeURIComponent(record.exposure_id)}`);
+  await page.waitForSelector("#ask", { visible: true });
+  assert.equal(await page.evaluate(() => document.activeElement.id), "token");
+  assert.deepEqual(await axe(page), []);
+  await page.keyboard.type("wrong\n");
+  await until("the refusal", 5_000, async () => (await text(page, "#refused")).length > 0);
+  await signIn(page);
+  await page.waitForSelector(".alarm", { visible: true });
+  const shown = await text(page, "#main");
+  for (const expected of [/AKIAEXAMPLENAME/, /example-org\/app/, /Ownerpayments/, /Adviceterminate|Advicerevoke/, /90 %/, /Decided byreviewer-/, /Answer to the AIapprove/, /the AI's summary/, /attack observed/, /amtool silence add credential="credential-[0-9a-f]{16}"/, /Used by an attacker/]) assert.match(shown, expected);
+  const cookies = await page.cookies();
+  assert.equal(cookies.length, 1);
+  assert.deepEqual([cookies[0].httpOnly, cookies[0].sameSite, cookies[0].value.includes(TOKEN)], [true, "Strict", false]);
+  assert.deepEqual(await page.evaluate(() => [document.cookie, localStorage.length, sessionStorage.length]), ["", 0, 0]);
+  // A link from elsewhere works, too: the page asks for its figures from this server itself.
+  await page.goto("about:blank");
+  await page.goto(`${url}/`);
+  await page.waitForSelector("#windows li", { visible: true });
+  await page.click("#sign-out");
+  await page.waitForSelector("#ask", { visible: true });
+  assert.deepEqual(violations, []);
+});
+
+test("the list is searched, filtered, sorted, shared, saved and walked through by keyboard", async (t) => {
+  const { url, deliver } = await run(t, { token: null });
+  await deliver([
+    leak("one", 60, { severity: "critical" }), leak("two", 120, { severity: "critical", owner: "identity" }),
+    leak("three", 1_500), leak("four", 300, { severity: "low", source: "other-scanner" }), event("credential.abused", "four", 20), leak("five", 90, { owner: null, severity: null }),
+  ].map((made) => Object.fromEntries(Object.entries(made).filter(([, value]) => value !== null))), 5);
+  const chromium = await browser(t), opened = await open(chromium, url), { page } = opened;
+  await until("all rows", 5_000, async () => (await names(page)).length === 5);
+  assert.deepEqual(await names(page), ["four", "two", "one", "three", "five"]);
+  // All critical ones of one team.
+  await page.select("#by-severity", "critical");
+  await page.select("#by-owner", "payments");
+  await until("the filtered rows", 5_000, async () => (await names(page)).join() === "one");
+  assert.match(page.url(), /\?severity=critical&owner=payments$/);
+  assert.match(await text(page, "#windows-more"), /^1 window matches/);
+  // Share what you see: the address alone shows the same to somebody else.
+  const other = await open(chromium, url, { path: new URL(page.url()).search });
+  await until("the same rows", 5_000, async () => (await names(other.page)).join() === "one");
+  assert.deepEqual(await other.page.evaluate(() => [document.getElementById("by-severity").value, document.getElementById("by-owner").value]), ["critical", "payments"]);
+  const csv = await (await fetch(await page.$eval("#csv", (link) => link.href))).text();
+  assert.equal(csv.split("\r\n").length, 3);
+  await page.click("#clear");
+  await until("all rows again", 5_000, async () => (await names(page)).length === 5);
+  assert.equal(new URL(page.url()).search, "");
+  // By keyboard.
+  await page.evaluate(() => document.activeElement.blur());
+  await page.keyboard.press("/");
+  assert.equal(await page.evaluate(() => document.activeElement.id), "by-q");
+  await page.keyboard.type("THREE");
+  await until("what was searched for", 5_000, async () => (await names(page)).join() === "three");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Escape");
+  await until("all rows once more", 5_000, async () => (await names(page)).length === 5);
+  const focused = () => page.evaluate(() => document.activeElement.textContent);
+  for (const [key, name] of [["j", "four"], ["j", "two"], ["j", "one"], ["k", "two"]]) { await page.keyboard.press(key); assert.equal(await focused(), name); }
+  await page.keyboard.press("?");
+  assert.ok(await page.$eval("#help", (help) => help.open));
+  assert.deepEqual(await axe(page), []);
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector(".about h1", { visible: true });
+  assert.equal(await text(page, "h1"), "two");
+  // Local time, kept in the address.
+  await page.click("#zone");
+  await page.waitForSelector(".about h1", { visible: true });
+  assert.match(page.url(), /\?tz=local$/);
+  await clean(opened);
+  for (const [name, options] of LOOKS) {
+    const looked = await open(chromium, url, { path: "/?state=all&sort=oldest", ...options });
+    await wait(600);
+    assert.deepEqual(await axe(looked.page), [], name);
+    await fits(looked.page, name);
+    await looked.page.screenshot({ path: `${SHOTS}/list-${name}.png` });
+    await clean(looked);
+    await looked.page.close();
+  }
+});
+
+test("what strangers write does nothing on any page", async (t) => {
+  const { url, ask, deliver } = await run(t, { token: null });
+  const events = HOSTILE.flatMap((name, at) => {
+    const id = `${at}${name}`, more = { location: name, owner: name, incident: name };
+    return [leak(id, 900, more), event("triage.completed", id, 850, { recommendation: "revoke", model: name, summary_words: 300 }), event("decision.made", id, 845, { reviewer: name, action: "revoke", verdict: "approve" })];
+  });
+  await deliver(events, HOSTILE.length);
+  const { windows } = await (await ask("/api/v1/windows")).json();
+  assert.equal(windows.length, HOSTILE.length);
+  const chromium = await browser(t);
+  for (const { record } of windows) {
+    const opened = await open(chromium, url, { path: `/exposure/${encodeURIComponent(record.exposure_id)}`, shows: ".about h1" });
+    assert.equal(await text(opened.page, "h1"), record.credential_id);
+    assert.deepEqual(await opened.page.evaluate(() => [typeof window.owned, document.querySelectorAll("main img, main script, main a[href^=javascript]").length]), ["undefined", 0]);
+    await fits(opened.page, record.credential_id);
+    await clean(opened);
+    await opened.page.close();
+  }
+  const board = await open(chromium, url, { path: "/?state=all" });
+  await until("all rows", 5_000, async () => (await names(board.page)).length === HOSTILE.length);
+  assert.equal(await board.page.evaluate(() => typeof window.owned), "undefined");
+  await fits(board.page, "the board");
+  await clean(board);
+  const lost = await open(chromium, url, { path: "/exposure/%3Cscript%3Ewindow.owned=1%3C%2Fscript%3E%ff", shows: "h1" });
+  assert.equal(await lost.page.evaluate(() => typeof window.owned), "undefined");
+});
+
+test("every kind of page is readable by everybody", async (t) => {
+  const { url } = await demo(t), chromium = await browser(t);
+  const get = async (path) => (await fetch(`${url}${path}`)).json();
+  const { alerts: [{ reviewer }] } = await until("an alert about a reviewer", 60_000, async () => { const all = await get("/api/v1/reviewer-alerts"); return all.alerts.length > 0 && all; });
+  const { windows } = await get("/api/v1/windows?state=closed&limit=500");
+  const hollow = windows.find(({ record }) => record.hollow?.includes("impossible_reading")) ?? windows[0];
+  const pages = [
+    ["exposure", `/exposure/${encodeURIComponent(hollow.record.exposure_id)}`, ".about h1"],
+    ["reviewer", `/reviewer/${encodeURIComponent(reviewer)}`, ".about h1"],
+    ["runbook", "/runbook/AttackObserved", "h1"], ["missing", "/exposure/none", "h1"],
+  ];
+  for (const [kind, path, shows] of pages) {
+    for (const [name, options] of LOOKS) {
+      const looked = await open(chromium, url, { path, shows, ...options });
+      await looked.page.evaluate(() => document.querySelectorAll("details").forEach((details) => { details.open = true; }));
+      assert.deepEqual(await axe(looked.page), [], `${kind} ${name}`);
+      await fits(looked.page, `${kind} ${name}`);
+      await looked.page.screenshot({ path: `${SHOTS}/${kind}-${name}.png`, fullPage: true });
+      await clean(looked);
+      await looked.page.close();
+    }
+  }
+});
+
+test("ten thousand open windows of a run: first paint, updates, and what moves", async (t) => {
+  const { url, deliver } = await run(t, { token: null });
+  const severities = ["low", "medium", "high", "critical"];
+  for (let batch = 0; batch < 10; batch += 1) {
+    await deliver(Array.from({ length: 1_000 }, (_, at) => leak(`github:example-org/app-${at % 37}#${batch * 1_000 + at}`, 30 + at, { severity: severities[at % 4], owner: `team-${at % 20}` })), (batch + 1) * 1_000);
+  }
+  const opened = await open(await browser(t), url), { page } = opened;
+  const moving = (async () => { for (let at = 0; at < 20; at += 1) { await wait(2_500); await deliver([event("decision.made", `github:example-org/app-${at}#${at}`, 1, { reviewer: "dana", action: "dismiss" }), leak(`new-${at}`, 1, { severity: "critical" })], 10_001 + at); } })();
+  await wait(60_000);
+  await moving;
+  const { paint, updates } = await page.evaluate(() => ({ paint: performance.getEntriesByName("first-contentful-paint")[0].startTime, updates: performance.getEntriesByName("update").map((entry) => entry.duration) }));
+  updates.sort((a, b) => a - b);
+  const { worst, moved } = await shift(page);
+  t.diagnostic(`first paint ${paint.toFixed(0)} ms; ${updates.length} updates, median ${updates[updates.length >> 1].toFixed(1)} ms, longest ${updates.at(-1).toFixed(1)} ms; layout shift ${worst.toFixed(4)} ${moved}`);
+  assert.ok(paint <= 1_000, `first paint after ${paint} ms`);
+  assert.ok(updates.length >= 20 && updates.at(-1) <= 100, `the longest update took ${updates.at(-1)} ms`);
+  assert.ok(worst <= 0.02, `${worst} by ${moved}`);
+  await page.type("#by-q", "app-7#");
+  const began = Date.now();
+  await until("the rows that match", 10_000, async () => /windows match/.test(await text(page, "#windows-more")));
+  t.diagnostic(`a search among ten thousand windows: ${Date.now() - began} ms`);
+  await clean(opened);
+});
