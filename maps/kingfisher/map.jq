@@ -1,5 +1,9 @@
+# Some versions write the day of a commit without the time of day. That is no time to measure from.
+def moment: try time catch null;
+
 detected_at as $time
-| (.finding.git_metadata.commit.date | time) as $committed
+| (.findings // [.])[]
+| (.finding.git_metadata.commit.date | moment) as $committed
 | {
     type: "leak.detected", time: $time, credential_id: .finding.snippet, provider: .rule.id,
     id: "kingfisher \(.finding.fingerprint) \(.finding.path | hmac) \(.finding.line) \($time)",

@@ -13,7 +13,7 @@ def severity: if type == "number" then ["low", "medium", "high", "critical"][. -
 # Accounts of integrations have no address as their login.
 def kind: if . != null and contains("@") and (startswith("svc-") | not) then "human" else "automation" end;
 
-(.operation | ascii_downcase) as $operation
+(.operation // .action | ascii_downcase) as $operation
 | (.objectType | ascii_downcase) as $what
 | .object as $object
 | "thehive:\(.objectId | ltrimstr("~"))" as $own

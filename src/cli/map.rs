@@ -12,7 +12,7 @@ use super::{CliError, Outcome, identity, tell};
 use crate::config::Limits;
 use crate::event::Event;
 use crate::formats::maps::{self, Fixture, Map, Maps};
-use crate::formats::{Context, Decoded, Format, Rejection, decode};
+use crate::formats::{Context, Decoded, Format, Rejection, SkipReason, decode};
 use crate::report::terminal::printable;
 use crate::settings::{OwnMaps, map_source};
 use crate::time::Timestamp;
@@ -56,8 +56,12 @@ enum Command {
     /// Compare what becomes of a map's fixtures with what they expect.
     Test {
         /// The folder of a map, or a directory of maps.
-        #[arg(value_name = "DIR")]
-        dir: PathBuf,
+        #[arg(value_name = "DIR", required_unless_present = "map")]
+        dir: Option<PathBuf>,
+
+        /// Test only this map: of the directory, or without one of those that ship.
+        #[arg(long, value_name = "NAME")]
+        map: Option<String>,
 
         /// Write what becomes of the fixtures as what they expect. Read it before you keep it.
         #[arg(long)]
@@ -83,7 +87,7 @@ pub fn run(args: &Args) -> Result<Outcome, CliError> {
             let maps = load(maps_dir.as_deref(), format)?;
             attempt(&read(file)?, format, &maps, *detected_at)
         }
-        Command::Test { dir, write } => test(dir, *write),
+        Command::Test { dir, map, write } => test(dir.as_deref(), map.as_deref(), *write),
     }
 }
 
@@ -191,7 +195,10 @@ fn attempt(
         let without = Context { maps: Maps::NONE, ..context };
         let shadowed = matches!(format, Format::Auto)
             && !by.is_empty()
-            && decode(format, record, &without, &mut Vec::new()).is_ok();
+            && decode(format, record, &without, &mut Vec::new()).is_ok_and(|decoded| {
+                // Where a built-in format measures nothing, the map is asked.
+                !matches!(decoded, Decoded::Skipped(SkipReason::NotMeasured))
+            });
         let by = match (format, by.as_slice()) {
             (Format::Map(name), _) => format!("map `{name}`"),
             (_, []) => "no map recognises it".to_owned(),
@@ -247,44 +254,71 @@ fn attempt(
     Ok(if rejected > 0 { Outcome::Refused } else { Outcome::Fine })
 }
 
-fn test(dir: &Path, write: bool) -> Result<Outcome, CliError> {
-    let is_map = |dir: &Path| dir.join("map.toml").is_file();
-    let (maps, own) = if is_map(dir) {
+fn test(dir: Option<&Path>, name: Option<&str>, write: bool) -> Result<Outcome, CliError> {
+    let (maps, mut tested) = tested(dir, name.is_some())?;
+    if let Some(name) = name {
+        tested.retain(|(tested, _)| tested == name);
+    }
+    if tested.is_empty() {
+        let dir = dir.map_or_else(String::new, |dir| format!("{}: ", dir.display()));
+        return Err(CliError::Usage(match name {
+            Some(name) => format!("{dir}no map `{name}`; `shutterlag map list` names them all"),
+            None => format!("{dir}no folder with a map.toml"),
+        }));
+    }
+    let mut failed = false;
+    let mut text = String::new();
+    for (name, folder) in &tested {
+        let Some(map) = maps.get(name) else { continue };
+        let found = outcomes(&maps, map);
+        match (write, folder) {
+            (false, _) => failed |= !report(map, &found, &mut text),
+            (true, Some(folder)) => {
+                for Fixture { name, outcomes } in &found {
+                    let path = folder.join("fixtures").join(format!("{name}.expected"));
+                    std::fs::write(&path, outcomes)?;
+                    text += &format!("wrote {}\n", path.display());
+                }
+            }
+            (true, None) => {
+                return Err(CliError::Usage(
+                    "--write needs the folder of the map: a map that ships is within the program"
+                        .to_owned(),
+                ));
+            }
+        }
+    }
+    print(&text)?;
+    Ok(if failed { Outcome::Failed } else { Outcome::Fine })
+}
+
+/// The maps to choose from, and the names of those to test, each with its folder if it has one.
+type Tested = (Arc<Maps>, Vec<(String, Option<PathBuf>)>);
+
+/// The map in the folder `dir`, or your own maps in the directory `dir`; with `shipped` and no
+/// directory, the maps that ship.
+fn tested(dir: Option<&Path>, shipped: bool) -> Result<Tested, CliError> {
+    let Some(dir) = dir else {
+        let maps = load(None, Format::Auto)?;
+        let names = maps.iter().filter(|_| shipped).map(|map| (map.name().to_owned(), None));
+        let names = names.collect();
+        return Ok((maps, names));
+    };
+    if dir.join("map.toml").is_file() {
         // Its name is that of its folder, so a path such as `.` has to be made whole.
         let dir = dir.canonicalize()?;
         let source = map_source(&dir).map_err(CliError::Usage)?;
         let name = source.folder.clone().into_owned();
         let (maps, faults) = Maps::with(vec![source]);
-        if let Some(fault) = faults.first() {
-            return Err(CliError::Usage(fault.to_string()));
-        }
-        (Arc::new(maps), vec![(name, dir)])
-    } else {
-        let maps = load(Some(dir), Format::Auto)?;
-        let own = maps.iter().filter(|map| !map.is_shipped());
-        let own = own.map(|map| (map.name().to_owned(), dir.join(map.name()))).collect();
-        (maps, own)
-    };
-    if own.is_empty() {
-        return Err(CliError::Usage(format!("{}: no folder with a map.toml", dir.display())));
+        return match faults.first() {
+            Some(fault) => Err(CliError::Usage(fault.to_string())),
+            None => Ok((Arc::new(maps), vec![(name, Some(dir))])),
+        };
     }
-    let mut failed = false;
-    let mut text = String::new();
-    for (name, folder) in &own {
-        let Some(map) = maps.get(name) else { continue };
-        let found = outcomes(&maps, map);
-        if write {
-            for Fixture { name, outcomes } in &found {
-                let path = folder.join("fixtures").join(format!("{name}.expected"));
-                std::fs::write(&path, outcomes)?;
-                text += &format!("wrote {}\n", path.display());
-            }
-            continue;
-        }
-        failed |= !report(map, &found, &mut text);
-    }
-    print(&text)?;
-    Ok(if failed { Outcome::Failed } else { Outcome::Fine })
+    let maps = load(Some(dir), Format::Auto)?;
+    let own = maps.iter().filter(|map| !map.is_shipped());
+    let own = own.map(|map| (map.name().to_owned(), Some(dir.join(map.name())))).collect();
+    Ok((maps, own))
 }
 
 /// What becomes of a map's fixtures, recognised as in a run.
@@ -310,7 +344,10 @@ fn report(map: &Map, found: &[Fixture], text: &mut String) -> bool {
     }
     let faults = maps::test(map, found);
     for fault in &faults {
-        *text += &format!("{}: {}\n", map.name(), printable(&fault.to_string()));
+        *text += &format!("{}: ", map.name());
+        for line in fault.to_string().lines() {
+            *text += &format!("{}\n", printable(line));
+        }
     }
     let records: usize = found.iter().map(|fixture| fixture.outcomes.lines().count()).sum();
     *text += &format!("{}: {records} records, {} differ\n", map.name(), faults.len());

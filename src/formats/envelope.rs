@@ -29,6 +29,12 @@ pub(super) enum Outcome<'a> {
     Wrapped(Wrapped<'a>),
 }
 
+impl From<Decoded> for Outcome<'_> {
+    fn from(decoded: Decoded) -> Self {
+        Outcome::Done(decoded)
+    }
+}
+
 /// The content of an envelope.
 pub(super) struct Wrapped<'a> {
     /// The records within it, or why one could not be taken out.

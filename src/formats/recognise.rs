@@ -85,21 +85,23 @@ pub(super) fn decode<'a>(
         if matches!(source, None | Some(Source::Unsupported(_)))
             && let Some(decoded) = maps::decode_recognised(text, context, out)?
         {
-            return Ok(Outcome::Done(decoded));
+            return Ok(decoded.into());
         }
-        let decoded = match source {
-            Some(Source::Github) => github::decode(text, context, out)?,
-            Some(Source::Gitleaks) => gitleaks::decode(text, context, out)?,
-            Some(Source::Trufflehog) => trufflehog::decode(text, context, out)?,
-            Some(Source::TrufflehogLog) => Decoded::Skipped(SkipReason::LogLine),
-            Some(Source::Eventbridge) => return eventbridge::decode(text, context, out),
-            Some(Source::Guardduty) => guardduty::decode(text, Scalar::Absent, context, out)?,
-            Some(Source::Cloudtrail) => cloudtrail::decode(text, context, out)?,
-            Some(Source::SecurityHub) => security_hub::decode(text, context, out)?,
+        let outcome = match source {
+            Some(Source::Github) => github::decode(text, context, out)?.into(),
+            Some(Source::Gitleaks) => gitleaks::decode(text, context, out)?.into(),
+            Some(Source::Trufflehog) => trufflehog::decode(text, context, out)?.into(),
+            Some(Source::TrufflehogLog) => Decoded::Skipped(SkipReason::LogLine).into(),
+            Some(Source::Eventbridge) => eventbridge::decode(text, context, out)?,
+            Some(Source::Guardduty) => {
+                guardduty::decode(text, Scalar::Absent, context, out)?.into()
+            }
+            Some(Source::Cloudtrail) => cloudtrail::decode(text, context, out)?.into(),
+            Some(Source::SecurityHub) => security_hub::decode(text, context, out)?.into(),
             Some(Source::Unsupported(what)) => return Err(Rejection::unsupported(what)),
             // A record that looks like a native event with a wrong `type`, or with none, gets
             // that error. Whatever else has a `type` never meant ours.
-            None if keys.credential_id.0 => native::decode(text, fallback, context, out)?,
+            None if keys.credential_id.0 => native::decode(text, fallback, context, out)?.into(),
             None => {
                 return Err(Rejection::new(
                     RejectReason::Unrecognised,
@@ -107,7 +109,14 @@ pub(super) fn decode<'a>(
                 ));
             }
         };
-        return Ok(Outcome::Done(decoded));
+        // Where a built-in format finds nothing to measure, a map may: of all that GitHub sends,
+        // the program itself reads little.
+        if matches!(outcome, Outcome::Done(Decoded::Skipped(SkipReason::NotMeasured)))
+            && let Some(decoded) = maps::decode_recognised(text, context, out)?
+        {
+            return Ok(decoded.into());
+        }
+        return Ok(outcome);
     }
     native::decode(text, fallback, context, out).map(Outcome::Done)
 }

@@ -472,7 +472,19 @@ fn canaries_at_the_secret_paths_stay_inside() {
     }
     planted.dedup();
     // These declare a secret that their fixtures hold.
-    for map in ["detect-secrets", "gitguardian", "jira", "kingfisher", "sarif", "slack", "vault"] {
+    for map in [
+        "detect-secrets",
+        "gitguardian",
+        "gitlab-report",
+        "jira",
+        "kingfisher",
+        "noseyparker",
+        "ocsf",
+        "sarif",
+        "slack",
+        "tines",
+        "vault",
+    ] {
         assert!(planted.contains(&map), "{map}: {planted:?}");
     }
 }

@@ -77,7 +77,8 @@ impl Map {
 
     /// The paths that it declares secret, as it writes them.
     pub fn secrets(&self) -> impl Iterator<Item = String> {
-        self.manifest.secrets.iter().map(ToString::to_string)
+        let Manifest { secrets, secrets_base64, .. } = &self.manifest;
+        secrets.iter().chain(secrets_base64).map(ToString::to_string)
     }
 
     /// The files of its folder `fixtures/`.

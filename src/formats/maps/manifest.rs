@@ -22,6 +22,8 @@ struct Written {
     #[serde(default)]
     secrets: Vec<String>,
     #[serde(default)]
+    secrets_base64: Vec<String>,
+    #[serde(default)]
     times: Vec<String>,
 }
 
@@ -58,6 +60,8 @@ pub(super) struct Manifest {
     /// A record is recognised by any of them.
     marks: Vec<Mark>,
     pub(super) secrets: Vec<Path>,
+    /// Paths where a secret stands in base64.
+    pub(super) secrets_base64: Vec<Path>,
     /// Notations of times besides those that every map knows.
     pub(super) times: Vec<String>,
 }
@@ -113,8 +117,10 @@ impl Manifest {
             marks.push(Mark { values, keys });
         }
         let secrets = written.secrets.iter().map(|at| path(at, "secrets"));
+        let encoded = written.secrets_base64.iter().map(|at| path(at, "secrets_base64"));
         Ok(Manifest {
             secrets: secrets.collect::<Result<_, _>>()?,
+            secrets_base64: encoded.collect::<Result<_, _>>()?,
             name: written.name,
             description: written.description,
             marks,

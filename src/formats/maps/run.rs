@@ -66,7 +66,8 @@ fn through(
     let program = map
         .program()
         .map_err(|fault| Rejection::new(RejectReason::MapFailed, fault.to_string()))?;
-    secrets::hide(&mut record, &map.manifest.secrets, context.identity);
+    let manifest = &map.manifest;
+    secrets::hide(&mut record, &manifest.secrets, &manifest.secrets_base64, context.identity);
     let world = World {
         identity: context.identity,
         detected_at: context.detected_at,

@@ -24,17 +24,26 @@ pub(super) fn sources() -> impl Iterator<Item = MapSource> {
     let shipped = shipped! {
         "detect-secrets": "baselines.ndjson", "baselines.expected";
         "entra": "items.ndjson", "items.expected";
+        "ggshield": "scans.ndjson", "scans.expected";
         "gitguardian": "incidents.ndjson", "incidents.expected";
+        "github-audit": "entries.ndjson", "entries.expected";
+        "github-reviews": "deliveries.ndjson", "deliveries.expected";
         "gitlab": "vulnerabilities.ndjson", "vulnerabilities.expected";
+        "gitlab-report": "reports.ndjson", "reports.expected";
+        "google-secops": "investigations.ndjson", "investigations.expected";
         "jira": "issues.ndjson", "issues.expected";
         "kingfisher": "findings.ndjson", "findings.expected";
         "noseyparker": "findings.ndjson", "findings.expected";
+        "ocsf": "findings.ndjson", "findings.expected";
+        "otel-genai": "logs.ndjson", "logs.expected";
         "pagerduty": "incidents.ndjson", "incidents.expected";
+        "sailpoint": "certifications.ndjson", "certifications.expected";
         "sarif": "reports.ndjson", "reports.expected";
         "sentinel": "incidents.ndjson", "incidents.expected";
         "servicenow": "incidents.ndjson", "incidents.expected";
         "slack": "buttons.ndjson", "buttons.expected";
         "thehive": "cases.ndjson", "cases.expected";
+        "tines": "cases.ndjson", "cases.expected";
         "vault": "audit.ndjson", "audit.expected";
     };
     shipped.into_iter().map(|(folder, manifest, program, fixtures)| MapSource {
