@@ -104,6 +104,23 @@ impl AlertSet {
         self.0 & (1 << alert as u16) != 0
     }
 
+    /// Whether it has none.
+    pub(super) const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The alerts of either.
+    #[must_use]
+    pub(super) const fn and(self, other: AlertSet) -> AlertSet {
+        AlertSet(self.0 | other.0)
+    }
+
+    /// Those that are not in `other`.
+    #[must_use]
+    pub(super) const fn without(self, other: AlertSet) -> AlertSet {
+        AlertSet(self.0 & !other.0)
+    }
+
     /// The alerts, in order.
     pub fn iter(self) -> impl Iterator<Item = Alert> {
         Alert::ALL.iter().copied().filter(move |alert| self.contains(*alert))
@@ -133,8 +150,11 @@ words! {
         Undone = "undone",
         /// The window is final: nobody can act on the alert any more.
         Final = "final",
-        /// A late event gave the window another name, under which the alert may begin again.
+        /// Its window is no more, or the alert fires for it under another name.
         Retracted = "retracted",
+        /// It goes on: its window has another name, and the alert keeps the one under which it
+        /// began.
+        Renamed = "renamed",
     }
 }
 

@@ -27,6 +27,8 @@ pub struct News {
     pub judged: bool,
     /// Its decision differs from the one that was last emitted, or there is none any more.
     pub superseded: bool,
+    /// Its judgement was made while the window had another name.
+    pub taken_over: bool,
 }
 
 /// What the engine emits.
@@ -45,6 +47,8 @@ pub enum Output<'o> {
         hollow: Option<HollowReasons>,
         /// Why it is emitted.
         news: News,
+        /// The names that it had before.
+        former: &'o [ExposureId<'o>],
     },
     /// A review was due, and this came of it. Each window emits this once: when its decision
     /// in time is judged, or when the time has passed without a decision.
@@ -61,11 +65,15 @@ pub enum Output<'o> {
         /// The void name.
         exposure: ExposureId<'o>,
     },
-    /// An alert begins or ends.
+    /// An alert begins or ends, or goes on for a window that has another name
+    /// ([`Cause::Renamed`](super::alerts::Cause::Renamed)).
     Alert {
-        /// Its subject.
+        /// Its subject: the name that the window had when the alert began.
         exposure: ExposureId<'o>,
-        /// The subject's window, unless it was retracted.
+        /// Where alerts of that name are published, if it is the name of another credential:
+        /// what [`Windows::release`](super::windows::Windows::release) was told.
+        home: Option<i32>,
+        /// The subject's window, which may have another name by now, unless it was retracted.
         window: Option<&'o Window<'o>>,
         /// Which.
         alert: Alert,

@@ -46,6 +46,8 @@ record! {
         detected_at: Timestamp,
         /// The time from the start to `at`, in milliseconds.
         age_ms: Option<i64>,
+        /// The name that the window has by now, if it is another one than when the alert began.
+        renamed_to: Option<ExposureName<T>>,
     }
 }
 
@@ -97,6 +99,10 @@ impl<'a> AlertRecord<Cow<'a, str>> {
             age_ms: started_at
                 .and_then(|start| at.since(start).non_negative())
                 .map(|age| age.as_millis()),
+            renamed_to: window
+                .map(|window| ExposureId { key: window.key, detected_at: window.detected_at })
+                .filter(|present| *present != exposure)
+                .map(Into::into),
         }
     }
 }

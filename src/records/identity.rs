@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::engine::identity::{Kept, Message, Node, Sent};
+use crate::engine::oversight::HollowReasons;
 use crate::engine::windows::Remembered;
 use crate::event::Workflow;
 use crate::formats::{IDENTITY_FORWARDED, native_event};
@@ -32,26 +33,50 @@ impl Serialize for Forwarded<'_> {
         record.serialize_field("credential_id", to)?;
         record.serialize_field("from", from)?;
         match message {
-            Message::Event { event, weight, covers } => {
+            Message::Event { event, weight, covers, moved } => {
                 record.serialize_field("event", event)?;
                 record.serialize_field("weight", weight)?;
                 record.serialize_field("covers", covers)?;
+                record.serialize_field("moved", moved)?;
             }
             Message::Link { root, names } => {
                 record.serialize_field("link", root)?;
                 record.serialize_field("names", names)?;
             }
-            Message::Join { aliases, covered, remembered } => {
+            Message::Join { aliases, covered, remembered, expected } => {
                 record.serialize_field("aliases", aliases)?;
                 record.serialize_field("covered", covered)?;
-                let of = |it: &Remembered| (it.workflow, BASE64.encode(&it.bytes));
+                let of = |it: &Remembered| {
+                    (it.workflow, BASE64.encode(&it.settled), BASE64.encode(&it.former))
+                };
                 let remembered: Vec<_> = remembered.iter().map(of).collect();
                 record.serialize_field("remembered", &remembered)?;
+                record.serialize_field("expected", expected)?;
+            }
+            Message::Judged { workflow, name, detected_at, mark, hollow } => {
+                let judged = JudgedRecord {
+                    workflow: *workflow,
+                    name: name.as_ref().into(),
+                    detected_at: *detected_at,
+                    mark: *mark,
+                    hollow: *hollow,
+                };
+                record.serialize_field("judged", &judged)?;
             }
             Message::Root { root } => record.serialize_field("root", root)?,
         }
         record.end()
     }
+}
+
+/// The judgement of a decision whose window had this name.
+#[derive(Serialize, Deserialize)]
+struct JudgedRecord<'j> {
+    workflow: Workflow,
+    name: Cow<'j, str>,
+    detected_at: Timestamp,
+    mark: u32,
+    hollow: Option<HollowReasons>,
 }
 
 /// The same as it is read.
@@ -63,12 +88,16 @@ struct Read<'j> {
     event: Option<&'j RawValue>,
     weight: Option<u32>,
     covers: Option<u8>,
+    #[serde(default)]
+    moved: bool,
     link: Option<String>,
     names: Option<u32>,
     aliases: Option<Vec<String>>,
     covered: Option<Vec<String>>,
     #[serde(default)]
-    remembered: Vec<(Workflow, String)>,
+    remembered: Vec<(Workflow, String, String)>,
+    expected: Option<i32>,
+    judged: Option<JudgedRecord<'static>>,
     root: Option<String>,
 }
 
@@ -87,18 +116,22 @@ impl Forwarded<'_> {
         let texts = |texts: Vec<String>| texts.into_iter().map(Cow::Owned).collect();
         let message = if let Some(event) = read.event {
             let (weight, covers) = (read.weight?, read.covers?);
-            Message::Event { event: native_event(event.get())?, weight, covers }
+            Message::Event { event: native_event(event.get())?, weight, covers, moved: read.moved }
         } else if let Some(root) = read.link {
             Message::Link { root: root.into(), names: read.names? }
         } else if let Some(root) = read.root {
             Message::Root { root: root.into() }
+        } else if let Some(judged) = read.judged {
+            let JudgedRecord { workflow, name, detected_at, mark, hollow } = judged;
+            Message::Judged { workflow, name, detected_at, mark, hollow }
         } else {
-            let remembered = read.remembered.into_iter().map(|(workflow, bytes)| {
-                Some(Remembered { workflow, bytes: BASE64.decode(bytes).ok()? })
+            let remembered = read.remembered.into_iter().map(|(workflow, settled, former)| {
+                let settled = BASE64.decode(settled).ok()?;
+                Some(Remembered { workflow, settled, former: BASE64.decode(former).ok()? })
             });
             let remembered = remembered.collect::<Option<_>>()?;
             let (aliases, covered) = (texts(read.aliases?), texts(read.covered?));
-            Message::Join { aliases, covered, remembered }
+            Message::Join { aliases, covered, remembered, expected: read.expected? }
         };
         Some(Sent { to: read.credential_id.into(), from: read.from.map(Cow::Owned), message })
     }
@@ -112,6 +145,9 @@ struct NodeRecord {
     aliases: BTreeSet<Box<str>>,
     covered: BTreeSet<Box<str>>,
     kept: Vec<KeptRecord>,
+    /// Events on their way.
+    #[serde(default)]
+    expected: i32,
     /// In milliseconds since 1970: a partition's time may be one that no event can have.
     used: i64,
 }
@@ -132,13 +168,13 @@ pub fn write_node(node: &Node) -> serde_json::Result<Vec<u8>> {
         Node::Child { parent, used } => {
             NodeRecord { parent: Some(parent), used: used.as_millis(), ..NodeRecord::default() }
         }
-        Node::Root { aliases, covered, kept, used } => {
+        Node::Root { aliases, covered, kept, expected, used } => {
             let kept = kept.into_iter().map(|kept| {
                 let event = serde_json::value::to_raw_value(&kept.event)?;
                 Ok(KeptRecord { event, weight: kept.weight, covers: kept.covers })
             });
             let kept = kept.collect::<serde_json::Result<_>>()?;
-            NodeRecord { parent: None, aliases, covered, kept, used: used.as_millis() }
+            NodeRecord { parent: None, aliases, covered, kept, expected, used: used.as_millis() }
         }
     };
     serde_json::to_vec(&record)
@@ -146,7 +182,8 @@ pub fn write_node(node: &Node) -> serde_json::Result<Vec<u8>> {
 
 /// The node that [`write_node`] wrote; `None` for anything else.
 pub fn read_node(bytes: &[u8]) -> Option<Node> {
-    let NodeRecord { parent, aliases, covered, kept, used } = serde_json::from_slice(bytes).ok()?;
+    let record: NodeRecord = serde_json::from_slice(bytes).ok()?;
+    let NodeRecord { parent, aliases, covered, kept, expected, used } = record;
     let used = Timestamp::from_millis(used);
     if let Some(parent) = parent {
         return Some(Node::Child { parent, used });
@@ -156,7 +193,7 @@ pub fn read_node(bytes: &[u8]) -> Option<Node> {
         Some(Kept { event, weight: kept.weight, covers: kept.covers })
     });
     let kept: VecDeque<Kept> = kept.collect::<Option<_>>()?;
-    Some(Node::Root { aliases, covered, kept, used })
+    Some(Node::Root { aliases, covered, kept, expected, used })
 }
 
 #[cfg(test)]
@@ -181,18 +218,37 @@ mod tests {
     fn messages_come_back_as_they_went() {
         let link = IdentityLinked { aliases: vec!["é".into()], relation: Relation::Covers };
         let messages = [
-            Message::Event { event: event(Body::CredentialAbused), weight: 3, covers: 1 },
-            Message::Event { event: event(Body::IdentityLinked(link)), weight: 1, covers: 0 },
+            Message::Event {
+                event: event(Body::CredentialAbused),
+                weight: 3,
+                covers: 1,
+                moved: true,
+            },
+            Message::Event {
+                event: event(Body::IdentityLinked(link)),
+                weight: 1,
+                covers: 0,
+                moved: false,
+            },
             Message::Link { root: "a".into(), names: 2 },
             Message::Join {
                 aliases: vec!["b".into(), "c".into()],
                 covered: vec![],
                 remembered: vec![Remembered {
                     workflow: Workflow::PolicyChange,
-                    bytes: vec![0, 1, 255],
+                    settled: vec![0, 1, 255],
+                    former: vec![7],
                 }],
+                expected: -2,
             },
             Message::Root { root: "a\\b".into() },
+            Message::Judged {
+                workflow: Workflow::PolicyChange,
+                name: "b".into(),
+                detected_at: Timestamp::from_millis(1_800_000_000_000),
+                mark: 7,
+                hollow: Some(HollowReasons::default()),
+            },
         ];
         for message in messages {
             for from in [None, Some("child".into())] {
@@ -213,6 +269,7 @@ mod tests {
             aliases: ["b".into(), "c".into()].into(),
             covered: ["k".into()].into(),
             kept: [kept].into(),
+            expected: 3,
             used,
         };
         for node in [Node::Child { parent: "a".into(), used }, root] {

@@ -24,6 +24,9 @@ pub enum Handed<'h> {
         review: Review<'h>,
         /// Whether its window already knows what became of the decision.
         answered: bool,
+        /// The names that its window had before.
+        #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+        former: Vec<Exposure<'h>>,
     },
     /// Whatever was emitted about this window before no longer holds.
     #[serde(borrow)]

@@ -255,24 +255,21 @@ fn alerts_go_with_a_window_that_gets_another_name() {
     let mut t = Timeline::new();
     t.push(60, [leak().at(60)]);
     t.push(430, [leak().at(0)]);
-    let mut transitions: Vec<_> = t
-        .live
-        .said
-        .iter()
-        .filter_map(|(now, said)| match said {
-            Said::Alert((_, _, detected_at), alert, transition) => {
-                Some((*now, *detected_at, *alert, *transition))
-            }
-            _ => None,
-        })
-        .collect();
-    transitions.sort_unstable();
+    t.push(440, [decided(Dismiss).at(440)]);
+    let transitions = t.live.said.iter().filter_map(|(now, said)| match said {
+        Said::Alert((_, _, name), alert, transition) => {
+            Some((*now, *name, *alert, Some(*transition), None))
+        }
+        Said::Renamed((_, _, name), alert, (_, _, window)) => {
+            Some((*now, *name, *alert, None, Some(*window)))
+        }
+        _ => None,
+    });
     let (old, new) = (seconds(60), seconds(0));
-    let mut wanted = [
-        (seconds(420), old, ReviewDueSoon, Firing),
-        (seconds(430), old, ReviewDueSoon, Resolved),
-        (seconds(430), new, ReviewDueSoon, Firing),
+    let wanted = [
+        (seconds(420), old, ReviewDueSoon, Some(Firing), None),
+        (seconds(430), old, ReviewDueSoon, None, Some(new)),
+        (seconds(440), old, ReviewDueSoon, Some(Resolved), None),
     ];
-    wanted.sort_unstable();
-    assert_eq!(transitions, wanted);
+    assert_eq!(transitions.collect::<Vec<_>>(), wanted);
 }

@@ -27,8 +27,8 @@ fn advance(windows: &mut Windows, now: Timestamp) -> Vec<String> {
     windows.advance(now, &mut |output| {
         said.push(match output {
             Output::Unjoined { .. } => return,
-            Output::Window { window, is_final, reached, hollow, news } => {
-                format!("{window:?} {is_final} {reached:?} {hollow:?} {news:?}")
+            Output::Window { window, is_final, reached, hollow, news, former } => {
+                format!("{window:?} {is_final} {reached:?} {hollow:?} {news:?} {former:?}")
             }
             other => format!("{other:?}"),
         });

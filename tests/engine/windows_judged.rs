@@ -80,9 +80,9 @@ fn hollow() -> HollowReasons {
     reasons
 }
 
-const REVISED: News = News { revised: true, judged: false, superseded: false };
-const JUDGED: News = News { revised: false, judged: true, superseded: false };
-const NOTHING: News = News { revised: false, judged: false, superseded: false };
+const REVISED: News = News { revised: true, judged: false, superseded: false, taken_over: false };
+const JUDGED: News = News { revised: false, judged: true, superseded: false, taken_over: false };
+const NOTHING: News = News { revised: false, judged: false, superseded: false, taken_over: false };
 
 /// A window that is decided after a minute and contained after two.
 fn decided() -> (Windows, u32) {

@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::engine::windows::Remembered;
-use crate::event::Event;
+use crate::engine::oversight::HollowReasons;
+use crate::engine::windows::{ExposureId, Key, Remembered};
+use crate::event::{Event, Workflow};
+use crate::time::Timestamp;
 
 /// A message on its way to a name.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +29,8 @@ pub enum Message<'m> {
         weight: u32,
         /// How many covering names it has come through.
         covers: u8,
+        /// Whether it was held under a name that moved: the name that gets it expects it.
+        moved: bool,
     },
     /// A root asks to be joined with the name.
     Link {
@@ -41,8 +45,24 @@ pub enum Message<'m> {
         aliases: Vec<Cow<'m, str>>,
         /// What they cover.
         covered: Vec<Cow<'m, str>>,
-        /// What is remembered of their final windows.
+        /// What is remembered of their windows.
         remembered: Vec<Remembered>,
+        /// How many events that were held under them are on their way; negative if more of them
+        /// have arrived than were announced.
+        expected: i32,
+    },
+    /// A decision was judged.
+    Judged {
+        /// The workflow of its window.
+        workflow: Workflow,
+        /// The name that the window's credential had when it was handed to the judgement.
+        name: Cow<'m, str>,
+        /// The detection that the window was named by.
+        detected_at: Timestamp,
+        /// The decision's mark.
+        mark: u32,
+        /// Why it is hollow; `None`: it came too late to be judged.
+        hollow: Option<HollowReasons>,
     },
     /// A shorter way: what the name forwards to belongs to this name.
     Root {
@@ -51,20 +71,32 @@ pub enum Message<'m> {
     },
 }
 
+impl<'m> Message<'m> {
+    /// That the decision with this mark was judged, whose window had this name.
+    pub fn judged(exposure: ExposureId<'m>, mark: u32, hollow: Option<HollowReasons>) -> Self {
+        let ExposureId { key: Key { workflow, credential_id }, detected_at } = exposure;
+        Message::Judged { workflow, name: credential_id.into(), detected_at, mark, hollow }
+    }
+}
+
 impl Sent<'_> {
     /// The same, holding its own copy of every text.
     pub fn into_owned(self) -> Sent<'static> {
         let text = |text: Cow<'_, str>| Cow::<'static, str>::Owned(text.into_owned());
         let message = match self.message {
-            Message::Event { event, weight, covers } => {
-                Message::Event { event: event.into_owned(), weight, covers }
+            Message::Event { event, weight, covers, moved } => {
+                Message::Event { event: event.into_owned(), weight, covers, moved }
             }
             Message::Link { root, names } => Message::Link { root: text(root), names },
-            Message::Join { aliases, covered, remembered } => Message::Join {
+            Message::Join { aliases, covered, remembered, expected } => Message::Join {
                 aliases: aliases.into_iter().map(text).collect(),
                 covered: covered.into_iter().map(text).collect(),
                 remembered,
+                expected,
             },
+            Message::Judged { workflow, name, detected_at, mark, hollow } => {
+                Message::Judged { workflow, name: text(name), detected_at, mark, hollow }
+            }
             Message::Root { root } => Message::Root { root: text(root) },
         };
         Sent { to: text(self.to), from: self.from.map(text), message }

@@ -11,7 +11,8 @@ use foldhash::HashMap;
 use super::message::{Message, Sent};
 use crate::config::{ALIASES_MAX, COVERED_MAX};
 use crate::engine::Receipt;
-use crate::engine::windows::Windows;
+use crate::engine::oversight::HollowReasons;
+use crate::engine::windows::{ExposureId, Key, Released, Windows};
 use crate::event::{Body, Event, Relation};
 use crate::time::{Span, Timestamp};
 
@@ -35,6 +36,8 @@ const NAMES_MAX: usize = 1 << 22;
 pub struct Names {
     nodes: HashMap<Box<str>, Node>,
     most: usize,
+    /// Where alerts about these names are published.
+    home: i32,
     /// Names whose node is another than was handed out.
     unsaved: BTreeSet<Box<str>>,
     /// Up to when unused names are forgotten.
@@ -56,6 +59,7 @@ impl Default for Names {
         Names {
             nodes: HashMap::default(),
             most: NAMES_MAX,
+            home: 0,
             unsaved: BTreeSet::new(),
             expired: None,
             counts: Counts::default(),
@@ -81,6 +85,8 @@ pub enum Node {
         covered: BTreeSet<Box<str>>,
         /// Events of a covering name, for the names that it will cover.
         kept: VecDeque<Kept>,
+        /// Events on their way that were held under names that moved here.
+        expected: i32,
         /// When it last got a message.
         used: Timestamp,
     },
@@ -109,6 +115,19 @@ pub enum Refusal {
     Full,
     /// Windows of the name are final already: they stay under it. Everything else is joined.
     Late,
+}
+
+impl Node {
+    /// A name that no other one is known of.
+    fn new_root(used: Timestamp) -> Node {
+        Node::Root {
+            aliases: BTreeSet::new(),
+            covered: BTreeSet::new(),
+            kept: VecDeque::new(),
+            expected: 0,
+            used,
+        }
+    }
 }
 
 impl Kept {
@@ -154,6 +173,21 @@ impl Names {
         Names { most, ..self }
     }
 
+    /// The same whose alerts are published with this number.
+    #[must_use]
+    pub fn at_home(self, home: i32) -> Names {
+        Names { home, ..self }
+    }
+
+    /// Once all names are restored: has the windows wait for the events that are on their way.
+    pub fn resume(&self, windows: &mut Windows) {
+        for (name, node) in &self.nodes {
+            if matches!(node, Node::Root { expected, .. } if *expected != 0) {
+                windows.expect_events(name, true);
+            }
+        }
+    }
+
     /// Whether nothing links any name.
     pub fn is_empty(&self) -> bool {
         self.nodes.is_empty()
@@ -193,8 +227,10 @@ impl Names {
         if !links && (self.nodes.is_empty() || !self.nodes.contains_key(&*event.credential_id)) {
             return Ok(windows.handle(event));
         }
-        let message = Message::Event { event: event.clone(), weight: 1, covers: 0 };
-        let sent = Sent { to: event.credential_id.clone(), from: None, message };
+        let event = event.clone();
+        let to = event.credential_id.clone();
+        let message = Message::Event { event, weight: 1, covers: 0, moved: false };
+        let sent = Sent { to, from: None, message };
         self.take(sent, now, windows, send)
     }
 
@@ -226,16 +262,59 @@ impl Names {
         }
         let Sent { to, message, .. } = sent;
         match message {
-            Message::Event { event, weight, covers } => {
+            Message::Event { event, weight, covers, moved } => {
+                if moved {
+                    self.expect(&to, -1, &mut turn);
+                }
                 self.event(&to, event, (weight, covers), &mut turn)
             }
             Message::Link { root, names } => self.asked(&to, &root, names, &mut turn),
-            Message::Join { aliases, covered, remembered } => {
+            Message::Join { aliases, covered, remembered, expected } => {
                 remembered.iter().for_each(|it| turn.windows.take_over(&to, it));
+                self.expect(&to, expected, &mut turn);
                 self.join(&to, aliases, covered, &mut turn)
+            }
+            Message::Judged { workflow, name, detected_at, mark, hollow } => {
+                let key = Key { workflow, credential_id: &name };
+                turn.windows.judge_former(&to, ExposureId { key, detected_at }, mark, hollow);
+                Ok(Receipt::Held)
             }
             // It belonged to another name once, and that was forgotten.
             Message::Root { .. } => Ok(Receipt::Held),
+        }
+    }
+
+    /// Takes in the judgement of a decision whose window had this name when it was handed to
+    /// oversight. `send` gets what follows for other names.
+    pub fn judge(
+        &mut self,
+        exposure: ExposureId<'_>,
+        (mark, hollow): (u32, Option<HollowReasons>),
+        now: Timestamp,
+        windows: &mut Windows,
+        send: &mut dyn FnMut(Sent<'_>),
+    ) {
+        let name = exposure.key.credential_id;
+        if !matches!(self.nodes.get(name), Some(Node::Child { .. })) {
+            windows.judge(exposure, mark, hollow);
+            return;
+        }
+        let message = Message::judged(exposure, mark, hollow);
+        let sent = Sent { to: name.into(), from: None, message };
+        // A child forwards whatever it gets.
+        let _ = self.take(sent, now, windows, send);
+    }
+
+    /// So many more events are on their way to the root `to`.
+    fn expect(&mut self, to: &str, more: i32, turn: &mut Turn<'_>) {
+        if more == 0 {
+            return;
+        }
+        let node = self.nodes.entry(to.into()).or_insert_with(|| Node::new_root(turn.now));
+        if let Node::Root { expected, .. } = node {
+            *expected = expected.saturating_add(more);
+            turn.windows.expect_events(to, *expected != 0);
+            self.unsaved.insert(to.into());
         }
     }
 
@@ -326,26 +405,33 @@ impl Names {
         let before = self.nodes.insert(to.into(), child);
         self.unsaved.insert(to.into());
         let (mut aliases, mut covered) = (vec![Cow::Borrowed(to)], Vec::new());
-        let mut kept = VecDeque::new();
-        if let Some(Node::Root { aliases: others, covered: names, kept: events, .. }) = before {
+        let mut held = Vec::new();
+        let to_root = Released::Moved(self.home);
+        let remembered = turn.windows.release(to, to_root, &mut |event, weight| {
+            held.push(Kept { event: event.into_owned(), weight, covers: 0 });
+        });
+        let mut expected = 0;
+        if let Some(Node::Root {
+            aliases: others,
+            covered: names,
+            kept,
+            expected: on_the_way,
+            ..
+        }) = before
+        {
             aliases.extend(others.into_iter().map(|name| Cow::Owned(name.into())));
             covered.extend(names.into_iter().map(|name| Cow::Owned(name.into())));
-            kept = events;
+            held.extend(kept);
+            expected = on_the_way;
         }
-        let mut held = Vec::new();
-        let remembered = turn.windows.release(to, &mut |event, weight| {
-            held.push((event.into_owned(), weight));
-        });
-        let were_final = !remembered.is_empty();
+        turn.windows.expect_events(to, false);
+        let were_final = remembered.iter().any(|it| !it.settled.is_empty());
+        // Far fewer events than 2^31 are held of a name.
+        let expected = expected.saturating_add(held.len() as i32);
         let send = &mut *turn.send;
-        let message = Message::Join { aliases, covered, remembered };
+        let message = Message::Join { aliases, covered, remembered, expected };
         send(Sent { to: root.into(), from: None, message });
-        for Kept { event, weight, covers } in kept {
-            send(moved(root, event, (weight, covers)));
-        }
-        for (event, weight) in held {
-            send(moved(root, event, (weight, 0)));
-        }
+        held.into_iter().for_each(|event| send(moved(root, event)));
         if were_final { Err(Refusal::Late) } else { Ok(Receipt::Held) }
     }
 
@@ -365,12 +451,7 @@ impl Names {
         if further.is_empty() && self.has_no_room_for(to) {
             return Err(Refusal::Full);
         }
-        let node = self.nodes.entry(to.into()).or_insert_with(|| Node::Root {
-            aliases: BTreeSet::new(),
-            covered: BTreeSet::new(),
-            kept: VecDeque::new(),
-            used: turn.now,
-        });
+        let node = self.nodes.entry(to.into()).or_insert_with(|| Node::new_root(turn.now));
         let Node::Root { aliases, covered, kept, .. } = node else { return Ok(Receipt::Held) };
         let known = aliases.len();
         aliases.extend(further.into_iter().filter(|name| **name != *to).map(Box::from));
@@ -395,7 +476,7 @@ impl Names {
         self.unsaved.insert(to.into());
         // What was held as a credential's belongs to the names that are covered.
         let mut held = Vec::new();
-        let remembered = turn.windows.release(to, &mut |event, weight| {
+        let remembered = turn.windows.release(to, Released::Spread, &mut |event, weight| {
             held.push((event.into_owned(), weight));
         });
         for (event, weight) in held {
@@ -470,17 +551,18 @@ impl Names {
 }
 
 /// An event under its new name.
-fn moved<'e>(root: &str, event: Event<'e>, (weight, covers): (u32, u8)) -> Sent<'e> {
+fn moved(root: &str, Kept { event, weight, covers }: Kept) -> Sent<'static> {
     let to: Cow<'_, str> = Cow::Owned(root.to_owned());
     let event = Event { credential_id: to.clone(), ..event };
-    Sent { to, from: None, message: Message::Event { event, weight, covers } }
+    Sent { to, from: None, message: Message::Event { event, weight, covers, moved: true } }
 }
 
 /// Sends an event of a covering name to a name that it covers, and returns how many events it
 /// stands for.
 fn spread(name: &str, kept: &Kept, turn: &mut Turn<'_>) -> u64 {
     let event = kept.event.clone().covering(Cow::Owned(name.to_owned()));
-    let message = Message::Event { event, weight: kept.weight, covers: kept.covers + 1 };
+    let (weight, covers) = (kept.weight, kept.covers + 1);
+    let message = Message::Event { event, weight, covers, moved: false };
     (turn.send)(Sent { to: name.into(), from: None, message });
     u64::from(kept.weight)
 }
@@ -498,9 +580,9 @@ fn forward(
         (turn.send)(Sent { to: from, from: None, message });
     }
     let message = match message {
-        Message::Event { event, weight, covers } => {
+        Message::Event { event, weight, covers, moved } => {
             let event = Event { credential_id: parent.into(), ..event };
-            Message::Event { event, weight, covers }
+            Message::Event { event, weight, covers, moved }
         }
         other => other,
     };

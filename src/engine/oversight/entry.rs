@@ -98,6 +98,25 @@ impl Entry {
         }
     }
 
+    /// The window `name` had the names `former` before: what is remembered of them is of it.
+    /// Says whether there was anything.
+    pub(super) fn rename(&mut self, former: &[Arc<Name>], name: &Arc<Name>) -> bool {
+        let mut renamed = false;
+        // `done` stays: it is a place in the order in which steps were taken.
+        let cited = self.cited.iter_mut().chain(&mut self.latest);
+        for cited in cited.filter(|cited| former.contains(cited)) {
+            *cited = Arc::clone(name);
+            renamed = true;
+        }
+        for former in former.iter().map(|name| digest(name)) {
+            for taught in self.taught.iter_mut().filter(|taught| **taught == former) {
+                *taught = digest(name);
+                renamed = true;
+            }
+        }
+        renamed
+    }
+
     /// When the next step stands, whatever it is.
     pub(super) fn next_at(&self, rules: &Rules) -> Option<Timestamp> {
         let first = self.pending.front().map(|((at, _, _), _)| *at);

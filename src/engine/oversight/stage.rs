@@ -141,7 +141,15 @@ impl Stage {
 
     /// Takes in a review, or a further revision of one.
     pub fn handle(&mut self, review: Review<'_>) -> Receipt {
+        self.handle_renamed(review, &[])
+    }
+
+    /// The same for a window that had the names `former` before. What was judged or counted under
+    /// one of them is not judged or counted again.
+    pub fn handle_renamed(&mut self, review: Review<'_>, former: &[ExposureId<'_>]) -> Receipt {
         let name = Arc::new(Name::from(review.exposure_id()));
+        let former: Vec<Arc<Name>> = former.iter().map(|it| Arc::new(Name::from(*it))).collect();
+        former.iter().for_each(|former| self.forget(former));
         // The last word on a window is the one that counts, whatever its revision: a
         // late detection takes events away from an older window.
         self.forget(&name);
@@ -151,9 +159,18 @@ impl Stage {
         }
         let number = self.number_of(&review.reviewer);
         let Some(entry) = self.entries.get_mut(number as usize) else { return Receipt::Refused };
+        if entry.rename(&former, &name)
+            && let Some(unsaved) = &mut self.unsaved
+            && !std::mem::replace(&mut entry.unsaved, true)
+        {
+            unsaved.reviewers.push(number);
+        }
         let facts = review.facts();
         let mut waits = [None; 2];
-        let fresh = |entry: &Entry, place: &Place| entry.done.as_ref() < Some(place);
+        let fresh = |entry: &Entry, (at, kind, name): &Place| {
+            let mut names = [name].into_iter().chain(&former);
+            names.all(|name| entry.done.as_ref() < Some(&(*at, *kind, Arc::clone(name))))
+        };
         if let Some(lesson) = facts.truth {
             let place = (lesson.at, Kind::Truth, name.clone());
             if fresh(entry, &place) && !entry.taught.contains(&digest(&name)) {

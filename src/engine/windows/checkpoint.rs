@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use super::former;
 use super::log::{self, Head, Key, Log};
 use super::state::{self, Held};
 use super::store::{Entry, Scratch, Windows};
@@ -17,7 +18,7 @@ use crate::event::Workflow;
 const MAGIC: u8 = 0xE5;
 
 /// The second byte: the version of what follows.
-const VERSION: u8 = 4;
+const VERSION: u8 = 5;
 
 /// Why bytes are not taken for a credential's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,6 +168,9 @@ impl Windows {
         heads: &mut Vec<Head>,
         bytes: &mut Vec<u8>,
     ) -> Result<(), RestoreError> {
+        if former::read(state.former()).is_none() {
+            return Err(RestoreError::Damaged);
+        }
         let Log { key, bytes: log, .. } = state.log;
         log::heads(state.log, heads);
         if !log::is_whole(log, heads) {

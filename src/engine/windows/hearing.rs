@@ -4,6 +4,7 @@
 //! event makes another decision the first, nothing is judged yet; a judgement is
 //! emitted once, and every later record of the window carries it.
 
+use super::former::Former;
 use super::judged::Judged;
 use super::milestones::Milestones;
 use super::standing::Waiting;
@@ -26,21 +27,40 @@ pub(super) struct Hearing {
     /// When it was judged; the present if that is news.
     judged_at: Timestamp,
     superseded: bool,
+    /// Whether it was judged while the window had another name.
+    taken_over: bool,
 }
 
 impl Hearing {
-    pub(super) fn of(window: &Window<'_>, before: Option<Published>, now: Timestamp) -> Hearing {
+    /// What is known of the judgement of `window`, which was emitted as `before` and had the
+    /// names `former`.
+    pub(super) fn of<'f>(
+        window: &Window<'_>,
+        before: Option<Published>,
+        former: impl Iterator<Item = &'f Former>,
+        now: Timestamp,
+    ) -> Hearing {
         let decision = window.decision_mark().unwrap_or(0);
         let known = before.map_or(0, |published| published.decision);
         let superseded = known != 0 && known != decision;
-        let (judged, judged_at) = match before.filter(|_| !superseded) {
-            Some(published) if !published.judged.pending() => {
-                (published.judged, Timestamp::from_millis(i64::from(published.judged_s) * 1000))
+        let own = before.filter(|_| !superseded).map(|it| (it.judged, it.judged_s));
+        let other = former
+            .filter(|it| decision != 0 && it.decision == decision && it.judged.answered())
+            .map(|it| (it.judged, it.judged_s))
+            // That it came too late under one name says nothing where it was judged under another.
+            .max_by_key(|(judged, _)| judged.reasons().is_some());
+        let taken_over = other.is_some_and(|(other, _)| {
+            let own = own.map(|(own, _)| own).unwrap_or_default();
+            own.reasons().is_none() && (other.reasons().is_some() || !own.answered())
+        });
+        let (judged, judged_at) = match if taken_over { other } else { own } {
+            Some((judged, judged_s)) if !judged.pending() => {
+                (judged, Timestamp::from_millis(i64::from(judged_s) * 1000))
             }
-            Some(published) => (published.judged, now),
+            Some((judged, _)) => (judged, now),
             None => (Judged::default(), now),
         };
-        Hearing { decision, judged, judged_at, superseded }
+        Hearing { decision, judged, judged_at, superseded, taken_over }
     }
 
     /// When the window is final. A decision's judgement is waited for, and after it the
@@ -90,7 +110,8 @@ impl Hearing {
 
     pub(super) fn news(&self, revised: bool) -> News {
         let judged = self.judged.pending() && self.judged.reasons().is_some();
-        News { revised, judged, superseded: self.superseded }
+        let taken_over = self.taken_over && self.judged.reasons().is_some();
+        News { revised, judged, superseded: self.superseded, taken_over }
     }
 
     /// What is remembered of the window once it is emitted.

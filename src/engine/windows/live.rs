@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use super::changing::{Changing, retract};
 use super::fold::{self, Fate};
+use super::former::Formers;
 use super::hearing::Hearing;
 use super::log::{Head, Log};
 use super::milestones::Milestones;
@@ -15,10 +17,10 @@ use super::standing::Waiting;
 use super::state::{self, Held, Published, begin};
 use super::store::{Counts, Scratch, Windows, rules};
 use super::unjoined::is_act;
-use super::window::{ExposureId, Window};
-use crate::config::{EngineConfig, Profile};
+use super::window::Window;
+use crate::config::EngineConfig;
 use crate::engine::Output;
-use crate::engine::alerts::{Alert, AlertSet, Cause, Change, Moments, Transition};
+use crate::engine::alerts::{AlertSet, Moments};
 use crate::time::{Span, Timestamp};
 
 impl Windows {
@@ -73,9 +75,15 @@ impl Windows {
         self.scratch.due = timed;
         let mut due = std::mem::take(&mut self.listed);
         let left = due.len().saturating_sub(most);
+        let mut wait = Vec::new();
         for at in due.drain(..due.len() - left) {
-            self.refresh(at, now, emit);
+            if self.incoming.holds(&self.entries[at as usize].bytes, now) {
+                wait.push(at);
+            } else {
+                self.refresh(at, now, emit);
+            }
         }
+        due.extend(wait);
         for at in &due {
             self.entries[*at as usize].listed = true;
         }
@@ -125,13 +133,14 @@ impl Windows {
         for published in state.published() {
             self.standings.remove(state.log.key.workflow, published.waiting);
         }
+        let mut formers = Formers::of(&state, &windows);
         let mut kept = Kept { settled: state.settled, ..Kept::default() };
         let mut gone = 0;
         let (mut older_are_final, expire) = (true, self.expires_unjudged);
         for (number, window) in windows.iter().enumerate() {
             let number = number as u32;
             let before = state.published_of(window.detected_at);
-            let hearing = Hearing::of(window, before, now);
+            let hearing = Hearing::of(window, before, formers.of_window(number), now);
             let settles_at = hearing.settles_at(&self.config, window);
             // Windows go in order: the events of all up to the last that is final go.
             let is_final = older_are_final
@@ -143,14 +152,17 @@ impl Windows {
                 Some(published) => published.fingerprint,
                 None => fingerprints[number as usize],
             };
-            let reported =
-                before.map_or_else(|| inherited(&state, &windows, number), |it| it.reported);
+            let reported = before.map_or(Milestones::default(), |it| it.reported);
+            let reported = reported.and(formers.reported(number));
             let reached = Milestones::of(window).since(reported);
             let revised = before.is_none_or(|published| published.fingerprint != fingerprint);
             let news = hearing.news(revised);
             if is_final || news.revised || news.judged {
                 let hollow = hearing.judged.reasons();
-                emit(Output::Window { window, is_final, reached, hollow, news });
+                let former: Vec<_> =
+                    formers.of_window(number).map(|it| it.exposure(state.log.key)).collect();
+                let former = &former;
+                emit(Output::Window { window, is_final, reached, hollow, news, former });
             }
             let (due, due_at) = hearing.due(window, is_final, now);
             let due = due.filter(|_| !reported.review_due());
@@ -163,7 +175,8 @@ impl Windows {
             let (holding, next_change) = moments.at(profile, now);
             let firing = if is_final { AlertSet::default() } else { holding };
             let fired = before.map_or(AlertSet::default(), |published| published.firing);
-            emit_alerts(window, &moments, profile, changes(fired, firing), now, emit);
+            let changing = Changing { window, moments: &moments, profile, now };
+            let firing = changing.emit(&mut formers, number, (fired, firing), emit);
             if is_final {
                 kept.settle(window, &self.config.aliases);
                 gone = number + 1;
@@ -185,7 +198,8 @@ impl Windows {
                 kept.wait_for(due_at);
             }
         }
-        retract(&state, &windows, now, emit);
+        retract(&state, &windows, &formers, now, emit);
+        let former = formers.stays(gone);
         self.counts.repeats(repeats);
         if self.config.keep_settled {
             keep_aside(&mut self.settled, gone, state.log, heads, fates);
@@ -197,7 +211,7 @@ impl Windows {
         let profile = self.config.profiles.get(state.log.key.workflow);
         let acts: &[Head] = if undetected { &stays } else { &[] };
         kept.wait_for(self.unjoined.update(at, state.log, acts, profile, now, emit));
-        self.keep(at, held, &stays, kept, now);
+        self.keep(at, held, &stays, Kept { former, ..kept }, now);
     }
 
     fn keep(
@@ -218,7 +232,7 @@ impl Windows {
         }
         let bytes = &mut self.scratch.bytes;
         bytes.clear();
-        begin(bytes, state.log.key, kept.settled, &kept.published);
+        begin(bytes, state.log.key, kept.settled, &kept.former, &kept.published);
         let events = state::append(bytes, state.log, stays.iter());
         let entry = &mut self.entries[at as usize];
         let same = *held == **bytes;
@@ -333,6 +347,7 @@ const LOOK_AGAIN: Span = Span::from_mins(60);
 #[derive(Default)]
 struct Kept {
     settled: Option<Settled>,
+    former: Vec<u8>,
     published: Vec<Published>,
     due: Option<Timestamp>,
     /// Whether a window waits for nothing but a judgement.
@@ -360,52 +375,6 @@ impl Kept {
     }
 }
 
-/// The transitions that lead from `before` to `after`.
-fn changes(before: AlertSet, after: AlertSet) -> impl Iterator<Item = (Alert, Transition)> {
-    Alert::ALL.iter().filter_map(move |alert| {
-        match (before.contains(*alert), after.contains(*alert)) {
-            (false, true) => Some((*alert, Transition::Firing)),
-            (true, false) => Some((*alert, Transition::Resolved)),
-            _ => None,
-        }
-    })
-}
-
-/// What was reported of the windows that are retracted and whose detections now belong to
-/// the window at `number`: a window that gets another name is still the same to a counter.
-fn inherited(state: &Held<'_>, windows: &[Window<'_>], number: u32) -> Milestones {
-    let heir = |gone: &Published| {
-        let after = windows.partition_point(|window| window.detected_at <= gone.detected_at);
-        let there = windows.binary_search_by_key(&gone.detected_at, |window| window.detected_at);
-        there.is_err().then(|| after.saturating_sub(1))
-    };
-    state
-        .published()
-        .filter(|gone| heir(gone) == Some(number as usize))
-        .fold(Milestones::default(), |all, gone| all.and(gone.reported))
-}
-
-/// Retracts what was emitted about windows that no longer exist.
-fn retract(
-    state: &Held<'_>,
-    windows: &[Window<'_>],
-    now: Timestamp,
-    emit: &mut dyn FnMut(Output<'_>),
-) {
-    for published in state.published() {
-        let known =
-            windows.binary_search_by_key(&published.detected_at, |window| window.detected_at);
-        if known.is_err() {
-            let exposure = ExposureId { key: state.log.key, detected_at: published.detected_at };
-            let change = Change { at: now, cause: Cause::Retracted };
-            for (alert, transition) in changes(published.firing, AlertSet::default()) {
-                emit(Output::Alert { exposure, window: None, alert, transition, change });
-            }
-            emit(Output::Retracted { exposure });
-        }
-    }
-}
-
 /// Adds the first `gone` windows to `settled`, each with its own events alone.
 fn keep_aside(
     settled: &mut Vec<Box<[u8]>>,
@@ -416,7 +385,7 @@ fn keep_aside(
 ) {
     let mut states = vec![Vec::new(); gone as usize];
     for state in &mut states {
-        begin(state, log.key, None, &[]);
+        begin(state, log.key, None, &[], &[]);
     }
     for (head, fate) in heads.iter().zip(fates) {
         if let Fate::Window(number) | Fate::Resighting(number) = fate
@@ -458,21 +427,4 @@ fn digest(bytes: &[u8]) -> u32 {
         .fold(bytes.len() as u64, |state, word| (state.rotate_left(23) ^ word).wrapping_mul(ODD));
     let mixed = (mixed ^ mixed >> 32).wrapping_mul(ODD);
     (mixed >> 32) as u32
-}
-
-/// Emits the alerts of a window that begin or end at `now`.
-fn emit_alerts(
-    window: &Window<'_>,
-    moments: &Moments,
-    profile: &Profile,
-    changes: impl Iterator<Item = (Alert, Transition)>,
-    now: Timestamp,
-    emit: &mut dyn FnMut(Output<'_>),
-) {
-    for (alert, transition) in changes {
-        let episode = moments.episodes(profile).find(|episode| episode.alert == alert);
-        let change = Change::of(alert, transition, episode, now);
-        let exposure = window.exposure_id();
-        emit(Output::Alert { exposure, window: Some(window), alert, transition, change });
-    }
 }

@@ -5,9 +5,12 @@
 //! of bytes with its events, and windows are derived from it when they are
 //! asked for, never kept beside it; every event that comes in is counted once.
 
+mod changing;
 mod checkpoint;
 mod fold;
+mod former;
 mod hearing;
+mod incoming;
 mod judged;
 mod live;
 mod log;
@@ -29,9 +32,10 @@ mod unsaved;
 mod window;
 
 pub use self::checkpoint::{RestoreError, checkpoint_key};
+pub use self::former::Remembered;
 pub use self::log::Key;
 pub use self::milestones::Milestones;
-pub use self::moved::Remembered;
+pub use self::moved::Released;
 pub use self::read::{Part, Unplaced, View};
 pub use self::standing::{Awaiting, Standing, Standings};
 pub use self::store::{Counts, Windows};

@@ -1,9 +1,10 @@
 //! All that is held of one credential, as one run of bytes.
 //!
 //! Invariants: nothing of a credential lies elsewhere but texts that it shares
-//! with others; reading never panics. Layout: `workflow, length u16, credential_id, settled?, published
-//! windows, events`.
+//! with others; reading never panics. Layout: `workflow, length u16, credential_id, settled?,
+//! number u16 of published windows, (length u32, former names)?, published windows, events`.
 
+use super::former::{self, Former};
 use super::judged::Judged;
 use super::log::{Head, Key, Log};
 use super::milestones::Milestones;
@@ -16,6 +17,8 @@ use crate::time::Timestamp;
 
 /// Bytes of one published window in the table.
 const PUBLISHED_BYTES: usize = 29;
+/// Set in the number of published windows: former names follow it.
+const HAS_FORMER: u16 = 1 << 15;
 /// Where in it the digest of the events stands.
 const FINGERPRINT_AT: usize = 6;
 /// Where in it the mark of the decision stands, and behind that what was judged of it.
@@ -48,6 +51,7 @@ pub(super) struct Published {
 pub(super) struct Held<'s> {
     /// What is remembered of the windows that are final and gone.
     pub(super) settled: Option<Settled>,
+    former: &'s [u8],
     published: &'s [[u8; PUBLISHED_BYTES]],
     /// The events, as arrived or as last ordered.
     pub(super) log: Log<'s>,
@@ -59,10 +63,27 @@ impl<'s> Held<'s> {
         let (key, rest) = read_key(bytes)?;
         let (settled, rest) = Settled::read(rest)?;
         let (count, rest) = rest.split_at_checked(2)?;
-        let count = usize::from(u16::from_le_bytes([count[0], count[1]]));
+        let count = u16::from_le_bytes([count[0], count[1]]);
+        let (former, rest) = if count & HAS_FORMER == 0 {
+            (&[][..], rest)
+        } else {
+            let (length, rest) = rest.split_first_chunk::<4>()?;
+            rest.split_at_checked(u32::from_le_bytes(*length) as usize)?
+        };
+        let count = usize::from(count & !HAS_FORMER);
         let (published, bytes) = rest.split_at_checked(count * PUBLISHED_BYTES)?;
         let (published, _) = published.as_chunks();
-        Some(Held { settled, published, log: Log { key, bytes, texts } })
+        Some(Held { settled, former, published, log: Log { key, bytes, texts } })
+    }
+
+    /// Names that its windows had, as bytes.
+    pub(super) const fn former(&self) -> &'s [u8] {
+        self.former
+    }
+
+    /// Names that its windows had.
+    pub(super) fn formers(&self) -> Vec<Former> {
+        former::read(self.former).unwrap_or_default()
     }
 
     /// The windows emitted so far, oldest first.
@@ -167,6 +188,7 @@ pub(super) fn begin(
     bytes: &mut Vec<u8>,
     key: Key<'_>,
     settled: Option<Settled>,
+    former: &[u8],
     published: &[Published],
 ) {
     bytes.push(key.workflow as u8);
@@ -174,8 +196,14 @@ pub(super) fn begin(
     bytes.extend_from_slice(&(key.credential_id.len() as u16).to_le_bytes());
     bytes.extend_from_slice(key.credential_id.as_bytes());
     Settled::write(settled, bytes);
-    let count = published.len().min(usize::from(u16::MAX));
-    bytes.extend_from_slice(&(count as u16).to_le_bytes());
+    let count = published.len().min(usize::from(HAS_FORMER - 1));
+    let mark = if former.is_empty() { 0 } else { HAS_FORMER };
+    bytes.extend_from_slice(&(count as u16 | mark).to_le_bytes());
+    if !former.is_empty() {
+        // As many names as are remembered have far fewer bytes than 2^32.
+        bytes.extend_from_slice(&(former.len() as u32).to_le_bytes());
+        bytes.extend_from_slice(former);
+    }
     for window in &published[..count] {
         bytes.extend_from_slice(&window.detected_at.as_millis().to_le_bytes()[..6]);
         bytes.extend_from_slice(&window.fingerprint.to_le_bytes());

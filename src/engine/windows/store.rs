@@ -10,6 +10,7 @@ use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 
 use super::fold::{self, Fate, Rules};
+use super::incoming::Incoming;
 use super::log::{self, Head, Key};
 use super::reported::Reported;
 use super::settled::Settled;
@@ -21,7 +22,7 @@ use super::unsaved::{Unsaved, Written};
 use super::{order, repeats};
 use crate::config::EngineConfig;
 use crate::engine::Receipt;
-use crate::event::Event;
+use crate::event::{Event, Workflow};
 use crate::time::{Span, Timestamp};
 
 /// What came in and where it went; each event counts in one of the first four.
@@ -69,6 +70,8 @@ pub struct Windows {
     pub(super) looks_again_at: Option<Timestamp>,
     pub(super) derivations: u64,
     pub(super) now: Option<Timestamp>,
+    /// Names of which events are on their way.
+    pub(super) incoming: Incoming,
     pub(super) scratch: Scratch,
 }
 
@@ -160,6 +163,7 @@ impl Windows {
             looks_again_at: None,
             derivations: 0,
             now: None,
+            incoming: Incoming::default(),
             scratch: Scratch::default(),
         }
     }
@@ -270,7 +274,7 @@ impl Windows {
         }
         let bytes = &mut self.scratch.bytes;
         bytes.clear();
-        begin(bytes, key, None, &[]);
+        begin(bytes, key, None, &[], &[]);
         let queued = !detected;
         self.state_bytes += bytes.len() as u64;
         let bytes = bytes.as_slice().into();
@@ -299,6 +303,14 @@ impl Windows {
     pub(super) fn list(&mut self, at: u32) {
         if !std::mem::replace(&mut self.entries[at as usize].listed, true) {
             self.listed.push(at);
+        }
+    }
+
+    /// The same for a credential of which this is the name, if it is held.
+    pub(super) fn look_at(&mut self, workflow: Workflow, credential_id: &str) {
+        let key = Key { workflow, credential_id };
+        if let Some(at) = self.find(key, self.hash_of(key)) {
+            self.list(at);
         }
     }
 
@@ -376,7 +388,7 @@ impl Windows {
             repeats::shorten(state.log, heads, fates, limit / 2, &self.config.detects_at_once);
         let published: Vec<Published> = state.published().collect();
         bytes.clear();
-        begin(bytes, state.log.key, state.settled, &published);
+        begin(bytes, state.log.key, state.settled, state.former(), &published);
         match short {
             Some(short) => {
                 bytes.extend_from_slice(&short.log);

@@ -19,7 +19,7 @@ use super::state::{Overseeing, Restored, State};
 use crate::engine::oversight::{Change, Receipt, Rules};
 use crate::formats::{RejectReason, Rejection};
 use crate::metrics::PipelineStage;
-use crate::records::{Handed, RulesShown};
+use crate::records::{Exposure, Handed, RulesShown};
 use crate::runtime::reviewer_alerts;
 use crate::time::{Span, Timestamp};
 
@@ -98,9 +98,10 @@ impl Stage for Oversight {
         };
         let value = record.value;
         let rejection = match serde_json::from_slice(value) {
-            Ok(Handed::Review { review, answered }) => {
+            Ok(Handed::Review { review, answered, former }) => {
                 let key = Part::Review.key(review.exposure_id());
-                let receipt = held.overseeing.stage.handle(review);
+                let former: Vec<_> = former.iter().map(Exposure::id).collect();
+                let receipt = held.overseeing.stage.handle_renamed(review, &former);
                 if matches!(receipt, Receipt::Held | Receipt::Learning) {
                     send(outbox, held.time, &key, Some(value))?;
                 }

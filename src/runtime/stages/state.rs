@@ -12,7 +12,7 @@ use crate::config::EngineConfig;
 use crate::engine::identity::Names;
 use crate::engine::oversight::{PeerCounts, Rules, Stage};
 use crate::engine::windows::{RestoreError, Windows, checkpoint_key};
-use crate::records::{Handed, read_node};
+use crate::records::{Exposure, Handed, read_node};
 use crate::time::Timestamp;
 
 /// Which stage a changelog belongs to, with what an empty state needs.
@@ -216,8 +216,9 @@ impl Overseeing {
     /// Hands the waiting reviews to the engine, once everything else is restored.
     pub(super) fn resume(&mut self) {
         for review in std::mem::take(&mut self.waiting).values() {
-            if let Ok(Handed::Review { review, .. }) = serde_json::from_slice(review) {
-                let _ = self.stage.handle(review);
+            if let Ok(Handed::Review { review, former, .. }) = serde_json::from_slice(review) {
+                let former: Vec<_> = former.iter().map(Exposure::id).collect();
+                let _ = self.stage.handle_renamed(review, &former);
             }
         }
     }

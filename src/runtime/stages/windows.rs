@@ -99,7 +99,9 @@ impl Stage for WindowsStage {
         let Restored { partition, state: State::Windows(windows, names), time } = restored else {
             return;
         };
-        let (counted, windows) = (windows.counts(), *windows);
+        let (counted, mut windows) = (windows.counts(), *windows);
+        let names = names.at_home(partition);
+        names.resume(&mut windows);
         self.show(partition, &windows);
         self.context.unjoined.begin(partition);
         let fresh = Partition { windows, names, time, emitted: time, counted, present_since: None };
@@ -119,8 +121,14 @@ impl Stage for WindowsStage {
         let Some(partition) = self.partitions.get_mut(&record.partition) else { return Ok(None) };
         let own = record.input == OWN_EVENTS;
         if own && let Some(judged) = Judged::read(record.value) {
-            partition.windows.judge(judged.exposure(), judged.mark, judged.hollow);
-            return Ok(None);
+            let now = arrived(partition.time, &record, &self.context);
+            let Partition { windows, names, .. } = partition;
+            let (exposure, found) = (judged.exposure(), (judged.mark, judged.hollow));
+            let judge = |send: &mut dyn FnMut(Sent<'_>)| {
+                names.judge(exposure, found, now, windows, send);
+                Ok(Receipt::Held)
+            };
+            return forwarding(&mut self.publisher.writer, outbox, judge).map(|_| None);
         }
         if own && Forwarded::is(record.value) {
             let Some(sent) = Forwarded::read(record.value) else {
@@ -146,12 +154,12 @@ impl Stage for WindowsStage {
                 return Ok(None);
             }
         }
+        let now = arrived(partition.time, &record, &self.context);
         let mut latest = None;
         for event in &events {
             let refused = if record.key == Some(event.credential_id.as_bytes()) {
                 latest = latest.max(Some(event.time));
                 self.publisher.pending.event(event);
-                let now = partition.time.map_or(event.time, |time| time.max(event.time));
                 let Partition { windows, names, .. } = &mut *partition;
                 let writer = &mut self.publisher.writer;
                 let refused =
@@ -262,8 +270,7 @@ impl WindowsStage {
             _ => (String::new(), Kind::IdentityLinked),
         };
         let to = sent.to.to_string();
-        let now = partition.time.or(record.written_at);
-        let now = now.unwrap_or_else(|| self.context.clock.now());
+        let now = arrived(partition.time, &record, &self.context);
         let Partition { windows, names, .. } = partition;
         let writer = &mut self.publisher.writer;
         let refused = forwarding(writer, outbox, |send| names.take(sent, now, windows, send))?;
@@ -278,6 +285,12 @@ impl Drop for WindowsStage {
         // Whoever takes the partitions over shows them from then on.
         self.partitions.keys().for_each(|number| self.hide(*number));
     }
+}
+
+/// When a record arrived, by the time of its partition. The times within the record are those of
+/// sources, whose clocks can be wrong.
+fn arrived(time: Option<Timestamp>, record: &Record<'_>, context: &Context) -> Timestamp {
+    time.or(record.written_at).unwrap_or_else(|| context.clock.now())
 }
 
 /// The JSON library has no errors for what is written.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use shutterlag::config::EngineConfig;
-use shutterlag::engine::alerts::{Alert, Transition};
+use shutterlag::engine::alerts::{Alert, Cause, Transition};
 use shutterlag::engine::effective::Due;
 use shutterlag::engine::windows::{ExposureId, Unjoined, Windows};
 use shutterlag::engine::{Output, Receipt};
@@ -25,7 +25,10 @@ pub(crate) enum Said {
     Final(Box<Record>),
     ReviewDue(Name, Due),
     Retracted(Name),
+    /// The name under which the alert began comes first.
     Alert(Name, Alert, Transition),
+    /// The alert that began under the first name goes on for a window of the second one.
+    Renamed(Name, Alert, Name),
     Orphan(Workflow, String, String, Kind, u64),
     /// What was emitted of a name that did not join, and what holds now.
     Unjoined(Workflow, String, Option<Unjoined>, Option<Unjoined>),
@@ -40,7 +43,8 @@ pub(crate) struct Live {
     /// The last word on each window that was not retracted.
     pub(crate) ledger: BTreeMap<Sortable, Record>,
     finals: BTreeMap<Sortable, u32>,
-    firing: BTreeMap<(Sortable, Alert), Timestamp>,
+    /// Windows by the names under which the alerts began.
+    firing: BTreeMap<(Sortable, Alert), Sortable>,
     /// The windows of which it was said what came of their review.
     due: BTreeSet<Sortable>,
     /// The names that did not join, as they stand.
@@ -64,9 +68,13 @@ fn said(output: Output<'_>) -> Said {
         Output::Window { window, is_final: true, .. } => Said::Final(Box::new(window.into())),
         Output::ReviewDue { window, due, .. } => Said::ReviewDue(name(window.exposure_id()), due),
         Output::Retracted { exposure } => Said::Retracted(name(exposure)),
-        Output::Alert { exposure, window, alert, transition, .. } => {
-            if let Some(window) = window {
-                assert_eq!(window.exposure_id(), exposure, "an alert comes with its own window");
+        Output::Alert { exposure, window, alert, transition, change, .. } => {
+            if change.cause == Cause::Renamed {
+                assert_eq!(transition, Transition::Firing);
+                return Said::Renamed(name(exposure), alert, name(window.unwrap().exposure_id()));
+            }
+            if let Some(window) = window.filter(|_| transition == Transition::Firing) {
+                assert_eq!(window.exposure_id(), exposure, "an alert begins with its own window");
             }
             Said::Alert(name(exposure), alert, transition)
         }
@@ -155,8 +163,17 @@ impl Live {
                 self.due.remove(&name);
             }
             Said::Alert(exposure, alert, Transition::Firing) => {
-                let before = self.firing.insert((sortable(exposure), *alert), now);
+                let name = sortable(exposure);
+                let before = self.firing.insert((name.clone(), *alert), name);
                 assert_eq!(before, None, "at {now}, fires already: {output:?}");
+            }
+            Said::Renamed(exposure, alert, window) => {
+                let Some(before) = self.firing.get_mut(&(sortable(exposure), *alert)) else {
+                    panic!("at {now}, does not fire: {output:?}");
+                };
+                let after = sortable(window);
+                assert_ne!(*before, after, "at {now}, no news: {output:?}");
+                *before = after;
             }
             Said::Alert(exposure, alert, Transition::Resolved) => {
                 let before = self.firing.remove(&(sortable(exposure), *alert));
@@ -199,7 +216,10 @@ impl Live {
 
     /// What fires now, and since when.
     pub(crate) fn firing(&self) -> Vec<(Sortable, Alert)> {
-        self.firing.keys().cloned().collect()
+        let mut firing: Vec<_> =
+            self.firing.iter().map(|((_, alert), window)| (window.clone(), *alert)).collect();
+        firing.sort();
+        firing
     }
 
     /// Every transition of every alert: seconds after the zero, which, and how.

@@ -65,6 +65,7 @@ fn record_of(
         started_at: Some(start),
         detected_at: start,
         age_ms: Some(age),
+        renamed_to: None,
     };
     (format!("{alert}/{exposure}"), serde_json::to_string(&record).unwrap())
 }

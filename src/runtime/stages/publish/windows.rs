@@ -29,7 +29,7 @@ impl<O: Outbox> WindowsPublisher<'_, O> {
         let own = Some(self.partition);
         let Publisher { pending, context, .. } = &mut *self.publisher;
         match *output {
-            Output::Window { window, is_final, reached, hollow, news } => {
+            Output::Window { window, is_final, reached, hollow, news, former } => {
                 pending.window(window, reached, &context.race);
                 if let Some(reasons) = hollow.filter(|_| news.judged) {
                     let profile = context.profiles.get(window.key.workflow);
@@ -44,9 +44,12 @@ impl<O: Outbox> WindowsPublisher<'_, O> {
                     self.void(window.exposure_id())?;
                 }
                 self.window(window, hollow, is_final)?;
+                if let Some(reasons) = hollow.filter(|_| news.taken_over) {
+                    self.taken_over(window, reasons)?;
+                }
                 if news.revised {
                     self.facts(window)?;
-                    self.review(window, hollow.is_some())?;
+                    self.review(window, hollow.is_some(), former)?;
                 }
                 Ok(())
             }
@@ -67,11 +70,14 @@ impl<O: Outbox> WindowsPublisher<'_, O> {
                 }
                 self.publisher.writer.delete(self.outbox, Topic::Windows, own, exposure)
             }
-            Output::Alert { exposure, window, alert, transition, change } => {
-                pending.alert(alert, transition);
+            Output::Alert { exposure, home, window, alert, transition, change } => {
+                if change.cause != Cause::Renamed {
+                    pending.alert(alert, transition);
+                }
                 let record = AlertRecord::new(alert, transition, change.at, exposure, window);
                 let key = format_args!("{alert}/{exposure}");
-                self.publisher.writer.alert(self.outbox, own, key, &record, transition)?;
+                let home = home.or(own);
+                self.publisher.writer.alert(self.outbox, home, key, &record, transition)?;
                 // Where a late event shows that there was no alert, there was no finding.
                 let [ai_acted_first, seeded_case_missed] = Finding::FACTS;
                 match (alert, change.cause) {
@@ -135,13 +141,35 @@ impl<O: Outbox> WindowsPublisher<'_, O> {
 
     /// Hands a decided window on to whoever judges its reviewer: each time that it
     /// changes, as a higher revision replaces a lower one.
-    fn review(&mut self, window: &Window<'_>, answered: bool) -> Result<(), Fault> {
+    fn review(
+        &mut self,
+        window: &Window<'_>,
+        answered: bool,
+        former: &[ExposureId<'_>],
+    ) -> Result<(), Fault> {
         let Publisher { writer, keys, context, .. } = &mut *self.publisher;
         let profile = context.profiles.get(window.key.workflow);
         let Some(review) = Review::of(window, profile, &context.oversight) else { return Ok(()) };
         let key = keys.show(&review.reviewer).to_owned();
-        let handed = Handed::Review { review, answered };
+        let former = former.iter().map(|name| (*name).into()).collect();
+        let handed = Handed::Review { review, answered, former };
         writer.send(self.outbox, Topic::Reviews, ONLY, key, &handed)
+    }
+
+    /// Publishes the findings about a decision that was judged while its window had another
+    /// name: those under that name are deleted.
+    fn taken_over(&mut self, window: &Window<'_>, reasons: HollowReasons) -> Result<(), Fault> {
+        let Publisher { writer, people, context, .. } = &mut *self.publisher;
+        let (rules, profile) = (&context.oversight, context.profiles.get(window.key.workflow));
+        let Some(decision) = window.decision else { return Ok(()) };
+        let judged = Judgement::found(window, reasons, profile, rules);
+        let reviewer = Some(people.show(rules.canonical(decision.reviewer)));
+        let (exposure, at) = (window.exposure_id(), decision.decided_at);
+        reasons.iter().try_for_each(|reason| {
+            let found = Finding::hollow(reason, exposure, at, reviewer, &judged, rules);
+            let key = format_args!("{}/{exposure}", found.name());
+            writer.send(self.outbox, Topic::Findings, ONLY, key, &found)
+        })
     }
 
     /// Takes back what was handed on of a window.

@@ -189,6 +189,17 @@ impl Pipe {
         self.oversight.begin(Restored { partition: 0, state: oversight, time: None });
     }
 
+    /// What was counted of the reviewer, as it was last kept: all that comes before the names of
+    /// windows.
+    pub(super) fn counted_of_kim(&mut self) -> Vec<u8> {
+        self.oversight.checkpoint(&mut self.outbox).unwrap();
+        let kept = self.outbox.to(Topic::Reviewers);
+        let reviewer = kept.iter().rev().find(|sent| sent.key.ends_with(b"kim"));
+        let state = reviewer.unwrap().value.clone().unwrap();
+        let end = state.windows(3).position(|bytes| bytes == b"kim").unwrap();
+        state[..end].to_vec()
+    }
+
     /// Takes in a native event under the key of its credential.
     pub(super) fn event(
         &mut self,

@@ -5,6 +5,7 @@
 mod identity;
 mod intake;
 mod memory;
+mod moves;
 mod oversight;
 mod restoring;
 mod windows;
