@@ -6,6 +6,7 @@
 //! asked for, never kept beside it; every event that comes in is counted once.
 
 mod checkpoint;
+mod digest;
 mod fold;
 mod hearing;
 mod judged;
