@@ -47,6 +47,8 @@ fn review(number: u64, reviewers: u64) -> Review<'static> {
             first_presented_at: decided_at + Span::from_secs(-130),
             presented_by_same_clock: false,
             presented_at: decided_at + Span::from_secs(-120),
+            event: None,
+            first_event: None,
             recommendation: Action::Revoke,
             confidence: Some(0.93),
             summary_words: Some(if mixed.is_multiple_of(12) { 900 } else { 120 }),

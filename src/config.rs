@@ -205,6 +205,14 @@ pub struct EngineConfig {
     pub profiles: Profiles,
 }
 
+impl EngineConfig {
+    /// How far before a detection a look may lie and still be a look at the case: half of
+    /// the time that it is held for, so that it is there when the detection arrives late.
+    pub const fn early_look(&self) -> Span {
+        Span::from_millis(self.orphan_timeout.as_millis() / 2)
+    }
+}
+
 impl Default for EngineConfig {
     fn default() -> EngineConfig {
         EngineConfig {

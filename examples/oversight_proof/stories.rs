@@ -394,6 +394,8 @@ impl Teller<'_> {
                 first_presented_at: at(presented),
                 presented_by_same_clock: kind != Clocks,
                 presented_at: at(again),
+                event: None,
+                first_event: None,
                 recommendation: Action::Rotate,
                 confidence: Some(case.confidence),
                 summary_words: Some(words),

@@ -1,5 +1,7 @@
 //! The types that a field of a record can have.
 
+use std::num::NonZeroU32;
+
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 
 use super::error::{Fault, RecordError};
@@ -49,6 +51,7 @@ plain! {
     bool: "true or false",
     u32: "a count",
     u64: "a count",
+    NonZeroU32: "a number from 1 to 4294967295",
     i32: "a whole number",
     i64: "a whole number",
     f64: "a number",

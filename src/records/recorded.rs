@@ -60,6 +60,8 @@ pub fn review<'w>(
             first_presented_at: advice.first_presented_at,
             presented_by_same_clock: decision.advice_same_clock,
             presented_at: advice.presented_at,
+            event: advice.event,
+            first_event: advice.first_event,
             recommendation: advice.recommendation,
             confidence: advice.confidence,
             summary_words: advice.summary_words,

@@ -290,6 +290,8 @@ fn any_window() -> impl Strategy<Value = Window<'static>> {
                     confidence,
                     summary_words: Some(words),
                     model: batch_id,
+                    event: std::num::NonZeroU32::new(words),
+                    first_event: std::num::NonZeroU32::new(detections as u32),
                     ..Advice::of(act.0, presented_at)
                 }),
                 decision: decided.map(|(decided_at, reviewer)| Decision {

@@ -10,6 +10,7 @@
 //! clocks disagreed. [`WindowRecord::window`] says what stands in their place.
 
 use std::borrow::Cow;
+use std::num::NonZeroU32;
 
 use super::declare::record;
 use super::error::{Fault, RecordError};
@@ -120,6 +121,11 @@ record! {
         evidence: Option<Evidence>,
         /// The source that told of the advice.
         advice_source: Option<T>,
+        /// The number of the event that gave the advice: the same for one event about a ticket
+        /// in the window of each credential on it.
+        advice_event: Option<NonZeroU32>,
+        /// The same of the first advice of the window.
+        first_advice_event: Option<NonZeroU32>,
         /// Which model gave the advice.
         model: Option<T>,
         /// The severity as it was known when the advice was given.
@@ -319,6 +325,8 @@ impl<'r> WindowRecord<Cow<'r, str>> {
             items_opened: decision.and_then(|decision| decision.items_opened),
             evidence: decision.and_then(|decision| decision.evidence),
             advice_source: text(advice.and_then(|advice| advice.source)),
+            advice_event: advice.and_then(|advice| advice.event),
+            first_advice_event: advice.and_then(|advice| advice.first_event),
             model: text(advice.and_then(|advice| advice.model)),
             advised_severity: advice.and_then(|advice| advice.severity),
             recommendation: advice.map(|advice| advice.recommendation),
@@ -401,6 +409,8 @@ impl WindowRecord {
             items_opened: None,
             evidence: None,
             advice_source: None,
+            advice_event: None,
+            first_advice_event: None,
             model: None,
             advised_severity: None,
             recommendation: None,
@@ -512,6 +522,8 @@ impl WindowRecord {
             advice: advice.map(|(presented_at, recommendation)| Advice {
                 first_presented_at: self.first_presented_at.unwrap_or(presented_at),
                 source: self.advice_source.as_deref(),
+                event: self.advice_event,
+                first_event: self.first_advice_event,
                 model: self.model.as_deref(),
                 severity: self.advised_severity,
                 confidence: self.confidence,

@@ -63,7 +63,7 @@ keys! { WindowsStage {
     settle: Option<Span>, in SHORTEST.., at engine.settle;
     /// How far before a detection an event may lie and still belong to it.
     skew_tolerance: Span, in Span::ZERO..=DAY, at engine.skew_tolerance;
-    /// How long an event without a window waits for one.
+    /// How long an event without a window waits for one. A look up to half of it before a detection is a look at that case.
     orphan_timeout: Span, in SHORTEST.., at engine.orphan_timeout;
     /// How long a closed credential is remembered after its closing or its last sighting, so
     /// that a further sighting does not open a window.

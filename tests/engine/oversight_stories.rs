@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -21,6 +22,12 @@ const MORNING: i64 = 1_772_442_000;
 
 fn at(seconds: f64) -> Timestamp {
     Timestamp::from_millis(MORNING * 1000 + (seconds * 1000.0).round() as i64)
+}
+
+/// The number of the event that gave advice, by its name.
+fn event(name: &str) -> Option<NonZeroU32> {
+    let number = name.bytes().fold(7_u32, |n, byte| n.wrapping_mul(31) + u32::from(byte));
+    NonZeroU32::new(number)
 }
 
 /// 120 words presented at `presented`, approved at `decided`: seconds after 9 o'clock.
@@ -44,6 +51,8 @@ fn approved(name: &str, presented: f64, decided: f64) -> Review<'static> {
             first_presented_at: at(presented),
             presented_by_same_clock: true,
             presented_at: at(presented),
+            event: event(name),
+            first_event: event(name),
             recommendation: Action::Rotate,
             confidence: Some(0.93),
             summary_words: Some(120),
@@ -400,6 +409,132 @@ fn one_text_about_keys_of_several_incidents_is_read_once() {
         let incident = Some(format!("commit-{n}").into());
         Review { incident, batch_id: Some("SEC-42".into()), ..case }
     }));
+}
+
+/// The AI's text about `ticket`, which covers the case.
+fn on_ticket(ticket: &str, review: Review<'static>) -> Review<'static> {
+    advised(review, |advice| Advised { event: event(ticket), first_event: event(ticket), ..advice })
+}
+
+/// A ticket covers ten keys that have no incident in common. One text of 900 words about them
+/// all is read in three minutes, then key after key is decided, without a batch id.
+#[test]
+fn one_text_about_a_ticket_is_read_once() {
+    meaningful(&numbered(10, |name, n| {
+        words(on_ticket("SEC-7", approved(name, 20.0, 200.0 + 3.0 * n)), 900)
+    }));
+    // Likewise where the keys leaked in two commits.
+    meaningful(&numbered(10, |name, n| Review {
+        incident: Some(format!("commit-{}", n as u32 % 2).into()),
+        ..words(on_ticket("SEC-7", approved(name, 20.0, 200.0 + 3.0 * n)), 900)
+    }));
+    // Who does not take the time to read it once is shown that, once.
+    let told = tell(&numbered(10, |name, n| {
+        words(on_ticket("SEC-7", approved(name, 20.0, 23.0 + 3.0 * n)), 900)
+    }));
+    assert_eq!(told.count(HollowReason::ImpossibleReading), 1);
+}
+
+/// The AI writes its text about a ticket anew, a little longer each time, whenever one of the
+/// keys is done. The reviewer reads it once, and then what has changed.
+#[test]
+fn a_text_about_a_ticket_that_is_revised_is_read_once() {
+    meaningful(&numbered(10, |name, n| {
+        let revised = |advice| Advised {
+            presented_at: at(200.0 + 15.0 * n),
+            event: event(&format!("SEC-7, revision {n}")),
+            first_event: event("SEC-7"),
+            summary_words: Some(900 + n as u32),
+            ..advice
+        };
+        advised(approved(name, 20.0, 210.0 + 15.0 * n), revised)
+    }));
+}
+
+/// Each key has had the AI's word on its own, then the ticket with all of them got one.
+#[test]
+fn a_text_about_a_ticket_that_follows_others_is_read_once() {
+    meaningful(&numbered(10, |name, n| {
+        let ticket = |advice| Advised { presented_at: at(20.0), event: event("SEC-7"), ..advice };
+        words(advised(approved(name, 0.0, 200.0 + 3.0 * n), ticket), 900)
+    }));
+}
+
+/// Forty tickets of five keys. All texts are read first, at 250 words a minute; then the keys
+/// are decided in the order of their names, so that the tickets come by turns.
+#[test]
+fn tickets_that_come_by_turns_are_read_once_each() {
+    for tickets in [2, 16, 17, 40, 64] {
+        let read_by = 20.0 + f64::from(tickets) * 300.0 * 60.0 / 250.0;
+        meaningful(&numbered(5 * tickets, |name, n| {
+            let ticket = format!("SEC-{}", n as u32 % tickets);
+            words(on_ticket(&ticket, approved(name, 20.0, read_by + 0.5 * n)), 300)
+        }));
+    }
+}
+
+/// Stamps about keys with a text each stay stamps, whatever the tickets are called.
+#[test]
+fn texts_of_different_tickets_are_different_texts() {
+    let told = tell(&numbered(15, |name, n| {
+        on_ticket(&format!("SEC-{n}"), approved(name, 2.0 * n, 2.0 * n + 2.0))
+    }));
+    assert!(told.all(Quality::Hollow));
+    assert_eq!(told.named(), ["ann"]);
+}
+
+/// Everybody gets tickets of ten keys, about which the AI is right or wrong as a whole, and
+/// decides key by key. One text is one thing to agree with, to look into, or to give reasons for.
+#[test]
+fn one_ticket_is_one_act() {
+    let mut cases = Vec::new();
+    for (number, person) in (0..).zip(TEAM) {
+        for ticket in 0..20 {
+            let name = format!("{person}-{ticket}");
+            let start = 1_800.0 * f64::from(ticket);
+            let agrees = (ticket + 3 * number) % 10 != 0;
+            cases.extend(numbered(10, |key, n| {
+                let case = approved(&format!("{name}-{key}"), start, start + 600.0 + n);
+                let case = by(person, on_ticket(&name, words(case, 400)));
+                let case = opened(case, start + 1.0, start + 1.0);
+                // Once in ten tickets the evidence is not opened.
+                let unopened = ticket % 10 == 5;
+                let case = Review {
+                    expects_opening: true,
+                    first_opened_at: case.first_opened_at.filter(|_| !unopened),
+                    opened_at: case.opened_at.filter(|_| !unopened),
+                    rationale_words: Some(12),
+                    rationale_digest: Some(name.clone().into()),
+                    ..case
+                };
+                if agrees { case } else { rejected(case) }
+            }));
+        }
+    }
+    let told = tell(&cases);
+    assert!(told.named().is_empty());
+    assert_eq!(told.count(HollowReason::TemplatedRationale), 0);
+    assert_eq!(told.ann(Signal::Context), (20, 2));
+    assert_eq!(told.ann(Signal::Agreement), (20, 18));
+    assert_eq!(told.standings["ann"].decisions, 200);
+}
+
+/// A wrong text about a ticket that was planted is one planted case.
+#[test]
+fn a_planted_ticket_is_one_planted_case() {
+    let told = tell(&numbered(40, |name, n| {
+        let ticket = format!("SEC-{}", n as u32 / 10);
+        let start = 3_600.0 * f64::from(n as u32 / 10);
+        Review {
+            truth: Some(Known {
+                established_at: at(90_000.0),
+                correct_action: Action::Dismiss,
+                seeded: true,
+            }),
+            ..on_ticket(&ticket, approved(name, start, start + 300.0 + n))
+        }
+    }));
+    assert_eq!(told.ann(Signal::Seeded), (4, 4));
 }
 
 /// An AI says the same of sixty keys of a commit, one after the other.

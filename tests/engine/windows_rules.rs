@@ -219,6 +219,82 @@ fn advice_is_judged_by_what_was_known_when_it_was_given() {
     assert_eq!(found, [(Some(Severity::Critical), Some(Severity::Low), true)]);
 }
 
+/// The numbers of the events that gave the advice judged and the first advice, of the window
+/// that the AI's events about `keys` lead to.
+fn given(keys: &[&str], events: &[Event<'static>]) -> Vec<(u32, u32)> {
+    let copies = keys.iter().flat_map(|key| {
+        let copy = |event: &Event<'static>| event.clone().covering((*key).to_owned().into());
+        std::iter::once(leak().of(key, 0)).chain(events.iter().map(copy))
+    });
+    let copies: Vec<Event<'static>> = copies.collect();
+    windows(EngineConfig::default(), &copies, |window| {
+        let advice = window.advice.unwrap();
+        (advice.event.unwrap().get(), advice.first_event.unwrap().get())
+    })
+}
+
+#[test]
+fn one_text_about_a_ticket_has_one_number_in_every_window() {
+    let texts = [advised(120, "m").at(10), advised(121, "m").at(20)];
+    let [one, two, three] = given(&["a", "b", "c"], &texts)[..] else { panic!() };
+    assert_eq!((one, one), (two, three));
+    assert_ne!(one.0, one.1, "the later one is judged, and the first one was there first");
+    // A long id, one that is a UUID, and the same id at another time are others.
+    let named = |id: &'static str, s| Event { id: id.into(), ..advised(120, "m").at(s) };
+    let mut numbers: Vec<u32> = [
+        named("0189abcd-ef01-7234-89ab-cdef01234567", 10),
+        named("0189abcd-ef01-7234-89ab-cdef01234568", 10),
+        named("triage about SEC-7, written by the assistant of the desk", 10),
+        named("triage about SEC-8, written by the assistant of the desk", 10),
+        named("1", 10),
+        named("1", 11),
+    ]
+    .iter()
+    .flat_map(|event| given(&["a"], std::slice::from_ref(event)))
+    .map(|(judged, _)| judged)
+    .collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    assert_eq!(numbers.len(), 6);
+}
+
+/// A reviewer opens a ticket; later one more key leaks and is put on it.
+#[test]
+fn a_look_at_the_ticket_is_a_look_at_a_key_that_comes_later() {
+    const HOUR: i64 = 3_600;
+    let look = |hours_before: i64| {
+        let events = [
+            opened().at(-hours_before * HOUR),
+            triage(Action::Dismiss).at(-hours_before * HOUR + 1),
+            leak().at(0),
+            decided(Action::Dismiss).at(60),
+        ];
+        windows(EngineConfig::default(), &events, |window| {
+            let decision = window.decision.unwrap();
+            assert_eq!(window.touched_at, Some(seconds(60)), "only the decision knows of it");
+            assert_eq!((window.adopted, window.clock_skew()), (0, false));
+            assert!(window.advice.is_none(), "what was said before is no advice");
+            assert_eq!(window.events, 2 + u64::from(decision.opened_at.is_some()));
+            decision.opened_at
+        })
+    };
+    assert_eq!(look(1), [Some(seconds(-HOUR))]);
+    assert_eq!(look(12), [Some(seconds(-12 * HOUR))]);
+    assert_eq!(look(13), [None]);
+    // Somebody else's look is none of the reviewer's, and one from before the window that is
+    // closed by now belongs to that.
+    let events = [
+        opened().at(10),
+        leak().at(0),
+        decided(Action::Dismiss).at(60),
+        leak().at(HOUR),
+        decided(Action::Dismiss).at(HOUR + 60),
+    ];
+    let looks =
+        windows(EngineConfig::default(), &events, |window| window.decision.unwrap().opened_at);
+    assert_eq!(looks, [Some(seconds(10)), None]);
+}
+
 #[test]
 fn moments_are_of_one_clock_if_one_known_source_tells_them() {
     let clocks = |triage: Option<&'static str>, look: Option<&'static str>| {

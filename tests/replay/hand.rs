@@ -7,8 +7,8 @@
 //! | 01 | exposed when it was detected, decided after 539.999 s: ahead, and the one effective review; the last owner, the highest severity; the evidence was opened |
 //! | 02 | decided after 540.000 s, counted from the exposure: contested; agreed without a verdict; never contained |
 //! | 03 | dismissed after 1020.000 s: behind, closed without containment |
-//! | 04 | a provider's quarantine before the decision to rotate: the key is dead, so two later sightings count as resightings, also the one that names a later exposure, and a use of it is no attack to alert about; a look after closing is an orphan. Then its source reopens it: a second window, abused |
-//! | 06 | advice and a look up to 120.000 s before the detection are its own; a look at 120.001 s is an orphan |
+//! | 04 | a provider's quarantine before the decision to rotate: the key is dead, so two later sightings count as resightings, also the one that names a later exposure, and a use of it is no attack to alert about; a look after closing belongs to the window that comes next. Then its source reopens it: a second window, abused |
+//! | 06 | advice and a look up to 120.000 s before the detection are its own; a look at 120.001 s is the reviewer's first look and nothing else |
 //! | 07–09 | a batch, due at its last decision. 700 words take 42 s: there were 70 s for the two that were approved, so the second is named; the third was decided against the advice, which takes no reading |
 //! | 10, 11 | seeded wrong advice, let through and caught |
 //! | 12 | the AI contained before the person decided; the use that was seen came after that |
@@ -28,6 +28,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::Value;
@@ -87,7 +88,30 @@ fn assert_same_lines(found: &str, expected: &str) {
 fn the_ledger_is_as_worked_out() {
     let directory = tempfile::tempdir().unwrap();
     let (out, _) = replayed(directory.path());
-    assert_same_lines(&out.text("windows.ndjson"), &fixture("hand.windows.ndjson"));
+    let (found, expected) = (out.text("windows.ndjson"), fixture("hand.windows.ndjson"));
+    // The number of an event has no meaning, so the expected records have the digits of its
+    // id. The two must correspond one to one.
+    let mut numbers = (BTreeMap::new(), BTreeMap::new());
+    let mut corresponding = String::new();
+    for (found, expected) in found.lines().zip(expected.lines()) {
+        let mut found = found.to_owned();
+        let expected: Value = serde_json::from_str(expected).unwrap();
+        for field in ["advice_event", "first_advice_event"] {
+            let record: Value = serde_json::from_str(&found).unwrap();
+            let (Some(number), Some(digits)) = (record[field].as_u64(), expected[field].as_u64())
+            else {
+                continue;
+            };
+            assert_eq!(*numbers.0.entry(number).or_insert(digits), digits, "{expected}");
+            assert_eq!(*numbers.1.entry(digits).or_insert(number), number, "{expected}");
+            let written = |number| format!("\"{field}\":{number},");
+            found = found.replace(&written(number), &written(digits));
+        }
+        corresponding += &found;
+        corresponding += "\n";
+    }
+    assert!(numbers.0.len() > 10);
+    assert_same_lines(&corresponding, &expected);
 }
 
 #[test]

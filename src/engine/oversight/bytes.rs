@@ -6,6 +6,7 @@
 use std::num::NonZeroU32;
 
 use super::acts::Compares;
+use super::advice::{ADVICE_MAX, REVISED_MAX, Recent, Revised, TRUTHS_MAX};
 use super::burst::Burst;
 use super::detection::Trials;
 use super::memory::{ACTS_MAX, Acts, Group, Reasons, Seen, TEMPLATE_ACTS};
@@ -17,7 +18,7 @@ use super::texts::{GROUPS_MAX, GroupTexts, PAST_MAX, TEXTS_MAX, Texts};
 use crate::time::Timestamp;
 
 /// The first byte; to be raised with every change of the layout.
-pub(super) const VERSION: u8 = 5;
+pub(super) const VERSION: u8 = 6;
 
 /// Writes little-endian numbers.
 #[derive(Debug, Default)]
@@ -173,8 +174,9 @@ impl Reviewer {
             schedule,
             reasons,
             texts: Texts { groups, read, past, forgotten },
-            compares: Compares { acts, own },
+            compares: Compares { acts, heard, own },
             taught,
+            taught_advice,
             waiting,
             alone,
             previous,
@@ -212,6 +214,13 @@ impl Reviewer {
         });
         out.row(past.iter(), |out, number| out.u32(number.get()));
         out.time(*forgotten);
+        for advice in [&heard.judged.0, &taught_advice.0] {
+            out.row(advice.iter(), |out, number| out.u32(number.get()));
+        }
+        out.row(heard.revised.iter(), |out, revised| {
+            out.u32(revised.first.get());
+            out.u32(revised.decided_s);
+        });
         out.row(own.0.iter(), |out, own| {
             out.i64(own.period);
             out.u32(own.stratum.number());
@@ -259,7 +268,7 @@ impl Reviewer {
         input.u8().filter(|version| *version == VERSION)?;
         state.schedule = Schedule { releases: row(input, INTERVALS_MAX, read_release)? };
         let digest = |input: &mut In<'_>| input.u32().map(NonZeroU32::new);
-        state.reasons = Reasons(row(input, TEMPLATE_ACTS, digest)?.into());
+        state.reasons = Reasons(row(input, TEMPLATE_ACTS, digest)?);
         for acts in [&mut state.compares.acts, &mut state.taught] {
             *acts = Acts(row(input, ACTS_MAX, read_seen)?.into());
         }
@@ -269,6 +278,9 @@ impl Reviewer {
             past: row(input, PAST_MAX, |input| input.number())?.into(),
             forgotten: input.time()?,
         };
+        state.compares.heard.judged = Recent(row(input, ADVICE_MAX, |input| input.number())?);
+        state.taught_advice = Recent(row(input, TRUTHS_MAX, |input| input.number())?);
+        state.compares.heard.revised = row(input, REVISED_MAX, read_revised)?;
         state.compares.own = OwnCounts(row(input, OWN_MAX, read_own)?);
         let mut waiting = Waiting {
             acts: input.u32()?,
@@ -337,6 +349,10 @@ fn read_reading(input: &mut In<'_>) -> Option<GroupTexts> {
     Some(GroupTexts { group, presented: input.time()?, forgotten: input.time()? })
 }
 
+fn read_revised(input: &mut In<'_>) -> Option<Revised> {
+    Some(Revised { first: input.number()?, decided_s: input.u32()? })
+}
+
 fn read_own(input: &mut In<'_>) -> Option<Own> {
     let (period, stratum) = (input.i64()?, Stratum::from_number(input.u32()?));
     Some(Own { period, stratum, acts: input.u16()?, agreed: input.u16()? })
@@ -366,6 +382,7 @@ fn unpacked(bits: u16) -> BySignal<Option<bool>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::advice::Heard;
     use super::*;
     use crate::time::Span;
 
@@ -379,6 +396,7 @@ mod tests {
             presented: at(n),
             forgotten: Timestamp::MIN,
         };
+        let revised = |n: usize| Revised { first: number(n), decided_s: n as u32 };
         let release = |n| Release {
             at: at(n),
             left_ms: [1, 2],
@@ -406,8 +424,13 @@ mod tests {
             },
             compares: Compares {
                 acts: Acts((0..ACTS_MAX).map(seen).collect()),
+                heard: Heard {
+                    judged: Recent((0..ADVICE_MAX).map(number).collect()),
+                    revised: (0..REVISED_MAX).map(revised).collect(),
+                },
                 own: OwnCounts((0..OWN_MAX).map(own).collect()),
             },
+            taught_advice: Recent((0..TRUTHS_MAX).map(number).collect()),
             taught: Acts((0..ACTS_MAX).map(seen).collect()),
             alone: 7,
             previous: Some(at(2)),
@@ -428,13 +451,16 @@ mod tests {
         let state = full();
         let bytes = state.to_bytes();
         assert_eq!(Reviewer::from_bytes(&bytes), Some(state.clone()));
-        assert!(bytes.len() <= 3_300, "{}", bytes.len());
-        // As it is held: rows grow to the next power of two.
-        let rows = 32 * (size_of::<Release>() + size_of::<Own>() + 4) + 2 * 16 * size_of::<Seen>();
-        let rows = rows
-            + 16 * size_of::<GroupTexts>()
-            + 64 * size_of::<(u32, u32)>()
-            + 32 * size_of::<u32>();
+        assert!(bytes.len() <= 3_600, "{}", bytes.len());
+        // As it is held. Rows grow to the next power of two, or to just what they need.
+        let rows = (INTERVALS_MAX + 1) * size_of::<Release>()
+            + OWN_MAX * size_of::<Own>()
+            + TEMPLATE_ACTS * size_of::<Option<NonZeroU32>>()
+            + 2 * ACTS_MAX * size_of::<Seen>()
+            + GROUPS_MAX * size_of::<GroupTexts>()
+            + TEXTS_MAX * size_of::<(NonZeroU32, NonZeroU32)>()
+            + (PAST_MAX + ADVICE_MAX + TRUTHS_MAX) * size_of::<NonZeroU32>()
+            + REVISED_MAX * size_of::<Revised>();
         let held = size_of::<Reviewer>() + rows;
         assert!(held <= 4_096, "{held}");
     }

@@ -14,7 +14,7 @@ const TEMPLATE_REPEATS: usize = 5;
 
 /// Digests of the reasons given for the last acts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Reasons(pub(super) VecDeque<Option<NonZeroU32>>);
+pub(super) struct Reasons(pub(super) Vec<Option<NonZeroU32>>);
 
 impl Reasons {
     /// Whether these reasons were given again and again.
@@ -26,9 +26,10 @@ impl Reasons {
     /// Goes on to the next act.
     pub(super) fn push(&mut self, digest: Option<NonZeroU32>) {
         if self.0.len() >= TEMPLATE_ACTS {
-            self.0.pop_front();
+            self.0.remove(0);
         }
-        self.0.push_back(digest);
+        make_room(&mut self.0, TEMPLATE_ACTS);
+        self.0.push(digest);
     }
 }
 
@@ -61,6 +62,14 @@ impl Group {
 pub(super) fn recall<T>(rows: &mut VecDeque<T>, wanted: impl FnMut(&T) -> bool) -> Option<T> {
     let place = rows.iter().position(wanted)?;
     rows.remove(place)
+}
+
+/// Makes room for one more row: for twice as many as there are, but never for more than `most`.
+pub(super) fn make_room<T>(rows: &mut Vec<T>, most: usize) {
+    if rows.len() == rows.capacity() {
+        let left = most.saturating_sub(rows.len()).max(1);
+        rows.reserve_exact(rows.len().max(4).min(left));
+    }
 }
 
 /// An incident or a batch.

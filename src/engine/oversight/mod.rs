@@ -4,6 +4,7 @@
 //! by hand; it does not depend on the order in which windows are handed in.
 
 mod acts;
+mod advice;
 mod agreement;
 mod batch;
 mod burst;

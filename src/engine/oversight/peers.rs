@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::agreement::Table;
 use super::hash::Hash;
+use super::memory::make_room;
 use crate::event::{Severity, Workflow};
 use crate::time::{Span, Timestamp};
 
@@ -149,6 +150,7 @@ impl OwnCounts {
             return None;
         }
         let Compared { period, stratum, agreed } = *act;
+        make_room(&mut self.0, OWN_MAX);
         self.0.push(Own { period, stratum, acts: 1, agreed: agreed.into() });
         Some(true)
     }

@@ -9,6 +9,7 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
+use super::advice::CaseAdvice;
 use super::hash::{Hash, digest_of};
 use super::hollow::{HollowReason, HollowReasons};
 use super::memory::Group;
@@ -110,6 +111,11 @@ pub struct Advised {
     pub presented_by_same_clock: bool,
     /// When this output was there to be read.
     pub presented_at: Timestamp,
+    /// The number of the event that gave it: the same for one event about a ticket in the
+    /// review of each credential on it.
+    pub event: Option<NonZeroU32>,
+    /// The same of what was first there to be read about the case.
+    pub first_event: Option<NonZeroU32>,
     /// What it advised.
     pub recommendation: Action,
     /// How sure the AI said it was.
@@ -180,6 +186,8 @@ impl<'r> Review<'r> {
                 first_presented_at: advice.first_presented_at,
                 presented_by_same_clock: decision.advice_same_clock,
                 presented_at: advice.presented_at,
+                event: advice.event,
+                first_event: advice.first_event,
                 recommendation: advice.recommendation,
                 confidence: advice.confidence,
                 summary_words: advice.summary_words,
@@ -260,6 +268,7 @@ impl<'r> Review<'r> {
             approved: self.agreed == Some(true),
             repeated: advice.is_some_and(|advice| advice.repeated),
             texts: self.texts(),
+            advice: advice.and_then(Advised::number),
             batch: self.batch(),
             group: self.group(),
             digest: self.free_text().map(|digest| digest_of(RATIONALE, digest)),
@@ -371,6 +380,7 @@ impl<'r> Review<'r> {
         let (truth, advice) = self.truth.zip(self.advice)?;
         Some(Lesson {
             group: self.group(),
+            advice: advice.event,
             decided_at: self.decided_at,
             // What was known before the decision counts at the decision.
             at: truth.established_at.max(self.decided_at),
@@ -385,6 +395,13 @@ impl<'r> Review<'r> {
 }
 
 impl Advised {
+    /// The events that it is from.
+    fn number(&self) -> Option<CaseAdvice> {
+        let judged = self.event?;
+        let first = self.first_event.unwrap_or(judged);
+        Some(CaseAdvice { judged, presented: self.presented_at, first })
+    }
+
     /// The least time that reading it takes; `None` where its length is not known, or too
     /// little to be judged by. Characters serve texts without spaces, of which a count of
     /// words says nothing.
@@ -421,6 +438,8 @@ pub(super) struct Facts {
     pub(super) repeated: bool,
     /// What was presented.
     pub(super) texts: CaseTexts,
+    /// The event that it is from.
+    pub(super) advice: Option<CaseAdvice>,
     pub(super) batch: Option<NonZeroU32>,
     /// The incident, else the batch.
     pub(super) group: Option<Group>,
@@ -441,6 +460,8 @@ pub(super) struct Facts {
 pub(super) struct Lesson {
     /// The incident or batch of the case.
     pub(super) group: Option<Group>,
+    /// The number of the event that gave the advice.
+    pub(super) advice: Option<NonZeroU32>,
     /// When it was decided.
     pub(super) decided_at: Timestamp,
     /// When it counts.

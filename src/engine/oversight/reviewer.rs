@@ -5,6 +5,7 @@
 //! decision, and each period once, when it is settled; the same steps give the same bits.
 
 use super::acts::{Compares, Entered};
+use super::advice::{Recent, TRUTHS_MAX};
 use super::agreement::LogFactors;
 use super::burst::Burst;
 use super::certificates::Judgement;
@@ -37,6 +38,8 @@ pub struct Reviewer {
     pub(super) compares: Compares,
     /// Incidents and batches of which a truth was taken in.
     pub(super) taught: Acts,
+    /// Advice of which a truth was taken in.
+    pub(super) taught_advice: Recent<TRUTHS_MAX>,
     pub(super) waiting: Waiting,
     pub(super) alone: u64,
     /// The latest decision.
@@ -195,7 +198,8 @@ impl Reviewer {
                 .reasons
                 .insert_if(HollowReason::TemplatedRationale, self.reasons.templated(case.digest));
             digest = digest.or(case.digest);
-            if let Some(job) = self.job(case, due) {
+            let read = self.compares.take_in(case);
+            if let Some(job) = self.job(case, due, read) {
                 let found = self.schedule.take(&job, rules.config().skew_tolerance);
                 judgement.certificate = found[Pace::Possible as usize];
                 hasty = Some(hasty == Some(true) || found[Pace::Hasty as usize].is_some());
@@ -244,21 +248,24 @@ impl Reviewer {
         }
     }
 
-    /// What has to be read for an approval: nothing of what was read before.
-    fn job(&mut self, case: &Facts, due: Timestamp) -> Option<Job> {
+    /// What has to be read for an approval: nothing of what was read before. `read` says that
+    /// the same advice was decided about before.
+    fn job(&mut self, case: &Facts, due: Timestamp, read: bool) -> Option<Job> {
         let (release, clock) = case.release?;
-        let read = self.texts.read_again(case.texts.into_iter().flatten());
+        let read = self.texts.read_again(case.texts.into_iter().flatten()) || read;
         let floor_ms = case.floor_ms.filter(|_| case.approved && !case.repeated && !read)?;
         Some(Job { release, due, floor_ms, clock })
     }
 
     /// Takes in a truth that is now known of a decision, and returns the step of the evidence
-    /// that follows from it, if one does. Of one incident or batch the first truth counts;
-    /// `None` for any other.
+    /// that follows from it, if one does. Of one incident, batch or text about a ticket the first
+    /// truth counts; `None` for any other.
     pub(super) fn learn(&mut self, lesson: &Lesson, rules: &Rules) -> Option<Option<Step>> {
         let hold = rules.config().batch_hold;
         let mut enter = |group| self.taught.enter(group, lesson.decided_at, hold);
-        if lesson.group.is_some_and(|group| !enter(group)) {
+        let known = lesson.group.is_some_and(|group| !enter(group));
+        let heard = lesson.advice.is_some_and(|advice| self.taught_advice.enter(advice));
+        if known || heard {
             return None;
         }
         self.trials.add(lesson.wrong, lesson.challenged);

@@ -32,6 +32,7 @@
 //! decision would be named. Hence some member is not matched. It is released at `a` or
 //! later, so it is no longer than the longest floor there, which is taken off now.
 
+use super::memory::make_room;
 use crate::time::{Span, Timestamp};
 
 /// Release times that are told apart; the demand of further ones moves to an earlier one.
@@ -163,7 +164,10 @@ impl Schedule {
         let at = self.releases.partition_point(|other| other.at < job.release);
         match self.releases.get_mut(at) {
             Some(same) if same.at == job.release => same.absorb(&release),
-            _ => self.releases.insert(at, release),
+            _ => {
+                make_room(&mut self.releases, INTERVALS_MAX + 1);
+                self.releases.insert(at, release);
+            }
         }
         at
     }

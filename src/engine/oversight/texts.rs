@@ -78,10 +78,10 @@ impl Texts {
         }
         // Only now: what is forgotten for this case says nothing about it.
         for (group, text) in texts {
-            self.read.push_back((group.number(), text.digest));
-            if self.read.len() > TEXTS_MAX {
+            if self.read.len() >= TEXTS_MAX {
                 self.forget_oldest_text();
             }
+            self.read.push_back((group.number(), text.digest));
         }
         again
     }

@@ -259,8 +259,11 @@ fn count(mine: &[Held], acts: &[Act], rules: &Rules, totals: &mut Totals) {
             drop(compares.own.take(period));
         }
         let facts = mine[cases.clone()].iter().map(|held| &held.facts);
-        if let Some((act, first)) = compares.enter(facts, rules, None).counted {
+        if let Some((act, first)) = compares.enter(facts.clone(), rules, None).counted {
             totals.count(&act, first);
+        }
+        for case in facts {
+            compares.take_in(case);
         }
     }
 }

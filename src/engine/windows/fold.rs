@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
 
 use super::log::{Head, Log};
 use super::looks::{Looks, clock_of};
@@ -12,7 +13,7 @@ use super::settled::{Closing, Decided, Detection, Settled};
 use super::window::{Advice, Decision, Truth, Window};
 use crate::config::{Profiles, Reopen, canonical};
 use crate::event::{
-    Action, Actor, Body, CaseOpened, DecisionMade, Event, ExposedAtQuality, LeakDetected,
+    Action, Actor, Body, CaseOpened, DecisionMade, Event, ExposedAtQuality, Kind, LeakDetected,
     Provenance, TriageCompleted, Verdict,
 };
 use crate::time::{Span, Timestamp};
@@ -37,6 +38,8 @@ pub(super) enum Fate {
 pub(super) struct Rules<'r> {
     /// How far before a detection an event may lie and still belong to it.
     pub(super) skew_tolerance: Span,
+    /// How far before a detection a look may lie and still be a look at the case.
+    pub(super) early_look: Span,
     /// What is held of the key's windows that are final and gone.
     pub(super) settled: Option<Settled>,
     /// How long after closing a window still takes abuse and truth; `None`: for ever.
@@ -143,9 +146,8 @@ pub(super) fn fold<'l>(
                 open.apply(&event, *head, log, &heads[..at], fates);
                 fates[at] = Fate::Window(number);
                 for early in waiting..at {
-                    let near = event.time.since(heads[early].time) <= rules.skew_tolerance;
-                    if near && fates[early] == Fate::Orphan {
-                        adopt(&mut open, early, log, heads, fates);
+                    if fates[early] == Fate::Orphan {
+                        take_early(&mut open, early, log, heads, fates);
                     }
                 }
                 latest = Some(open);
@@ -177,12 +179,28 @@ pub(super) fn fold<'l>(
     }
 }
 
-fn adopt<'l>(open: &mut Open<'l, '_>, at: usize, log: Log<'l>, heads: &[Head], fates: &mut [Fate]) {
-    if let Some(event) = heads[at].event(log) {
-        open.apply(&event, heads[at], log, &heads[..at], fates);
-        open.window.adopted += u64::from(heads[at].weight);
-        fates[at] = Fate::Window(open.number);
+/// Takes in an event from before the detection, if it is near enough.
+fn take_early<'l>(
+    open: &mut Open<'l, '_>,
+    at: usize,
+    log: Log<'l>,
+    heads: &[Head],
+    fates: &mut [Fate],
+) {
+    let head = heads[at];
+    let before = open.window.detected_at.since(head.time);
+    if before <= open.rules.skew_tolerance {
+        let Some(event) = head.event(log) else { return };
+        open.apply(&event, head, log, &heads[..at], fates);
+        open.window.adopted += u64::from(head.weight);
+    } else if head.kind == Kind::ReviewOpened && before <= open.rules.early_look {
+        // Whoever looked at a ticket need not look again because one more key is put on it.
+        // Only what is known of the decision takes it in.
+        open.window.events += u64::from(head.weight);
+    } else {
+        return;
     }
+    fates[at] = Fate::Window(open.number);
 }
 
 /// The window being built.
@@ -232,7 +250,7 @@ impl<'l> Open<'l, '_> {
                 exposed(window, self.rules.exposed(event));
                 case_opened(window, case);
             }
-            Body::TriageCompleted(triage) => triaged(window, event, triage),
+            Body::TriageCompleted(triage) => triaged(window, event, triage, head.number(log)),
             // Only the decider's looks count further; they are found again from the decision.
             Body::ReviewOpened(_) => touched(window, event.time),
             Body::DecisionMade(decision) if decision.actor_kind == Actor::Human => {
@@ -363,7 +381,12 @@ fn case_opened<'l>(window: &mut Window<'l>, case: &CaseOpened<'l>) {
     window.items = window.items.max(case.items);
 }
 
-fn triaged<'l>(window: &mut Window<'l>, event: &Event<'l>, triage: &TriageCompleted<'l>) {
+fn triaged<'l>(
+    window: &mut Window<'l>,
+    event: &Event<'l>,
+    triage: &TriageCompleted<'l>,
+    number: NonZeroU32,
+) {
     window.triaged_at = window.triaged_at.or(Some(event.time));
     // A stand-in for a failed model is no advice; after the decision none counts.
     if window.decision.is_some() || triage.provenance == Some(Provenance::Fallback) {
@@ -374,6 +397,8 @@ fn triaged<'l>(window: &mut Window<'l>, event: &Event<'l>, triage: &TriageComple
     window.advice = Some(Advice {
         presented_at: event.time,
         first_presented_at: before.map_or(event.time, |advice| advice.first_presented_at),
+        event: Some(number),
+        first_event: before.map_or(Some(number), |advice| advice.first_event),
         source: source.filter(|_| before.is_none_or(|advice| advice.source == source)),
         model: borrowed(triage.model.as_ref()),
         severity: window.severity,

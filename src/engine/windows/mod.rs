@@ -7,6 +7,7 @@
 
 mod changing;
 mod checkpoint;
+mod digest;
 mod fold;
 mod former;
 mod hearing;

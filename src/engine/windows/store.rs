@@ -413,6 +413,7 @@ impl Counts {
 pub(super) fn rules(config: &EngineConfig, settled: Option<Settled>) -> Rules<'_> {
     Rules {
         skew_tolerance: config.skew_tolerance,
+        early_look: config.early_look(),
         settled,
         settle: config.settle,
         reopen: config.reopen,

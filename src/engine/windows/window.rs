@@ -5,6 +5,7 @@
 //! except through an argument.
 
 use std::fmt;
+use std::num::NonZeroU32;
 
 use super::log::Key;
 use crate::config::Targets;
@@ -65,6 +66,11 @@ pub struct Advice<'w> {
     pub presented_at: Timestamp,
     /// When the first advice of the window was there to be read.
     pub first_presented_at: Timestamp,
+    /// The number of the event that gave it: the same for the copies that one event about a
+    /// ticket makes for each credential, and another for every other event.
+    pub event: Option<NonZeroU32>,
+    /// The number of the event that gave the first advice of the window.
+    pub first_event: Option<NonZeroU32>,
     /// The one source of all advice up to this one, empty if it is not named; `None` if there are several.
     pub source: Option<&'w str>,
     /// Which model spoke.
@@ -216,6 +222,8 @@ impl<'w> Advice<'w> {
         Advice {
             presented_at,
             first_presented_at: presented_at,
+            event: None,
+            first_event: None,
             source: None,
             model: None,
             severity: None,

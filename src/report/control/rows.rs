@@ -107,6 +107,8 @@ pub struct Row {
     incident: Option<NonZeroU32>,
     model: Option<NonZeroU32>,
     advice_source: Option<NonZeroU32>,
+    advice_event: Option<NonZeroU32>,
+    first_advice_event: Option<NonZeroU32>,
     /// Which of the targets told apart.
     targets: u32,
     detected_at: Timestamp,
@@ -379,6 +381,8 @@ impl Rows {
             advice: advice.map(|(presented_at, recommendation)| Advice {
                 first_presented_at: row.first_presented_at.unwrap_or(presented_at),
                 source: row.advice_source.map(|number| self.texts.get(number)),
+                event: row.advice_event,
+                first_event: row.first_advice_event,
                 model: row.model.map(|number| self.texts.get(number)),
                 severity: row.advised_severity,
                 confidence: row.confidence,
@@ -453,6 +457,8 @@ impl Rows {
             incident: number(record.incident.as_deref()),
             model: number(record.model.as_deref()),
             advice_source: number(record.advice_source.as_deref()),
+            advice_event: record.advice_event,
+            first_advice_event: record.first_advice_event,
             targets,
             detected_at: record.detected_at,
             exposed_at: record.exposed_at,

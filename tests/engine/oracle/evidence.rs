@@ -10,7 +10,7 @@ use shutterlag::event::Verdict;
 
 use super::numbers::noncentral_factor;
 use super::record::Record;
-use super::reviews::{Case, Groups, Outcome, Stratum, outcomes, settled_ms};
+use super::reviews::{Case, Groups, Outcome, Stratum, outcomes, settled_ms, used_last};
 use super::summary::Asked;
 
 /// Allowed rate, alternatives and weight of `seeded`, `dwell` and `context`.
@@ -28,6 +28,8 @@ const ALPHA: f64 = 0.05;
 const PAGE_AT: f64 = 1000.0;
 const END_AT: f64 = 100.0;
 const SMALL_GROUP: usize = 5;
+/// Texts of which a truth is remembered.
+const TAUGHT_MAX: usize = 8;
 
 /// What came of one reviewer.
 #[derive(Clone, Debug, Default)]
@@ -159,6 +161,7 @@ impl Person {
         order.sort_unstable();
 
         let mut taught = Groups::default();
+        let mut taught_by = Vec::new();
         let mut latest = 0;
         let mut waiting = Waiting::new();
         for (at_ms, kind, number) in order {
@@ -174,7 +177,13 @@ impl Person {
                 1 => {
                     let Truth { case, .. } = &truths[number as usize];
                     let decided = case.decided_ms();
-                    if case.group().is_none_or(|group| taught.enter(group, decided)) {
+                    let is_new = case.group().is_none_or(|group| taught.enter(group, decided));
+                    let event = case.judged_event();
+                    let known = event.as_ref().is_some_and(|event| taught_by.contains(event));
+                    if let Some(event) = event {
+                        used_last(&mut taught_by, event, TAUGHT_MAX);
+                    }
+                    if is_new && !known {
                         let signs = [truths[number as usize].missed(), None, None];
                         self.step(at_ms, case.at, signs, None, &mut products);
                     }

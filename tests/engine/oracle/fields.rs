@@ -10,7 +10,7 @@ use shutterlag::time::Timestamp;
 
 use super::Reading;
 use super::fold::{Open, advises, dismisses, disposal, escalation, human, is_detection};
-use super::record::{Advice, Decision, Figures, Record};
+use super::record::{Advice, Decision, Figures, Given, Record};
 
 /// Who decided about which advice: the reviewer, what was recommended, words and characters.
 pub(super) type Pair = (String, Action, Option<u32>, Option<u32>);
@@ -39,6 +39,10 @@ pub(super) fn records(windows: &[Open], reading: &Reading) -> Vec<Record> {
 
 fn pair(reviewer: &str, advice: &Advice) -> Pair {
     (reviewer.to_owned(), advice.recommendation, advice.summary_words, advice.summary_chars)
+}
+
+fn given(event: &Event<'static>) -> Given {
+    Given(Some((event.id.to_string(), event.time)))
 }
 
 fn owned(text: Option<&str>) -> Option<String> {
@@ -74,6 +78,8 @@ impl Open {
         Some(Advice {
             presented_at: event.time,
             first_presented_at: all().next()?.1.time,
+            event: given(event),
+            first_event: given(all().next()?.1),
             source: one_source(all().map(|(_, event)| event)),
             model: owned(triage.model.as_deref()),
             severity: highest(before[..=at].iter()),
@@ -88,8 +94,10 @@ impl Open {
     fn decided(&self, known: &[Pair]) -> Option<Decision> {
         let (at, decision) = self.decision()?;
         let event = &self.events[at];
-        let looks: Vec<(&Event<'static>, &ReviewOpened<'static>)> = self.events[..at]
+        let looks: Vec<(&Event<'static>, &ReviewOpened<'static>)> = self
+            .early_looks
             .iter()
+            .chain(&self.events[..at])
             .filter_map(|event| match &event.body {
                 Body::ReviewOpened(look) => Some((event, look)),
                 _ => None,
@@ -224,7 +232,7 @@ impl Open {
             truth: events().filter_map(truth).next_back(),
             ai_acted_first_at: self.ai_acted_first_at(),
             detections: detections().count() as u64,
-            events: self.events.len() as u64 + self.resightings.len() as u64,
+            events: (self.events.len() + self.early_looks.len() + self.resightings.len()) as u64,
             last_event_at: events()
                 .map(|event| event.time)
                 .chain(self.resightings.iter().copied())

@@ -11,11 +11,16 @@ use super::Reading;
 /// The default of `skew_tolerance`, in ms.
 const SKEW_TOLERANCE_MS: i64 = 120_000;
 
+/// How far before a detection a look may lie: half of the default of `orphan_timeout`, in ms.
+const EARLY_LOOK_MS: i64 = 12 * 60 * 60_000;
+
 /// A window: its events in fold order, and what was settled on the way.
 #[derive(Clone, Debug)]
 pub(super) struct Open {
     pub(super) events: Vec<Event<'static>>,
     pub(super) detected_at: Timestamp,
+    /// Looks from further before the detection than other events may lie.
+    pub(super) early_looks: Vec<Event<'static>>,
     /// Events from before the detection.
     pub(super) adopted: u64,
     /// When it was seen again after its closing.
@@ -57,12 +62,18 @@ fn opened_by(detection: Event<'static>, orphans: &mut Vec<Event<'static>>) -> Op
     let near = |early: &Event<'static>| {
         detected_at.as_millis() - early.time.as_millis() <= SKEW_TOLERANCE_MS
     };
-    let (adopted, far) = std::mem::take(orphans).into_iter().partition(near);
+    let early_look = |early: &Event<'static>| {
+        let before = detected_at.as_millis() - early.time.as_millis();
+        matches!(early.body, Body::ReviewOpened(_)) && before <= EARLY_LOOK_MS
+    };
+    let (adopted, far): (_, Vec<_>) = std::mem::take(orphans).into_iter().partition(near);
+    let (early_looks, far) = far.into_iter().partition(early_look);
     *orphans = far;
     let adopted: Vec<Event<'static>> = adopted;
     let mut window = Open {
         events: Vec::new(),
         detected_at,
+        early_looks,
         adopted: adopted.len() as u64,
         resightings: Vec::new(),
         closed_at: None,

@@ -79,11 +79,24 @@ impl Figures {
     }
 }
 
+/// The event that gave advice, by its id and time. A window of the engine only has a number for
+/// it, so one that is not known equals every other.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Given(pub(crate) Option<(String, Timestamp)>);
+
+impl PartialEq for Given {
+    fn eq(&self, other: &Given) -> bool {
+        self.0.is_none() || other.0.is_none() || self.0 == other.0
+    }
+}
+
 /// The judged AI output.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Advice {
     pub(crate) presented_at: Timestamp,
     pub(crate) first_presented_at: Timestamp,
+    pub(crate) event: Given,
+    pub(crate) first_event: Given,
     /// The one source of all advice so far, empty if none names one; `None` for several.
     pub(crate) source: Option<String>,
     pub(crate) model: Option<String>,
@@ -144,6 +157,8 @@ impl From<&Window<'_>> for Record {
             advice: window.advice.map(|advice| Advice {
                 presented_at: advice.presented_at,
                 first_presented_at: advice.first_presented_at,
+                event: Given::default(),
+                first_event: Given::default(),
                 source: text(advice.source),
                 model: text(advice.model),
                 severity: advice.severity,

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use shutterlag::event::{Action, Severity, Verdict, Workflow};
+use shutterlag::time::Timestamp;
 
 use super::record::{Advice, Decision, Record};
 use super::summary::Asked;
@@ -43,6 +44,9 @@ pub(super) enum Group {
     Incident(String),
     Batch(String),
 }
+
+/// An event by its id and time.
+pub(super) type Named = (String, Timestamp);
 
 /// Like cases: workflow, model, severity when the advice was given, band of confidence.
 pub(super) type Stratum = (Workflow, Option<String>, Option<Severity>, u8);
@@ -91,6 +95,19 @@ impl<'r> Case<'r> {
         let words = advice.summary_words.filter(|words| *words >= 20).map(|n| i64::from(n) * 60);
         let chars = advice.summary_chars.filter(|chars| *chars >= 120).map(|n| i64::from(n) * 10);
         words.or(chars).map(|floor| floor.min(FLOOR_MAX_MS))
+    }
+
+    /// The event that the judged text is from, when it was presented, and the event that the
+    /// case's first text is from.
+    fn heard(&self) -> Option<(Named, i64, Named)> {
+        let advice = self.advice()?;
+        let judged = advice.event.0.clone()?;
+        let first = advice.first_event.0.clone()?;
+        Some((judged, advice.presented_at.as_millis(), first))
+    }
+
+    pub(super) fn judged_event(&self) -> Option<Named> {
+        self.heard().map(|(judged, _, _)| judged)
     }
 
     pub(super) fn group(&self) -> Option<Group> {
@@ -316,6 +333,48 @@ impl Texts {
     }
 }
 
+/// The texts that somebody decided about, by their events.
+#[derive(Default)]
+struct Heard {
+    /// Those used last at the end.
+    judged: Vec<Named>,
+    /// The first text of a case and the second of the last decision about such a case.
+    first: Vec<(Named, i64)>,
+}
+
+const HEARD_MAX: usize = 64;
+const FIRST_MAX: usize = 8;
+
+impl Heard {
+    /// Whether the text was decided about, or came after a decision about an earlier version.
+    fn knows(&self, case: &Case<'_>) -> bool {
+        let Some((judged, presented, first)) = case.heard() else { return false };
+        let revised = |(known, decided_s): &(Named, i64)| {
+            *known == first && presented.div_euclid(1000) >= *decided_s
+        };
+        self.judged.contains(&judged) || self.first.iter().any(revised)
+    }
+
+    fn take(&mut self, case: &Case<'_>) {
+        let Some((judged, _, first)) = case.heard() else { return };
+        used_last(&mut self.judged, judged, HEARD_MAX);
+        self.first.retain(|(known, _)| *known != first);
+        self.first.push((first, case.decided_ms().div_euclid(1000)));
+        if self.first.len() > FIRST_MAX {
+            self.first.remove(0);
+        }
+    }
+}
+
+/// Puts `name` at the end and drops the first where there are more than `most`.
+pub(super) fn used_last(names: &mut Vec<Named>, name: Named, most: usize) {
+    names.retain(|known| *known != name);
+    names.push(name);
+    if names.len() > most {
+        names.remove(0);
+    }
+}
+
 /// What came of every reviewer's acts.
 pub(super) fn outcomes<'r>(
     windows: &'r [Record],
@@ -336,6 +395,7 @@ pub(super) fn outcomes<'r>(
 struct Course {
     groups: Groups,
     texts: Texts,
+    heard: Heard,
     /// Of the latest acts.
     digests: Vec<Option<String>>,
     reading: Reading,
@@ -350,6 +410,7 @@ impl Course {
         by_time.sort_by_key(|case| (case.decided_ms(), case.at));
         let first = by_time[0];
         let is_new = first.group().is_none_or(|group| self.groups.enter(group, first.decided_ms()));
+        let is_new = is_new && !self.heard.knows(first);
         let mut outcome = Outcome {
             due_ms: act.last_ms,
             window: act.cases[act.cases.len() - 1].at,
@@ -376,7 +437,8 @@ impl Course {
             if case.digest().is_some_and(|digest| alike(digest) >= 5) {
                 reasons.insert("templated_rationale");
             }
-            let again = self.read_before(case);
+            let again = self.read_before(case) | self.heard.knows(case);
+            self.heard.take(case);
             if let Some(job) = job(case, act.last_ms).filter(|_| !again) {
                 let [impossible, hasty] = self.reading.take(job);
                 outcome.hasty = Some(outcome.hasty == Some(true) || hasty);

@@ -1,6 +1,9 @@
 //! A log of events, and where in it each event lies.
 
+use std::num::NonZeroU32;
+
 use super::key::Key;
+use crate::engine::windows::digest::digest;
 use crate::engine::windows::texts::Texts;
 use crate::event::Kind;
 use crate::time::Timestamp;
@@ -50,6 +53,15 @@ impl Head {
     /// The event's id as written: equal for equal ids, in no useful order.
     pub(in super::super) fn written_id(self, log: Log<'_>) -> &[u8] {
         log.bytes.get(self.id_start as usize..self.id_end as usize).unwrap_or_default()
+    }
+
+    /// The event's number, which follows from its id and its time: copies of one event for
+    /// several credentials have the same, and two other events hardly ever do.
+    pub(in super::super) fn number(self, log: Log<'_>) -> NonZeroU32 {
+        let id = u64::from(digest(self.written_id(log)));
+        let time = self.time.as_millis().cast_unsigned();
+        let mixed = (id << 32 ^ id ^ time).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        NonZeroU32::new((mixed >> 32) as u32).unwrap_or(NonZeroU32::MIN)
     }
 
     /// Takes over what a dropped repeat of this event stood for besides itself.
