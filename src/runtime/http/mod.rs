@@ -11,6 +11,7 @@ mod compared;
 mod guard;
 mod joining;
 mod options;
+mod places;
 mod query;
 mod receivers;
 mod routes;

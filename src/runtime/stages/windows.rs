@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::arrival::correct;
 use super::changelog;
 use super::context::Context;
 use super::decode::Decoder;
@@ -145,6 +146,10 @@ impl Stage for WindowsStage {
                 self.publisher.refuse(record, &rejection, None, outbox)?;
                 return Ok(None);
             }
+        }
+        if !own {
+            let tolerance = self.context.skew_tolerance;
+            events.iter_mut().for_each(|event| correct(event, record.written_at, tolerance));
         }
         let mut latest = None;
         for event in &events {
