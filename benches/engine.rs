@@ -223,6 +223,7 @@ fn deadlines(criterion: &mut Criterion) {
         source: None,
         severity: None,
         owner: None,
+        noted: shutterlag::event::Noted::default(),
         body: Body::LeakDetected(LeakDetected::default()),
     };
     let mut group = criterion.benchmark_group("deadlines");

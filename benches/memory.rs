@@ -47,6 +47,7 @@ fn event(number: u64, salt: u64, time: Timestamp, body: Body<'static>) -> Event<
         })),
         severity: Some(Severity::High),
         owner: Some(Cow::Borrowed("team-payments@example.org")),
+        noted: shutterlag::event::Noted::default(),
         body,
     }
 }

@@ -268,8 +268,19 @@ pub struct Event<'a> {
     pub severity: Option<Severity>,
     /// Who answers for the credential.
     pub owner: Option<Cow<'a, str>>,
+    /// What was noted of it on its way in.
+    pub noted: Noted,
     /// What happened, with the fields of that kind.
     pub body: Body<'a>,
+}
+
+/// What is noted of an event on its way in. Its source does not know these things.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Noted {
+    /// Its source stamped it later than it can have happened, and its time was corrected.
+    pub clock_skew: bool,
+    /// Nobody delivered it; a comparison with a list of its source found it.
+    pub recovered: bool,
 }
 
 /// The fields that depend on the kind of event.
@@ -482,6 +493,8 @@ impl Serialize for Event<'_> {
         some(&mut map, "source", &self.source)?;
         some(&mut map, "severity", &self.severity)?;
         some(&mut map, "owner", &self.owner)?;
+        some(&mut map, "clock_skew", &self.noted.clock_skew.then_some(true))?;
+        some(&mut map, "recovered", &self.noted.recovered.then_some(true))?;
         match &self.body {
             Body::LeakDetected(leak) => {
                 some(&mut map, "exposed_at", &leak.exposed_at)?;

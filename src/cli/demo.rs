@@ -118,6 +118,7 @@ pub fn run(args: &Args) -> Result<Outcome, CliError> {
         identity: Identity::new(IDENTITY).map_err(|error| failed(&error))?,
         limits: Limits::DEFAULT,
         maps: Arc::new(Maps::shipped()),
+        skew_tolerance: Span::from_mins(2),
         profiles,
         race: Race::default(),
         oversight: OversightConfig::default(),

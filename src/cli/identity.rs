@@ -78,6 +78,24 @@ pub(super) fn from_environment_or_beside(lock: &mut Lock) -> Result<Identity, Cl
     Identity::new(key.trim().as_bytes()).map_err(|error| failed(&error))
 }
 
+/// The identity of a store that is there: under the key in the environment, or else under the key
+/// in the file beside it.
+///
+/// # Errors
+/// A key that cannot be used or read.
+pub(super) fn of_store(store: &Path) -> Result<Identity, CliError> {
+    let Keyed { identity, random } = from_environment()?;
+    if !random {
+        return Ok(identity);
+    }
+    let path = beside(store, ".key");
+    let failed =
+        |why: &dyn std::fmt::Display| CliError::Failed(format!("{}: {why}", path.display()));
+    let key = std::fs::read_to_string(&path)
+        .map_err(|error| failed(&format!("{error}; let this user read it, or set {VARIABLE}")))?;
+    Identity::new(key.trim().as_bytes()).map_err(|error| failed(&error))
+}
+
 /// Makes a key in a new file that only its owner can read.
 fn make_key(path: &Path) -> Result<String, String> {
     let mut bytes = [0; 32];

@@ -7,6 +7,7 @@ pub mod export;
 mod identity;
 pub mod map;
 mod outcome;
+mod output;
 pub mod replay;
 pub mod report;
 pub mod run;

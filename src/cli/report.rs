@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::builder::PossibleValuesParser;
 
 use super::identity::{self, Keyed};
+use super::output::{self, Readers, same_file};
 use super::replay::words;
 use super::{CliError, Outcome, check, tell};
 use crate::config::{FiguresConfig, OversightConfig, Profiles};
@@ -190,7 +191,10 @@ fn write(args: &Args) -> Result<Outcome, CliError> {
         render::write(&report, form, &mut bytes).map(|()| bytes)
     };
     for (out, form) in &outs {
-        fs::write(out, written(*form)?)
+        let bytes = written(*form)?;
+        let readers = if args.reviewer_names { Readers::Owner } else { Readers::All };
+        output::create(out, readers)
+            .and_then(|mut file| file.write_all(&bytes))
             .map_err(|error| CliError::Failed(format!("{}: {error}", out.display())))?;
     }
     if outs.is_empty() {
@@ -319,11 +323,10 @@ fn form(out: &Path) -> Result<Form, CliError> {
 
 /// Whether writing `out` would overwrite what `ledger` holds.
 fn overwrites(out: &Path, ledger: &Path) -> bool {
-    let there = |path: &Path| fs::canonicalize(path).ok();
     let inside =
         ["summary.json", "windows.ndjson", "rejected.ndjson"].map(|name| ledger.join(name));
     let mut files = inside.iter().map(PathBuf::as_path).chain([ledger]);
-    there(out).is_some_and(|out| files.any(|file| there(file).as_ref() == Some(&out)))
+    files.any(|file| same_file(out, file))
 }
 
 fn print(bytes: &[u8]) -> io::Result<()> {

@@ -79,6 +79,7 @@ impl Event<'_> {
             source: event.source.map(text),
             severity: event.severity,
             owner: event.owner.map(text),
+            noted: event.noted,
             body,
         }
     }

@@ -98,6 +98,8 @@ const WORDS: &[&str] = &[
     "open",
     "resolved",
     "created",
+    "clock_skew",
+    "recovered",
     "reopened",
     "revoked",
     "publicly_leaked",

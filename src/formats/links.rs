@@ -42,6 +42,7 @@ pub(super) fn link<'a>(event: &Event<'a>, aliases: Vec<Cow<'a, str>>) -> Event<'
     Event {
         severity: None,
         owner: None,
+        noted: crate::event::Noted::default(),
         body: Body::IdentityLinked(IdentityLinked { aliases, relation: Relation::Same }),
         ..event.clone()
     }

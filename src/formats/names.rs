@@ -106,6 +106,7 @@ mod tests {
             source: None,
             severity: None,
             owner: None,
+            noted: crate::event::Noted::default(),
             body: Body::CredentialAbused,
         };
         let id = |ms, place| event_id(&event(ms), place, &identity());

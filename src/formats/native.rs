@@ -10,8 +10,8 @@ use super::value::{Scalar, Seen, Verbatim, object};
 use super::{Context, Decoded, RejectReason, Rejection, SkipReason, flat, json, links};
 use crate::config::Limits;
 use crate::event::{
-    Actor, Body, CaseOpened, DecisionMade, Event, IdentityLinked, Kind, LeakDetected, Relation,
-    ReviewOpened, TriageCompleted, Workflow,
+    Actor, Body, CaseOpened, DecisionMade, Event, IdentityLinked, Kind, LeakDetected, Noted,
+    Relation, ReviewOpened, TriageCompleted, Workflow,
 };
 use crate::time::Timestamp;
 
@@ -36,6 +36,8 @@ object! {
         source: Scalar<'a> = "source",
         severity: Scalar<'a> = "severity",
         owner: Scalar<'a> = "owner",
+        clock_skew: Scalar<'a> = "clock_skew",
+        recovered: Scalar<'a> = "recovered",
         exposed_at: Scalar<'a> = "exposed_at",
         exposed_at_quality: Scalar<'a> = "exposed_at_quality",
         location: Scalar<'a> = "location",
@@ -294,6 +296,10 @@ impl<'a> Flat<'a> {
             source: self.source.take().text("source", text_bytes)?,
             severity: self.severity.word("severity")?,
             owner: self.owner.take().text("owner", text_bytes)?,
+            noted: Noted {
+                clock_skew: self.clock_skew.flag("clock_skew")?.unwrap_or_default(),
+                recovered: self.recovered.flag("recovered")?.unwrap_or_default(),
+            },
             body,
         })
     }

@@ -31,6 +31,7 @@ pub(super) fn finding<'a>(
         source: Some(Cow::Borrowed(source)),
         severity: None,
         owner: None,
+        noted: crate::event::Noted::default(),
         body: Body::LeakDetected(leak),
     };
     event.id = Cow::Owned(names::event_id(&event, place, context.identity));

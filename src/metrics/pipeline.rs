@@ -79,6 +79,7 @@ pub struct Pipeline {
     state_bytes: IntGaugeVec,
     unjudged: IntCounter,
     dead_letters: IntCounterVec,
+    recovered: IntCounterVec,
     rebalances: IntCounterVec,
     clock_jumps: IntCounterVec,
     unjoined: IntGaugeVec,
@@ -155,6 +156,11 @@ impl Pipeline {
                 "Decided windows that became final without a judgement",
             )?,
             dead_letters: counter("dead_letters_total", "Dead letters written", &["reason"])?,
+            recovered: counter(
+                "recovered_events_total",
+                "Events that nobody delivered, found in a list of their source",
+                &["source"],
+            )?,
             rebalances: counter("rebalances_total", "Changes of assignment", &["stage"])?,
             clock_jumps: counter(
                 "clock_jumps_total",
@@ -234,6 +240,12 @@ impl Pipeline {
             self.dead_letters(reason.as_str(), 0);
         }
         self
+    }
+
+    /// Counts events of one source that nobody delivered.
+    pub fn recovered(&self, source: Source<'_>, count: u64) {
+        let label = self.sources.bounded(source).label();
+        self.recovered.with_label_values(&[&label]).inc_by(count);
     }
 
     /// Counts decided windows that became final without a judgement.

@@ -210,6 +210,7 @@ mod tests {
             source: Some("desk".into()),
             severity: None,
             owner: None,
+            noted: crate::event::Noted::default(),
             body,
         }
     }

@@ -298,6 +298,7 @@ fn any_window() -> impl Strategy<Value = Window<'static>> {
                     opened_at: triaged,
                     first_opened_at: triaged,
                     repeats_advice: seeded,
+                    recovered: seeded,
                     rationale_digest: batch_id,
                     batch_id,
                     ..Decision::of(act.1, reviewer, decided_at)

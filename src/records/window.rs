@@ -144,6 +144,9 @@ record! {
         opening_same_clock: bool,
         /// Whether the same reviewer had decided about the same advice in an earlier window.
         repeats_advice: bool,
+        /// Whether nobody delivered the decision, and only a comparison with a list of its
+        /// source found it.
+        recovered: bool,
         /// Who decided, as the ledger shows people: most often a pseudonym.
         reviewer: Option<T>,
         /// The stated answer to the advice.
@@ -336,6 +339,7 @@ impl<'r> WindowRecord<Cow<'r, str>> {
             advice_same_clock: decision.is_some_and(|decision| decision.advice_same_clock),
             opening_same_clock: decision.is_some_and(|decision| decision.opening_same_clock),
             repeats_advice: decision.is_some_and(|decision| decision.repeats_advice),
+            recovered: decision.is_some_and(|decision| decision.recovered),
             reviewer: decision
                 .map(|decision| people.show(oversight.canonical(decision.reviewer)).into()),
             verdict: decision.and_then(|decision| decision.verdict),
@@ -420,6 +424,7 @@ impl WindowRecord {
             advice_same_clock: false,
             opening_same_clock: false,
             repeats_advice: false,
+            recovered: false,
             reviewer: None,
             verdict: None,
             action: None,
@@ -540,6 +545,7 @@ impl WindowRecord {
                 advice_same_clock: self.advice_same_clock,
                 opening_same_clock: self.opening_same_clock,
                 repeats_advice: self.repeats_advice,
+                recovered: self.recovered,
                 rationale_words: self.rationale_words,
                 rationale_digest: self.rationale_digest.as_deref(),
                 batch_id: self.batch_id.as_deref(),

@@ -13,6 +13,7 @@ pub mod notify;
 mod percent;
 pub mod read_progress;
 pub mod receive;
+pub mod reconcile;
 pub mod replay;
 mod retry;
 pub mod reviewer_alerts;

@@ -56,6 +56,7 @@ impl World {
             source: Some(Cow::Borrowed(source)),
             severity: Some(case.severity),
             owner: Some(Cow::Borrowed(case.owner)),
+            noted: crate::event::Noted::default(),
             body,
         };
         self.delivery.push(at, event);

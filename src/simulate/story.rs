@@ -219,6 +219,7 @@ impl Teller {
             source: Some(Cow::Borrowed(source)),
             severity: Some(case.severity),
             owner: Some(Cow::Borrowed("team-payments@engineering.example.org")),
+            noted: crate::event::Noted::default(),
             body,
         };
         self.events.push(Delivered { at, way: Way::Prompt, event });

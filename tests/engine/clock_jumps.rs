@@ -29,6 +29,7 @@ fn leak(number: i64, time: Timestamp) -> Event<'static> {
         source: None,
         severity: None,
         owner: None,
+        noted: shutterlag::event::Noted::default(),
         body: Body::LeakDetected(LeakDetected::default()),
     }
 }

@@ -32,6 +32,7 @@ fn link(id: usize, name: &str, aliases: &[&str], relation: Relation) -> Event<'s
         source: None,
         severity: None,
         owner: None,
+        noted: shutterlag::event::Noted::default(),
         body: Body::IdentityLinked(IdentityLinked { aliases, relation }),
     }
 }

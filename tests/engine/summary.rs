@@ -305,6 +305,7 @@ fn leaks() -> impl Strategy<Value = Events> {
                             source: source.map(Cow::Borrowed),
                             severity,
                             owner: owner.map(Cow::Borrowed),
+                            noted: shutterlag::event::Noted::default(),
                             body,
                         }
                     };

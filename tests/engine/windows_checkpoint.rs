@@ -191,6 +191,7 @@ fn state_of_another_version_is_refused_by_its_number() {
         source: None,
         severity: None,
         owner: None,
+        noted: shutterlag::event::Noted::default(),
         body: Body::CredentialAbused,
     });
     let mut kept = Kept::new();

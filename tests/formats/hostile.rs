@@ -296,6 +296,7 @@ proptest! {
             source: None,
             severity: None,
             owner: owner.map(Into::into),
+noted: shutterlag::event::Noted { clock_skew: true, recovered: true },
             body: Body::TriageCompleted(shutterlag::event::TriageCompleted {
                 recommendation,
                 model: None,

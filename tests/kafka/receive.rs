@@ -140,7 +140,7 @@ fn a_delivery_is_taken_once_its_records_are_in_the_topics() {
     keys.sort();
     assert_eq!(keys, ["key-1", "key-2"]);
     let [(key, Some(letter))] = &process.read("s.dead-letters")[..] else { panic!("one letter") };
-    assert!(key.starts_with("in/events/0/"), "{key}");
+    assert!(key.starts_with("in/events/"), "{key}");
     assert!(letter.contains(r#""stage":"intake""#), "{letter}");
     let exposition = String::from_utf8(process.shared.stages.metrics.encode().unwrap()).unwrap();
     let rejected = "shutterlag_events_rejected_total{reason=\"invalid_json\"} 1";
@@ -174,6 +174,20 @@ fn without_a_broker_nothing_is_taken_and_with_one_again_it_goes_on() {
     while process.deliver(&leak("2")).is_err() {
         assert!(began.elapsed() < Duration::from_secs(30), "it does not go on");
     }
+    process.stop();
+}
+
+#[test]
+fn a_dead_letter_that_is_delivered_again_is_written_once() {
+    let process = Process::start();
+    let body = "not an event\nnot an event\nanother\n";
+    for _ in 0..3 {
+        assert_eq!(process.deliver(body), Ok(Taken { events: 0, refused: 3 }));
+    }
+    // Two records that say the same are one fault, as on a local store.
+    assert_eq!(process.read("s.dead-letters").len(), 2);
+    assert_eq!(process.deliver("a third\n"), Ok(Taken { events: 0, refused: 1 }));
+    assert_eq!(process.read("s.dead-letters").len(), 3);
     process.stop();
 }
 

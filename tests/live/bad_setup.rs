@@ -32,7 +32,7 @@ pub(crate) fn refuses(config: &Config, words: &[&str]) {
 }
 
 #[track_caller]
-fn refuses_with(config: &Config, environment: &[(&str, &str)], words: &[&str]) {
+pub(crate) fn refuses_with(config: &Config, environment: &[(&str, &str)], words: &[&str]) {
     let mut program = Program::start_with(config, environment);
     let mut cpu = Duration::ZERO;
     let ended = loop {
@@ -231,7 +231,7 @@ fn a_missing_key_is_told() {
 }
 
 /// A finished run whose state topic is there, and one record of it.
-fn with_state(prefix: &str) -> (Case, Vec<u8>, Vec<u8>) {
+pub(crate) fn with_state(prefix: &str) -> (Case, Vec<u8>, Vec<u8>) {
     let mut case = Case::new(Broker::shared(), prefix, Input::simulate(9, 500, Arrival::Ordered));
     let mut program = Program::start(&case.config);
     program.until_ready(READY);

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::{ClientContext, DefaultClientContext};
 use rdkafka::config::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, DeliveryResult, Header, Headers, Message, OwnedHeaders};
 use rdkafka::producer::{
@@ -89,6 +89,44 @@ impl Client {
         while self.partitions(topic).len() != partitions as usize {
             assert!(began.elapsed() < REQUEST, "{topic} was created and is not there");
         }
+    }
+
+    /// Deletes a topic, and waits until it is gone.
+    #[track_caller]
+    pub(crate) fn delete(&self, topic: &str) {
+        let admin: AdminClient<DefaultClientContext> = self.config().create().unwrap();
+        let options = AdminOptions::new().request_timeout(Some(REQUEST));
+        let results = block_on(admin.delete_topics(&[topic], &options)).unwrap();
+        results.into_iter().for_each(|result| drop(result.unwrap()));
+        let began = Instant::now();
+        while !self.partitions(topic).is_empty() {
+            assert!(began.elapsed() < REQUEST, "{topic} was deleted and is there");
+        }
+    }
+
+    /// Gives a topic more partitions.
+    #[track_caller]
+    pub(crate) fn grow(&self, topic: &str, partitions: usize) {
+        let admin: AdminClient<DefaultClientContext> = self.config().create().unwrap();
+        let options = AdminOptions::new().request_timeout(Some(REQUEST));
+        let grown = [NewPartitions::new(topic, partitions)];
+        let results = block_on(admin.create_partitions(&grown, &options)).unwrap();
+        results.into_iter().for_each(|result| drop(result.unwrap()));
+        let began = Instant::now();
+        while self.partitions(topic).len() != partitions {
+            assert!(began.elapsed() < REQUEST, "{topic} does not grow");
+        }
+    }
+
+    /// Sets a group that nobody is in back to the beginning of a topic.
+    #[track_caller]
+    pub(crate) fn rewind(&self, group: &str, topic: &str) {
+        let consumer: BaseConsumer = self.config().set("group.id", group).create().unwrap();
+        let mut list = TopicPartitionList::new();
+        for (partition, start) in self.starts(topic) {
+            list.add_partition_offset(topic, partition, Offset::Offset(start)).unwrap();
+        }
+        consumer.commit(&list, CommitMode::Sync).unwrap();
     }
 
     /// A topic's partitions; none if it is not there.

@@ -22,6 +22,7 @@ mod guard;
 #[path = "../replay/harness/mod.rs"]
 mod harness;
 mod input;
+mod lost;
 mod monitoring;
 mod month;
 mod poison;

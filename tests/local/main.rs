@@ -14,4 +14,5 @@ mod maps;
 mod power;
 mod process;
 mod receivers;
+mod recovered;
 mod tls;

@@ -52,7 +52,7 @@ fn records_have_all_fields_in_their_order() {
         escalated_by escalations withdrawn_at withdrawn_reason first_presented_at first_opened_at \
         in_time_ms late_ms raced durations_ms band attacker_first detections resightings incident \
         items items_opened evidence advice_source advice_event first_advice_event model \
-        advised_severity recommendation confidence summary_words summary_chars advice_same_clock opening_same_clock repeats_advice reviewer \
+        advised_severity recommendation confidence summary_words summary_chars advice_same_clock opening_same_clock repeats_advice recovered reviewer \
         verdict action final_action further_decisions agreed batch_id rationale_words \
         rationale_digest truth ai_acted_first hollow quality effective";
     let expected: Vec<&str> = FIELDS.split_whitespace().collect();

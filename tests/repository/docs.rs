@@ -383,6 +383,7 @@ fn full(kind: Kind) -> Event<'static> {
         source: text(),
         severity: Some(Severity::Low),
         owner: text(),
+        noted: shutterlag::event::Noted { clock_skew: true, recovered: true },
         body,
     }
 }

@@ -4,29 +4,32 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use crate::cli::output::{self, Readers, same_file};
+
 /// The files of one run.
 #[derive(Debug)]
 pub(super) struct Files {
     directory: PathBuf,
+    readers: Readers,
 }
 
 impl Files {
-    /// Creates the directory if it does not exist.
-    pub(super) fn create(directory: &Path) -> io::Result<Files> {
+    /// Creates the directory if it does not exist. Files whose records name people are for
+    /// `readers`.
+    pub(super) fn create(directory: &Path, readers: Readers) -> io::Result<Files> {
         fs::create_dir_all(directory).map_err(|error| named(directory, &error))?;
-        Ok(Files { directory: directory.to_owned() })
+        Ok(Files { directory: directory.to_owned(), readers })
     }
 
     /// Whether `input` is the file that `name` here would overwrite.
     pub(super) fn would_overwrite(&self, name: &str, input: &Path) -> bool {
-        let there = |path: &Path| fs::canonicalize(path).ok();
-        there(&self.directory.join(name)).is_some_and(|output| Some(output) == there(input))
+        same_file(&self.directory.join(name), input)
     }
 
-    /// Creates `name`, or empties it.
+    /// Creates `name`, in place of one that is there.
     pub(super) fn open(&self, name: &str) -> io::Result<Output> {
         let path = self.directory.join(name);
-        let file = File::create(&path).map_err(|error| named(&path, &error))?;
+        let file = output::create(&path, self.readers).map_err(|error| named(&path, &error))?;
         Ok(Output { path, file: BufWriter::with_capacity(1 << 20, file) })
     }
 

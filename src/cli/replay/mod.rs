@@ -3,6 +3,7 @@
 mod bar;
 mod files;
 mod growing;
+mod into;
 mod refusals;
 mod stream;
 
@@ -16,6 +17,7 @@ use self::bar::Bar;
 use self::files::Files;
 use self::refusals::{Refusals, Totals};
 use super::identity::{self, Keyed};
+use super::output::Readers;
 use super::{CliError, Outcome, map, tell};
 use crate::config::{EngineConfig, FiguresConfig, Limits, OversightConfig, Profiles};
 use crate::engine::attacker::{CurveSetting, Race};
@@ -107,6 +109,20 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
+    /// Compare the files, a list of a source, with the events that a run has kept, and deliver
+    /// those that nobody delivered to the instance at URL, marked `recovered`.
+    #[arg(
+        long,
+        value_name = "URL",
+        conflicts_with_all = ["follow", "as_of", "settle", "out", "attackers", "public", "aliases"]
+    )]
+    into: Option<String>,
+
+    /// The configuration of the run, for `--into` [default: a run on shutterlag.db in this
+    /// directory].
+    #[arg(long, value_name = "FILE", requires = "into")]
+    config: Option<PathBuf>,
+
     /// Print the summary as JSON.
     #[arg(long)]
     json: bool,
@@ -141,6 +157,9 @@ fn alias(text: &str) -> Result<(String, String), &'static str> {
 /// When an output cannot be written or an argument contradicts another. Inputs that
 /// cannot be read go to standard error and to the outcome.
 pub fn run(args: Args) -> Result<Outcome, CliError> {
+    if let Some(url) = &args.into {
+        return into::run(&args, url);
+    }
     let run = Run::new(args)?;
     if let Some(files) = &run.files {
         // It is written last: while it is empty, the other files are not complete.
@@ -227,7 +246,9 @@ impl Run {
             figures.public = args.public.iter().cloned().collect();
         }
         let oversight = Rules::new(config).map_err(|fault| CliError::Usage(fault.to_string()))?;
-        let files = args.out.as_deref().map(Files::create).transpose()?;
+        let readers = if args.reviewer_names { Readers::Owner } else { Readers::All };
+        let create = |directory| Files::create(directory, readers);
+        let files = args.out.as_deref().map(create).transpose()?;
         for (files, input) in
             files.iter().flat_map(|files| args.files.iter().map(move |i| (files, i)))
         {

@@ -39,9 +39,10 @@ pub(super) fn run(settings: Settings) -> Result<Outcome, CliError> {
     let tokens = Tokens::new(&settings.kafka.security).map_err(|fault| failed(&fault))?;
     let checking = {
         let (settings, tokens) = (settings.clone(), tokens.clone());
-        std::thread::Builder::new()
-            .name("checking".to_owned())
-            .spawn(move || kafka::check(&settings, &tokens))?
+        std::thread::Builder::new().name("checking".to_owned()).spawn(move || {
+            let partitions = kafka::check(&settings, &tokens)?;
+            kafka::compare_clocks(&settings, &tokens).map(|()| partitions)
+        })?
     };
     // Brokers may be slow to answer, and a stop must not wait for them.
     if signals.wait(|| checking.is_finished()) {

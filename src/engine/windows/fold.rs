@@ -235,6 +235,7 @@ impl<'l> Open<'l, '_> {
         let weight = u64::from(head.weight);
         let window = &mut self.window;
         window.events += weight;
+        window.stamped_ahead += if event.noted.clock_skew { weight } else { 0 };
         window.last_event_at = window.last_event_at.max(event.time);
         window.source = window.source.or(borrowed(event.source.as_ref()));
         window.owner = borrowed(event.owner.as_ref()).or(window.owner);
@@ -344,6 +345,7 @@ impl<'l> Open<'l, '_> {
             rationale_digest: borrowed(decision.rationale_digest.as_ref()),
             batch_id: borrowed(decision.batch_id.as_ref()),
             authorized: decision.authorized,
+            recovered: event.noted.recovered,
         });
     }
 }

@@ -126,6 +126,8 @@ pub struct Decision<'w> {
     pub batch_id: Option<&'w str>,
     /// The source's check of authority.
     pub authorized: Option<bool>,
+    /// Whether nobody delivered it, and only a comparison with a list of its source found it.
+    pub recovered: bool,
 }
 
 /// What turned out to be right.
@@ -212,6 +214,8 @@ pub struct Window<'w> {
     pub last_event_at: Timestamp,
     /// Events from before the detection that the skew tolerance let in.
     pub adopted: u64,
+    /// Events whose source stamped them later than they can have happened.
+    pub stamped_ahead: u64,
     /// When it closed.
     pub closed_at: Option<Timestamp>,
 }
@@ -256,6 +260,7 @@ impl<'w> Decision<'w> {
             rationale_digest: None,
             batch_id: None,
             authorized: None,
+            recovered: false,
         }
     }
 }
@@ -299,6 +304,7 @@ impl<'w> Window<'w> {
             events: 0,
             last_event_at: detected_at,
             adopted: 0,
+            stamped_ahead: 0,
             closed_at: None,
         }
     }
@@ -346,10 +352,11 @@ impl Window<'_> {
         self.skew_faults() > 0
     }
 
-    /// How many times they do: each adopted event, and an exposure after its
+    /// How many times they do: each adopted event, each event from the future, and an exposure after its
     /// detection. Every negative duration comes from one of these.
     pub fn skew_faults(&self) -> u64 {
-        self.adopted + u64::from(self.exposed_at.is_some_and(|exposed| exposed > self.detected_at))
+        let late_exposure = self.exposed_at.is_some_and(|exposed| exposed > self.detected_at);
+        self.adopted + self.stamped_ahead + u64::from(late_exposure)
     }
 
     /// When the first human decision fell.

@@ -67,6 +67,7 @@ pub(in crate::formats) fn decode<'a>(
         source: Some(Cow::Borrowed("cloudtrail")),
         severity: None,
         owner: None,
+        noted: crate::event::Noted::default(),
         body: Body::CredentialContained { method, actor_kind: record.user.actor() },
     });
     Ok(Decoded::Events)

@@ -138,6 +138,7 @@ pub(in crate::formats) fn decode<'a>(
             source: Some(Cow::Borrowed("guardduty")),
             severity,
             owner: None,
+            noted: crate::event::Noted::default(),
             body: Body::CredentialAbused,
         });
     }

@@ -151,6 +151,7 @@ pub(in crate::formats) fn decode<'a>(
                 source: Some(Cow::Borrowed("aws_health")),
                 severity: None,
                 owner: None,
+                noted: crate::event::Noted::default(),
                 body: body.clone(),
             });
         }

@@ -90,6 +90,7 @@ pub(in crate::formats) fn decode<'a>(
         source: Some(Cow::Borrowed("security_hub")),
         severity,
         owner: None,
+        noted: crate::event::Noted::default(),
         body: Body::CredentialAbused,
     });
     Ok(Decoded::Events)

@@ -41,6 +41,7 @@ impl<'c> Subject<'c> {
             source: Some(Cow::Borrowed(SOURCE)),
             severity: None,
             owner: None,
+            noted: crate::event::Noted::default(),
             body,
         };
         event.id = Cow::Owned(names::event_id(&event, "", self.context.identity));

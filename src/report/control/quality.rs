@@ -38,6 +38,8 @@ pub struct Quality {
     pub other_curves: u64,
     /// Decisions not judged yet.
     pub unjudged: u64,
+    /// Decisions that nobody delivered: only a comparison with a list of their source found them.
+    pub recovered: u64,
     /// Advice whose length is not stated: there is no reading floor.
     pub advice_without_length: u64,
     /// How the input fared, by whoever wrote the ledger; `None` where that is not
@@ -91,6 +93,7 @@ pub(super) struct Seen {
     clock_skew: u64,
     other_curves: u64,
     unjudged: u64,
+    recovered: u64,
     advice_without_length: u64,
     detections: Vec<Timestamp>,
     decisions: Moments,
@@ -123,6 +126,7 @@ impl Seen {
         self.clock_skew += u64::from(window.clock_skew());
         self.other_curves += u64::from(case.row.other_curve());
         self.unjudged += u64::from(case.judgement.is_none());
+        self.recovered += u64::from(window.decision.is_some_and(|decision| decision.recovered));
         let unmeasured = window.advice.is_some_and(|advice| advice.summary_words.is_none());
         self.advice_without_length += u64::from(unmeasured && window.decision.is_some());
     }
@@ -147,6 +151,7 @@ impl Seen {
             clock_skew: self.clock_skew,
             other_curves: self.other_curves,
             unjudged: self.unjudged,
+            recovered: self.recovered,
             advice_without_length: self.advice_without_length,
             input: context.inputs.counts.clone(),
             dead_letters: context.inputs.dead_letters.clone(),

@@ -146,6 +146,7 @@ pub struct Row {
     advice_same_clock: bool,
     opening_same_clock: bool,
     repeats_advice: bool,
+    recovered: bool,
     other_curve: bool,
     void: bool,
 }
@@ -397,6 +398,7 @@ impl Rows {
                 advice_same_clock: row.advice_same_clock,
                 opening_same_clock: row.opening_same_clock,
                 repeats_advice: row.repeats_advice,
+                recovered: row.recovered,
                 rationale_words: row.rationale_words,
                 batch_id: row.batch.map(|number| self.texts.get(number)),
                 ..Decision::of(action, reviewer, decided_at)
@@ -495,6 +497,7 @@ impl Rows {
             advice_same_clock: record.advice_same_clock,
             opening_same_clock: record.opening_same_clock,
             repeats_advice: record.repeats_advice,
+            recovered: record.recovered,
             other_curve: other_curve(record, race),
             void: false,
         }

@@ -31,6 +31,8 @@ pub(super) enum Problem {
     Method,
     Timeout,
     TooManyBoards,
+    /// All places are taken, and this one is for health and metrics.
+    Overloaded,
     Internal,
     /// A delivery did not prove who sent it.
     Unverified,
@@ -66,6 +68,7 @@ impl Problem {
             Problem::Method => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Problem::Timeout => (StatusCode::SERVICE_UNAVAILABLE, "timeout"),
             Problem::TooManyBoards => (StatusCode::SERVICE_UNAVAILABLE, "too_many_boards"),
+            Problem::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
             Problem::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
             Problem::Unverified => (StatusCode::UNAUTHORIZED, "unverified"),
             Problem::Browser => (StatusCode::FORBIDDEN, "from_a_page"),
@@ -86,6 +89,9 @@ impl Problem {
             Problem::Method => "this method is not allowed here",
             Problem::Timeout => "the answer took too long to make; ask for less, or try again",
             Problem::TooManyBoards => "too many boards are open; close one",
+            Problem::Overloaded => {
+                "too many clients are connected; only /healthz, /readyz and /metrics are answered now"
+            }
             Problem::Internal => "the answer could not be made; see the log",
             Problem::Unverified => {
                 "the delivery does not prove who sent it; see the secret on both sides, and the clocks"

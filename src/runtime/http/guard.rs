@@ -94,12 +94,18 @@ pub(super) fn names_an_address(uri: &Uri, headers: &HeaderMap) -> bool {
 
 fn is_address(host: &str) -> bool {
     if let Some(rest) = host.strip_prefix('[') {
-        return rest
-            .split_once(']')
-            .is_some_and(|(address, _)| address.parse::<Ipv6Addr>().is_ok());
+        return rest.split_once(']').is_some_and(|(address, rest)| {
+            address.parse::<Ipv6Addr>().is_ok() && is_port_or_nothing(rest)
+        });
     }
-    let name = host.split_once(':').map_or(host, |(name, _)| name);
-    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
+    let (name, port) = host.split_at(host.find(':').unwrap_or(host.len()));
+    let is_local = name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok();
+    is_local && is_port_or_nothing(port)
+}
+
+/// Whether `text` is a colon and a port, or empty.
+fn is_port_or_nothing(text: &str) -> bool {
+    text.is_empty() || text.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok())
 }
 
 #[cfg(test)]
@@ -155,6 +161,11 @@ mod tests {
             "[x]",
             "[::1",
             "a:b",
+            "[::1]example.org",
+            "[::1].example.org:9464",
+            "127.0.0.1:80.example.org",
+            "localhost:x",
+            "127.0.0.1:",
         ] {
             assert!(!is_address(other), "{other}");
         }

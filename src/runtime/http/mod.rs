@@ -12,6 +12,7 @@ mod exposure;
 mod guard;
 mod joining;
 mod options;
+mod places;
 mod query;
 mod receivers;
 mod reviewer;

@@ -31,8 +31,10 @@ pub struct Options {
     pub tls: Option<Tls>,
     /// How often the files of `tls` are looked at.
     pub tls_reload_every: Duration,
-    /// Connections at a time. Further ones wait to be accepted.
+    /// Connections at a time. Beyond them, further ones may ask for health and metrics only.
     pub connections_max: usize,
+    /// Connections of one address at a time. All clients of a proxy have its address.
+    pub connections_per_address_max: usize,
     /// Boards at a time. They do not count as connections.
     pub boards_max: usize,
     /// How long a board's stream lasts before the board has to ask again.
@@ -59,6 +61,7 @@ impl Options {
             tls: None,
             tls_reload_every: Duration::from_secs(10),
             connections_max: 2_048,
+            connections_per_address_max: 1_536,
             boards_max: 1_024,
             board_within: Duration::from_secs(30 * 60),
             board_stalled_after: Span::from_secs(20),
@@ -67,6 +70,17 @@ impl Options {
             connection_within: Duration::from_secs(120),
             shutdown_within: Duration::from_secs(3),
         }
+    }
+}
+
+impl Options {
+    /// The same for a client with a place that is kept for health and metrics: it has little time,
+    /// as others may need the place.
+    pub(super) fn for_reserved_places(self) -> Options {
+        const WITHIN: Duration = Duration::from_secs(2);
+        let head_within = self.head_within.min(WITHIN);
+        let connection_within = self.connection_within.min(WITHIN);
+        Options { head_within, connection_within, ..self }
     }
 }
 

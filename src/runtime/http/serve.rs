@@ -4,12 +4,14 @@
 //! and nothing else.
 
 use std::convert::Infallible;
-use std::net::TcpListener as StdListener;
-use std::pin::pin;
+use std::future::{Future, ready};
+use std::net::{IpAddr, TcpListener as StdListener};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::response::IntoResponse as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::Service;
@@ -20,13 +22,15 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, error, warn};
 
+use super::answer::Problem;
 use super::board::Slot;
 use super::options::{Options, Shown};
+use super::places::{Activity, Place, Places};
 use super::routes;
 use super::tls::Tls;
 
@@ -64,18 +68,29 @@ pub(super) async fn serve(
         background.spawn(reload(tls, options.tls_reload_every));
     }
     let router = routes::router(options, shown, stop.clone());
-    let slots = Arc::new(Semaphore::new(options.connections_max));
+    let places = Places::new(options);
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             biased;
             _ = stop.changed() => break,
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
-            accepted = accept(&listener, &slots) => {
-                if let Some((stream, permit)) = accepted {
-                    let slot = Slot::new(permit);
-                    let routes = Connection { router: router.clone(), slot };
-                    connections.spawn(serve_one(stream, routes, options.clone(), stop.clone()));
+            accepted = accept(&listener) => {
+                if let Some((stream, address)) = accepted {
+                    let (places, router) = (Arc::clone(&places), router.clone());
+                    let (options, stop) = (options.clone(), stop.clone());
+                    connections.spawn(async move {
+                        // A client for whom there is no place is sent away.
+                        let Some((place, permit)) = places.take(address).await else { return };
+                        let options = match place.reserved {
+                            true => options.for_reserved_places(),
+                            false => options,
+                        };
+                        let (slot, place) = (Slot::new(permit), Arc::new(place));
+                        let activity = Activity::new();
+                        let routes = Connection { router, slot, place, activity };
+                        serve_one(stream, routes, options, stop).await;
+                    });
                 }
             }
         }
@@ -108,14 +123,10 @@ fn allow_files() {
     }
 }
 
-/// The next connection, once a slot is free.
-async fn accept(
-    listener: &TcpListener,
-    slots: &Arc<Semaphore>,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
-    let permit = Arc::clone(slots).acquire_owned().await.ok()?;
+/// The next connection, and from where it comes.
+async fn accept(listener: &TcpListener) -> Option<(TcpStream, IpAddr)> {
     match listener.accept().await {
-        Ok((stream, _)) => Some((stream, permit)),
+        Ok((stream, peer)) => Some((stream, peer.ip())),
         Err(error) => {
             warn!("cannot accept an HTTP connection: {error}");
             sleep(ACCEPT_REST).await;
@@ -128,16 +139,27 @@ async fn accept(
 struct Connection {
     router: Router,
     slot: Arc<Slot>,
+    place: Arc<Place>,
+    activity: Arc<Activity>,
 }
 
 impl Service<Request<Incoming>> for Connection {
     type Response = Response<axum::body::Body>;
     type Error = Infallible;
-    type Future = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Future;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        if !self.place.admits(request.uri().path()) {
+            return Box::pin(ready(Ok(Problem::Overloaded.into_response())));
+        }
         request.extensions_mut().insert(Arc::clone(&self.slot));
-        TowerToHyperService::new(self.router.clone()).call(request)
+        let answering = self.activity.begin();
+        let answer = TowerToHyperService::new(self.router.clone()).call(request);
+        Box::pin(async move {
+            let answer = answer.await;
+            drop(answering);
+            answer
+        })
     }
 }
 
@@ -174,6 +196,7 @@ async fn serve_requests(
     mut stop: watch::Receiver<bool>,
 ) {
     let slot = Arc::clone(&routes.slot);
+    let (place, activity) = (Arc::clone(&routes.place), Arc::clone(&routes.activity));
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(options.head_within)
@@ -189,6 +212,9 @@ async fn serve_requests(
             return;
         }
         _ = stop.changed() => {}
+        () = place.wanted(&activity), if !slot.streams() => {
+            return debug!("a silent client left its place to another one");
+        }
         cut_off = time_is_up(&slot, &options) => {
             if cut_off {
                 return debug!("a board did not read its stream");

@@ -39,6 +39,7 @@ use crate::runtime::clock;
 use crate::runtime::health::WorkerHealth;
 use crate::runtime::stages::{Fault, Intake, Oversight, WindowsStage};
 use crate::settings::{Role, Settings};
+use crate::time::Timestamp;
 
 /// Checks the topics, creating those that are missing if that is allowed. Returns how many
 /// partitions our topic of events has.
@@ -47,6 +48,33 @@ use crate::settings::{Role, Settings};
 /// Everything that keeps a run from starting.
 pub fn check(settings: &Settings, tokens: &Tokens) -> Result<usize, Fault> {
     topics::ensure(settings, tokens)
+}
+
+/// Compares this machine's clock with that of the brokers.
+///
+/// # Errors
+/// They are so far apart that one of them is wrong.
+pub fn compare_clocks(settings: &Settings, tokens: &Tokens) -> Result<(), Fault> {
+    client::append_time::compare(settings, tokens)
+}
+
+/// Visits every record of our topic of events, and when it was written.
+///
+/// # Errors
+/// A topic that cannot be read.
+pub fn kept_events(
+    settings: &Settings,
+    tokens: &Tokens,
+    visit: &mut dyn FnMut(&[u8], Option<Timestamp>),
+) -> Result<(), String> {
+    let topic = tail::Topic::new(&settings.kafka, tokens, settings.topics.events());
+    let end = |_, _, high| Ok(high);
+    tail::snapshot(&topic, "compare", end, &mut |record| {
+        if let Some(event) = record.value {
+            visit(event, record.published_at);
+        }
+    })
+    .map(drop)
 }
 
 /// All workers, set up and entered in the process's health, but not started yet.

@@ -4,7 +4,8 @@ use rusqlite::{Statement, params};
 
 use super::file::{StoreFile, sum};
 use crate::formats::Identity;
-use crate::records::{DeadLetter, Declared, WindowRecord};
+use crate::records::{Declared, WindowRecord};
+use crate::runtime::receive::dead_letter_name;
 use crate::runtime::stages::{Fault, Outbox, Outgoing, Topic};
 use crate::time::Timestamp;
 
@@ -138,16 +139,10 @@ impl LocalOutbox<'_> {
     /// Stores a dead letter. A sender that got no answer sends the same again, and it must
     /// not look like two faults then: a letter is named by what it is about.
     fn dead_letter(&mut self, value: &[u8]) -> Result<(), Fault> {
-        let DeadLetter { stage, reason, origin, event, .. } =
-            DeadLetter::read(value).map_err(|error| ours(&error))?;
         let of_record = self.of_record;
         self.of_record += 1;
-        let topic = origin.map(|origin| origin.0.topic);
-        let about = serde_json::to_vec(&(stage, reason, topic, event, of_record));
-        let mut about = about.map_err(|error| ours(&error))?;
-        about.extend_from_slice(&self.record);
-        // Keyed, since whoever can read the file must not be able to guess what a record held.
-        let (identity, at) = (self.identity.name(&about), self.now.as_millis());
+        let identity = dead_letter_name(self.identity, value, &self.record, of_record);
+        let (identity, at) = (identity.map_err(|error| ours(&error))?, self.now.as_millis());
         let value = text(value)?;
         self.run(WRITE_DEAD_LETTER, |it| it.execute(params![identity, at, value]))
     }

@@ -199,5 +199,13 @@ fn restored(
             ahead.as_millis() / 1000
         )));
     }
-    Ok(Restored { partition: PARTITION, state, time })
+    let mut restored = Restored { partition: PARTITION, state, time };
+    if let Some(ahead) = restored.not_ahead_of(now) {
+        tracing::warn!(
+            ahead_ms = ahead.as_millis(),
+            "the store was written by a clock that was ahead of the present; nothing that is due \
+             later fires now"
+        );
+    }
+    Ok(restored)
 }

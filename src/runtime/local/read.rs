@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use rusqlite::Row;
+use rusqlite::{OptionalExtension as _, Row};
 
 use super::file::{StoreFile, sum};
 use crate::runtime::stages::Fault;
@@ -57,6 +57,17 @@ impl Reader {
             Ok(())
         })?;
         Ok(counts)
+    }
+
+    /// When the first event that is still there arrived; `None` if there is none.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn first_arrival(&self) -> Result<Option<Timestamp>, Fault> {
+        let sql = "SELECT arrived_at FROM events ORDER BY position LIMIT 1";
+        let found = self.0.connection.query_row(sql, [], |row| row.get(0)).optional();
+        let found = found.map_err(|error| self.0.fault("reading it", &error))?;
+        Ok(found.map(Timestamp::from_millis))
     }
 
     /// Visits every event in the order of arrival.

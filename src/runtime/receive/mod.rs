@@ -6,10 +6,12 @@
 //!      └──────────── Taken or NotTaken ◀──────────────┘
 //! ```
 
+mod dead_letter;
 mod delivery;
 mod intake;
 mod queue;
 
+pub use dead_letter::dead_letter_name;
 pub use delivery::{Delivery, DeliveryHeaders, NotTaken, Received, Taken};
 pub use intake::DeliveryIntake;
 pub use queue::{Deliveries, refuse};

@@ -123,6 +123,22 @@ pub fn run(
     books.replayed
 }
 
+/// Decodes all inputs and hands each event to `each`, in order. `refused` is told of every record
+/// that cannot be used. Nothing is measured.
+pub fn read(options: Options, each: &mut dyn FnMut(&Event<'_>), refused: &mut dyn FnMut(&Refused)) {
+    let Options { inputs, format, maps, identity, detected_at, limits, decoders, .. } = options;
+    let decoder = Decoder { format, maps, identity, detected_at, limits };
+    pipeline::run(inputs, &decoder, decoders.max(1), &mut |_| {}, &mut |batch| {
+        let decoded = batch.borrow_dependent();
+        decoded.events.iter().for_each(&mut *each);
+        for entry in &decoded.entries {
+            if let Entry::Refused(record) = entry {
+                refused(record);
+            }
+        }
+    });
+}
+
 impl Books {
     fn take(&mut self, batch: &Batch, settles: bool, refused: &mut dyn FnMut(&Refused)) {
         let decoded = batch.borrow_dependent();

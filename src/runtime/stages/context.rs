@@ -13,6 +13,7 @@ use crate::runtime::reviewer_alerts::ReviewerAlerts;
 use crate::runtime::standings::PartitionStandings;
 use crate::runtime::unjoined::UnjoinedNames;
 use crate::settings::{PeopleShown, Settings};
+use crate::time::Span;
 
 /// The rules that stages go by, and the figures that they move.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub struct Context {
     pub limits: Limits,
     /// The sources that are described in jq.
     pub maps: Arc<Maps>,
+    /// How far the clocks of sources may be apart.
+    pub skew_tolerance: Span,
     /// Deadlines and expectations by workflow.
     pub profiles: Profiles,
     /// The attackers' curves.
@@ -60,6 +63,7 @@ impl Context {
             identity,
             limits: settings.limits,
             maps: settings.maps(),
+            skew_tolerance: settings.engine().skew_tolerance,
             profiles: settings.profiles,
             race: settings.race.clone(),
             oversight: settings.oversight.clone(),

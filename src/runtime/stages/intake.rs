@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::arrival::correct;
 use super::context::Context;
 use super::decode::Decoder;
 use super::fault::Fault;
@@ -72,6 +73,8 @@ impl Stage for Intake {
                 return Ok(None);
             }
         }
+        let tolerance = self.publisher.context.skew_tolerance;
+        events.iter_mut().for_each(|event| correct(event, record.written_at, tolerance));
         for event in &events {
             // It bears the present: as old as its source has it, it could be past the
             // retention of its topic at once.

@@ -16,6 +16,7 @@
 //!
 //! Invariant: nothing here knows a broker, a database or a thread.
 
+mod arrival;
 mod changelog;
 mod context;
 mod decode;

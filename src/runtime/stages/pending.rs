@@ -24,6 +24,8 @@ const STAGES_KEPT: usize = 1 << 19;
 pub(super) struct Pending {
     sources: Vec<(Option<String>, [u64; Kind::ALL.len()])>,
     other_sources: [u64; Kind::ALL.len()],
+    /// Events that nobody delivered, by source.
+    recovered: Vec<(Option<String>, u64)>,
     rejected: Vec<(RejectReason, u64)>,
     duplicate: u64,
     late: u64,
@@ -56,6 +58,18 @@ impl Pending {
             None => &mut self.other_sources,
         };
         counts[event.kind() as usize] += 1;
+        if event.noted.recovered {
+            self.recovered(source);
+        }
+    }
+
+    /// An event was taken in that nobody had delivered.
+    #[cold]
+    fn recovered(&mut self, source: Option<&str>) {
+        match self.recovered.iter_mut().find(|(name, _)| name.as_deref() == source) {
+            Some((_, count)) => *count += 1,
+            None => self.recovered.push((source.map(str::to_owned), 1)),
+        }
     }
 
     /// A record or an event was refused.
@@ -137,6 +151,9 @@ impl Pending {
             for (kind, count) in Kind::ALL.iter().zip(counts).filter(|(_, count)| **count > 0) {
                 pipeline.events(*kind, source.as_deref().into(), *count);
             }
+        }
+        for (source, count) in &done.recovered {
+            pipeline.recovered(source.as_deref().into(), *count);
         }
         for (kind, count) in Kind::ALL.iter().zip(done.other_sources).filter(|(_, n)| *n > 0) {
             pipeline.events(*kind, Source::Other, count);

@@ -13,7 +13,7 @@ use crate::engine::identity::Names;
 use crate::engine::oversight::{PeerCounts, Rules, Stage};
 use crate::engine::windows::{RestoreError, Windows, checkpoint_key};
 use crate::records::{Exposure, Handed, read_node};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// Which stage a changelog belongs to, with what an empty state needs.
 #[derive(Clone, Debug)]
@@ -33,6 +33,24 @@ pub struct Restored {
     pub state: State,
     /// How far its time had come, if that is known. It must not go back.
     pub time: Option<Timestamp>,
+}
+
+/// How far a restored time may be ahead of the present: the clocks of two machines are not quite
+/// the same.
+const AHEAD_MAX: Span = Span::from_mins(1);
+
+impl Restored {
+    /// Brings a time that is far ahead of `present` back to it, and returns how far it was ahead.
+    /// Whoever wrote it had a wrong clock. Deadlines between the two must not pass at once, and
+    /// alerts that fired too early end.
+    pub fn not_ahead_of(&mut self, present: Timestamp) -> Option<Span> {
+        let ahead = self.time?.since(present);
+        if ahead <= AHEAD_MAX {
+            return None;
+        }
+        self.time = Some(present);
+        Some(ahead)
+    }
 }
 
 /// The state of one partition.

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::arrival::correct;
 use super::changelog;
 use super::context::Context;
 use super::decode::Decoder;
@@ -155,6 +156,10 @@ impl Stage for WindowsStage {
             }
         }
         let now = arrived(partition.time, &record, &self.context);
+        if !own {
+            let tolerance = self.context.skew_tolerance;
+            events.iter_mut().for_each(|event| correct(event, record.written_at, tolerance));
+        }
         let mut latest = None;
         for event in &events {
             let refused = if record.key == Some(event.credential_id.as_bytes()) {

@@ -198,6 +198,7 @@ pub(crate) fn event(ids: u32, half_minutes: i64) -> impl Strategy<Value = Event<
             source,
             severity,
             owner,
+            noted: shutterlag::event::Noted::default(),
             body,
         })
 }

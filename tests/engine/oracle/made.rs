@@ -34,6 +34,7 @@ impl At for Body<'static> {
             source: None,
             severity: None,
             owner: None,
+            noted: shutterlag::event::Noted::default(),
             body: self,
         };
         event.id = format!("{}@{s}", event.kind()).into();

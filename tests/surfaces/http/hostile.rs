@@ -183,6 +183,59 @@ fn a_client_that_sends_slowly_or_nothing_loses_its_place() {
     }
 }
 
+/// Linux gives a thousand files to a process unless it asks for more.
+#[test]
+fn health_is_answered_beside_two_thousand_idle_and_slow_clients() {
+    let made = start(options(None));
+    let mut idle = Vec::new();
+    let mut slow = Vec::new();
+    for _ in 0..1_000 {
+        idle.extend(std::net::TcpStream::connect(made.address()));
+        if let Ok(mut stream) = std::net::TcpStream::connect(made.address()) {
+            let _ = stream.write_all(b"GET /healthz HTTP/1.1\r\nHo");
+            slow.push(stream);
+        }
+    }
+    assert!(idle.len() + slow.len() >= 1_900, "{} and {}", idle.len(), slow.len());
+    for path in ["/healthz", "/metrics", "/healthz"] {
+        let began = Instant::now();
+        get(made.address(), path).is(200);
+        assert!(began.elapsed() < Duration::from_secs(1), "{path}: {:?}", began.elapsed());
+    }
+    // The slow ones go on.
+    for stream in &mut slow {
+        let _ = stream.write_all(b"s");
+    }
+    get(made.address(), "/healthz").is(200);
+}
+
+#[test]
+fn beyond_all_places_health_and_metrics_are_answered_and_nothing_else() {
+    let mut options = options(None);
+    options.connections_max = 1;
+    let made = start(options);
+    let mut busy = connect(made.address());
+    busy.write_all(b"GET /healthz HTTP/1.1\r\nHo").unwrap();
+    get(made.address(), "/healthz").is(200);
+    get(made.address(), "/metrics").is(200);
+    assert_eq!(get(made.address(), "/api/v1/windows").is(503).code(), "overloaded");
+    // Who has been silent for a while leaves, and others get the place.
+    std::thread::sleep(Duration::from_millis(1_500));
+    get(made.address(), "/api/v1/windows").is(200);
+    read(&mut busy);
+}
+
+#[test]
+fn one_address_does_not_get_all_places() {
+    let mut options = options(None);
+    options.connections_per_address_max = 1;
+    let made = start(options);
+    let mut first = connect(made.address());
+    first.write_all(b"GET /healthz HTTP/1.1\r\nHo").unwrap();
+    get(made.address(), "/healthz").is(200);
+    assert_eq!(get(made.address(), "/api/v1/windows").is(503).code(), "overloaded");
+}
+
 #[test]
 fn a_client_that_takes_slowly_is_cut_off() {
     let mut options = options(None);

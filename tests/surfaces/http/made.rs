@@ -109,7 +109,7 @@ pub(crate) fn open(credential: &str, detected: i64) -> Value {
         "state": "open", "revision": 1, "final": false, "clock_skew": false,
         "detected_at": detected_at, "durations_ms": {}, "detections": 1, "further_decisions": 0,
         "ai_acted_first": false, "hollow": null, "escalations": 0, "resightings": 0,
-        "in_time_ms": 540_000, "late_ms": 1_020_000, "raced": true, "repeats_advice": false,
+        "in_time_ms": 540_000, "late_ms": 1_020_000, "raced": true, "repeats_advice": false, "recovered": false,
         "advice_same_clock": false, "opening_same_clock": false,
     })
 }

@@ -6,7 +6,7 @@ use super::head::{Head, Log, PACKED_UUID, REOPENS};
 use super::uuid;
 use crate::event::{
     Action, Actor, Body, CaseOpened, DecisionMade, Event, Evidence, ExposedAtQuality, Kind,
-    LeakDetected, Method, Provenance, ReviewOpened, Severity, TriageCompleted, Verdict,
+    LeakDetected, Method, Noted, Provenance, ReviewOpened, Severity, TriageCompleted, Verdict,
 };
 use crate::time::Timestamp;
 
@@ -48,8 +48,9 @@ impl Head {
             credential_id: Cow::Borrowed(""),
             workflow: log.key.workflow,
             source,
-            severity: word(Severity::ALL, usize::from(common >> 2).checked_sub(1)),
+            severity: word(Severity::ALL, usize::from(common >> 2 & 15).checked_sub(1)),
             owner,
+            noted: Noted { clock_skew: common & 64 != 0, recovered: common & 128 != 0 },
             body: reader.body(self.kind, self.reopens)?,
         })
     }

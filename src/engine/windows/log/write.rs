@@ -4,7 +4,7 @@ use super::head::{Head, Log, PACKED_UUID, REOPENS};
 use super::uuid;
 use crate::event::{
     Action, Actor, Body, CaseOpened, DecisionMade, Event, Evidence, ExposedAtQuality, Kind, Method,
-    Provenance, ReviewOpened, Severity, TriageCompleted, Verdict,
+    Noted, Provenance, ReviewOpened, Severity, TriageCompleted, Verdict,
 };
 use crate::time::Timestamp;
 
@@ -16,9 +16,9 @@ const _: () = assert!(
         && Provenance::ALL.len() < 16
         && Verdict::ALL.len() < 16
 );
-// Above their flags at least five bits remain.
+// A severity has four bits between flags; above the flags of the others at least five remain.
 const _: () = assert!(
-    Severity::ALL.len() < 32 && ExposedAtQuality::ALL.len() < 32 && Evidence::ALL.len() < 32
+    Severity::ALL.len() < 16 && ExposedAtQuality::ALL.len() < 32 && Evidence::ALL.len() < 32
 );
 // The highest bit of a kind says that the event reopens.
 const _: () = assert!(Kind::ALL.len() <= REOPENS as usize);
@@ -74,7 +74,9 @@ fn write<N: FnMut(&str) -> Option<u32>>(
     id(&mut writer);
     let severity = event.severity.map_or(0, |severity| severity as u8 + 1);
     let (sourced, owned) = (u8::from(event.source.is_some()), u8::from(event.owner.is_some()));
-    writer.log.push(sourced | owned << 1 | severity << 2);
+    let Noted { clock_skew, recovered } = event.noted;
+    let noted = u8::from(clock_skew) << 6 | u8::from(recovered) << 7;
+    writer.log.push(sourced | owned << 1 | severity << 2 | noted);
     writer.some(event.source.as_deref());
     writer.some(event.owner.as_deref());
     writer.body(&event.body);

@@ -39,6 +39,7 @@ fn quality(report: &Report, blocks: &mut Vec<Block>) {
         ),
         ("clocks contradict each other", quality.clock_skew),
         ("decision not judged yet", quality.unjudged),
+        ("decision that nobody delivered, found in a list of its source", quality.recovered),
         ("advice of unknown length: no reading time can be judged", quality.advice_without_length),
         ("record written under other attackers' curves than this report's", quality.other_curves),
     ];

@@ -1,6 +1,7 @@
 //! What all clients of librdkafka share: how they are configured, how they log in, what
 //! they do about errors, and the topics that have to be there.
 
+pub(crate) mod append_time;
 pub mod auth;
 pub mod config;
 pub(crate) mod context;

@@ -10,6 +10,7 @@
 mod in_sync;
 mod producer;
 mod receiving;
+mod recent;
 mod unanswered;
 
 pub use receiving::Receiving;

@@ -9,12 +9,14 @@ use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer}
 
 use super::in_sync::lacking;
 use super::unanswered::Unanswered;
+use crate::formats::Identity;
 use crate::runtime::clock;
 use crate::runtime::kafka::client::config;
 use crate::runtime::kafka::client::context::{ClientErrors, Context};
 use crate::runtime::kafka::client::partitioner::placed;
 use crate::runtime::kafka::client::topics;
 use crate::runtime::kafka::shared::Shared;
+use crate::runtime::receive::dead_letter_name;
 use crate::runtime::stages::{Fault, Outbox, Outgoing, Topic};
 use crate::time::{Span, Timestamp};
 
@@ -75,8 +77,13 @@ impl IdempotentProducer {
     }
 
     /// An outbox for the records of one delivery.
-    pub(super) fn outbox<'p>(&'p self, unanswered: &'p Arc<Unanswered>) -> DeliveryOutbox<'p> {
-        DeliveryOutbox { producer: self, unanswered }
+    pub(super) fn outbox<'p>(
+        &'p self,
+        unanswered: &'p Arc<Unanswered>,
+        identity: &'p Identity,
+    ) -> DeliveryOutbox<'p> {
+        let (record, of_record) = (Vec::new(), 0);
+        DeliveryOutbox { producer: self, unanswered, identity, record, of_record }
     }
 
     /// # Errors
@@ -134,13 +141,49 @@ impl IdempotentProducer {
 pub(super) struct DeliveryOutbox<'p> {
     producer: &'p IdempotentProducer,
     unanswered: &'p Arc<Unanswered>,
+    identity: &'p Identity,
+    /// The record that intake looks at.
+    record: Vec<u8>,
+    /// Dead letters about that record.
+    of_record: u64,
+}
+
+impl DeliveryOutbox<'_> {
+    /// The key of a dead letter: its receiver and its name, so that readers of the topic can tell
+    /// that one came twice. `None` if it is in the topic already.
+    fn letter(&mut self, outgoing: &Outgoing<'_>) -> Option<String> {
+        let of_record = self.of_record;
+        self.of_record += 1;
+        let value = outgoing.value.unwrap_or_default();
+        let name = dead_letter_name(self.identity, value, &self.record, of_record).ok();
+        let key = String::from_utf8_lossy(outgoing.key);
+        let Some(name) = name else { return Some(key.into_owned()) };
+        let mut parts = key.rsplitn(3, '/');
+        let receiver = parts.nth(2).unwrap_or(&key);
+        let key = format!("{receiver}/{name}");
+        (!self.unanswered.has_letter(name)).then_some(key)
+    }
 }
 
 impl Outbox for DeliveryOutbox<'_> {
+    fn follows_from(&mut self, record: &[u8]) {
+        self.record.clear();
+        self.record.extend_from_slice(record);
+        self.of_record = 0;
+    }
+
     fn send(&mut self, outgoing: Outgoing<'_>) -> Result<(), Fault> {
+        let letter = match outgoing.topic {
+            Topic::DeadLetters => match self.letter(&outgoing) {
+                Some(key) => Some(key),
+                None => return Ok(()),
+            },
+            _ => None,
+        };
+        let key = letter.as_ref().map_or(outgoing.key, String::as_bytes);
         let topic = &self.producer.topics[outgoing.topic as usize];
         let mut record: BaseRecord<'_, [u8], [u8], Arc<Unanswered>> =
-            BaseRecord::with_opaque_to(topic, Arc::clone(self.unanswered)).key(outgoing.key);
+            BaseRecord::with_opaque_to(topic, Arc::clone(self.unanswered)).key(key);
         record.partition = placed(&outgoing, self.producer.partitions);
         record.payload = outgoing.value;
         record.timestamp = outgoing.written_at.map(Timestamp::as_millis);

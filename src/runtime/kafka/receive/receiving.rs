@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::producer::IdempotentProducer;
+use super::recent::RecentLetters;
 use super::unanswered::Unanswered;
-use crate::formats::Format;
+use crate::formats::{Format, Identity};
 use crate::runtime::clock;
 use crate::runtime::health::WorkerHealth;
 use crate::runtime::kafka::shared::Shared;
@@ -50,10 +51,10 @@ pub(crate) fn run(
     health: &WorkerHealth,
     stop: &AtomicBool,
 ) -> Result<(), Fault> {
-    let mut retry = Retry::new();
+    let (mut retry, recent) = (Retry::new(), Arc::default());
     loop {
         let began = clock::uptime();
-        let Err(fault) = session(shared, receiving, health, stop) else { return Ok(()) };
+        let Err(fault) = session(shared, receiving, &recent, health, stop) else { return Ok(()) };
         let after = retry.after(fault, clock::since(began));
         let (why, pause) = after.inspect_err(|fault| health.failed(fault.to_string()))?;
         shared.health.set_trouble(Some(why.clone()));
@@ -65,6 +66,7 @@ pub(crate) fn run(
 fn session(
     shared: &Shared,
     receiving: &Receiving,
+    recent: &Arc<RecentLetters>,
     health: &WorkerHealth,
     stop: &AtomicBool,
 ) -> Result<(), Fault> {
@@ -73,6 +75,8 @@ fn session(
         producer: IdempotentProducer::new(shared)?,
         intake: DeliveryIntake::new(&shared.stages, &receiving.receivers),
         number: 0,
+        recent: Arc::clone(recent),
+        identity: shared.stages.identity.clone(),
         doubt_at: Span::ZERO,
     };
     while !stop.load(Ordering::Acquire) {
@@ -111,6 +115,8 @@ struct Session {
     intake: DeliveryIntake,
     /// The number of the latest delivery, which dead letters cite as its offset.
     number: i64,
+    recent: Arc<RecentLetters>,
+    identity: Identity,
     /// When to ask again whether the brokers can acknowledge what is written, as uptime.
     doubt_at: Span,
 }
@@ -120,8 +126,8 @@ impl Session {
         let Delivery { mut received, permit, answer } = delivery;
         // It grows over restarts, and leads to the entry in the sender's list of deliveries.
         self.number = (self.number + 1).max(received.arrived_at.as_millis());
-        let unanswered = Arc::new(Unanswered::new(answer, permit));
-        let mut outbox = self.producer.outbox(&unanswered);
+        let unanswered = Arc::new(Unanswered::new(answer, permit, &self.recent));
+        let mut outbox = self.producer.outbox(&unanswered, &self.identity);
         let taken = self.intake.take(&mut received, self.number, &mut outbox);
         let figures = self.intake.figures();
         match taken {

@@ -1,9 +1,10 @@
 //! A delivery whose records are on their way to the brokers.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use super::recent::RecentLetters;
 use crate::runtime::receive::{NotTaken, Taken};
 use crate::runtime::stages::Figures;
 
@@ -15,15 +16,40 @@ pub(super) struct Unanswered {
     _permit: Option<OwnedSemaphorePermit>,
     taken: Mutex<Option<(Taken, Figures)>>,
     failure: OnceLock<String>,
+    /// The names of its dead letters.
+    letters: Mutex<Vec<Box<str>>>,
+    recent: Arc<RecentLetters>,
 }
 
 impl Unanswered {
     pub(super) fn new(
         answer: oneshot::Sender<Result<Taken, NotTaken>>,
         permit: Option<OwnedSemaphorePermit>,
+        recent: &Arc<RecentLetters>,
     ) -> Unanswered {
-        let (taken, failure) = (Mutex::default(), OnceLock::new());
-        Unanswered { answer: Some(answer), _permit: permit, taken, failure }
+        Unanswered {
+            answer: Some(answer),
+            _permit: permit,
+            taken: Mutex::default(),
+            failure: OnceLock::new(),
+            letters: Mutex::default(),
+            recent: Arc::clone(recent),
+        }
+    }
+
+    /// Whether this dead letter was written before, for it or for an earlier delivery. If not, it
+    /// is written now.
+    pub(super) fn has_letter(&self, name: String) -> bool {
+        if self.recent.knows(&name) {
+            return true;
+        }
+        let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = Box::from(name);
+        let known = letters.contains(&name);
+        if !known {
+            letters.push(name);
+        }
+        known
     }
 
     /// All of its records are handed to the producer. `figures` move if they arrive.
@@ -45,6 +71,8 @@ impl Drop for Unanswered {
         let answered = match (self.failure.take(), taken) {
             (None, Some((taken, figures))) => {
                 figures.apply();
+                let letters = self.letters.get_mut().unwrap_or_else(PoisonError::into_inner);
+                self.recent.acknowledged(std::mem::take(letters));
                 Ok(taken)
             }
             (Some(why), _) => Err(NotTaken(why)),

@@ -141,6 +141,7 @@ fn states(partition: i32) -> Vec<(Vec<u8>, Vec<u8>)> {
             source: None,
             severity: None,
             owner: None,
+            noted: crate::event::Noted::default(),
             body,
         });
     }

@@ -17,6 +17,10 @@ use crate::time::{Span, Timestamp};
 /// A partition whose records come for longer than this without an end lags.
 const BEHIND_AFTER: Span = Span::from_secs(1);
 
+/// The time of a partition that lags is the median of so many records in a row. A single producer
+/// whose clock is ahead then lets no deadline pass whose decision has yet to be read.
+const BLOCK: usize = 512;
+
 /// One partition of one input.
 #[derive(Clone, Debug)]
 pub(super) struct Input {
@@ -32,6 +36,8 @@ pub(super) struct Input {
     behind_since: Option<Span>,
     /// How far the time of its records has come.
     stream_time: Option<Timestamp>,
+    /// The times of the latest records, up to [`BLOCK`] of them.
+    block: Vec<Timestamp>,
 }
 
 /// All of them, by partition and number of the topic.
@@ -62,6 +68,7 @@ impl Inputs {
                 seen_end: false,
                 behind_since: None,
                 stream_time: None,
+                block: Vec::new(),
             },
         );
     }
@@ -175,7 +182,12 @@ impl Input {
 
     /// Notes the time that a record brings.
     pub(super) fn time(&mut self, time: Timestamp) {
-        self.stream_time = self.stream_time.max(Some(time));
+        self.block.push(time);
+        if self.block.len() >= BLOCK {
+            let (_, median, _) = self.block.select_nth_unstable(BLOCK / 2);
+            self.stream_time = self.stream_time.max(Some(*median));
+            self.block.clear();
+        }
     }
 
     fn caught_up(&self, uptime: Span) -> bool {
@@ -202,6 +214,11 @@ mod tests {
         inputs
     }
 
+    /// As many records of this time as it takes.
+    fn bring(input: &mut Input, ms: i64) {
+        (0..BLOCK).for_each(|_| input.time(Timestamp::from_millis(ms)));
+    }
+
     fn input(inputs: &mut Inputs, topic: usize) -> &mut Input {
         inputs.get_mut(topic, 0).unwrap()
     }
@@ -213,9 +230,9 @@ mod tests {
         let time = |inputs: &Inputs, reached| inputs.time(0, true, reached, PRESENT, s(0));
         assert_eq!(time(&inputs, None), None, "nothing is known yet");
         input(&mut inputs, 0).record(5, s(0));
-        input(&mut inputs, 0).time(Timestamp::from_millis(70));
+        bring(input(&mut inputs, 0), 70);
         assert_eq!(time(&inputs, t(70)), None, "b may bring anything");
-        input(&mut inputs, 1).time(Timestamp::from_millis(30));
+        bring(input(&mut inputs, 1), 30);
         assert_eq!(time(&inputs, t(70)), t(30));
         input(&mut inputs, 1).end(9);
         // Its records are further than the slowest source has come in them.
@@ -224,6 +241,19 @@ mod tests {
         input(&mut inputs, 0).end(6);
         assert_eq!(time(&inputs, t(40)), Some(PRESENT));
         assert_eq!(inputs.time(0, false, t(40), PRESENT, s(0)), t(40), "the intake is behind");
+    }
+
+    #[test]
+    fn one_producer_whose_clock_is_ahead_takes_nobody_with_it() {
+        let mut inputs = two();
+        let slow = input(&mut inputs, 0);
+        for number in 0..10 * BLOCK as i64 {
+            // Every third record bears the time of a producer that is an hour ahead.
+            let ahead = if number % 3 == 0 { 3_600_000 } else { 0 };
+            slow.time(Timestamp::from_millis(number + ahead));
+        }
+        let reached = slow.stream_time.unwrap().as_millis();
+        assert!((9 * BLOCK as i64..10 * BLOCK as i64).contains(&reached), "{reached}");
     }
 
     #[test]

@@ -195,7 +195,7 @@ impl<S: Stage> Session<'_, S> {
 
     fn take(&mut self, wait_ms: u32) -> Result<(), Fault> {
         let Session { setup, stage, producer, member, inputs, taken, .. } = self;
-        let mut uptime = None;
+        let mut round: Option<(Span, Timestamp)> = None;
         let mut known: Option<(usize, usize)> = None;
         let mut fault = None;
         member.queue().serve(wait_ms, ROUND_RECORDS_MAX, &mut |message| {
@@ -216,7 +216,8 @@ impl<S: Stage> Session<'_, S> {
             match message.kind() {
                 Kind::Data => {
                     // One look at the clock a round, once there is a record.
-                    let uptime = *uptime.get_or_insert_with(clock::uptime);
+                    let (uptime, present) =
+                        *round.get_or_insert_with(|| (clock::uptime(), clock::now()));
                     if input.record(message.offset(), uptime) {
                         *taken += 1;
                         let record = Record {
@@ -224,7 +225,10 @@ impl<S: Stage> Session<'_, S> {
                             topic: &setup.plan.inputs[topic],
                             partition: message.partition(),
                             offset: message.offset(),
-                            written_at: message.timestamp_ms().map(Timestamp::from_millis),
+                            // By its producer's clock, perhaps; but it was written before now.
+                            written_at: message
+                                .timestamp_ms()
+                                .map(|ms| Timestamp::from_millis(ms).min(present)),
                             key: message.key(),
                             value: message.payload().unwrap_or_default(),
                             headers: Some(&message),
@@ -244,7 +248,7 @@ impl<S: Stage> Session<'_, S> {
         if let Some(fault) = fault {
             return Err(fault);
         }
-        let uptime = uptime.unwrap_or_else(clock::uptime);
+        let uptime = round.map_or_else(clock::uptime, |(uptime, _)| uptime);
         if self.taken_since.is_none() && self.inputs.have_moved() {
             self.taken_since = Some(uptime);
         }
@@ -427,7 +431,15 @@ impl<S: Stage> Session<'_, S> {
                 self.inputs.committed();
             }
         }
-        if let Some(restored) = ready.state {
+        if let Some(mut restored) = ready.state {
+            if let Some(ahead) = restored.not_ahead_of(clock::now()) {
+                tracing::warn!(
+                    partition,
+                    ahead_ms = ahead.as_millis(),
+                    "the state was written by a clock that was ahead of the present; nothing that \
+                     is due later fires now"
+                );
+            }
             self.setup.pipeline.restored(restored.state.credentials() as u64, ready.took);
             self.stage.begin(restored);
         }

@@ -42,6 +42,21 @@ fn what_cannot_be_decoded_is_a_dead_letter_without_its_content() {
     assert!(shown(&context).contains(counted), "once");
 }
 
+#[test]
+fn an_event_from_the_future_counts_from_its_arrival() {
+    let (context, mut outbox) = (context(), Memory::default());
+    let mut intake = Intake::new(&context, &[Format::Native]);
+    let tomorrow = NOW + Span::from_mins(24 * 60);
+    let value = format!(
+        r#"{{"type":"leak.detected","id":"1","time":"{tomorrow}","credential_id":"acme/payments#7"}}"#
+    );
+    let record = Record { written_at: Some(NOW), ..record(b"k", value.as_bytes()) };
+    intake.take(record, &mut outbox).unwrap();
+    let event = outbox.to(Topic::Events)[0].json();
+    assert_eq!(event["time"], (NOW + context.skew_tolerance).to_string());
+    assert_eq!(event["clock_skew"], true);
+}
+
 struct Binary;
 
 impl Headers for Binary {

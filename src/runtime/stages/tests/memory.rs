@@ -104,6 +104,7 @@ pub(super) fn context_with(profiles: Profiles) -> Arc<Context> {
         identity: Identity::new(b"an identity key for tests").unwrap(),
         limits: Limits::DEFAULT,
         maps: Arc::new(Maps::shipped()),
+        skew_tolerance: Span::from_mins(2),
         profiles,
         race: Race::default(),
         oversight: OversightConfig::default(),

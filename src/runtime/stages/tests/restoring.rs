@@ -1,5 +1,6 @@
 use super::memory::{Memory, Pipe, Sent, after, ago};
-use crate::runtime::stages::{Refusal, Stage, State, Topic};
+use crate::runtime::stages::{Refusal, Restored, Stage, State, Topic};
+use crate::time::Span;
 
 const DECISION: &str = r#","reviewer":"kim","action":"revoke","verdict":"approve""#;
 
@@ -62,6 +63,30 @@ fn stages_that_are_restored_go_on_as_if_nothing_had_been() {
     let (expected, found) = (second_half(&mut whole), second_half(&mut after));
     assert!(expected.iter().any(|sent| sent.topic == Topic::Findings));
     assert_eq!(found, expected);
+}
+
+#[test]
+fn a_time_that_is_ahead_of_the_present_is_brought_back_to_it() {
+    let pipe = Pipe::new();
+    let restored = |time| {
+        let [state, _] = pipe.empty();
+        Restored { partition: 0, state, time }
+    };
+    for near in [None, Some(ago(5)), Some(ago(0)), Some(after(1))] {
+        let mut restored = restored(near);
+        assert_eq!(restored.not_ahead_of(ago(0)), None);
+        assert_eq!(restored.time, near);
+    }
+    let mut restored = restored(Some(after(60)));
+    assert_eq!(restored.not_ahead_of(ago(0)), Some(Span::from_mins(60)));
+    assert_eq!(restored.time, Some(ago(0)));
+
+    // A leak of now is not overdue, as it would be an hour from now.
+    let mut pipe = Pipe::new();
+    pipe.windows.begin(restored);
+    pipe.event("leak.detected", "1", "acme/payments#7", ago(1), "");
+    assert!(pipe.windows.punctuate(0, after(0), &mut pipe.outbox).unwrap());
+    assert!(pipe.outbox.to(Topic::Alerts).is_empty(), "{:?}", pipe.outbox);
 }
 
 #[test]
