@@ -126,6 +126,11 @@ pub(super) fn words<T: Clone + Send + Sync + 'static>(
         .try_map(move |word| parse(&word).ok_or("not one of the known words"))
 }
 
+/// Processors that this process may use.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 fn alias(text: &str) -> Result<(String, String), &'static str> {
     match text.split_once('=') {
         Some((id, name)) if !id.is_empty() && !name.is_empty() => {
@@ -257,7 +262,6 @@ impl Run {
     }
 
     fn options(&self, inputs: Vec<Input>) -> Options {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Options {
             inputs,
             format: self.args.format,
@@ -275,7 +279,7 @@ impl Run {
                 ..EngineConfig::default()
             },
             // The engine gets a core of its own; reading needs little of one.
-            decoders: cores.saturating_sub(1).max(1),
+            decoders: cores().saturating_sub(1).max(1),
         }
     }
 
@@ -315,6 +319,7 @@ impl Run {
                     findings: &mut findings,
                     metrics: &metrics,
                     people: &mut people,
+                    threads: cores(),
                 };
                 let figures = conclude(&view, &telling, Some(ledger))?;
                 for file in [windows, alerts, findings] {
