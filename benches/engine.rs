@@ -15,7 +15,7 @@ use shutterlag::engine::attacker::Race;
 use shutterlag::engine::identity::Names;
 use shutterlag::engine::oversight::Rules;
 use shutterlag::engine::windows::Windows;
-use shutterlag::event::{Body, Event, LeakDetected, Workflow};
+use shutterlag::event::{Action, Actor, Body, DecisionMade, Event, LeakDetected, Method, Workflow};
 use shutterlag::formats::maps::Maps;
 use shutterlag::formats::{Context, Decoded, Format, Identity, decode};
 use shutterlag::metrics::Metrics;
@@ -205,6 +205,7 @@ fn engine(criterion: &mut Criterion) {
                 findings: &mut std::io::sink(),
                 metrics: &metrics,
                 people: &mut People::pseudonyms(identity.clone()),
+                threads: 1,
             };
             conclude(&held.view(), &telling, Some(ledger)).map(|_| ())
         });
@@ -272,5 +273,104 @@ fn deadlines(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, decoding, through_maps, engine, deadlines);
+/// Windows of one detection time, as one scan leaves them, beside windows of many.
+fn one_detection_time(criterion: &mut Criterion) {
+    const OPEN: i64 = 200_000;
+    const TURN: i64 = 100;
+    let start = Timestamp::from_millis(1_800_000_000_000);
+    let mut group = criterion.benchmark_group("open windows with events, and turns");
+    group.sample_size(10).measurement_time(Duration::from_secs(4));
+    group.throughput(Throughput::Elements(TURN as u64));
+    for (name, apart_ms) in [("of many detection times", 1), ("of one detection time", 0)] {
+        let mut windows = Windows::new(EngineConfig::default());
+        for number in 0..OPEN {
+            let leak = Body::LeakDetected(LeakDetected::default());
+            let time = start + Span::from_millis(number * apart_ms);
+            let _ = black_box(windows.handle(&event(number, number, time, leak)));
+        }
+        let now = start + Span::from_millis(OPEN);
+        windows.advance(now, &mut |_| {});
+        let mut number = OPEN;
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                for _ in 0..TURN {
+                    let abused = event(number, number % OPEN, now, Body::CredentialAbused);
+                    let _ = black_box(windows.handle(&abused));
+                    windows.advance(now, &mut |_| {});
+                    black_box(windows.next_punctuation());
+                    number += 1;
+                }
+            });
+        });
+    }
+    group.finish();
+}
+
+/// Commits of a backlog, an hour and a minute apart, while decided windows wait for judgements.
+fn waiting_for_judgements(criterion: &mut Criterion) {
+    const DECIDED: i64 = 20_000;
+    let start = Timestamp::from_millis(1_800_000_000_000);
+    let mut windows = Windows::new(EngineConfig {
+        settle: Some(Span::from_mins(10)),
+        judged_after: Some(Span::from_mins(10)),
+        ..EngineConfig::default()
+    });
+    windows.expire_unjudged(false);
+    for number in 0..DECIDED {
+        let time = start + Span::from_millis(number);
+        let leak = Body::LeakDetected(LeakDetected::default());
+        let decided = Body::DecisionMade(DecisionMade {
+            reviewer: format!("reviewer-{}", number % 20).into(),
+            action: Action::Revoke,
+            actor_kind: Actor::Human,
+            verdict: None,
+            rationale_words: None,
+            rationale_digest: None,
+            batch_id: None,
+            batch_size: None,
+            items_opened: None,
+            authorized: None,
+        });
+        let contained =
+            Body::CredentialContained { actor_kind: Actor::Human, method: Method::Revoked };
+        for (kind, body) in [leak, decided, contained].into_iter().enumerate() {
+            let id = kind as i64 * DECIDED + number;
+            let _ = black_box(windows.handle(&event(id, number, time, body)));
+        }
+    }
+    let mut now = start + Span::from_mins(3 * 24 * 60);
+    windows.advance(now, &mut |_| {});
+    let mut group = criterion.benchmark_group("commits of a backlog");
+    group.sample_size(10).measurement_time(Duration::from_secs(4));
+    group.bench_function("20,000 windows wait for their judgements", |bencher| {
+        bencher.iter(|| {
+            now = now + Span::from_mins(61);
+            windows.advance(now, &mut |_| {});
+        });
+    });
+    group.finish();
+}
+
+fn event(id: i64, credential: i64, time: Timestamp, body: Body<'static>) -> Event<'static> {
+    Event {
+        id: format!("event-{id}").into(),
+        time,
+        credential_id: format!("cred-{credential}").into(),
+        workflow: Workflow::SecretExposure,
+        source: None,
+        severity: None,
+        owner: None,
+        body,
+    }
+}
+
+criterion_group!(
+    benches,
+    decoding,
+    through_maps,
+    engine,
+    deadlines,
+    one_detection_time,
+    waiting_for_judgements
+);
 criterion_main!(benches);

@@ -29,6 +29,7 @@ fn review(number: u64, reviewers: u64) -> Review<'static> {
     let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
     let challenged = mixed.is_multiple_of(8);
     Review {
+        origin: 0,
         workflow: Workflow::SecretExposure,
         credential_id: format!("cred-{:032x}", u128::from(mixed) << 64 | u128::from(number)).into(),
         detected_at: decided_at + Span::from_secs(-400),

@@ -41,6 +41,18 @@ pub(crate) fn size(client: &Client, topic: &str) -> i64 {
     client.ends(topic, "read_committed").values().sum()
 }
 
+/// Waits for the first commit of a group. Returns its time, and how many records it was.
+pub(crate) fn until_begun(client: &Client, group: &str, topic: &str) -> (Instant, i64) {
+    loop {
+        let committed = client.committed(group, topic);
+        let committed: i64 = committed.values().map(|offset| (*offset).max(0)).sum();
+        if committed > 0 {
+            return (Instant::now(), committed);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// Waits until a group has committed all of a topic. Returns the time of its first commit, and
 /// how many records that was.
 pub(crate) fn until_read(client: &Client, group: &str, topic: &str) -> (Instant, i64) {

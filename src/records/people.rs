@@ -8,7 +8,7 @@ use foldhash::{HashMap, HashMapExt};
 use crate::formats::Identity;
 
 /// Shows reviewers by pseudonym or by name.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum People {
     /// As the sources name them.
     Names {

@@ -5,17 +5,19 @@ pub mod control;
 pub mod explain;
 pub mod figures;
 mod joining;
+mod ledger;
 mod numbers;
 mod oversight;
 pub mod terminal;
 
-pub use conclude::{Ledger, Telling, conclude};
+pub use conclude::conclude;
 pub use joining::{NotJoined, not_joined, suggest};
+pub use ledger::{Ledger, Telling};
 
 use std::io::{self, Write};
 
 /// Writes one line of JSON.
-fn line(out: &mut dyn Write, value: &impl serde::Serialize) -> io::Result<()> {
+fn line<W: Write + ?Sized>(out: &mut W, value: &impl serde::Serialize) -> io::Result<()> {
     serde_json::to_writer(&mut *out, value)?;
     out.write_all(b"\n")
 }

@@ -5,6 +5,7 @@ mod bounds;
 mod clock_jumps;
 mod histogram;
 mod identity;
+mod ledger_threads;
 mod million;
 mod oracle;
 mod oversight_agreement;

@@ -142,6 +142,11 @@ pub(super) fn words<T: Clone + Send + Sync + 'static>(
         .try_map(move |word| parse(&word).ok_or("not one of the known words"))
 }
 
+/// Processors that this process may use.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 fn alias(text: &str) -> Result<(String, String), &'static str> {
     match text.split_once('=') {
         Some((id, name)) if !id.is_empty() && !name.is_empty() => {
@@ -278,7 +283,6 @@ impl Run {
     }
 
     fn options(&self, inputs: Vec<Input>) -> Options {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Options {
             inputs,
             format: self.args.format,
@@ -296,7 +300,7 @@ impl Run {
                 ..EngineConfig::default()
             },
             // The engine gets a core of its own; reading needs little of one.
-            decoders: cores.saturating_sub(1).max(1),
+            decoders: cores().saturating_sub(1).max(1),
         }
     }
 
@@ -336,6 +340,7 @@ impl Run {
                     findings: &mut findings,
                     metrics: &metrics,
                     people: &mut people,
+                    threads: cores(),
                 };
                 let figures = conclude(&view, &telling, Some(ledger))?;
                 for file in [windows, alerts, findings] {

@@ -87,10 +87,10 @@ impl View<'_> {
         }
     }
 
-    /// The view in at most `count` stretches, in order.
-    pub fn parts(&self, count: usize) -> impl Iterator<Item = Part<'_>> {
-        let length = self.order.len().div_ceil(count.max(1)).max(1);
-        self.order.chunks(length).map(|order| Part { windows: self.windows, order })
+    /// The view in stretches of so many credentials, in order.
+    pub fn parts(&self, credentials: usize) -> impl Iterator<Item = Part<'_>> {
+        let parts = self.order.chunks(credentials.max(1));
+        parts.map(|order| Part { windows: self.windows, order })
     }
 }
 

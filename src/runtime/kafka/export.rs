@@ -153,6 +153,8 @@ impl Exporter {
             .set("transaction.timeout.ms", &timeout)
             .set("socket.timeout.ms", &timeout)
             .set("message.timeout.ms", &timeout);
+        // Nobody waits for single records.
+        config::unless_set(&mut config, "linger.ms", "50");
         let starting = |error| Fault::of("starting the export", &error);
         let context = Context::with(tokens, FirstFailure::default());
         let producer: BaseProducer<Deliveries> =

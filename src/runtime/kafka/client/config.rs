@@ -49,7 +49,7 @@ pub fn base(kafka: &Kafka) -> ClientConfig {
 }
 
 /// What all producers that write our own topics have in common. `record_bytes` is the largest
-/// record that they send.
+/// record that they send. How long batches wait is for each to say.
 pub(crate) fn producer(kafka: &Kafka, record_bytes: usize) -> ClientConfig {
     let mut config = base(kafka);
     config
@@ -59,8 +59,6 @@ pub(crate) fn producer(kafka: &Kafka, record_bytes: usize) -> ClientConfig {
         // The default of Java's producers, so that topics written by either align.
         .set("partitioner", "murmur2_random");
     unless_set(&mut config, "message.max.bytes", &record_bytes.max(RECORD_BYTES).to_string());
-    // Somebody waits for the records; under load batches fill anyway.
-    unless_set(&mut config, "linger.ms", "1");
     unless_set(&mut config, "compression.type", "lz4");
     unless_set(&mut config, "queue.buffering.max.messages", "1000000");
     unless_set(&mut config, "queue.buffering.max.kbytes", "262144");

@@ -53,6 +53,7 @@ impl IdempotentProducer {
             .set("acks", "all")
             .set("message.timeout.ms", &within)
             .set("socket.timeout.ms", &within);
+        config::unless_set(&mut config, "linger.ms", "1");
         // No bound on their number: the bound on bodies holds before.
         for (option, value) in
             [("queue.buffering.max.messages", "0"), ("queue.buffering.max.kbytes", WAITING_KIB_MAX)]

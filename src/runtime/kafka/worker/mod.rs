@@ -4,6 +4,7 @@
 //! worker, `member`, `inputs` and `producer` are what it works with.
 
 mod inputs;
+mod linger;
 mod member;
 pub(super) mod prepare;
 mod producer;

@@ -12,9 +12,11 @@ use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
+use super::linger::Linger;
 use super::member::Member;
 use super::setup::Setup;
 use crate::runtime::clock;
+use crate::runtime::kafka::client::config::unless_set;
 use crate::runtime::kafka::client::context::Context;
 use crate::runtime::kafka::client::deliveries::{Deliveries, FirstFailure};
 use crate::runtime::kafka::client::partitioner::placed;
@@ -23,6 +25,9 @@ use crate::runtime::stages::Fault;
 use crate::runtime::stages::{Outbox, Outgoing, Topic};
 use crate::settings::Delivery;
 use crate::time::{Span, Timestamp};
+
+/// How long librdkafka waits for more records of a batch.
+const LINGER: &str = "linger.ms";
 
 /// The producer.
 pub(super) struct TransactionalProducer {
@@ -33,6 +38,7 @@ pub(super) struct TransactionalProducer {
     partitions: usize,
     delivery: Delivery,
     patience: Span,
+    linger: Linger,
     /// Whether a transaction, or without transactions anything at all, is open.
     open: bool,
     /// Records since the last commit.
@@ -40,14 +46,17 @@ pub(super) struct TransactionalProducer {
 }
 
 impl TransactionalProducer {
-    /// A producer. In exactly-once delivery it fences an earlier one of the same
+    /// A producer whose batches wait as `linger` says, unless the operator says otherwise. In
+    /// exactly-once delivery it fences an earlier one of the same
     /// transactional id, and aborts the transaction that the earlier one left open.
-    pub(super) fn new(setup: &Setup) -> Result<TransactionalProducer, Fault> {
+    pub(super) fn new(setup: &Setup, linger: Linger) -> Result<TransactionalProducer, Fault> {
         let Setup { delivery, patience, .. } = *setup;
         let failed = |error| Fault::of("starting the producer", &error);
         let context = Context::with(&setup.tokens, FirstFailure::default());
+        let mut config = setup.producer.clone();
+        unless_set(&mut config, LINGER, linger.ms());
         let producer: BaseProducer<Deliveries> =
-            setup.producer.create_with_context(context).map_err(failed)?;
+            config.create_with_context(context).map_err(failed)?;
         setup.tokens.admit(producer.client())?;
         if delivery == Delivery::ExactlyOnce {
             // An earlier transaction may have to time out first.
@@ -56,7 +65,26 @@ impl TransactionalProducer {
         let topics = topics::names(&setup.topics);
         let partitions = setup.partitions;
         let (open, sent) = (false, 0);
-        Ok(TransactionalProducer { producer, topics, partitions, delivery, patience, open, sent })
+        Ok(TransactionalProducer {
+            producer,
+            topics,
+            partitions,
+            delivery,
+            patience,
+            linger,
+            open,
+            sent,
+        })
+    }
+
+    /// Takes another producer whose batches wait as `linger` says. Only between transactions.
+    pub(super) fn set_linger(&mut self, setup: &Setup, linger: Linger) -> Result<(), Fault> {
+        if self.open || linger == self.linger || setup.producer.get(LINGER).is_some() {
+            return Ok(());
+        }
+        // In exactly-once delivery the new one fences this one, which has nothing left to do.
+        *self = TransactionalProducer::new(setup, linger)?;
+        Ok(())
     }
 
     /// Serves the producer, so that it stays logged in while nothing is sent.

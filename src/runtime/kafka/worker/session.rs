@@ -15,6 +15,7 @@ use rdkafka::TopicPartitionList;
 use rdkafka::consumer::Consumer;
 
 use super::inputs::Inputs;
+use super::linger::{FollowLag, Linger};
 use super::member::{Change, Member};
 use super::producer::TransactionalProducer;
 use super::setup::{Setup, TimeSource};
@@ -78,7 +79,7 @@ pub(crate) fn run<S: Stage>(setup: &Setup, stage: &dyn Fn() -> S) -> Result<(), 
 
 fn session<S: Stage>(setup: &Setup, stage: S) -> Result<(), Fault> {
     // The transaction of an earlier session ends before anything is restored.
-    let producer = TransactionalProducer::new(setup)?;
+    let producer = TransactionalProducer::new(setup, Linger::default())?;
     let topics: Vec<&str> = setup.plan.inputs.iter().map(String::as_str).collect();
     let restorer = Restorer::new(setup.plan.clone(), Arc::clone(&setup.health))?;
     let member = Member::join(&setup.consumer, &setup.tokens, &topics)?;
@@ -95,6 +96,7 @@ fn session<S: Stage>(setup: &Setup, stage: S) -> Result<(), Fault> {
         epoch: 0,
         times: BTreeMap::new(),
         began: clock::uptime(),
+        follow_lag: FollowLag::default(),
         taken: 0,
         taken_since: None,
     };
@@ -125,6 +127,7 @@ struct Session<'s, S> {
     times: BTreeMap<i32, PartitionTime>,
     /// When it began, as uptime.
     began: Span,
+    follow_lag: FollowLag,
     /// Records in the open transaction.
     taken: usize,
     /// Since when.
@@ -148,8 +151,11 @@ impl<S: Stage> Session<'_, S> {
         if due || self.pending_is_due(present, uptime) || self.punctuation_is_due(present, uptime) {
             self.commit(present, uptime)?;
         }
+        let caught_up = self.inputs.caught_up(uptime);
+        let linger = self.follow_lag.at(caught_up, uptime);
+        self.producer.set_linger(self.setup, linger)?;
         self.setup.health.progressed(present);
-        self.setup.health.caught_up(self.inputs.caught_up(uptime));
+        self.setup.health.caught_up(caught_up);
         if uptime > self.began + IDLE_IS_WELL
             && !self.producer.is_open()
             && !self.inputs.have_moved()
