@@ -12,7 +12,11 @@ use std::path::{Path, PathBuf};
 use shutterlag::engine::alerts::Alert;
 
 const RULES: &str = "dashboards/rules/shutterlag.rules.yml";
-const TESTS: [&str; 2] = ["dashboards/rules/shutterlag.test.yml", "dashboards/rules/long.test.yml"];
+const TESTS: [&str; 3] = [
+    "dashboards/rules/shutterlag.test.yml",
+    "dashboards/rules/long.test.yml",
+    "dashboards/rules/silence.test.yml",
+];
 /// All that Prometheus loads together.
 const LOADED: [&str; 2] = [RULES, "dashboards/rules/panels.yml"];
 const SECTIONS: [&str; 4] =

@@ -209,14 +209,15 @@ fn description(
     recommendation: &str,
 ) -> String {
     let severity = about.severity.map_or(String::new(), |severity| format!(" ({severity})"));
-    let mut text = format!("{}{severity}", about.credential);
+    let cut = |text: &str| plain(text, 60);
+    let mut text = format!("{}{severity}", cut(&about.credential));
     if let Some(place) = place {
-        text.push_str(&format!(" at {place}"));
+        text.push_str(&format!(" at {}", cut(place)));
     }
     if let Some(age) = about.started_at.and_then(|start| age(start, now)) {
         text.push_str(&format!(", for {}", length(age)));
     }
-    let owner = about.owner.as_deref().unwrap_or("nobody known");
+    let owner = about.owner.as_deref().map_or("nobody known".to_owned(), cut);
     text.push_str(&format!(". It belongs to {owner}; {recommendation}."));
     text
 }

@@ -60,7 +60,7 @@ fn all_surfaces_answer_the_same_about_one_moment() {
     let folder = tempfile::tempdir().unwrap();
     let at = now().to_string();
     let simulate = ["--seed", "11", "--days", "1", "--windows-per-day", "300"];
-    let start_at = ["--start", "2026-03-01T16:00:00Z", "--out", "events.ndjson"];
+    let start_at = ["--start", "2026-03-01T13:00:00Z", "--out", "events.ndjson"];
     program(&[&["simulate"], &simulate[..], &start_at].concat(), folder.path());
     program(&["replay", "--as-of", &at, "--out", "out", "events.ndjson"], folder.path());
     let out = |name: &str| fs::read_to_string(folder.path().join("out").join(name)).unwrap();
