@@ -4,9 +4,13 @@ RUN apt-get update \
  && apt-get install --yes --no-install-recommends make perl \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
+# `shutterlag --version` tells it: --build-arg SHUTTERLAG_COMMIT=$(git rev-parse --short=12 HEAD)
+ARG SHUTTERLAG_COMMIT=
 # README.md is the crate's documentation; the manifest names the benches.
-COPY Cargo.toml Cargo.lock README.md ./
+COPY Cargo.toml Cargo.lock README.md build.rs ./
 COPY benches benches
+# The program serves the runbooks.
+COPY docs/runbooks docs/runbooks
 COPY maps maps
 COPY src src
 RUN --mount=type=cache,target=/usr/local/cargo/registry \

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
-use super::{CliError, Outcome, map, tell};
+use super::{CliError, Outcome, identity, map, tell};
 use crate::formats::Format;
 use crate::report::terminal::printable;
 use crate::runtime::kafka::client::config;
@@ -45,11 +45,16 @@ struct Topic {
 /// When standard output cannot be written. Faults of the configuration go to
 /// standard error and to the outcome.
 pub fn run(args: &Args) -> Result<Outcome, CliError> {
-    let Some(settings) = settings(&args.config) else { return Ok(Outcome::Failed) };
+    let Some(settings) = told(Settings::load(&args.config, std::env::vars_os())) else {
+        return Ok(Outcome::Failed);
+    };
+    // All faults at once: nobody wants to start again for each.
+    let mut fine = kafka(&settings, &args.config) & key(&settings);
     let sources = settings.sources.iter().map(|source| source.format);
     let receivers = settings.receivers.iter().map(|receiver| receiver.format);
     let formats: Vec<Format> = sources.chain(receivers).collect();
-    if !map::check(&settings.maps(), &formats) {
+    fine &= map::check(&settings.maps(), &formats);
+    if !fine {
         return Ok(Outcome::Failed);
     }
     let topics = if settings.uses_kafka() { topics(&settings) } else { Vec::new() };
@@ -66,13 +71,39 @@ pub fn run(args: &Args) -> Result<Outcome, CliError> {
 /// returns `None`.
 pub(super) fn settings(config: &Path) -> Option<Settings> {
     let settings = told(Settings::load(config, std::env::vars_os()))?;
+    kafka(&settings, config).then_some(settings)
+}
+
+/// Whether the client of Kafka takes its settings. If not, standard error says why.
+fn kafka(settings: &Settings, config: &Path) -> bool {
     if settings.uses_kafka()
         && let Err(why) = config::verify(&settings.kafka)
     {
         tell(&format!("shutterlag: {}: {why}", config.display()));
-        return None;
+        return false;
     }
-    Some(settings)
+    true
+}
+
+/// Whether the identity key can be used. One that is missing here may be set where the run
+/// starts, so that is a note.
+fn key(settings: &Settings) -> bool {
+    match identity::from_environment() {
+        Err(why) => {
+            tell(&format!("shutterlag: {why}"));
+            false
+        }
+        Ok(keyed) => {
+            if keyed.random && settings.uses_kafka() {
+                tell(&format!(
+                    "shutterlag: note: {} is not set here; `shutterlag run` with Kafka does not start \
+                     without it",
+                    identity::VARIABLE
+                ));
+            }
+            true
+        }
+    }
 }
 
 /// The settings of a run without a configuration, in the same way.

@@ -4,8 +4,11 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Write};
 use std::path::{Path, PathBuf};
 
+use percent_encoding::percent_decode_str;
+
 use super::{CliError, Outcome};
-use crate::report::explain::{ExplainError, explain};
+use crate::records::{Declared, Finding};
+use crate::report::explain::{ExplainError, explain, name as explain_name};
 use crate::runtime::ledger::is_store;
 use crate::runtime::local::Reader;
 use crate::runtime::stages::Fault;
@@ -14,8 +17,9 @@ use crate::runtime::stages::Fault;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The finding: its line in findings.ndjson, or its name: finding/exposure_id,
-    /// rubber_stamp_suspected/reviewer/time, reviewer_flagged/reviewer. A local store counts
-    /// its findings in the order of their names.
+    /// rubber_stamp_suspected/reviewer/time, reviewer_flagged/reviewer. The name of an exposure or
+    /// the address of its page on the board is enough if one finding is about it; a line of
+    /// findings.ndjson works, too. A local store counts its findings in the order of their names.
     #[arg(value_name = "FINDING")]
     finding: String,
 
@@ -38,9 +42,10 @@ pub fn run(args: &Args) -> Result<Outcome, CliError> {
         true => in_store(&args.ledger)?,
         false => (open(&args.ledger, "findings.ndjson")?, open(&args.ledger, "windows.ndjson")?),
     };
-    let explained = explain(&mut *findings, &mut *windows, &args.finding, args.all);
+    let which = pasted(&args.finding);
+    let explained = explain(&mut *findings, &mut *windows, &which, args.all);
     let explained = explained.map_err(|error| match error {
-        ExplainError::NotFound => CliError::Usage(error.to_string()),
+        ExplainError::NotFound | ExplainError::Several(_) => CliError::Usage(error.to_string()),
         error => CliError::Failed(format!("{}: {error}", args.ledger.display())),
     })?;
     match io::stdout().lock().write_all(explained.text.as_bytes()) {
@@ -49,6 +54,21 @@ pub fn run(args: &Args) -> Result<Outcome, CliError> {
         printed => printed?,
     }
     Ok(if explained.agrees { Outcome::Fine } else { Outcome::Failed })
+}
+
+/// What somebody means who pastes `text`: a name with what stood around it, the address of an
+/// exposure's page or answer, or a whole line of a file of findings.
+fn pasted(text: &str) -> String {
+    let text = text.trim().trim_matches(['"', '\'', '`', ',']);
+    if let Ok(finding) = Finding::read(text.as_bytes()) {
+        return explain_name(&finding);
+    }
+    let paths = ["/exposure/", "/api/v1/exposures/", "/api/v1/windows/"];
+    let web = text.starts_with("http://") || text.starts_with("https://");
+    let rest = paths.iter().filter(|_| web).find_map(|path| text.split_once(path));
+    let Some((_, rest)) = rest else { return text.to_owned() };
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    percent_decode_str(rest).decode_utf8_lossy().into_owned()
 }
 
 /// Lines to read.
@@ -82,4 +102,33 @@ fn in_store(path: &Path) -> Result<(Lines, Lines), CliError> {
     };
     reader.windows(visit).map_err(failed)?;
     Ok((Box::new(Cursor::new(findings)), Box::new(Cursor::new(windows))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pasted;
+
+    #[test]
+    fn what_people_paste_is_understood() {
+        let name = "impossible_reading/secret_exposure/github:example-org/app#7/1772452800000";
+        let exposure = "secret_exposure/github:example-org/app#7/1772452800000";
+        let line = r#"{"finding":"impossible_reading","at":"2026-03-02T12:00:00.000Z","exposure_id":"secret_exposure/github:example-org/app#7/1772452800000","workflow":"secret_exposure","reviewer":"reviewer-1","evidence":{}}"#;
+        for (text, meant) in [
+            ("7", "7"),
+            (name, name),
+            (&format!("  \"{name}\",\n"), name),
+            (&format!("`{exposure}`"), exposure),
+            (line, name),
+            (
+                "https://lag.example.org/exposure/secret_exposure%2Fgithub%3Aexample-org%2Fapp%237%2F1772452800000?tz=local",
+                exposure,
+            ),
+            (
+                "http://127.0.0.1:9464/api/v1/windows/secret_exposure%2Fgithub%3Aexample-org%2Fapp%237%2F1772452800000",
+                exposure,
+            ),
+        ] {
+            assert_eq!(pasted(text), meant, "{text}");
+        }
+    }
 }

@@ -5,6 +5,7 @@ pub mod demo;
 pub mod explain;
 pub mod export;
 mod identity;
+pub mod manual;
 pub mod map;
 mod outcome;
 mod output;
@@ -16,15 +17,42 @@ pub mod simulate;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use outcome::tell;
 pub use outcome::{CliError, Outcome};
 
+/// What most people want first.
+const EXAMPLES: &str = "\
+Examples:
+  shutterlag demo
+      watch a simulated organisation live in the browser
+  shutterlag replay leaks.ndjson --out ledger/
+      read files of events: what happened to each leaked credential?
+  shutterlag run
+      take events in, keep them in one local file, show the board and raise alerts
+";
+
+/// The version, the commit and the features of this build.
+const VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    " (commit ",
+    env!("SHUTTERLAG_COMMIT"),
+    ", features: ",
+    env!("SHUTTERLAG_FEATURES"),
+    ")"
+);
+
 /// Measures how long leaked credentials wait for a human decision, against the
 /// 9 to 17 minutes that attackers take.
 #[derive(Debug, Parser)]
-#[command(name = "shutterlag", version, about, max_term_width = 100)]
+#[command(
+    name = "shutterlag",
+    version = VERSION,
+    about,
+    before_help = EXAMPLES,
+    max_term_width = 100
+)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -51,6 +79,10 @@ enum Command {
     Map(map::Args),
     /// Write the events of a simulated organisation whose truth is known.
     Simulate(Box<simulate::SimulateArgs>),
+    /// Print what a shell needs to complete commands and options.
+    Completions(manual::CompletionsArgs),
+    /// Write the manual pages of all commands to a directory.
+    Man(manual::ManArgs),
 }
 
 impl From<simulate::SimulateError> for CliError {
@@ -76,6 +108,8 @@ pub fn main() -> ExitCode {
         Command::Export(args) => export::run(&args),
         Command::Map(args) => map::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Completions(args) => manual::completions(&args, Cli::command()),
+        Command::Man(args) => manual::man(&args, Cli::command()),
         Command::Simulate(args) => {
             simulate::run(&args).map(|_| Outcome::Fine).map_err(CliError::from)
         }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValuesParser;
@@ -14,7 +14,7 @@ use super::replay::words;
 use super::{CliError, Outcome, check, tell};
 use crate::config::{FiguresConfig, OversightConfig, Profiles};
 use crate::engine::attacker::{CurveSetting, Race};
-use crate::event::{Severity, Workflow};
+use crate::event::{Kind, Severity, Workflow};
 use crate::records::People;
 use crate::report::control::render::{self, Form};
 use crate::report::control::verify::Written;
@@ -55,6 +55,14 @@ pub struct Args {
     /// to be undecided [default: the latest time in the ledger].
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse_rfc3339)]
     as_of: Option<Timestamp>,
+
+    /// Whom the report is about, for its first page.
+    #[arg(long, value_name = "NAME")]
+    organisation: Option<String>,
+
+    /// Who prepared it, for its first page.
+    #[arg(long, value_name = "NAME")]
+    prepared_by: Option<String>,
 
     /// Only this workflow; repeatable.
     #[arg(long = "workflow", value_name = "WORKFLOW", value_parser = words(Workflow::ALL.iter().map(|w| w.as_str()), Workflow::parse))]
@@ -100,7 +108,7 @@ pub struct Args {
 
     /// Recompute this report (in its JSON form) from the ledger and show what differs.
     #[arg(long, value_name = "REPORT", conflicts_with_all = [
-        "from", "to", "as_of", "workflows", "severities", "teams", "attackers", "public", "expect_opening", "outs",
+        "from", "to", "as_of", "organisation", "prepared_by", "workflows", "severities", "teams", "attackers", "public", "expect_opening", "outs",
         "format",
         "reviewer_names", "allow_damage",
     ])]
@@ -160,14 +168,49 @@ impl Place<'_> {
             Place::Topics(topics, _) => ledger::load_topics(topics, race, allow_damage),
         };
         loaded.map_err(|error| {
-            if let LoadError::Damaged { first, .. } = &error {
+            if let LoadError::Damaged { first, .. } = &error
+                && self.events().is_none()
+            {
                 for fault in first {
                     tell(&format!("shutterlag: {fault}"));
                 }
             }
-            CliError::Failed(error.to_string())
+            match self.events() {
+                Some(path) => events_given(path),
+                None => CliError::Failed(error.to_string()),
+            }
         })
     }
+
+    /// A file that holds events instead of a ledger.
+    fn events(&self) -> Option<&Path> {
+        let Place::Files(paths) = self else { return None };
+        paths.iter().map(PathBuf::as_path).find(|path| begins_with_event(path))
+    }
+}
+
+/// Whether the first line of a file is an event.
+fn begins_with_event(path: &Path) -> bool {
+    /// Bytes of a first line that are read.
+    const LINE_BYTES_MAX: u64 = 64 << 10;
+    if !path.is_file() {
+        return false;
+    }
+    let Ok(file) = fs::File::open(path) else { return false };
+    let mut line = String::new();
+    let read = io::BufReader::new(file.take(LINE_BYTES_MAX)).read_line(&mut line);
+    let event = serde_json::from_str::<serde_json::Value>(&line).ok().filter(|_| read.is_ok());
+    let kind = event.as_ref().and_then(|event| event.get("type")?.as_str());
+    kind.is_some_and(|kind| Kind::parse(kind).is_some())
+}
+
+/// What to do with events: a report is made from a ledger.
+fn events_given(path: &Path) -> CliError {
+    let file = printable(&path.display().to_string());
+    CliError::Usage(format!(
+        "{file} holds events, and a report is made from a ledger: run `shutterlag replay {file} --out \
+         ledger/`, then `shutterlag report ledger/`"
+    ))
 }
 
 fn write(args: &Args) -> Result<Outcome, CliError> {
@@ -297,6 +340,8 @@ fn question(args: &Args, place: &Place<'_>) -> Result<Question, CliError> {
     question.from.clone_from(&args.from);
     question.to.clone_from(&args.to);
     question.as_of = args.as_of;
+    question.organisation.clone_from(&args.organisation);
+    question.prepared_by.clone_from(&args.prepared_by);
     question.workflows = sorted(&args.workflows);
     question.severities = sorted(&args.severities);
     question.teams = sorted(&args.teams);

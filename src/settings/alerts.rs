@@ -24,9 +24,9 @@ settings! {
         rules: Vec<AlertRule>;
         /// The address at which people reach this program's pages; links in a page begin with it.
         external_url: Option<String>, check web_address;
-        /// The address at which people find the runbooks; `/`, the alert's name and `.md` are
-        /// appended.
-        runbooks: String = "docs/runbooks".to_owned(), check runbooks;
+        /// The address at which people find runbooks of their own; `/`, the alert's name and `.md` are
+        /// appended. Without it, links lead to the runbooks that this program serves at `external_url`.
+        runbooks: Option<String>, check runbooks;
         /// How often an alert that holds is pushed again.
         resend_interval: Span = Span::from_mins(1), in SHORTEST..;
         /// After how long an Alertmanager considers an alert ended that is not pushed again; at

@@ -151,9 +151,9 @@ fn a_page_comes_in_time_outlives_what_fails_and_ends_with_the_decision() {
         let annotations = &alert["annotations"];
         assert_eq!(annotations["owner"], "platform");
         assert_eq!(annotations["location"], "github");
-        assert_eq!(annotations["runbook"], format!("docs/runbooks/{name}.md"));
+        assert_eq!(annotations["runbook_url"], format!("https://lag.example.org/runbook/{name}"));
         let link = annotations["link"].as_str().unwrap();
-        assert!(link.starts_with("https://lag.example.org/api/v1/windows/"), "{link}");
+        assert!(link.starts_with("https://lag.example.org/exposure/"), "{link}");
         assert_eq!(alert["generatorURL"], annotations["link"]);
         let labels = alert["labels"].to_string();
         assert!(!labels.contains("first") && !labels.contains("platform"), "{labels}");
@@ -197,6 +197,46 @@ fn a_page_comes_in_time_outlives_what_fails_and_ends_with_the_decision() {
     assert_eq!(turns.keys().cloned().collect::<BTreeSet<_>>(), fired);
     assert!(turns.values().all(|turns| turns[..] == ["firing", "resolved"]), "{turns:?}");
     assert_eq!(repeats(&pager), 0, "{:#?}", pager.sent());
+}
+
+/// What fires in the last notification that is about a credential.
+fn firing(pager: &Pager, credential: &str) -> Vec<String> {
+    let about = |alert: &&Value| alert["annotations"]["credential"] == credential;
+    let sent = pager.sent();
+    let last = sent
+        .iter()
+        .rev()
+        .find(|sent| sent.body["alerts"].as_array().unwrap().iter().any(|alert| about(&alert)));
+    let alerts = last.map(|sent| sent.body["alerts"].as_array().unwrap().clone());
+    let firing = |alert: &&Value| alert["status"] == "firing";
+    let names = alerts.iter().flatten().filter(firing).filter(about);
+    names.map(|alert| alert["labels"]["alertname"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn one_page_grows_with_its_window() {
+    let pager = Pager::start();
+    let alertmanager = Alertmanager::start(&pager);
+    let scene = Scene::new("growing", &alertmanager);
+    let mut program = Program::start(&scene.config);
+    program.until_ready(READY);
+    scene.leak("growing");
+    pager.until("the first", SOON, is("ReviewDueSoon", "growing", "firing"));
+    assert_eq!(firing(&pager, "growing"), ["ReviewDueSoon"]);
+    pager.until("the second", SOON, is("ReviewOverdue", "growing", "firing"));
+    assert_eq!(firing(&pager, "growing"), ["ReviewOverdue"], "it takes the place of the first");
+    scene.event("growing", json!({"type": "credential.abused"}));
+    pager.until("the attack", SOON, is("AttackObserved", "growing", "firing"));
+    assert_eq!(firing(&pager, "growing"), ["AttackObserved"]);
+    // A decision does not end an attack; the containment ends everything.
+    scene.decide("growing");
+    scene.event("growing", json!({"type": "credential.contained"}));
+    pager.until("the end", SOON, is("AttackObserved", "growing", "resolved"));
+    assert_eq!(firing(&pager, "growing"), [""; 0]);
+    // Another exposure is another page: nothing mutes it.
+    scene.leak("other");
+    pager.until("another", SOON, is("ReviewDueSoon", "other", "firing"));
+    program.stop();
 }
 
 /// Waits until so many pushes were taken since the program began.
@@ -379,6 +419,7 @@ fn the_rules_pass_their_own_tests() {
             [..],
         &["test", "rules", "dashboards/rules/shutterlag.test.yml"],
         &["test", "rules", "dashboards/rules/long.test.yml"],
+        &["test", "rules", "dashboards/rules/silence.test.yml"],
         &["check", "config", "--syntax-only", "dashboards/prometheus.yml"],
     ] {
         let output = Command::new(installed(&["promtool"]))
@@ -390,4 +431,14 @@ fn the_rules_pass_their_own_tests() {
             + &String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "promtool {arguments:?}:\n{said}");
     }
+    let output = Command::new(installed(&["amtool"]))
+        .args([
+            "check-config",
+            "dashboards/alertmanager.yml",
+            "dashboards/alertmanager-receivers.yml",
+        ])
+        .current_dir(root("."))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -12,7 +12,11 @@ use std::path::{Path, PathBuf};
 use shutterlag::engine::alerts::Alert;
 
 const RULES: &str = "dashboards/rules/shutterlag.rules.yml";
-const TESTS: [&str; 2] = ["dashboards/rules/shutterlag.test.yml", "dashboards/rules/long.test.yml"];
+const TESTS: [&str; 3] = [
+    "dashboards/rules/shutterlag.test.yml",
+    "dashboards/rules/long.test.yml",
+    "dashboards/rules/silence.test.yml",
+];
 /// All that Prometheus loads together.
 const LOADED: [&str; 2] = [RULES, "dashboards/rules/panels.yml"];
 const SECTIONS: [&str; 4] =
@@ -109,6 +113,22 @@ fn every_metric_in_rules_and_dashboards_exists() {
     );
 }
 
+/// The labels by which an alert is told apart from others of its name: a silence that leaves
+/// one out mutes more than the page that it is for.
+fn told_apart_by(alert: &str, rules: &str) -> Vec<String> {
+    if alert == "RubberStampSuspected" {
+        return vec!["reviewer".to_owned()];
+    }
+    let Some(rule) = rules.split(&format!("- alert: {alert}\n")).nth(1) else {
+        return vec!["credential".to_owned(), "workflow".to_owned()];
+    };
+    let rule = rule.split("labels:").next().unwrap();
+    let labels = rule.split("by (").nth(1).and_then(|rest| rest.split(')').next());
+    let labels = labels.unwrap_or_default().split(',').map(|label| label.trim().to_owned());
+    // Bounds of a histogram are within one alert.
+    labels.filter(|label| !label.is_empty() && label != "le").collect()
+}
+
 #[test]
 fn every_alert_has_a_runbook_and_every_runbook_an_alert() {
     let rules = read(RULES);
@@ -139,12 +159,17 @@ fn every_alert_has_a_runbook_and_every_runbook_an_alert() {
         // A silence names the alert that it is for.
         for line in page.lines().filter(|line| line.starts_with("amtool")) {
             assert!(line.contains(&format!("alertname={alert} ")), "{alert}: {line}");
+            for label in told_apart_by(alert, &rules) {
+                assert!(line.contains(&format!(" {label}=")), "{alert}: no {label} in {line}");
+            }
         }
+        assert_eq!(page.matches("amtool silence add").count(), usize::from(alert != "Watchdog"));
     }
     for alert in &of_rules {
         let rule = rules.split(&format!("- alert: {alert}\n")).nth(1).unwrap();
         let rule = rule.split("- alert: ").next().unwrap();
-        assert!(rule.contains(&format!("runbook: docs/runbooks/{alert}.md")), "{alert}");
+        let runbook = format!("runbook_url: http://127.0.0.1:9464/runbook/{alert}\n");
+        assert!(rule.contains(&runbook) && rule.contains("description: "), "{alert}");
         assert!(rule.contains("severity: ") && rule.contains("summary: "), "{alert}");
     }
 }

@@ -1,4 +1,5 @@
-//! What people and machines see of a running program: the HTTP server, the board and the demo.
+//! What people and machines see: the command line, the HTTP server, the board and the demo.
 
+mod cli;
 mod demo;
 mod http;

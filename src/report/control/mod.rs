@@ -40,12 +40,12 @@ pub use outcomes::{Boundary, EndCount, Outcomes, Shares, Violation};
 pub use owners::{Ownership, Unowned};
 pub use quality::{Quality, Stretch, Without};
 pub use question::{Curve, Edge, Period, Question, QuestionError, Target};
-pub use reviews::{ByReason, Certificate, Found, Reviews};
+pub use reviews::{ByReason, Certificate, EvidenceOpened, Found, Reviews};
 pub use rows::{Counts, Digest, Row, Rows, digest};
 pub use seeded::{Seeded, TrialCounts};
 pub use share::{Difference, Share};
 pub use stages::{Part, PartFigures};
-pub use verdict::{LookAt, Matter, Previous, Trend, Verdict};
+pub use verdict::{Halves, LookAt, Matter, Previous, Trend, Verdict};
 pub use waiting::{AtRisk, AttackerFirst, ByCurve, Point, ReviewedBy, TimeToReview};
 
 use std::collections::BTreeMap;
@@ -239,6 +239,8 @@ struct Pass {
     seen: quality::Seen,
     before: bands::Counts,
     windows_before: u64,
+    /// Exposures that attackers race for, of the first and of the second half of the period.
+    halves: [bands::Counts; 2],
     scopes: [Digesting; Scope::ALL.len()],
     days: evidence::Days,
 }
@@ -258,6 +260,7 @@ impl Pass {
             seen: quality::Seen::default(),
             before: bands::Counts::default(),
             windows_before: 0,
+            halves: Default::default(),
             scopes: Default::default(),
             days: evidence::Days::default(),
         })
@@ -293,6 +296,10 @@ impl Pass {
             }
             if period.holds(row.detected_at()) {
                 self.scopes[Scope::Period as usize].add(row);
+                if self.measures.rules().race.is_raced(row.workflow()) {
+                    let half = usize::from(row.detected_at() >= middle(period));
+                    self.halves[half].add(&case, as_of);
+                }
                 self.add(&case, as_of);
             }
         }
@@ -334,6 +341,7 @@ impl Pass {
             boundary: &boundary,
             ownership: &ownership,
             quality: &quality,
+            halves: Halves::new(middle(&context.period), &self.halves[0], &self.halves[1]),
         };
         let verdict = verdict::verdict(&all, &raced, previous, comparable.is_some(), &figures);
         let scopes = Scope::ALL.iter().zip(self.scopes);
@@ -363,6 +371,12 @@ impl Pass {
             evidence: evidence::evidence(context.inputs, context.rows.counts(), scopes, self.days),
         }
     }
+}
+
+/// The first moment of the second half of a period.
+fn middle(period: &Period) -> Timestamp {
+    let half = period.to.since(period.from).as_millis() / 2;
+    period.from + crate::time::Span::from_millis(half)
 }
 
 /// Whether reviewers as a group take less time than reading needs more often than

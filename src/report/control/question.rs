@@ -80,6 +80,10 @@ pub struct Question {
     /// The moment up to which undecided windows are known to be undecided; `None`:
     /// the ledger's own.
     pub as_of: Option<Timestamp>,
+    /// Whom the report is about, as its first page says.
+    pub organisation: Option<String>,
+    /// Who prepared it.
+    pub prepared_by: Option<String>,
     /// Only these workflows; all when empty.
     pub workflows: Vec<Workflow>,
     /// Only these severities; all when empty.
@@ -157,6 +161,8 @@ impl Question {
             from: None,
             to: None,
             as_of: None,
+            organisation: None,
+            prepared_by: None,
             workflows: Vec::new(),
             severities: Vec::new(),
             teams: Vec::new(),

@@ -4,14 +4,19 @@
 //! again is told beside it, never put in its place; a decision that has not been
 //! judged is neither meaningful nor hollow; among few reviewers nobody is named.
 
+use std::collections::{HashMap, HashSet};
+
 use serde::Serialize;
 
 use super::Context;
 use super::share::Share;
 use crate::engine::bounds::Sizes;
 use crate::engine::oversight::{HollowReason, HollowReasons, Quality};
-use crate::event::Severity;
+use crate::event::{Evidence, Severity};
 use crate::time::{Span, Timestamp};
+
+/// An hour of the clock.
+const HOUR_MS: i64 = 3_600_000;
 
 /// Certificates told one by one.
 const CERTIFICATES_MAX: usize = 100;
@@ -37,6 +42,11 @@ pub struct Reviews {
     pub disagreed: u64,
     /// Decided before any advice.
     pub unadvised: u64,
+    /// What was opened before the decisions.
+    pub evidence: EvidenceOpened,
+    /// Decisions in each hour in which a reviewer decided anything, on average over reviewers
+    /// and hours of the clock in UTC; `None` without a decision.
+    pub per_reviewer_hour: Option<f64>,
     /// Decisions whose reading time this report finds impossible again, or finds
     /// impossible where the ledger does not.
     pub reading: Found,
@@ -44,6 +54,21 @@ pub struct Reviews {
     pub certificates: Vec<Certificate>,
     /// Certificates beyond those listed.
     pub certificates_not_listed: u64,
+}
+
+/// What the deciding people are known to have opened before they decided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct EvidenceOpened {
+    /// The underlying evidence.
+    pub raw: u64,
+    /// The AI's text only.
+    pub summary: u64,
+    /// Nothing tells.
+    pub unknown: u64,
+    /// The share decided with the raw evidence opened, if it never was where nothing tells.
+    pub low: Option<f64>,
+    /// … if it always was.
+    pub high: Option<f64>,
 }
 
 /// How often a sign was found.
@@ -99,6 +124,11 @@ pub(super) struct Decisions {
     agreed: u64,
     disagreed: u64,
     unadvised: u64,
+    raw: u64,
+    summary: u64,
+    /// Reviewers by number, and the hours in which each decided.
+    reviewers: HashMap<String, u32>,
+    hours: HashSet<(u32, i64)>,
     /// Places of judged decisions.
     judged_at: Vec<u32>,
     /// Places of hollow ones.
@@ -108,10 +138,20 @@ pub(super) struct Decisions {
 impl Decisions {
     pub(super) fn add(&mut self, case: &super::Case<'_>) {
         let window = &case.window;
-        if window.decision.is_none() {
-            return;
-        }
+        let Some(decision) = &window.decision else { return };
         self.decisions += 1;
+        match decision.evidence {
+            Some(Evidence::Raw) => self.raw += 1,
+            Some(Evidence::Summary) => self.summary += 1,
+            None => {}
+        }
+        let known = self.reviewers.get(decision.reviewer).copied();
+        let reviewer = known.unwrap_or_else(|| {
+            let number = u32::try_from(self.reviewers.len()).unwrap_or(u32::MAX);
+            self.reviewers.insert(decision.reviewer.to_owned(), number);
+            number
+        });
+        self.hours.insert((reviewer, decision.decided_at.as_millis().div_euclid(HOUR_MS)));
         self.unadvised += u64::from(window.advice.is_none());
         match window.agreed() {
             Some(true) => self.agreed += 1,
@@ -133,6 +173,18 @@ impl Decisions {
         self.hollow += 1;
         self.hollow_at.push(case.place);
         reasons.iter().for_each(|reason| self.by_reason[reason as usize] += 1);
+    }
+
+    fn evidence(&self) -> EvidenceOpened {
+        let unknown = self.decisions - self.raw - self.summary;
+        let share = |count: u64| (self.decisions > 0).then(|| count as f64 / self.decisions as f64);
+        EvidenceOpened {
+            raw: self.raw,
+            summary: self.summary,
+            unknown,
+            low: share(self.raw),
+            high: share(self.raw + unknown),
+        }
     }
 
     pub(super) fn finish(mut self, context: &Context<'_>) -> Reviews {
@@ -177,6 +229,9 @@ impl Decisions {
             agreed: self.agreed,
             disagreed: self.disagreed,
             unadvised: self.unadvised,
+            evidence: self.evidence(),
+            per_reviewer_hour: (self.decisions > 0)
+                .then(|| self.decisions as f64 / self.hours.len() as f64),
             reading: found_again(&self.judged_at, context),
             certificates: self.hollow_at.into_iter().filter_map(certificate).collect(),
             certificates_not_listed: not_listed as u64,

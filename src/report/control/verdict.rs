@@ -29,6 +29,7 @@ pub(super) struct Figures<'f> {
     pub(super) boundary: &'f Boundary,
     pub(super) ownership: &'f Ownership,
     pub(super) quality: &'f Quality,
+    pub(super) halves: Halves,
 }
 
 words! {
@@ -107,6 +108,41 @@ pub struct LookAt {
     pub windows: u64,
 }
 
+/// The two halves of the period: a trend that needs no period before.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Halves {
+    /// The first moment of the second half.
+    pub middle: Timestamp,
+    /// The effective review rate of the exposures detected in the first half.
+    pub first: EffectiveRate,
+    /// … in the second half.
+    pub second: EffectiveRate,
+    /// By how much the second differs from the first.
+    pub change: Option<Difference>,
+    /// Where the rate is going.
+    pub trend: Trend,
+}
+
+impl Halves {
+    pub(super) fn new(middle: Timestamp, first: &Counts, second: &Counts) -> Halves {
+        let (first, second) = (first.effective(), second.effective());
+        let change = Difference::between(&second, &first);
+        Halves { middle, first, second, change, trend: Trend::of(change) }
+    }
+}
+
+impl Trend {
+    /// The trend of a rate that changed so.
+    fn of(change: Option<Difference>) -> Trend {
+        match change {
+            None => Trend::Unknown,
+            Some(change) if change.low > 0.0 => Trend::Better,
+            Some(change) if change.high < 0.0 => Trend::Worse,
+            Some(_) => Trend::Unclear,
+        }
+    }
+}
+
 /// The verdict.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Verdict {
@@ -124,6 +160,8 @@ pub struct Verdict {
     pub change: Option<Difference>,
     /// Where the rate is going.
     pub trend: Trend,
+    /// How the rate changed within the period.
+    pub halves: Halves,
     /// What to look at first.
     pub look_at: Vec<LookAt>,
 }
@@ -140,12 +178,6 @@ pub(super) fn verdict(
     let change = previous
         .filter(|_| comparable)
         .and_then(|previous| Difference::between(&effective, &previous.effective));
-    let trend = match change {
-        None => Trend::Unknown,
-        Some(change) if change.low > 0.0 => Trend::Better,
-        Some(change) if change.high < 0.0 => Trend::Worse,
-        Some(_) => Trend::Unclear,
-    };
     Verdict {
         windows: all.windows,
         incidents: figures.incidents,
@@ -153,7 +185,8 @@ pub(super) fn verdict(
         effective,
         previous,
         change,
-        trend,
+        trend: Trend::of(change),
+        halves: figures.halves,
         look_at: look_at(all, figures),
     }
 }

@@ -16,7 +16,7 @@ use super::terminal::printable;
 use crate::records::{Declared, Finding, WindowRecord};
 
 /// What a finding is called, beside its line.
-fn name(finding: &Finding) -> String {
+pub fn name(finding: &Finding) -> String {
     let reviewer = finding.reviewer.as_deref().unwrap_or_default();
     match (finding.name(), &finding.exposure_id) {
         (kind, Some(exposure)) => format!("{kind}/{exposure}"),
@@ -53,15 +53,23 @@ pub fn explain(
     all: bool,
 ) -> Result<Explained, ExplainError> {
     let number = which.parse::<usize>().ok();
-    let mut found = None;
+    let (mut found, mut about) = (None, Vec::new());
     for (finding, line) in lines::<Finding>(findings, "findings.ndjson").zip(1..) {
         let finding = finding?;
         if Some(line) == number || name(&finding) == which {
             found = Some(finding);
             break;
         }
+        if finding.exposure_id.as_ref().is_some_and(|exposure| exposure.to_string() == which) {
+            about.push(finding);
+        }
     }
-    let finding = found.ok_or(ExplainError::NotFound)?;
+    let finding = match (found, about.len()) {
+        (Some(finding), _) => finding,
+        (None, 0) => return Err(ExplainError::NotFound),
+        (None, 1) => about.remove(0),
+        (None, _) => return Err(ExplainError::Several(about.iter().map(name).collect())),
+    };
     let windows = lines(windows, "windows.ndjson").collect::<Result<Vec<WindowRecord>, _>>()?;
     let windows = in_order(windows);
     let mut explained = match finding.name() {

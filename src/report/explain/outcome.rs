@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::config::OversightFault;
 use crate::records::Finding;
+use crate::report::terminal::printable;
 
 /// Two figures this close, relatively, are the same.
 const SAME: f64 = 1e-9;
@@ -34,6 +35,8 @@ pub enum ExplainError {
     },
     /// No finding goes by that name.
     NotFound,
+    /// Several findings are about that exposure: what they are called.
+    Several(Vec<String>),
     /// The ledger has no window that the finding needs.
     Incomplete(&'static str),
     /// The rules that the finding states are none.
@@ -52,6 +55,14 @@ impl fmt::Display for ExplainError {
                  findings.ndjson), or its name: finding/exposure_id, \
                  rubber_stamp_suspected/reviewer/time or reviewer_flagged/reviewer",
             ),
+            ExplainError::Several(names) => {
+                let names: Vec<String> = names.iter().map(|name| printable(name)).collect();
+                write!(
+                    f,
+                    "several findings are about this exposure; give one of them: {}",
+                    names.join(" ")
+                )
+            }
             ExplainError::Incomplete(what) => write!(f, "the ledger lacks {what}"),
             ExplainError::Rules(fault) => fault.fmt(f),
         }

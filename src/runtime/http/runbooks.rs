@@ -32,16 +32,20 @@ runbooks! {
 pub(super) fn page(name: &str) -> Option<Response> {
     let (_, text) = RUNBOOKS.iter().find(|(known, _)| *known == name)?;
     let title = text.lines().next().unwrap_or_default().trim_start_matches("# ");
-    let mut html = String::from("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+    let mut html = String::from(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-        <meta name=\"color-scheme\" content=\"light dark\">\n<title>");
+        <meta name=\"color-scheme\" content=\"light dark\">\n<title>",
+    );
     escape(&mut html, title);
-    html.push_str(" – shutterlag runbook</title>\n\
+    html.push_str(
+        " – shutterlag runbook</title>\n\
         <link rel=\"icon\" href=\"/board/icon.svg\" type=\"image/svg+xml\">\n\
         <link rel=\"stylesheet\" href=\"/board/board.css\">\n</head>\n<body>\n\
         <header class=\"bar\"><p class=\"home\"><a href=\"/\">shutterlag</a></p>\
         <p><a href=\"/runbook/README\">All runbooks</a></p></header>\n\
-        <main class=\"page prose\">\n");
+        <main class=\"page prose\">\n",
+    );
     blocks(&mut html, text);
     html.push_str("</main>\n</body>\n</html>\n");
     let headers = [
@@ -107,7 +111,8 @@ fn blocks(html: &mut String, text: &str) {
                 change(html, &mut block, Block::None);
             }
         } else {
-            let goes_on = line.starts_with("  ") && matches!(block, Block::Bullets | Block::Numbers);
+            let goes_on =
+                line.starts_with("  ") && matches!(block, Block::Bullets | Block::Numbers);
             if !goes_on && block != Block::Paragraph {
                 change(html, &mut block, Block::Paragraph);
             }
@@ -145,10 +150,13 @@ fn inline(html: &mut String, line: &str) {
     while let Some(at) = rest.find(['`', '*', '[']) {
         escape(html, &rest[..at]);
         rest = &rest[at..];
-        rest = code(html, rest).or_else(|| bold(html, rest)).or_else(|| link(html, rest)).unwrap_or_else(|| {
-            html.push_str(&rest[..1]);
-            &rest[1..]
-        });
+        rest = code(html, rest)
+            .or_else(|| bold(html, rest))
+            .or_else(|| link(html, rest))
+            .unwrap_or_else(|| {
+                html.push_str(&rest[..1]);
+                &rest[1..]
+            });
     }
     escape(html, rest);
 }

@@ -60,13 +60,23 @@ impl SessionKey {
     }
 
     /// The `Set-Cookie` for somebody who signs in with the request `headers` belong to.
-    pub(super) fn sign_in(&self, uri: &Uri, headers: &HeaderMap, now: Timestamp) -> Option<HeaderValue> {
+    pub(super) fn sign_in(
+        &self,
+        uri: &Uri,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Option<HeaderValue> {
         let session = Session { signed_in: now, issued: now, secure: came_by_https(headers) };
         self.cookie(session, uri, headers)
     }
 
     /// The valid session that a request carries at `now`.
-    pub(super) fn session(&self, uri: &Uri, headers: &HeaderMap, now: Timestamp) -> Option<Session> {
+    pub(super) fn session(
+        &self,
+        uri: &Uri,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Option<Session> {
         cookies(headers).find_map(|(name, value)| {
             let secure = match name {
                 NAME => false,
@@ -80,9 +90,8 @@ impl SessionKey {
             let mac = URL_SAFE_NO_PAD.decode(mac).ok()?;
             let session = Session { signed_in, issued, secure };
             self.signed(session, uri, headers).verify_slice(&mac).ok()?;
-            let valid = issued <= now
-                && now.since(issued) < VALID_FOR
-                && now.since(signed_in) < LASTS;
+            let valid =
+                issued <= now && now.since(issued) < VALID_FOR && now.since(signed_in) < LASTS;
             valid.then_some(session)
         })
     }

@@ -49,7 +49,7 @@ pub(super) struct PostableAlert {
 #[derive(Clone, Debug)]
 pub(super) struct Guide {
     pub(super) external_url: Option<String>,
-    pub(super) runbooks: String,
+    pub(super) runbooks: Option<String>,
     pub(super) race: Race,
     pub(super) profiles: Profiles,
 }
@@ -70,7 +70,12 @@ impl Guide {
     }
 
     fn runbook(&self, alert: Alert) -> String {
-        format!("{}/{alert}.md", self.runbooks)
+        match (&self.runbooks, &self.external_url) {
+            (Some(base), _) => format!("{base}/{alert}.md"),
+            // This program serves the runbooks itself.
+            (None, Some(base)) => format!("{base}/runbook/{alert}"),
+            (None, None) => format!("docs/runbooks/{alert}.md"),
+        }
     }
 }
 
@@ -120,7 +125,7 @@ pub(super) fn alert(
 ) -> PostableAlert {
     let mut labels = labels(change.alert, urgency);
     let mut annotations = Texts::new();
-    annotations.insert("runbook", guide.runbook(change.alert));
+    annotations.insert("runbook_url", guide.runbook(change.alert));
     let link = match &change.subject {
         Subject::Window(about) => {
             labels.insert("workflow", about.workflow.to_string());
@@ -129,13 +134,17 @@ pub(super) fn alert(
             annotate(&mut annotations, change.alert, about, ended.unwrap_or(now), guide);
             let id = about.exposure_id.as_deref().map(encoded);
             let base = guide.external_url.as_deref();
-            base.zip(id).map(|(base, id)| format!("{base}/api/v1/windows/{id}"))
+            base.zip(id).map(|(base, id)| format!("{base}/exposure/{id}"))
         }
         Subject::Reviewer(reviewer) => {
             labels.insert("reviewer", reviewer.clone());
             annotations.insert("summary", format!("{reviewer}: {}", wrong(change.alert, None)));
             annotations.insert("since", change.at.to_string());
-            guide.external_url.as_deref().map(|base| format!("{base}/api/v1/reviewers"))
+            let what = "This person's decisions look less like reviews than chance explains. Time, \
+                        context or authority may be missing; it is not a verdict.";
+            annotations.insert("description", what.to_owned());
+            let base = guide.external_url.as_deref();
+            base.map(|base| format!("{base}/reviewer/{}", encoded(reviewer)))
         }
     };
     if let Some(link) = &link {
@@ -153,7 +162,7 @@ fn annotate(into: &mut Texts, alert: Alert, about: &WindowDetails, now: Timestam
     into.insert("credential", about.credential.clone());
     into.insert("as_of", now.to_string());
     let texts = [
-        ("location", place),
+        ("location", place.clone()),
         ("source", about.source.clone()),
         ("owner", about.owner.clone()),
         ("window_severity", about.severity.map(|severity| severity.to_string())),
@@ -175,6 +184,7 @@ fn annotate(into: &mut Texts, alert: Alert, about: &WindowDetails, now: Timestam
             (None, _) => "the AI has advised nothing yet".to_owned(),
         },
     );
+    into.insert("description", description(about, place.as_deref(), now, &into["recommendation"]));
     let Some((start, age)) = about.started_at.and_then(|start| Some((start, age(start, now)?)))
     else {
         return;
@@ -189,6 +199,27 @@ fn annotate(into: &mut Texts, alert: Alert, about: &WindowDetails, now: Timestam
             into.insert("attacker_first", text);
         }
     }
+}
+
+/// What somebody who is paged wants to know first, in sentences.
+fn description(
+    about: &WindowDetails,
+    place: Option<&str>,
+    now: Timestamp,
+    recommendation: &str,
+) -> String {
+    let severity = about.severity.map_or(String::new(), |severity| format!(" ({severity})"));
+    let cut = |text: &str| plain(text, 60);
+    let mut text = format!("{}{severity}", cut(&about.credential));
+    if let Some(place) = place {
+        text.push_str(&format!(" at {}", cut(place)));
+    }
+    if let Some(age) = about.started_at.and_then(|start| age(start, now)) {
+        text.push_str(&format!(", for {}", length(age)));
+    }
+    let owner = about.owner.as_deref().map_or("nobody known".to_owned(), cut);
+    text.push_str(&format!(". It belongs to {owner}; {recommendation}."));
+    text
 }
 
 fn age(start: Timestamp, now: Timestamp) -> Option<Span> {
@@ -244,7 +275,7 @@ pub(super) fn group(content: GroupContent<'_>, now: Timestamp, guide: &Guide) ->
     let count = firing.len();
     let targets = workflow.map(|workflow| guide.targets(workflow));
     let mut annotations = Texts::new();
-    annotations.insert("runbook", guide.runbook(alert));
+    annotations.insert("runbook_url", guide.runbook(alert));
     annotations.insert("summary", format!("{count} at once: {}", wrong(alert, targets)));
     annotations.insert("count", count.to_string());
     annotations.insert("seen", seen.to_string());
@@ -254,11 +285,25 @@ pub(super) fn group(content: GroupContent<'_>, now: Timestamp, guide: &Guide) ->
         annotations.insert("worst", worst.join("\n"));
     }
     let link = guide.external_url.as_deref();
-    let link = link.map(|base| format!("{base}/api/v1/windows?state=open"));
+    let workflow = workflow.map_or(String::new(), |workflow| format!("&workflow={workflow}"));
+    let link = link.map(|base| format!("{base}/?state={}{workflow}", listed(alert)));
     if let Some(link) = &link {
         annotations.insert("link", link.clone());
     }
     PostableAlert { labels, annotations, link, began, ended }
+}
+
+/// The windows of the board's list among which those of a group are.
+const fn listed(alert: Alert) -> &'static str {
+    match alert {
+        Alert::AttackObserved => "attacked",
+        Alert::ReviewDueSoon | Alert::ReviewOverdue | Alert::AttackerLikelyPresent => "waiting",
+        Alert::ContainmentOverdue => "reviewed",
+        Alert::AiActedFirst
+        | Alert::HollowApproval
+        | Alert::SeededCaseMissed
+        | Alert::RubberStampSuspected => "all",
+    }
 }
 
 /// One alert of a group, on a line.

@@ -8,9 +8,7 @@ use super::text::plain;
 use crate::engine::alerts::{Alert, Transition, Urgency};
 use crate::event::{Action, Severity, Workflow};
 use crate::formats::Identity;
-use crate::records::{
-    AlertRecord, Declared, RECORD_BYTES_MAX, ReviewerAlert, is_pseudonym, label,
-};
+use crate::records::{AlertRecord, Declared, RECORD_BYTES_MAX, ReviewerAlert, is_pseudonym, label};
 use crate::time::Timestamp;
 
 /// Characters of a text that a page shows.

@@ -11,10 +11,10 @@ use super::client::{connect, get, request};
 use super::made::{Made, ago, dismissed, open, options, served, shown, start};
 
 /// A stream of frames, read as they come.
-struct Board(BufReader<TcpStream>);
+pub(super) struct Board(BufReader<TcpStream>);
 
 impl Board {
-    fn open(address: SocketAddr) -> Board {
+    pub(super) fn open(address: SocketAddr) -> Board {
         let mut stream = connect(address);
         write!(stream, "GET /api/v1/board HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
         let mut board = Board(BufReader::new(stream));
@@ -35,7 +35,7 @@ impl Board {
     }
 
     /// The next frame's kind and content.
-    fn next(&mut self) -> (String, Value) {
+    pub(super) fn next(&mut self) -> (String, Value) {
         // The length of the chunk stands before it, its end behind it.
         let mut line = String::new();
         while !line.starts_with("event: ") {

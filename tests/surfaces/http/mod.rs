@@ -10,6 +10,7 @@ mod board;
 mod client;
 mod hostile;
 mod made;
+mod one_figure;
 mod page;
 mod pages;
 mod session;

@@ -32,7 +32,11 @@ fn organisation() -> Made {
     let window = |name, seconds, changes: Value| made.put(&with(open(name, seconds), &changes));
     window("late-critical", 4_000, json!({"severity": "critical", "owner": "payments"}));
     window("racing-critical", 700, json!({"severity": "critical", "owner": "Payments"}));
-    window("racing-high", 60, json!({"severity": "high", "owner": "payments", "location": "Repo A"}));
+    window(
+        "racing-high",
+        60,
+        json!({"severity": "high", "owner": "payments", "location": "Repo A"}),
+    );
     window("attacked-low", 300, json!({"severity": "low", "abused_at": ago(30), "source": "aws"}));
     window("plain", 120, json!({"incident": "push-7", "aliases": ["AKIA-OTHER-NAME"]}));
     window(
@@ -58,7 +62,10 @@ fn the_list_shows_attacks_first_then_severity_then_what_can_still_be_won() {
         "plain",
     ];
     assert_eq!(ids(&all), urgent);
-    assert_eq!((&all["matching"], &all["rows"][0]["attacked_ms"]), (&json!(6), &json!(NOW_MS - 30_000)));
+    assert_eq!(
+        (&all["matching"], &all["rows"][0]["attacked_ms"]),
+        (&json!(6), &json!(NOW_MS - 30_000))
+    );
     assert_eq!(all["choices"]["severity"], json!({"low": 1, "high": 1, "critical": 3}));
     assert_eq!(all["choices"]["owner"], json!({"Payments": 1, "payments": 2}));
     assert_eq!(all["choices"]["source"], json!({"aws": 1, "github": 5}));
@@ -94,7 +101,9 @@ fn the_list_shows_attacks_first_then_severity_then_what_can_still_be_won() {
 #[test]
 fn the_list_is_saved_as_csv_without_formulas() {
     let made = start(options(None));
-    for (number, text) in ["=1+1", "+1", "-1", "@x", "\t=1", "a\",\r\n=2", "\u{202e}x"].iter().enumerate() {
+    for (number, text) in
+        ["=1+1", "+1", "-1", "@x", "\t=1", "a\",\r\n=2", "\u{202e}x"].iter().enumerate()
+    {
         let name = format!("{text}{number}");
         let changes = json!({"owner": text, "location": text, "source": text, "incident": text});
         made.put(&with(open(&name, 60 + number as i64), &changes));
@@ -123,7 +132,12 @@ fn hollow() -> Made {
     let made = start(options(None));
     for number in 0..3 {
         let record = with(
-            dismissed(&format!("github:example-org/payments#{number}"), 1_000, 880 - number, "reviewer-03"),
+            dismissed(
+                &format!("github:example-org/payments#{number}"),
+                1_000,
+                880 - number,
+                "reviewer-03",
+            ),
             &json!({
                 "presented_at": ago(900), "first_presented_at": ago(900), "recommendation": "dismiss",
                 "summary_words": 400, "verdict": "approve", "agreed": true, "advice_source": "ai",
@@ -144,7 +158,10 @@ fn an_exposure_tells_what_leaked_who_decided_and_why_it_is_hollow() {
     let answer = get(made.address(), &format!("/api/v1/exposures/{}", encoded(&id))).is(200).json();
     assert_eq!(answer["exposure_id"], id.as_str());
     let record = &answer["window"]["record"];
-    assert_eq!((&record["reviewer"], &record["action"]), (&json!("reviewer-03"), &json!("dismiss")));
+    assert_eq!(
+        (&record["reviewer"], &record["action"]),
+        (&json!("reviewer-03"), &json!("dismiss"))
+    );
     let alerts = answer["alerts"].as_array().unwrap();
     let hollow = alerts.iter().find(|alert| alert["alert"] == "HollowApproval").unwrap();
     assert_eq!((&hollow["phase"], &hollow["urgency"]), (&json!("firing"), &json!("warning")));
@@ -189,12 +206,20 @@ fn a_reviewers_alert_has_its_evidence() {
     let made = hollow();
     let cited = Cited {
         at: ago(880),
-        exposure_id: format!("secret_exposure/github:example-org/payments#0/{}", NOW_MS - 1_000_000),
+        exposure_id: format!(
+            "secret_exposure/github:example-org/payments#0/{}",
+            NOW_MS - 1_000_000
+        ),
         signs: vec![Signal::Dwell],
         statistic: 1_200.0,
     };
-    let counted =
-        Counted { signal: Signal::Dwell, observed: 4, signs: 3, allowed: Some(0.1), statistic: 7.0 };
+    let counted = Counted {
+        signal: Signal::Dwell,
+        observed: 4,
+        signs: 3,
+        allowed: Some(0.1),
+        statistic: 7.0,
+    };
     made.reviewer_alerts.apply(Change::Fires(AlertState {
         reviewer: "reviewer-03".to_owned(),
         at: ago(100),
@@ -206,10 +231,16 @@ fn a_reviewers_alert_has_its_evidence() {
         path: vec![cited],
     }));
     let all = get(made.address(), "/api/v1/reviewer-alerts").is(200).json();
-    assert_eq!((&all["alerts"][0]["reviewer"], &all["not_kept"]), (&json!("reviewer-03"), &json!(0)));
+    assert_eq!(
+        (&all["alerts"][0]["reviewer"], &all["not_kept"]),
+        (&json!("reviewer-03"), &json!(0))
+    );
     let one = get(made.address(), "/api/v1/reviewer-alerts/reviewer-03").is(200).json();
     assert_eq!((&one["alert"], &one["as_of"]), (&all["alerts"][0], &json!(now())));
-    assert_eq!((&one["figures"]["reviews"], &one["runbook"]), (&json!(3), &json!("/runbook/RubberStampSuspected")));
+    assert_eq!(
+        (&one["figures"]["reviews"], &one["runbook"]),
+        (&json!(3), &json!("/runbook/RubberStampSuspected"))
+    );
     let step = one["alert"]["path"][0]["exposure_id"].as_str().unwrap();
     get(made.address(), &format!("/api/v1/exposures/{}", encoded(step))).is(200);
     get(made.address(), "/api/v1/reviewer-alerts/reviewer-04").is(404);
@@ -221,13 +252,19 @@ fn pages_need_no_token_hold_no_figures_and_have_the_boards_policy() {
     made.put(&open("secret-name", 60));
     let policy = get(made.address(), "/").headers["content-security-policy"].clone();
     let id = format!("secret_exposure%2Fsecret-name%2F{}", NOW_MS - 60_000);
-    for path in [&format!("/exposure/{id}"), "/exposure/none", "/reviewer/none", "/runbook/README"] {
+    for path in [&format!("/exposure/{id}"), "/exposure/none", "/reviewer/none", "/runbook/README"]
+    {
         let page = get(made.address(), path).is(200);
         assert_eq!(page.headers["content-security-policy"], policy, "{path}");
         assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
         assert!(!page.body.contains("secret-name") && !page.body.contains(" style="), "{path}");
     }
-    for path in [&format!("/api/v1/exposures/{id}"), "/api/v1/board/windows", "/api/v1/board/windows.csv", "/api/v1/reviewer-alerts"] {
+    for path in [
+        &format!("/api/v1/exposures/{id}"),
+        "/api/v1/board/windows",
+        "/api/v1/board/windows.csv",
+        "/api/v1/reviewer-alerts",
+    ] {
         get(made.address(), path).is(401);
     }
     let token = [("Authorization", "Bearer a-token-for-tests")];

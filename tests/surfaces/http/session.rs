@@ -81,7 +81,8 @@ fn a_session_ends_an_hour_after_its_last_use() {
     shown.clock = Clock::Real(|| Timestamp::from_millis(NOW.load(Ordering::Relaxed)));
     let made = served(options(Some(TOKEN)), shown);
     let cookie = sign_in(&made, &[]);
-    let ask = |cookie: &str| request(made.address(), "GET", "/api/v1/windows", &[("Cookie", cookie)]);
+    let ask =
+        |cookie: &str| request(made.address(), "GET", "/api/v1/windows", &[("Cookie", cookie)]);
     let pass = |minutes: i64| NOW.fetch_add(minutes * 60_000, Ordering::Relaxed);
     pass(20);
     let renewed = ask(&cookie).is(200).headers["set-cookie"].clone();

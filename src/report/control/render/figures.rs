@@ -22,7 +22,7 @@ pub(super) fn percent(share: Option<f64>) -> String {
 /// Its bounds.
 pub(super) fn bounds(low: Option<f64>, high: Option<f64>) -> String {
     match (low, high) {
-        (Some(_), Some(_)) => format!("{} to {}", percent(low), percent(high)),
+        (Some(_), Some(_)) => range(low, high),
         _ => NOTHING.to_owned(),
     }
 }

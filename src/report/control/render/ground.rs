@@ -12,11 +12,32 @@ use crate::event::Workflow;
 use crate::report::numbers::many;
 
 pub(super) fn sections(report: &Report, blocks: &mut Vec<Block>) {
+    appendix(blocks);
     quality(report, blocks);
     controls(report, blocks);
     evidence(report, blocks);
     blocks.push(Block::Section(Section::Definitions));
     blocks.push(Block::Words(definitions::ALL));
+}
+
+fn appendix(blocks: &mut Vec<Block>) {
+    blocks.push(Block::Section(Section::Appendix));
+    blocks.push(Block::Text(
+        "What follows lets an auditor check the figures: how good the data are, which controls the figures are \
+         evidence for, which records they follow from, and what each word means."
+            .to_owned(),
+    ));
+    blocks.push(Block::Points(
+        [
+            "Have the ledger handed over, and this report in its JSON form.",
+            "Compare the SHA-256 digests of “Evidence chain” with those of the ledger.",
+            "Recompute every figure: shutterlag report --verify REPORT.json LEDGER. The answer is “Equal”, or what \
+             differs.",
+            "Recompute single findings: shutterlag explain FINDING --ledger LEDGER shows the arithmetic.",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+    ));
 }
 
 fn quality(report: &Report, blocks: &mut Vec<Block>) {
@@ -208,6 +229,11 @@ fn controls(report: &Report, blocks: &mut Vec<Block>) {
     if !table.rows.is_empty() {
         blocks.push(Block::Table(table));
     }
+    blocks.push(Block::Text(
+        "EU AI Act: its duties for high-risk systems apply from 2 December 2027 (Annex III) and from 2 August 2028 \
+         (Annex I), as Regulation (EU) 2026/1744 amended it. Whether they apply to a system is a legal question."
+            .to_owned(),
+    ));
 }
 
 /// The figure that a section comes down to.
@@ -264,7 +290,9 @@ fn figure(section: Section, report: &Report) -> String {
         Section::Quality => {
             format!("{} with contradicting clocks", count(report.quality.clock_skew))
         }
-        Section::Controls | Section::Evidence | Section::Definitions => String::new(),
+        Section::Appendix | Section::Controls | Section::Evidence | Section::Definitions => {
+            String::new()
+        }
     };
     format!("“{}”: {told}", section.title())
 }

@@ -39,8 +39,17 @@ pub(super) fn page(report: &Report) -> String {
                 header {
                     h1 { (title) }
                     p class="soft" {
-                        "Human review of leaked credentials and other cases, against each workflow's targets: exposures detected from "
-                        (report.period.from) " to before " (report.period.to) ", as they stood at " (report.as_of) "."
+                        "Human review of leaked credentials and other cases, against each workflow's targets, as they stood at "
+                        (report.as_of) "."
+                    }
+                    dl class="facts" {
+                        @if let Some(organisation) = &report.question.organisation {
+                            dt { "Organisation" } dd { (printable(organisation)) }
+                        }
+                        dt { "Period" } dd { (report.period.from) " to before " (report.period.to) }
+                        @if let Some(person) = &report.question.prepared_by {
+                            dt { "Prepared by" } dd { (printable(person)) }
+                        }
                     }
                     nav aria-label="Contents" {
                         ol { @for (section, _) in &sections {

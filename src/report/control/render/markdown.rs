@@ -11,6 +11,13 @@ use crate::report::terminal::printable;
 
 pub(super) fn text(report: &Report) -> String {
     let mut out = format!("# {}\n", escaped(&title(report)));
+    let question = &report.question;
+    let about = [("Organisation", &question.organisation), ("Prepared by", &question.prepared_by)];
+    for (name, value) in about {
+        if let Some(value) = value {
+            out.push_str(&format!("\n{name}: {}\n", escaped(value)));
+        }
+    }
     for block in document(report) {
         out.push('\n');
         match block {

@@ -6,7 +6,7 @@ use super::super::flagged::Reviewers;
 use super::Section;
 use super::blocks::{Block, Chart, Table};
 use super::figures::{
-    NOTHING, bounds, count, exposures, length, number, of, percent, share, spoken,
+    NOTHING, bounds, count, exposures, length, number, of, percent, range, share, spoken,
 };
 use super::speed::{GROUP_HEAD, group_row};
 use crate::engine::oversight::Reading;
@@ -51,6 +51,24 @@ fn reviews(report: &Report, blocks: &mut Vec<Block>) {
         );
     }
     blocks.push(Block::Text(text));
+    let opened = &reviews.evidence;
+    blocks.push(Block::Facts(vec![
+        (
+            "Decided with the raw evidence opened".to_owned(),
+            format!(
+                "{} (raw evidence {}, the AI's text only {}, not known {})",
+                range(opened.low, opened.high),
+                count(opened.raw),
+                count(opened.summary),
+                count(opened.unknown)
+            ),
+        ),
+        (
+            "Decisions per reviewer and hour, of the hours in which the reviewer decided"
+                .to_owned(),
+            number(reviews.per_reviewer_hour, 1),
+        ),
+    ]));
     let mut table = Table::new("Decisions judged", &["", "Decisions", "Share (95 % bounds)"]);
     table.row([
         "meaningful".to_owned(),

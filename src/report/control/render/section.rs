@@ -27,6 +27,8 @@ words! {
         Outcomes = "outcomes",
         /// Who answers for it.
         Ownership = "ownership",
+        /// Where the part for auditors begins.
+        Appendix = "appendix",
         /// What the figures stand on.
         Quality = "quality",
         /// What they are evidence for.
@@ -53,6 +55,8 @@ impl Section {
                 "reviews.agreed",
                 "reviews.disagreed",
                 "reviews.unadvised",
+                "reviews.evidence",
+                "reviews.per_reviewer_hour",
             ],
             Section::Seeded => &["seeded.caught", "seeded.sight"],
             Section::Reviewers => &["reviewers.named"],
@@ -60,7 +64,7 @@ impl Section {
             Section::Outcomes => &["outcomes.shares"],
             Section::Ownership => &["ownership.without_owner"],
             Section::Quality => &["quality.stretches", "quality.clock_skew", "quality.input"],
-            Section::Controls | Section::Evidence | Section::Definitions => &[],
+            Section::Appendix | Section::Controls | Section::Evidence | Section::Definitions => &[],
         }
     }
 
@@ -78,6 +82,7 @@ impl Section {
             Section::Boundary => "Boundary violations",
             Section::Outcomes => "What ended the wait",
             Section::Ownership => "Ownership gaps",
+            Section::Appendix => "Appendix for auditors",
             Section::Quality => "Quality of the data",
             Section::Controls => "Controls",
             Section::Evidence => "Evidence chain",

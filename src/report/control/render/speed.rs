@@ -31,7 +31,6 @@ fn time_to_review(report: &Report, blocks: &mut Vec<Block>) {
         blocks.push(Block::Text("Without exposures there is no curve.".to_owned()));
         return blocks.push(Block::From(Scope::Period));
     }
-    blocks.push(Block::Chart(Chart::Waiting));
     let mut by = Table::new(
         "Decided by a person within …, the undecided counted in (Kaplan–Meier)",
         &["Within", "Decided", "95 % bounds"],

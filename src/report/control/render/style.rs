@@ -48,7 +48,7 @@ svg .team { stroke: var(--team); stroke-width: 2.5; fill: none; }
 svg .attacker { stroke: var(--attacker); stroke-width: 2.5; stroke-dasharray: 7 4; fill: none; }
 svg .p0 { fill: #1f5fa8; } svg .p1 { fill: #7fb0e0; } svg .p2 { fill: #c65a25; } svg .p3 { fill: #8b8f94; } svg .p4 { fill: #dfe3e7; }
 footer { padding-bottom: 2rem; }
-@page { size: A4; margin: 14mm 13mm 15mm; }
+@page { size: A4; margin: 14mm 13mm 17mm; @bottom-right { content: counter(page) " / " counter(pages); font: 8pt "Liberation Sans", Arial, sans-serif; } }
 @media print {
   html { font-size: 9.5pt; }
   header, main, footer { max-width: none; padding: 0; }
@@ -65,6 +65,9 @@ footer { padding-bottom: 2rem; }
   h2, h3, caption, dt { break-after: avoid; }
   th.long, td.long { min-width: 0; width: 32%; }
   section.verdict { break-after: page; }
+  section.verdict figure { max-width: 118mm; margin: .4rem 0; }
+  section.verdict h2 { margin-top: .8rem; }
+  section#appendix { break-before: page; }
   figure { max-width: 150mm; }
   p, li { orphans: 3; widows: 3; }
 }

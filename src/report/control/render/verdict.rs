@@ -1,8 +1,10 @@
 //! The first page.
 
+use super::super::share::Difference;
+use super::super::verdict::Halves;
 use super::super::{LookAt, Matter, Report, Trend};
 use super::Section;
-use super::blocks::Block;
+use super::blocks::{Block, Chart};
 use super::figures::{
     bounds, count, exposures, length, number, of, percent, range, rate, share, spoken, within,
 };
@@ -43,13 +45,16 @@ pub(super) fn verdict(report: &Report, blocks: &mut Vec<Block>) {
         }
         None => "No exposure is old enough for its review to be due: there is nothing to take a share of.".to_owned(),
     });
-    details.extend(unknown(outcomes));
     details.push(trend(report));
     blocks.push(Block::Headline {
         figure: range(rate.low, rate.high),
         label: "effective review rate".to_owned(),
         details,
     });
+    unknown(outcomes, blocks);
+    if report.time_to_review.windows > 0 {
+        blocks.push(Block::Chart(Chart::Waiting));
+    }
     facts(report, blocks);
     blocks.push(Block::Heading(match verdict.look_at.len() {
         1 => "What to look at".to_owned(),
@@ -68,26 +73,34 @@ pub(super) fn verdict(report: &Report, blocks: &mut Vec<Block>) {
     blocks.push(Block::From(Scope::Period));
 }
 
-/// Why the rate is a range, and what would make it one number.
-fn unknown(outcomes: &Outcomes) -> Option<String> {
+/// What could not be assessed, and what would make the range one number.
+fn unknown(outcomes: &Outcomes, blocks: &mut Vec<Block>) {
     let causes = [
         (
             Outcome::UnknownExposure,
-            "the time of exposure is not known (have the source report it, or declare that it \
-          detects at once)",
+            "the time of exposure is not known. Have the source report it, or declare that it detects at once.",
         ),
         (
             Outcome::Unassessed,
-            "nothing tells whether it was a review (have the tools report the words of the advice, \
-          or that the case was opened)",
+            "nothing tells whether it was a review. Have the tools report the words of the advice, or that the case \
+             was opened.",
         ),
-        (Outcome::Unjudged, "the decision has not been judged yet"),
+        (Outcome::Unjudged, "the decision has not been judged yet."),
     ];
     let there = causes.iter().filter(|(outcome, _)| outcomes.get(*outcome) > 0);
     let told: Vec<String> = there
-        .map(|(outcome, cause)| format!("for {}, {cause}", count(outcomes.get(*outcome))))
+        .map(|(outcome, cause)| format!("For {}, {cause}", count(outcomes.get(*outcome))))
         .collect();
-    (!told.is_empty()).then(|| format!("It is a range: {}.", told.join("; ")))
+    if told.is_empty() {
+        return;
+    }
+    let unknown = outcomes.unknown() as f64 / outcomes.due() as f64;
+    blocks.push(Block::Heading(format!(
+        "Not assessable: {} of {}, so the rate is a range",
+        percent(Some(unknown)),
+        exposures(outcomes.due())
+    )));
+    blocks.push(Block::Points(told));
 }
 
 fn facts(report: &Report, blocks: &mut Vec<Block>) {
@@ -119,11 +132,10 @@ fn facts(report: &Report, blocks: &mut Vec<Block>) {
         fact("… the fastest at once", chance(&from_the_start)),
         fact(
             "Credentials used before they were contained, expected if every leaked key is tried",
-            format!(
-                "{} to {}",
-                number(Some(published.expected), 1),
-                number(Some(from_the_start.expected), 1)
-            ),
+            {
+                let ends = [published, from_the_start].map(|law| number(Some(law.expected), 1));
+                if ends[0] == ends[1] { ends[0].clone() } else { ends.join(" to ") }
+            },
         ),
     ];
     for group in &report.bands.by_workflow {
@@ -141,18 +153,43 @@ fn facts(report: &Report, blocks: &mut Vec<Block>) {
     blocks.push(Block::Facts(facts));
 }
 
+/// A change in percentage points, with its bounds.
+fn spoken_change(change: Difference) -> String {
+    let points = |share: f64| format!("{:+.1}", share * 100.0);
+    let (least, most) = (points(change.least), points(change.most));
+    let range = if least == most { least } else { format!("{least} to {most}") };
+    format!("{range} percentage points ({} to {})", points(change.low), points(change.high))
+}
+
+/// The trend within the period, where there is no period before.
+fn halves(halves: &Halves) -> String {
+    let then = format!(
+        "before {} the rate was {}, from then on {}",
+        halves.middle,
+        rate(&halves.first),
+        rate(&halves.second)
+    );
+    match (halves.trend, halves.change.map(spoken_change)) {
+        (Trend::Better, Some(change)) => {
+            format!("Better within the period: {then}; the change is {change}.")
+        }
+        (Trend::Worse, Some(change)) => {
+            format!("Worse within the period: {then}; the change is {change}.")
+        }
+        (Trend::Unclear, Some(change)) => format!(
+            "No change within the period that can be told from chance: {then}; the change is {change}."
+        ),
+        _ => "No trend: in one half of the period no review was due.".to_owned(),
+    }
+}
+
 fn trend(report: &Report) -> String {
     let verdict = &report.verdict;
     let Some(previous) = &verdict.previous else {
-        return "No trend: no beginning was asked for, so there is no period before.".to_owned();
+        return halves(&verdict.halves);
     };
     let before = &previous.effective;
-    let change = verdict.change.map(|change| {
-        let points = |share: f64| format!("{:+.1}", share * 100.0);
-        let (least, most) = (points(change.least), points(change.most));
-        let range = if least == most { least } else { format!("{least} to {most}") };
-        format!("{range} percentage points ({} to {})", points(change.low), points(change.high))
-    });
+    let change = verdict.change.map(spoken_change);
     let then = format!(
         "the period before ({} to {}, {}) had {}",
         previous.from,

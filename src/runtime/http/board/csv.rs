@@ -93,7 +93,8 @@ fn line(text: &mut String, cells: impl Iterator<Item = Option<String>>) {
 fn cell(text: &mut String, content: &str) {
     let content = printable(content);
     let begins = content.trim_start().chars().next();
-    let formula = matches!(begins, Some('=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠' | '|' | '%'));
+    let formula =
+        matches!(begins, Some('=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠' | '|' | '%'));
     text.push('"');
     if formula {
         text.push('\'');

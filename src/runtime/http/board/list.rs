@@ -61,7 +61,8 @@ impl ListQuery {
             words,
             which: which.unwrap_or(Which::Waiting),
             workflow: parameters.workflow()?,
-            severity: parameters.word("severity", Severity::parse, Severity::ALL, |it| it.as_str())?,
+            severity: parameters
+                .word("severity", Severity::parse, Severity::ALL, |it| it.as_str())?,
             owner: text("owner"),
             source: text("source"),
             sort: sort.unwrap_or(Sort::Urgency),
@@ -74,9 +75,8 @@ impl ListQuery {
         &["q", "state", "workflow", "severity", "owner", "source", "sort", "limit"];
 
     fn matches(&self, row: &Row, record: &WindowRecord) -> bool {
-        let is = |wanted: &Option<String>, text: &Option<String>| {
-            wanted.is_none() || wanted == text
-        };
+        let is =
+            |wanted: &Option<String>, text: &Option<String>| wanted.is_none() || wanted == text;
         self.workflow.is_none_or(|workflow| row.workflow == workflow)
             && self.severity.is_none_or(|severity| row.severity == Some(severity))
             && is(&self.owner, &record.owner)

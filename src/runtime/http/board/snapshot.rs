@@ -166,11 +166,7 @@ struct Picked {
 
 impl SnapshotBuilder {
     pub(super) fn new() -> SnapshotBuilder {
-        SnapshotBuilder {
-            read: HashMap::new(),
-            headline: Rested::new(),
-            unjoined: Rested::new(),
-        }
+        SnapshotBuilder { read: HashMap::new(), headline: Rested::new(), unjoined: Rested::new() }
     }
 
     /// The snapshot of this moment.
@@ -272,10 +268,7 @@ fn pick(shown: &Shown, now: Timestamp) -> Picked {
     let mut picked = Picked::default();
     shown.view.each(|row| picked.take(row, shown, now));
     best(&mut picked.urgent, WINDOWS_MAX, |(urgency, _)| *urgency);
-    let latest = [
-        (&mut picked.decided, DECISIONS_READ),
-        (&mut picked.lately, NOTED_WINDOWS),
-    ];
+    let latest = [(&mut picked.decided, DECISIONS_READ), (&mut picked.lately, NOTED_WINDOWS)];
     for (rows, most) in latest {
         best(rows, most, |(at, _)| Reverse(*at));
     }

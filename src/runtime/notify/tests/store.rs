@@ -46,7 +46,7 @@ fn an_alert_that_ends_before_it_was_pushed_is_not_pushed() {
 fn a_page_tells_a_responder_what_to_know() {
     let mut store = store(Alerts {
         external_url: Some("https://lag.example.org".to_owned()),
-        runbooks: "https://docs.example.org/runbooks".to_owned(),
+        runbooks: Some("https://docs.example.org/runbooks".to_owned()),
         ..Alerts::default()
     });
     store.say("ReviewDueSoon", "AKIAIOSFODNN7EXAMPLE", "firing", 0);
@@ -63,8 +63,12 @@ fn a_page_tells_a_responder_what_to_know() {
     assert_eq!(text("attacker_first"), "0 % chance that an attacker has tried it already");
     assert_eq!(text("recommendation"), "the AI advises: revoke (its own confidence 90 %)");
     assert_eq!((text("owner"), text("window_severity")), ("platform", "high"));
-    assert_eq!(text("runbook"), "https://docs.example.org/runbooks/ReviewDueSoon.md");
-    let link = "https://lag.example.org/api/v1/windows/secret_exposure%2FAKIAIOSFODNN7EXAMPLE%2F1";
+    assert_eq!(text("runbook_url"), "https://docs.example.org/runbooks/ReviewDueSoon.md");
+    assert_eq!(
+        text("description"),
+        "AKIAIOSFODNN7EXAMPLE (high) at github, for 6 min 01 s. It belongs to platform; the AI advises: revoke (its own confidence 90 %)."
+    );
+    let link = "https://lag.example.org/exposure/secret_exposure%2FAKIAIOSFODNN7EXAMPLE%2F1";
     assert_eq!((text("link"), page.link.as_deref()), (link, Some(link)));
     // No name that a source gave is a label.
     assert!(!format!("{:?}", page.labels).contains("AKIA"));
