@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 
 use super::alerts::Alerts;
 use super::declare::settings;
@@ -166,7 +166,7 @@ fn token(token: &Secret) -> Result<(), String> {
 }
 
 fn filter(filter: &str) -> Result<(), String> {
-    if EnvFilter::builder().parse(filter).is_ok() {
+    if filter.parse::<Targets>().is_ok() {
         return Ok(());
     }
     Err("not a filter; write a level (error, warn, info, debug, trace), or parts of the program \
