@@ -5,5 +5,6 @@ mod circles;
 mod containers;
 mod docs;
 mod layers;
+mod manifest;
 mod rules;
 mod source;
