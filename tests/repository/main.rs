@@ -7,6 +7,7 @@ mod docs;
 mod home;
 mod layers;
 mod manifest;
+mod packages;
 mod pages;
 mod rules;
 mod source;
