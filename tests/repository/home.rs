@@ -80,7 +80,9 @@ impl Home {
              *) echo \"no such command: $*\" >&2; exit 1 ;;\nesac"
         );
         home.script("bin/cargo", &cargo);
-        home.script("bin/docker", "test \"$1\" = compose && test -f docker-compose.yml");
+        let docker = "case \"$1\" in\n compose) test -f docker-compose.yml ;;\n \
+                      run | exec | rm) ;;\n *) exit 1 ;;\nesac";
+        home.script("bin/docker", docker);
         fs::copy(root().join("docker-compose.yml"), home.path("shutterlag/docker-compose.yml"))
             .unwrap();
         home

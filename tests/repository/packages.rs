@@ -17,6 +17,7 @@ use shutterlag::settings::Settings;
 use shutterlag::time::Span;
 
 const WITHIN: Duration = Duration::from_secs(30);
+const TOKEN: &str = "0123456789abcdef";
 
 fn read(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
@@ -87,6 +88,7 @@ impl Root {
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).current_dir(self.path(&unit("WorkingDirectory")));
         command.env("SHUTTERLAG__HTTP__LISTEN", "127.0.0.1:0").stdin(Stdio::null());
+        command.env("SHUTTERLAG__HTTP__TOKEN", TOKEN);
         command.env_remove("SHUTTERLAG_IDENTITY_KEY").stderr(Stdio::null());
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -101,7 +103,7 @@ impl Root {
 /// The status of an answer.
 fn status(address: &str, path: &str) -> Option<u16> {
     let mut stream = TcpStream::connect(address).ok()?;
-    write!(stream, "GET {path} HTTP/1.0\r\n\r\n").ok()?;
+    write!(stream, "GET {path} HTTP/1.0\r\nAuthorization: Bearer {TOKEN}\r\n\r\n").ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     answer.split(' ').nth(1)?.parse().ok()
@@ -145,8 +147,23 @@ fn the_service_starts_from_its_own_files_and_ends_when_it_is_told_to() {
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).stderr(Stdio::null()).status().unwrap().success()
     };
-    assert!(healthy(address.rsplit(':').next().unwrap()));
-    assert!(!healthy("1"));
+    let port = address.rsplit(':').next().unwrap();
+    assert!(healthy(port) && !healthy("1"));
+
+    // So does the pod's readiness probe, with the token and not without.
+    let ready = |token: &str| {
+        let secret = root.path("/http-token");
+        fs::write(&secret, token).unwrap();
+        let pod = read("packaging/helm/shutterlag/templates/statefulset.yaml");
+        let (_, probe) = pod.split_once("                - >-\n").unwrap();
+        let probe: Vec<&str> =
+            probe.split("periodSeconds").next().unwrap().split_whitespace().collect();
+        let probe = probe.join(" ").replace("9464", port);
+        let probe =
+            probe.replace("/etc/shutterlag/secrets/http-token", &secret.display().to_string());
+        Command::new("bash").args(["-c", &probe]).stderr(Stdio::null()).status().unwrap().success()
+    };
+    assert!(ready(TOKEN) && !ready("another token, of no use"));
 
     let id = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
@@ -179,7 +196,7 @@ fn the_chart_fits_the_program() {
     let text = lines.join("\n").replace("token_file = \"/etc/shutterlag/secrets/http-token\"", "");
     assert_ne!(text, lines.join("\n"));
     fs::write(file.path(), text).unwrap();
-    let token = ("SHUTTERLAG__HTTP__TOKEN", "0123456789abcdef");
+    let token = ("SHUTTERLAG__HTTP__TOKEN", TOKEN);
     let environment = [(OsString::from(token.0), OsString::from(token.1))];
     let settings = Settings::load(file.path(), environment).unwrap();
 
@@ -188,7 +205,6 @@ fn the_chart_fits_the_program() {
     for line in [
         format!("containerPort: {port}"),
         "path: /healthz".to_owned(),
-        "path: /readyz".to_owned(),
         "readOnlyRootFilesystem: true".to_owned(),
         "runAsUser: 10001".to_owned(),
         "mountPath: /var/lib/shutterlag".to_owned(),
