@@ -9,8 +9,9 @@ use std::io;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tracing::{Subscriber, debug, error, info, warn};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
 
 /// The form of a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,13 +68,13 @@ pub fn subscriber<W>(
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let filter =
-        EnvFilter::try_new(filter).map_err(|error| LoggingError::Filter(error.to_string()))?;
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(writer);
+    let filter: Targets =
+        filter.parse().map_err(|error| LoggingError::Filter(format!("{error}")))?;
+    let passed = tracing_subscriber::registry().with(filter);
+    let lines = tracing_subscriber::fmt::layer().with_ansi(colours).with_writer(writer);
     Ok(match form {
-        Form::Pretty => Box::new(builder.finish()),
-        Form::Json => Box::new(builder.json().flatten_event(true).finish()),
+        Form::Pretty => Box::new(passed.with(lines)),
+        Form::Json => Box::new(passed.with(lines.json().flatten_event(true))),
     })
 }
 

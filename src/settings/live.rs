@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 
 use super::alerts::Alerts;
 use super::declare::settings;
@@ -166,7 +166,14 @@ fn token(token: &Secret) -> Result<(), String> {
 }
 
 fn filter(filter: &str) -> Result<(), String> {
-    if EnvFilter::builder().parse(filter).is_ok() {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    // The parser of the log takes an empty part for a level, and a stray `=` for a name.
+    let part = |part: &str| {
+        let (target, level) = part.rsplit_once('=').unwrap_or(("shutterlag", part));
+        let named = |letter: char| letter.is_ascii_alphanumeric() || "_-:".contains(letter);
+        !target.is_empty() && target.chars().all(named) && LEVELS.contains(&level)
+    };
+    if filter.split(',').all(part) && filter.parse::<Targets>().is_ok() {
         return Ok(());
     }
     Err("not a filter; write a level (error, warn, info, debug, trace), or parts of the program \

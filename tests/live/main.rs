@@ -21,10 +21,13 @@ mod faults;
 mod guard;
 #[path = "../replay/harness/mod.rs"]
 mod harness;
+#[path = "../repository/home.rs"]
+mod home;
 mod input;
 mod lost;
 mod monitoring;
 mod month;
+mod pages;
 mod poison;
 mod program;
 mod receivers;

@@ -121,13 +121,27 @@ pub(crate) struct Alertmanager {
 
 impl Alertmanager {
     pub(crate) fn start(pager: &Pager) -> Alertmanager {
-        let directory = scratch::directory("alertmanager");
         let config = dashboard("alertmanager.yml")
             .replace("localhost:9099", &pager.address)
             // A test has not even ten seconds.
             .replace("group_interval: 10s", "group_interval: 1s")
             .replace("group_wait: 10s", "group_wait: 1s");
         assert!(config.contains(&pager.address) && config.contains("group_interval: 1s"));
+        Alertmanager::with(&config)
+    }
+
+    /// One that tells a chat, as the tutorial has it.
+    pub(crate) fn of_the_tutorial(chat: &Pager) -> Alertmanager {
+        let address = scratch::directory("chat").keep().join("slack-webhook-url");
+        fs::write(&address, format!("http://{}/chat", chat.address)).unwrap();
+        let config = fs::read_to_string(root("examples/live/alertmanager.yml")).unwrap();
+        let named = config.replace("slack-webhook-url", address.to_str().unwrap());
+        assert_ne!(named, config);
+        Alertmanager::with(&named)
+    }
+
+    fn with(config: &str) -> Alertmanager {
+        let directory = scratch::directory("alertmanager");
         fs::write(directory.path().join("alertmanager.yml"), config).unwrap();
         let mut one = Alertmanager { directory, port: broker::port(), running: None };
         one.run();
@@ -183,7 +197,7 @@ impl Prometheus {
         let rules = root("dashboards/rules").join("*.rules.yml");
         let config = dashboard("prometheus.yml")
             .replace("/etc/prometheus/rules/*.rules.yml", rules.to_str().unwrap())
-            .replace("    authorization:\n      credentials_file: /run/secrets/http_token\n", "")
+            .replace("    authorization:\n      credentials_file: /run/keys/http-token\n", "")
             .replace("shutterlag:9464", program)
             .replace("alertmanager:9093", alertmanager.url().trim_start_matches("http://"))
             .replace("_interval: 10s", "_interval: 1s");

@@ -81,7 +81,7 @@ fn the_simulated_example_has_something_of_everything() {
 fn the_readme_shows_what_its_command_prints() {
     let readme = include_str!("../../README.md");
     let shown = readme.split_once("-- replay examples/leaks.ndjson\n").unwrap().1;
-    let shown = shown.split_once("  …\n").unwrap().0;
+    let shown = shown.split_once("```text\n").unwrap().1.split_once("  …\n").unwrap().0;
     let run = Run::replay().key(KEY).within(Path::new(ROOT)).arg("examples/leaks.ndjson");
     let printed = run.go().exits(0).stdout;
     assert!(printed.starts_with(shown), "the README does not show this:\n{printed}");
@@ -94,7 +94,7 @@ fn the_readme_shows_what_its_command_prints() {
     reviewed.sort_unstable();
     assert_eq!(reviewed[reviewed.len().div_ceil(2) - 1] / 1000, 490);
     assert!(readme.contains("reviewed windows is 8 min 10 s."));
-    assert!(readme.contains("included it is 9 min 49 s."));
+    assert!(readme.contains("With the open windows included it is 9 min 49 s."));
 }
 
 #[test]

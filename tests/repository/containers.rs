@@ -117,9 +117,9 @@ fn nothing_is_open_to_others_and_nothing_runs_as_root() {
 }
 
 #[test]
-fn every_volume_and_secret_is_declared_and_used() {
+fn every_volume_is_declared_and_used_and_no_file_of_secrets_is_needed() {
     let compose = read("docker-compose.yml");
-    let (mut volumes, mut secrets) = (BTreeSet::new(), BTreeSet::new());
+    let mut volumes = BTreeSet::new();
     for service in services(&compose) {
         let mut list = "";
         for line in block(&compose, service) {
@@ -127,21 +127,18 @@ fn every_volume_and_secret_is_declared_and_used() {
                 Some(entry) if list == "volumes:" && !entry.starts_with("./") => {
                     volumes.insert(entry.split(':').next().unwrap().to_owned());
                 }
-                Some(entry) if list == "secrets:" => {
-                    secrets.insert(entry.to_owned());
-                }
                 Some(_) => {}
                 None => list = line,
             }
         }
     }
-    let declared = |part: &str| -> BTreeSet<String> {
-        let names = block(&compose, part).into_iter().filter_map(|line| line.strip_suffix(':'));
-        names.map(str::to_owned).collect()
-    };
-    assert_eq!(volumes, declared("volumes:"));
-    assert_eq!(secrets, declared("secrets:"));
-    assert!(!volumes.is_empty() && !secrets.is_empty());
+    let declared = block(&compose, "volumes:").into_iter();
+    let declared: BTreeSet<String> =
+        declared.filter_map(|line| line.strip_suffix(':')).map(str::to_owned).collect();
+    assert_eq!(volumes, declared);
+    assert!(volumes.contains("keys"));
+    // `docker compose up` alone is enough: no variable has to be set before.
+    assert!(!compose.replace("$$", "").contains('$'), "a variable of the environment");
 }
 
 #[test]
@@ -153,11 +150,11 @@ fn the_configuration_fits_the_services() {
     let environment = [(OsString::from(token.0), OsString::from(token.1))];
     let settings = Settings::load(&root().join(name), environment).unwrap();
 
-    let secret =
+    let token =
         lines(&read(name)).find_map(|line| line.strip_prefix("token_file = ").map(str::to_owned));
-    let secret = secret.unwrap().trim_matches('"').to_owned();
-    let secret = secret.strip_prefix("/run/secrets/").unwrap();
-    assert!(block(&compose, "secrets:").contains(&format!("{secret}:").as_str()));
+    let token = token.unwrap().trim_matches('"').to_owned();
+    let keys = block(&compose, "  keys:").join("\n");
+    assert!(keys.contains("in http-token identity-key;") && token == "/run/keys/http-token");
 
     let kafka = block(&compose, "  kafka:");
     let advertised = kafka.iter().find(|line| line.starts_with("KAFKA_ADVERTISED_LISTENERS"));
@@ -197,7 +194,7 @@ fn prometheus_and_alertmanager_are_where_the_others_look_for_them() {
         "- targets: [alertmanager:9093]".to_owned(),
         format!("- targets: [shutterlag:{}]", http.port()),
         "- job_name: shutterlag".to_owned(),
-        "credentials_file: /run/secrets/http_token".to_owned(),
+        "credentials_file: /run/keys/http-token".to_owned(),
         "- /etc/prometheus/rules/*.rules.yml".to_owned(),
     ] {
         assert!(lines(&prometheus).any(|found| found == line), "{line}");

@@ -469,7 +469,7 @@ fn every_limit_is_documented_with_its_value() {
 
 #[test]
 fn the_map_of_modules_names_what_is_there() {
-    let architecture = page("docs/architecture.md");
+    let architecture = page("docs/modules.md");
     let named: BTreeSet<String> =
         quoted(&architecture).into_iter().filter(|name| name.starts_with("src/")).collect();
     for path in &named {

@@ -1,7 +1,7 @@
 //! Dependencies point one way, and the pure layers stay pure.
 //!
 //! The test reads the source as text, without comments and literals, and checks every path
-//! against the rule, in imports and in expressions. `docs/architecture.md` states the rule
+//! against the rule, in imports and in expressions. `docs/modules.md` states the rule
 //! and its reasons.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]

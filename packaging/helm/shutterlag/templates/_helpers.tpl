@@ -1,0 +1,4 @@
+{{- define "shutterlag.labels" -}}
+app.kubernetes.io/name: shutterlag
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
