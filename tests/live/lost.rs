@@ -113,3 +113,67 @@ fn a_clock_that_is_wrong_at_the_start_is_told() {
     let letters = client.read_as("read_committed", "lost-clock.dead-letters");
     assert!(letters.is_empty(), "the comparison leaves nothing behind");
 }
+
+/// What nobody delivered is found in a list of its source, on Kafka as on a local store.
+#[test]
+fn what_nobody_delivered_is_found_and_delivered_once() {
+    const TOKEN: &str = "a-token-that-no-one-guesses";
+    let prefix = "lost-events";
+    let mut config = Config::new(Broker::shared(), prefix);
+    config.without_sources().github("hooks", "not a real secret").set("http.token", TOKEN);
+    let mut program = Program::start(&config);
+    program.until_ready(READY);
+    let bearer = format!("Bearer {TOKEN}");
+    let login = [("authorization", bearer.as_str())];
+    let event = |kind: &str, id: &str, more: serde_json::Value| {
+        let mut event = serde_json::json!({
+            "type": kind,
+            "id": id,
+            "time": jiff::Timestamp::now().to_string(),
+            "credential_id": "acme/a",
+            "source": "desk",
+        });
+        event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        event.to_string()
+    };
+    let detected = event("leak.detected", "1", serde_json::json!({}));
+    let answer = program.post("/in/events", &login, &detected).unwrap().answer(READY);
+    assert!(answer.is_some_and(|answer| answer.status == 200));
+    std::thread::sleep(Duration::from_millis(50));
+    let decided =
+        event("decision.made", "2", serde_json::json!({"reviewer": "kim", "action": "revoke"}));
+    let directory = crate::scratch::directory(prefix);
+    let path = |name: &str| directory.path().join(name);
+    std::fs::write(path("list.ndjson"), format!("{detected}\n{decided}\n")).unwrap();
+    std::fs::write(path("shutterlag.toml"), config.text()).unwrap();
+    let compare = || {
+        let done = Command::new(env!("CARGO_BIN_EXE_shutterlag"))
+            .args(["replay", "--into", &format!("http://{}", program.address()), "--config"])
+            .args([path("shutterlag.toml"), path("list.ndjson")])
+            .env("SHUTTERLAG_IDENTITY_KEY", KEY)
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{done:?}");
+        String::from_utf8(done.stdout).unwrap()
+    };
+    let said = compare();
+    assert!(said.contains("2 events in the list, 1 of them known."), "{said}");
+    assert!(said.contains("1 were never delivered, 1 of them decisions."), "{said}");
+    let again = compare();
+    assert!(again.contains("2 of them known") && again.contains("0 were never"), "{again}");
+    let began = std::time::Instant::now();
+    let client = Client::new(Broker::shared().address());
+    loop {
+        let ledger = client.read(&config.topic("windows"));
+        let found = ledger.iter().filter_map(|record| record.value.as_deref()).any(|record| {
+            let record: serde_json::Value = serde_json::from_slice(record).unwrap();
+            record["credential_id"] == "acme/a" && record["recovered"] == true
+        });
+        if found {
+            break;
+        }
+        assert!(began.elapsed() < READY, "{}", program.tail());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    program.stop();
+}

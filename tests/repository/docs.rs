@@ -252,6 +252,7 @@ fn every_metric_of_a_live_run_is_documented() {
     pipeline.restored(1, took);
     pipeline.state(0, 1, 1);
     pipeline.dead_letters("late", 1);
+    pipeline.recovered(Some("github").into(), 1);
     pipeline.rebalanced(PipelineStage::Intake);
     pipeline.unjoined([(Kind::DecisionMade, Some("slack").into(), 1)].into_iter());
     pipeline.view(&ViewFigures::default());

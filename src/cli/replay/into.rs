@@ -1,24 +1,43 @@
 //! `replay --into`: finds what nobody delivered, and delivers it.
 
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
-use super::{Args, map, stream};
+use super::stream;
 use crate::cli::identity::{self, Keyed};
-use crate::cli::{CliError, Outcome, check, tell};
+use crate::cli::{CliError, Outcome, check, map, tell};
 use crate::config::{EngineConfig, Limits};
+use crate::formats::{Format, Identity};
 use crate::runtime::kafka::{self, Tokens};
 use crate::runtime::local::Reader;
 use crate::runtime::reconcile::{BySource, Destination, Found, Listed, deliver};
 use crate::runtime::replay::{self, Options};
 use crate::settings::Settings;
+use crate::time::Timestamp;
 
-/// Runs the command.
+/// What is compared with what.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Comparison<'a> {
+    /// The address of a running instance.
+    pub(super) url: &'a str,
+    /// The list.
+    pub(super) files: &'a [PathBuf],
+    pub(super) format: Format,
+    pub(super) maps_dir: Option<&'a Path>,
+    pub(super) detected_at: Option<Timestamp>,
+    /// The configuration of the run.
+    pub(super) config: Option<&'a Path>,
+    pub(super) json: bool,
+    pub(super) strict: bool,
+}
+
+/// Compares, and delivers what is missing.
 ///
 /// # Errors
 /// A list that cannot be read, kept events that cannot be read, or an instance that does not take
 /// what is missing.
-pub(super) fn run(args: &Args, url: &str) -> Result<Outcome, CliError> {
-    let settings = match &args.config {
+pub(super) fn run(args: Comparison<'_>) -> Result<Outcome, CliError> {
+    let settings = match args.config {
         Some(config) => check::settings(config),
         None => check::settings_without_file(),
     };
@@ -37,10 +56,10 @@ pub(super) fn run(args: &Args, url: &str) -> Result<Outcome, CliError> {
     };
     let (mut listed, mut refused, mut broken) = (Listed::default(), 0_u64, None);
     let options = Options {
-        inputs: stream::inputs(&args.files, false)?,
+        inputs: stream::inputs(args.files, false)?,
         format: args.format,
         limits: Limits::DEFAULT,
-        maps: map::load(args.maps_dir.as_deref(), args.format)?,
+        maps: map::load(args.maps_dir, args.format)?,
         identity: identity.clone(),
         detected_at: args.detected_at,
         as_of: None,
@@ -68,7 +87,7 @@ pub(super) fn run(args: &Args, url: &str) -> Result<Outcome, CliError> {
     let found = listed.found();
     if !found.missing.is_empty() {
         let token = settings.http.token.clone();
-        let destination = Destination { url: url.to_owned(), token };
+        let destination = Destination { url: args.url.to_owned(), token };
         deliver(&destination, &found.missing).map_err(CliError::Failed)?;
     }
     print(&found, refused, args.json)?;
@@ -76,11 +95,7 @@ pub(super) fn run(args: &Args, url: &str) -> Result<Outcome, CliError> {
 }
 
 /// Takes in every event that was kept.
-fn kept(
-    settings: &Settings,
-    identity: &crate::formats::Identity,
-    listed: &mut Listed,
-) -> Result<(), CliError> {
+fn kept(settings: &Settings, identity: &Identity, listed: &mut Listed) -> Result<(), CliError> {
     let failed = |error: &dyn std::fmt::Display| CliError::Failed(error.to_string());
     if settings.uses_kafka() {
         let tokens = Tokens::new(&settings.kafka.security).map_err(|fault| failed(&fault))?;

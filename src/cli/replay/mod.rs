@@ -15,6 +15,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use self::bar::Bar;
 use self::files::Files;
+use self::into::Comparison;
 use self::refusals::{Refusals, Totals};
 use super::identity::{self, Keyed};
 use super::output::Readers;
@@ -163,7 +164,16 @@ fn alias(text: &str) -> Result<(String, String), &'static str> {
 /// cannot be read go to standard error and to the outcome.
 pub fn run(args: Args) -> Result<Outcome, CliError> {
     if let Some(url) = &args.into {
-        return into::run(&args, url);
+        return into::run(Comparison {
+            url,
+            files: &args.files,
+            format: args.format,
+            maps_dir: args.maps_dir.as_deref(),
+            detected_at: args.detected_at,
+            config: args.config.as_deref(),
+            json: args.json,
+            strict: args.strict,
+        });
     }
     let run = Run::new(args)?;
     if let Some(files) = &run.files {

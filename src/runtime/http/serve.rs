@@ -212,7 +212,7 @@ async fn serve_requests(
             return;
         }
         _ = stop.changed() => {}
-        () = place.wanted(&activity), if !slot.streams() => {
+        () = leaves(&place, &activity, &slot) => {
             return debug!("a silent client left its place to another one");
         }
         cut_off = time_is_up(&slot, &options) => {
@@ -226,6 +226,16 @@ async fn serve_requests(
     let patience = if slot.streams() { options.shutdown_within } else { options.answer_within };
     if timeout(patience, served).await.is_err() {
         debug!("an HTTP client did not take its answer in time");
+    }
+}
+
+/// Waits until others want the place of a client that says nothing. A board never does.
+async fn leaves(place: &Place, activity: &Activity, slot: &Slot) {
+    loop {
+        place.wanted(activity).await;
+        if !slot.streams() {
+            return;
+        }
     }
 }
 

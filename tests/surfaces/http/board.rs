@@ -266,6 +266,23 @@ fn what_strangers_write_is_shown_cut_and_visible() {
 }
 
 #[test]
+fn a_board_keeps_its_place_while_others_want_one() {
+    let made = lively(|options| options.connections_max = 1);
+    let mut board = Board::open(made.address());
+    assert_eq!(board.next().0, "whole");
+    sleep(Duration::from_millis(1_500));
+    // It takes the only place, and everybody else asks the silent to leave.
+    let mut silent = connect(made.address());
+    write!(silent, "GET /healthz HT").unwrap();
+    for _ in 0..3 {
+        get(made.address(), "/healthz").is(200);
+    }
+    for _ in 0..3 {
+        board.next();
+    }
+}
+
+#[test]
 fn boards_keep_no_scraper_out_and_are_bounded_themselves() {
     let made = lively(|options| {
         options.connections_max = 2;

@@ -4,6 +4,7 @@
 //! clock, `stage_progress` up to when everything has gone through a stage, and
 //! `watermark` carries that to the workers.
 
+mod hanging;
 mod lag_gate;
 mod layout;
 pub(super) mod look;

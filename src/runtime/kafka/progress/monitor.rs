@@ -15,6 +15,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaResult;
 use rdkafka::{Offset, config::ClientConfig};
 
+use super::hanging::Hanging;
 use super::lag_gate::LagGate;
 use super::layout::Layout;
 use super::look::{Look, ReachedTime, Seen, TopicPartition, ends_of};
@@ -49,6 +50,9 @@ pub(crate) fn watch(shared: &Shared, signals: &Signals, stop: &AtomicBool) -> Re
     let oversight = Group::new(shared, "oversight", vec![reviews.clone()])?;
     let mut gate = LagGate::default();
     let (all, mut layout) = (names(&settings.topics), Layout::default());
+    // Longer than brokers take to end a transaction that has timed out.
+    let patience = settings.kafka.transaction_timeout + settings.kafka.transaction_timeout;
+    let (mut hanging, patience) = (Hanging::default(), patience + Span::from_secs(60));
     let mut through_intake = StageProgress::default();
     let mut through_windows = StageProgress::default();
     while !stop.load(Ordering::Acquire) {
@@ -66,6 +70,11 @@ pub(crate) fn watch(shared: &Shared, signals: &Signals, stop: &AtomicBool) -> Re
                 Some(seen) => gate.update(uptime, seen, &signals.gate_open),
                 None => gate.unseen(uptime, of_windows.is_some(), &signals.gate_open),
             }
+        }
+        if let Some(seen) = &of_windows
+            && let Some(ends) = ends.look(&inputs)
+        {
+            tell_hanging(&mut hanging, seen, &ends, patience);
         }
         // In this order: what a stage committed with a time is in its output topics before
         // their ends are asked for.
@@ -97,6 +106,29 @@ pub(crate) fn watch(shared: &Shared, signals: &Signals, stop: &AtomicBool) -> Re
         }
     }
     Ok(())
+}
+
+/// Warns of partitions in which a transaction stays open.
+fn tell_hanging(
+    hanging: &mut Hanging,
+    seen: &Look,
+    ends: &BTreeMap<TopicPartition, i64>,
+    patience: Span,
+) {
+    let uptime = clock::uptime();
+    for (at, seen) in seen {
+        let (Some(seen), Some(end)) = (seen, ends.get(at)) else { continue };
+        if hanging.look(at, seen.end, *end, uptime, patience) {
+            let (topic, partition) = at;
+            tracing::warn!(
+                topic,
+                partition,
+                offset = seen.end,
+                "nothing after this offset can be read: a transaction has been open for long; \
+                 kafka-transactions.sh find-hanging shows it, kafka-transactions.sh abort ends it"
+            );
+        }
+    }
 }
 
 fn of_topic(topic: &str, ends: &BTreeMap<TopicPartition, i64>) -> BTreeMap<i32, i64> {

@@ -116,16 +116,6 @@ fn take(reading: &mut Reading, changelog: &str, record: Message<'_>) -> Result<(
 
 /// Takes the record into the state, or says why it cannot be used and what to do.
 fn usable(reading: &mut Reading, key: &[u8], record: Message<'_>) -> Result<(), String> {
-    if let Some(name) = reading.state.partitioned_by(key).filter(|_| record.payload().is_some()) {
-        let belongs = partition_of(name, reading.partitions);
-        if belongs != record.partition() {
-            return Err(format!(
-                "the state of a credential that belongs to partition {belongs}; find out who \
-                 writes to this topic, then begin anew under another [topics] prefix and another \
-                 [kafka] group"
-            ));
-        }
-    }
     reading.state.take(key, record.payload()).map_err(|refusal| {
         let advice = match refusal {
             Refusal::Version { version, known } if version > known => {
@@ -142,7 +132,17 @@ fn usable(reading: &mut Reading, key: &[u8], record: Message<'_>) -> Result<(), 
             Refusal::TooMany => "raise [windows] credentials",
         };
         format!("{refusal}; {advice}")
-    })
+    })?;
+    let name = reading.state.partitioned_by(key).filter(|_| record.payload().is_some());
+    let Some(name) = name else { return Ok(()) };
+    let belongs = partition_of(name, reading.partitions);
+    if belongs == record.partition() {
+        return Ok(());
+    }
+    Err(format!(
+        "the state of a credential that belongs to partition {belongs}; find out who writes to \
+         this topic, then begin anew under another [topics] prefix and another [kafka] group"
+    ))
 }
 
 fn stuck(changelog: &str, share: &Share<'_>) -> Fault {
