@@ -6,7 +6,7 @@ import { demo, until, wait } from "./demo.mjs";
 import { LOOKS, SHOTS, axe, browser, clean, fits, open, shift } from "./page.mjs";
 import { TOKEN, event, run } from "./run.mjs";
 
-const HOSTILE = ["<img src=x onerror=alert(1)>", "</title><script>window.owned = 1</script>", "=cmd|' /C calc'!A0", "a\u202Egpj.exe", "${alert(1)}\"'`&amp;", "javascript:alert(1)", "../../etc", "%2e%2e%2f", "ا".repeat(60), "x".repeat(500)];
+const HOSTILE = ["<img src=x onerror=alert(1)>", "</title><script>window.owned = 1</script>", "=cmd|' /C calc'!A0", "a\u202Egpj.exe", "${alert(1)}\"'`&amp;", "javascript:alert(1)", "../../etc", "%2e%2e%2f", "ا".repeat(60), "x".repeat(200)];
 
 const leak = (name, seconds, more) => event("leak.detected", name, seconds, { location: "example-org/app", owner: "payments", severity: "high", ...more });
 const text = (page, selector) => page.$eval(selector, (node) => node.textContent);

@@ -4,6 +4,7 @@ use super::super::Share;
 use crate::engine::effective::EffectiveRate;
 use crate::report::numbers::decimal;
 pub(super) use crate::report::numbers::grouped as count;
+use crate::time::Timestamp;
 
 /// What stands where nothing can be said.
 pub(super) const NOTHING: &str = "–";
@@ -73,6 +74,12 @@ pub(super) fn length(ms: Option<i64>) -> String {
         3_600_000..86_400_000 => format!("{hours} h {:02} min", minutes % 60),
         _ => format!("{days} d {} h", hours % 24),
     }
+}
+
+/// A moment to the minute: `2026-03-02 09:00 UTC`.
+pub(super) fn minute(time: Timestamp) -> String {
+    let text = time.to_string();
+    format!("{} UTC", text.get(..16).unwrap_or(&text).replace('T', " "))
 }
 
 /// The beginning of a digest, enough to tell digests apart on a page.

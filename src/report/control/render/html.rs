@@ -10,7 +10,7 @@ use super::super::Report;
 use super::Section;
 use super::blocks::{Block, Table};
 use super::document::{document, title};
-use super::figures::short;
+use super::figures::{minute, short};
 use super::ground::scope_name;
 use super::style::SHEET;
 use super::svg;
@@ -39,14 +39,14 @@ pub(super) fn page(report: &Report) -> String {
                 header {
                     h1 { (title) }
                     p class="soft" {
-                        "Human review of leaked credentials and other cases, against each workflow's targets, as they stood at "
-                        (report.as_of) "."
+                        "Human review of leaked credentials and other cases, against each workflow's targets: exposures detected from "
+                        (report.period.from) " to before " (report.period.to) ", as they stood at " (report.as_of) "."
                     }
                     dl class="facts" {
                         @if let Some(organisation) = &report.question.organisation {
                             dt { "Organisation" } dd { (printable(organisation)) }
                         }
-                        dt { "Period" } dd { (report.period.from) " to before " (report.period.to) }
+                        dt { "Period" } dd { (minute(report.period.from)) " to " (minute(report.period.to)) }
                         @if let Some(person) = &report.question.prepared_by {
                             dt { "Prepared by" } dd { (printable(person)) }
                         }

@@ -64,8 +64,8 @@ footer { padding-bottom: 2rem; }
   tr, figure, .headline, dl.facts > *, li { break-inside: avoid; }
   h2, h3, caption, dt { break-after: avoid; }
   th.long, td.long { min-width: 0; width: 32%; }
-  section.verdict { break-after: page; }
-  section.verdict figure { max-width: 118mm; margin: .4rem 0; }
+  section.verdict figure { max-width: 106mm; margin: .3rem 0; }
+  section.verdict dl.facts { break-before: page; }
   section.verdict h2 { margin-top: .8rem; }
   section#appendix { break-before: page; }
   figure { max-width: 150mm; }

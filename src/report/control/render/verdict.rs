@@ -6,7 +6,8 @@ use super::super::{LookAt, Matter, Report, Trend};
 use super::Section;
 use super::blocks::{Block, Chart};
 use super::figures::{
-    bounds, count, exposures, length, number, of, percent, range, rate, share, spoken, within,
+    bounds, count, exposures, length, minute, number, of, percent, range, rate, share, spoken,
+    within,
 };
 use crate::engine::chances::ChanceFirst;
 use crate::engine::effective::{Outcome, Outcomes};
@@ -55,7 +56,6 @@ pub(super) fn verdict(report: &Report, blocks: &mut Vec<Block>) {
     if report.time_to_review.windows > 0 {
         blocks.push(Block::Chart(Chart::Waiting));
     }
-    facts(report, blocks);
     blocks.push(Block::Heading(match verdict.look_at.len() {
         1 => "What to look at".to_owned(),
         _ => format!(
@@ -70,6 +70,7 @@ pub(super) fn verdict(report: &Report, blocks: &mut Vec<Block>) {
         blocks
             .push(Block::Points(verdict.look_at.iter().map(|look| matter(look, report)).collect()));
     }
+    facts(report, blocks);
     blocks.push(Block::From(Scope::Period));
 }
 
@@ -165,7 +166,7 @@ fn spoken_change(change: Difference) -> String {
 fn halves(halves: &Halves) -> String {
     let then = format!(
         "before {} the rate was {}, from then on {}",
-        halves.middle,
+        minute(halves.middle),
         rate(&halves.first),
         rate(&halves.second)
     );
