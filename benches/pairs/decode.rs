@@ -15,6 +15,9 @@ const PAIRS: usize = 2_001;
 /// Records decoded in one stretch, about.
 const STRETCH: usize = 1_000;
 
+/// The maps are measured in so many stretches.
+const MAP_STRETCHES: usize = 201;
+
 macro_rules! version {
     ($name:ident, $($maps:tt)*) => {
         mod $name {
@@ -26,11 +29,15 @@ macro_rules! version {
                 Identity::new(b"a key for benches").unwrap()
             }
 
+            fn context(identity: &Identity) -> Context<'_> {
+                let detected_at = Some(Timestamp::from_millis(1_800_000_000_000));
+                Context { identity, detected_at, limits: Limits::DEFAULT, $($maps)* }
+            }
+
             /// Decodes the records so many times, and returns how many were accepted.
             #[inline(never)]
             pub(super) fn run(identity: &Identity, records: &[&[u8]], times: usize) -> usize {
-                let detected_at = Some(Timestamp::from_millis(1_800_000_000_000));
-                let context = Context { identity, detected_at, limits: Limits::DEFAULT, $($maps)* };
+                let context = context(identity);
                 let (mut events, mut accepted) = (Vec::new(), 0);
                 for _ in 0..times {
                     for record in records {
@@ -95,5 +102,39 @@ fn main() {
             news[0],
             ratios[PAIRS / 2],
         );
+    }
+    maps(&new);
+}
+
+/// The records of each shipped map's fixtures that give events, recognised among all maps.
+fn maps(identity: &::after::formats::Identity) {
+    use ::after::formats::maps::Maps;
+    use ::after::formats::{Context, Format, decode};
+    let maps = Maps::shipped();
+    let context = Context {
+        identity,
+        detected_at: Some(::after::time::Timestamp::from_millis(1_800_000_000_000)),
+        limits: ::after::config::Limits::DEFAULT,
+        maps: &maps,
+    };
+    let run = |records: &[&str]| {
+        let mut given = 0;
+        for record in records {
+            let mut events = Vec::new();
+            let _ = black_box(decode(Format::Auto, record.as_bytes(), &context, &mut events));
+            given += events.len();
+        }
+        given
+    };
+    for map in maps.iter() {
+        let texts = map.fixtures().iter().filter(|(name, _)| name.ends_with(".ndjson"));
+        let lines = texts.flat_map(|(_, text)| text.lines());
+        let records: Vec<&str> = lines.filter(|record| run(&[record]) > 0).collect();
+        let each = |_| spent(|| run(&records)) / records.len() as f64;
+        let mut figures: Vec<f64> = (0..MAP_STRETCHES).map(each).collect();
+        figures.sort_by(f64::total_cmp);
+        let median = figures[MAP_STRETCHES / 2];
+        let (name, rate) = (map.name(), 1e9 / median);
+        println!("map {name:<16} {:>5} records: {median:>7.0} ns each (median), {rate:>8.0} a second", records.len());
     }
 }

@@ -13,7 +13,7 @@ def automatic: . == null or .id == null or .id == "00000000-0000-0000-0000-00000
 | { credential_id: $name, workflow: "entitlement_review", source: "entra", owner: (.resource.displayName) } as $event
 | (.reviewedDateTime | time) as $reviewed
 | (if $start != null then $start | time else detected_at end) as $opened
-| ($event + { type: "case.opened", id: "\($name) opened", time: $opened, items: 1 }),
+| ($event + { type: "case.opened", id: "\($name) opened", time: $opened, started_at: ($start | time), items: 1 }),
   (if (.recommendation | action) != null then
     $event + {
       type: "triage.completed", id: "\($name) recommended", time: $opened,

@@ -47,7 +47,7 @@ def kind:
   else
     ((if .action == "opened" then $change.created_at else $change.updated_at end) | time) as $time
     | ($event + {
-        type: "case.opened", id: "\($name) \(.action) \($time)", time: $time, items: $change.changed_files,
+        type: "case.opened", id: "\($name) \(.action) \($time)", time: $time, started_at: $time, items: $change.changed_files,
         requested_by: $change.user.login, reopened: (.action == "reopened")
       }),
       ($event + {

@@ -21,7 +21,7 @@ def action: {
   } as $event
 | (.recommendation.recommendation | action) as $advice
 | (.decision | action) as $decision
-| ($event + { type: "case.opened", id: "\($name) opened", time: $created, items: 1, incident: $batch }),
+| ($event + { type: "case.opened", id: "\($name) opened", time: $created, started_at: $created, items: 1, incident: $batch }),
   (if $advice == null then empty else
     $event + {
       type: "triage.completed", id: "\($name) recommended", time: (.recommendation.timestamp // $created | time),

@@ -34,7 +34,7 @@ def reviewer: .email // "tines:\(.id)";
       reviewer: (if $user == null then "tines" else $user | reviewer end),
       actor_kind: (if $user == null then "automation" else "human" end)
     });
-  if $what == "created" and $names == [$own] then each({ type: "case.opened" })
+  if $what == "created" and $names == [$own] then each({ type: "case.opened", started_at: $time })
   elif $what == "created" then
     $event + { type: "identity.linked", relation: "covers", id: "\($own) created", credential_id: $own, aliases: $names }
     | del(.batch_id)

@@ -5,15 +5,20 @@
 //! gave their tokens so that they can be found: a prefix that nothing else has, and enough
 //! characters of the right kind behind it.
 //!
+//! Nearly every text is cleared by a sieve that looks at sixteen bytes at a time. What the sieve
+//! keeps goes through the exact search.
+//!
 //! Invariants: ids that are public by design (access key ids), digests and names never match;
-//! the rejection names the field and the kind of secret, never the text.
+//! the rejection names the field and the kind of secret, never the text. A token without a
+//! capital and without an underscore is found only at the beginning of a text.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use aho_corasick::packed::{MatchKind, Searcher};
 
 use super::rejection::{RejectReason, Rejection};
-use crate::event::{Body, Event};
+use crate::event::{Body, DecisionMade, Event};
 
 /// The form of a token: behind the prefix come at least so many characters of a kind.
 struct Form {
@@ -49,7 +54,8 @@ fn hex(b: u8) -> bool {
     b.is_ascii_hexdigit()
 }
 
-/// A token has at least [`SHORTEST`] bytes, and an underscore or a capital: see [`may_hold`].
+/// A token has at least [`SHORTEST`] bytes. Nearly every token has an underscore or a capital: in its
+/// prefix, or among the random letters behind it. The exceptions begin as [`begins_plainly`] says.
 const FORMS: &[Form] = &[
     form("-----BEGIN ", 0, |_| true, "a private key"),
     form("eyJ", 20, dotted, "a JSON Web Token"),
@@ -102,10 +108,59 @@ static PREFIXES: LazyLock<Option<Searcher>> = LazyLock::new(|| {
 });
 
 /// Refuses the first of `events` with a text that looks like a live secret.
+#[inline]
 pub(super) fn refuse(events: &[Event<'_>]) -> Result<(), Rejection> {
-    events.iter().try_for_each(refuse_event)
+    match events.iter().all(is_clear) {
+        true => Ok(()),
+        false => events.iter().try_for_each(refuse_event),
+    }
 }
 
+/// Whether no text of the event can hold a token. Every text that [`refuse_event`] checks is
+/// looked at here; a property test compares the two.
+#[inline]
+fn is_clear(event: &Event<'_>) -> bool {
+    let mut sieve = Sieve::default();
+    sieve.look(&event.id);
+    sieve.look(&event.credential_id);
+    sieve.look(event.source.as_deref().unwrap_or_default());
+    sieve.look(event.owner.as_deref().unwrap_or_default());
+    for text in texts(&event.body) {
+        sieve.look(text);
+    }
+    if let Body::IdentityLinked(link) = &event.body {
+        link.aliases.iter().for_each(|alias| sieve.look(alias));
+    }
+    sieve.is_clear()
+}
+
+/// The texts of a body but for lists of names; empty where it has fewer.
+fn texts<'e>(body: &'e Body<'_>) -> [&'e str; 4] {
+    fn or_empty<'e>(text: &'e Option<Cow<'_, str>>) -> &'e str {
+        text.as_deref().unwrap_or_default()
+    }
+    match body {
+        Body::LeakDetected(leak) => {
+            [&leak.location, &leak.provider, &leak.requested_by, &leak.incident].map(or_empty)
+        }
+        Body::CaseOpened(case) => [or_empty(&case.requested_by), or_empty(&case.incident), "", ""],
+        Body::TriageCompleted(triage) => {
+            [or_empty(&triage.model), or_empty(&triage.requested_by), "", ""]
+        }
+        Body::ReviewOpened(opened) => [&opened.reviewer, "", "", ""],
+        Body::DecisionMade(decision) => {
+            let DecisionMade { reviewer, rationale_digest, batch_id, .. } = decision;
+            [reviewer, or_empty(rationale_digest), or_empty(batch_id), ""]
+        }
+        Body::CaseWithdrawn { reason } => [or_empty(reason), "", "", ""],
+        Body::IdentityLinked(_)
+        | Body::CredentialContained { .. }
+        | Body::CredentialAbused
+        | Body::TruthEstablished { .. } => [""; 4],
+    }
+}
+
+#[cold]
 fn refuse_event(event: &Event<'_>) -> Result<(), Rejection> {
     check("id", &event.id)?;
     check("credential_id", &event.credential_id)?;
@@ -149,10 +204,9 @@ fn option(field: &'static str, text: Option<&str>) -> Result<(), Rejection> {
 
 #[inline]
 fn check(field: &'static str, text: &str) -> Result<(), Rejection> {
-    if text.len() < SHORTEST {
-        return Ok(());
-    }
-    if !may_hold(text.as_bytes()) {
+    let mut sieve = Sieve::default();
+    sieve.look(text);
+    if sieve.is_clear() {
         return Ok(());
     }
     match found(text.as_bytes()) {
@@ -161,22 +215,56 @@ fn check(field: &'static str, text: &str) -> Result<(), Rejection> {
     }
 }
 
-/// Whether a text has an underscore or a capital. Every prefix has one, or random letters of
-/// both cases behind it; most ids and names have none. Blocks of a fixed size, of which the last
-/// overlaps the one before it, let the processor look at sixteen bytes at once.
-#[inline]
-fn may_hold(text: &[u8]) -> bool {
-    let (blocks, rest) = text.as_chunks::<16>();
-    let last = text.last_chunk::<16>();
-    match last {
-        Some(last) => blocks.iter().chain([last]).any(stands_out),
-        None => rest.iter().any(|b| *b == b'_' || b.is_ascii_uppercase()),
+/// Clears the texts that cannot hold a token, many texts with one branch.
+#[derive(Clone, Copy, Default)]
+struct Sieve {
+    /// Whether a text may hold one.
+    kept: bool,
+}
+
+impl Sieve {
+    #[inline]
+    fn look(&mut self, text: &str) {
+        if text.len() >= SHORTEST {
+            self.kept |= stands_out(text.as_bytes());
+        }
+    }
+
+    /// Whether no text that it looked at can hold a token.
+    #[inline]
+    fn is_clear(self) -> bool {
+        !self.kept
     }
 }
 
+/// Whether a text has a byte from `A` to `_`, that is a capital, an underscore, or one of four rare
+/// characters between them, or begins plainly. It looks at blocks of sixteen bytes without a branch
+/// for each, so that the processor handles a block at once; the last block overlaps the others.
+fn stands_out(text: &[u8]) -> bool {
+    let mut marks = [0_u8; 16];
+    let mut add = |block: &[u8; 16]| {
+        for (mark, byte) in marks.iter_mut().zip(block) {
+            *mark |= u8::from(byte.wrapping_sub(b'A') <= b'_' - b'A');
+        }
+    };
+    let (blocks, rest) = text.as_chunks::<16>();
+    match text.last_chunk::<16>() {
+        Some(last) => add(last),
+        None => return rest.iter().any(|byte| (b'A'..=b'_').contains(byte)),
+    }
+    blocks.iter().for_each(add);
+    u128::from_ne_bytes(marks) != 0 || begins_plainly(text)
+}
+
+/// Whether a text begins as a token does that can be without a capital and an underscore.
 #[inline]
-fn stands_out(block: &[u8; 16]) -> bool {
-    block.iter().fold(false, |any, b| any | (*b == b'_') | b.is_ascii_uppercase())
+fn begins_plainly(text: &[u8]) -> bool {
+    // Few texts begin with one of these letters.
+    matches!(text.first(), Some(b'g' | b'h' | b's' | b'x' | b'y'))
+        && matches!(
+            text.first_chunk::<3>(),
+            Some(b"glp" | b"gld" | b"glr" | b"xox" | b"xap" | b"ya2" | b"sk-" | b"hvs" | b"hvb")
+        )
 }
 
 #[cold]
@@ -237,7 +325,12 @@ fn varied(text: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::config::Limits;
+    use crate::formats::maps::Maps;
+    use crate::formats::{Context, Format, Identity, decode};
 
     /// A token of each form, put together so that no scanner finds it in this file.
     fn tokens() -> Vec<String> {
@@ -261,7 +354,9 @@ mod tests {
     fn a_token_of_every_form_is_found_wherever_it_stands() {
         for token in tokens() {
             assert!(token.len() >= SHORTEST, "{token}");
-            assert!(may_hold(token.as_bytes()), "{token}");
+            let mut sieve = Sieve::default();
+            sieve.look(&token);
+            assert!(!sieve.is_clear(), "{token}");
             for text in [
                 token.clone(),
                 format!("see {token}"),
@@ -298,6 +393,92 @@ mod tests {
             assert_eq!(found(text.as_bytes()), None, "{text}");
         }
     }
+
+    /// The rule, as it is said: looks at every form at every place.
+    fn oracle(text: &str) -> bool {
+        let text = text.as_bytes();
+        let stands_out = text.iter().any(|b| (b'A'..=b'_').contains(b));
+        let places = if stands_out { 0..text.len() } else { 0..text.len().min(1) };
+        places.into_iter().any(|at| {
+            FORMS.iter().any(|form| {
+                text[at..].starts_with(form.prefix.as_bytes()) && form_at(text, form, at).is_some()
+            })
+        })
+    }
+
+    #[test]
+    fn a_token_of_small_letters_is_found_at_the_beginning() {
+        for prefix in [
+            "glpat-", "gldt-", "glrt-", "xoxp-", "xoxb-", "xapp-", "ya29.", "sk-ant-", "sk-proj-",
+            "hvs.", "hvb.",
+        ] {
+            let token = format!("{prefix}{}", "0a1b2c3d4e".repeat(4));
+            assert!(oracle(&token) && check("id", &token).is_err(), "{token}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_sieve_and_the_search_agree_with_the_rule(
+            before in "[a-z0-9 /:_A-Z-]{0,24}",
+            prefix in 0..FORMS.len(),
+            cut in 0..12_usize,
+            rest in "[a-f0-9]{0,70}|[a-zA-Z0-9_.-]{0,70}|[a-z0-9-]{0,40}",
+            after in "[ a-z\"é]{0,9}",
+        ) {
+            let prefix = FORMS[prefix].prefix;
+            let prefix = &prefix[..prefix.len().min(cut + 1)];
+            for text in [format!("{before}{prefix}{rest}{after}"), format!("{prefix}{rest}"), before.clone()] {
+                prop_assert_eq!(check("id", &text).is_err(), oracle(&text), "{}", text);
+            }
+        }
+
+        /// An event is refused exactly if the rule holds for one of its texts.
+        #[test]
+        fn every_text_of_an_event_is_searched(
+            field in 0..PLAIN.len(),
+            prefix in 0..FORMS.len(),
+            rest in "[a-zA-Z0-9]{30,66}",
+        ) {
+            let (kind, field) = PLAIN[field];
+            let text = format!("{}{rest}", FORMS[prefix].prefix);
+            let mut event = serde_json::json!({
+                "type": kind, "id": "i", "time": "2026-01-05T09:00:00Z", "credential_id": "c", "workflow": "policy_change",
+                "reviewer": "r", "action": "revoke", "recommendation": "revoke", "method": "revoked",
+            });
+            event[field] = text.clone().into();
+            let record = event.to_string();
+            let identity = Identity::new(b"a key for tests only").unwrap();
+            let context =
+                Context { identity: &identity, detected_at: None, limits: Limits::DEFAULT, maps: Maps::NONE };
+            let mut events = Vec::new();
+            let decoded = decode(Format::Native, record.as_bytes(), &context, &mut events);
+            let refused = decoded.is_err_and(|rejection| rejection.reason == RejectReason::LooksLikeSecret);
+            prop_assert_eq!(refused, oracle(&text), "{}", record);
+            prop_assert_eq!(events.is_empty(), refused);
+        }
+    }
+
+    /// Every text that an event can hold, with a kind that has it.
+    const PLAIN: &[(&str, &str)] = &[
+        ("leak.detected", "id"),
+        ("leak.detected", "credential_id"),
+        ("credential.contained", "source"),
+        ("credential.abused", "owner"),
+        ("leak.detected", "location"),
+        ("leak.detected", "provider"),
+        ("leak.detected", "requested_by"),
+        ("leak.detected", "incident"),
+        ("case.opened", "requested_by"),
+        ("case.opened", "incident"),
+        ("triage.completed", "model"),
+        ("triage.completed", "requested_by"),
+        ("review.opened", "reviewer"),
+        ("decision.made", "reviewer"),
+        ("decision.made", "rationale_digest"),
+        ("decision.made", "batch_id"),
+        ("case.withdrawn", "reason"),
+    ];
 
     #[test]
     fn the_search_by_prefixes_and_the_plain_one_agree() {

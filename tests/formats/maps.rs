@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
 use std::borrow::Cow;
+use std::path::Path;
 
 use shutterlag::config::Limits;
 use shutterlag::event::Event;
@@ -486,6 +487,100 @@ fn canaries_at_the_secret_paths_stay_inside() {
         "vault",
     ] {
         assert!(planted.contains(&map), "{map}: {planted:?}");
+    }
+}
+
+/// Maps that copy every text of the record into every field of an event, with the declarations of
+/// the shipped maps: no secret comes out, neither one that is declared nor one that looks like one.
+#[test]
+fn canaries_stay_inside_hostile_maps() {
+    const CANARY: &str = "plain canary of the tests";
+    const PROGRAMS: [&str; 3] = [
+        r#"[.. | strings | .[:200]][] as $text | { type: "leak.detected", id: $text, time: "2026-01-05T09:00:00Z",
+            credential_id: $text, source: $text, owner: $text, location: $text, provider: $text,
+            requested_by: $text, incident: $text, aliases: ["a \($text)"] }"#,
+        r#"tojson as $all | range(0; $all | length; 150) as $at | $all[$at:$at + 150] as $text
+            | { type: "decision.made", id: "\($at)", time: "2026-01-05T09:00:00Z", credential_id: $text, reviewer: $text,
+                action: "revoke", batch_id: $text, rationale_digest: $text }"#,
+        r#"[.. | strings][] | error(.)"#,
+    ];
+    let token = format!("ghp_{}", "a1B2c3D4e5F6".repeat(3));
+    let mut planted = 0;
+    for shipped in Maps::shipped().iter() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("maps").join(shipped.name());
+        let manifest = std::fs::read_to_string(folder.join("map.toml")).unwrap();
+        let records = shipped.fixtures().iter().filter(|(name, _)| name.ends_with(".ndjson"));
+        let records: Vec<&str> = records.flat_map(|(_, text)| text.lines()).take(2).collect();
+        for program in PROGRAMS {
+            let maps = only(MapSource {
+                folder: Cow::Owned(shipped.name().to_owned()),
+                manifest: Cow::Owned(manifest.clone()),
+                program: Cow::Borrowed(program),
+                fixtures: Vec::new(),
+            });
+            let format = Format::parse(shipped.name()).unwrap();
+            for record in &records {
+                let record: serde_json::Value = serde_json::from_str(record).unwrap();
+                for place in texts(&record) {
+                    let secret = shipped.secrets().any(|path| is_within(&place, &path));
+                    for canary in [token.as_str(), CANARY] {
+                        if canary == CANARY && !secret {
+                            continue;
+                        }
+                        let mut record = record.clone();
+                        *record.pointer_mut(&place).unwrap() = canary.into();
+                        let (decoded, events) = run(&maps, format, &record.to_string());
+                        let shown = format!("{decoded:?} {events:?}");
+                        assert!(!shown.contains(canary), "{} {place}: {shown}", shipped.name());
+                        planted += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(planted > 1_000, "{planted}");
+}
+
+/// An error in one of many records rejects that record and no other.
+#[test]
+fn one_bad_record_of_many_is_told_and_the_others_are_used() {
+    let maps = only(own(
+        r#"if .bad then error("a bad record") else . end | { type: "credential.abused", id: .c, time: "2026-01-05T09:00:00Z", credential_id: .c }"#,
+    ));
+    let (mut used, mut rejected) = (0, Vec::new());
+    for number in 0..20_000 {
+        let bad = number == 7_777;
+        let record = format!(r#"{{"kind":"mine","c":"name-{number}","bad":{bad}}}"#);
+        let (decoded, events) = run(&maps, Format::Auto, &record);
+        match decoded {
+            Ok(_) => used += events.len(),
+            Err(rejection) => rejected.push((number, rejection.to_string())),
+        }
+    }
+    assert_eq!(used, 19_999);
+    let told = "map_failed: map `own`: map.jq line 1, at `error`: a bad record";
+    assert_eq!(rejected, [(7_777, told.to_owned())]);
+}
+
+/// A map says which credential an event is about; it may name those of other sources. That links and
+/// decides nothing more than a native event from the same sender would.
+#[test]
+fn names_of_other_sources_are_names() {
+    let jq = EVENT.replace(".c,", "\"github:github.com/1#1\",").replace(
+        "credential_id: .c",
+        "credential_id: \"github:github.com/1#1\", source: \"github\"",
+    );
+    let (decoded, events) = run(&only(own(&jq)), Format::Auto, RECORD);
+    assert_eq!(decoded, Ok(Decoded::Events));
+    assert_eq!(events[0].credential_id, "github:github.com/1#1");
+    for jq in [
+        EVENT.replace(".c", "(\"x\" * 600)"),
+        EVENT.replace("\"1\"", "(\"x\" * 600)"),
+        EVENT.replace("type: \"credential.abused\"", "type: \"identity.forwarded\""),
+        EVENT.replace("type: \"credential.abused\"", "type: \"review.judged\""),
+    ] {
+        let (decoded, events) = run(&only(own(&jq)), Format::Auto, RECORD);
+        assert!(decoded.is_err() && events.is_empty(), "{jq}: {decoded:?}");
     }
 }
 

@@ -127,3 +127,97 @@ fn two_scanners_find_the_same_two_secrets() {
     assert_eq!(names[0], "AKIAIOSFODNN7EXAMPLE");
     assert!(names[1].starts_with("hmac:"), "{}", names[1]);
 }
+
+/// The workflow, and the page's text of its example.
+fn workflow_on_the_page(name: &str) -> (&'static str, Value, Vec<Value>) {
+    const WORKFLOWS: &str = include_str!("../../docs/workflows.md");
+    let file = format!("workflows/{name}.ndjson");
+    let printed = Run::program().key(KEY).within(Path::new(ROOT)).args(command(&file)).go();
+    let printed = printed.exits(0).stdout;
+    let shown = printed.split_once("\n┌").map_or(printed.as_str(), |(head, _)| head);
+    assert!(WORKFLOWS.contains(&format!("```text\n{}\n```", shown.trim_end())), "{printed}");
+    let (summary, windows) = replayed(&file);
+    assert!(summary["not_joined"].as_array().is_none_or(Vec::is_empty), "{summary}");
+    assert_eq!(number(&summary, "events.rejected") + number(&summary, "events.unsupported"), 0);
+    // Nothing but records of vendors.
+    let text = std::fs::read_to_string(Path::new(ROOT).join("examples").join(&file)).unwrap();
+    assert!(text.lines().all(|line| !line.contains("\"credential_id\":")), "{file}");
+    (WORKFLOWS, summary, windows)
+}
+
+/// Name, state, time to review in seconds, and quality of the review of every window.
+fn reviewed(windows: &[Value]) -> Vec<String> {
+    let each = windows.iter().map(|window| {
+        let text =
+            |path: &str| window.pointer(path).and_then(Value::as_str).unwrap_or("-").to_owned();
+        let seconds = window["durations_ms"]["time_to_review"].as_i64().map(|ms| ms / 1000);
+        let seconds = seconds.map_or("-".to_owned(), |seconds| seconds.to_string());
+        format!("{} {} {seconds} {}", text("/credential_id"), text("/state"), text("/quality"))
+    });
+    each.collect()
+}
+
+const EXPOSURE: &[&str] = &[
+    "AKIAI44QH8DHBEXAMPLE reviewed 360 unassessed",
+    "AKIAIOSFODNN7EXAMPLE closed 390 meaningful",
+    "github:github.com/41001#7 closed 1020 meaningful",
+];
+const ACTIVITY: &[&str] = &[
+    "ocsf:example-edr/f-1 reviewed 380 meaningful",
+    "ocsf:example-edr/f-2 closed 43 meaningful",
+    "ocsf:example-edr/f-3 closed 260 unassessed",
+];
+const POLICY: &[&str] = &[
+    "github:github.com/41001/pulls/1 closed 16200 meaningful",
+    "github:github.com/41001/pulls/2 closed 5700 meaningful",
+    "github:github.com/41001/pulls/3 closed 2 hollow",
+];
+const SOC: &[&str] = &[
+    "google-secops:de_1 reviewed 840 meaningful",
+    "sentinel:33333333-0000-4000-8000-000000000001 reviewed 420 meaningful",
+    "sentinel:33333333-0000-4000-8000-000000000002 open - -",
+];
+const RIGHTS: &[&str] = &[
+    "entra:44444444-0000-4000-8000-000000000001/item-1 reviewed 90000 unassessed",
+    "entra:44444444-0000-4000-8000-000000000001/item-2 closed 90002 unassessed",
+    "entra:44444444-0000-4000-8000-000000000001/item-3 open - -",
+    "sailpoint:c-1/i-1 closed 172800 unassessed",
+    "sailpoint:c-1/i-2 reviewed 172800 unassessed",
+    "sailpoint:c-1/i-3 reviewed 172800 unassessed",
+    "sailpoint:c-1/i-4 closed 172800 unassessed",
+];
+
+#[test]
+fn one_key_through_eight_tools_is_one_window() {
+    let (_, summary, windows) = workflow_on_the_page("exposure");
+    assert_eq!(reviewed(&windows), EXPOSURE);
+    assert_eq!(number(&summary, "events.linked"), 3);
+}
+
+#[test]
+fn activity_is_triaged() {
+    let (_, summary, windows) = workflow_on_the_page("activity-triage");
+    assert_eq!(reviewed(&windows), ACTIVITY);
+    assert_eq!(number(&summary, "oversight.ai_acted_first"), 1);
+}
+
+#[test]
+fn changes_by_an_ai_are_approved_by_owners() {
+    let (_, _, windows) = workflow_on_the_page("policy-change");
+    assert_eq!(reviewed(&windows), POLICY);
+}
+
+#[test]
+fn incidents_are_classified() {
+    let (_, summary, windows) = workflow_on_the_page("soc-classification");
+    assert_eq!(reviewed(&windows), SOC);
+    // The agent of Sentinel closed its incident, and nobody decided after it.
+    assert_eq!(number(&summary, "oversight.ai_acted_first"), 1);
+}
+
+#[test]
+fn rights_are_reviewed() {
+    let (_, summary, windows) = workflow_on_the_page("entitlement-review");
+    assert_eq!(reviewed(&windows), RIGHTS);
+    assert_eq!(number(&summary, "oversight.agreed"), 4);
+}

@@ -99,19 +99,54 @@ fn a_map_of_ones_own_from_the_first_try_to_its_test() {
     map(directory.path()).args(["test", "maps"]).go().exits(1);
 }
 
-/// Records with `action` and `alert` are GitHub's, say the built-in formats.
+/// Records with `RuleID` and `Secret` are gitleaks', say the built-in formats.
 #[test]
 fn a_built_in_format_that_takes_the_records_of_a_map_is_named() {
     let directory = tiller();
     let mut record = closed("harmless");
-    (record["action"], record["alert"]) = ("Close".into(), serde_json::json!({}));
+    (record["RuleID"], record["Secret"]) = ("r".into(), "synthetic-secret-1".into());
     fs::write(directory.path().join("taken.json"), record.to_string()).unwrap();
     let attempt = ["try", "taken.json", "--maps-dir", "maps"];
-    let tried = map(directory.path()).args(attempt).go().stdout;
+    let arrived = ["--detected-at", "2026-03-03T10:00:00Z"];
+    let tried = map(directory.path()).args(attempt).args(arrived).go().stdout;
     assert!(tried.contains("line 1: a built-in format takes it before tiller"), "{tried}");
     let stated = [&attempt[..], &["--map", "tiller"]].concat();
     let tried = map(directory.path()).args(stated).go().exits(0).stdout;
     assert!(tried.contains("line 1: map `tiller`: 1 events"), "{tried}");
+}
+
+/// Of what GitHub sends about anything but secrets, the built-in format measures nothing.
+#[test]
+fn a_map_reads_what_a_built_in_format_skips() {
+    let directory = tiller();
+    let mut record = closed("harmless");
+    record["sender"] = json!({"login": "ada"});
+    record["repository"] = json!({"id": 1});
+    fs::write(directory.path().join("skipped.json"), record.to_string()).unwrap();
+    let attempt = ["try", "skipped.json", "--maps-dir", "maps"];
+    let tried = map(directory.path()).args(attempt).go().exits(0).stdout;
+    assert!(tried.contains("line 1: recognised by tiller: 1 events"), "{tried}");
+    let without = ["try", "skipped.json"];
+    let tried = map(directory.path()).args(without).go().exits(0).stdout;
+    assert!(tried.contains("skipped, not_measured"), "{tried}");
+}
+
+#[test]
+fn one_map_is_tested_by_name() {
+    let directory = tiller();
+    let test = |more: &[&str]| map(directory.path()).arg("test").args(more.iter().copied()).go();
+    assert_eq!(test(&["--map", "vault"]).exits(0).stdout, "vault: 9 records, 0 differ\n");
+    let told = test(&["maps", "--map", "tiller"]).exits(1).stdout;
+    // Expected and found stand under each other.
+    assert!(
+        told.contains("tiller: cases.ndjson, line 1\n  expected nothing\n  found    {"),
+        "{told}"
+    );
+    let told = test(&["maps", "--map", "vault"]).exits(2).stderr;
+    assert!(told.contains("maps: no map `vault`"), "{told}");
+    assert!(test(&["--map", "none"]).exits(2).stderr.contains("no map `none`"));
+    assert!(test(&["--map", "vault", "--write"]).exits(2).stderr.contains("--write needs"));
+    test(&[]).exits(2);
 }
 
 #[test]
