@@ -107,14 +107,14 @@ fn main() {
 }
 
 /// The records of each shipped map's fixtures that give events, recognised among all maps.
-fn maps(identity: &after::formats::Identity) {
-    use after::formats::maps::Maps;
-    use after::formats::{Context, Format, decode};
+fn maps(identity: &::after::formats::Identity) {
+    use ::after::formats::maps::Maps;
+    use ::after::formats::{Context, Format, decode};
     let maps = Maps::shipped();
     let context = Context {
         identity,
-        detected_at: Some(after::time::Timestamp::from_millis(1_800_000_000_000)),
-        limits: after::config::Limits::DEFAULT,
+        detected_at: Some(::after::time::Timestamp::from_millis(1_800_000_000_000)),
+        limits: ::after::config::Limits::DEFAULT,
         maps: &maps,
     };
     let run = |records: &[&str]| {

@@ -150,11 +150,12 @@ fn plain_length(text: &[u8]) -> Option<usize> {
 fn stops(word: u64) -> u64 {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const TOPS: u64 = ONES << 7;
-    let zero = |word: u64| word.wrapping_sub(ONES) & !word;
-    let quote = zero(word ^ (ONES * b'"' as u64));
-    let escape = zero(word ^ (ONES * b'\\' as u64));
-    let control = word.wrapping_sub(ONES * 0x20) & !word;
-    (quote | escape | control) & TOPS
+    let below = |word: u64, bound: u8| word.wrapping_sub(ONES * u64::from(bound)) & !word;
+    // With the second bit turned, a quote (0x22) becomes 0x20, what is below 0x20 stays there,
+    // and nothing else is at or below 0x20: one comparison finds both.
+    let quote_or_control = below(word ^ (ONES * 2), 0x21);
+    let escape = below(word ^ (ONES * u64::from(b'\\')), 1);
+    (quote_or_control | escape) & TOPS
 }
 
 #[cfg(test)]
