@@ -1,11 +1,12 @@
-//! `shutterlag explain`: shows the arithmetic of one finding of a ledger.
+//! `shutterlag explain`: shows the arithmetic of one finding of a ledger, or why several names are
+//! one credential.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Write};
 use std::path::{Path, PathBuf};
 
 use super::{CliError, Outcome};
-use crate::report::explain::{ExplainError, explain};
+use crate::report::explain::{ExplainError, credential, explain};
 use crate::runtime::ledger::is_store;
 use crate::runtime::local::Reader;
 use crate::runtime::stages::Fault;
@@ -13,11 +14,12 @@ use crate::runtime::stages::Fault;
 /// Arguments of `explain`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The finding: its line in findings.ndjson, or its name: finding/exposure_id,
+    /// A finding: its line in findings.ndjson, or its name: finding/exposure_id,
     /// rubber_stamp_suspected/reviewer/time, reviewer_flagged/reviewer. A local store counts
-    /// its findings in the order of their names.
-    #[arg(value_name = "FINDING")]
-    finding: String,
+    /// its findings in the order of their names. Or a name of a credential: which names it has,
+    /// and who linked them.
+    #[arg(value_name = "FINDING|NAME")]
+    what: String,
 
     /// The directory that `replay --out` wrote, or the file of a local store.
     #[arg(long, value_name = "LEDGER")]
@@ -34,11 +36,17 @@ pub struct Args {
 /// # Errors
 /// When the ledger cannot be read, or does not contain the finding.
 pub fn run(args: &Args) -> Result<Outcome, CliError> {
-    let (mut findings, mut windows) = match is_store(&args.ledger) {
-        true => in_store(&args.ledger)?,
-        false => (open(&args.ledger, "findings.ndjson")?, open(&args.ledger, "windows.ndjson")?),
+    let ledger = || match is_store(&args.ledger) {
+        true => in_store(&args.ledger),
+        false => {
+            Ok((open(&args.ledger, "findings.ndjson")?, open(&args.ledger, "windows.ndjson")?))
+        }
     };
-    let explained = explain(&mut *findings, &mut *windows, &args.finding, args.all);
+    let (mut findings, mut windows) = ledger()?;
+    let mut explained = explain(&mut *findings, &mut *windows, &args.what, args.all);
+    if matches!(explained, Err(ExplainError::NotFound)) {
+        explained = credential(&mut *ledger()?.1, &args.what);
+    }
     let explained = explained.map_err(|error| match error {
         ExplainError::NotFound => CliError::Usage(error.to_string()),
         error => CliError::Failed(format!("{}: {error}", args.ledger.display())),

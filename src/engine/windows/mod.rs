@@ -9,6 +9,7 @@ mod changing;
 mod checkpoint;
 mod fold;
 mod former;
+mod formers;
 mod hearing;
 mod incoming;
 mod judged;
