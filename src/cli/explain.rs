@@ -1,4 +1,5 @@
-//! `shutterlag explain`: shows the arithmetic of one finding of a ledger.
+//! `shutterlag explain`: shows the arithmetic of one finding of a ledger, or why several names are
+//! one credential.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Write};
@@ -8,7 +9,7 @@ use percent_encoding::percent_decode_str;
 
 use super::{CliError, Outcome};
 use crate::records::{Declared, Finding};
-use crate::report::explain::{ExplainError, explain, name as explain_name};
+use crate::report::explain::{ExplainError, credential, explain, name as explain_name};
 use crate::runtime::ledger::is_store;
 use crate::runtime::local::Reader;
 use crate::runtime::stages::Fault;
@@ -16,12 +17,13 @@ use crate::runtime::stages::Fault;
 /// Arguments of `explain`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The finding: its line in findings.ndjson, or its name: finding/exposure_id,
+    /// A finding: its line in findings.ndjson, or its name: finding/exposure_id,
     /// rubber_stamp_suspected/reviewer/time, reviewer_flagged/reviewer. The name of an exposure or
     /// the address of its page on the board is enough if one finding is about it; a line of
     /// findings.ndjson works, too. A local store counts its findings in the order of their names.
-    #[arg(value_name = "FINDING")]
-    finding: String,
+    /// Or a name of a credential: which names it has, and who linked them.
+    #[arg(value_name = "FINDING|NAME")]
+    what: String,
 
     /// The directory that `replay --out` wrote, or the file of a local store.
     #[arg(long, value_name = "LEDGER")]
@@ -38,12 +40,18 @@ pub struct Args {
 /// # Errors
 /// When the ledger cannot be read, or does not contain the finding.
 pub fn run(args: &Args) -> Result<Outcome, CliError> {
-    let (mut findings, mut windows) = match is_store(&args.ledger) {
-        true => in_store(&args.ledger)?,
-        false => (open(&args.ledger, "findings.ndjson")?, open(&args.ledger, "windows.ndjson")?),
+    let ledger = || match is_store(&args.ledger) {
+        true => in_store(&args.ledger),
+        false => {
+            Ok((open(&args.ledger, "findings.ndjson")?, open(&args.ledger, "windows.ndjson")?))
+        }
     };
-    let which = pasted(&args.finding);
-    let explained = explain(&mut *findings, &mut *windows, &which, args.all);
+    let (mut findings, mut windows) = ledger()?;
+    let which = pasted(&args.what);
+    let mut explained = explain(&mut *findings, &mut *windows, &which, args.all);
+    if matches!(explained, Err(ExplainError::NotFound)) {
+        explained = credential(&mut *ledger()?.1, &which);
+    }
     let explained = explained.map_err(|error| match error {
         ExplainError::NotFound | ExplainError::Several(_) => CliError::Usage(error.to_string()),
         error => CliError::Failed(format!("{}: {error}", args.ledger.display())),

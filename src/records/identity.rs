@@ -11,10 +11,11 @@ use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::engine::identity::{Kept, Message, Node, Sent};
+use super::link::LinkRecord;
+use crate::engine::identity::{Kept, Linked, Message, Node, Reported, Sent};
 use crate::engine::oversight::HollowReasons;
 use crate::engine::windows::Remembered;
-use crate::event::Workflow;
+use crate::event::{Relation, Workflow};
 use crate::formats::{IDENTITY_FORWARDED, native_event};
 use crate::time::Timestamp;
 
@@ -39,13 +40,20 @@ impl Serialize for Forwarded<'_> {
                 record.serialize_field("covers", covers)?;
                 record.serialize_field("moved", moved)?;
             }
-            Message::Link { root, names } => {
-                record.serialize_field("link", root)?;
-                record.serialize_field("names", names)?;
+            Message::Reported(link) => {
+                record.serialize_field("reported", &ReportedRecord::from(link))?;
             }
-            Message::Join { aliases, covered, remembered, expected } => {
+            Message::Link { root, aliases, covered, link } => {
+                record.serialize_field("link", root)?;
                 record.serialize_field("aliases", aliases)?;
                 record.serialize_field("covered", covered)?;
+                record.serialize_field("links", &[LinkRecord::<&str>::from(link)])?;
+            }
+            Message::Join { aliases, covered, links, remembered, expected } => {
+                record.serialize_field("aliases", aliases)?;
+                record.serialize_field("covered", covered)?;
+                let links: Vec<LinkRecord<&str>> = links.iter().map(LinkRecord::from).collect();
+                record.serialize_field("links", &links)?;
                 let of = |it: &Remembered| {
                     (it.workflow, BASE64.encode(&it.settled), BASE64.encode(&it.former))
                 };
@@ -66,6 +74,30 @@ impl Serialize for Forwarded<'_> {
             Message::Root { root } => record.serialize_field("root", root)?,
         }
         record.end()
+    }
+}
+
+/// A link as a source reported it.
+#[derive(Serialize, Deserialize)]
+struct ReportedRecord<'j> {
+    name: Cow<'j, str>,
+    aliases: Vec<Cow<'j, str>>,
+    relation: Relation,
+    source: Option<Cow<'j, str>>,
+    time: Timestamp,
+    id: Cow<'j, str>,
+}
+
+impl<'j> From<&'j Reported<'_>> for ReportedRecord<'j> {
+    fn from(link: &'j Reported<'_>) -> ReportedRecord<'j> {
+        ReportedRecord {
+            name: link.name.as_ref().into(),
+            aliases: link.aliases.iter().map(|alias| alias.as_ref().into()).collect(),
+            relation: link.relation,
+            source: link.source.as_deref().map(Cow::Borrowed),
+            time: link.time,
+            id: link.id.as_ref().into(),
+        }
     }
 }
 
@@ -90,8 +122,10 @@ struct Read<'j> {
     covers: Option<u8>,
     #[serde(default)]
     moved: bool,
+    reported: Option<ReportedRecord<'static>>,
     link: Option<String>,
-    names: Option<u32>,
+    #[serde(default)]
+    links: Vec<LinkRecord>,
     aliases: Option<Vec<String>>,
     covered: Option<Vec<String>>,
     #[serde(default)]
@@ -117,8 +151,13 @@ impl Forwarded<'_> {
         let message = if let Some(event) = read.event {
             let (weight, covers) = (read.weight?, read.covers?);
             Message::Event { event: native_event(event.get())?, weight, covers, moved: read.moved }
+        } else if let Some(link) = read.reported {
+            let ReportedRecord { name, aliases, relation, source, time, id } = link;
+            Message::Reported(Reported { name, aliases, relation, source, time, id })
         } else if let Some(root) = read.link {
-            Message::Link { root: root.into(), names: read.names? }
+            let (aliases, covered) = (texts(read.aliases?), texts(read.covered?));
+            let link = read.links.into_iter().next()?.into();
+            Message::Link { root: root.into(), aliases, covered, link }
         } else if let Some(root) = read.root {
             Message::Root { root: root.into() }
         } else if let Some(judged) = read.judged {
@@ -131,7 +170,8 @@ impl Forwarded<'_> {
             });
             let remembered = remembered.collect::<Option<_>>()?;
             let (aliases, covered) = (texts(read.aliases?), texts(read.covered?));
-            Message::Join { aliases, covered, remembered, expected: read.expected? }
+            let links = read.links.into_iter().map(Linked::from).collect();
+            Message::Join { aliases, covered, links, remembered, expected: read.expected? }
         };
         Some(Sent { to: read.credential_id.into(), from: read.from.map(Cow::Owned), message })
     }
@@ -148,6 +188,8 @@ struct NodeRecord {
     /// Events on their way.
     #[serde(default)]
     expected: i32,
+    #[serde(default)]
+    links: Vec<LinkRecord>,
     /// In milliseconds since 1970: a partition's time may be one that no event can have.
     used: i64,
 }
@@ -168,13 +210,22 @@ pub fn write_node(node: &Node) -> serde_json::Result<Vec<u8>> {
         Node::Child { parent, used } => {
             NodeRecord { parent: Some(parent), used: used.as_millis(), ..NodeRecord::default() }
         }
-        Node::Root { aliases, covered, kept, expected, used } => {
+        Node::Root { aliases, covered, kept, expected, links, used } => {
+            let links = links.iter().map(LinkRecord::from).collect();
             let kept = kept.into_iter().map(|kept| {
                 let event = serde_json::value::to_raw_value(&kept.event)?;
                 Ok(KeptRecord { event, weight: kept.weight, covers: kept.covers })
             });
             let kept = kept.collect::<serde_json::Result<_>>()?;
-            NodeRecord { parent: None, aliases, covered, kept, expected, used: used.as_millis() }
+            NodeRecord {
+                parent: None,
+                aliases,
+                covered,
+                kept,
+                expected,
+                links,
+                used: used.as_millis(),
+            }
         }
     };
     serde_json::to_vec(&record)
@@ -183,7 +234,7 @@ pub fn write_node(node: &Node) -> serde_json::Result<Vec<u8>> {
 /// The node that [`write_node`] wrote; `None` for anything else.
 pub fn read_node(bytes: &[u8]) -> Option<Node> {
     let record: NodeRecord = serde_json::from_slice(bytes).ok()?;
-    let NodeRecord { parent, aliases, covered, kept, expected, used } = record;
+    let NodeRecord { parent, aliases, covered, kept, expected, links, used } = record;
     let used = Timestamp::from_millis(used);
     if let Some(parent) = parent {
         return Some(Node::Child { parent, used });
@@ -193,13 +244,14 @@ pub fn read_node(bytes: &[u8]) -> Option<Node> {
         Some(Kept { event, weight: kept.weight, covers: kept.covers })
     });
     let kept: VecDeque<Kept> = kept.collect::<Option<_>>()?;
-    Some(Node::Root { aliases, covered, kept, expected, used })
+    let links = links.into_iter().map(Linked::from).collect();
+    Some(Node::Root { aliases, covered, kept, expected, links, used })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Body, Event, IdentityLinked, Relation};
+    use crate::event::{Body, Event, Relation};
 
     fn event(body: Body<'static>) -> Event<'static> {
         Event {
@@ -217,7 +269,13 @@ mod tests {
 
     #[test]
     fn messages_come_back_as_they_went() {
-        let link = IdentityLinked { aliases: vec!["é".into()], relation: Relation::Covers };
+        let link = || Linked {
+            name: "a".into(),
+            alias: "b".into(),
+            source: Some("scan".into()),
+            time: Timestamp::from_millis(1_800_000_000_000),
+            id: "1".into(),
+        };
         let messages = [
             Message::Event {
                 event: event(Body::CredentialAbused),
@@ -225,16 +283,24 @@ mod tests {
                 covers: 1,
                 moved: true,
             },
-            Message::Event {
-                event: event(Body::IdentityLinked(link)),
-                weight: 1,
-                covers: 0,
-                moved: false,
+            Message::Reported(Reported {
+                name: "a".into(),
+                aliases: vec!["é".into()],
+                relation: Relation::Covers,
+                source: None,
+                time: Timestamp::from_millis(1_800_000_000_000),
+                id: "1".into(),
+            }),
+            Message::Link {
+                root: "a".into(),
+                aliases: vec!["b".into()],
+                covered: vec![],
+                link: link(),
             },
-            Message::Link { root: "a".into(), names: 2 },
             Message::Join {
                 aliases: vec!["b".into(), "c".into()],
                 covered: vec![],
+                links: vec![link()],
                 remembered: vec![Remembered {
                     workflow: Workflow::PolicyChange,
                     settled: vec![0, 1, 255],
@@ -266,11 +332,19 @@ mod tests {
     fn nodes_come_back_as_they_went() {
         let used = Timestamp::from_millis(1);
         let kept = Kept { event: event(Body::CredentialAbused), weight: 2, covers: 1 };
+        let link = Linked {
+            name: "a".into(),
+            alias: "b".into(),
+            source: None,
+            time: Timestamp::from_millis(1_800_000_000_000),
+            id: "1".into(),
+        };
         let root = Node::Root {
             aliases: ["b".into(), "c".into()].into(),
             covered: ["k".into()].into(),
             kept: [kept].into(),
             expected: 3,
+            links: [link].into(),
             used,
         };
         for node in [Node::Child { parent: "a".into(), used }, root] {

@@ -15,6 +15,7 @@ use std::num::NonZeroU32;
 use super::declare::record;
 use super::error::{Fault, RecordError};
 use super::exposure_id::ExposureName;
+use super::link::LinkRecord;
 use super::object::Object;
 use super::people::People;
 use super::recorded::{self, judgement};
@@ -41,6 +42,8 @@ record! {
         credential_id: T,
         /// Its other names, in order.
         aliases: Option<Vec<T>>,
+        /// Why they are one credential, in order.
+        links: Option<Vec<Object<LinkRecord<T>>>>,
         /// The first source stated.
         source: Option<T>,
         /// The first place stated.
@@ -252,6 +255,15 @@ fn aliases<'r>(names: &'r Names, credential_id: &str) -> Option<Vec<Cow<'r, str>
     (!aliases.is_empty()).then_some(aliases)
 }
 
+/// Why they are one credential; `None` where there is only one.
+fn links<'r>(
+    names: &'r Names,
+    credential_id: &str,
+) -> Option<Vec<Object<LinkRecord<Cow<'r, str>>>>> {
+    let links: Vec<_> = names.links(credential_id).map(|link| Object(link.into())).collect();
+    (!links.is_empty()).then_some(links)
+}
+
 impl<'r> WindowRecord<Cow<'r, str>> {
     /// The record of `window`.
     pub fn new(
@@ -278,6 +290,7 @@ impl<'r> WindowRecord<Cow<'r, str>> {
             workflow: window.key.workflow,
             credential_id: window.key.credential_id.into(),
             aliases: aliases(names, window.key.credential_id),
+            links: links(names, window.key.credential_id),
             source: text(window.source),
             location: text(window.location),
             severity: window.severity,
@@ -374,6 +387,7 @@ impl WindowRecord {
             workflow: key.workflow,
             credential_id: key.credential_id.to_owned(),
             aliases: None,
+            links: None,
             source: None,
             location: None,
             severity: None,

@@ -201,11 +201,14 @@ proptest! {
         let components = Components::of(&events);
         prop_assume!(!components.contradict());
         let Ledger { windows: wanted, .. } = ledger(&components.placed(&events));
+        let (ordered, _) = joined(&events);
         let (joined, _) = joined(&delivered.0);
         prop_assert_eq!(records(&joined), wanted.clone());
         for window in wanted {
             let aliases: Vec<_> = joined.names.aliases(&window.credential_id).collect();
             prop_assert_eq!(aliases, components.aliases(&window.credential_id));
+            let why = |of: &Joined| of.names.links(&window.credential_id).cloned().collect::<Vec<_>>();
+            prop_assert_eq!(why(&joined), why(&ordered));
         }
     }
 }
@@ -231,8 +234,86 @@ fn a_chain_of_as_many_names_as_there_may_be_is_one_credential() {
 #[test]
 fn more_names_than_a_credential_may_have_are_refused() {
     let (joined, refused) = joined(&chain(66));
-    assert_eq!(refused, [Refusal::TooMany]);
+    assert_eq!(refused, [Refusal::Names]);
     assert_eq!(joined.names.aliases("name-0000").count(), 63);
+}
+
+#[test]
+fn one_link_of_more_names_than_there_may_be_is_refused_as_a_whole() {
+    let names: Vec<String> = (0..64).map(|n| format!("name-{n:04}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (of_all, refused) = joined(&[link(0, "a", &names, Relation::Same)]);
+    assert_eq!((refused.as_slice(), of_all.names.len()), (&[Refusal::Names][..], 0));
+    let (of_less, refused) = joined(&[link(0, "a", &names[1..], Relation::Same)]);
+    assert_eq!((refused.as_slice(), of_less.names.aliases("a").count()), (&[][..], 63));
+}
+
+#[test]
+fn tickets_that_cover_more_than_may_be_together_stay_apart_and_cover_what_they_did() {
+    let of = |ticket: &str, keys: std::ops::Range<usize>| {
+        let names: Vec<String> = keys.map(|n| format!("key-{n:04}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        link(0, ticket, &names, Relation::Covers)
+    };
+    let same = link(1, "SEC-1", &["SEC-2"], Relation::Same);
+    let decisions =
+        [decided(Action::Revoke).of("SEC-1", 60), decided(Action::Revoke).of("SEC-2", 61)];
+    let leaks = [leak().of("key-0000", 0), leak().of("key-1199", 0)];
+    // The same keys on both are no more keys.
+    for (second, wanted) in [(600..1_200, &[Refusal::Covered][..]), (0..600, &[])] {
+        let events = [of("SEC-1", 0..600), of("SEC-2", second), same.clone()];
+        let events = [&events[..], &decisions, &leaks].concat();
+        let (joined, refused) = joined(&events);
+        assert_eq!(refused, wanted);
+        let decided = records(&joined).into_iter().filter(|window| window.decision.is_some());
+        assert_eq!(decided.count(), if wanted.is_empty() { 1 } else { 2 });
+    }
+}
+
+/// A ticket cannot be the key that it stands for, whichever was said first, and whichever name
+/// is the smaller one.
+#[test]
+fn links_that_contradict_are_refused_and_lose_nothing() {
+    for (ticket, key) in [("a", "b"), ("b", "a")] {
+        let covers = link(0, ticket, &[key], Relation::Covers);
+        for (name, alias) in [(ticket, key), (key, ticket)] {
+            let same = link(1, name, &[alias], Relation::Same);
+            let leaks = [leak().of(key, 0), decided(Action::Revoke).of(ticket, 60)];
+            let (joined, refused) =
+                joined(&[&leaks[..1], &[covers.clone(), same], &leaks[1..]].concat());
+            assert_eq!(refused, [Refusal::Circle], "{name} = {alias}");
+            let records = records(&joined);
+            assert_eq!((records.len(), &*records[0].credential_id), (1, key));
+            assert!(records[0].decision.is_some(), "{records:?}");
+        }
+        // Through a name between them.
+        let links =
+            [covers, link(2, key, &["c"], Relation::Same), link(3, "c", &[ticket], Relation::Same)];
+        let events =
+            [&[leak().of(key, 0), decided(Action::Revoke).of(ticket, 60)][..], &links].concat();
+        let (joined, refused) = joined(&events);
+        assert_eq!(refused, [Refusal::Circle]);
+        let records = records(&joined);
+        assert_eq!(records.len(), 1);
+        assert!(records[0].decision.is_some(), "{records:?}");
+    }
+}
+
+#[test]
+fn it_is_remembered_who_linked_what() {
+    let source = |n: usize, name: &str, alias: &str| Event {
+        source: Some("scan".into()),
+        ..link(n, name, &[alias], Relation::Same)
+    };
+    let links =
+        [source(1, "b", "c"), source(2, "c", "a"), source(3, "b", "c"), source(4, "a", "b")];
+    let (joined, _) = joined(&links);
+    let why = joined.names.links("a").map(|link| (&*link.name, &*link.alias, &*link.id));
+    assert_eq!(
+        why.collect::<Vec<_>>(),
+        [("a", "b", "link-4"), ("b", "c", "link-1"), ("c", "a", "link-2")]
+    );
+    assert!(joined.names.links("a").all(|link| link.source.as_deref() == Some("scan")));
 }
 
 /// One of two names is not used for so long that it is forgotten that it belongs to the other.

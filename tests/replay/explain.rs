@@ -33,6 +33,38 @@ fn ledger(directory: &Path) -> Out {
 }
 
 #[test]
+fn it_is_told_why_names_are_one_credential() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("events.ndjson");
+    let event = |kind: &str, id: &str, name: &str, more: &str| {
+        format!(
+            r#"{{"type":"{kind}","id":"{id}","time":"2026-03-02T09:00:00Z","source":"scan","credential_id":"{name}"{more}}}"#
+        )
+    };
+    let lines = [
+        event("leak.detected", "1", "gg:31605", r#","aliases":["AKIA1"]"#),
+        event("identity.linked", "2", "AKIA1", r#","aliases":["case-7"]"#),
+        event("leak.detected", "3", "alone", ""),
+    ];
+    fs::write(&file, lines.join("\n")).unwrap();
+    let out = directory.path().join("out");
+    Run::replay().key(KEY).arg("--out").arg(&out).arg(&file).go().exits(0);
+    for name in ["AKIA1", "gg:31605", "case-7"] {
+        let told = explain(&out, name).exits(0).stdout;
+        assert!(
+            told.contains(&format!("{name} is one of 3 names of the credential AKIA1")),
+            "{told}"
+        );
+        for link in ["scan: gg:31605 = AKIA1 (event 1)", "scan: AKIA1 = case-7 (event 2)"] {
+            assert!(told.contains(link), "{told}");
+        }
+        assert!(!told.contains("not remembered"), "{told}");
+    }
+    assert!(explain(&out, "alone").exits(0).stdout.contains("one name"));
+    assert!(explain(&out, "nobody").exits(2).stderr.contains("no finding"));
+}
+
+#[test]
 fn every_finding_about_a_reviewer_is_computed_again() {
     let directory = tempfile::tempdir().unwrap();
     let out = ledger(directory.path());
@@ -128,11 +160,11 @@ fn a_ledger_that_was_changed_is_told() {
     let ran = explain(&out.0, &line).exits(1);
     assert!(ran.stdout.contains("no page begins"), "{}", ran.stdout);
 
+    explain(&out.0, "no such finding").exits(2);
     fs::write(out.0.join("windows.ndjson"), "{\"exposure_id\":1}\n").unwrap();
     let ran = explain(&out.0, &line).exits(1);
     assert!(ran.stderr.contains("windows.ndjson:1: not a line of a ledger"), "{}", ran.stderr);
-    explain(&out.0, "no such finding").exits(2);
-    explain(&out.0, "0").exits(2);
+    explain(&out.0, "no such finding").exits(1);
     explain(directory.path(), "1").exits(1);
 }
 

@@ -46,7 +46,7 @@ fn the_summary_is_what_json_prints() {
 
 #[test]
 fn records_have_all_fields_in_their_order() {
-    const FIELDS: &str = "exposure_id workflow credential_id aliases source location severity owner state \
+    const FIELDS: &str = "exposure_id workflow credential_id aliases links source location severity owner state \
         revision final clock clock_skew exposed_at exposed_at_quality detected_at triaged_at \
         presented_at opened_at decided_at contained_at abused_at touched_at escalated_at \
         escalated_by escalations withdrawn_at withdrawn_reason first_presented_at first_opened_at \

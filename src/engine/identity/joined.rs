@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use super::message::Sent;
-use super::names::{Names, Refusal};
+use super::names::Names;
+use super::refusal::Refusal;
 use crate::engine::Receipt;
 use crate::engine::windows::Windows;
 use crate::event::Event;

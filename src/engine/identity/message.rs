@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
+use super::linked::Linked;
 use crate::engine::oversight::HollowReasons;
 use crate::engine::windows::{ExposureId, Key, Remembered};
-use crate::event::{Event, Workflow};
+use crate::event::{Event, Relation, Workflow};
 use crate::time::Timestamp;
 
 /// A message on its way to a name.
@@ -16,6 +17,23 @@ pub struct Sent<'m> {
     pub from: Option<Cow<'m, str>>,
     /// What is said.
     pub message: Message<'m>,
+}
+
+/// A link between names as a source reported it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reported<'m> {
+    /// The name that the event was about.
+    pub name: Cow<'m, str>,
+    /// The other names.
+    pub aliases: Vec<Cow<'m, str>>,
+    /// How they belong together.
+    pub relation: Relation,
+    /// The source.
+    pub source: Option<Cow<'m, str>>,
+    /// When, by the source's clock.
+    pub time: Timestamp,
+    /// The event's id.
+    pub id: Cow<'m, str>,
 }
 
 /// What is said to a name.
@@ -32,12 +50,18 @@ pub enum Message<'m> {
         /// Whether it was held under a name that moved: the name that gets it expects it.
         moved: bool,
     },
+    /// A source says how the name belongs to others.
+    Reported(Reported<'m>),
     /// A root asks to be joined with the name.
     Link {
         /// The root that asks.
         root: Cow<'m, str>,
-        /// How many names it has.
-        names: u32,
+        /// Its other names.
+        aliases: Vec<Cow<'m, str>>,
+        /// What it covers.
+        covered: Vec<Cow<'m, str>>,
+        /// The link that it asks for.
+        link: Linked,
     },
     /// Names that belong to the name from now on.
     Join {
@@ -45,6 +69,8 @@ pub enum Message<'m> {
         aliases: Vec<Cow<'m, str>>,
         /// What they cover.
         covered: Vec<Cow<'m, str>>,
+        /// Why they belong together.
+        links: Vec<Linked>,
         /// What is remembered of their windows.
         remembered: Vec<Remembered>,
         /// How many events that were held under them are on their way; negative if more of them
@@ -82,15 +108,34 @@ impl<'m> Message<'m> {
 impl Sent<'_> {
     /// The same, holding its own copy of every text.
     pub fn into_owned(self) -> Sent<'static> {
-        let text = |text: Cow<'_, str>| Cow::<'static, str>::Owned(text.into_owned());
+        fn text(text: Cow<'_, str>) -> Cow<'static, str> {
+            Cow::Owned(text.into_owned())
+        }
+        let texts = |all: Vec<Cow<'_, str>>| all.into_iter().map(text).collect();
         let message = match self.message {
             Message::Event { event, weight, covers, moved } => {
                 Message::Event { event: event.into_owned(), weight, covers, moved }
             }
-            Message::Link { root, names } => Message::Link { root: text(root), names },
-            Message::Join { aliases, covered, remembered, expected } => Message::Join {
-                aliases: aliases.into_iter().map(text).collect(),
-                covered: covered.into_iter().map(text).collect(),
+            Message::Reported(Reported { name, aliases, relation, source, time, id }) => {
+                Message::Reported(Reported {
+                    name: text(name),
+                    aliases: texts(aliases),
+                    relation,
+                    source: source.map(text),
+                    time,
+                    id: text(id),
+                })
+            }
+            Message::Link { root, aliases, covered, link } => Message::Link {
+                root: text(root),
+                aliases: texts(aliases),
+                covered: texts(covered),
+                link,
+            },
+            Message::Join { aliases, covered, links, remembered, expected } => Message::Join {
+                aliases: texts(aliases),
+                covered: texts(covered),
+                links,
                 remembered,
                 expected,
             },

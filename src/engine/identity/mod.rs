@@ -14,9 +14,15 @@
 //! root, or under each that is covered; names that nothing links cost nothing.
 
 mod joined;
+mod linked;
 mod message;
 mod names;
+mod node;
+mod refusal;
 
 pub use joined::Joined;
-pub use message::{Message, Sent};
-pub use names::{Kept, Names, Node, Refusal};
+pub use linked::Linked;
+pub use message::{Message, Reported, Sent};
+pub use names::Names;
+pub use node::{Kept, Node};
+pub use refusal::Refusal;

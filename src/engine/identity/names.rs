@@ -4,11 +4,14 @@
 //! place of the larger set, so that the id does not depend on the order of the links).
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 use foldhash::HashMap;
 
-use super::message::{Message, Sent};
+use super::linked::{self, Linked};
+use super::message::{Message, Reported, Sent};
+use super::node::{Kept, Node};
+use super::refusal::Refusal;
 use crate::config::{ALIASES_MAX, COVERED_MAX};
 use crate::engine::Receipt;
 use crate::engine::oversight::HollowReasons;
@@ -67,96 +70,6 @@ impl Default for Names {
     }
 }
 
-/// What is known of a name.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Node {
-    /// It belongs to a smaller name and forwards to it.
-    Child {
-        /// The smaller name.
-        parent: Box<str>,
-        /// When it last forwarded anything.
-        used: Timestamp,
-    },
-    /// It is the smallest of its names.
-    Root {
-        /// The other names.
-        aliases: BTreeSet<Box<str>>,
-        /// The names that it covers: with any, it is no credential.
-        covered: BTreeSet<Box<str>>,
-        /// Events of a covering name, for the names that it will cover.
-        kept: VecDeque<Kept>,
-        /// Events on their way that were held under names that moved here.
-        expected: i32,
-        /// When it last got a message.
-        used: Timestamp,
-    },
-}
-
-/// An event that a covering name keeps.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Kept {
-    /// The event.
-    pub event: Event<'static>,
-    /// How many events it stands for.
-    pub weight: u32,
-    /// How many covering names it came through.
-    pub covers: u8,
-}
-
-/// Why a message is not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// The credential would have more than [`ALIASES_MAX`] names, or the name would cover
-    /// more than [`COVERED_MAX`].
-    TooMany,
-    /// Names cover each other in a circle, or in a row of more than eight.
-    Circle,
-    /// As many names are linked as may be.
-    Full,
-    /// Windows of the name are final already: they stay under it. Everything else is joined.
-    Late,
-}
-
-impl Node {
-    /// A name that no other one is known of.
-    fn new_root(used: Timestamp) -> Node {
-        Node::Root {
-            aliases: BTreeSet::new(),
-            covered: BTreeSet::new(),
-            kept: VecDeque::new(),
-            expected: 0,
-            used,
-        }
-    }
-}
-
-impl Kept {
-    /// Its length as JSON.
-    fn bytes(&self) -> usize {
-        serde_json::to_vec(&self.event).map_or(0, |json| json.len())
-    }
-}
-
-impl Refusal {
-    /// Why, in words.
-    pub const fn text(self) -> &'static str {
-        match self {
-            Refusal::TooMany => {
-                "the credential would have more than 64 names, or the name would cover more than \
-                 1,000; the names stay apart"
-            }
-            Refusal::Circle => {
-                "a name covers itself, names cover each other in a circle, or more than eight \
-                 cover each other in a row; what they say belongs to no credential"
-            }
-            Refusal::Full => "as many names are linked as may be; the names stay apart",
-            Refusal::Late => {
-                "windows of the name are final and stay under it; what comes is joined"
-            }
-        }
-    }
-}
-
 /// One message that a name handles: when, with which windows, and where its own messages go.
 struct Turn<'t> {
     now: Timestamp,
@@ -164,6 +77,14 @@ struct Turn<'t> {
     send: &'t mut dyn FnMut(Sent<'_>),
     /// Whether the name was not used for a while.
     refreshes: bool,
+}
+
+/// A root that asks to be joined with another one.
+struct Asking<'a> {
+    root: Cow<'a, str>,
+    aliases: Vec<Cow<'a, str>>,
+    covered: Vec<Cow<'a, str>>,
+    link: Linked,
 }
 
 impl Names {
@@ -212,6 +133,15 @@ impl Names {
         aliases.into_iter().flatten().map(|alias| &**alias)
     }
 
+    /// Why the names of the credential belong together, in order.
+    pub fn links(&self, name: &str) -> impl Iterator<Item = &Linked> {
+        let links = match self.nodes.get(name) {
+            Some(Node::Root { links, .. }) => Some(links),
+            _ => None,
+        };
+        links.into_iter().flatten()
+    }
+
     /// Takes in an event of a source. `send` gets what follows for other names.
     ///
     /// # Errors
@@ -227,9 +157,21 @@ impl Names {
         if !links && (self.nodes.is_empty() || !self.nodes.contains_key(&*event.credential_id)) {
             return Ok(windows.handle(event));
         }
-        let event = event.clone();
         let to = event.credential_id.clone();
-        let message = Message::Event { event, weight: 1, covers: 0, moved: false };
+        let message = match &event.body {
+            Body::IdentityLinked(link) => {
+                self.counts.linked += 1;
+                Message::Reported(Reported {
+                    name: event.credential_id.clone(),
+                    aliases: link.aliases.clone(),
+                    relation: link.relation,
+                    source: event.source.clone(),
+                    time: event.time,
+                    id: event.id.clone(),
+                })
+            }
+            _ => Message::Event { event: event.clone(), weight: 1, covers: 0, moved: false },
+        };
         let sent = Sent { to, from: None, message };
         self.take(sent, now, windows, send)
     }
@@ -268,11 +210,15 @@ impl Names {
                 }
                 self.event(&to, event, (weight, covers), &mut turn)
             }
-            Message::Link { root, names } => self.asked(&to, &root, names, &mut turn),
-            Message::Join { aliases, covered, remembered, expected } => {
+            Message::Reported(link) => self.reported(&to, link, &mut turn),
+            Message::Link { root, aliases, covered, link } => {
+                self.asked(&to, &Asking { root, aliases, covered, link }, &mut turn)
+            }
+            Message::Join { aliases, covered, links, remembered, expected } => {
                 remembered.iter().for_each(|it| turn.windows.take_over(&to, it));
                 self.expect(&to, expected, &mut turn);
-                self.join(&to, aliases, covered, &mut turn)
+                self.join(&to, aliases, links, &mut turn);
+                self.cover(&to, covered, &mut turn)
             }
             Message::Judged { workflow, name, detected_at, mark, hollow } => {
                 let key = Key { workflow, credential_id: &name };
@@ -326,16 +272,6 @@ impl Names {
         (weight, covers): (u32, u8),
         turn: &mut Turn<'_>,
     ) -> Result<Receipt, Refusal> {
-        if let Body::IdentityLinked(link) = event.body {
-            self.counts.linked += u64::from(weight);
-            return match link.relation {
-                Relation::Same => {
-                    link.aliases.iter().for_each(|alias| self.ask(to, alias, turn));
-                    Ok(Receipt::Held)
-                }
-                Relation::Covers => self.join(to, Vec::new(), link.aliases, turn),
-            };
-        }
         match self.nodes.get_mut(to) {
             Some(Node::Root { covered, kept, .. }) if !covered.is_empty() => {
                 self.counts.linked += u64::from(weight);
@@ -362,109 +298,208 @@ impl Names {
         }
     }
 
-    /// The root `to` asks `other` to be joined. It asks its own names from time to time: they
-    /// may have forgotten that they are.
-    fn ask(&mut self, to: &str, other: &str, turn: &mut Turn<'_>) {
-        if to != other && (turn.refreshes || !self.is_one_of(to, other)) {
-            self.tell(to, other, turn);
+    /// A source says that the names of a root belong to others.
+    fn reported(
+        &mut self,
+        to: &str,
+        link: Reported<'_>,
+        turn: &mut Turn<'_>,
+    ) -> Result<Receipt, Refusal> {
+        let Reported { name, aliases, relation, source, time, id } = link;
+        if relation == Relation::Covers {
+            // A credential cannot be what stands for it: it would have no windows.
+            if aliases.iter().any(|name| self.is_one_of(to, name)) {
+                return Err(Refusal::Circle);
+            }
+            if self.has_no_room_for(to) {
+                return Err(Refusal::Full);
+            }
+            self.check_covered(to, &aliases)?;
+            return self.cover(to, aliases, turn);
         }
+        let (own, new): (Vec<_>, Vec<_>) =
+            aliases.into_iter().partition(|alias| self.is_one_of(to, alias));
+        let distinct: BTreeSet<&str> = new.iter().map(|alias| &**alias).collect();
+        if self.count(to) + distinct.len() > ALIASES_MAX {
+            return Err(Refusal::Names);
+        }
+        let linked = |alias: &str| Linked {
+            name: name.as_ref().into(),
+            alias: alias.into(),
+            source: source.as_deref().map(Box::from),
+            time,
+            id: id.as_ref().into(),
+        };
+        for alias in own.iter().filter(|alias| **alias != name) {
+            self.note(to, [linked(alias)], turn);
+            // They may have forgotten that they belong here.
+            if turn.refreshes && **alias != *to {
+                self.ask(to, alias, linked(alias), turn);
+            }
+        }
+        new.iter().for_each(|alias| self.ask(to, alias, linked(alias), turn));
+        Ok(Receipt::Held)
     }
 
-    fn tell(&self, to: &str, other: &str, turn: &mut Turn<'_>) {
-        let message = Message::Link { root: to.into(), names: self.count(to) };
+    /// The root `to` asks `other` to be joined.
+    fn ask(&self, to: &str, other: &str, link: Linked, turn: &mut Turn<'_>) {
+        let (aliases, covered) = match self.nodes.get(to) {
+            Some(Node::Root { aliases, covered, .. }) => (borrowed(aliases), borrowed(covered)),
+            _ => (Vec::new(), Vec::new()),
+        };
+        let message = Message::Link { root: to.into(), aliases, covered, link };
         (turn.send)(Sent { to: other.into(), from: None, message });
     }
 
-    /// The root `to` is asked by `root`, which has so many names, to be joined.
+    /// The root `to` is asked by another one to be joined.
     fn asked(
         &mut self,
         to: &str,
-        root: &str,
-        names: u32,
+        asking: &Asking<'_>,
         turn: &mut Turn<'_>,
     ) -> Result<Receipt, Refusal> {
+        let Asking { root, link, .. } = asking;
         if self.is_one_of(to, root) {
-            if to < root {
+            self.note(to, [link.clone()], turn);
+            if to < &**root {
                 // It has forgotten that it is one of the names.
-                self.tell(to, root, turn);
+                self.ask(to, root, link.clone(), turn);
             }
             return Ok(Receipt::Held);
         }
-        if (self.count(to) + names) as usize > ALIASES_MAX {
-            return Err(Refusal::TooMany);
-        }
-        if to < root {
-            // The larger one moves, and it has to know how many names there would be.
-            self.ask(to, root, turn);
+        self.check(to, asking)?;
+        if to < &**root {
+            // The larger one moves, and it has to know what it would be joined with.
+            self.ask(to, root, link.clone(), turn);
             return Ok(Receipt::Held);
         }
         if self.has_no_room_for(to) {
             return Err(Refusal::Full);
         }
+        self.go_to(to, root, link, turn)
+    }
+
+    /// Whether the root `to` and the one that asks can be one credential.
+    fn check(&self, to: &str, asking: &Asking<'_>) -> Result<(), Refusal> {
+        let Asking { root, aliases, covered, .. } = asking;
+        let theirs = || aliases.iter().chain([root]).map(|name| &**name);
+        let new = theirs().filter(|name| !self.is_one_of(to, name)).count();
+        if self.count(to) + new > ALIASES_MAX {
+            return Err(Refusal::Names);
+        }
+        let covers = |name: &str| matches!(self.nodes.get(to), Some(Node::Root { covered, .. }) if covered.contains(name));
+        if theirs().any(covers) || covered.iter().any(|name| self.is_one_of(to, name)) {
+            return Err(Refusal::Circle);
+        }
+        self.check_covered(to, covered)
+    }
+
+    /// Whether the root `to` can cover these, too.
+    fn check_covered(&self, to: &str, further: &[Cow<'_, str>]) -> Result<(), Refusal> {
+        let mut covered: BTreeSet<&str> = further.iter().map(|name| &**name).collect();
+        if let Some(Node::Root { covered: known, .. }) = self.nodes.get(to) {
+            covered.extend(known.iter().map(|name| &**name));
+        }
+        if covered.len() > COVERED_MAX {
+            return Err(Refusal::Covered);
+        }
+        if covered.iter().map(|name| name.len()).sum::<usize>() > COVERED_BYTES_MAX {
+            return Err(Refusal::CoveredBytes);
+        }
+        Ok(())
+    }
+
+    /// The root `to` becomes a child of the smaller `root`, and all that it holds goes there.
+    fn go_to(
+        &mut self,
+        to: &str,
+        root: &str,
+        link: &Linked,
+        turn: &mut Turn<'_>,
+    ) -> Result<Receipt, Refusal> {
         let child = Node::Child { parent: root.into(), used: turn.now };
         let before = self.nodes.insert(to.into(), child);
         self.unsaved.insert(to.into());
         let (mut aliases, mut covered) = (vec![Cow::Borrowed(to)], Vec::new());
+        let mut links = vec![link.clone()];
         let mut held = Vec::new();
         let to_root = Released::Moved(self.home);
         let remembered = turn.windows.release(to, to_root, &mut |event, weight| {
             held.push(Kept { event: event.into_owned(), weight, covers: 0 });
         });
-        let mut expected = 0;
+        let mut on_the_way = 0;
         if let Some(Node::Root {
             aliases: others,
             covered: names,
             kept,
-            expected: on_the_way,
+            expected,
+            links: why,
             ..
         }) = before
         {
             aliases.extend(others.into_iter().map(|name| Cow::Owned(name.into())));
             covered.extend(names.into_iter().map(|name| Cow::Owned(name.into())));
             held.extend(kept);
-            expected = on_the_way;
+            links.extend(why);
+            on_the_way = expected;
         }
         turn.windows.expect_events(to, false);
         let were_final = remembered.iter().any(|it| !it.settled.is_empty());
         // Far fewer events than 2^31 are held of a name.
-        let expected = expected.saturating_add(held.len() as i32);
+        let expected = on_the_way.saturating_add(held.len() as i32);
         let send = &mut *turn.send;
-        let message = Message::Join { aliases, covered, remembered, expected };
+        let message = Message::Join { aliases, covered, links, remembered, expected };
         send(Sent { to: root.into(), from: None, message });
         held.into_iter().for_each(|event| send(moved(root, event)));
         if were_final { Err(Refusal::Late) } else { Ok(Receipt::Held) }
     }
 
-    /// Further names belong to the root `to`, and it covers these.
+    /// Notes why names belong to the root `to`.
+    fn note(&mut self, to: &str, links: impl IntoIterator<Item = Linked>, turn: &mut Turn<'_>) {
+        let Some(Node::Root { links: known, .. }) = self.nodes.get_mut(to) else { return };
+        let mut news = false;
+        for link in links {
+            news |= linked::add(known, link);
+        }
+        if news {
+            self.unsaved.insert(to.into());
+            turn.windows.revise(to);
+        }
+    }
+
+    /// Further names belong to the root `to`.
     fn join(
         &mut self,
         to: &str,
         further: Vec<Cow<'_, str>>,
-        covers: Vec<Cow<'_, str>>,
+        links: Vec<Linked>,
         turn: &mut Turn<'_>,
-    ) -> Result<Receipt, Refusal> {
-        // A credential cannot be what stands for it: it would have no windows.
-        if further.is_empty() && covers.iter().any(|name| self.is_one_of(to, name)) {
-            return Err(Refusal::Circle);
-        }
-        // Names that have moved already must find their root.
-        if further.is_empty() && self.has_no_room_for(to) {
-            return Err(Refusal::Full);
-        }
+    ) {
         let node = self.nodes.entry(to.into()).or_insert_with(|| Node::new_root(turn.now));
-        let Node::Root { aliases, covered, kept, .. } = node else { return Ok(Receipt::Held) };
+        let Node::Root { aliases, .. } = node else { return };
         let known = aliases.len();
         aliases.extend(further.into_iter().filter(|name| **name != *to).map(Box::from));
         if aliases.len() > known {
             self.unsaved.insert(to.into());
             turn.windows.revise(to);
         }
+        self.note(to, links, turn);
+    }
+
+    /// The root `to` covers these, too.
+    fn cover(
+        &mut self,
+        to: &str,
+        covers: Vec<Cow<'_, str>>,
+        turn: &mut Turn<'_>,
+    ) -> Result<Receipt, Refusal> {
+        if covers.is_empty() {
+            return Ok(Receipt::Held);
+        }
+        let node = self.nodes.entry(to.into()).or_insert_with(|| Node::new_root(turn.now));
+        let Node::Root { covered, kept, .. } = node else { return Ok(Receipt::Held) };
         let new: Vec<Box<str>> =
             covers.into_iter().map(Box::from).filter(|name| !covered.contains(name)).collect();
-        let bytes = covered.iter().chain(&new).map(|name| name.len()).sum::<usize>();
-        if covered.len() + new.len() > COVERED_MAX || bytes > COVERED_BYTES_MAX {
-            return Err(Refusal::TooMany);
-        }
         if new.is_empty() {
             return Ok(Receipt::Held);
         }
@@ -496,10 +531,9 @@ impl Names {
     }
 
     /// Names of the credential.
-    fn count(&self, root: &str) -> u32 {
+    fn count(&self, root: &str) -> usize {
         match self.nodes.get(root) {
-            // A root joins far fewer than 2^32 names.
-            Some(Node::Root { aliases, .. }) => 1 + aliases.len() as u32,
+            Some(Node::Root { aliases, .. }) => 1 + aliases.len(),
             _ => 1,
         }
     }
@@ -548,6 +582,11 @@ impl Names {
             None => drop(self.nodes.remove(name)),
         }
     }
+}
+
+/// The names, as a message has them.
+fn borrowed(names: &BTreeSet<Box<str>>) -> Vec<Cow<'_, str>> {
+    names.iter().map(|name| Cow::Borrowed(&**name)).collect()
 }
 
 /// An event under its new name.

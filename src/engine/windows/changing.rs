@@ -2,7 +2,8 @@
 //!
 //! Invariant: an alert of a window fires under one name, which is the one under which it began.
 
-use super::former::{Former, Formers};
+use super::former::Former;
+use super::formers::Formers;
 use super::state::{Held, Published};
 use super::window::{ExposureId, Window};
 use crate::config::Profile;

@@ -6,8 +6,6 @@
 use foldhash::HashMap;
 
 use super::state;
-use super::store::Windows;
-use crate::event::Workflow;
 use crate::time::{Span, Timestamp};
 
 /// How long windows wait for events that are on their way. They come from one transaction, so
@@ -19,6 +17,16 @@ const WAIT_MAX: Span = Span::from_mins(10);
 pub(super) struct Incoming(HashMap<Box<str>, Option<Timestamp>>);
 
 impl Incoming {
+    /// Events of `name` are on their way.
+    pub(super) fn expect(&mut self, name: &str) {
+        self.0.entry(name.into()).or_default();
+    }
+
+    /// All events of `name` are there. Says whether some were on their way.
+    pub(super) fn is_complete(&mut self, name: &str) -> bool {
+        self.0.remove(name).is_some()
+    }
+
     /// Whether the state in `bytes` has to wait at `now`.
     pub(super) fn holds(&mut self, bytes: &[u8], now: Timestamp) -> bool {
         if self.0.is_empty() {
@@ -27,19 +35,5 @@ impl Incoming {
         let Some((key, _)) = state::read_key(bytes) else { return false };
         let Some(since) = self.0.get_mut(key.credential_id) else { return false };
         now < *since.get_or_insert(now) + WAIT_MAX
-    }
-}
-
-impl Windows {
-    /// Whether events of `name` are on their way. As long as some are, its windows stay as they
-    /// were emitted.
-    pub fn expect_events(&mut self, name: &str, expected: bool) {
-        if expected {
-            self.incoming.0.entry(name.into()).or_default();
-        } else if self.incoming.0.remove(name).is_some() {
-            for workflow in Workflow::ALL {
-                self.look_at(*workflow, name);
-            }
-        }
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::changing::{Changing, retract};
 use super::digest::digest;
 use super::fold::{self, Fate};
-use super::former::Formers;
+use super::formers::Formers;
 use super::hearing::Hearing;
 use super::log::{Head, Log};
 use super::milestones::Milestones;

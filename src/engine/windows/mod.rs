@@ -10,6 +10,7 @@ mod checkpoint;
 mod digest;
 mod fold;
 mod former;
+mod formers;
 mod hearing;
 mod incoming;
 mod judged;

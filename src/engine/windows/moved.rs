@@ -4,6 +4,7 @@
 //! of its windows is retracted by the next advance; alerts that fire go on with the events.
 
 use super::former::{self, Former, Remembered};
+use super::formers;
 use super::judged::Judged;
 use super::log::{self, Key};
 use super::order;
@@ -49,7 +50,7 @@ impl Windows {
             let (moving, stays) = match to {
                 Released::Moved(home) => {
                     published.iter_mut().for_each(|it| it.firing = AlertSet::default());
-                    (former::write(&former::moving(&state, home)), &[][..])
+                    (former::write(&formers::moving(&state, home)), &[][..])
                 }
                 Released::Spread => (Vec::new(), state.former()),
             };
@@ -144,6 +145,18 @@ impl Windows {
         let ExposureId { key: Key { workflow, credential_id }, detected_at } = exposure;
         let former = Former::judged(credential_id, detected_at, decision, judged);
         self.take_over_former(Key { workflow, credential_id: name }, vec![former]);
+    }
+
+    /// Whether events of `name` are on their way. As long as some are, its windows stay as they
+    /// were emitted.
+    pub fn expect_events(&mut self, name: &str, expected: bool) {
+        if expected {
+            self.incoming.expect(name);
+        } else if self.incoming.is_complete(name) {
+            for workflow in Workflow::ALL {
+                self.look_at(*workflow, name);
+            }
+        }
     }
 
     /// Has the next advance emit every window of `name` again, although its events are the

@@ -5,11 +5,13 @@
 //! what was recorded, and a difference is told, never smoothed over.
 
 mod certificate;
+mod credential;
 mod outcome;
 mod sequential;
 
 use std::io::BufRead;
 
+pub use self::credential::credential;
 pub use self::outcome::{ExplainError, Explained};
 
 use super::terminal::printable;

@@ -51,9 +51,10 @@ impl fmt::Display for ExplainError {
                 write!(f, "{file}:{line}: not a line of a ledger")
             }
             ExplainError::NotFound => f.write_str(
-                "no such finding: give its number from 1 on (in a directory, its line in \
-                 findings.ndjson), or its name: finding/exposure_id, \
-                 rubber_stamp_suspected/reviewer/time or reviewer_flagged/reviewer",
+                "no finding and no credential is called that: give a finding's number from 1 on \
+                 (in a directory, its line in findings.ndjson), or its name: finding/exposure_id, \
+                 rubber_stamp_suspected/reviewer/time or reviewer_flagged/reviewer; or a name of \
+                 a credential as the ledger has it",
             ),
             ExplainError::Several(names) => {
                 let names: Vec<String> = names.iter().map(|name| printable(name)).collect();

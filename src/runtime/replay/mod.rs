@@ -233,7 +233,9 @@ const fn reject_reason(refusal: Refusal) -> RejectReason {
     match refusal {
         Refusal::Late => RejectReason::Late,
         Refusal::Full => RejectReason::BeyondBound,
-        Refusal::TooMany | Refusal::Circle => RejectReason::TooManyAliases,
+        Refusal::Names | Refusal::Covered | Refusal::CoveredBytes | Refusal::Circle => {
+            RejectReason::TooManyAliases
+        }
     }
 }
 

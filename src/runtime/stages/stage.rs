@@ -40,6 +40,11 @@ pub trait Stage {
         None
     }
 
+    /// Whether records of the partition may be forwarded to other partitions of the same stage.
+    fn forwards(&self, _partition: i32) -> bool {
+        false
+    }
+
     /// When the partition next has something to emit although no record comes.
     fn next_punctuation(&mut self, _partition: i32) -> Option<Timestamp> {
         None

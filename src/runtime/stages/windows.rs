@@ -186,6 +186,10 @@ impl Stage for WindowsStage {
         self.partitions.get(&partition)?.emitted
     }
 
+    fn forwards(&self, partition: i32) -> bool {
+        self.partitions.get(&partition).is_some_and(|partition| !partition.names.is_empty())
+    }
+
     fn next_punctuation(&mut self, partition: i32) -> Option<Timestamp> {
         self.partitions.get_mut(&partition)?.windows.next_punctuation()
     }
@@ -272,6 +276,9 @@ impl WindowsStage {
         let Some(partition) = self.partitions.get_mut(&record.partition) else { return Ok(()) };
         let (id, kind) = match &sent.message {
             Message::Event { event, .. } => (event.id.to_string(), event.kind()),
+            Message::Reported(link) => (link.id.to_string(), Kind::IdentityLinked),
+            Message::Link { link, .. } => (link.id.to_string(), Kind::IdentityLinked),
+            // They move names that are joined already, which is not refused.
             _ => (String::new(), Kind::IdentityLinked),
         };
         let to = sent.to.to_string();

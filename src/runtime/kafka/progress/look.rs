@@ -21,6 +21,13 @@ pub(crate) struct Seen {
     pub(crate) committed: i64,
     /// The time that was committed with it.
     pub(crate) reached: ReachedTime,
+    /// Whether names are linked in the partition, so that it forwards records to others.
+    pub(crate) linked: bool,
+}
+
+/// Whether any partition forwards records to others.
+pub(crate) fn forwards(look: &Look) -> bool {
+    look.values().flatten().any(|seen| seen.linked)
 }
 
 /// How far the time of a partition has come, as it is committed with a position: as the
@@ -37,23 +44,32 @@ pub(crate) enum ReachedTime {
 
 impl ReachedTime {
     const PENDING: &str = "pending";
+    /// Stands behind the time of a partition in which names are linked.
+    const LINKED: &str = " linked";
 
-    /// Reads the metadata of a position.
-    pub(crate) fn read(metadata: &str) -> ReachedTime {
-        match metadata.parse().ok().map(Timestamp::from_millis) {
+    /// Reads the metadata of a position, and whether names are linked in the partition.
+    pub(crate) fn read(metadata: &str) -> (ReachedTime, bool) {
+        let (metadata, linked) = match metadata.strip_suffix(ReachedTime::LINKED) {
+            Some(metadata) => (metadata, true),
+            None => (metadata, false),
+        };
+        let reached = match metadata.parse().ok().map(Timestamp::from_millis) {
             Some(time) => ReachedTime::To(time),
             None if metadata == ReachedTime::PENDING => ReachedTime::Pending,
             None => ReachedTime::Unknown,
-        }
+        };
+        (reached, linked)
     }
 
     /// The metadata of a position, if there is anything to say.
-    pub(crate) fn written(self) -> Option<String> {
-        match self {
-            ReachedTime::Unknown => None,
-            ReachedTime::Pending => Some(ReachedTime::PENDING.to_owned()),
-            ReachedTime::To(time) => Some(time.as_millis().to_string()),
-        }
+    pub(crate) fn written(self, linked: bool) -> Option<String> {
+        let reached = match self {
+            ReachedTime::Unknown => String::new(),
+            ReachedTime::Pending => ReachedTime::PENDING.to_owned(),
+            ReachedTime::To(time) => time.as_millis().to_string(),
+        };
+        let linked = if linked { ReachedTime::LINKED } else { "" };
+        Some(reached + linked).filter(|written| !written.is_empty())
     }
 }
 
@@ -77,7 +93,7 @@ pub(super) mod tests {
         let at = |number| ("events".to_owned(), number);
         let one = |(committed, end, time): (i64, i64, Option<i64>)| {
             let reached = time.map(Timestamp::from_millis).into();
-            Some(Seen { low: 0, end, committed, reached })
+            Some(Seen { low: 0, end, committed, reached, linked: false })
         };
         (0..).map(at).zip(partitions.map(one)).collect()
     }
@@ -93,9 +109,13 @@ pub(super) mod tests {
     fn the_metadata_of_a_position_is_read_as_it_was_written() {
         let to = ReachedTime::To(Timestamp::from_millis(7));
         for reached in [ReachedTime::Unknown, ReachedTime::Pending, to] {
-            assert_eq!(ReachedTime::read(&reached.written().unwrap_or_default()), reached);
+            for linked in [false, true] {
+                let written = reached.written(linked).unwrap_or_default();
+                assert_eq!(ReachedTime::read(&written), (reached, linked));
+            }
         }
-        assert_eq!(ReachedTime::read("of another program"), ReachedTime::Unknown);
+        let unknown = (ReachedTime::Unknown, false);
+        assert_eq!(ReachedTime::read("of another program"), unknown);
     }
 
     #[test]

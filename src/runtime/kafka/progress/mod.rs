@@ -2,8 +2,10 @@
 //!
 //! `monitor` asks the brokers, `lag_gate` decides whether the windows may go by the
 //! clock, `stage_progress` up to when everything has gone through a stage, and
-//! `watermark` carries that to the workers.
+//! `watermark` carries that to the workers. `forwards` has
+//! watermarks wait for what linked names forward to each other.
 
+mod forwards;
 mod hanging;
 mod lag_gate;
 mod layout;

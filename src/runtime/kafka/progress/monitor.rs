@@ -15,10 +15,11 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaResult;
 use rdkafka::{Offset, config::ClientConfig};
 
+use super::forwards::Forwards;
 use super::hanging::Hanging;
 use super::lag_gate::LagGate;
 use super::layout::Layout;
-use super::look::{Look, ReachedTime, Seen, TopicPartition, ends_of};
+use super::look::{Look, ReachedTime, Seen, TopicPartition, ends_of, forwards};
 use super::signals::Signals;
 use super::stage_progress::StageProgress;
 use super::watermark::Watermark;
@@ -53,6 +54,7 @@ pub(crate) fn watch(shared: &Shared, signals: &Signals, stop: &AtomicBool) -> Re
     // Longer than brokers take to end a transaction that has timed out.
     let patience = settings.kafka.transaction_timeout + settings.kafka.transaction_timeout;
     let (mut hanging, patience) = (Hanging::default(), patience + Span::from_secs(60));
+    let mut waiting = Forwards::default();
     let mut through_intake = StageProgress::default();
     let mut through_windows = StageProgress::default();
     while !stop.load(Ordering::Acquire) {
@@ -64,10 +66,17 @@ pub(crate) fn watch(shared: &Shared, signals: &Signals, stop: &AtomicBool) -> Re
             false => intake.look(shared),
         };
         oversight.look(shared);
+        let linked = of_windows.as_ref().filter(|seen| forwards(seen));
         if !intake.topics.is_empty() {
             let uptime = clock::uptime();
             match &of_intake {
-                Some(seen) => gate.update(uptime, seen, &signals.gate_open),
+                Some(seen) => {
+                    // Windows that lag may have yet to forward a decision to another partition.
+                    let windows = linked.into_iter().flatten();
+                    let before = seen.iter().chain(windows);
+                    let before = before.map(|(at, seen)| (at.clone(), *seen)).collect();
+                    gate.update(uptime, &before, &signals.gate_open);
+                }
                 None => gate.unseen(uptime, of_windows.is_some(), &signals.gate_open),
             }
         }
@@ -83,12 +92,25 @@ pub(crate) fn watch(shared: &Shared, signals: &Signals, stop: &AtomicBool) -> Re
             through_intake.look(asked_at, ends_of(&seen));
             reached
         });
-        let windows_reached = of_windows.and_then(|seen| through_windows.time(&seen));
+        let windows_reached = of_windows.as_ref().and_then(|seen| through_windows.time(seen));
         if let Some(time) = sources_reached
             && let Some(ends) = ends.look(&inputs)
         {
-            signals.events.set(Watermark { time, ends: of_topic(&own, &ends) });
-            through_windows.look(time, ends);
+            let passed = match linked {
+                Some(seen) => {
+                    let passed = waiting.passed(seen, &ends);
+                    waiting.add(time, ends);
+                    passed
+                }
+                None => {
+                    waiting.clear();
+                    Some((time, ends))
+                }
+            };
+            if let Some((time, ends)) = passed {
+                signals.events.set(Watermark { time, ends: of_topic(&own, &ends) });
+                through_windows.look(time, ends);
+            }
         }
         if let Some(time) = windows_reached
             && let Some(ends) = ends.look(std::slice::from_ref(&reviews))
@@ -318,7 +340,8 @@ fn look(client: &BaseConsumer<Probe>, topics: &[String]) -> KafkaResult<Look> {
                 Offset::Offset(offset) => offset,
                 _ => low,
             };
-            Seen { low, end, committed, reached: ReachedTime::read(element.metadata()) }
+            let (reached, linked) = ReachedTime::read(element.metadata());
+            Seen { low, end, committed, reached, linked }
         });
         look.insert(at, seen);
     }

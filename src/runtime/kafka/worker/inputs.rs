@@ -98,14 +98,15 @@ impl Inputs {
     /// what `reached` says of the partition as its metadata, given the time of its records.
     pub(super) fn positions(
         &self,
-        reached: impl Fn(i32, Option<Timestamp>) -> ReachedTime,
+        reached: impl Fn(i32, Option<Timestamp>) -> (ReachedTime, bool),
     ) -> Result<TopicPartitionList, Fault> {
         let failed = |error| Fault::of("noting positions", &error);
         let mut list = TopicPartitionList::new();
         for ((partition, topic), input) in self.inputs.iter().filter(|(_, input)| input.ready) {
             let mut element = list.add_partition(&self.topics[*topic], *partition);
             element.set_offset(Offset::Offset(input.next)).map_err(failed)?;
-            if let Some(written) = reached(*partition, input.stream_time).written() {
+            let (reached, linked) = reached(*partition, input.stream_time);
+            if let Some(written) = reached.written(linked) {
                 element.set_metadata(written);
             }
         }
@@ -276,7 +277,7 @@ mod tests {
         assert!(!input(&mut inputs, 0).record(7, s(0)), "not twice");
         input(&mut inputs, 0).end(12);
         assert!(inputs.have_moved());
-        let at_seven = |_, _| ReachedTime::To(Timestamp::from_millis(7));
+        let at_seven = |_, _| (ReachedTime::To(Timestamp::from_millis(7)), true);
         let positions = inputs.positions(at_seven).unwrap();
         let at = |topic| positions.find_partition(topic, 0).unwrap().offset();
         assert_eq!((at("a"), at("b")), (Offset::Offset(12), Offset::Offset(5)));
@@ -287,7 +288,7 @@ mod tests {
         inputs.remove(0, 0);
         inputs.add(0, 0, 2);
         assert_eq!(
-            inputs.positions(|_, _| ReachedTime::Unknown).unwrap().count(),
+            inputs.positions(|_, _| (ReachedTime::Unknown, false)).unwrap().count(),
             1,
             "what is not ready has no position"
         );

@@ -339,10 +339,13 @@ impl<S: Stage> Session<'_, S> {
 
     /// The positions of everything that is ready, each with the time of its partition.
     fn positions(&self) -> Result<TopicPartitionList, Fault> {
-        self.inputs.positions(|partition, of_records| match S::ALIGNED {
-            true if self.pending.contains(&partition) => ReachedTime::Pending,
-            true => self.stage.time(partition).into(),
-            false => of_records.into(),
+        self.inputs.positions(|partition, of_records| {
+            let reached = match S::ALIGNED {
+                true if self.pending.contains(&partition) => ReachedTime::Pending,
+                true => self.stage.time(partition).into(),
+                false => of_records.into(),
+            };
+            (reached, self.stage.forwards(partition))
         })
     }
 

@@ -198,6 +198,23 @@ fn expected(records: &[String]) -> Cluster {
 }
 
 #[test]
+fn a_link_that_another_partition_refuses_is_named() {
+    let mut cluster = Cluster::new(3);
+    let covers = r#","aliases":["k"],"relation":"covers""#;
+    cluster.source(&event("identity.linked", "first", "SEC-42", ago(9), covers));
+    cluster.source(&event("identity.linked", "second", "k", ago(8), r#","aliases":["SEC-42"]"#));
+    while (0..3).any(|partition| cluster.take(partition)) {}
+    let letters = cluster.sent.to(Topic::DeadLetters);
+    let [letter] = letters[..] else { panic!("{letters:?}") };
+    let letter = letter.json();
+    assert_eq!(
+        (&letter["reason"], &letter["event"]["id"]),
+        (&"too_many_aliases".into(), &"second".into())
+    );
+    assert_eq!(letter["event"]["kind"], "identity.linked");
+}
+
+#[test]
 fn any_delay_between_partitions_and_any_restart_gives_the_same_windows_and_alerts() {
     let mut compared = 0;
     for seed in 0..600 {
