@@ -27,6 +27,10 @@ pub struct News {
     pub judged: bool,
     /// Its decision differs from the one that was last emitted, or there is none any more.
     pub superseded: bool,
+    /// The judgement of its decision is due and on its way, and the window is emitted again with
+    /// it: whoever keeps a record of each revision can wait for that. It comes often when input
+    /// lags behind.
+    pub awaited: bool,
 }
 
 /// What the engine emits.

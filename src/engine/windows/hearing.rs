@@ -15,7 +15,7 @@ use crate::engine::News;
 use crate::engine::alerts::AlertSet;
 use crate::engine::effective::Due;
 use crate::engine::oversight::HollowReasons;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// What is known of a window's judgement at one moment.
 #[derive(Clone, Copy, Debug)]
@@ -26,10 +26,19 @@ pub(super) struct Hearing {
     /// When it was judged; the present if that is news.
     judged_at: Timestamp,
     superseded: bool,
+    /// Whether the record of the last revision waits for the judgement.
+    held_back: bool,
+    /// Whether a judgement is due and on its way, so that the record of a revision waits for it.
+    awaited: bool,
 }
 
 impl Hearing {
-    pub(super) fn of(window: &Window<'_>, before: Option<Published>, now: Timestamp) -> Hearing {
+    pub(super) fn of(
+        config: &EngineConfig,
+        window: &Window<'_>,
+        before: Option<Published>,
+        now: Timestamp,
+    ) -> Hearing {
         let decision = window.decision_mark().unwrap_or(0);
         let known = before.map_or(0, |published| published.decision);
         let superseded = known != 0 && known != decision;
@@ -40,12 +49,16 @@ impl Hearing {
             Some(published) => (published.judged, now),
             None => (Judged::default(), now),
         };
-        Hearing { decision, judged, judged_at, superseded }
+        let held_back = before.is_some_and(|published| published.judged.awaited());
+        let due = |(delay, decided): (Span, Timestamp)| decided + delay <= now;
+        let awaited = config.judged_after.zip(window.decided_at()).is_some_and(due);
+        let awaited = awaited && !judged.answered();
+        Hearing { decision, judged, judged_at, superseded, held_back, awaited }
     }
 
-    /// When the window is final. A decision's judgement is waited for, and after it the
-    /// window stays for as long as it would after closing, so that an alert about it
-    /// lasts. Without an answer the wait expires, as it does for a stray event.
+    /// When the window is final. A decision's judgement is waited for. After one that is an
+    /// alert the window stays for as long as it would after closing, so that the alert lasts.
+    /// Without an answer the wait expires, as it does for a stray event.
     pub(super) fn settles_at(
         &self,
         config: &EngineConfig,
@@ -57,17 +70,18 @@ impl Hearing {
             return Some(settled);
         };
         Some(match self.judged.reasons() {
-            Some(_) => settled.max(self.judged_at + settle),
-            None if self.judged.answered() => settled,
-            None => settled.max(decided + delay + config.orphan_timeout),
+            Some(reasons) if !reasons.is_empty() => settled.max(self.judged_at + settle),
+            _ if self.judged.answered() => settled,
+            _ => settled.max(decided + delay + config.orphan_timeout),
         })
     }
 
-    /// Whether nothing more is waited for, and nothing is left to be emitted. With `expire`,
+    /// Whether nothing more is waited for, and no alert is left to be emitted. With `expire`,
     /// a missing judgement is not waited for.
     pub(super) fn is_over(&self, config: &EngineConfig, expire: bool) -> bool {
         let expected = config.judged_after.is_some() && self.decision != 0;
-        !self.judged.pending() && (!expected || self.judged.answered() || expire)
+        let alerts = self.judged.pending() && self.judged.hollow();
+        !alerts && (!expected || self.judged.answered() || expire)
     }
 
     /// What came of the window's review, as soon as that is settled; and when it will be,
@@ -88,9 +102,12 @@ impl Hearing {
         (settled.then_some(due), due_at)
     }
 
-    pub(super) fn news(&self, revised: bool) -> News {
+    /// What is new about the window; `None` if nothing is to be emitted.
+    pub(super) fn news(&self, revised: bool, is_final: bool) -> Option<News> {
         let judged = self.judged.pending() && self.judged.reasons().is_some();
-        News { revised, judged, superseded: self.superseded }
+        let awaited = self.awaited && !is_final;
+        let news = is_final || revised || judged || self.held_back && !awaited;
+        news.then_some(News { revised, judged, superseded: self.superseded, awaited })
     }
 
     /// What is remembered of the window once it is emitted.
@@ -101,7 +118,9 @@ impl Hearing {
         firing: AlertSet,
         waiting: Waiting,
         reported: Milestones,
+        news: Option<News>,
     ) -> Published {
+        let held_back = news.map_or(self.held_back, |news| news.awaited);
         Published {
             detected_at: window.detected_at,
             fingerprint,
@@ -109,7 +128,7 @@ impl Hearing {
             waiting,
             reported,
             decision: self.decision,
-            judged: self.judged.emitted(),
+            judged: self.judged.emitted(held_back),
             judged_s: self.judged_s(),
         }
     }

@@ -131,7 +131,7 @@ impl Windows {
         for (number, window) in windows.iter().enumerate() {
             let number = number as u32;
             let before = state.published_of(window.detected_at);
-            let hearing = Hearing::of(window, before, now);
+            let hearing = Hearing::of(&self.config, window, before, now);
             let settles_at = hearing.settles_at(&self.config, window);
             // Windows go in order: the events of all up to the last that is final go.
             let is_final = older_are_final
@@ -147,8 +147,8 @@ impl Windows {
                 before.map_or_else(|| inherited(&state, &windows, number), |it| it.reported);
             let reached = Milestones::of(window).since(reported);
             let revised = before.is_none_or(|published| published.fingerprint != fingerprint);
-            let news = hearing.news(revised);
-            if is_final || news.revised || news.judged {
+            let news = hearing.news(revised, is_final);
+            if let Some(news) = news {
                 let hollow = hearing.judged.reasons();
                 emit(Output::Window { window, is_final, reached, hollow, news });
             }
@@ -171,7 +171,8 @@ impl Windows {
                 let waiting = Waiting::of(window);
                 self.standings.add(window.key.workflow, waiting);
                 let reported = reported.and(reached);
-                let published = hearing.published(window, fingerprint, firing, waiting, reported);
+                let published =
+                    hearing.published(window, fingerprint, firing, waiting, reported, news);
                 kept.published.push(published);
                 match settles_at {
                     Some(at) if at > now => kept.wait_for(Some(at)),

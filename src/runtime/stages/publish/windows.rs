@@ -1,5 +1,6 @@
 //! What the windows emit → records.
 
+use super::lines::Lines;
 use super::publisher::Publisher;
 use super::writer::ONLY;
 use crate::engine::Output;
@@ -21,6 +22,8 @@ pub(crate) struct WindowsPublisher<'p, O> {
     pub(crate) names: &'p Names,
     pub(crate) partition: i32,
     pub(crate) now: Timestamp,
+    /// What is handed on to oversight and not sent yet.
+    pub(crate) reviews: &'p mut Lines,
 }
 
 impl<O: Outbox> WindowsPublisher<'_, O> {
@@ -43,7 +46,9 @@ impl<O: Outbox> WindowsPublisher<'_, O> {
                 if news.superseded {
                     self.void(window.exposure_id())?;
                 }
-                self.window(window, hollow, is_final)?;
+                if !news.awaited {
+                    self.window(window, hollow, is_final)?;
+                }
                 if news.revised {
                     self.facts(window)?;
                     self.review(window, hollow.is_some())?;
@@ -136,18 +141,17 @@ impl<O: Outbox> WindowsPublisher<'_, O> {
     /// Hands a decided window on to whoever judges its reviewer: each time that it
     /// changes, as a higher revision replaces a lower one.
     fn review(&mut self, window: &Window<'_>, answered: bool) -> Result<(), Fault> {
-        let Publisher { writer, keys, context, .. } = &mut *self.publisher;
+        let context = &self.publisher.context;
         let profile = context.profiles.get(window.key.workflow);
         let Some(review) = Review::of(window, profile, &context.oversight) else { return Ok(()) };
-        let key = keys.show(&review.reviewer).to_owned();
+        let review = Review { origin: self.partition, ..review };
         let handed = Handed::Review { review, answered };
-        writer.send(self.outbox, Topic::Reviews, ONLY, key, &handed)
+        self.reviews.add(self.partition, &handed, self.outbox)
     }
 
     /// Takes back what was handed on of a window.
     fn void(&mut self, exposure: ExposureId<'_>) -> Result<(), Fault> {
-        let handed = Handed::Void(exposure.into());
-        self.publisher.writer.send(self.outbox, Topic::Reviews, ONLY, exposure, &handed)
+        self.reviews.add(self.partition, &Handed::Void(exposure.into()), self.outbox)
     }
 
     /// Publishes the facts that are findings, anew with each revision: there is more to

@@ -12,7 +12,7 @@ const EVENTS: u64 = 40_000;
 /// Events of one commit of the windows.
 const COMMIT_EVENTS: usize = 8_000;
 /// What all topics together may get for an event.
-const RECORDS_MAX: f64 = 2.0;
+const RECORDS_MAX: f64 = 0.95;
 
 /// What was written to the topics.
 #[derive(Default)]
