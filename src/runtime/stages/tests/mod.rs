@@ -8,4 +8,3 @@ mod memory;
 mod oversight;
 mod restoring;
 mod windows;
-mod written;
