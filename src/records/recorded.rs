@@ -42,6 +42,7 @@ pub fn review<'w>(
     let found = |reason: HollowReason| hollow.is_some_and(|all| all.iter().any(|it| it == reason));
     let advised_by = window.advice.and_then(|advice| advice.source);
     Some(Review {
+        origin: 0,
         workflow: window.key.workflow,
         credential_id: window.key.credential_id.into(),
         detected_at: window.detected_at,

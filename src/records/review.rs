@@ -91,12 +91,14 @@ impl<'j> Judged<'j> {
         }
     }
 
+    /// Whether a record among the events holds judgements, one a line.
+    pub fn is(record: &[u8]) -> bool {
+        record.starts_with(BEGINNING)
+    }
+
     /// Reads one; `None` when the bytes are something else.
     pub fn read(bytes: &'j [u8]) -> Option<Judged<'j>> {
-        if !bytes.starts_with(BEGINNING) {
-            return None;
-        }
-        serde_json::from_slice(bytes).ok()
+        if Judged::is(bytes) { serde_json::from_slice(bytes).ok() } else { None }
     }
 
     /// The window whose decision it is.

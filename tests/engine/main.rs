@@ -13,6 +13,7 @@ mod oversight_rates;
 mod oversight_reference;
 mod oversight_stage;
 mod oversight_stories;
+mod records_written;
 mod review_due;
 mod seeded;
 mod summary;

@@ -228,6 +228,7 @@ fn at(second: i64) -> Timestamp {
 /// A case decided as advised, 60 s after it was presented.
 fn case(number: i64, decided: i64) -> Review<'static> {
     Review {
+        origin: 0,
         workflow: Workflow::SecretExposure,
         credential_id: format!("cred-{number}").into(),
         detected_at: at(decided - 120),

@@ -33,6 +33,7 @@ fn event(name: &str) -> Option<NonZeroU32> {
 /// 120 words presented at `presented`, approved at `decided`: seconds after 9 o'clock.
 fn approved(name: &str, presented: f64, decided: f64) -> Review<'static> {
     Review {
+        origin: 0,
         workflow: Workflow::SecretExposure,
         credential_id: name.to_owned().into(),
         detected_at: at(presented - 20.0),

@@ -80,9 +80,12 @@ fn hollow() -> HollowReasons {
     reasons
 }
 
-const REVISED: News = News { revised: true, judged: false, superseded: false, taken_over: false };
-const JUDGED: News = News { revised: false, judged: true, superseded: false, taken_over: false };
-const NOTHING: News = News { revised: false, judged: false, superseded: false, taken_over: false };
+const REVISED: News =
+    News { revised: true, judged: false, superseded: false, taken_over: false, awaited: false };
+const JUDGED: News =
+    News { revised: false, judged: true, superseded: false, taken_over: false, awaited: false };
+const NOTHING: News =
+    News { revised: false, judged: false, superseded: false, taken_over: false, awaited: false };
 
 /// A window that is decided after a minute and contained after two.
 fn decided() -> (Windows, u32) {
@@ -130,6 +133,53 @@ fn an_alert_about_a_judgement_that_came_late_lasts_as_well() {
     assert_eq!(advance(&mut windows, 7_199 + 60 * SETTLE_MIN), Said::default());
     let said = advance(&mut windows, 7_200 + 60 * SETTLE_MIN);
     assert_eq!(said.alerts, [(Alert::HollowApproval, Transition::Resolved)]);
+}
+
+/// Decided a minute after the detection, and read when the judgement is due.
+fn decided_and_read_late() -> (Windows, u32) {
+    let mut windows = engine();
+    take(&mut windows, "leak.detected", "1", 0, "");
+    decide(&mut windows, "2", "reviewer-01", 60);
+    let said = advance(&mut windows, 60 + 60 * DELAY_MIN);
+    assert_eq!(said.words, [(false, None, News { awaited: true, ..REVISED })]);
+    (windows, said.mark.unwrap())
+}
+
+#[test]
+fn a_revision_whose_judgement_is_due_is_emitted_again_with_it() {
+    for answer in [Some(HollowReasons::default()), Some(hollow()), None] {
+        for restarted in [false, true] {
+            let (mut windows, mark) = decided_and_read_late();
+            if restarted {
+                windows = restarted_from(&mut windows);
+            }
+            assert_eq!(advance(&mut windows, 700), Said::default());
+            assert!(windows.judge(EXPOSURE, mark, answer));
+            let reasons = answer.map(|reasons| reasons.iter().collect());
+            let news = if answer.is_some() { JUDGED } else { NOTHING };
+            assert_eq!(advance(&mut windows, 710).words, [(false, reasons, news)]);
+            assert_eq!(advance(&mut windows, 720), Said::default(), "once");
+        }
+    }
+}
+
+#[test]
+fn a_further_revision_waits_as_well_and_the_last_record_does_not() {
+    let (mut windows, _) = decided_and_read_late();
+    take(&mut windows, "credential.contained", "3", 120, r#","method":"revoked""#);
+    let awaited = News { awaited: true, ..REVISED };
+    assert_eq!(advance(&mut windows, 700).words, [(false, None, awaited)]);
+    let given_up = 60 + 60 * DELAY_MIN + 3_600 * 24;
+    assert_eq!(advance(&mut windows, given_up).words, [(true, None, NOTHING)]);
+}
+
+/// Nothing follows from it any more.
+#[test]
+fn a_settled_window_is_final_with_a_judgement_that_is_no_alert() {
+    let (mut windows, mark) = decided();
+    assert_eq!(advance(&mut windows, 7_000), Said::default());
+    assert!(windows.judge(EXPOSURE, mark, Some(HollowReasons::default())));
+    assert_eq!(advance(&mut windows, 7_001).words, [(true, Some(vec![]), JUDGED)]);
 }
 
 /// While input lags behind, event time passes fast and judgements come slowly.
@@ -201,10 +251,9 @@ fn windows_of_a_credential_are_final_in_their_order() {
     assert_eq!(advance(&mut windows, 1_260).words.len(), 1);
     assert_eq!(advance(&mut windows, 10_000), Said::default(), "the first is not judged yet");
     assert!(windows.judge(EXPOSURE, first, Some(HollowReasons::default())));
-    assert_eq!(advance(&mut windows, 10_001).words, [(false, Some(vec![]), JUDGED)]);
-    let said = advance(&mut windows, 10_001 + 60 * SETTLE_MIN);
+    let said = advance(&mut windows, 10_001);
     let judged = || Some(vec![]);
-    assert_eq!(said.words, [(true, judged(), NOTHING), (true, judged(), NOTHING)]);
+    assert_eq!(said.words, [(true, judged(), JUDGED), (true, judged(), NOTHING)]);
 }
 
 /// Handed out between an event's arrival and the next look at the time.
@@ -248,6 +297,17 @@ fn a_judgement_of_another_decision_is_none_of_the_windows() {
     assert_eq!(advance(&mut windows, 160).words, [(false, reasons, JUDGED)]);
 }
 
+/// Another process with what was handed out of this one.
+fn restarted_from(windows: &mut Windows) -> Windows {
+    let mut kept = BTreeMap::new();
+    windows.checkpoint(&mut |key, state| {
+        kept.insert(key.credential_id.to_owned(), state.unwrap().to_vec());
+    });
+    let mut next = engine();
+    next.restore(&kept["c"]).unwrap();
+    next
+}
+
 #[test]
 fn a_judgement_survives_the_process() {
     for said_before in [false, true] {
@@ -256,12 +316,7 @@ fn a_judgement_survives_the_process() {
         if said_before {
             advance(&mut windows, 130);
         }
-        let mut kept = BTreeMap::new();
-        windows.checkpoint(&mut |key, state| {
-            kept.insert(key.credential_id.to_owned(), state.unwrap().to_vec());
-        });
-        let mut next = engine();
-        next.restore(&kept["c"]).unwrap();
+        let mut next = restarted_from(&mut windows);
         let said = advance(&mut next, 140);
         let reasons = Some(vec![HollowReason::SelfApproval]);
         match said_before {

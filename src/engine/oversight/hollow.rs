@@ -22,8 +22,8 @@ words! {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HollowReasons(u16);
 
-// A window's state holds the reasons and three marks in sixteen bits.
-const _: () = assert!(HollowReason::ALL.len() <= 13);
+// A window's state holds the reasons and four marks in sixteen bits.
+const _: () = assert!(HollowReason::ALL.len() <= 12);
 
 impl HollowReasons {
     /// Adds a reason if `holds`.

@@ -40,6 +40,9 @@ const RATIONALE_WORDS_MIN: u32 = 8;
 /// Everything that the second stage needs of one decided window.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Review<'r> {
+    /// Which of several engines of windows it comes from, by a number of theirs. It only matters
+    /// to whoever sends the judgement back.
+    pub origin: i32,
     /// The window's process.
     pub workflow: Workflow,
     /// The window's credential.
@@ -168,6 +171,7 @@ impl<'r> Review<'r> {
         let requested_by = window.advice.and_then(|advice| advice.requested_by);
         let requested_by = requested_by.or(window.requested_by);
         Some(Review {
+            origin: 0,
             workflow: window.key.workflow,
             credential_id: window.key.credential_id.into(),
             detected_at: window.detected_at,

@@ -16,7 +16,7 @@ use crate::engine::News;
 use crate::engine::alerts::AlertSet;
 use crate::engine::effective::Due;
 use crate::engine::oversight::HollowReasons;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// What is known of a window's judgement at one moment.
 #[derive(Clone, Copy, Debug)]
@@ -29,12 +29,17 @@ pub(super) struct Hearing {
     superseded: bool,
     /// Whether it was judged while the window had another name.
     taken_over: bool,
+    /// Whether the record of the last revision waits for the judgement.
+    held_back: bool,
+    /// Whether a judgement is due and on its way, so that the record of a revision waits for it.
+    awaited: bool,
 }
 
 impl Hearing {
     /// What is known of the judgement of `window`, which was emitted as `before` and had the
     /// names `former`.
     pub(super) fn of<'f>(
+        config: &EngineConfig,
         window: &Window<'_>,
         before: Option<Published>,
         former: impl Iterator<Item = &'f Former>,
@@ -60,12 +65,16 @@ impl Hearing {
             Some((judged, _)) => (judged, now),
             None => (Judged::default(), now),
         };
-        Hearing { decision, judged, judged_at, superseded, taken_over }
+        let held_back = before.is_some_and(|published| published.judged.awaited());
+        let due = |(delay, decided): (Span, Timestamp)| decided + delay <= now;
+        let awaited = config.judged_after.zip(window.decided_at()).is_some_and(due);
+        let awaited = awaited && !judged.answered();
+        Hearing { decision, judged, judged_at, superseded, taken_over, held_back, awaited }
     }
 
-    /// When the window is final. A decision's judgement is waited for, and after it the
-    /// window stays for as long as it would after closing, so that an alert about it
-    /// lasts. Without an answer the wait expires, as it does for a stray event.
+    /// When the window is final. A decision's judgement is waited for. After one that is an
+    /// alert the window stays for as long as it would after closing, so that the alert lasts.
+    /// Without an answer the wait expires, as it does for a stray event.
     pub(super) fn settles_at(
         &self,
         config: &EngineConfig,
@@ -77,17 +86,18 @@ impl Hearing {
             return Some(settled);
         };
         Some(match self.judged.reasons() {
-            Some(_) => settled.max(self.judged_at + settle),
-            None if self.judged.answered() => settled,
-            None => settled.max(decided + delay + config.orphan_timeout),
+            Some(reasons) if !reasons.is_empty() => settled.max(self.judged_at + settle),
+            _ if self.judged.answered() => settled,
+            _ => settled.max(decided + delay + config.orphan_timeout),
         })
     }
 
-    /// Whether nothing more is waited for, and nothing is left to be emitted. With `expire`,
+    /// Whether nothing more is waited for, and no alert is left to be emitted. With `expire`,
     /// a missing judgement is not waited for.
     pub(super) fn is_over(&self, config: &EngineConfig, expire: bool) -> bool {
         let expected = config.judged_after.is_some() && self.decision != 0;
-        !self.judged.pending() && (!expected || self.judged.answered() || expire)
+        let alerts = self.judged.pending() && self.judged.hollow();
+        !alerts && (!expected || self.judged.answered() || expire)
     }
 
     /// What came of the window's review, as soon as that is settled; and when it will be,
@@ -108,10 +118,14 @@ impl Hearing {
         (settled.then_some(due), due_at)
     }
 
-    pub(super) fn news(&self, revised: bool) -> News {
+    /// What is new about the window; `None` if nothing is to be emitted.
+    pub(super) fn news(&self, revised: bool, is_final: bool) -> Option<News> {
         let judged = self.judged.pending() && self.judged.reasons().is_some();
         let taken_over = self.taken_over && self.judged.reasons().is_some();
-        News { revised, judged, superseded: self.superseded, taken_over }
+        let awaited = self.awaited && !is_final;
+        let news = is_final || revised || judged || self.held_back && !awaited;
+        let superseded = self.superseded;
+        news.then_some(News { revised, judged, superseded, taken_over, awaited })
     }
 
     /// What is remembered of the window once it is emitted.
@@ -122,7 +136,9 @@ impl Hearing {
         firing: AlertSet,
         waiting: Waiting,
         reported: Milestones,
+        news: Option<News>,
     ) -> Published {
+        let held_back = news.map_or(self.held_back, |news| news.awaited);
         Published {
             detected_at: window.detected_at,
             fingerprint,
@@ -130,7 +146,7 @@ impl Hearing {
             waiting,
             reported,
             decision: self.decision,
-            judged: self.judged.emitted(),
+            judged: self.judged.emitted(held_back),
             judged_s: self.judged_s(),
         }
     }

@@ -141,7 +141,8 @@ impl Windows {
         for (number, window) in windows.iter().enumerate() {
             let number = number as u32;
             let before = state.published_of(window.detected_at);
-            let hearing = Hearing::of(window, before, formers.of_window(number), now);
+            let former = formers.of_window(number);
+            let hearing = Hearing::of(&self.config, window, before, former, now);
             let settles_at = hearing.settles_at(&self.config, window);
             // Windows go in order: the events of all up to the last that is final go.
             let is_final = older_are_final
@@ -157,8 +158,8 @@ impl Windows {
             let reported = reported.and(formers.reported(number));
             let reached = Milestones::of(window).since(reported);
             let revised = before.is_none_or(|published| published.fingerprint != fingerprint);
-            let news = hearing.news(revised);
-            if is_final || news.revised || news.judged {
+            let news = hearing.news(revised, is_final);
+            if let Some(news) = news {
                 let hollow = hearing.judged.reasons();
                 let former: Vec<_> =
                     formers.of_window(number).map(|it| it.exposure(state.log.key)).collect();
@@ -185,7 +186,8 @@ impl Windows {
                 let waiting = Waiting::of(window);
                 self.standings.add(window.key.workflow, waiting);
                 let reported = reported.and(reached);
-                let published = hearing.published(window, fingerprint, firing, waiting, reported);
+                let published =
+                    hearing.published(window, fingerprint, firing, waiting, reported, news);
                 kept.published.push(published);
                 match settles_at {
                     Some(at) if at > now => kept.wait_for(Some(at)),

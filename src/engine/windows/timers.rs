@@ -86,7 +86,9 @@ impl Timers {
         due: &impl Fn(u32) -> Option<Timestamp>,
         into: &mut Vec<u32>,
     ) {
-        while let Some(Reverse((at, credential))) = self.near.peek().filter(|first| first.0.0 <= now) {
+        while let Some(Reverse((at, credential))) =
+            self.near.peek().filter(|first| first.0.0 <= now)
+        {
             if due(*credential) == Some(*at) {
                 into.push(*credential);
             }
@@ -167,7 +169,8 @@ mod tests {
                         taken.sort_unstable();
                         taken.dedup();
                         let late = sorted.iter().filter(|(at, _)| *at <= now);
-                        let mut expected: Vec<u32> = late.map(|(_, credential)| *credential).collect();
+                        let mut expected: Vec<u32> =
+                            late.map(|(_, credential)| *credential).collect();
                         expected.sort_unstable();
                         assert_eq!(taken, expected, "round {round}");
                         sorted.retain(|(at, _)| *at > now);

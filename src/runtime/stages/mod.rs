@@ -32,6 +32,7 @@ mod stage;
 mod state;
 #[cfg(test)]
 mod tests;
+mod waiting_reviews;
 mod windows;
 
 pub use context::Context;

@@ -15,7 +15,7 @@ words! {
         Windows = "windows",
         /// Alerts that fire and resolve.
         Alerts = "alerts",
-        /// Reviews, keyed by reviewer: from windows to oversight.
+        /// Reviews, many in a record: from windows to oversight.
         Reviews = "reviews",
         /// The changelog that oversight is restored from.
         Reviewers = "reviewers",

@@ -12,10 +12,11 @@ use super::changelog::Part;
 use super::context::Context;
 use super::fault::Fault;
 use super::outbox::{Outbox, Outgoing, Topic};
-use super::publish::{OversightPublisher, Publisher, json};
-use super::record::Record;
+use super::publish::{Lines, OversightPublisher, Publisher, json};
+use super::record::{Record, lines};
 use super::stage::Stage;
 use super::state::{Overseeing, Restored, State};
+use super::waiting_reviews::WaitingReviews;
 use crate::engine::oversight::{Change, Receipt, Rules};
 use crate::formats::{RejectReason, Rejection};
 use crate::metrics::PipelineStage;
@@ -41,6 +42,8 @@ pub struct Oversight {
     /// Alerts about reviewers that fired or resolved; the board shows them once they are
     /// committed.
     changes: Vec<reviewer_alerts::Change>,
+    /// What goes back to the windows.
+    judgements: Lines,
     value: Vec<u8>,
 }
 
@@ -53,6 +56,7 @@ struct Held {
     news: bool,
     /// When that was.
     looked_at: Option<Timestamp>,
+    waiting: WaitingReviews,
 }
 
 impl Oversight {
@@ -64,6 +68,7 @@ impl Oversight {
             rules: Arc::clone(rules),
             shown: RulesShown::new(&context.oversight, &context.profiles),
             changes: Vec::new(),
+            judgements: Lines::judgements(),
             value: Vec::new(),
             context: Arc::clone(context),
         }
@@ -78,8 +83,9 @@ impl Stage for Oversight {
         let Restored { state: State::Oversight(mut overseeing), time, .. } = restored else {
             return;
         };
-        overseeing.resume();
-        self.held = Some(Held { overseeing: *overseeing, time, news: true, looked_at: None });
+        let waiting = WaitingReviews::restored(overseeing.resume());
+        let overseeing = *overseeing;
+        self.held = Some(Held { overseeing, time, news: true, looked_at: None, waiting });
     }
 
     fn revoke(&mut self, _partition: i32) {
@@ -93,41 +99,10 @@ impl Stage for Oversight {
         record: Record<'_>,
         outbox: &mut O,
     ) -> Result<Option<Timestamp>, Fault> {
-        let Oversight { held: Some(held), publisher, rules, shown, changes, .. } = self else {
-            return Ok(None);
-        };
-        let value = record.value;
-        let rejection = match serde_json::from_slice(value) {
-            Ok(Handed::Review { review, answered, former }) => {
-                let key = Part::Review.key(review.exposure_id());
-                let former: Vec<_> = former.iter().map(Exposure::id).collect();
-                let receipt = held.overseeing.stage.handle_renamed(review, &former);
-                if matches!(receipt, Receipt::Held | Receipt::Learning) {
-                    send(outbox, held.time, &key, Some(value))?;
-                }
-                // Its window waits for an answer. Rare enough to read the review once more.
-                if receipt != Receipt::Held
-                    && !answered
-                    && let Ok(Handed::Review { review, .. }) = serde_json::from_slice(value)
-                {
-                    let mut publisher =
-                        OversightPublisher { publisher, outbox, rules, shown, changes };
-                    publisher.judgement(&review, None)?;
-                }
-                if receipt != Receipt::Refused {
-                    return Ok(None);
-                }
-                let why = "more reviewers than [oversight] reviewers allows";
-                Rejection::new(RejectReason::BeyondBound, why)
-            }
-            Ok(Handed::Void(exposure)) => {
-                held.overseeing.stage.retract(exposure.id());
-                let mut publisher = OversightPublisher { publisher, outbox, rules, shown, changes };
-                return publisher.void(exposure.id()).map(|()| None);
-            }
-            Err(_) => Rejection::new(RejectReason::InvalidValue, "not a review that was handed on"),
-        };
-        self.publisher.refuse(record, &rejection, None, outbox).map(|()| None)
+        for value in lines(record.value) {
+            self.take_one(Record { value, ..record }, outbox)?;
+        }
+        self.judgements.flush(outbox).map(|()| None)
     }
 
     fn time(&self, _partition: i32) -> Option<Timestamp> {
@@ -146,13 +121,15 @@ impl Stage for Oversight {
         now: Timestamp,
         outbox: &mut O,
     ) -> Result<bool, Fault> {
-        let Oversight { held: Some(held), publisher, rules, shown, changes, .. } = self else {
+        let Oversight { held: Some(held), publisher, rules, shown, changes, judgements, .. } = self
+        else {
             return Ok(true);
         };
         let now = held.time.map_or(now, |before| before.max(now));
         held.time = Some(now);
         let news = &mut held.news;
-        let mut publisher = OversightPublisher { publisher, outbox, rules, shown, changes };
+        let mut publisher =
+            OversightPublisher { publisher, outbox, rules, shown, changes, judgements };
         let Overseeing { stage, listed, .. } = &mut held.overseeing;
         let mut sent = Ok(());
         let all = stage.advance_some(now, STEPS_MAX, &mut |output| {
@@ -162,6 +139,7 @@ impl Stage for Oversight {
             }
         });
         sent?;
+        publisher.judgements.flush(publisher.outbox)?;
         if !all {
             return Ok(false);
         }
@@ -179,7 +157,7 @@ impl Stage for Oversight {
 
     fn checkpoint<O: Outbox>(&mut self, outbox: &mut O) -> Result<(), Fault> {
         let Some(held) = &mut self.held else { return Ok(()) };
-        let (time, bytes) = (held.time, &mut self.value);
+        let (time, bytes, waiting) = (held.time, &mut self.value, &mut held.waiting);
         let mut sent = Ok(());
         held.overseeing.stage.changes(&mut |change| {
             if sent.is_err() {
@@ -189,13 +167,17 @@ impl Stage for Oversight {
                 Change::Reviewer { name, state } => {
                     send(outbox, time, &Part::Reviewer.key(name), Some(state))
                 }
-                Change::Settled(exposure) => send(outbox, time, &Part::Review.key(exposure), None),
+                Change::Settled(exposure) => {
+                    let key = Part::Review.key(exposure);
+                    if waiting.settle(&key) { send(outbox, time, &key, None) } else { Ok(()) }
+                }
                 Change::Period(counts) => json(bytes, counts).and_then(|()| {
                     send(outbox, time, &Part::Period.key(counts.period), Some(bytes))
                 }),
             };
         });
-        sent
+        sent?;
+        held.save(outbox)
     }
 
     fn committed(&mut self) {
@@ -203,6 +185,59 @@ impl Stage for Oversight {
         for change in self.changes.drain(..) {
             self.context.reviewer_alerts.apply(change);
         }
+    }
+}
+
+impl Oversight {
+    /// Takes in one review, or that one no longer holds.
+    fn take_one<O: Outbox>(&mut self, record: Record<'_>, outbox: &mut O) -> Result<(), Fault> {
+        let Oversight { held: Some(held), publisher, rules, shown, changes, judgements, .. } = self
+        else {
+            return Ok(());
+        };
+        let value = record.value;
+        let rejection = match serde_json::from_slice(value) {
+            Ok(Handed::Review { review, answered, former }) => {
+                let key = Part::Review.key(review.exposure_id());
+                let former: Vec<_> = former.iter().map(Exposure::id).collect();
+                let receipt = held.overseeing.stage.handle_renamed(review, &former);
+                if matches!(receipt, Receipt::Held | Receipt::Learning)
+                    && held.waiting.hold(key, value)
+                {
+                    held.save(outbox)?;
+                }
+                // Its window waits for an answer. Rare enough to read the review once more.
+                if receipt != Receipt::Held
+                    && !answered
+                    && let Ok(Handed::Review { review, .. }) = serde_json::from_slice(value)
+                {
+                    let mut publisher =
+                        OversightPublisher { publisher, outbox, rules, shown, changes, judgements };
+                    publisher.judgement(&review, None)?;
+                }
+                if receipt != Receipt::Refused {
+                    return Ok(());
+                }
+                let why = "more reviewers than [oversight] reviewers allows";
+                Rejection::new(RejectReason::BeyondBound, why)
+            }
+            Ok(Handed::Void(exposure)) => {
+                held.overseeing.stage.retract(exposure.id());
+                let mut publisher =
+                    OversightPublisher { publisher, outbox, rules, shown, changes, judgements };
+                return publisher.void(exposure.id());
+            }
+            Err(_) => Rejection::new(RejectReason::InvalidValue, "not a review that was handed on"),
+        };
+        self.publisher.refuse(record, &rejection, None, outbox)
+    }
+}
+
+impl Held {
+    /// Writes the reviews that wait and are not in the changelog yet.
+    fn save<O: Outbox>(&mut self, outbox: &mut O) -> Result<(), Fault> {
+        let time = self.time;
+        self.waiting.save(|key, review| send(outbox, time, key, Some(review)))
     }
 }
 

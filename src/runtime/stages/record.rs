@@ -46,3 +46,8 @@ impl fmt::Debug for Record<'_> {
         write!(f, "{}/{}/{}", self.topic, self.partition, self.offset)
     }
 }
+
+/// The messages in a record between stages, which has one a line.
+pub(super) fn lines(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
+}

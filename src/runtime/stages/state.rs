@@ -3,7 +3,7 @@
 //! Invariant: a record that is not understood is refused and never passed over, since an
 //! incomplete state leads to wrong results.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -231,14 +231,17 @@ impl Overseeing {
         Ok(())
     }
 
-    /// Hands the waiting reviews to the engine, once everything else is restored.
-    pub(super) fn resume(&mut self) {
-        for review in std::mem::take(&mut self.waiting).values() {
+    /// Hands the waiting reviews to the engine, once everything else is restored. Returns their
+    /// keys.
+    pub(super) fn resume(&mut self) -> HashSet<Vec<u8>> {
+        let waiting = std::mem::take(&mut self.waiting);
+        for review in waiting.values() {
             if let Ok(Handed::Review { review, former, .. }) = serde_json::from_slice(review) {
                 let former: Vec<_> = former.iter().map(Exposure::id).collect();
                 let _ = self.stage.handle_renamed(review, &former);
             }
         }
+        waiting.into_keys().collect()
     }
 }
 

@@ -14,8 +14,8 @@ use super::context::Context;
 use super::decode::Decoder;
 use super::fault::Fault;
 use super::outbox::{Outbox, Outgoing, Topic};
-use super::publish::{Publisher, WindowsPublisher, Writer};
-use super::record::Record;
+use super::publish::{Lines, Publisher, WindowsPublisher, Writer};
+use super::record::{Record, lines};
 use super::stage::Stage;
 use super::state::{Restored, State};
 use crate::engine::Receipt;
@@ -47,6 +47,8 @@ pub struct WindowsStage {
     partitions: BTreeMap<i32, Partition>,
     publisher: Publisher,
     key: Vec<u8>,
+    /// What is handed on to oversight.
+    reviews: Lines,
 }
 
 /// One partition's windows.
@@ -74,6 +76,7 @@ impl WindowsStage {
             partitions: BTreeMap::new(),
             publisher: Publisher::new(context, Self::KIND),
             key: Vec::new(),
+            reviews: Lines::reviews(),
             context: Arc::clone(context),
         }
     }
@@ -121,15 +124,24 @@ impl Stage for WindowsStage {
     ) -> Result<Option<Timestamp>, Fault> {
         let Some(partition) = self.partitions.get_mut(&record.partition) else { return Ok(None) };
         let own = record.input == OWN_EVENTS;
-        if own && let Some(judged) = Judged::read(record.value) {
+        if own && Judged::is(record.value) {
             let now = arrived(partition.time, &record, &self.context);
-            let Partition { windows, names, .. } = partition;
-            let (exposure, found) = (judged.exposure(), (judged.mark, judged.hollow));
-            let judge = |send: &mut dyn FnMut(Sent<'_>)| {
-                names.judge(exposure, found, now, windows, send);
-                Ok(Receipt::Held)
-            };
-            return forwarding(&mut self.publisher.writer, outbox, judge).map(|_| None);
+            for line in lines(record.value) {
+                let Some(judged) = Judged::read(line) else {
+                    let why = "not a judgement that this program can read";
+                    let rejection = Rejection::new(RejectReason::InvalidValue, why);
+                    self.publisher.refuse(record, &rejection, None, outbox)?;
+                    continue;
+                };
+                let Partition { windows, names, .. } = &mut *partition;
+                let (exposure, found) = (judged.exposure(), (judged.mark, judged.hollow));
+                let judge = |send: &mut dyn FnMut(Sent<'_>)| {
+                    names.judge(exposure, found, now, windows, send);
+                    Ok(Receipt::Held)
+                };
+                forwarding(&mut self.publisher.writer, outbox, judge)?;
+            }
+            return Ok(None);
         }
         if own && Forwarded::is(record.value) {
             let Some(sent) = Forwarded::read(record.value) else {
@@ -211,21 +223,24 @@ impl Stage for WindowsStage {
         let forgotten = Span::from_millis(-partition.windows.remembers().as_millis());
         partition.names.expire(now + forgotten);
         let Partition { windows, names, .. } = partition;
-        let publisher = &mut self.publisher;
-        let mut publisher = WindowsPublisher { publisher, outbox, names, partition: number, now };
+        let (publisher, reviews) = (&mut self.publisher, &mut self.reviews);
+        let mut publisher =
+            WindowsPublisher { publisher, outbox, names, partition: number, now, reviews };
         let mut sent = Ok(());
         let all = windows.advance_some(now, CREDENTIALS_MAX, &mut |output| {
             if sent.is_ok() {
                 sent = publisher.publish(&output);
             }
         });
+        sent?;
+        self.reviews.flush(outbox)?;
         if all {
             partition.emitted = Some(now);
         }
         let counts = partition.windows.counts();
         self.publisher.pending.counts(partition.counted, counts);
         partition.counted = counts;
-        sent.map(|()| all)
+        Ok(all)
     }
 
     fn checkpoint<O: Outbox>(&mut self, outbox: &mut O) -> Result<(), Fault> {

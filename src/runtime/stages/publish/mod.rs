@@ -4,11 +4,13 @@
 //! `windows` publishes for the first stage and `oversight` for the second; `publisher`
 //! is what both have in common.
 
+mod lines;
 mod oversight;
 mod publisher;
 mod windows;
 mod writer;
 
+pub(super) use lines::Lines;
 pub(super) use oversight::OversightPublisher;
 pub(super) use publisher::Publisher;
 pub(super) use windows::WindowsPublisher;

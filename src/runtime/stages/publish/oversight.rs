@@ -1,5 +1,6 @@
 //! What oversight emits → records.
 
+use super::lines::Lines;
 use super::publisher::Publisher;
 use super::writer::ONLY;
 use crate::engine::alerts::Alert;
@@ -20,6 +21,8 @@ pub(crate) struct OversightPublisher<'p, O> {
     pub(crate) shown: &'p RulesShown,
     /// Alerts about reviewers that fired or resolved since the last commit.
     pub(crate) changes: &'p mut Vec<Change>,
+    /// What goes back to the windows and is not sent yet.
+    pub(crate) judgements: &'p mut Lines,
 }
 
 impl<O: Outbox> OversightPublisher<'_, O> {
@@ -68,9 +71,8 @@ impl<O: Outbox> OversightPublisher<'_, O> {
         review: &Review<'_>,
         judgement: Option<&Judgement>,
     ) -> Result<(), Fault> {
-        let key = review.credential_id.as_bytes();
         let judged = Judged::new(review, judgement);
-        self.publisher.writer.send_under(self.outbox, Topic::Events, None, key, &judged)
+        self.judgements.add(review.origin, &judged, self.outbox)
     }
 
     /// Deletes what may have been found of a decision that no longer holds.

@@ -1,5 +1,6 @@
 //! What the windows emit → records.
 
+use super::lines::Lines;
 use super::publisher::Publisher;
 use super::writer::ONLY;
 use crate::engine::Output;
@@ -21,6 +22,8 @@ pub(crate) struct WindowsPublisher<'p, O> {
     pub(crate) names: &'p Names,
     pub(crate) partition: i32,
     pub(crate) now: Timestamp,
+    /// What is handed on to oversight and not sent yet.
+    pub(crate) reviews: &'p mut Lines,
 }
 
 impl<O: Outbox> WindowsPublisher<'_, O> {
@@ -43,7 +46,9 @@ impl<O: Outbox> WindowsPublisher<'_, O> {
                 if news.superseded {
                     self.void(window.exposure_id())?;
                 }
-                self.window(window, hollow, is_final)?;
+                if !news.awaited {
+                    self.window(window, hollow, is_final)?;
+                }
                 if let Some(reasons) = hollow.filter(|_| news.taken_over) {
                     self.taken_over(window, reasons)?;
                 }
@@ -147,13 +152,13 @@ impl<O: Outbox> WindowsPublisher<'_, O> {
         answered: bool,
         former: &[ExposureId<'_>],
     ) -> Result<(), Fault> {
-        let Publisher { writer, keys, context, .. } = &mut *self.publisher;
+        let context = &self.publisher.context;
         let profile = context.profiles.get(window.key.workflow);
         let Some(review) = Review::of(window, profile, &context.oversight) else { return Ok(()) };
-        let key = keys.show(&review.reviewer).to_owned();
+        let review = Review { origin: self.partition, ..review };
         let former = former.iter().map(|name| (*name).into()).collect();
         let handed = Handed::Review { review, answered, former };
-        writer.send(self.outbox, Topic::Reviews, ONLY, key, &handed)
+        self.reviews.add(self.partition, &handed, self.outbox)
     }
 
     /// Publishes the findings about a decision that was judged while its window had another
@@ -174,8 +179,7 @@ impl<O: Outbox> WindowsPublisher<'_, O> {
 
     /// Takes back what was handed on of a window.
     fn void(&mut self, exposure: ExposureId<'_>) -> Result<(), Fault> {
-        let handed = Handed::Void(exposure.into());
-        self.publisher.writer.send(self.outbox, Topic::Reviews, ONLY, exposure, &handed)
+        self.reviews.add(self.partition, &Handed::Void(exposure.into()), self.outbox)
     }
 
     /// Publishes the facts that are findings, anew with each revision: there is more to

@@ -90,6 +90,11 @@ fn write_key(into: &mut Vec<u8>, key: impl Display) {
 /// Writes `value` as JSON in place of whatever `into` holds.
 pub(crate) fn json(into: &mut Vec<u8>, value: &impl Serialize) -> Result<(), Fault> {
     into.clear();
+    append_json(into, value)
+}
+
+/// Writes `value` as JSON behind whatever `into` holds.
+pub(super) fn append_json(into: &mut Vec<u8>, value: &impl Serialize) -> Result<(), Fault> {
     serde_json::to_writer(into, value)
         .map_err(|error| Fault::Lasting(format!("writing JSON: {error}")))
 }

@@ -92,14 +92,9 @@ impl Memory {
 
 /// A context whose clock stands still, in which every decision needs an opening.
 pub(super) fn context() -> Arc<Context> {
+    let metrics = Metrics::new().unwrap();
     let mut profiles = Profiles::default();
     profiles.get_mut(Workflow::SecretExposure).expects_opening = true;
-    context_with(profiles)
-}
-
-/// A context whose clock stands still.
-pub(super) fn context_with(profiles: Profiles) -> Arc<Context> {
-    let metrics = Metrics::new().unwrap();
     Arc::new(Context {
         identity: Identity::new(b"an identity key for tests").unwrap(),
         limits: Limits::DEFAULT,
@@ -155,15 +150,11 @@ pub(super) struct Pipe {
 
 impl Pipe {
     pub(super) fn new() -> Pipe {
-        Pipe::with(context(), Span::from_mins(60))
-    }
-
-    /// Stages by the rules of `context` whose windows are final `settle` after their closing.
-    pub(super) fn with(context: Arc<Context>, settle: Span) -> Pipe {
+        let context = context();
         let rules = Arc::new(Rules::new(context.oversight.clone()).unwrap());
         let engine = EngineConfig {
             checkpoints: true,
-            settle: Some(settle),
+            settle: Some(Span::from_mins(60)),
             profiles: context.profiles,
             judged_after: Some(context.oversight.delay),
             ..EngineConfig::default()

@@ -9,4 +9,3 @@ mod moves;
 mod oversight;
 mod restoring;
 mod windows;
-mod written;

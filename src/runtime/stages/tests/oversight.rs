@@ -57,6 +57,8 @@ fn a_review_waits_in_the_changelog_until_it_is_judged() {
     decide(&mut pipe, 0..1, "");
     // Decided 21 minutes ago, and judged ten minutes after that.
     pipe.pass(ago(15));
+    assert!(pipe.outbox.to(Topic::Reviewers).is_empty(), "it may be judged before the commit");
+    pipe.oversight.checkpoint(&mut pipe.outbox).unwrap();
     let waits = pipe.outbox.take(Topic::Reviewers);
     let [review] = &waits[..] else { panic!("{waits:?}") };
     assert!(review.key().starts_with("review/secret_exposure/acme/case#0/"), "{}", review.key());
@@ -67,4 +69,15 @@ fn a_review_waits_in_the_changelog_until_it_is_judged() {
     assert!(settled.iter().any(|sent| sent.key == review.key && sent.value.is_none()));
     assert!(settled.iter().any(|sent| sent.key() == "reviewer/kim" && sent.value.is_some()));
     assert!(settled.iter().all(|sent| sent.written_at == Some(after(0))));
+}
+
+#[test]
+fn a_review_that_is_judged_before_the_commit_is_never_written() {
+    let mut pipe = Pipe::new();
+    decide(&mut pipe, 0..1, "");
+    pipe.pass(after(0));
+    pipe.oversight.checkpoint(&mut pipe.outbox).unwrap();
+    let written = pipe.outbox.to(Topic::Reviewers);
+    assert!(written.iter().any(|sent| sent.key() == "reviewer/kim"));
+    assert!(written.iter().all(|sent| !sent.key().starts_with("review/")), "{written:?}");
 }

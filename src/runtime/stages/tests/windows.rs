@@ -32,7 +32,7 @@ fn a_window_its_alerts_and_its_review_go_where_they_belong() {
     assert_eq!(of_overdue[1].json()["at"], ago(10).to_string());
     let [review] = pipe.outbox.to(Topic::Reviews)[..] else { panic!("{:?}", pipe.outbox) };
     assert_eq!(review.partition, Some(0));
-    assert!(review.key().starts_with("reviewer-"), "a pseudonym: {}", review.key());
+    assert_eq!(review.key(), "0", "the partition of its window: no name, and no pseudonym");
     assert_eq!(review.json()["review"]["answered"], false);
 }
 
@@ -153,4 +153,38 @@ fn a_decision_about_another_name_is_reported_and_expires_as_a_dead_letter() {
     assert_eq!(rejected, None, "it was accepted");
     pipe.windows.revoke(0);
     assert!(pipe.context.unjoined.totals().partitions.is_empty());
+}
+
+#[test]
+fn a_judgement_that_cannot_be_read_is_a_dead_letter_and_the_others_count() {
+    let mut pipe = Pipe::new();
+    pipe.event("leak.detected", "1", CREDENTIAL, ago(20), "");
+    pipe.event("decision.made", "3", CREDENTIAL, ago(15), DECISION);
+    assert!(pipe.windows.punctuate(0, ago(14), &mut pipe.outbox).unwrap());
+    let [review] = &pipe.outbox.take(Topic::Reviews)[..] else { panic!("one review") };
+    let handed = record(&review.key, review.value.as_deref().unwrap());
+    pipe.oversight.take(handed, &mut pipe.outbox).unwrap();
+    assert!(pipe.oversight.punctuate(0, after(0), &mut pipe.outbox).unwrap());
+    let [judged] = &pipe.outbox.take(Topic::Events)[..] else { panic!("one judgement") };
+    assert_eq!((judged.partition, judged.key()), (Some(0), "0"));
+    let mut value = b"{\"type\":\"review.judged\",\"mark\":\"none\"}\n".to_vec();
+    value.extend_from_slice(judged.value.as_deref().unwrap());
+    pipe.windows.take(record(b"0", &value), &mut pipe.outbox).unwrap();
+    assert_eq!(pipe.outbox.last(Topic::DeadLetters, "input/0/7")["reason"], "invalid_value");
+    assert!(pipe.windows.punctuate(0, after(0), &mut pipe.outbox).unwrap());
+    assert!(!pipe.outbox.last(Topic::Windows, &exposure(20))["hollow"].is_null());
+}
+
+/// In a backlog a judgement is nearly always due when its decision is read.
+#[test]
+fn the_record_of_a_decision_whose_judgement_is_due_waits_for_it() {
+    let mut pipe = Pipe::new();
+    pipe.event("leak.detected", "1", CREDENTIAL, ago(20), "");
+    pipe.event("decision.made", "3", CREDENTIAL, ago(15), DECISION);
+    assert!(pipe.windows.punctuate(0, after(0), &mut pipe.outbox).unwrap());
+    assert!(pipe.outbox.to(Topic::Windows).is_empty());
+    assert_eq!(pipe.outbox.to(Topic::Reviews).len(), 1);
+    pipe.pass(after(0));
+    let [judged] = pipe.outbox.to(Topic::Windows)[..] else { panic!("{:?}", pipe.outbox) };
+    assert!(!judged.json()["hollow"].is_null());
 }
