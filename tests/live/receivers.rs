@@ -127,7 +127,7 @@ fn a_signed_hook_reaches_the_ledger_through_a_process_that_only_takes_deliveries
 
     let letters = client.read(&config.topic("dead-letters"));
     let [letter] = &letters[..] else { panic!("{letters:?}") };
-    assert!(letter.key_text().starts_with("in/hooks/0/"), "{letter:?}");
+    assert!(letter.key_text().starts_with("in/hooks/"), "{letter:?}");
     // It has no partitions, and shows no windows.
     let members: usize = client.groups("hooks").values().sum();
     assert_eq!(members, 2, "one of windows and one of oversight: {:?}", client.groups("hooks"));
