@@ -17,7 +17,7 @@ use crate::event::Workflow;
 const MAGIC: u8 = 0xE5;
 
 /// The second byte: the version of what follows.
-const VERSION: u8 = 4;
+const VERSION: u8 = 5;
 
 /// Why bytes are not taken for a credential's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
