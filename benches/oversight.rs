@@ -3,6 +3,7 @@
 //! `cargo bench --bench oversight`; figures are in `docs/benchmarks.md`.
 
 use std::hint::black_box;
+use std::num::NonZeroU32;
 
 use shutterlag::config::OversightConfig;
 use shutterlag::engine::oversight::{Advised, Known, Review, Reviewer, Reviews, Rules, Stage};
@@ -48,8 +49,8 @@ fn review(number: u64, reviewers: u64) -> Review<'static> {
             first_presented_at: decided_at + Span::from_secs(-130),
             presented_by_same_clock: false,
             presented_at: decided_at + Span::from_secs(-120),
-            event: None,
-            first_event: None,
+            event: NonZeroU32::new(number as u32 + 1),
+            first_event: NonZeroU32::new(number as u32 + 1),
             recommendation: Action::Revoke,
             confidence: Some(0.93),
             summary_words: Some(if mixed.is_multiple_of(12) { 900 } else { 120 }),

@@ -369,14 +369,15 @@ impl Default for OversightConfig {
             resolve_share: 0.1,
             // A share costs as many nats as its negative logarithm before anybody is named. A nat
             // is half an act of dwell or context, 4 planted cases or some 15 acts of agreement.
-            // So the shares go to what comes rarely and tells little at a time.
-            seeded: signal(0.20, &[0.4, 0.5, 0.6, 0.8], 0.60),
-            dwell: signal(0.10, &[0.2, 0.4, 0.7, 0.95], 0.07),
-            context: signal(0.10, &[0.3, 0.6, 0.9], 0.03),
+            // So the shares go to what comes rarely and tells little at a time: half of the planted
+            // cases missed is to be found within 20 of them.
+            seeded: signal(0.20, &[0.45, 0.55], 0.90),
+            dwell: signal(0.10, &[0.2, 0.4, 0.7, 0.95], 0.02),
+            context: signal(0.10, &[0.3, 0.6, 0.9], 0.01),
             agreement: AgreementConfig {
                 allowed_odds: 2.0,
                 alternatives: vec![4.0, 8.0, 32.0, 128.0],
-                weight: 0.30,
+                weight: 0.07,
                 peers_min: 3,
                 peer_acts_min: 50,
                 period: Span::from_mins(24 * 60),

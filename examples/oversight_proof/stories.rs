@@ -3,11 +3,15 @@
 //! Honest people differ in care and pace, read every case in their own time and let
 //! 10 to 18 % of planted cases through. Dishonest teams have one dishonest person, the first.
 
+use std::num::NonZeroU32;
+
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use shutterlag::engine::oversight::{Advised, Known, Review, Signal};
 use shutterlag::event::{Action, Severity, Verdict, Workflow};
 use shutterlag::time::{Span, Timestamp};
+
+use crate::raised::by_events;
 
 /// Monday, 5 January 2026, 8 o'clock.
 const START_MS: i64 = 1_767_600_000_000;
@@ -58,6 +62,13 @@ enum Kind {
     Rerun,
     /// Four cases are open at once, the clicks are 2 s apart.
     SideBySide,
+    /// Every third act is a ticket of ten keys: one text about all of them, read once and for
+    /// half of the tickets revised after each decision; decided key by key.
+    Tickets,
+    /// Where half of the team disagrees, an attack is seen later: it raises the severity.
+    Raised,
+    /// The first decides tickets of ten keys without reading.
+    StampsTickets,
     /// The first takes 2 s for 120 words.
     TwoSeconds,
     /// The first misses half of the planted cases.
@@ -68,8 +79,9 @@ enum Kind {
     NearlyAll,
 }
 use Kind::{
-    ApprovesAll, Batches, Clocks, HiddenMix, Incidents, MissesHalf, Mix, NearlyAll, Plain, Rerun,
-    Roles, SideBySide, SilentUpgrade, TwoSeconds, Unadvised, Upgrade, Weekends, Workflows,
+    ApprovesAll, Batches, Clocks, HiddenMix, Incidents, MissesHalf, Mix, NearlyAll, Plain, Raised,
+    Rerun, Roles, SideBySide, SilentUpgrade, StampsTickets, Tickets, TwoSeconds, Unadvised,
+    Upgrade, Weekends, Workflows,
 };
 
 const fn story(name: &'static str, size: usize, days: u32, kind: Kind) -> Story {
@@ -96,6 +108,8 @@ pub(crate) const HONEST: &[Story] = &[
     story("clocks a minute apart", 10, 40, Clocks),
     story("advice given again 1 s before the click", 10, 40, Rerun),
     story("four cases side by side", 10, 40, SideBySide),
+    story("tickets of ten keys, decided key by key", 10, 40, Tickets),
+    story("severity raised after the decision", 10, 40, Raised),
 ];
 
 /// A story with a dishonest person.
@@ -109,6 +123,11 @@ pub(crate) struct Dishonest {
 
 pub(crate) const DISHONEST: &[Dishonest] = &[
     Dishonest { story: story("2 s for 120 words", 6, 10, TwoSeconds), signal: None, bar: Some(15) },
+    Dishonest {
+        story: story("tickets of ten keys, decided in seconds", 6, 10, StampsTickets),
+        signal: Some(Signal::Dwell),
+        bar: None,
+    },
     Dishonest {
         story: Story {
             planted: 0.2,
@@ -154,6 +173,7 @@ impl Story {
             dice: Pcg64Mcg::seed_from_u64(seed),
             reviews: Vec::new(),
             cases: 0,
+            texts: 0,
         };
         for person in 0..self.size {
             let manner = teller.manner();
@@ -174,6 +194,8 @@ struct Teller<'s> {
     dice: Pcg64Mcg,
     reviews: Vec<Review<'static>>,
     cases: u32,
+    /// Events that gave advice.
+    texts: u32,
 }
 
 impl Teller<'_> {
@@ -247,6 +269,9 @@ impl Teller<'_> {
                 SideBySide => {
                     now = self.together(person, manner, (day, weekend), now, 4, false);
                     act += 3;
+                }
+                Tickets | StampsTickets if roll < 0.33 => {
+                    now = self.ticket(person, manner, (day, weekend), now);
                 }
                 Incidents if roll < 0.1 => {
                     now = self.incident(person, manner, (day, weekend), now);
@@ -331,6 +356,58 @@ impl Teller<'_> {
         at
     }
 
+    /// A ticket of ten keys, about which the AI is right or wrong as a whole.
+    fn ticket(
+        &mut self,
+        person: usize,
+        manner: Manner,
+        (day, weekend): (u32, bool),
+        now: f64,
+    ) -> f64 {
+        let case = self.case(person, day, weekend);
+        let planted = self.chance(self.story.planted);
+        let right = !planted && self.chance(case.ai_right);
+        let agrees = if right { manner.agrees_when_right } else { manner.agrees_when_wrong };
+        let stamps = self.story.kind == StampsTickets && person == 0;
+        let sure = if stamps || self.chance(agrees) { 1.0 } else { 0.0 };
+        let one = Manner { agrees_when_right: sure, agrees_when_wrong: sure, ..manner };
+        let words = self.between(300.0, 900.0).round();
+        let reading = 60.0 * words / manner.words_per_minute;
+        let revises = self.chance(0.5);
+        let first_event = self.text();
+        let (mut event, mut presented) = (first_event, now);
+        let mut decided = now + if stamps { 2.0 } else { reading + self.between(1.0, 10.0) };
+        for key in 0..10 {
+            let times = [now, now + 0.5, decided];
+            let review = self.review(person, one, &case, words as u32 + key, times);
+            let truth = planted.then(|| Known {
+                established_at: at(decided) + Span::from_mins(180),
+                correct_action: Action::Dismiss,
+                seeded: true,
+            });
+            let advice = review.advice.map(|advice| Advised {
+                presented_at: at(presented),
+                event,
+                first_event,
+                summary_words: Some(words as u32),
+                ..advice
+            });
+            self.reviews.push(Review { advice, truth, ..review });
+            if revises {
+                event = self.text();
+                presented = decided + 1.0;
+            }
+            decided += if stamps { 2.0 } else { self.between(2.0, 10.0) };
+        }
+        decided
+    }
+
+    /// The number of one more event that gives advice.
+    fn text(&mut self) -> Option<NonZeroU32> {
+        self.texts += 1;
+        NonZeroU32::new(self.texts)
+    }
+
     /// A decided case. The times are those of presentation,
     /// look and decision.
     fn review(
@@ -375,7 +452,8 @@ impl Teller<'_> {
         };
         let again = if kind == Rerun { decided - 1.0 } else { presented };
         let unadvised = kind == Unadvised && self.chance(1.0 / 3.0);
-        Review {
+        let event = self.text();
+        let review = Review {
             workflow: case.workflow,
             credential_id: format!("k{person:02}-{:07}", self.cases).into(),
             detected_at: at(presented - 20.0),
@@ -394,8 +472,8 @@ impl Teller<'_> {
                 first_presented_at: at(presented),
                 presented_by_same_clock: kind != Clocks,
                 presented_at: at(again),
-                event: None,
-                first_event: None,
+                event,
+                first_event: event,
                 recommendation: Action::Rotate,
                 confidence: Some(case.confidence),
                 summary_words: Some(words),
@@ -417,6 +495,10 @@ impl Teller<'_> {
             }),
             expects_opening: true,
             ahead: true,
+        };
+        match kind {
+            Raised => by_events(&review, person.is_multiple_of(2) && !agreed),
+            _ => review,
         }
     }
 }

@@ -77,7 +77,8 @@ fn what_is_wrong_is_found_soon() {
         median(delays)
     };
     let stamps = delay(Rates { agreement: 0.99, ..honest }, |trial| trial.pages(), 200);
-    assert!(stamps <= 60.0, "{stamps}");
+    // Agreement has a small share of the evidence.
+    assert!(stamps <= 100.0, "{stamps}");
     let skims = delay(Rates { dwell: 1.0, seconds: 2.0, ..honest }, |trial| trial.pages(), 200);
     assert!(skims <= 15.0, "{skims}");
     let misses = |trial: &Trial<'_>| trial.log_report(Signal::Seeded) >= 20.0_f64.ln();

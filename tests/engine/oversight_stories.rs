@@ -520,22 +520,32 @@ fn one_ticket_is_one_act() {
     assert_eq!(told.standings["ann"].decisions, 200);
 }
 
-/// A wrong text about a ticket that was planted is one planted case.
+/// A wrong text about a ticket that was planted is one planted case, also if the AI writes it
+/// anew whenever a key is done.
 #[test]
 fn a_planted_ticket_is_one_planted_case() {
-    let told = tell(&numbered(40, |name, n| {
-        let ticket = format!("SEC-{}", n as u32 / 10);
-        let start = 3_600.0 * f64::from(n as u32 / 10);
-        Review {
-            truth: Some(Known {
-                established_at: at(90_000.0),
-                correct_action: Action::Dismiss,
-                seeded: true,
-            }),
-            ..on_ticket(&ticket, approved(name, start, start + 300.0 + n))
-        }
-    }));
-    assert_eq!(told.ann(Signal::Seeded), (4, 4));
+    for revised in [false, true] {
+        let told = tell(&numbered(40, |name, n| {
+            let ticket = format!("SEC-{}", n as u32 / 10);
+            let start = 3_600.0 * f64::from(n as u32 / 10);
+            let case = on_ticket(&ticket, approved(name, start, start + 300.0 + 10.0 * n));
+            let later = |advice: Advised| Advised {
+                presented_at: case.decided_at + Span::from_secs(-5),
+                event: event(&format!("{ticket}, revision {n}")),
+                ..advice
+            };
+            Review {
+                truth: Some(Known {
+                    established_at: at(90_000.0),
+                    correct_action: Action::Dismiss,
+                    seeded: true,
+                }),
+                advice: case.advice.map(|advice| if revised { later(advice) } else { advice }),
+                ..case.clone()
+            }
+        }));
+        assert_eq!(told.ann(Signal::Seeded), (4, 4), "{revised}");
+    }
 }
 
 /// An AI says the same of sixty keys of a commit, one after the other.
@@ -742,7 +752,7 @@ fn what_agreement_takes() {
         acts[4]
     };
     assert!(median(1.0, 0.85, 10) <= 140);
-    assert!((200..=800).contains(&median(0.999, 0.97, 60)));
+    assert!((200..=1_100).contains(&median(0.999, 0.97, 60)));
     assert_eq!(median(0.98, 0.97, 60), u64::MAX);
     assert_eq!(median(0.97, 0.97, 60), u64::MAX);
 }

@@ -49,6 +49,8 @@ const STORIES: &[(&str, usize, Decisions, Rate)] = &[
     ("click_for_three", 3, Meaningful(3), GOOD),
     ("urgent_amid_batch", 9, Meaningful(9), GOOD),
     ("quick_reader", 1, Meaningful(1), GOOD),
+    // A ticket of ten keys was opened when five were on it; one text about all is read once.
+    ("ticket_key_by_key", 10, Meaningful(10), GOOD),
     ("same_key_again", 2, Meaningful(2), GOOD),
     // Three seconds between look and click: too short by one clock, unknown by three.
     ("clocks_apart", 1, Meaningful(1), GOOD),
@@ -101,7 +103,11 @@ fn told(name: &str) -> Told {
     };
     let directory = tempfile::tempdir().unwrap();
     let out = Out(directory.path().join("out"));
-    let run = Run::replay().args(["--as-of", as_of, "--reviewer-names", "--json", "--out"]);
+    let run = match name {
+        "ticket_key_by_key" => Run::replay().args(["--expect-opening", "secret_exposure"]),
+        _ => Run::replay(),
+    };
+    let run = run.args(["--as-of", as_of, "--reviewer-names", "--json", "--out"]);
     let ran = run.arg(&out.0).arg(fixtures().join(format!("{name}.ndjson"))).go().exits(0);
     Told {
         summary: ran.json(),

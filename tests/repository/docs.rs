@@ -108,7 +108,7 @@ fn run() -> tempfile::TempDir {
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     };
-    let simulate = ["simulate", "--seed", "3", "--events", "20000", "--garbage", "0.01"];
+    let simulate = ["simulate", "--seed", "4", "--events", "20000", "--garbage", "0.01"];
     shutterlag(&[&simulate[..], &["--ai-first", "0.05", "--out", "events.ndjson"]].concat());
     shutterlag(&["replay", "events.ndjson", "--out", "out"]);
     directory

@@ -32,6 +32,15 @@ pub(super) struct CaseAdvice {
     pub(super) first: NonZeroU32,
 }
 
+impl CaseAdvice {
+    /// Takes in both events, and says whether one of them is known: all versions of a text
+    /// about a ticket are right or wrong together.
+    pub(super) fn enter<const MAX: usize>(self, recent: &mut Recent<MAX>) -> bool {
+        let known = recent.enter(self.judged);
+        (self.first != self.judged && recent.enter(self.first)) || known
+    }
+}
+
 /// The numbers of the latest events, those used last at the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Recent<const MAX: usize>(pub(super) Vec<NonZeroU32>);

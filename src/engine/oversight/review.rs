@@ -384,7 +384,7 @@ impl<'r> Review<'r> {
         let (truth, advice) = self.truth.zip(self.advice)?;
         Some(Lesson {
             group: self.group(),
-            advice: advice.event,
+            advice: advice.number(),
             decided_at: self.decided_at,
             // What was known before the decision counts at the decision.
             at: truth.established_at.max(self.decided_at),
@@ -464,8 +464,8 @@ pub(super) struct Facts {
 pub(super) struct Lesson {
     /// The incident or batch of the case.
     pub(super) group: Option<Group>,
-    /// The number of the event that gave the advice.
-    pub(super) advice: Option<NonZeroU32>,
+    /// The event that the text is from.
+    pub(super) advice: Option<CaseAdvice>,
     /// When it was decided.
     pub(super) decided_at: Timestamp,
     /// When it counts.

@@ -264,7 +264,7 @@ impl Reviewer {
         let hold = rules.config().batch_hold;
         let mut enter = |group| self.taught.enter(group, lesson.decided_at, hold);
         let known = lesson.group.is_some_and(|group| !enter(group));
-        let heard = lesson.advice.is_some_and(|advice| self.taught_advice.enter(advice));
+        let heard = lesson.advice.is_some_and(|advice| advice.enter(&mut self.taught_advice));
         if known || heard {
             return None;
         }

@@ -65,7 +65,7 @@ impl Decided {
     /// Adds the decision of a window that is closed, if there is one about advice.
     pub(super) fn note(&mut self, window: &Window<'_>, aliases: &BTreeMap<String, String>) {
         let Some((decision, advice)) = window.decision.zip(window.advice) else { return };
-        let digest = digest(canonical(aliases, decision.reviewer), &advice);
+        let digest = digest(canonical(aliases, decision.reviewer), &advice, [0, 0]);
         let count = usize::from(self.count);
         // The one that was decided about longest ago makes room.
         let place = self.digests().iter().position(|known| *known == digest);
@@ -82,9 +82,12 @@ impl Decided {
         self.digests[last] = digest;
     }
 
-    /// Whether `person` has decided about the same advice before.
+    /// Whether `person` has decided about the same advice before, as far as can be told: an AI
+    /// seldom writes a text twice in the same number of words.
     pub(super) fn knows(&self, person: &str, advice: &Advice<'_>) -> bool {
-        self.contains(digest(person, advice))
+        let near = [-1, 0, 1];
+        let lengths = near.iter().flat_map(|words| near.iter().map(|chars| [*words, *chars]));
+        self.count > 0 && lengths.into_iter().any(|by| self.contains(digest(person, advice, by)))
     }
 
     fn contains(&self, digest: u32) -> bool {
@@ -96,16 +99,27 @@ impl Decided {
     }
 }
 
-/// Advice is the same if it recommends the same in a text of the same length. FNV-1a: the
-/// same in every process.
-fn digest(person: &str, advice: &Advice<'_>) -> u32 {
-    let length = |length: Option<u32>| length.map_or(u64::MAX, u64::from).to_le_bytes();
+/// Advice is the same if it recommends the same in a text of about the same length: of the same
+/// class of words and of characters, or of classes that lie `by` further on. FNV-1a: the same in
+/// every process.
+fn digest(person: &str, advice: &Advice<'_>, [words, chars]: [i64; 2]) -> u32 {
+    let length = |length: Option<u32>, by: i64| {
+        length.map_or(i64::MAX, |length| class(length) + by).to_le_bytes()
+    };
     let bytes = [advice.recommendation as u8]
         .into_iter()
-        .chain(length(advice.summary_words))
-        .chain(length(advice.summary_chars))
+        .chain(length(advice.summary_words, words))
+        .chain(length(advice.summary_chars, chars))
         .chain(person.bytes());
     bytes.fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
+/// Lengths by their first three binary digits: four classes from a power of two to the next.
+/// Lengths of neighbouring classes differ by less than half.
+fn class(length: u32) -> i64 {
+    let length = u64::from(length.max(1));
+    let power = length.ilog2();
+    i64::from(power) << 2 | (((length << 2) >> power) & 3) as i64
 }
 
 /// What is held of a credential's final windows.

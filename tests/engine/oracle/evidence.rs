@@ -15,12 +15,12 @@ use super::summary::Asked;
 
 /// Allowed rate, alternatives and weight of `seeded`, `dwell` and `context`.
 const RATES: [(f64, &[f64], f64); 3] = [
-    (0.20, &[0.4, 0.5, 0.6, 0.8], 0.60),
-    (0.10, &[0.2, 0.4, 0.7, 0.95], 0.07),
-    (0.10, &[0.3, 0.6, 0.9], 0.03),
+    (0.20, &[0.45, 0.55], 0.90),
+    (0.10, &[0.2, 0.4, 0.7, 0.95], 0.02),
+    (0.10, &[0.3, 0.6, 0.9], 0.01),
 ];
 /// Allowed odds, alternatives and weight of `agreement`.
-const ODDS: (f64, &[f64], f64) = (2.0, &[4.0, 8.0, 32.0, 128.0], 0.30);
+const ODDS: (f64, &[f64], f64) = (2.0, &[4.0, 8.0, 32.0, 128.0], 0.07);
 /// With fewer peers, or acts of theirs, nothing is compared.
 const PEERS_MIN: usize = 3;
 const PEER_ACTS_MIN: u64 = 50;
@@ -178,9 +178,9 @@ impl Person {
                     let Truth { case, .. } = &truths[number as usize];
                     let decided = case.decided_ms();
                     let is_new = case.group().is_none_or(|group| taught.enter(group, decided));
-                    let event = case.judged_event();
-                    let known = event.as_ref().is_some_and(|event| taught_by.contains(event));
-                    if let Some(event) = event {
+                    let events = case.events();
+                    let known = events.iter().any(|event| taught_by.contains(event));
+                    for event in events {
                         used_last(&mut taught_by, event, TAUGHT_MAX);
                     }
                     if is_new && !known {

@@ -12,8 +12,9 @@ use super::Reading;
 use super::fold::{Open, advises, dismisses, disposal, escalation, human, is_detection};
 use super::record::{Advice, Decision, Figures, Given, Record};
 
-/// Who decided about which advice: the reviewer, what was recommended, words and characters.
-pub(super) type Pair = (String, Action, Option<u32>, Option<u32>);
+/// Who decided about which advice: the reviewer, what was recommended, the classes of the
+/// lengths in words and characters.
+pub(super) type Pair = (String, Action, Option<i64>, Option<i64>);
 
 /// How many pairs are remembered of a credential.
 const PAIRS_MAX: usize = 12;
@@ -38,7 +39,29 @@ pub(super) fn records(windows: &[Open], reading: &Reading) -> Vec<Record> {
 }
 
 fn pair(reviewer: &str, advice: &Advice) -> Pair {
-    (reviewer.to_owned(), advice.recommendation, advice.summary_words, advice.summary_chars)
+    let class = |length: Option<u32>| length.map(class);
+    (
+        reviewer.to_owned(),
+        advice.recommendation,
+        class(advice.summary_words),
+        class(advice.summary_chars),
+    )
+}
+
+/// Four classes from each power of two to the next.
+fn class(length: u32) -> i64 {
+    let length = f64::from(length.max(1));
+    let power = length.log2().floor();
+    (4.0 * power + (4.0 * (length / power.exp2() - 1.0)).floor()) as i64
+}
+
+/// Whether both are about the same advice: lengths of the same class or of neighbouring ones.
+fn is_same(a: &Pair, b: &Pair) -> bool {
+    let near = |a: Option<i64>, b: Option<i64>| match (a, b) {
+        (Some(a), Some(b)) => (a - b).abs() <= 1,
+        (a, b) => a == b,
+    };
+    (&a.0, a.1) == (&b.0, b.1) && near(a.2, b.2) && near(a.3, b.3)
 }
 
 fn given(event: &Event<'static>) -> Given {
@@ -107,8 +130,10 @@ impl Open {
         let evidence = |wanted| looks.iter().any(|(_, look)| look.evidence == Some(wanted));
         let advices = || self.undecided().iter().filter(|event| advises(event));
         let itself = || std::iter::once(event);
-        let repeated =
-            self.advice().is_some_and(|advice| known.contains(&pair(&decision.reviewer, &advice)));
+        let repeated = self
+            .advice()
+            .map(|advice| pair(&decision.reviewer, &advice))
+            .is_some_and(|mine| known.iter().any(|other| is_same(other, &mine)));
         Some(Decision {
             decided_at: event.time,
             reviewer: decision.reviewer.to_string(),

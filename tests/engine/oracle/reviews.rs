@@ -106,8 +106,9 @@ impl<'r> Case<'r> {
         Some((judged, advice.presented_at.as_millis(), first))
     }
 
-    pub(super) fn judged_event(&self) -> Option<Named> {
-        self.heard().map(|(judged, _, _)| judged)
+    /// The events that the judged text and the case's first text are from.
+    pub(super) fn events(&self) -> Vec<Named> {
+        self.heard().into_iter().flat_map(|(judged, _, first)| [judged, first]).collect()
     }
 
     pub(super) fn group(&self) -> Option<Group> {
