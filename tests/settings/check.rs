@@ -8,13 +8,14 @@ use std::process::{Command, Output};
 
 const CANARY: &str = "canary-0123456789abcdef";
 
-/// Runs `check` on `text`, in an environment that holds nothing else for it.
+/// Runs `check` on `text`, in an environment that holds nothing else for it but a key.
 fn check(text: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.toml");
     fs::write(&path, text).unwrap();
     Command::new(env!("CARGO_BIN_EXE_shutterlag"))
         .env_clear()
+        .env("SHUTTERLAG_IDENTITY_KEY", "an identity key of these tests")
         .envs(environment.iter().copied())
         .args(["check", "--config"])
         .arg(path)

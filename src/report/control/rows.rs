@@ -17,7 +17,7 @@ use crate::config::Targets;
 use crate::engine::attacker::Race;
 use crate::engine::oversight::{HollowReasons, Judgement, Quality, Review};
 use crate::engine::windows::{Advice, Decision, ExposureId, Key, State, Truth, Window};
-use crate::event::{Action, ExposedAtQuality, Severity, Verdict, Workflow};
+use crate::event::{Action, Evidence, ExposedAtQuality, Severity, Verdict, Workflow};
 use crate::records::{self, Object, WindowRecord};
 use crate::time::Timestamp;
 
@@ -143,6 +143,7 @@ pub struct Row {
     hollow: Option<HollowReasons>,
     quality: Option<Quality>,
     advised_severity: Option<Severity>,
+    evidence: Option<Evidence>,
     advice_same_clock: bool,
     opening_same_clock: bool,
     repeats_advice: bool,
@@ -395,6 +396,7 @@ impl Rows {
                 verdict: row.verdict,
                 first_opened_at: row.first_opened_at,
                 opened_at: row.opened_at,
+                evidence: row.evidence,
                 advice_same_clock: row.advice_same_clock,
                 opening_same_clock: row.opening_same_clock,
                 repeats_advice: row.repeats_advice,
@@ -467,6 +469,7 @@ impl Rows {
             triaged_at: record.triaged_at,
             presented_at: record.presented_at,
             opened_at: record.opened_at,
+            evidence: record.evidence,
             decided_at: record.decided_at,
             dismissed_at: record.dismissed_at(),
             contained_at: record.contained_at,

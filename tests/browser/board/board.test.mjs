@@ -15,7 +15,7 @@ test("windows appear, count down, turn and leave, and the story is told", async 
   const opened = await open(chromium, url);
   const { page } = opened;
   const rows = () => page.evaluate(() => [...document.querySelectorAll("#windows li:not(.group)")].map((row) => ({
-    key: row.dataset.key, count: row.querySelector(".count").textContent, gone: row.classList.contains("gone"),
+    key: row.querySelector("a").href, count: row.querySelector(".count").textContent, gone: row.classList.contains("gone"),
     band: ["ahead", "contested", "behind", "owed"].find((band) => row.classList.contains(band)),
   })));
   const seen = new Map();
@@ -132,9 +132,9 @@ const send = (response, name, data) => response.write(`event: ${name}\ndata: ${J
 const rateOf = (low, high) => ({ low, high, low_bound: 0.1, high_bound: 0.9, windows: 4, incidents: 2, effective: 2, outcomes: { effective: 1, hollow: 0, overdue: 2, unjudged: 0, unknown_exposure: 0, unassessed: 1 } });
 
 function frame(n, now, names) {
-  const row = (text, at) => ({ id: `secret_exposure/${text}/${at}`, credential: text, workflow: "secret_exposure", source: text, location: text, owner: text, severity: "high", state: "open", awaiting: "review", start_ms: now - 1000 * (30 + at), in_time_ms: 540_000, late_ms: 1_020_000, raced: true, attacked_ms: null, touched: false, escalated: false, incident: text, contained_ms: null, decided_ms: null, withdrawn_ms: null, reviewer: null, action: null, quality: null, effective: null, recommendation: "revoke", detections: 2 });
+  const row = (text, at) => ({ id: `secret_exposure/made/${at}`, credential: text, workflow: "secret_exposure", source: text, location: text, owner: text, severity: "high", state: "open", awaiting: "review", start_ms: now - 1000 * (30 + at), in_time_ms: 540_000, late_ms: 1_020_000, raced: true, attacked_ms: null, touched: false, escalated: false, incident: text, contained_ms: null, decided_ms: null, withdrawn_ms: null, reviewer: null, action: null, quality: null, effective: null, recommendation: "revoke", detections: 2 });
   const windows = Object.fromEntries(names.map((text, at) => [`k${at}`, row(text, at)]));
-  const decision = (text, at) => ({ id: `secret_exposure/${text}/d${at}`, at: new Date(now - at * 1000).toISOString(), credential: text, workflow: text, reviewer: text, verdict: "approve", action: "revoke", time_to_review_ms: 60_000 + at, in_time_ms: 540_000, attention_ratio: 0.5, attention_ms: 1, floor_ms: 2, hollow: ["impossible_reading"], quality: "hollow", effective: false });
+  const decision = (text, at) => ({ id: `secret_exposure/decided/${at}`, at: new Date(now - at * 1000).toISOString(), credential: text, workflow: text, reviewer: text, verdict: "approve", action: "revoke", time_to_review_ms: 60_000 + at, in_time_ms: 540_000, attention_ratio: 0.5, attention_ms: 1, floor_ms: 2, hollow: ["impossible_reading"], quality: "hollow", effective: false });
   const decisions = Object.fromEntries(names.map((text, at) => [`d${at}`, decision(text, at)]));
   const notes = Object.fromEntries(names.map((text, at) => [`n${at}`, { id: text, at: new Date(now).toISOString(), until: null, what: text, urgency: "critical", credential: text, workflow: text, margin_ms: null }]));
   const page = (text) => ({ id: text, reviewer: text, at: new Date(now).toISOString(), ended_at: null, since: new Date(now).toISOString(), statistic: 1500, threshold: 1000, signals: [{ signal: "dwell", observed: 4, signs: 4, allowed: 0.1, statistic: 3 }], path: [{ id: text, at: new Date(now).toISOString(), credential: text, signs: ["dwell"], statistic: 2 }] });

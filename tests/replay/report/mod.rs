@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
 mod figures;
+mod first_page;
 mod forms;
 mod lifelines;
 mod little;
