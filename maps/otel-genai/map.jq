@@ -1,11 +1,12 @@
 # An evaluation is advice about a credential if it names one in `shutterlag.credential_id`. Its label is
 # what it recommends.
-def advice: {
-  "revoke": "revoke", "rotate": "rotate", "quarantine": "quarantine", "dismiss": "dismiss",
-  "monitor": "monitor", "escalate": "escalate",
-  "true_positive": "quarantine", "false_positive": "dismiss", "malicious": "quarantine", "benign": "dismiss",
-  "approve": "dismiss", "deny": "revoke"
-}[. // "" | ascii_downcase];
+def advice:
+  . // "" | ascii_downcase
+  | if . == "revoke" or . == "rotate" or . == "quarantine" or . == "dismiss" or . == "monitor" or . == "escalate" then .
+    elif . == "true_positive" or . == "malicious" then "quarantine"
+    elif . == "false_positive" or . == "benign" or . == "approve" then "dismiss"
+    elif . == "deny" then "revoke"
+    else null end;
 
 def value: if has("stringValue") then .stringValue elif has("doubleValue") then .doubleValue else .intValue end;
 def named: [.[]? | { key: .key, value: (.value | value) }] | from_entries;

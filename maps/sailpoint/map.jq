@@ -1,10 +1,11 @@
 # An item is one right of one identity. SailPoint recommends to keep it or to take it away, and the
 # reviewer decides the same. Keeping is `dismiss`, taking away is `revoke`.
-def action: {
-  "approve": "dismiss", "approved": "dismiss", "yes": "dismiss",
-  "revoke": "revoke", "revoked": "revoke", "deny": "revoke", "no": "revoke",
-  "acknowledge": "monitor", "acknowledged": "monitor"
-}[. // "" | ascii_downcase];
+def action:
+  . // "" | ascii_downcase
+  | if . == "approve" or . == "approved" or . == "yes" then "dismiss"
+    elif . == "revoke" or . == "revoked" or . == "deny" or . == "no" then "revoke"
+    elif . == "acknowledge" or . == "acknowledged" then "monitor"
+    else null end;
 
 .certification as $certification
 | ($certification.created | time) as $created
@@ -26,7 +27,7 @@ def action: {
     $event + {
       type: "triage.completed", id: "\($name) recommended", time: (.recommendation.timestamp // $created | time),
       recommendation: $advice, model: "sailpoint-recommendation",
-      summary_words: ((.recommendation.reasons // []) | join(" ") | words)
+      summary_words: ([.recommendation.reasons[]? | words] | add)
     }
   end),
   (if $signed == null or .completed != true then empty

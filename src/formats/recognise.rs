@@ -25,6 +25,7 @@ object! {
         alert: Seen = "alert",
         number: Seen = "number",
         secret_type: Seen = "secret_type",
+        audit_time: Seen = "@timestamp",
         rule_id: Seen = "RuleID",
         secret: Seen = "Secret",
         detector_name: Seen = "DetectorName",
@@ -41,7 +42,9 @@ object! {
 impl Keys<'_> {
     fn source(&self) -> Option<Source> {
         let Seen(webhook) = self.action;
-        if webhook && self.alert.0 || self.secret_type.0 && self.number.0 {
+        // Entries of the audit log have the keys of a listed alert, too, and a time of their own.
+        let listed = self.secret_type.0 && self.number.0 && !self.audit_time.0;
+        if webhook && self.alert.0 || listed {
             Some(Source::Github)
         } else if self.rule_id.0 && self.secret.0 {
             Some(Source::Gitleaks)
