@@ -186,9 +186,7 @@ struct NodeRecord {
     covered: BTreeSet<Box<str>>,
     kept: Vec<KeptRecord>,
     /// Events on their way.
-    #[serde(default)]
     expected: i32,
-    #[serde(default)]
     links: Vec<LinkRecord>,
     /// In milliseconds since 1970: a partition's time may be one that no event can have.
     used: i64,

@@ -21,6 +21,8 @@ pub(crate) enum Fault {
     Unreadable { at: At, why: String },
     /// Under another key than its own name.
     Misfiled { at: At, exposure: String },
+    /// Two alerts of one kind fire for one window.
+    FiresTwice { alert: String, exposure: String },
     /// The records of one key in several partitions.
     Scattered { exposure: String, partitions: Vec<i32> },
     /// The same again.
@@ -238,6 +240,8 @@ const OF_JUDGEMENTS: [&str; 2] = ["HollowApproval", "RubberStampSuspected"];
 pub(crate) fn judge_alerts(expected: &Expected, log: &[Record], ledger: &Ledger) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut states: BTreeMap<(String, String), (String, String)> = BTreeMap::new();
+    // What windows are called by now whose alerts began under another name.
+    let mut present: BTreeMap<(String, String), String> = BTreeMap::new();
     let mut partitions: BTreeMap<String, BTreeSet<i32>> = BTreeMap::new();
     for record in log {
         let at = At::of(record);
@@ -262,6 +266,12 @@ pub(crate) fn judge_alerts(expected: &Expected, log: &[Record], ledger: &Ledger)
         let (alert, exposure, state) = (text("alert"), subject(&value), text("state"));
         partitions.entry(exposure.clone()).or_default().insert(record.partition);
         let before = states.get(&(alert.clone(), exposure.clone()));
+        let renamed = value["renamed_to"].as_str().filter(|_| state == "firing");
+        if let (Some(name), Some("firing")) = (renamed, before.map(|(state, _)| state.as_str())) {
+            present.insert((alert.clone(), exposure.clone()), name.to_owned());
+            states.insert((alert, exposure), (state, text("at")));
+            continue;
+        }
         let follows = match (before.map(|(state, _)| state.as_str()), state.as_str()) {
             (None | Some("resolved"), "firing") => true,
             (Some("firing"), "resolved") => before.is_some_and(|(_, at)| *at <= text("at")),
@@ -271,6 +281,7 @@ pub(crate) fn judge_alerts(expected: &Expected, log: &[Record], ledger: &Ledger)
             let (alert, exposure, state) = (alert.clone(), exposure.clone(), state.clone());
             faults.push(Fault::Transition { at, alert, exposure, state });
         }
+        present.remove(&(alert.clone(), exposure.clone()));
         states.insert((alert, exposure), (state, text("at")));
     }
     for (exposure, partitions) in partitions {
@@ -280,7 +291,14 @@ pub(crate) fn judge_alerts(expected: &Expected, log: &[Record], ledger: &Ledger)
         }
     }
     let found = states.into_iter().filter(|(_, (state, _))| state == "firing");
-    let found: BTreeSet<(String, String)> = found.map(|(subject, _)| subject).collect();
+    let mut fires = BTreeSet::new();
+    for (subject, _) in found {
+        let window = present.get(&subject).cloned().unwrap_or(subject.1);
+        if !fires.insert((subject.0.clone(), window.clone())) {
+            faults.push(Fault::FiresTwice { alert: subject.0, exposure: window });
+        }
+    }
+    let found = fires;
     let is_final = |exposure: &str| {
         ledger.latest.get(exposure).is_some_and(|(window, _)| window["final"] == true)
     };

@@ -176,7 +176,9 @@ fn instances_join_and_leave() {
 /// leave: windows move between the partitions of two workers.
 #[test]
 fn names_are_linked_while_workers_come_and_go() {
-    let input = Input::simulate(12, 6_000, Arrival::Disturbed).under_several_names(12);
+    let seed = crate::faults::number("SHUTTERLAG_LIVE_SEED", 12);
+    println!("SHUTTERLAG_LIVE_SEED={seed}");
+    let input = Input::simulate(seed, 6_000, Arrival::Disturbed).under_several_names(seed);
     let mut case = Case::new(Broker::shared(), "names", input);
     let start = |name: &str| Program::start(&case.config.instance(name));
     let mut first = start("first");

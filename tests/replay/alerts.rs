@@ -56,7 +56,7 @@ fn alerts_of(window: &Value) -> Vec<(&'static str, i64, Option<i64>)> {
     begun.filter(|(_, from, until)| until.is_none_or(|until| until > *from)).collect()
 }
 
-const FIELDS: [&str; 16] = [
+const FIELDS: [&str; 17] = [
     "alert",
     "severity",
     "state",
@@ -73,6 +73,7 @@ const FIELDS: [&str; 16] = [
     "started_at",
     "detected_at",
     "age_ms",
+    "renamed_to",
 ];
 
 /// Asserts that a line describes its window as the ledger does.

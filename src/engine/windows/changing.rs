@@ -70,6 +70,10 @@ impl Changing<'_, '_> {
                 }
             } else {
                 let change = self.to(alert, Transition::Resolved);
+                // It began by the times of the former window, which may be later than those of
+                // this one: an alert does not end before it begins.
+                let at = if announced { change.at } else { self.now };
+                let change = Change { at, ..change };
                 self.change(alert, Transition::Resolved, name, change, emit);
             }
         }
