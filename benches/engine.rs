@@ -360,6 +360,7 @@ fn event(id: i64, credential: i64, time: Timestamp, body: Body<'static>) -> Even
         source: None,
         severity: None,
         owner: None,
+        noted: Noted::default(),
         body,
     }
 }

@@ -36,6 +36,7 @@ fn events(review: &Review<'static>, raised: bool) -> Vec<Event<'static>> {
         source: review.source.clone(),
         severity,
         owner: None,
+        noted: Noted::default(),
         body,
     };
     let advice = review.advice.unwrap();
