@@ -21,7 +21,7 @@ test("windows appear, count down, turn and leave, and the story is told", async 
   const seen = new Map();
   let turned = false, left = false, countedDown = false, appeared = 0;
   const first = new Set((await rows()).map(({ key }) => key));
-  await until("a window that appears, counts down, turns and leaves", 50_000, async () => {
+  await until("a window that appears, counts down, turns and leaves", 90_000, async () => {
     for (const row of await rows()) {
       if (!first.has(row.key) && !seen.has(row.key)) appeared += 1;
       const before = seen.get(row.key);
