@@ -15,7 +15,9 @@ use shutterlag::engine::attacker::Race;
 use shutterlag::engine::identity::Names;
 use shutterlag::engine::oversight::Rules;
 use shutterlag::engine::windows::Windows;
-use shutterlag::event::{Action, Actor, Body, DecisionMade, Event, LeakDetected, Method, Workflow};
+use shutterlag::event::{
+    Action, Actor, Body, DecisionMade, Event, LeakDetected, Method, Noted, Workflow,
+};
 use shutterlag::formats::maps::Maps;
 use shutterlag::formats::{Context, Decoded, Format, Identity, decode};
 use shutterlag::metrics::Metrics;

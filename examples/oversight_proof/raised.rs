@@ -5,7 +5,7 @@ use shutterlag::config::{EngineConfig, OversightConfig, Profile};
 use shutterlag::engine::oversight::Review;
 use shutterlag::engine::windows::Windows;
 use shutterlag::event::{
-    Actor, Body, DecisionMade, Event, LeakDetected, ReviewOpened, Severity, TriageCompleted,
+    Actor, Body, DecisionMade, Event, LeakDetected, Noted, ReviewOpened, Severity, TriageCompleted,
 };
 use shutterlag::time::{Span, Timestamp};
 
