@@ -454,6 +454,7 @@ impl Teller<'_> {
         let unadvised = kind == Unadvised && self.chance(1.0 / 3.0);
         let event = self.text();
         let review = Review {
+            origin: 0,
             workflow: case.workflow,
             credential_id: format!("k{person:02}-{:07}", self.cases).into(),
             detected_at: at(presented - 20.0),

@@ -83,6 +83,7 @@ impl Pipe {
             identity: Identity::new(b"an identity key for tests").unwrap(),
             limits: Limits::DEFAULT,
             maps: Arc::new(Maps::shipped()),
+            skew_tolerance: Span::from_mins(2),
             profiles: Profiles::default(),
             race: Race::default(),
             oversight: OversightConfig::default(),
