@@ -29,10 +29,6 @@ pub struct News {
     pub superseded: bool,
     /// Its judgement was made while the window had another name.
     pub taken_over: bool,
-    /// The judgement of its decision is due and on its way, and the window is emitted again with
-    /// it: whoever keeps a record of each revision can wait for that. It comes often when input
-    /// lags behind.
-    pub awaited: bool,
 }
 
 /// What the engine emits.

@@ -80,12 +80,9 @@ fn hollow() -> HollowReasons {
     reasons
 }
 
-const REVISED: News =
-    News { revised: true, judged: false, superseded: false, taken_over: false, awaited: false };
-const JUDGED: News =
-    News { revised: false, judged: true, superseded: false, taken_over: false, awaited: false };
-const NOTHING: News =
-    News { revised: false, judged: false, superseded: false, taken_over: false, awaited: false };
+const REVISED: News = News { revised: true, judged: false, superseded: false, taken_over: false };
+const JUDGED: News = News { revised: false, judged: true, superseded: false, taken_over: false };
+const NOTHING: News = News { revised: false, judged: false, superseded: false, taken_over: false };
 
 /// A window that is decided after a minute and contained after two.
 fn decided() -> (Windows, u32) {
@@ -133,44 +130,6 @@ fn an_alert_about_a_judgement_that_came_late_lasts_as_well() {
     assert_eq!(advance(&mut windows, 7_199 + 60 * SETTLE_MIN), Said::default());
     let said = advance(&mut windows, 7_200 + 60 * SETTLE_MIN);
     assert_eq!(said.alerts, [(Alert::HollowApproval, Transition::Resolved)]);
-}
-
-/// Decided a minute after the detection, and read when the judgement is due.
-fn decided_and_read_late() -> (Windows, u32) {
-    let mut windows = engine();
-    take(&mut windows, "leak.detected", "1", 0, "");
-    decide(&mut windows, "2", "reviewer-01", 60);
-    let said = advance(&mut windows, 60 + 60 * DELAY_MIN);
-    assert_eq!(said.words, [(false, None, News { awaited: true, ..REVISED })]);
-    (windows, said.mark.unwrap())
-}
-
-#[test]
-fn a_revision_whose_judgement_is_due_is_emitted_again_with_it() {
-    for answer in [Some(HollowReasons::default()), Some(hollow()), None] {
-        for restarted in [false, true] {
-            let (mut windows, mark) = decided_and_read_late();
-            if restarted {
-                windows = restarted_from(&mut windows);
-            }
-            assert_eq!(advance(&mut windows, 700), Said::default());
-            assert!(windows.judge(EXPOSURE, mark, answer));
-            let reasons = answer.map(|reasons| reasons.iter().collect());
-            let news = if answer.is_some() { JUDGED } else { NOTHING };
-            assert_eq!(advance(&mut windows, 710).words, [(false, reasons, news)]);
-            assert_eq!(advance(&mut windows, 720), Said::default(), "once");
-        }
-    }
-}
-
-#[test]
-fn a_further_revision_waits_as_well_and_the_last_record_does_not() {
-    let (mut windows, _) = decided_and_read_late();
-    take(&mut windows, "credential.contained", "3", 120, r#","method":"revoked""#);
-    let awaited = News { awaited: true, ..REVISED };
-    assert_eq!(advance(&mut windows, 700).words, [(false, None, awaited)]);
-    let given_up = 60 + 60 * DELAY_MIN + 3_600 * 24;
-    assert_eq!(advance(&mut windows, given_up).words, [(true, None, NOTHING)]);
 }
 
 /// Nothing follows from it any more.

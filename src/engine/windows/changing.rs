@@ -79,7 +79,7 @@ impl Changing<'_, '_> {
         }
         *under_one = under_one.and(still);
         former.firing = still;
-        former.judged = former.judged.emitted(false);
+        former.judged = former.judged.emitted();
     }
 
     fn to(self, alert: Alert, transition: Transition) -> Change {

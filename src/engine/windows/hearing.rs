@@ -16,7 +16,7 @@ use crate::engine::News;
 use crate::engine::alerts::AlertSet;
 use crate::engine::effective::Due;
 use crate::engine::oversight::HollowReasons;
-use crate::time::{Span, Timestamp};
+use crate::time::Timestamp;
 
 /// What is known of a window's judgement at one moment.
 #[derive(Clone, Copy, Debug)]
@@ -29,17 +29,12 @@ pub(super) struct Hearing {
     superseded: bool,
     /// Whether it was judged while the window had another name.
     taken_over: bool,
-    /// Whether the record of the last revision waits for the judgement.
-    held_back: bool,
-    /// Whether a judgement is due and on its way, so that the record of a revision waits for it.
-    awaited: bool,
 }
 
 impl Hearing {
     /// What is known of the judgement of `window`, which was emitted as `before` and had the
     /// names `former`.
     pub(super) fn of<'f>(
-        config: &EngineConfig,
         window: &Window<'_>,
         before: Option<Published>,
         former: impl Iterator<Item = &'f Former>,
@@ -65,11 +60,7 @@ impl Hearing {
             Some((judged, _)) => (judged, now),
             None => (Judged::default(), now),
         };
-        let held_back = before.is_some_and(|published| published.judged.awaited());
-        let due = |(delay, decided): (Span, Timestamp)| decided + delay <= now;
-        let awaited = config.judged_after.zip(window.decided_at()).is_some_and(due);
-        let awaited = awaited && !judged.answered();
-        Hearing { decision, judged, judged_at, superseded, taken_over, held_back, awaited }
+        Hearing { decision, judged, judged_at, superseded, taken_over }
     }
 
     /// When the window is final. A decision's judgement is waited for. After one that is an
@@ -122,10 +113,9 @@ impl Hearing {
     pub(super) fn news(&self, revised: bool, is_final: bool) -> Option<News> {
         let judged = self.judged.pending() && self.judged.reasons().is_some();
         let taken_over = self.taken_over && self.judged.reasons().is_some();
-        let awaited = self.awaited && !is_final;
-        let news = is_final || revised || judged || self.held_back && !awaited;
         let superseded = self.superseded;
-        news.then_some(News { revised, judged, superseded, taken_over, awaited })
+        let news = is_final || revised || judged;
+        news.then_some(News { revised, judged, superseded, taken_over })
     }
 
     /// What is remembered of the window once it is emitted.
@@ -136,9 +126,7 @@ impl Hearing {
         firing: AlertSet,
         waiting: Waiting,
         reported: Milestones,
-        news: Option<News>,
     ) -> Published {
-        let held_back = news.map_or(self.held_back, |news| news.awaited);
         Published {
             detected_at: window.detected_at,
             fingerprint,
@@ -146,7 +134,7 @@ impl Hearing {
             waiting,
             reported,
             decision: self.decision,
-            judged: self.judged.emitted(held_back),
+            judged: self.judged.emitted(),
             judged_s: self.judged_s(),
         }
     }

@@ -12,8 +12,6 @@ const JUDGED: u16 = 1 << 15;
 const PENDING: u16 = 1 << 14;
 /// It will not be judged any more.
 const EXPIRED: u16 = 1 << 13;
-/// The last revision of its window is emitted without its record, which waits for the judgement.
-const AWAITED: u16 = 1 << 12;
 
 // The reasons and the marks share the bits of one number in every checkpoint.
 const _: () = assert!(HollowReason::ALL.len() <= 12);
@@ -49,24 +47,14 @@ impl Judged {
         self.0 & PENDING != 0
     }
 
-    /// Whether the record of the window's last revision waits for it.
-    pub(super) const fn awaited(self) -> bool {
-        self.0 & AWAITED != 0
-    }
-
-    /// The same after it is emitted, with or without the window's record.
-    pub(super) const fn emitted(self, awaited: bool) -> Judged {
-        Judged(self.0 & !(PENDING | AWAITED) | if awaited { AWAITED } else { 0 })
+    /// The same after it is emitted.
+    pub(super) const fn emitted(self) -> Judged {
+        Judged(self.0 & !PENDING)
     }
 
     /// Whether both are the same judgement, emitted or not.
     pub(super) fn equals(self, other: Judged) -> bool {
-        self.emitted(false) == other.emitted(false)
-    }
-
-    /// This judgement in place of `before`.
-    pub(super) const fn in_place_of(self, before: Judged) -> Judged {
-        Judged(self.0 | before.0 & AWAITED)
+        self.emitted() == other.emitted()
     }
 
     pub(super) const fn bits(self) -> u16 {

@@ -142,7 +142,7 @@ impl Windows {
             let number = number as u32;
             let before = state.published_of(window.detected_at);
             let former = formers.of_window(number);
-            let hearing = Hearing::of(&self.config, window, before, former, now);
+            let hearing = Hearing::of(window, before, former, now);
             let settles_at = hearing.settles_at(&self.config, window);
             // Windows go in order: the events of all up to the last that is final go.
             let is_final = older_are_final
@@ -186,8 +186,7 @@ impl Windows {
                 let waiting = Waiting::of(window);
                 self.standings.add(window.key.workflow, waiting);
                 let reported = reported.and(reached);
-                let published =
-                    hearing.published(window, fingerprint, firing, waiting, reported, news);
+                let published = hearing.published(window, fingerprint, firing, waiting, reported);
                 kept.published.push(published);
                 match settles_at {
                     Some(at) if at > now => kept.wait_for(Some(at)),

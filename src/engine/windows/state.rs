@@ -121,10 +121,9 @@ pub(super) fn judge(
             // A judgement stands.
             None => !published.judged.answered(),
         };
-        let judged = judged.in_place_of(published.judged);
-        (published.decision == decision && news).then_some((at, judged))
+        (published.decision == decision && news).then_some(at)
     });
-    let Some((at, judged)) = found else { return false };
+    let Some(at) = found else { return false };
     bytes[at + JUDGED_AT..at + JUDGED_AT + 2].copy_from_slice(&judged.bits().to_le_bytes());
     true
 }

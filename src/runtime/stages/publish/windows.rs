@@ -46,9 +46,7 @@ impl<O: Outbox> WindowsPublisher<'_, O> {
                 if news.superseded {
                     self.void(window.exposure_id())?;
                 }
-                if !news.awaited {
-                    self.window(window, hollow, is_final)?;
-                }
+                self.window(window, hollow, is_final)?;
                 if let Some(reasons) = hollow.filter(|_| news.taken_over) {
                     self.taken_over(window, reasons)?;
                 }

@@ -174,17 +174,3 @@ fn a_judgement_that_cannot_be_read_is_a_dead_letter_and_the_others_count() {
     assert!(pipe.windows.punctuate(0, after(0), &mut pipe.outbox).unwrap());
     assert!(!pipe.outbox.last(Topic::Windows, &exposure(20))["hollow"].is_null());
 }
-
-/// In a backlog a judgement is nearly always due when its decision is read.
-#[test]
-fn the_record_of_a_decision_whose_judgement_is_due_waits_for_it() {
-    let mut pipe = Pipe::new();
-    pipe.event("leak.detected", "1", CREDENTIAL, ago(20), "");
-    pipe.event("decision.made", "3", CREDENTIAL, ago(15), DECISION);
-    assert!(pipe.windows.punctuate(0, after(0), &mut pipe.outbox).unwrap());
-    assert!(pipe.outbox.to(Topic::Windows).is_empty());
-    assert_eq!(pipe.outbox.to(Topic::Reviews).len(), 1);
-    pipe.pass(after(0));
-    let [judged] = pipe.outbox.to(Topic::Windows)[..] else { panic!("{:?}", pipe.outbox) };
-    assert!(!judged.json()["hollow"].is_null());
-}
