@@ -258,6 +258,19 @@ fn outputs_that_cannot_be_written_are_named() {
     }
 }
 
+#[test]
+fn a_file_that_cannot_be_made_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("events.ndjson");
+    fs::write(&file, events::detection(1)).unwrap();
+    for name in crate::harness::FILES {
+        let out = directory.path().join(format!("{name}.out"));
+        fs::create_dir_all(out.join(name)).unwrap();
+        let ran = Run::replay().key(KEY).arg(&file).arg("--out").arg(&out).go().exits(1);
+        assert!(ran.stderr.contains(name) && ran.stderr.contains("directory"), "{}", ran.stderr);
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_told() {
@@ -265,16 +278,21 @@ fn a_full_disk_is_told() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("events.ndjson");
     fs::write(&file, events::ndjson(&events::simulated(options).0)).unwrap();
-    for name in crate::harness::FILES {
-        let out = directory.path().join(format!("{name}.out"));
-        fs::create_dir(&out).unwrap();
-        std::os::unix::fs::symlink("/dev/full", out.join(name)).unwrap();
-        let ran = Run::replay().key(KEY).arg(&file).arg("--out").arg(&out).go().exits(1);
-        assert!(
-            ran.stderr.contains(name) && ran.stderr.contains("No space left"),
-            "{}",
-            ran.stderr
-        );
+    // Nobody may fill a disk in a test; a file that must not grow fails as late.
+    for kilobytes in ["0", "1", "16", "200"] {
+        let out = directory.path().join(format!("{kilobytes}.out"));
+        let whole = Run::replay().key(KEY).arg(&file).arg("--out").arg(&out).into_command();
+        let limited = format!(r#"trap "" XFSZ; ulimit -f {kilobytes}; exec "$0" "$@""#);
+        let mut command = std::process::Command::new("bash");
+        command.arg("-c").arg(limited).arg(whole.get_program()).args(whole.get_args());
+        for (name, value) in whole.get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{kilobytes}: {stderr}");
+        assert!(stderr.contains("File too large"), "{kilobytes}: {stderr}");
+        assert!(crate::harness::FILES.iter().any(|name| stderr.contains(name)), "{stderr}");
     }
     for extra in [&[][..], &["--json"]] {
         let mut command = Run::replay().key(KEY).arg(&file).args(extra).into_command();
