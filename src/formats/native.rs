@@ -296,11 +296,15 @@ impl<'a> Flat<'a> {
             source: self.source.take().text("source", text_bytes)?,
             severity: self.severity.word("severity")?,
             owner: self.owner.take().text("owner", text_bytes)?,
-            noted: Noted {
-                clock_skew: self.clock_skew.flag("clock_skew")?.unwrap_or_default(),
-                recovered: self.recovered.flag("recovered")?.unwrap_or_default(),
-            },
+            noted: self.noted()?,
             body,
+        })
+    }
+
+    fn noted(&self) -> Result<Noted, Rejection> {
+        Ok(Noted {
+            clock_skew: self.clock_skew.flag("clock_skew")?.unwrap_or_default(),
+            recovered: self.recovered.flag("recovered")?.unwrap_or_default(),
         })
     }
 

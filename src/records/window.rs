@@ -264,6 +264,18 @@ fn links<'r>(
     (!links.is_empty()).then_some(links)
 }
 
+fn durations(window: &Window<'_>) -> Object<Durations> {
+    Object(Durations {
+        detection: window.duration(Stage::Detection),
+        triage: window.duration(Stage::Triage),
+        first_touch: window.duration(Stage::FirstTouch),
+        review: window.duration(Stage::Review),
+        time_to_review: window.duration(Stage::TimeToReview),
+        containment: window.duration(Stage::Containment),
+        exposure: window.duration(Stage::Exposure),
+    })
+}
+
 impl<'r> WindowRecord<Cow<'r, str>> {
     /// The record of `window`.
     pub fn new(
@@ -320,15 +332,7 @@ impl<'r> WindowRecord<Cow<'r, str>> {
             in_time_ms: window.targets.in_time,
             late_ms: window.targets.late,
             raced: window.targets.raced,
-            durations_ms: Object(Durations {
-                detection: window.duration(Stage::Detection),
-                triage: window.duration(Stage::Triage),
-                first_touch: window.duration(Stage::FirstTouch),
-                review: window.duration(Stage::Review),
-                time_to_review: window.duration(Stage::TimeToReview),
-                containment: window.duration(Stage::Containment),
-                exposure: window.duration(Stage::Exposure),
-            }),
+            durations_ms: durations(window),
             band: window.band(),
             attacker_first: window.attacker_first(race, as_of).map(|first| {
                 let AttackerFirst { probability, lower_bound } = first;

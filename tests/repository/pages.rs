@@ -1,8 +1,6 @@
 //! The commands of the README and of the tutorials do what these pages say. The tutorial that needs
 //! a broker is among the live tests.
 
-#![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
-
 use std::fs;
 
 use crate::home::{Home, blocks};

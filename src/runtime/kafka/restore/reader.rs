@@ -101,7 +101,7 @@ impl Reader {
         let partitions = self.partitions(&changelog.name)?;
         let mut readings = BTreeMap::new();
         for (wanted, positions) in wanted.iter().zip(positions) {
-            let from_the_beginning = self.from_the_beginning(wanted.partition, &positions)?;
+            let from_the_beginning = self.begins_anew(wanted.partition, &positions)?;
             let (low, high) = self.watermarks(&changelog.name, wanted.partition)?;
             readings.insert(
                 wanted.partition,
@@ -207,7 +207,7 @@ impl Reader {
     }
 
     /// Whether every position of a partition is the first that is still there.
-    fn from_the_beginning(&self, partition: i32, positions: &Positions) -> Result<bool, Fault> {
+    fn begins_anew(&self, partition: i32, positions: &Positions) -> Result<bool, Fault> {
         if positions.new {
             return Ok(true);
         }
