@@ -6,13 +6,11 @@
 
 use crate::runtime::stages::{Outgoing, Topic};
 
-/// Where a record goes: an event to the partition of its credential among `partitions`, any other
-/// where it says, or where librdkafka puts it (`None`).
+/// Where a record goes: where it says, else an event to the partition of its credential among
+/// `partitions`, and any other where librdkafka puts it (`None`).
 pub(crate) fn placed(outgoing: &Outgoing<'_>, partitions: usize) -> Option<i32> {
-    match outgoing.topic {
-        Topic::Events => Some(partition_of(outgoing.key, partitions)),
-        _ => outgoing.partition,
-    }
+    let of_the_key = || partition_of(outgoing.key, partitions);
+    outgoing.partition.or_else(|| (outgoing.topic == Topic::Events).then(of_the_key))
 }
 
 /// The partition of `key` among `partitions`.
@@ -63,6 +61,21 @@ mod tests {
         ] {
             assert_eq!(murmur2(key.as_bytes()).cast_signed(), hash, "{key}");
         }
+    }
+
+    /// Judgements of many windows share a record, whose key says nothing about any of them.
+    #[test]
+    fn a_record_goes_where_it_says() {
+        for topic in [Topic::Events, Topic::State] {
+            let keyed = Outgoing::new(topic, b"2", None);
+            for partition in 0..4 {
+                let said = Outgoing { partition: Some(partition), ..keyed };
+                assert_eq!(placed(&said, 4), Some(partition));
+            }
+        }
+        let event = Outgoing::new(Topic::Events, b"abc", None);
+        assert_eq!(placed(&event, 4), Some(partition_of(b"abc", 4)));
+        assert_eq!(placed(&Outgoing::new(Topic::Windows, b"abc", None), 4), None);
     }
 
     #[test]
