@@ -37,6 +37,16 @@ pub(crate) struct Input {
 impl Input {
     /// An organisation of last week. About a day of it, whatever the size.
     pub(crate) fn simulate(seed: u64, events: usize, arrival: Arrival) -> Input {
+        Input::simulate_team((events / 300).max(12), seed, events, arrival)
+    }
+
+    /// The same with so many reviewers.
+    pub(crate) fn simulate_team(
+        reviewers: usize,
+        seed: u64,
+        events: usize,
+        arrival: Arrival,
+    ) -> Input {
         let directory = scratch::directory("input");
         let file = directory.path().join("events.ndjson");
         let windows_per_day = (events / 5).max(60);
@@ -44,7 +54,7 @@ impl Input {
             .args(["simulate", "--seed", &seed.to_string(), "--events", &events.to_string()])
             .args(["--start", &monday_of_last_week().to_string()])
             .args(["--windows-per-day", &windows_per_day.to_string()])
-            .args(["--reviewers", &(windows_per_day / 60).max(12).to_string()])
+            .args(["--reviewers", &reviewers.to_string()])
             .arg("--out")
             .arg(&file);
         if arrival == Arrival::Ordered {
