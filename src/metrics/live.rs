@@ -46,14 +46,20 @@ impl Metrics {
                 let labels = [workflow.as_str(), outcome.as_str()];
                 self.reviews_due.with_label_values(&labels).inc_by(0);
             }
-        }
-        self.violations.with_label_values(&["ai_acted_first"]).inc_by(0);
-        for result in ["caught", "missed"] {
-            self.seeded.with_label_values(&[result]).inc_by(0);
+            self.violations.with_label_values(&[workflow.as_str(), "ai_acted_first"]).inc_by(0);
+            for result in ["caught", "missed"] {
+                self.seeded.with_label_values(&[workflow.as_str(), result]).inc_by(0);
+            }
         }
         for alert in Alert::ALL {
-            for transition in Transition::ALL {
-                self.alerts.with_label_values(&[alert.as_str(), transition.as_str()]).inc_by(0);
+            let workflows = Workflow::ALL.iter().map(|workflow| workflow.as_str());
+            let of_reviewers = *alert == Alert::RubberStampSuspected;
+            let workflows = workflows.filter(|_| !of_reviewers).chain(of_reviewers.then_some(""));
+            for workflow in workflows {
+                for transition in Transition::ALL {
+                    let labels = [workflow, alert.as_str(), transition.as_str()];
+                    self.alerts.with_label_values(&labels).inc_by(0);
+                }
             }
         }
     }
@@ -74,7 +80,7 @@ impl Metrics {
         let band = band.map_or("unknown", Band::as_str);
         self.reviews.with_label_values(&[workflow.as_str(), band, quality.as_str()]).inc();
         for reason in reasons.iter() {
-            self.hollow.with_label_values(&[reason.as_str()]).inc();
+            self.hollow.with_label_values(&[workflow.as_str(), reason.as_str()]).inc();
         }
     }
 
@@ -88,18 +94,15 @@ impl Metrics {
         self.attacker_first.with_label_values(&[workflow.as_str()]).inc_by(probability.max(0.0));
     }
 
-    /// Seeded cases were decided.
-    pub fn seeded_cases(&self, caught: u64, missed: u64) {
-        for (result, count) in [("caught", caught), ("missed", missed)] {
-            if count > 0 {
-                self.seeded.with_label_values(&[result]).inc_by(count);
-            }
-        }
+    /// A seeded case was decided.
+    pub fn seeded_case(&self, workflow: Workflow, caught: bool) {
+        let result = if caught { "caught" } else { "missed" };
+        self.seeded.with_label_values(&[workflow.as_str(), result]).inc();
     }
 
     /// The AI acted before any person had decided.
-    pub fn ai_acted_first(&self) {
-        self.violations.with_label_values(&["ai_acted_first"]).inc();
+    pub fn ai_acted_first(&self, workflow: Workflow) {
+        self.violations.with_label_values(&[workflow.as_str(), "ai_acted_first"]).inc();
     }
 
     /// Counts duplicate events, late events, and contradictions between clocks.

@@ -163,10 +163,22 @@ impl Metrics {
                 "Human verdicts on advice",
                 &["workflow", "verdict"],
             )?,
-            hollow: counter("hollow_reviews_total", "Signs of hollow reviews", &["reason"])?,
-            violations: counter("boundary_violations_total", "The AI acted alone", &["kind"])?,
-            seeded: counter("seeded_cases_total", "Decided seeded cases", &["result"])?,
-            alerts: counter("alerts_total", "Alerts published", &["alert", "transition"])?,
+            hollow: counter(
+                "hollow_reviews_total",
+                "Signs of hollow reviews",
+                &["workflow", "reason"],
+            )?,
+            violations: counter(
+                "boundary_violations_total",
+                "The AI acted alone",
+                &["workflow", "kind"],
+            )?,
+            seeded: counter("seeded_cases_total", "Decided seeded cases", &["workflow", "result"])?,
+            alerts: counter(
+                "alerts_total",
+                "Alerts published",
+                &["workflow", "alert", "transition"],
+            )?,
             flagged,
             as_of,
             registry,
@@ -202,10 +214,10 @@ impl Metrics {
             self.verdicts.with_label_values(&[workflow, verdict]).inc();
         }
         if window.ai_acted_first_at.is_some() {
-            self.violations.with_label_values(&["ai_acted_first"]).inc();
+            self.ai_acted_first(window.key.workflow);
         }
         if let Some(caught) = window.seeded_case_caught() {
-            self.seeded.with_label_values(&[if caught { "caught" } else { "missed" }]).inc();
+            self.seeded_case(window.key.workflow, caught);
         }
         if let Some(awaiting) = window.awaiting() {
             let awaiting = awaiting.as_str();
@@ -216,9 +228,11 @@ impl Metrics {
         }
     }
 
-    /// Adds one transition of an alert.
-    pub fn alert(&self, alert: Alert, transition: Transition) {
-        self.alerts.with_label_values(&[alert.as_str(), transition.as_str()]).inc();
+    /// Adds one transition of an alert. An alert about a reviewer is of no workflow: its label is
+    /// empty, which to Prometheus is the same as no label.
+    pub fn alert(&self, workflow: Option<Workflow>, alert: Alert, transition: Transition) {
+        let workflow = workflow.map_or("", Workflow::as_str);
+        self.alerts.with_label_values(&[workflow, alert.as_str(), transition.as_str()]).inc();
     }
 
     /// Adds events of one kind and source, of a bounded number of sources.

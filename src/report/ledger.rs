@@ -214,7 +214,7 @@ impl Writer<'_> {
                 if at > telling.as_of {
                     continue;
                 }
-                self.metrics.alert(alert, state);
+                self.metrics.alert(Some(window.key.workflow), alert, state);
                 let exposure = window.exposure_id();
                 line(alerts, &AlertRecord::new(alert, state, at, exposure, Some(window)))?;
             }

@@ -53,7 +53,7 @@ impl Reviewers<'_> {
         let name = |number: &u32| cited.get(number).cloned().unwrap_or_default();
         for (reviewer, person) in shown {
             for turn in &person.turns {
-                metrics.alert(Alert::RubberStampSuspected, turn.transition);
+                metrics.alert(None, Alert::RubberStampSuspected, turn.transition);
                 super::line(alerts, &ReviewerAlert::new(&reviewer, turn.transition, turn.at))?;
                 if let Some(evidence) = turn.evidence.as_deref() {
                     let path = turn.cited.iter().map(name);

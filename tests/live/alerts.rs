@@ -423,6 +423,7 @@ fn the_rules_pass_their_own_tests() {
         &["test", "rules", "dashboards/rules/shutterlag.test.yml"],
         &["test", "rules", "dashboards/rules/long.test.yml"],
         &["test", "rules", "dashboards/rules/silence.test.yml"],
+        &["test", "rules", "dashboards/rules/panels.test.yml"],
         &["check", "config", "--syntax-only", "dashboards/prometheus.yml"],
     ] {
         let output = Command::new(installed(&["promtool"]))

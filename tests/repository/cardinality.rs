@@ -106,16 +106,19 @@ fn all_that_there_can_be_stays_below_the_bound() {
             .map(Some)
             .chain([None])
             .for_each(|verdict| metrics.verdict(*workflow, verdict));
+        for alert in Alert::ALL {
+            let transitions = Transition::ALL.iter();
+            transitions.for_each(|transition| metrics.alert(Some(*workflow), *alert, *transition));
+        }
+        [false, true].iter().for_each(|caught| metrics.seeded_case(*workflow, *caught));
+        metrics.ai_acted_first(*workflow);
     }
-    for alert in Alert::ALL {
-        Transition::ALL.iter().for_each(|transition| metrics.alert(*alert, *transition));
-    }
+    let reviewers = Alert::RubberStampSuspected;
+    Transition::ALL.iter().for_each(|transition| metrics.alert(None, reviewers, *transition));
     for reason in RejectReason::ALL {
         metrics.rejected(*reason, 1);
         pipeline.dead_letters(reason.as_str(), 1);
     }
-    metrics.seeded_cases(1, 1);
-    metrics.ai_acted_first();
     for stage in PipelineStage::ALL {
         pipeline.rebalanced(*stage);
         TransactionResult::ALL

@@ -59,6 +59,8 @@ impl Context {
         identity: Identity,
         metrics: Metrics,
     ) -> Result<Context, prometheus::Error> {
+        let pipeline = Pipeline::register(&metrics, clock::now())?;
+        pipeline.configured(&settings.effective().to_toml().unwrap_or_default());
         Ok(Context {
             identity,
             limits: settings.limits,
@@ -69,7 +71,7 @@ impl Context {
             oversight: settings.oversight.clone(),
             people: settings.people.show,
             clock: Clock::Real(clock::now),
-            pipeline: Pipeline::register(&metrics, clock::now())?,
+            pipeline,
             metrics: Arc::new(metrics),
             standings: Arc::default(),
             unjoined: Arc::default(),

@@ -34,8 +34,8 @@ pub(super) struct Pending {
     stages: Vec<(Stage, Workflow, Option<Severity>, Span)>,
     verdicts: Vec<(Workflow, Option<Verdict>)>,
     attacker_first: Vec<(Workflow, f64)>,
-    seeded: [u64; 2],
-    alerts: Vec<(Alert, Transition)>,
+    seeded: Vec<(Workflow, bool)>,
+    alerts: Vec<(Option<Workflow>, Alert, Transition)>,
     judged: Vec<(Workflow, Option<Band>, Quality, HollowReasons)>,
     due: Vec<(Workflow, Outcome)>,
     unjudged: u64,
@@ -115,7 +115,7 @@ impl Pending {
         if reached.seeded_case()
             && let Some(caught) = window.seeded_case_caught()
         {
-            self.seeded[usize::from(caught)] += 1;
+            self.seeded.push((workflow, caught));
         }
         if reached.skewed() {
             self.skew_faults += window.skew_faults();
@@ -137,9 +137,14 @@ impl Pending {
         self.due.push((workflow, outcome));
     }
 
-    /// An alert began or ended.
-    pub(super) fn alert(&mut self, alert: Alert, transition: Transition) {
-        self.alerts.push((alert, transition));
+    /// An alert began or ended. One about a reviewer is of no workflow.
+    pub(super) fn alert(
+        &mut self,
+        workflow: Option<Workflow>,
+        alert: Alert,
+        transition: Transition,
+    ) {
+        self.alerts.push((workflow, alert, transition));
     }
 
     /// Everything is committed: the counters move.
@@ -175,8 +180,9 @@ impl Pending {
         for (workflow, probability) in done.attacker_first {
             metrics.attacker_first(workflow, probability);
         }
-        let [missed, caught] = done.seeded;
-        metrics.seeded_cases(caught, missed);
+        for (workflow, caught) in done.seeded {
+            metrics.seeded_case(workflow, caught);
+        }
         for (workflow, band, quality, reasons) in done.judged {
             metrics.judged(workflow, band, quality, reasons);
         }
@@ -184,10 +190,12 @@ impl Pending {
             metrics.review_due(workflow, outcome);
         }
         pipeline.unjudged(done.unjudged);
-        for (alert, transition) in done.alerts {
-            metrics.alert(alert, transition);
-            if (alert, transition) == (Alert::AiActedFirst, Transition::Firing) {
-                metrics.ai_acted_first();
+        for (workflow, alert, transition) in done.alerts {
+            metrics.alert(workflow, alert, transition);
+            if let (Some(workflow), Alert::AiActedFirst, Transition::Firing) =
+                (workflow, alert, transition)
+            {
+                metrics.ai_acted_first(workflow);
             }
         }
     }

@@ -101,6 +101,12 @@ test("the list is searched, filtered, sorted, shared, saved and walked through b
   await page.keyboard.press("Enter");
   await page.waitForSelector(".about h1", { visible: true });
   assert.equal(await text(page, "h1"), "two");
+  // From a figure on a dashboard: the page of the window that waits longest, and no way back into a loop.
+  const direct = await open(chromium, url, { path: "/?sort=oldest&owner=payments&go=first", shows: ".about h1" });
+  assert.equal(await text(direct.page, "h1"), "three");
+  await clean(direct);
+  await direct.page.close();
+  await page.bringToFront();
   // Local time, kept in the address.
   await page.click("#zone");
   await page.waitForSelector(".about h1", { visible: true });

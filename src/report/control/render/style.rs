@@ -61,7 +61,7 @@ footer { padding-bottom: 2rem; }
   /* Ranges with their bounds are wide; paper has no other page to the right. */
   th:not(.text):not(.whole), td:not(.text):not(.whole) { white-space: normal; }
   thead { display: table-header-group; }
-  tr, figure, .headline, dl.facts > *, li { break-inside: avoid; }
+  tr, figure, .headline, dl.facts > *, dt, dd, li { break-inside: avoid; }
   h2, h3, caption, dt { break-after: avoid; }
   th.long, td.long { min-width: 0; width: 32%; }
   section.verdict figure { max-width: 106mm; margin: .3rem 0; }

@@ -33,7 +33,7 @@ impl<O: Outbox> OversightPublisher<'_, O> {
             Emitted::Alert { reviewer, at, transition, evidence, cited } => {
                 let Publisher { writer, people, keys, pending, .. } = &mut *self.publisher;
                 let alert = Alert::RubberStampSuspected;
-                pending.alert(alert, transition);
+                pending.alert(None, alert, transition);
                 let (shown, key) = (people.show(reviewer), keys.show(reviewer));
                 let change = ReviewerAlert::new(shown, transition, at);
                 let key_of_alert = format_args!("{alert}/{key}");

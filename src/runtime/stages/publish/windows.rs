@@ -75,7 +75,7 @@ impl<O: Outbox> WindowsPublisher<'_, O> {
             }
             Output::Alert { exposure, home, window, alert, transition, change } => {
                 if change.cause != Cause::Renamed {
-                    pending.alert(alert, transition);
+                    pending.alert(Some(exposure.key.workflow), alert, transition);
                 }
                 let record = AlertRecord::new(alert, transition, change.at, exposure, window);
                 let key = format_args!("{alert}/{exposure}");

@@ -68,7 +68,7 @@ fn an_alert_goes_on_under_the_name_under_which_it_began() {
     pipe.settle(ago(9));
     let ended = [(json!("resolved"), new), (Value::Null, Value::Null)];
     assert_eq!(states(&pipe), [began, ended].concat());
-    let fired = r#"shutterlag_alerts_total{alert="ReviewOverdue",transition="firing"}"#;
+    let fired = r#"shutterlag_alerts_total{alert="ReviewOverdue",transition="firing",workflow="secret_exposure"}"#;
     assert_eq!(pipe.counter(fired), 1.0);
 }
 

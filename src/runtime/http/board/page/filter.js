@@ -1,6 +1,6 @@
 // The question that the list answers: a search, filters and an order, kept in the address.
 import { ask } from "./session.js";
-import { el, set, words } from "./text.js";
+import { el, exposureAt, set, words } from "./text.js";
 
 const FIELDS = ["q", "state", "workflow", "severity", "owner", "source", "sort"];
 const DEFAULTS = { state: "waiting", sort: "urgency" };
@@ -26,6 +26,8 @@ export class Filter {
     }
     for (const [name, field] of Object.entries(this.fields)) field.addEventListener(name === "q" ? "input" : "change", () => this.changed(name === "q"));
     this.clear.addEventListener("click", () => this.reset());
+    // From a figure to the page behind it: the first window of this list.
+    this.goes = query.get("go") === "first";
     this.changed(false);
     setInterval(() => { if (!this.paused && !document.hidden && this.asked()) this.load(); }, ASK_EVERY_MS);
     this.choices();
@@ -69,7 +71,7 @@ export class Filter {
     history.replaceState(null, "", shown.size ? `?${shown}` : location.pathname);
     this.number += 1;
     clearTimeout(this.timer);
-    if (!this.asked()) { this.answer(null); return; }
+    if (!this.asked() && !this.goes) { this.answer(null); return; }
     this.timer = setTimeout(() => this.load(true), typing ? TYPED_AFTER_MS : 0);
   }
 
@@ -81,7 +83,8 @@ export class Filter {
       const data = await answer.json();
       // Another question was asked in the meantime.
       if (number !== this.number || this.paused && !fresh) return;
-      if (answer.ok) { this.offer(data.choices); this.answer(data, this.fields.sort.value === "urgency", fresh); }
+      if (answer.ok && this.goes && data.rows.length > 0) { this.goes = false; location.replace(exposureAt(data.rows[0].id)); return; }
+      if (answer.ok) { this.goes = false; this.offer(data.choices); this.answer(data, this.fields.sort.value === "urgency", fresh); }
     } catch { /* The stream says that the connection is lost. */ }
   }
 
