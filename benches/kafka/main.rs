@@ -23,6 +23,9 @@ mod broker;
 mod client;
 mod commits;
 mod deadlines;
+#[path = "../../tests/live/disk.rs"]
+#[allow(dead_code, reason = "the tests use more of it")]
+mod disk;
 #[path = "../../tests/live/guard.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
 mod guard;
