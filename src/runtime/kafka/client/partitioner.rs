@@ -6,13 +6,11 @@
 
 use crate::runtime::stages::{Outgoing, Topic};
 
-/// Where a record goes: an event to the partition of its credential among `partitions`, any other
-/// where it says, or where librdkafka puts it (`None`).
+/// Where a record goes: where it says, as judgements do; an event to the partition of its
+/// credential among `partitions`; any other where librdkafka puts it (`None`).
 pub(crate) fn placed(outgoing: &Outgoing<'_>, partitions: usize) -> Option<i32> {
-    match outgoing.topic {
-        Topic::Events => Some(partition_of(outgoing.key, partitions)),
-        _ => outgoing.partition,
-    }
+    let by_key = || Some(partition_of(outgoing.key, partitions));
+    outgoing.partition.or_else(|| by_key().filter(|_| outgoing.topic == Topic::Events))
 }
 
 /// The partition of `key` among `partitions`.
@@ -62,6 +60,19 @@ mod tests {
             ("abc", 479_470_107),
         ] {
             assert_eq!(murmur2(key.as_bytes()).cast_signed(), hash, "{key}");
+        }
+    }
+
+    /// Judgements go to the partition that they are about, under a key that says which.
+    #[test]
+    fn an_event_goes_by_its_key_and_a_record_with_a_partition_goes_there() {
+        for key in ["0", "1", "2", "3"] {
+            let event = Outgoing::new(Topic::Events, key.as_bytes(), None);
+            assert_eq!(placed(&event, 4), Some(partition_of(key.as_bytes(), 4)));
+            let about = key.parse().ok();
+            assert_eq!(placed(&Outgoing { partition: about, ..event }, 4), about, "{key}");
+            let alert = Outgoing::new(Topic::Alerts, key.as_bytes(), None);
+            assert_eq!(placed(&alert, 4), None);
         }
     }
 
