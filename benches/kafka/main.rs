@@ -5,7 +5,7 @@
 //! SHUTTERLAG_LIVE_JARS=$PWD/target/live/jars cargo bench --bench kafka -- throughput
 //! ```
 //!
-//! Arguments are one or more of `throughput`, `restore`, `deadlines`, `burst`, `soak`; without
+//! Arguments are one or more of `throughput`, `restore`, `deadlines`, `burst`, `receivers`, `soak`; without
 //! an argument all run. The broker runs on the same cores, so compare within one run.
 
 #![expect(
@@ -23,6 +23,11 @@ mod broker;
 mod client;
 mod commits;
 mod deadlines;
+#[path = "../common/deliveries.rs"]
+mod deliveries;
+#[path = "../../tests/live/disk.rs"]
+#[allow(dead_code, reason = "the tests use more of it")]
+mod disk;
 #[path = "../../tests/live/guard.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
 mod guard;
@@ -35,6 +40,7 @@ mod monitoring;
 #[path = "../../tests/live/program.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
 mod program;
+mod receivers;
 mod relay;
 mod restore;
 #[path = "../../tests/live/scratch.rs"]
@@ -50,11 +56,12 @@ fn main() {
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|chosen| chosen == name);
     type Bench = fn(&Broker);
-    let benches: [(&str, Bench); 5] = [
+    let benches: [(&str, Bench); 6] = [
         ("throughput", throughput::run),
         ("restore", restore::run),
         ("deadlines", deadlines::run),
         ("burst", deadlines::burst),
+        ("receivers", receivers::run),
         ("soak", soak::run),
     ];
     for (name, run) in benches.into_iter().filter(|(name, _)| wanted(name)) {

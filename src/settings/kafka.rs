@@ -37,7 +37,7 @@ settings! {
         group: String = "shutterlag".to_owned(), check name;
         /// A stable name of this process, different for each process of the group, with the
         /// same characters: after a restart within `session_timeout` the process gets its
-        /// partitions back.
+        /// partitions back, with `group_protocol = "classic"`.
         instance: Option<String>, check name;
         /// What this process does: `all` takes deliveries, runs the stages and shows the windows;
         /// `receiver` only takes deliveries, so that it reads no topic and needs no partitions.
@@ -51,8 +51,13 @@ settings! {
         /// How long results are collected before they are committed; less than half of
         /// `transaction_timeout`.
         commit_interval: Span = Span::from_millis(100), in SHORTEST..;
+        /// How the processes of a group share the work: `classic` is Kafka's first protocol;
+        /// `consumer` is that of KIP-848, where brokers (Apache Kafka 4.0 or later) assign
+        /// partitions and say how long a session and a heartbeat interval are.
+        group_protocol: GroupProtocol = GroupProtocol::Classic;
         /// How long a process may be silent before others take over its partitions; the
-        /// broker's own limits (6 s to 30 min unless changed) apply as well.
+        /// broker's own limits (6 s to 30 min unless changed) apply as well. Only with
+        /// `group_protocol = "classic"`.
         session_timeout: Span = Span::from_secs(10), in SHORTEST..=SESSION_MAX;
         /// How long a transaction may stay open before the broker aborts it; shorter than
         /// `session_timeout`, so that a process that takes over never waits for it. A delivery to
@@ -162,6 +167,16 @@ words! {
 }
 
 words! {
+    /// The protocol of consumer groups.
+    GroupProtocol {
+        /// The members assign partitions among themselves.
+        Classic = "classic",
+        /// The brokers do (KIP-848).
+        Consumer = "consumer",
+    }
+}
+
+words! {
     /// Whether the connection is encrypted, and whether there is a login.
     Protocol {
         /// Neither encrypted nor authenticated.
@@ -201,7 +216,7 @@ words! {
     }
 }
 
-word!(Role, Start, Delivery, Protocol, Mechanism);
+word!(Role, Start, Delivery, GroupProtocol, Protocol, Mechanism);
 
 impl Topics {
     /// Events keyed by credential: from intake to windows.

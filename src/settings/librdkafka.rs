@@ -30,9 +30,9 @@ const OWNED: &[(Instead, &str)] = &[
     (Set("kafka.group"), "group.id"),
     (
         PARTITIONS,
-        "group.protocol group.protocol.type group.remote.assignor partition.assignment.strategy \
-         partitioner",
+        "group.protocol.type group.remote.assignor partition.assignment.strategy partitioner",
     ),
+    (Set("kafka.group_protocol"), "group.protocol"),
     (Set("kafka.start"), "auto.offset.reset"),
     (Set("kafka.session_timeout"), "session.timeout.ms heartbeat.interval.ms"),
     (

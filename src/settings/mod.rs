@@ -36,7 +36,8 @@ pub use self::engine::WindowsStage;
 pub use self::error::{Fault, SettingsError};
 pub use self::groups::Groups;
 pub use self::kafka::{
-    Delivery, Kafka, Mechanism, Protocol, Role, Sasl, Security, Source, Start, Topics,
+    Delivery, GroupProtocol, Kafka, Mechanism, Protocol, Role, Sasl, Security, Source, Start,
+    Topics,
 };
 pub use self::live::{Http, Intake, Log, LogFormat, People, PeopleShown, Settings};
 pub use self::load::{Effective, reference};

@@ -4,7 +4,7 @@
 //! fault of its own.
 
 use super::address::is_exposed;
-use super::kafka::{Mechanism, NO_BROKER, Role};
+use super::kafka::{GroupProtocol, Mechanism, NO_BROKER, Role};
 use super::librdkafka;
 use super::live::Settings;
 use super::reader::{Reader, join};
@@ -19,6 +19,7 @@ pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
     kafka(settings, reader);
     receivers(settings, reader);
     maps(settings, reader);
+    groups(settings, reader);
     times(settings, reader);
     for option in settings.kafka.librdkafka.keys() {
         if let Some(why) = librdkafka::refusal(option) {
@@ -153,10 +154,36 @@ fn receivers(settings: &Settings, reader: &mut Reader<'_>) {
     }
 }
 
+/// What the protocol of KIP-848 leaves to the brokers, and what it does not promise.
+fn groups(settings: &Settings, reader: &mut Reader<'_>) {
+    const PROTOCOL: &str = "kafka.group_protocol";
+    const SESSION: &str = "kafka.session_timeout";
+    if settings.kafka.group_protocol == GroupProtocol::Classic {
+        return;
+    }
+    if reader.is_given(SESSION) {
+        let why = format!(
+            "with {PROTOCOL} = \"consumer\" the brokers say how long a session is: remove it, and set \
+             consumer.session.timeout.ms of the groups, or group.consumer.session.timeout.ms of \
+             the brokers"
+        );
+        reader.contradiction(&[SESSION, PROTOCOL], why);
+    }
+    if let Some(index) = settings.sources.iter().position(|source| source.prekeyed) {
+        let why = format!(
+            "a prekeyed source needs the same partition of several topics in one worker, which \
+             {PROTOCOL} = \"consumer\" does not promise while partitions move; set \
+             {PROTOCOL} = \"classic\", or prekeyed = false"
+        );
+        reader.contradiction(&[&format!("sources[{index}].prekeyed"), PROTOCOL], why);
+    }
+}
+
 fn times(settings: &Settings, reader: &mut Reader<'_>) {
     const TRANSACTION: &str = "kafka.transaction_timeout";
     let kafka = &settings.kafka;
-    if kafka.transaction_timeout >= kafka.session_timeout {
+    let classic = kafka.group_protocol == GroupProtocol::Classic;
+    if classic && kafka.transaction_timeout >= kafka.session_timeout {
         reader.contradiction(
             &[TRANSACTION, "kafka.session_timeout"],
             format!(

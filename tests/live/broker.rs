@@ -1,8 +1,8 @@
-//! A single-node Apache Kafka as a value.
+//! A node of Apache Kafka as a value: alone, or one of a [`Cluster`](crate::cluster::Cluster).
 //!
 //! Invariants: it listens on loopback only, keeps its data and its port over a
 //! restart, and never outlives the tests ([`guard`](crate::guard)). Whoever
-//! holds a [`Broker`] holds one that answered after it was last started.
+//! holds a lone [`Broker`] holds one that answered after it was last started.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -16,9 +16,11 @@ use std::time::{Duration, Instant};
 
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::metadata::Metadata;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
+use crate::disk::Disk;
 use crate::guard::Guarded;
 use crate::scratch;
 
@@ -48,18 +50,51 @@ fn users() -> impl Iterator<Item = &'static str> {
 /// A running broker, or one that was stopped and can be started again.
 #[derive(Debug)]
 pub(crate) struct Broker {
-    directory: TempDir,
-    ports: Ports,
-    secured: bool,
+    // In the order in which they have to go.
     java: Option<Guarded>,
+    disk: Option<Disk>,
+    directory: TempDir,
+    node: Node,
+    secured: bool,
 }
 
+/// Which node of its cluster a broker is.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    /// Its place, counted from 0.
+    pub(crate) place: usize,
+    /// The ports of all of them.
+    pub(crate) ports: Vec<Ports>,
+}
+
+impl Node {
+    fn alone() -> Node {
+        Node { place: 0, ports: vec![Ports::choose()] }
+    }
+
+    fn own(&self) -> Ports {
+        self.ports[self.place]
+    }
+
+    /// What Kafka calls it.
+    fn id(&self) -> i32 {
+        self.place as i32 + 1
+    }
+}
+
+/// The ports on which a broker listens.
 #[derive(Clone, Copy, Debug)]
-struct Ports {
+pub(crate) struct Ports {
     plain: u16,
     controller: u16,
     tls: u16,
     login: u16,
+}
+
+impl Ports {
+    pub(crate) fn choose() -> Ports {
+        Ports { plain: port(), controller: port(), tls: port(), login: port() }
+    }
 }
 
 impl Broker {
@@ -72,42 +107,55 @@ impl Broker {
 
     /// A new broker without any security.
     pub(crate) fn start() -> Broker {
-        Broker::new(false)
+        Broker::alone(false)
     }
 
     /// A new broker that also listens with TLS and with a login over TLS (PLAIN,
     /// SCRAM, OAUTHBEARER), where only the operator may do anything. Of a token
     /// it believes whatever an unsigned one says, and wants another each 3 s.
     pub(crate) fn start_secured() -> Broker {
-        Broker::new(true)
+        Broker::alone(true)
     }
 
-    fn new(secured: bool) -> Broker {
+    fn alone(secured: bool) -> Broker {
+        let mut broker = Broker::prepare(Node::alone(), secured, false);
+        broker.launch();
+        broker.until_up();
+        broker
+    }
+
+    /// A node that is not started yet; with a disk of its own if `on_disk` and the system lets
+    /// us mount one.
+    pub(crate) fn prepare(node: Node, secured: bool, on_disk: bool) -> Broker {
         let directory = scratch::directory("broker");
-        let ports = Ports { plain: port(), controller: port(), tls: port(), login: port() };
-        let mut broker = Broker { directory, ports, secured, java: None };
+        let disk = on_disk.then(|| Disk::mount(&directory.path().join(DATA))).flatten();
+        let broker = Broker { java: None, disk, directory, node, secured };
         if secured {
             broker.make_certificate();
         }
         fs::write(broker.file("server.properties"), broker.properties()).unwrap();
         broker.format();
-        broker.launch();
         broker
+    }
+
+    /// The disk that it has for itself.
+    pub(crate) fn disk(&self) -> Option<&Disk> {
+        self.disk.as_ref()
     }
 
     /// Where clients without any security connect.
     pub(crate) fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.ports.plain)
+        format!("127.0.0.1:{}", self.node.own().plain)
     }
 
     /// Where clients connect with TLS.
     pub(crate) fn tls_address(&self) -> String {
-        format!("127.0.0.1:{}", self.ports.tls)
+        format!("127.0.0.1:{}", self.node.own().tls)
     }
 
     /// Where clients connect with TLS and log in.
     pub(crate) fn login_address(&self) -> String {
-        format!("127.0.0.1:{}", self.ports.login)
+        format!("127.0.0.1:{}", self.node.own().login)
     }
 
     /// The certificate that its own one is checked against.
@@ -134,6 +182,22 @@ impl Broker {
     pub(crate) fn restart(&mut self) {
         self.stop();
         self.launch();
+        self.until_up();
+    }
+
+    /// Stops it in its tracks, as a long pause of its machine would.
+    pub(crate) fn freeze(&mut self) {
+        self.java.as_mut().expect("it runs").signal(Signal::STOP);
+    }
+
+    /// Lets a frozen one go on.
+    pub(crate) fn thaw(&mut self) {
+        self.java.as_mut().expect("it runs").signal(Signal::CONT);
+    }
+
+    /// Waits until it has ended by itself; whether it has.
+    pub(crate) fn ends_within(&mut self, limit: Duration) -> bool {
+        self.java.as_mut().is_none_or(|java| java.wait(limit).is_some())
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -141,8 +205,13 @@ impl Broker {
     }
 
     fn properties(&self) -> String {
-        let Ports { plain, controller, tls, login } = self.ports;
-        let data = self.file("data");
+        let Ports { plain, controller, tls, login } = self.node.own();
+        let (id, data) = (self.node.id(), self.file(DATA));
+        let voters: Vec<String> = (1..)
+            .zip(&self.node.ports)
+            .map(|(id, ports)| format!("{id}@127.0.0.1:{}", ports.controller))
+            .collect();
+        let voters = voters.join(",");
         let mut listeners =
             format!("PLAIN://127.0.0.1:{plain},CONTROLLER://127.0.0.1:{controller}");
         let mut advertised = format!("PLAIN://127.0.0.1:{plain}");
@@ -155,8 +224,8 @@ impl Broker {
         }
         let mut properties = format!(
             "process.roles=broker,controller\n\
-             node.id=1\n\
-             controller.quorum.voters=1@127.0.0.1:{controller}\n\
+             node.id={id}\n\
+             controller.quorum.voters={voters}\n\
              controller.listener.names=CONTROLLER\n\
              inter.broker.listener.name=PLAIN\n\
              listeners={listeners}\n\
@@ -165,7 +234,8 @@ impl Broker {
              log.dirs={}\n",
             data.display()
         );
-        for (name, value) in PROPERTIES {
+        let of_several = if self.node.ports.len() > 1 { OF_SEVERAL } else { ALONE };
+        for (name, value) in PROPERTIES.iter().chain(of_several) {
             writeln!(properties, "{name}={value}").unwrap();
         }
         if self.secured {
@@ -213,11 +283,12 @@ impl Broker {
     }
 
     fn format(&self) {
-        // The id of a cluster; every broker here is a cluster of its own.
+        // The same for each cluster here; none knows of another.
         const CLUSTER: &str = "c2h1dHRlcmxhZy1saXZlMQ";
         let mut arguments = java("kafka.tools.StorageTool");
         arguments.extend(["format", "--cluster-id", CLUSTER, "--config"].map(OsString::from));
         arguments.push(self.file("server.properties").into());
+        arguments.extend(["--feature", "transaction.version=2"].map(OsString::from));
         if self.secured {
             for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-512"] {
                 for user in users() {
@@ -229,23 +300,30 @@ impl Broker {
         ran(Command::new("java").args(arguments));
     }
 
-    fn launch(&mut self) {
+    /// Starts it, without waiting for it.
+    pub(crate) fn launch(&mut self) {
         let mut arguments = java("kafka.Kafka");
         arguments.push(self.file("server.properties").into());
-        let mut java = Guarded::start("java", arguments, &[], &self.file("log"));
+        self.java = Some(Guarded::start("java", arguments, &[], &self.file("log")));
+    }
+
+    /// Waits until its cluster knows it as one that answers.
+    pub(crate) fn until_up(&mut self) {
+        let (address, id) = (self.address(), self.node.id());
+        let java = self.java.as_mut().expect("it was launched");
         let client: BaseConsumer =
-            ClientConfig::new().set("bootstrap.servers", self.address()).create().unwrap();
+            ClientConfig::new().set("bootstrap.servers", address).create().unwrap();
         let began = Instant::now();
         loop {
             let answer = client.fetch_metadata(None, Duration::from_millis(500));
-            if answer.is_ok_and(|metadata| !metadata.brokers().is_empty()) {
-                break;
+            let is_there = |metadata: Metadata| metadata.brokers().iter().any(|it| it.id() == id);
+            if answer.is_ok_and(is_there) {
+                return;
             }
             let ended = java.status();
             assert!(ended.is_none(), "the broker ended with {ended:?}; {}", java.tail());
             assert!(began.elapsed() < PATIENCE, "the broker does not answer; {}", java.tail());
         }
-        self.java = Some(java);
     }
 }
 
@@ -258,22 +336,51 @@ impl Drop for Broker {
     }
 }
 
-/// What every broker here is told: one node is enough, start quickly, take the
-/// short timeouts that tests want, clean compacted topics soon.
+/// Where a broker keeps its data, below its directory.
+const DATA: &str = "data";
+
+/// What every broker here is told: start quickly, take the short timeouts that tests
+/// want, clean compacted topics soon.
 const PROPERTIES: &[(&str, &str)] = &[
     ("auto.create.topics.enable", "false"),
-    ("offsets.topic.replication.factor", "1"),
     ("offsets.topic.num.partitions", "4"),
-    ("transaction.state.log.replication.factor", "1"),
-    ("transaction.state.log.min.isr", "1"),
     ("transaction.state.log.num.partitions", "4"),
-    ("share.coordinator.state.topic.replication.factor", "1"),
-    ("share.coordinator.state.topic.min.isr", "1"),
     ("group.initial.rebalance.delay.ms", "0"),
     ("group.min.session.timeout.ms", "1000"),
+    // As `Config::new` asks for it of the classic protocol, and ten heartbeats in it.
+    ("group.consumer.min.session.timeout.ms", "1000"),
+    ("group.consumer.session.timeout.ms", "6000"),
+    ("group.consumer.min.heartbeat.interval.ms", "100"),
+    ("group.consumer.heartbeat.interval.ms", "600"),
     ("transaction.abort.timed.out.transaction.cleanup.interval.ms", "1000"),
     ("log.cleaner.backoff.ms", "1000"),
     ("log.cleaner.dedupe.buffer.size", "33554432"),
+];
+
+/// One node is enough.
+const ALONE: &[(&str, &str)] = &[
+    ("offsets.topic.replication.factor", "1"),
+    ("transaction.state.log.replication.factor", "1"),
+    ("transaction.state.log.min.isr", "1"),
+    ("share.coordinator.state.topic.replication.factor", "1"),
+    ("share.coordinator.state.topic.min.isr", "1"),
+];
+
+/// Everything is on three nodes, and two must have it; a node that is away is soon known to
+/// be, and leads again soon after it has come back.
+const OF_SEVERAL: &[(&str, &str)] = &[
+    ("default.replication.factor", "3"),
+    ("min.insync.replicas", "2"),
+    ("offsets.topic.replication.factor", "3"),
+    ("transaction.state.log.replication.factor", "3"),
+    ("transaction.state.log.min.isr", "2"),
+    ("share.coordinator.state.topic.replication.factor", "3"),
+    ("share.coordinator.state.topic.min.isr", "2"),
+    ("broker.session.timeout.ms", "4000"),
+    ("broker.heartbeat.interval.ms", "500"),
+    ("replica.lag.time.max.ms", "4000"),
+    ("leader.imbalance.check.interval.seconds", "3"),
+    ("leader.imbalance.per.broker.percentage", "0"),
 ];
 
 /// A Java virtual machine for `class`, small and quick to start.

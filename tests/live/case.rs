@@ -35,11 +35,16 @@ pub(crate) struct Case {
 impl Case {
     /// A case with topics and groups of its own; nothing is sent yet.
     pub(crate) fn new(broker: &Broker, prefix: &str, input: Input) -> Case {
-        let client = Client::new(broker.address());
+        Case::at(&broker.address(), prefix, input)
+    }
+
+    /// The same with the brokers at this address.
+    pub(crate) fn at(brokers: &str, prefix: &str, input: Input) -> Case {
+        let client = Client::new(brokers.to_owned());
         let source = format!("{prefix}.source");
         // What is too large for the program must get past the broker.
         client.create(&source, SOURCE_PARTITIONS, &[("max.message.bytes", "8000000")]);
-        let config = Config::new(broker, prefix);
+        let config = Config::at(brokers, prefix);
         let writer = Some(client.writer());
         Case { client, config, source, input, sent: 0, writer }
     }
@@ -52,6 +57,14 @@ impl Case {
             writer.send(&self.source, &record);
         }
         self.sent = until;
+    }
+
+    /// The next `count` events, or what is left of them, for somebody who delivers them.
+    pub(crate) fn to_deliver(&mut self, count: usize) -> String {
+        let until = (self.sent + count).min(self.size());
+        let body = self.input.lines[self.sent..until].join(&b'\n');
+        self.sent = until;
+        String::from_utf8(body).unwrap()
     }
 
     /// Sends a record that is no event.

@@ -21,6 +21,9 @@ const REQUEST: Duration = Duration::from_secs(30);
 /// How long open transactions may hold a reader up before that is a fault.
 const SETTLING: Duration = Duration::from_secs(120);
 
+/// As many replicas as the broker makes by itself.
+const BY_THE_BROKER: i32 = -1;
+
 /// A record as it is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Record {
@@ -76,7 +79,7 @@ impl Client {
     /// Creates a topic.
     #[track_caller]
     pub(crate) fn create(&self, topic: &str, partitions: i32, settings: &[(&str, &str)]) {
-        let mut new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+        let mut new = NewTopic::new(topic, partitions, TopicReplication::Fixed(BY_THE_BROKER));
         for (name, value) in settings {
             new = new.set(name, value);
         }
@@ -141,18 +144,19 @@ impl Client {
         partitions
     }
 
+    /// Whether all in-sync replicas acknowledge a record within a few seconds.
+    pub(crate) fn is_acknowledged(&self, topic: &str, sent: &Sent) -> bool {
+        let mut config = self.config();
+        config.set("message.timeout.ms", "5000");
+        let writer = Writer::new(&mut config);
+        writer.send(topic, sent);
+        writer.producer.flush(REQUEST).unwrap();
+        writer.producer.context().failed.load(Ordering::Relaxed) == 0
+    }
+
     /// Somebody who writes into topics.
     pub(crate) fn writer(&self) -> Writer {
-        let producer = self
-            .config()
-            .set("enable.idempotence", "true")
-            // As Java's clients do it, and as the program must.
-            .set("partitioner", "murmur2_random")
-            .set("linger.ms", "5")
-            .set("message.max.bytes", "8000000")
-            .create_with_context(Deliveries::default())
-            .unwrap();
-        Writer { producer }
+        Writer::new(&mut self.config())
     }
 
     /// Writes records and waits until they are there.
@@ -311,6 +315,18 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
+    fn new(config: &mut ClientConfig) -> Writer {
+        let producer = config
+            .set("enable.idempotence", "true")
+            // As Java's clients do it, and as the program must.
+            .set("partitioner", "murmur2_random")
+            .set("linger.ms", "5")
+            .set("message.max.bytes", "8000000")
+            .create_with_context(Deliveries::default())
+            .unwrap();
+        Writer { producer }
+    }
+
     /// Hands a record over; waits while too many are on their way.
     #[track_caller]
     pub(crate) fn send(&self, topic: &str, sent: &Sent) {

@@ -79,6 +79,13 @@ impl Move {
         rows.into_iter().map(|(key, record)| (key, settled(record.as_bytes()))).collect()
     }
 
+    /// How many decisions in the store are not judged yet.
+    fn unjudged(&self) -> usize {
+        let waits =
+            |record: &&Value| !record["decided_at"].is_null() && record["quality"].is_null();
+        self.kept("windows", "exposure_id").values().filter(waits).count()
+    }
+
     /// What a topic of the cluster holds now.
     fn current(&self, topic: &str) -> BTreeMap<String, Value> {
         let log = self.client.read(&self.cluster.topic(topic));
@@ -173,6 +180,12 @@ fn a_cluster_judges_the_decisions_of_a_store_as_the_store_does() {
     let body = String::from_utf8(input.lines.join(&b'\n')).unwrap();
     let answer = program.post("/in/events", &[], &body).unwrap().answer(READY).unwrap();
     assert_eq!(answer.status, 200, "{answer:?}");
+    // A window is in the ledger before its decision is judged.
+    let began = Instant::now();
+    while moved.unjudged() > 0 {
+        assert!(began.elapsed() < DRAINING, "{} decisions are not judged", moved.unjudged());
+        std::thread::sleep(Duration::from_millis(200));
+    }
     program.stop();
     moved.exports("shutterlag.db");
     let (windows, findings) = (moved.kept("windows", "exposure_id"), moved.kept("findings", "key"));

@@ -16,8 +16,12 @@ mod case;
 mod checker;
 mod checker_itself;
 mod client;
+mod cluster;
+mod cluster_itself;
+mod disk;
 mod export;
 mod faults;
+mod fleet;
 mod guard;
 #[path = "../replay/harness/mod.rs"]
 mod harness;
@@ -35,4 +39,5 @@ mod recovery;
 mod report;
 mod scenarios;
 mod scratch;
+mod steps;
 mod tokens;

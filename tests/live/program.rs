@@ -39,15 +39,19 @@ pub(crate) struct Config {
 impl Config {
     /// One that reads the topic `<prefix>.source` in the native format.
     pub(crate) fn new(broker: &Broker, prefix: &str) -> Config {
+        Config::at(&broker.address(), prefix)
+    }
+
+    /// The same for the brokers at this address.
+    pub(crate) fn at(brokers: &str, prefix: &str) -> Config {
         let mut config = Config { table: Table::new(), prefix: prefix.to_owned() };
         config
-            .set("kafka.brokers", broker.address())
+            .set("kafka.brokers", brokers)
             .set("kafka.group", prefix)
             .set("kafka.session_timeout", "6s")
             .set("kafka.transaction_timeout", "5s")
             .set("topics.prefix", prefix)
             .set("topics.partitions", 4)
-            .set("topics.replication_factor", 1)
             .without_haste()
             .source(&format!("{prefix}.source"), "native", false);
         config
@@ -73,6 +77,11 @@ impl Config {
     /// The same, but with decisions judged soon, as by default.
     pub(crate) fn judging(&mut self) -> &mut Config {
         self.set("oversight.delay", "10m")
+    }
+
+    /// The same, but with the group protocol of KIP-848.
+    pub(crate) fn assigned_by_brokers(&mut self) -> &mut Config {
+        self.unset("kafka.session_timeout").set("kafka.group_protocol", "consumer")
     }
 
     /// Whether decisions are judged while the test runs.

@@ -15,6 +15,9 @@ use crate::program::{Config, Program, READY};
 /// The session of a member, see `Config::new`, and what may come on top of it.
 const SESSION_AND_MORE: Duration = Duration::from_secs(6 + 3);
 
+/// Less than a session: nobody waited for one to run out.
+const HANDED_OVER: Duration = Duration::from_secs(5);
+
 /// So many credentials that every partition has some.
 const CREDENTIALS: usize = 48;
 
@@ -29,6 +32,13 @@ impl Course {
         let client = Client::new(Broker::shared().address());
         client.create(&format!("{prefix}.source"), 4, &[]);
         Course { client, config: Config::new(Broker::shared(), prefix), wave: 0 }
+    }
+
+    /// The same with the group protocol of KIP-848.
+    fn assigned_by_brokers(prefix: &str) -> Course {
+        let mut course = Course::new(prefix);
+        course.config.assigned_by_brokers();
+        course
     }
 
     /// An instance, at work.
@@ -82,9 +92,8 @@ impl Course {
     }
 }
 
-#[test]
-fn after_a_crash_the_work_goes_on_within_a_session() {
-    let mut course = Course::new("crash");
+/// An instance without a name, or one that nobody waits for under its name, is killed.
+fn crash(mut course: Course) {
     let first = course.start(None);
     course.until_processed();
     course.measure("nothing happened", SESSION_AND_MORE);
@@ -99,9 +108,7 @@ fn after_a_crash_the_work_goes_on_within_a_session() {
     second.stop();
 }
 
-#[test]
-fn after_a_crash_one_with_a_name_goes_on_at_once() {
-    let mut course = Course::new("crash-named");
+fn crash_with_a_name(mut course: Course) {
     let first = course.start(Some("first"));
     course.until_processed();
     first.kill();
@@ -114,18 +121,48 @@ fn after_a_crash_one_with_a_name_goes_on_at_once() {
     second.stop();
 }
 
-#[test]
-fn work_is_handed_over() {
-    // Less than a session: nobody waited for one to run out.
-    const HANDED_OVER: Duration = Duration::from_secs(5);
-    let mut course = Course::new("handover");
-    let first = course.start(None);
-    let second = course.start(None);
+/// One of two is asked to stop, and later comes again.
+fn hand_over(mut course: Course, names: [Option<&str>; 2], limit: Duration) {
+    let first = course.start(names[0]);
+    let second = course.start(names[1]);
     course.until_processed();
     let began = Instant::now();
     first.stop();
-    let took = began.elapsed();
-    let _ = writeln!(std::io::stderr(), "handover: stopping: {} ms", took.as_millis());
-    course.measure("stopped, another takes over", HANDED_OVER);
+    let (prefix, took) = (&course.config.prefix, began.elapsed().as_millis());
+    let _ = writeln!(std::io::stderr(), "{prefix}: stopping: {took} ms");
+    course.measure("stopped, another takes over", limit);
+    let joined = course.config.instance("third");
+    let joined = Program::start(if names[0].is_some() { &joined } else { &course.config });
+    course.measure("another joins", limit);
+    joined.stop();
     second.stop();
+}
+
+#[test]
+fn after_a_crash_the_work_goes_on_within_a_session() {
+    crash(Course::new("crash"));
+}
+
+#[test]
+fn after_a_crash_one_with_a_name_goes_on_at_once() {
+    crash_with_a_name(Course::new("crash-named"));
+}
+
+#[test]
+fn work_is_handed_over() {
+    hand_over(Course::new("handover"), [None, None], HANDED_OVER);
+}
+
+#[test]
+fn where_brokers_assign_work_goes_on_within_a_session_after_a_crash() {
+    crash(Course::assigned_by_brokers("crash-by-brokers"));
+    crash_with_a_name(Course::assigned_by_brokers("crash-named-by-brokers"));
+}
+
+#[test]
+fn where_brokers_assign_work_is_handed_over_by_those_with_a_name_too() {
+    let course = Course::assigned_by_brokers("handover-by-brokers");
+    hand_over(course, [None, None], HANDED_OVER);
+    let course = Course::assigned_by_brokers("handover-named-by-brokers");
+    hand_over(course, [Some("first"), Some("second")], HANDED_OVER);
 }

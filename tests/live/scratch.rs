@@ -10,6 +10,8 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
+use crate::disk;
+
 /// A directory that goes when the value goes, and at the latest in the next run.
 pub(crate) fn directory(name: &str) -> TempDir {
     tempfile::Builder::new().prefix(&format!("{name}-")).tempdir_in(base()).unwrap()
@@ -23,6 +25,7 @@ fn base() -> &'static Path {
             let path = entry.unwrap().path();
             let owner = path.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok());
             if owner.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists()) {
+                disk::unmount_below(&path);
                 // Another run may be clearing the same directory.
                 let _ = fs::remove_dir_all(path);
             }

@@ -11,7 +11,8 @@ use shutterlag::engine::alerts::{Alert, Urgency};
 use shutterlag::event::{Severity, Workflow};
 use shutterlag::formats::Format;
 use shutterlag::settings::{
-    Delivery, LogFormat, Login, Mechanism, PeopleShown, Protocol, Settings, SettingsError, Start,
+    Delivery, GroupProtocol, LogFormat, Login, Mechanism, PeopleShown, Protocol, Settings,
+    SettingsError, Start,
 };
 use shutterlag::time::Span;
 
@@ -344,6 +345,25 @@ fn receivers_are_another_way_in_on_kafka() {
 }
 
 #[test]
+fn where_brokers_assign_partitions_they_also_say_how_long_a_session_is() {
+    let consumer = "kafka.group_protocol = \"consumer\"\n";
+    let settings = load(&format!("{SMALLEST}{consumer}")).unwrap();
+    assert_eq!(settings.kafka.group_protocol, GroupProtocol::Consumer);
+    // The default of the session is not in force, so nothing must be shorter.
+    load(&format!("{SMALLEST}{consumer}kafka.transaction_timeout = \"12s\"")).unwrap();
+    assert_eq!(faults("kafka.transaction_timeout = \"12s\"").len(), 1);
+    let [(key, why)] = &faults(&format!("{consumer}kafka.session_timeout = \"20s\""))[..] else {
+        panic!("one fault")
+    };
+    assert!(key == "kafka.session_timeout" && why.contains("consumer.session.timeout.ms"), "{why}");
+    let prekeyed = "[[sources]]\ntopic = \"a\"\nprekeyed = true";
+    let error = load(&format!("kafka.brokers = \"a:1\"\n{consumer}{prekeyed}")).unwrap_err();
+    let why = error.to_string();
+    assert!(why.contains("sources[0].prekeyed") && why.contains("group_protocol"), "{why}");
+    assert!(faults("kafka.group_protocol = \"eager\"")[0].1.contains("\"consumer\""));
+}
+
+#[test]
 fn a_login_is_complete_and_has_nothing_of_another() {
     let sasl = |keys: &str| {
         let protocol = "kafka.security.protocol = \"sasl_plaintext\"\n";
@@ -422,6 +442,8 @@ fn options_that_the_runtime_owns_are_refused_with_the_setting_to_use() {
         ("enable.partition.eof", "remove it"),
         ("partition.assignment.strategy", "remove it"),
         ("partitioner", "remove it"),
+        ("group.protocol", "kafka.group_protocol"),
+        ("group.remote.assignor", "remove it"),
         ("sasl.password", "kafka.security.sasl"),
         ("plugin.library.paths", "remove it"),
     ] {

@@ -87,7 +87,10 @@ pub(crate) fn advice(code: RDKafkaErrorCode) -> Option<&'static str> {
             "choose a [kafka] session_timeout between the broker's group.min.session.timeout.ms \
              and group.max.session.timeout.ms"
         }
-        Code::UnsupportedVersion => "use Apache Kafka 2.5 or later",
+        Code::UnsupportedVersion | Code::UnsupportedFeature => {
+            "use Apache Kafka 2.5 or later, and 4.0 or later with [kafka] group_protocol = \
+             \"consumer\""
+        }
         _ => return None,
     })
 }

@@ -263,8 +263,8 @@ impl fmt::Display for TransactionError {
     }
 }
 
-/// The generation of the group that the consumer is a member of; negative if it is not a
-/// member.
+/// The generation of the group that the consumer is a member of, or with KIP-848 the epoch of the
+/// member; zero or negative if it is not a member.
 pub(crate) fn generation<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> i32 {
     // SAFETY: the consumer is borrowed; what it tells is read before it is destroyed.
     unsafe {

@@ -53,7 +53,9 @@ impl Reader {
         let failed = |error| Fault::of("starting to restore", &error);
         let mut config = plan.config.clone();
         // Not a member of the group: it only asks what the group has committed.
-        config.remove("group.instance.id");
+        for option in ["group.instance.id", "group.protocol", "group.remote.assignor"] {
+            config.remove(option);
+        }
         // The end of what is restored is only seen when an empty fetch comes back.
         config.set("fetch.wait.max.ms", "10");
         let tokens = &plan.tokens;

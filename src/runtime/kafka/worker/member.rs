@@ -16,7 +16,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::runtime::kafka::client::auth::Tokens;
 use crate::runtime::kafka::client::context::{ClientErrors, Context};
-use crate::runtime::kafka::client::raw::Queue;
+use crate::runtime::kafka::client::raw::{self, Queue};
 use crate::runtime::kafka::progress::look::TopicPartition;
 use crate::runtime::logging;
 use crate::runtime::stages::Fault;
@@ -74,6 +74,8 @@ pub(super) struct Member {
     queue: Queue<Membership>,
     consumer: Arc<BaseConsumer<Membership>>,
     changes: Receiver<Change>,
+    /// Whether the brokers assign partitions, instead of a member of the group.
+    by_brokers: bool,
     /// The last change, until it is carried out: librdkafka reports no other before.
     owed: RefCell<Option<Change>>,
 }
@@ -95,7 +97,14 @@ impl Member {
         let consumer = Arc::new(consumer);
         let queue = Queue::new(Arc::clone(&consumer))
             .ok_or_else(|| Fault::Passing("no memory for a queue".to_owned()))?;
-        Ok(Member { queue, consumer, changes, owed: RefCell::default() })
+        let by_brokers = config.get("group.protocol") == Some("consumer");
+        Ok(Member { queue, consumer, changes, by_brokers, owed: RefCell::default() })
+    }
+
+    /// Whether brokers have taken it in that assign partitions. They do not tell a member that
+    /// there is nothing for it.
+    pub(super) fn is_known_to_brokers(&self) -> bool {
+        self.by_brokers && raw::generation(&self.consumer) > 0
     }
 
     pub(super) fn consumer(&self) -> &BaseConsumer<Membership> {

@@ -15,7 +15,7 @@ use crate::runtime::kafka::progress::signals::Signals;
 use crate::runtime::kafka::restore::{Changelog, Plan};
 use crate::runtime::kafka::shared::Shared;
 use crate::runtime::stages::{Fresh, Topic};
-use crate::settings::{Delivery, Kafka, Settings, Start};
+use crate::settings::{Delivery, GroupProtocol, Kafka, Settings, Start};
 use crate::time::Span;
 
 /// All workers of a process.
@@ -145,7 +145,28 @@ fn consumer(settings: &Settings, stage: &str, number: usize, several: bool) -> C
         // This also makes brokers answer with stable committed positions.
         .set("isolation.level", "read_committed")
         .set("enable.partition.eof", "true")
-        .set("allow.auto.create.topics", "false")
+        .set("allow.auto.create.topics", "false");
+    match kafka.group_protocol {
+        GroupProtocol::Classic => classic(kafka, stage, number, several, &mut config),
+        // Members are never static with it: a static member that was killed could not come back
+        // before its session is over, and one that leaves keeps its partitions for as long.
+        GroupProtocol::Consumer => {
+            config.set("group.protocol", "consumer").set("group.remote.assignor", "uniform");
+        }
+    }
+    // The default of a second starves a consumer that is fast.
+    unless_set(&mut config, "fetch.queue.backoff.ms", "5");
+    unless_set(&mut config, "max.partition.fetch.bytes", "4194304");
+    // How soon new partitions of a topic are seen; the default is five minutes.
+    unless_set(&mut config, "topic.metadata.refresh.interval.ms", "30000");
+    // The end of a partition is only seen when an empty fetch comes back.
+    unless_set(&mut config, "fetch.wait.max.ms", "100");
+    config
+}
+
+/// What a member says where the members agree on everything among themselves.
+fn classic(kafka: &Kafka, stage: &str, number: usize, several: bool, config: &mut ClientConfig) {
+    config
         .set("session.timeout.ms", kafka.session_timeout.as_millis().to_string())
         // A member learns of a rebalance from the answer to a heartbeat: whoever takes a
         // partition over waits for one, twice where assignment is cooperative.
@@ -166,14 +187,6 @@ fn consumer(settings: &Settings, stage: &str, number: usize, several: bool) -> C
     if let Some(instance) = &kafka.instance {
         config.set("group.instance.id", format!("{instance}.{stage}.{number}"));
     }
-    // The default of a second starves a consumer that is fast.
-    unless_set(&mut config, "fetch.queue.backoff.ms", "5");
-    unless_set(&mut config, "max.partition.fetch.bytes", "4194304");
-    // How soon new partitions of a topic are seen; the default is five minutes.
-    unless_set(&mut config, "topic.metadata.refresh.interval.ms", "30000");
-    // The end of a partition is only seen when an empty fetch comes back.
-    unless_set(&mut config, "fetch.wait.max.ms", "100");
-    config
 }
 
 /// The time between two heartbeats: no longer than that of Kafka's own clients.

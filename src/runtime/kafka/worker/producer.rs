@@ -140,7 +140,7 @@ impl TransactionalProducer {
         let consumer = member.consumer();
         let group = consumer
             .group_metadata()
-            .filter(|_| raw::generation(consumer) >= 0 && !consumer.assignment_lost())
+            .filter(|_| raw::generation(consumer) > 0 && !consumer.assignment_lost())
             .filter(|_| positions.count() > 0)
             .ok_or_else(|| Fault::Passing("no longer a member of the group".to_owned()))?;
         self.producer

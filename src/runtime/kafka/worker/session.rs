@@ -39,6 +39,8 @@ const ROUND_RECORDS_MAX: usize = 4096;
 const TRANSACTION_RECORDS_MAX: usize = 200_000;
 /// A session that has had nothing to commit for so long is well.
 const IDLE_IS_WELL: Span = Span::from_secs(60);
+/// How long the first assignment may take for a member that has joined.
+const FIRST_ASSIGNMENT: Span = Span::from_secs(1);
 /// How many times longer than configured a worker that lags waits between two commits.
 const LAGGING_INTERVALS: i64 = 10;
 
@@ -143,6 +145,7 @@ impl<S: Stage> Session<'_, S> {
         while let Some(ready) = self.restorer.next()? {
             self.begin(ready)?;
         }
+        self.stand_by();
         let wait_ms = self.wait_ms(clock::now());
         self.take(wait_ms)?;
         let (present, uptime) = (clock::now(), clock::uptime());
@@ -163,6 +166,14 @@ impl<S: Stage> Session<'_, S> {
             self.setup.health.committed();
         }
         Ok(())
+    }
+
+    /// A member that has joined and has got nothing stands by.
+    fn stand_by(&self) {
+        let is_due = self.epoch == 0 && clock::uptime() >= self.began + FIRST_ASSIGNMENT;
+        if is_due && self.member.is_known_to_brokers() {
+            self.setup.health.assigned();
+        }
     }
 
     /// The time between two commits. Nobody waits for the results of a worker that lags,
