@@ -13,12 +13,17 @@
 //! Invariants: a name has one parent at most, and a smaller one; an event is held under one
 //! root, or under each that is covered; names that nothing links cost nothing.
 
+mod covering;
 mod joined;
+mod keeping;
 mod linked;
+mod linking;
 mod message;
+mod moving;
 mod names;
 mod node;
 mod refusal;
+mod turn;
 
 pub use joined::Joined;
 pub use linked::Linked;
