@@ -31,6 +31,13 @@ fn a_second_process_is_refused() {
 }
 
 #[test]
+fn nobody_has_to_read_what_a_service_prints() {
+    let program = Place::new("").start_unread();
+    assert_eq!(program.get("/healthz").status, 200);
+    program.stop();
+}
+
+#[test]
 fn another_identity_key_is_refused() {
     let place = filled();
     let mut command = place.command(&["run", "--config", "shutterlag.toml"]);

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -65,6 +65,19 @@ impl Place {
     #[track_caller]
     pub(crate) fn start(&self) -> Program {
         Program::of(self.command(&["run", "--config", "shutterlag.toml"]))
+    }
+
+    /// Starts a run whose standard output nobody reads, and waits until it serves.
+    #[track_caller]
+    pub(crate) fn start_unread(&self) -> Program {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = self.command(&["run", "--config", "shutterlag.toml"]);
+        command.env("SHUTTERLAG__HTTP__LISTEN", &free).stdout(writer).stderr(Stdio::null());
+        let program = Program { child: command.spawn().unwrap(), address: free };
+        program.until_ready();
+        program
     }
 
     /// Starts a run that has to refuse, and returns what it says.

@@ -63,7 +63,10 @@ pub(super) fn run(settings: Settings, configured: bool) -> Result<Outcome, CliEr
     };
     let server = serve::http(&settings, &context, served)?;
     if let Some(server) = &server {
-        welcome(server.address(), &path, &settings, configured)?;
+        // A service goes on when nobody reads what it prints.
+        if let Err(error) = welcome(server.address(), &path, &settings, configured) {
+            tracing::warn!(%error, "the standard output cannot be written to");
+        }
     }
     // From here on the store may hold what was answered.
     store.keep();
