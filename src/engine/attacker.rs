@@ -62,10 +62,15 @@ impl Band {
 /// How likely an attacker was first.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct AttackerFirst {
-    /// `F(t)`, under the curve's law.
+    /// `F(t)`, under the curve's law; 1 where one was seen.
     pub probability: f64,
-    /// What holds under any law with the same minimum and mean.
+    /// What holds under any law with the same minimum and mean; 1 where one was seen.
     pub lower_bound: f64,
+}
+
+impl AttackerFirst {
+    /// An attacker was seen.
+    pub const SEEN: AttackerFirst = AttackerFirst { probability: 1.0, lower_bound: 1.0 };
 }
 
 /// The law of the attacker's arrival after a public exposure.

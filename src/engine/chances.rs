@@ -9,10 +9,12 @@
 //! are the bounds of Manski (1990, *American Economic
 //! Review* 80), over the windows themselves, without any assumption on when the
 //! undecided will be decided.
+//!
+//! Where an attacker was seen nothing is left to chance.
 
 use serde::Serialize;
 
-use super::attacker::{AttackerCurve, Race};
+use super::attacker::{AttackerCurve, AttackerFirst, Race};
 use super::windows::{Clock, State, Window};
 use crate::time::{Span, Timestamp};
 
@@ -27,6 +29,10 @@ pub struct Course {
     /// How long the credential could be used: to its containment, else to the decision,
     /// else to now.
     pub usable: Option<Span>,
+    /// Whether an attacker was seen before the first decision or containment.
+    pub seen: bool,
+    /// Whether one was seen while the credential could be used.
+    pub used: bool,
 }
 
 impl Course {
@@ -41,10 +47,13 @@ impl Course {
         let since = |at: Timestamp| at.since(window.start()).non_negative();
         let (decided, contained) = (window.decided_at(), window.contained_at);
         let answered = [decided, contained].into_iter().flatten().min();
+        let ended = contained.or(decided);
         Some(Course {
             waited: since(answered.unwrap_or(as_of))?,
             over: answered.is_some() && window.clock() == Clock::Exposed,
-            usable: since(contained.or(decided).unwrap_or(as_of)),
+            usable: since(ended.unwrap_or(as_of)),
+            seen: window.abused_before(answered),
+            used: window.abused_before(ended),
         })
     }
 }
@@ -79,12 +88,12 @@ pub struct ChanceFirst {
 impl Chances {
     /// Takes in the race for one window under `law`.
     pub fn add(&mut self, course: &Course, law: &AttackerCurve) {
-        let come = law.probability(course.waited);
+        let come = if course.seen { 1.0 } else { law.probability(course.waited) };
         self.windows += 1;
         self.low.add(come);
         self.high.add(if course.over { come } else { 1.0 });
         if let Some(usable) = course.usable {
-            let first = law.attacker_first(usable);
+            let first = if course.used { AttackerFirst::SEEN } else { law.attacker_first(usable) };
             self.expected.add(first.probability);
             self.at_least.add(first.lower_bound);
         }
@@ -154,8 +163,9 @@ mod tests {
     fn the_undecided_may_all_be_lost_and_may_not() {
         // Five decided after 20 minutes, five undecided for one.
         let minutes = Span::from_mins;
-        let decided = Course { waited: minutes(20), over: true, usable: Some(minutes(20)) };
-        let waiting = Course { waited: minutes(1), over: false, usable: Some(minutes(1)) };
+        let course =
+            |waited, over| Course { waited, over, usable: Some(waited), seen: false, used: false };
+        let (decided, waiting) = (course(minutes(20), true), course(minutes(1), false));
         let both = [[decided; 5], [waiting; 5]].concat();
         let law = AttackerCurve::DEFAULT;
         let found = told(&both, &law);
@@ -166,6 +176,32 @@ mod tests {
         let found = told(&both, &law.from_the_start());
         let (at_20, at_1) = (1.0 - (-20.0_f64 / 17.0).exp(), 1.0 - (-1.0_f64 / 17.0).exp());
         assert!(near(found.low, (at_20 + at_1) / 2.0) && near(found.high, (at_20 + 1.0) / 2.0));
+    }
+
+    #[test]
+    fn an_attacker_who_was_seen_came_for_certain() {
+        let targets = crate::config::Profiles::default().get(Workflow::SecretExposure).targets;
+        let key = Key { workflow: Workflow::SecretExposure, credential_id: "c" };
+        let at = |minutes| Timestamp::from_millis(1_800_000_000_000) + Span::from_mins(minutes);
+        let found = |abused, decided, contained| {
+            let window = Window {
+                abused_at: Some(at(abused)),
+                decision: Some(Decision::of(Action::Revoke, "ann", at(decided))),
+                contained_at: Some(at(contained)),
+                ..Window::opened(key, targets, at(0))
+            };
+            let course = Course::of(&window, &Race::default(), at(60)).unwrap();
+            told(&[course], &AttackerCurve::DEFAULT)
+        };
+        // Sooner than attackers are expected at all.
+        let before = found(1, 5, 6);
+        assert!(near(before.low, 1.0) && near(before.high, 1.0), "{before:?}");
+        assert!(near(Some(before.expected), 1.0) && near(Some(before.expected_at_least), 1.0));
+        // Between the decision and the containment: too late for the race, in time for the key.
+        let between = found(6, 5, 8);
+        assert!(near(between.low, 0.0) && near(Some(between.expected), 1.0), "{between:?}");
+        // A key that no longer worked.
+        assert!(near(Some(found(9, 5, 8).expected), 0.0));
     }
 
     #[test]

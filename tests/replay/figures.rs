@@ -178,9 +178,17 @@ fn everywhere(case: &Case) -> (i64, i64) {
     (minutes.0 * MINUTE, minutes.1 * MINUTE)
 }
 
+/// Whether an attacker was seen before `end`, or at all if there is none.
+fn seen(window: &Value, end: Option<i64>) -> bool {
+    at(window, "abused_at").is_some_and(|abused| end.is_none_or(|end| abused < end))
+}
+
 /// The chance that an attacker has come within a time under a shifted exponential law, and
 /// the least under any law with that minimum and mean.
-fn chance(waited: i64, fastest: f64, mean: f64) -> (f64, f64) {
+fn chance(waited: i64, fastest: f64, mean: f64, seen: bool) -> (f64, f64) {
+    if seen {
+        return (1.0, 1.0);
+    }
     let t = waited as f64 / MINUTE as f64;
     let probability =
         if t > fastest { 1.0 - (-(t - fastest) / (mean - fastest)).exp() } else { 0.0 };
@@ -195,8 +203,8 @@ fn the_race_of_a_window_follows_from_its_place_and_times() {
         let mut counted = 0.0;
         for window in &case.windows {
             let ends = ["contained_at", "decided_at", "withdrawn_at"];
-            let end = ends.iter().find_map(|end| at(window, end)).unwrap_or(case.as_of());
-            let exposed_for = end - start(window);
+            let end = ends.iter().find_map(|end| at(window, end));
+            let exposed_for = end.unwrap_or(case.as_of()) - start(window);
             let told = &window["attacker_first"];
             if !is_raced_for(window) || exposed_for < 0 {
                 assert_eq!(*told, Value::Null, "{window}");
@@ -205,7 +213,7 @@ fn the_race_of_a_window_follows_from_its_place_and_times() {
             }
             raced += 1;
             let (fastest, mean, _) = curve(case, window);
-            let (probability, bound) = chance(exposed_for, fastest, mean);
+            let (probability, bound) = chance(exposed_for, fastest, mean, seen(window, end));
             assert!(close(told["probability"].as_f64().unwrap(), probability), "{window}");
             assert!(close(told["lower_bound"].as_f64().unwrap(), bound), "{window}");
             counted += probability;
@@ -237,14 +245,15 @@ fn the_chances_are_bounds_over_the_windows_themselves() {
                 }
                 let (fastest, mean, own) = curve(case, window);
                 let fastest = if at_once && !own { 0.0 } else { fastest };
-                let (come, _) = chance(waited, fastest, mean);
+                let (come, _) = chance(waited, fastest, mean, seen(window, answered));
                 let over = answered.is_some() && window["clock"] == "exposed";
                 windows += 1;
                 low += come;
                 high += if over { come } else { 1.0 };
-                let usable = contained.or(decided).unwrap_or(case.as_of()) - start(window);
+                let ended = contained.or(decided);
+                let usable = ended.unwrap_or(case.as_of()) - start(window);
                 if usable >= 0 {
-                    let (probability, bound) = chance(usable, fastest, mean);
+                    let (probability, bound) = chance(usable, fastest, mean, seen(window, ended));
                     expected += probability;
                     at_least += bound;
                 }

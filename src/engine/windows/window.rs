@@ -411,9 +411,18 @@ impl Window<'_> {
             return None;
         }
         let ends = [self.contained_at, self.decided_at(), self.withdrawn_at];
-        let end = ends.into_iter().flatten().next().unwrap_or(as_of);
-        let exposed_for = end.since(self.start()).non_negative()?;
-        Some(race.curve(self.location).attacker_first(exposed_for))
+        let end = ends.into_iter().flatten().next();
+        let exposed_for = end.unwrap_or(as_of).since(self.start()).non_negative()?;
+        Some(if self.abused_before(end) {
+            AttackerFirst::SEEN
+        } else {
+            race.curve(self.location).attacker_first(exposed_for)
+        })
+    }
+
+    /// Whether an attacker was seen using the credential before `end`; `None`: at all.
+    pub fn abused_before(&self, end: Option<Timestamp>) -> bool {
+        self.abused_at.is_some_and(|abused_at| end.is_none_or(|end| abused_at < end))
     }
 
     /// Whether the reviewer agreed with the advice; `None` when it cannot be said.

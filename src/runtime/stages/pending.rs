@@ -209,6 +209,9 @@ fn attacker_first(window: &Window<'_>, reached: Milestones, race: &Race) -> f64 
     }
     let chance = |until| {
         let exposed_for = Timestamp::since(until, window.start()).non_negative()?;
+        if window.abused_before(Some(until)) {
+            return Some(1.0);
+        }
         Some(race.curve(window.location).attacker_first(exposed_for).probability)
     };
     let at = |moment: Option<Timestamp>| moment.and_then(chance).unwrap_or(0.0);

@@ -318,14 +318,21 @@ impl Seen<'_> {
             if waited < 0 {
                 continue;
             }
+            // Whoever was seen by then came for certain.
+            let seen = |by: Option<Timestamp>| {
+                let abused = window.abused_at.filter(|at| by.is_none_or(|by| *at < by));
+                abused.is_some()
+            };
             let known = over.is_some() && window.figures.clock == Clock::Exposed;
-            low.push(law(waited));
-            high.push(if known { law(waited) } else { 1.0 });
-            let usable = window.contained_at.or(decided);
-            let usable = usable.map_or_else(|| self.age_ms(window), since);
+            let lost = if seen(over) { 1.0 } else { law(waited) };
+            low.push(lost);
+            high.push(if known { lost } else { 1.0 });
+            let end = window.contained_at.or(decided);
+            let usable = end.map_or_else(|| self.age_ms(window), since);
             if usable >= 0 {
-                expected += law(usable);
-                at_least += markov(usable);
+                let used = seen(end);
+                expected += if used { 1.0 } else { law(usable) };
+                at_least += if used { 1.0 } else { markov(usable) };
             }
         }
         let mean = |of: &[f64]| (!of.is_empty()).then(|| of.iter().sum::<f64>() / of.len() as f64);

@@ -39,9 +39,12 @@ fn the_attackers_interval_is_the_sum_over_all_exposures() {
         let waited = answered.unwrap_or(case.as_of()) - start(window);
         if waited >= 0 {
             let known = answered.is_some() && window["clock"] == "exposed";
+            let seen = ms(&window["abused_at"])
+                .is_some_and(|abused| answered.is_none_or(|answered| abused < answered));
+            let lost = if seen { 1.0 } else { law(waited) };
             windows += 1;
-            low += law(waited);
-            high += if known { law(waited) } else { 1.0 };
+            low += lost;
+            high += if known { lost } else { 1.0 };
         }
     }
     let first = &told["attacker_first"]["laws"][0];
