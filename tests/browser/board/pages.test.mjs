@@ -174,6 +174,22 @@ test("every kind of page is readable by everybody", async (t) => {
   }
 });
 
+test("a window with 256 events has a page, and ten thousand aliases make none", async (t) => {
+  const { url, ask, deliver } = await run(t, { token: null });
+  const id = "github:example-org/often#1", before = 600;
+  await deliver([leak(id, before), ...Array.from({ length: 255 }, (_, at) => leak(id, before - 1 - at))], 1);
+  const { windows: [{ record }] } = await (await ask("/api/v1/windows")).json();
+  assert.equal(record.detections, 256);
+  const opened = await open(await browser(t), url, { path: `/exposure/${encodeURIComponent(record.exposure_id)}`, shows: ".about h1" });
+  assert.match(await text(opened.page, "#main"), /256/);
+  await fits(opened.page, "256 events");
+  await deliver([leak("too-many-names", 5, { aliases: Array.from({ length: 10_000 }, (_, at) => `alias-${at}`) }), leak("the-next", 5)], 2);
+  await until("the refusal", 10_000, async () => /shutterlag_events_rejected_total\{[^}]*\} [1-9]/.test(await (await ask("/metrics")).text()));
+  const { windows } = await (await ask("/api/v1/windows")).json();
+  assert.deepEqual(windows.map((one) => one.record.credential_id).sort(), [id, "the-next"]);
+  await clean(opened);
+});
+
 test("what people come for, each in at most three steps from the board", async (t) => {
   const { url } = await demo(t), opened = await open(await browser(t), url), { page } = opened;
   const steps = [];
