@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod demo;
+mod dressed;
 pub mod explain;
 pub mod export;
 mod identity;

@@ -12,7 +12,7 @@ mod sources;
 
 pub use notify::{Notify, NotifyFigures, PushFailure};
 pub use pipeline::{Pipeline, Stage as PipelineStage, TransactionResult, ViewFigures};
-pub use receivers::{DeliveryResult, Receivers};
+pub use receivers::{DeliveryResult, ReceiverFigures, Receivers};
 use sources::SourcesSeen;
 pub use sources::{SOURCES_MAX, Source, SourceCounts};
 

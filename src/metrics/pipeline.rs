@@ -323,8 +323,6 @@ fn raise(counter: &IntCounter, to: u64) {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
-
     use super::*;
 
     #[test]

@@ -33,6 +33,19 @@ words! {
     }
 }
 
+/// What the metrics of one receiver say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReceiverFigures {
+    /// When a delivery was last taken, since the start of the process.
+    pub last_at: Option<Timestamp>,
+    /// How often one is expected.
+    pub expected: Option<Span>,
+    /// Deliveries that were taken.
+    pub taken: u64,
+    /// Deliveries that were not.
+    pub refused: u64,
+}
+
 /// The metrics of receivers. Clones move the same figures.
 #[derive(Clone, Debug)]
 pub struct Receivers {
@@ -89,6 +102,24 @@ impl Receivers {
             expected.with_label_values(&[name.as_str()]).set(0.0);
         }
         Ok(Receivers { deliveries, answers, last, expected })
+    }
+
+    /// What the metrics of one receiver say.
+    pub fn of(&self, receiver: &str) -> ReceiverFigures {
+        let count = |result: &DeliveryResult| {
+            self.deliveries.with_label_values(&[receiver, result.as_str()]).get()
+        };
+        let taken = count(&DeliveryResult::Taken);
+        let all: u64 = DeliveryResult::ALL.iter().map(count).sum();
+        let positive = |seconds: f64| (seconds > 0.0).then(|| (seconds * 1000.0).round() as i64);
+        ReceiverFigures {
+            last_at: positive(self.last.with_label_values(&[receiver]).get())
+                .map(Timestamp::from_millis),
+            expected: positive(self.expected.with_label_values(&[receiver]).get())
+                .map(Span::from_millis),
+            taken,
+            refused: all.saturating_sub(taken),
+        }
     }
 
     /// Something is expected to come to a receiver this often.

@@ -31,6 +31,7 @@ mod input;
 mod lost;
 mod monitoring;
 mod month;
+mod organisations;
 mod pages;
 mod poison;
 mod program;

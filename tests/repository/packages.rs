@@ -93,10 +93,13 @@ impl Root {
         command.env_remove("SHUTTERLAG_IDENTITY_KEY").stderr(Stdio::null());
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let address = lines.map_while(Result::ok).find_map(|line| {
+        let mut lines = lines.map_while(Result::ok);
+        let address = lines.by_ref().find_map(|line| {
             let (_, rest) = line.split_once("the board      http://")?;
             Some(rest.trim_end_matches('/').to_owned())
         });
+        // What it says next must find a reader: a service that cannot say it ends.
+        std::thread::spawn(move || lines.for_each(drop));
         (child, address.unwrap())
     }
 }

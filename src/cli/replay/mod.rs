@@ -19,7 +19,7 @@ use self::into::Comparison;
 use self::refusals::{Refusals, Totals};
 use super::identity::{self, Keyed};
 use super::output::Readers;
-use super::{CliError, Outcome, map, tell};
+use super::{CliError, Outcome, dressed, map, tell};
 use crate::config::{EngineConfig, FiguresConfig, Limits, OversightConfig, Profiles};
 use crate::engine::attacker::{CurveSetting, Race};
 use crate::engine::oversight::Rules;
@@ -385,10 +385,11 @@ impl Run {
         totals: &Totals,
         not_joined: &[NotJoined],
     ) -> io::Result<()> {
-        let mut stdout = io::stdout().lock();
         if self.args.json {
+            let mut stdout = io::stdout().lock();
             serde_json::to_writer_pretty(&mut stdout, &Printed::of(summary, not_joined))?;
             stdout.write_all(b"\n")?;
+            stdout.flush()
         } else {
             let mut by_reason: Vec<_> = totals.by_reason.iter().map(|(r, n)| (*r, *n)).collect();
             by_reason.sort_by_key(|(reason, count)| (std::cmp::Reverse(*count), *reason));
@@ -400,9 +401,8 @@ impl Run {
                 not_joined: not_joined.to_vec(),
                 written_to: self.files.as_ref().map(|files| files.path("rejected.ndjson")),
             };
-            stdout.write_all(terminal::summary(summary, &not_used).as_bytes())?;
+            dressed::print(&terminal::summary(summary, &not_used))
         }
-        stdout.flush()
     }
 
     fn notices(&self, replayed: &Replayed, totals: &Totals) {

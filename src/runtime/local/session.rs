@@ -25,6 +25,7 @@ use crate::runtime::receive::{Delivery, NotTaken, refuse};
 use crate::runtime::retry::Retry;
 use crate::runtime::stages::{Context, Fault};
 use crate::runtime::view::View;
+use crate::runtime::view::trend::HISTORY;
 use crate::time::{Span, Timestamp};
 
 /// How long it waits for deliveries at most, and so how soon a stop is seen.
@@ -157,7 +158,7 @@ impl Local {
     fn show(&self, store: &StoreFile) -> Result<(), Fault> {
         let now = self.context.clock.now();
         self.view.clear();
-        let kept = self.view.bounds().closed_kept;
+        let kept = self.view.bounds().closed_kept.max(HISTORY);
         let since = now + Span::from_millis(-kept.as_millis());
         store.windows(Some(since), &mut |key, record| {
             self.view.apply(key.as_bytes(), Some(record), now);

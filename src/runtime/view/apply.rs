@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 
 use super::row::{Attack, Row};
 use super::store::{Orders, View};
+use super::trend::{Past, Reviewed};
 use crate::engine::alerts::Moments;
 use crate::records::{Declared, RecordError, WindowRecord, exposure_id};
 use crate::time::Timestamp;
@@ -57,6 +58,7 @@ impl View {
         let Some(value) = value else {
             exposure_id::parse(key).ok_or(Foreign::Key)?;
             self.remove(&mut self.orders_mut(), key);
+            self.past().forget(key);
             return Ok(Applied::Removed);
         };
         let record = WindowRecord::read(value).map_err(Foreign::Value)?;
@@ -88,15 +90,18 @@ impl View {
             decided_at: record.decided_at,
             moments,
             closed_at: record.closed_at(),
+            reviewed: Reviewed::of(record),
         };
         let orders = &mut self.orders_mut();
         self.remove(orders, key);
+        self.past().forget(key);
         if self.expired(row.closed_at, now) {
+            self.past().keep(key, row.reviewed, now);
             return Applied::Expired;
         }
         let name: Arc<str> = key.into();
         self.insert(orders, Arc::clone(&name), row);
-        let applied = self.make_room(orders, &name);
+        let applied = self.make_room(orders, &name, now);
         if applied == Applied::NotKept {
             self.not_kept.fetch_add(1, Ordering::Relaxed);
         }
@@ -110,7 +115,9 @@ impl View {
             if !self.expired(Some(closed_at), now) {
                 break;
             }
-            self.remove(orders, &name);
+            if let Some(row) = self.remove(orders, &name) {
+                self.past().keep(&name, row.reviewed, now);
+            }
         }
     }
 
@@ -119,6 +126,7 @@ impl View {
         let orders = &mut self.orders_mut();
         **orders = Orders { lost_up_to: orders.lost_up_to, ..Orders::default() };
         self.rows.clear();
+        *self.past() = Past::default();
     }
 
     fn expired(&self, closed_at: Option<Timestamp>, now: Timestamp) -> bool {
@@ -147,7 +155,7 @@ impl View {
 
     /// Removes one window if there is one too many: the window that closed first, or
     /// the new one if none has closed.
-    fn make_room(&self, orders: &mut Orders, new: &Arc<str>) -> Applied {
+    fn make_room(&self, orders: &mut Orders, new: &Arc<str>, now: Timestamp) -> Applied {
         if orders.by_urgency.len() <= self.bounds.windows_max {
             return Applied::Kept;
         }
@@ -156,8 +164,10 @@ impl View {
         let Some(gone) = self.remove(orders, &goes) else { return Applied::Kept };
         orders.lost_up_to = orders.lost_up_to.max(Some(gone.detected_at));
         if gone.closed_at.is_none() {
+            self.past().lose(gone.detected_at);
             return Applied::NotKept;
         }
+        self.past().keep(&goes, gone.reviewed, now);
         self.closed_dropped.fetch_add(1, Ordering::Relaxed);
         if goes == *new { Applied::Expired } else { Applied::Kept }
     }

@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use super::row::Row;
 use super::store::View;
+use super::trend::{self, TrendPeriod};
 use crate::engine::attacker::Band;
 use crate::engine::oversight::{HollowReason, Quality};
 use crate::engine::summary::FigureRules;
@@ -140,6 +141,24 @@ impl View {
             },
         );
         Summary { period: self.period(from, now), older, figures: tally.figures(rules, now) }
+    }
+
+    /// The effective review rate of the last week, month and quarter. Their windows are kept for
+    /// longer than the view keeps them otherwise.
+    pub fn trend(&self, rules: &FigureRules<'_>, now: Timestamp) -> Vec<TrendPeriod> {
+        loop {
+            let moves = self.past().moves();
+            let mut all = Vec::new();
+            self.walk(None, |_, row| {
+                all.extend(row.reviewed);
+                true
+            });
+            let past = self.past();
+            // A window that left meanwhile would count twice.
+            if past.moves() == moves {
+                return trend::periods(all, &past, rules, now);
+            }
+        }
     }
 
     /// The reviewers of one workflow or all, up to `now`.

@@ -14,7 +14,7 @@
 //!
 //! An open window always stays. A closed one stays for a while after its closing. So all
 //! windows that were detected within that while are there, and figures over them leave
-//! nobody out.
+//! nobody out. Of one that leaves, the outcome of its review is kept for the [`trend`].
 
 mod apply;
 mod choice;
@@ -25,6 +25,7 @@ mod row;
 mod store;
 #[cfg(test)]
 mod tests;
+pub(in crate::runtime) mod trend;
 
 pub use apply::{Applied, Foreign};
 pub use choice::{Sort, Which};
@@ -32,3 +33,4 @@ pub use figures::{Bands, Older, Period, Reviewer, Reviewers, Summary};
 pub use page::{Filter, Page};
 pub use row::{Attack, Row, SortKey};
 pub use store::{Bounds, Status, View};
+pub use trend::TrendPeriod;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
+use super::trend::Reviewed;
 use crate::engine::alerts::Moments;
 use crate::engine::windows::State;
 use crate::event::{Severity, Workflow};
@@ -64,6 +65,8 @@ pub struct Row {
     /// When it was closed. A closed window stays for [`Bounds::closed_kept`](super::Bounds)
     /// after that.
     pub(super) closed_at: Option<Timestamp>,
+    /// What comes of its review, where attackers race.
+    pub(super) reviewed: Option<Reviewed>,
 }
 
 impl Row {

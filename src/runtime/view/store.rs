@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use dashmap::DashMap;
 use foldhash::quality::RandomState;
 use serde::Serialize;
 
 use super::row::{Row, SortKey};
+use super::trend::Past;
 use crate::engine::windows::State;
 use crate::metrics::ViewFigures;
 use crate::runtime::read_progress::ReadProgress;
@@ -34,6 +35,7 @@ pub struct View {
     pub(super) bounds: Bounds,
     pub(super) rows: DashMap<Arc<str>, Arc<Row>, RandomState>,
     orders: RwLock<Orders>,
+    pub(super) past: Mutex<Past>,
     progress: Mutex<ReadProgress>,
     pub(super) not_kept: AtomicU64,
     pub(super) closed_dropped: AtomicU64,
@@ -80,6 +82,7 @@ impl View {
             bounds,
             rows: DashMap::with_hasher(RandomState::default()),
             orders: RwLock::default(),
+            past: Mutex::default(),
             progress: Mutex::default(),
             not_kept: AtomicU64::new(0),
             closed_dropped: AtomicU64::new(0),
@@ -129,6 +132,11 @@ impl View {
     /// Reads or changes how far the ledger has been read.
     pub fn progress<T>(&self, with: impl FnOnce(&mut ReadProgress) -> T) -> T {
         with(&mut self.progress.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What has left the view.
+    pub(super) fn past(&self) -> MutexGuard<'_, Past> {
+        self.past.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn orders(&self) -> RwLockReadGuard<'_, Orders> {

@@ -329,3 +329,55 @@ fn reviewers_stand_by_name_with_their_counts() {
     // A day later the reviews are no longer of the period, whether or not the windows are there.
     assert!(view.reviewers(None, at(26 * HOUR)).reviewers.is_empty());
 }
+
+#[test]
+fn the_trend_counts_a_window_once_wherever_it_is() {
+    let view = view(100);
+    let (race, profiles, figures) =
+        (Race::default(), Profiles::default(), FiguresConfig::default());
+    let rules = FigureRules { race: &race, profiles: &profiles, figures: &figures };
+    let day = 24 * HOUR;
+    let of = |now: Timestamp| -> Vec<_> {
+        let told = |rate: Option<crate::engine::effective::EffectiveRate>| {
+            rate.map(|rate| (rate.low, rate.high, rate.sample.windows))
+        };
+        let periods = view.trend(&rules, now);
+        periods.into_iter().map(|it| (it.days, told(it.rate), told(it.before))).collect()
+    };
+    let known = |from: i64| {
+        json!({"exposed_at": at(from), "presented_at": at(from + 1), "recommendation": "dismiss",
+            "summary_words": 120})
+    };
+    let quick = |name: &str, from: i64| with(dismissed(name, from, from + 60, "r"), known(from));
+    set_at(&view, &open("open", 100 * day), at(100 * day));
+    set_at(&view, &quick("quick", 100 * day), at(100 * day));
+    // Not due, and due at the moment that it is due.
+    assert_eq!(of(at(100 * day + 539))[0], (7, Some((None, None, 0)), Some((None, None, 0))));
+    let both = Some((Some(0.5), Some(0.5), 2));
+    assert_eq!(of(at(100 * day + 540))[0], (7, both, Some((None, None, 0))));
+    let summary = view.summary(&rules, None, at(100 * day + 540)).figures.effective_review_rate;
+    assert_eq!((summary.low, summary.sample.windows), (Some(0.5), 2));
+    // A day later the closed window has left, and still counts.
+    let later = at(102 * day);
+    view.expire(later);
+    assert!(view.get(&id("quick", 100 * day)).is_none());
+    assert_eq!(of(later)[0].1, both);
+    // One that has closed long ago when the ledger is read counts as well, and a later record of it replaces it.
+    assert_eq!(set_at(&view, &quick("old", 60 * day), later), Applied::Expired);
+    let hollow = json!({"hollow": ["unauthorized"]});
+    assert_eq!(set_at(&view, &with(quick("old", 60 * day), hollow), later), Applied::Expired);
+    let then = |low| Some((Some(low), Some(low), 1));
+    assert_eq!(of(later)[1], (30, both, then(0.0)));
+    assert_eq!(of(later)[2].1, Some((Some(1.0 / 3.0), Some(1.0 / 3.0), 3)));
+    set_at(&view, &quick("old", 60 * day), later);
+    assert_eq!(of(later)[1].2, then(1.0));
+    // It was never a window, and other workflows are not of the rate.
+    view.apply(id("old", 60 * day).as_bytes(), None, later);
+    assert_eq!(of(later)[1], (30, both, Some((None, None, 0))));
+    // What found no room is not known, nor what came before it: that may have found none either.
+    let small = View::new(Bounds { windows_max: 1, closed_kept: Bounds::CLOSED_KEPT });
+    set_at(&small, &open("a", 101 * day), later);
+    set_at(&small, &open("b", 101 * day + 1), later);
+    let periods = small.trend(&rules, later);
+    assert!(periods.iter().all(|it| it.rate.is_none() && it.before.is_none()), "{periods:?}");
+}

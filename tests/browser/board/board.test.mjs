@@ -142,6 +142,8 @@ function frame(n, now, names) {
   return { n, lists: { windows: { set: windows }, decisions: { set: decisions }, notes: { set: notes } }, parts: {
     moment: { as_of_ms: now, speed: 1, demo: false, version: "0" },
     waiting: { open: 10_000, attacked: 0, ahead: 10_000, contested: 0, behind: 0, reviewed: 0, contained: 0, listed: 10_000, shown: names.length },
+    trend: [7, 30, 90].map((days) => ({ days, rate: rateOf(0.25, 0.5), before: rateOf(null, null) })),
+    receivers: [{ name: "events", last_at_ms: null, expected_ms: null, taken: 0, refused: 0 }, ...names.slice(0, 1).map((name) => ({ name, last_at_ms: now - 7_200_000, expected_ms: 3_600_000, taken: 12, refused: 1 }))],
     firing: { ReviewDueSoon: 3 }, suspected: { more: 0, pages: names.slice(0, 4).map(page) },
     unjoined: { names: names.length + 1, events: 12, rows: names.map((text, at) => ({ credential: text, workflow: at ? text : "secret_exposure", kind: "decision.made", source: at ? text : null, at_ms: now - 600_000 - at, events: 1 + at, nearest: at ? [text, text] : [] })) },
     health: { healthy: false, ready: false, missing: names.slice(0, 4), lag_records: 1, not_kept: 1, foreign: 1, windows: 1, workers: 1 },
@@ -159,6 +161,11 @@ test("every figure follows the targets of its workflow, and what is unknown is a
   Object.assign(d, { start_ms: now - HOUR, attacked_ms: now - 30_000, severity: "critical" });
   made_up.parts.rate.others.push({ workflow: "entitlement_review", in_time_ms: 7 * DAY, effective: { ...rateOf(null, null), windows: 0, incidents: 0 } });
   Object.assign(made_up.lists.decisions.set.d0, { quality: "unassessed", hollow: [], time_to_review_ms: 5 * HOUR, in_time_ms: DAY, attention_ratio: 2 });
+  const shares = (low, high, low_bound, high_bound) => ({ ...rateOf(low, high), low_bound, high_bound });
+  made_up.parts.trend = [
+    { days: 7, rate: shares(0.6, 0.7, 0.55, 0.75), before: shares(0.3, 0.4, 0.25, 0.45) },
+    { days: 30, rate: shares(0.6, 0.7, 0.35, 0.9), before: shares(0.3, 0.4, 0.2, 0.5) }, { days: 90, rate: shares(0.1, 0.1, 0.05, 0.2), before: null },
+  ];
   made_up.parts.suspected.pages[0].signals.push({ signal: "agreement", observed: 40, signs: 39, allowed: null, statistic: 3 });
   const url = await made(t, (response) => send(response, "whole", made_up));
   const opened = await open(await browser(t), url);
@@ -176,6 +183,14 @@ test("every figure follows the targets of its workflow, and what is unknown is a
   assert.match(await text("rate-text"), /within 9 min/);
   assert.match(await text("rate-sample"), /^4 windows in 2 incidents; .*10\.0–90\.0 %$/);
   assert.equal(await text("rate-others"), "policy change, within 1 d: 50.0 % (4 windows in 2 incidents)entitlement review, within 7 d: no review is due yet");
+  const cells = (id) => page.$$eval(`#${id} tr`, (lines) => lines.map((line) => [...line.cells].map((cell) => cell.textContent)));
+  assert.deepEqual(await cells("trend"), [
+    ["24 hours", "25.0–50.0 %", "", "4"], ["7 days", "60.0–70.0 %", "30.0–40.0 %: better", "4"],
+    ["30 days", "60.0–70.0 %", "30.0–40.0 %: no clear change", "4"], ["90 days", "10.0 %", "not known", "4"],
+  ]);
+  const received = await cells("receivers");
+  assert.deepEqual(received[0], ["events", "none since the start", "–", "0", "0"]);
+  assert.match(received[1].join(), /^a,\d\d:\d\d:\d\d, silent for too long,1 h,12,1$/);
   assert.match(await text("suspects"), /39 of 40as peers in like cases/);
   assert.equal(await text("unjoined-count"), "5 names, 12 events without a window");
   const unjoined = await page.$$eval("#unjoined tr", (lines) => lines.map((line) => [...line.cells].map((cell) => cell.textContent)));

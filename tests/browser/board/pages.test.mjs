@@ -174,6 +174,70 @@ test("every kind of page is readable by everybody", async (t) => {
   }
 });
 
+test("a window with 256 events has a page, and ten thousand aliases make none", async (t) => {
+  const { url, ask, deliver } = await run(t, { token: null });
+  const id = "github:example-org/often#1", before = 600;
+  await deliver([leak(id, before), ...Array.from({ length: 255 }, (_, at) => leak(id, before - 1 - at))], 1);
+  const { windows: [{ record }] } = await (await ask("/api/v1/windows")).json();
+  assert.equal(record.detections, 256);
+  const opened = await open(await browser(t), url, { path: `/exposure/${encodeURIComponent(record.exposure_id)}`, shows: ".about h1" });
+  assert.match(await text(opened.page, "#main"), /256/);
+  await fits(opened.page, "256 events");
+  await deliver([leak("too-many-names", 5, { aliases: Array.from({ length: 10_000 }, (_, at) => `alias-${at}`) }), leak("the-next", 5)], 2);
+  await until("the refusal", 10_000, async () => /shutterlag_events_rejected_total\{[^}]*\} [1-9]/.test(await (await ask("/metrics")).text()));
+  const { windows } = await (await ask("/api/v1/windows")).json();
+  assert.deepEqual(windows.map((one) => one.record.credential_id).sort(), [id, "the-next"]);
+  await clean(opened);
+});
+
+test("what people come for, each in at most three steps from the board", async (t) => {
+  const { url } = await demo(t), opened = await open(await browser(t), url), { page } = opened;
+  const steps = [];
+  const click = async (what, selector) => { steps.push(what); await page.evaluate((it) => document.querySelector(it).click(), selector); };
+  const choose = async (field, value) => { steps.push(`${field}: ${value}`); await page.select(`#by-${field}`, value); };
+  const within = (most) => { assert.ok(steps.length <= most, steps.join(", ")); steps.length = 0; };
+  const home = async () => { await page.goto(url); await page.waitForSelector("#windows li a", { visible: true }); steps.length = 0; };
+  const facts = () => page.$$eval(".facts > div", (all) => Object.fromEntries(all.map((one) => [one.querySelector("dt").textContent, one.querySelector("dd").textContent])));
+  // Is it better than last month: nothing to do at all.
+  await until("the trend", 10_000, async () => (await page.$$("#trend tr")).length === 4);
+  assert.match(await text(page, "#trend"), /30 days/);
+  // Which windows have an attacker in them: they come first, and can be had alone.
+  assert.match(await text(page, "#windows li.group"), /^Attack observed/);
+  await choose("state", "attacked");
+  await until("attacked windows alone", 10_000, async () => { const counts = await page.evaluate(() => [...document.querySelectorAll("#windows .count")].map((count) => count.textContent)); return counts.length > 0 && counts.every((count) => count.startsWith("‼")); });
+  within(1);
+  // All critical ones of one team, and what is seen is shared by its address.
+  await home();
+  await until("teams to choose from", 10_000, async () => (await page.$$("#by-owner option")).length > 2);
+  const team = await page.$eval("#by-owner option:nth-child(2)", (option) => option.value);
+  await choose("severity", "critical");
+  await choose("owner", team);
+  await until("their windows", 10_000, async () => /match/.test(await text(page, "#windows-more")));
+  assert.deepEqual([...new URL(page.url()).searchParams], [["severity", "critical"], ["owner", team]]);
+  within(2);
+  // What leaked and where, whose it is, what the AI said, and how to mute it for an hour.
+  await home();
+  await click("the first window", "#windows li a");
+  await page.waitForSelector(".about h1", { visible: true });
+  const open_one = await facts();
+  for (const name of ["Credential", "Place", "Owner", "Advice"]) assert.ok(open_one[name]?.length > 1, `${name}: ${JSON.stringify(open_one)}`);
+  await click("mute", "details summary");
+  assert.match(await text(page, "pre.wraps"), /^amtool silence add .*--duration=1h/);
+  within(2);
+  // Who decided, how long that took, and why it was hollow.
+  await home();
+  await choose("state", "closed");
+  await until("hollow ones among the closed", 20_000, async () => page.evaluate(() => { const row = [...document.querySelectorAll("#windows li")].find((item) => item.querySelector(".count")?.textContent.startsWith("hollow")); if (row) row.querySelector("a").id = "hollow-one"; return row !== undefined; }));
+  await click("one that was hollow", "#hollow-one");
+  await page.waitForSelector(".verdict.hollow", { visible: true });
+  const hollow = await facts();
+  assert.match(hollow["Decided by"], /^reviewer-/);
+  assert.match(hollow["Time to review"], /\d/);
+  assert.ok((await text(page, ".why")).length > 20);
+  within(2);
+  await clean(opened);
+});
+
 test("ten thousand open windows of a run: first paint, updates, and what moves", async (t) => {
   const { url, deliver } = await run(t, { token: null });
   const severities = ["low", "medium", "high", "critical"];

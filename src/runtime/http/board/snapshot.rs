@@ -27,7 +27,7 @@ use crate::records::{WindowRecord, exposure_id};
 use crate::runtime::http::options::Shown;
 use crate::runtime::http::status;
 use crate::runtime::reviewer_alerts::{AlertState, Cited, Counted};
-use crate::runtime::view::{Attack, Row};
+use crate::runtime::view::{Attack, Row, TrendPeriod};
 use crate::time::Timestamp;
 
 /// Windows shown, the most urgent.
@@ -46,6 +46,7 @@ const SUSPECTED_MAX: usize = 4;
 pub(super) struct SnapshotBuilder {
     read: HashMap<usize, Read>,
     headline: Rested<Headline>,
+    trend: Rested<Vec<TrendPeriod>>,
     unjoined: Rested<UnjoinedPart>,
 }
 
@@ -166,7 +167,12 @@ struct Picked {
 
 impl SnapshotBuilder {
     pub(super) fn new() -> SnapshotBuilder {
-        SnapshotBuilder { read: HashMap::new(), headline: Rested::new(), unjoined: Rested::new() }
+        SnapshotBuilder {
+            read: HashMap::new(),
+            headline: Rested::new(),
+            trend: Rested::new(),
+            unjoined: Rested::new(),
+        }
     }
 
     /// The snapshot of this moment.
@@ -184,7 +190,11 @@ impl SnapshotBuilder {
         };
         part(parts, "moment", &moment);
         part(parts, "rate", &self.headline.get(|| Headline::of(shown, now)));
+        let trend = || shown.view.trend(&shown.figure_rules(), now);
+        part(parts, "trend", &self.trend.get(trend));
         part(parts, "health", &health(shown));
+        let receivers = shown.receivers.as_ref().map(|receivers| receivers.health());
+        part(parts, "receivers", &receivers.unwrap_or_default());
         part(parts, "unjoined", &self.unjoined.get(|| UnjoinedPart::of(shown)));
         let mut firing = picked.firing;
         let (pages, _) = shown.reviewer_alerts.all();

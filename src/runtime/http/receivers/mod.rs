@@ -27,7 +27,7 @@ use crate::metrics::{DeliveryResult, Receivers as Metrics};
 use crate::runtime::clock;
 use crate::runtime::receive::{Deliveries, Delivery, DeliveryHeaders, NotTaken, Received, Taken};
 use crate::settings::{self, Verify};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// The path of native events, which asks for the server's token.
 pub const EVENTS: &str = "events";
@@ -95,6 +95,34 @@ impl Receivers {
         }
         Ok(Receivers { all, deliveries, metrics, budgets: body::Budgets::default() })
     }
+
+    /// How each of them does, as the metrics tell it.
+    pub(super) fn health(&self) -> Vec<ReceiverHealth> {
+        let of = |receiver: &Receiver| {
+            let figures = self.metrics.of(&receiver.name);
+            ReceiverHealth {
+                name: receiver.name.clone(),
+                last_at_ms: figures.last_at.map(Timestamp::as_millis),
+                expected_ms: figures.expected.map(Span::as_millis),
+                taken: figures.taken,
+                refused: figures.refused,
+            }
+        };
+        self.all.iter().map(of).collect()
+    }
+}
+
+/// How one receiver does.
+#[derive(Debug, Serialize)]
+pub(super) struct ReceiverHealth {
+    name: String,
+    /// When a delivery was last taken, since the start of the process.
+    last_at_ms: Option<i64>,
+    /// How often one is expected.
+    expected_ms: Option<i64>,
+    /// Deliveries that were taken, and that were not, since the start of the process.
+    taken: u64,
+    refused: u64,
 }
 
 /// Slack's question whether this is the right address.

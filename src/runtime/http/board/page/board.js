@@ -39,6 +39,8 @@ function show({ parts, lists }) {
   if (parts.moment) moment(parts.moment);
   if (parts.waiting) waiting(parts.waiting);
   if (parts.rate) rate(parts.rate);
+  if (parts.trend || parts.rate) trend(model.parts.rate, model.parts.trend);
+  if (parts.receivers) receivers(parts.receivers);
   if (parts.firing) firing(parts.firing);
   if (parts.suspected) suspected(parts.suspected);
   if (parts.unjoined) unjoined.update(parts.unjoined, now());
@@ -130,6 +132,29 @@ function rate(data) {
     data.judged ? `of ${data.judged} judged ${data.hollow} hollow` + (hollow.length ? ` (${hollow.join(", ")})` : "") + `, ${data.unassessed} unassessed` : "",
     data.complete ? "" : "some windows of the day are missing",
   ].filter(Boolean).join(" · "));
+}
+
+const PERIODS = { 7: "7 days", 30: "30 days", 90: "90 days" };
+/** A period is better only if the worst reading of now is above the best reading of then, chance taken into account. */
+function change(now, then) {
+  if (!now || !then || now.low === null || then.low === null) return "";
+  if (now.low_bound > then.high_bound) return "better";
+  return now.high_bound < then.low_bound ? "worse" : "no clear change";
+}
+
+function trend(today, periods) {
+  if (!today || !periods) return;
+  const day = { rate: today.complete ? today.effective : null, name: "24 hours" };
+  $("trend").replaceChildren(...[day, ...periods.map((period) => ({ ...period, name: PERIODS[period.days] }))].map(({ name, rate, before }) => {
+    const row = el("tr"), head = el("th", "", name), verdict = change(rate, before);
+    head.scope = "row";
+    const told = (one) => (one ? range(one.low, one.high) : "not known");
+    const then = before === undefined ? "" : before && before.low === null ? "no data" : told(before);
+    const was = el("td", "", then);
+    if (verdict) was.append(": ", el("b", verdict === "no clear change" ? "" : verdict, verdict));
+    row.append(head, el("td", "", rate && rate.low === null ? "no data" : told(rate)), was, el("td", "", rate ? rate.windows.toLocaleString("en") : "–"));
+    return row;
+  }));
 }
 
 const URGENCY = { AttackObserved: "critical", AttackerLikelyPresent: "critical", AiActedFirst: "critical", ReviewOverdue: "page", RubberStampSuspected: "page" };
@@ -245,6 +270,16 @@ function health(data) {
     return box;
   }));
   $("missing").replaceChildren(...data.missing.map((why) => { const item = el("li"); set(item, why); return item; }));
+}
+
+function receivers(list) {
+  $("receivers-list").hidden = list.length === 0;
+  $("receivers").replaceChildren(...list.map(({ name, last_at_ms, expected_ms, taken, refused }) => {
+    const row = el("tr"), last = el("td", "", last_at_ms === null ? "none since the start" : clockTime(new Date(last_at_ms).toISOString()));
+    if (expected_ms !== null && last_at_ms !== null && now() - last_at_ms > expected_ms) { last.className = "bad"; last.append(", silent for too long"); }
+    row.append(el("td", "", name), last, el("td", "", expected_ms === null ? "–" : limit(expected_ms)), el("td", "", taken.toLocaleString("en")), el("td", "", refused.toLocaleString("en")));
+    return row;
+  }));
 }
 
 function tick() {

@@ -101,7 +101,7 @@ function decision(record, reading) {
 function alerts(list, labels, workflow) {
   if (list.length === 0) return section("Alerts", el("p", "", "None. A window that nothing can change any more has no alerts."));
   const lines = list.map((one) => [NAMES[one.alert] ?? one.alert, one.urgency, one.phase === "pending" ? `due ${fullTime(one.from)}` : `since ${fullTime(one.from)}`, one.phase === "firing" ? "firing" : one.until ? `until ${fullTime(one.until)}` : one.phase, link(one.runbook, "what to do")]);
-  const mute = el("details"), code = el("pre", "", `amtool silence add credential="${labels.credential}" workflow="${workflow}" --duration=1h --comment="who, and why"`);
+  const mute = el("details"), code = el("pre", "wraps", `amtool silence add credential="${labels.credential}" workflow="${workflow}" --duration=1h --comment="who, and why"`);
   code.tabIndex = 0;
   mute.append(el("summary", "", "Mute the pages about this credential for an hour"), code, el("p", "small", "The command mutes this credential in this workflow and nothing else. In Alertmanager's own pages, silence the two labels that the command names."));
   return section("Alerts", table("Alerts", ["Alert", "Urgency", "Began", "State", "Runbook"], lines), mute);
