@@ -1,6 +1,7 @@
 //! Changed records of each source by itself: of every built-in format and of every shipped map.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
+#![expect(clippy::disallowed_methods, reason = "how long a record takes is what is tested")]
 
 use std::time::{Duration, Instant};
 
