@@ -155,8 +155,7 @@ impl Action {
         matches!(self, Action::Dismiss | Action::Monitor)
     }
 
-    /// Whether it takes the credential out of use: what an AI must not do
-    /// before a human decided.
+    /// Whether it takes the credential out of use.
     pub const fn takes_effect(self) -> bool {
         matches!(self, Action::Revoke | Action::Rotate | Action::Quarantine)
     }

@@ -1,4 +1,4 @@
-//! A fast reader for plain JSON: one object of scalars, without escapes.
+//! A fast reader for plain JSON: one object of scalars, without escapes and line breaks.
 //!
 //! Invariants: what this reader accepts, the full JSON parser accepts with the same result (a
 //! property test compares them); everything else is left to that parser, and only that parser
@@ -10,6 +10,10 @@ use super::value::{Scalar, Target};
 
 /// Reads `json` into `target`. If it is not plain, returns false and leaves `target` empty.
 pub(super) fn read<'a>(json: &'a str, target: &mut impl Target<'a>) -> bool {
+    // What ends a text is then a quote and nothing else.
+    if has_escape_or_control(json.as_bytes()) {
+        return false;
+    }
     let plain = (Reader { json, at: 0 }).object(target).is_some();
     if !plain {
         *target = Default::default();
@@ -27,10 +31,10 @@ impl<'a> Reader<'a> {
         self.token(b'{')?;
         loop {
             self.token(b'"')?;
-            let key = self.text_rest()?;
+            let key = self.key_rest()?;
             self.token(b':')?;
             let value = self.value()?;
-            if !target.set_field(key.as_bytes(), value) {
+            if !target.set_field(key, value) {
                 return None;
             }
             match self.skip_blanks()? {
@@ -64,7 +68,7 @@ impl<'a> Reader<'a> {
     /// The next byte that is not blank, which is not consumed; `None` at the end.
     fn skip_blanks(&mut self) -> Option<u8> {
         while let Some(byte) = self.byte() {
-            if !matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
+            if byte != b' ' {
                 return Some(byte);
             }
             self.at += 1;
@@ -84,9 +88,18 @@ impl<'a> Reader<'a> {
     }
 
     /// The text up to its closing quote, which is consumed; the opening quote was consumed before.
+    #[inline]
     fn text_rest(&mut self) -> Option<&'a str> {
-        let rest = self.json.get(self.at..)?;
-        let length = plain_length(rest.as_bytes())?;
+        let start = self.at;
+        let length = self.key_rest()?.len();
+        self.json.get(start..start + length)
+    }
+
+    /// The same as bytes.
+    #[inline]
+    fn key_rest(&mut self) -> Option<&'a [u8]> {
+        let rest = self.json.as_bytes().get(self.at..)?;
+        let length = until_quote(rest)?;
         self.at += length + 1;
         rest.get(..length)
     }
@@ -120,47 +133,66 @@ impl<'a> Reader<'a> {
     }
 
     fn number_ends(&self) -> bool {
-        matches!(self.byte(), Some(b',' | b'}' | b' ' | b'\t' | b'\n' | b'\r'))
+        matches!(self.byte(), Some(b',' | b'}' | b' '))
     }
 }
 
-/// The number of bytes before the closing quote; `None` if an escape, a control character or
-/// the end comes first. It looks at sixteen bytes at a time, so that the number of rounds is
-/// the same for most names and values and the processor predicts the branch.
-fn plain_length(text: &[u8]) -> Option<usize> {
+/// The number of bytes before the first quote; `None` without one. It looks at sixteen bytes at a
+/// time, so that the number of rounds is the same for most names and values and the processor
+/// predicts the branch.
+#[inline]
+fn until_quote(text: &[u8]) -> Option<usize> {
     let (pieces, rest) = text.as_chunks::<16>();
     let mut length = 0;
     for piece in pieces {
         let word = u128::from_le_bytes(*piece);
-        let (low, high) = (stops(word as u64), stops((word >> 64) as u64));
+        let (low, high) = (quotes(word as u64), quotes((word >> 64) as u64));
         if low | high != 0 {
             let at = if low == 0 { 64 + high.trailing_zeros() } else { low.trailing_zeros() };
-            length += at as usize / 8;
-            return (text[length] == b'"').then_some(length);
+            return Some(length + at as usize / 8);
         }
         length += 16;
     }
-    length += rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))?;
-    (text[length] == b'"').then_some(length)
+    Some(length + rest.iter().position(|byte| *byte == b'"')?)
 }
 
-/// Marks the bytes of `word` that end a plain text: a quote, a backslash, or below 0x20. The
-/// top bit of the first such byte, in memory order, is set. Bits of later bytes may be set,
-/// too, but none of earlier ones.
-fn stops(word: u64) -> u64 {
+/// Marks the quotes of `word`. The top bit of the first one, in memory order, is set. Bits of
+/// later bytes may be set, too, but none of earlier ones.
+fn quotes(word: u64) -> u64 {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const TOPS: u64 = ONES << 7;
-    let below = |word: u64, bound: u8| word.wrapping_sub(ONES * u64::from(bound)) & !word;
-    // With the second bit turned, a quote (0x22) becomes 0x20, what is below 0x20 stays there,
-    // and nothing else is at or below 0x20: one comparison finds both.
-    let quote_or_control = below(word ^ (ONES * 2), 0x21);
-    let escape = below(word ^ (ONES * u64::from(b'\\')), 1);
-    (quote_or_control | escape) & TOPS
+    let turned = word ^ (ONES * b'"' as u64);
+    turned.wrapping_sub(ONES) & !turned & TOPS
+}
+
+/// Whether there is a backslash, or a byte below 0x20. One pass over the record is cheaper than to
+/// look for them in each text.
+fn has_escape_or_control(json: &[u8]) -> bool {
+    /// Pieces of this size fill the vector registers of every processor.
+    const PIECE: usize = 32;
+    // The smallest byte at each place of a piece, and the smallest with the bits of a backslash
+    // turned. There is no branch, so the compiler takes vectors.
+    let (mut lowest, mut turned) = ([u8::MAX; PIECE], [u8::MAX; PIECE]);
+    let mut take = |piece: &[u8]| {
+        for ((low, turned), byte) in lowest.iter_mut().zip(&mut turned).zip(piece) {
+            *low = (*low).min(*byte);
+            *turned = (*turned).min(*byte ^ b'\\');
+        }
+    };
+    let (pieces, rest) = json.as_chunks::<PIECE>();
+    pieces.iter().for_each(|piece| take(piece));
+    // The last piece overlaps the one before it.
+    match json.last_chunk::<PIECE>() {
+        Some(piece) => take(piece),
+        None => take(rest),
+    }
+    lowest.iter().any(|low| *low < 0x20) || turned.contains(&0)
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use proptest::sample::select;
 
     use super::*;
     use crate::formats::json;
@@ -189,7 +221,7 @@ mod tests {
     fn plain_objects_are_read() {
         for text in [
             r#"{"type":"leak.detected","id":"a","seeded":true,"confidence":0.93}"#,
-            " {\t\"id\" : \"é\u{1f600}\" ,\r\n \"x\": null, \"batch_size\": 12 } ",
+            " { \"id\" : \"é\u{1f600}\" ,  \"x\": null, \"batch_size\": 12 } ",
             r#"{"id":"12345678\u00e9"}"#.replace("\\u00e9", "é").as_str(),
             r#"{"confidence":0.1234567890123456789012345678901}"#,
         ] {
@@ -223,6 +255,9 @@ mod tests {
             r#"{"confidence":.5}"#,
             r#"{"batch_size":12345678901234567890}"#,
             r#"{"id":truth}"#,
+            "{\"id\":\"a\"}\n",
+            "{\n\"id\":\"a\"}",
+            "{\"id\":\t1}",
             r#"{"id":"abcdefghijklmnop\"q"}"#,
             "{\"id\":\"abcdefghijk\u{1}lmnop\"}",
         ] {
@@ -258,10 +293,19 @@ mod tests {
         }
 
         #[test]
-        fn finds_the_end_of_a_text_as_a_walk_would(text in proptest::collection::vec(any::<u8>(), 0..40)) {
-            let end = text.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
-            let want = end.filter(|end| text[*end] == b'"');
-            prop_assert_eq!(plain_length(&text), want);
+        fn finds_what_a_walk_would(text in proptest::collection::vec(select(vec![b'"', b'\\', 0x1f, 0x20, b'!', b'#', b'[', b']', b'a', 0xc3, 0xa2]), 0..80)) {
+            prop_assert_eq!(until_quote(&text), text.iter().position(|byte| *byte == b'"'));
+            let odd = text.iter().any(|byte| *byte < 0x20 || *byte == b'\\');
+            prop_assert_eq!(has_escape_or_control(&text), odd);
+            let plain: Vec<u8> = text.into_iter().filter(|byte| *byte >= 0x20 && *byte != b'\\').collect();
+            prop_assert!(!has_escape_or_control(&plain));
+        }
+
+        #[test]
+        fn finds_what_a_walk_would_among_any_bytes(text in proptest::collection::vec(any::<u8>(), 0..80)) {
+            prop_assert_eq!(until_quote(&text), text.iter().position(|byte| *byte == b'"'));
+            let odd = text.iter().any(|byte| *byte < 0x20 || *byte == b'\\');
+            prop_assert_eq!(has_escape_or_control(&text), odd);
         }
     }
 }

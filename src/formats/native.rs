@@ -112,10 +112,11 @@ pub(super) fn decode_plain<'a>(
     out: &mut Vec<Event<'a>>,
 ) -> Option<Result<Decoded, Rejection>> {
     let mut flat = Flat::default();
-    let plain = flat::read(text, &mut flat)
-        && (flat.known_kind().is_some() || !flat.is_typed() && fallback.kind.is_some());
-    let decoded = plain.then(|| {
-        flat.event(std::mem::take(fallback), limits).map(|event| {
+    let kind = flat::read(text, &mut flat)
+        .then(|| flat.known_kind().or(fallback.kind.filter(|_| !flat.is_typed())))
+        .flatten();
+    let decoded = kind.map(|kind| {
+        flat.event_of(kind, std::mem::take(fallback), limits).map(|event| {
             out.push(event);
             Decoded::Events
         })
@@ -205,6 +206,16 @@ impl<'a> Flat<'a> {
             Some(kind) => kind,
             None => self.stated_kind()?.or(fallback.kind).ok_or_else(missing_kind)?,
         };
+        self.event_of(kind, fallback, limits)
+    }
+
+    /// The same for a record whose kind is known.
+    fn event_of(
+        &mut self,
+        kind: Kind,
+        fallback: Fallback<'a>,
+        limits: &Limits,
+    ) -> Result<Event<'a>, Rejection> {
         let text_bytes = limits.text_bytes;
         let id = self.id.take().text("id", limits.id_bytes)?.or(fallback.id);
         let time = self.time.time("time")?.or(fallback.time);

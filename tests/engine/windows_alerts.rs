@@ -5,7 +5,7 @@
 use shutterlag::config::EngineConfig;
 use shutterlag::engine::alerts::Alert::{self, *};
 use shutterlag::engine::alerts::Transition::{self, Firing, Resolved};
-use shutterlag::event::Action::{Dismiss, Monitor, Revoke};
+use shutterlag::event::Action::{Dismiss, Escalate, Revoke};
 use shutterlag::event::Actor::{Ai, Automation, Human};
 use shutterlag::event::{Event, Verdict, Workflow};
 use shutterlag::time::Span;
@@ -118,8 +118,8 @@ fn containment_ends_the_race_though_the_review_is_owed() {
 fn a_decision_by_no_person_answers_nothing() {
     let mut t = Timeline::new();
     t.push(0, [leak().at(0)]);
-    t.push(10, [decided_by(Automation, Revoke, None).at(10), decided_by(Ai, Monitor, None).at(11)]);
-    t.want(361, &[(360, ReviewDueSoon, Firing)]);
+    t.push(10, [decided_by(Automation, Revoke, None).at(10), decided_by(Ai, Dismiss, None).at(11)]);
+    t.want(361, &[(11, AiActedFirst, Firing), (360, ReviewDueSoon, Firing)]);
 }
 
 #[test]
@@ -215,10 +215,10 @@ fn an_ai_that_contains_first_is_said_and_ends_the_race() {
 }
 
 #[test]
-fn an_ai_that_acts_after_a_person_decided_or_only_watches_is_in_its_place() {
+fn an_ai_that_acts_after_a_person_decided_or_hands_on_is_in_its_place() {
     let mut t = Timeline::new();
     t.push(0, [leak().at(0)]);
-    t.push(10, [decided_by(Ai, Monitor, None).at(10)]);
+    t.push(10, [decided_by(Ai, Escalate, None).at(10)]);
     t.push(20, [decided(Revoke).at(20)]);
     t.push(30, [decided_by(Ai, Revoke, None).at(30), contained_by(Ai).at(30)]);
     t.want(90_000, &[]);

@@ -488,3 +488,24 @@ fn a_look_under_another_id_of_the_same_person_is_a_look() {
     let aliases = [("ann@example.org".to_owned(), "reviewer-01".to_owned())].into();
     assert_eq!(opened_at(EngineConfig { aliases, ..EngineConfig::default() }), [Some(seconds(20))]);
 }
+
+#[test]
+fn an_ai_that_decides_before_any_person_acted_first_whatever_it_decides() {
+    let acted = |events: &[Event<'static>]| {
+        windows(EngineConfig::default(), events, |window| window.ai_acted_first_at)
+    };
+    for action in Action::ALL.iter().copied().filter(|action| action.disposes()) {
+        let by_ai = |s| decided_by(Actor::Ai, action, None).at(s);
+        assert_eq!(acted(&[leak().at(0), by_ai(10)]), [Some(seconds(10))], "{action}");
+        let escalated = escalated("tier-1").at(5);
+        assert_eq!(acted(&[leak().at(0), escalated, by_ai(10)]), [Some(seconds(10))], "{action}");
+        let person = decided(Action::Monitor).at(5);
+        assert_eq!(acted(&[leak().at(0), person, by_ai(10)])[0], None, "{action}");
+        let automation = decided_by(Actor::Automation, action, None).at(10);
+        assert_eq!(acted(&[leak().at(0), automation]), [None], "{action}");
+        let handed_on = decided_by(Actor::Ai, action, Some(Verdict::Escalate)).at(10);
+        assert_eq!(acted(&[leak().at(0), handed_on]), [None], "{action}");
+    }
+    let handed_on = decided_by(Actor::Ai, Action::Escalate, None).at(10);
+    assert_eq!(acted(&[leak().at(0), handed_on]), [None]);
+}

@@ -89,7 +89,7 @@ fn check(record: &[u8]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-fn check_event(event: &Event<'_>, limits: &Limits) -> Result<(), TestCaseError> {
+pub(crate) fn check_event(event: &Event<'_>, limits: &Limits) -> Result<(), TestCaseError> {
     prop_assert!((1..=limits.id_bytes).contains(&event.id.len()));
     prop_assert!((1..=limits.credential_id_bytes).contains(&event.credential_id.len()));
     prop_assert!((Timestamp::MIN..=Timestamp::MAX).contains(&event.time));
@@ -129,7 +129,7 @@ fn check_event(event: &Event<'_>, limits: &Limits) -> Result<(), TestCaseError> 
 
 /// One change to a record.
 #[derive(Clone, Debug)]
-enum Change {
+pub(crate) enum Change {
     Cut(Index),
     Remove(Index, Index),
     Repeat(Index, Index),
@@ -139,7 +139,7 @@ enum Change {
     Swap(Index, &'static str),
 }
 
-fn change() -> impl Strategy<Value = Change> {
+pub(crate) fn change() -> impl Strategy<Value = Change> {
     let tokens = select(vec![
         "null",
         "true",
@@ -168,7 +168,7 @@ fn change() -> impl Strategy<Value = Change> {
     ]
 }
 
-fn apply(record: &mut Vec<u8>, change: &Change) {
+pub(crate) fn apply(record: &mut Vec<u8>, change: &Change) {
     if record.is_empty() {
         return;
     }
@@ -217,12 +217,12 @@ fn cases() -> u32 {
     asked_cases().unwrap_or(2_000)
 }
 
-fn asked_cases() -> Option<u32> {
+pub(crate) fn asked_cases() -> Option<u32> {
     std::env::var("SHUTTERLAG_MUTATIONS").ok().map(|cases| cases.parse().unwrap())
 }
 
 /// Resident memory of this process, in KiB.
-fn resident_kib() -> i64 {
+pub(crate) fn resident_kib() -> i64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
     let pages: i64 = statm.split(' ').nth(1).unwrap().parse().unwrap();
     pages * rustix::param::page_size() as i64 / 1024
@@ -296,7 +296,7 @@ proptest! {
             source: None,
             severity: None,
             owner: owner.map(Into::into),
-noted: shutterlag::event::Noted { clock_skew: true, recovered: true },
+            noted: shutterlag::event::Noted { clock_skew: true, recovered: true },
             body: Body::TriageCompleted(shutterlag::event::TriageCompleted {
                 recommendation,
                 model: None,

@@ -5,5 +5,6 @@ mod fixtures;
 mod hostile;
 mod input;
 mod maps;
+mod mutations;
 #[path = "../engine/seeded.rs"]
 mod seeded;

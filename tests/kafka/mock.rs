@@ -41,7 +41,8 @@ pub(crate) fn now() -> Timestamp {
 /// `[kafka]` and `[[sources]]` of the two ways to run.
 const INTAKE_AND_WINDOWS: [&str; 2] = [
     "delivery = \"at_least_once\"",
-    "[[sources]]\ntopic = \"leaks\"\n[[sources]]\ntopic = \"scans\"\nformat = \"gitleaks\"",
+    "[[sources]]\ntopic = \"leaks\"\n[[sources]]\ntopic = \"scans\"\nformat = \"gitleaks\"\n\
+     [[sources]]\ntopic = \"incidents\"\nformat = \"sentinel\"",
 ];
 const WINDOWS_ALONE: [&str; 2] =
     ["delivery = \"exactly_once\"", "[[sources]]\ntopic = \"leaks\"\nprekeyed = true"];
@@ -83,6 +84,14 @@ fn records() -> Vec<(&'static str, String)> {
             "scans",
             format!(
                 r#"{{"RuleID":"generic-api-key","Secret":"{CANARY}","Match":"key={CANARY}","File":"a.txt","Commit":"","Fingerprint":"a.txt:generic-api-key:1"}}"#
+            ),
+        ),
+        // One of a map's.
+        (
+            "incidents",
+            format!(
+                r#"{{"Type":"SecurityIncident","IncidentName":"i1","Status":"New","ModifiedBy":"rules","CreatedTime":"{0}","LastModifiedTime":"{0}","Title":"{CANARY}"}}"#,
+                at(100)
             ),
         ),
     ]
@@ -128,7 +137,7 @@ fn compacted(records: Vec<(String, Option<String>)>) -> BTreeMap<String, Value> 
 
 #[test]
 fn records_of_any_format_become_windows_alerts_and_dead_letters() {
-    run(INTAKE_AND_WINDOWS, 3);
+    run(INTAKE_AND_WINDOWS, 4);
 }
 
 #[test]
@@ -139,7 +148,7 @@ fn keyed_records_become_windows_alerts_and_dead_letters() {
 fn run(way: [&str; 2], windows: usize) {
     let cluster = MockCluster::new(1).unwrap();
     let brokers = cluster.bootstrap_servers();
-    for topic in ["leaks", "scans"] {
+    for topic in ["leaks", "scans", "incidents"] {
         cluster.create_topic(topic, PARTITIONS, 1).unwrap();
     }
     let settings = settings(&brokers, way);
@@ -215,6 +224,10 @@ fn run(way: [&str; 2], windows: usize) {
     assert!(of("closed")["reviewer"].as_str().unwrap().starts_with("reviewer-"));
     assert_ne!(of("closed")["reviewer"], "reviewer-03");
     assert_eq!(of("open")["state"], "open");
+    // Maps read topics as well.
+    if way == INTAKE_AND_WINDOWS {
+        assert_eq!(of("sentinel:i1")["workflow"], "soc_classification");
+    }
 
     let letters = compacted(read(&brokers, "s.dead-letters"));
     let [letter] = &letters.values().collect::<Vec<_>>()[..] else { panic!("{letters:#?}") };

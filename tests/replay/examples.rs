@@ -211,7 +211,7 @@ fn changes_by_an_ai_are_approved_by_owners() {
 fn incidents_are_classified() {
     let (_, summary, windows) = workflow_on_the_page("soc-classification");
     assert_eq!(reviewed(&windows), SOC);
-    // The agent of Sentinel closed its incident, and nobody decided after it.
+    // The agent of Sentinel dismissed its incident, and nobody decided after it.
     assert_eq!(number(&summary, "oversight.ai_acted_first"), 1);
 }
 

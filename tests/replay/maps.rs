@@ -304,3 +304,40 @@ fn cases_and_entitlements_come_from_their_tools_alone() {
     assert!(shown.contains(&text("entitlement_review", "dismiss", "r2@example.com")), "{shown:?}");
     assert_eq!(shown.len(), 2);
 }
+
+/// Vendors let agents close cases. To dismiss one before anybody looked at it is to act first.
+#[test]
+fn an_agent_that_dismisses_a_case_acted_first_and_a_person_is_still_awaited() {
+    let key = "AKIAIOSFODNN7EXAMPLE";
+    let closed_in_servicenow = |by: &str| {
+        json!({
+            "table": "incident", "sys_id": "1", "number": "INC1", "state": "7", "correlation_id": key,
+            "close_code": "False positive", "close_notes": "", "sys_updated_by": by,
+            "sys_updated_on": "2026-03-03 10:01:00",
+        })
+    };
+    let closed_in_sentinel = |by: &str| {
+        json!({
+            "Type": "SecurityIncident", "IncidentName": "i1", "Status": "Closed", "ModifiedBy": by,
+            "Classification": "FalsePositive", "CreatedTime": "2026-03-03T10:00:00Z",
+            "LastModifiedTime": "2026-03-03T10:01:00Z",
+        })
+    };
+    let leak = json!({"RuleID": "aws", "Secret": key});
+    for (agent, person) in [
+        (closed_in_servicenow("ai.triage"), closed_in_servicenow("reviewer.one")),
+        (closed_in_sentinel("Security Copilot"), closed_in_sentinel("User - r1@example.com")),
+    ] {
+        let mut records = vec![agent];
+        if records[0]["table"] == "incident" {
+            records.insert(0, leak.clone());
+        }
+        let by_agent = &windows(&records)[0];
+        assert_eq!(by_agent["ai_acted_first"], true, "{by_agent:#}");
+        assert_eq!(by_agent["state"], "open", "{by_agent:#}");
+        *records.last_mut().unwrap() = person;
+        let by_person = &windows(&records)[0];
+        assert_eq!(by_person["ai_acted_first"], false, "{by_person:#}");
+        assert_eq!(by_person["state"], "closed", "{by_person:#}");
+    }
+}

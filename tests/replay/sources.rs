@@ -84,6 +84,54 @@ fn a_renamed_repository_keeps_its_windows() {
     assert_eq!(number(&summary, "events.orphan"), 0);
 }
 
+/// A repository is renamed and gets its old name back; meanwhile another one has that name.
+#[test]
+fn a_name_that_moves_between_two_repositories_joins_nothing() {
+    let of = |id: u64, name: &str, action: &str, minute: &str, more: Value| {
+        let mut delivery = alert(action, minute, more);
+        delivery["repository"] = repository(name);
+        delivery["repository"]["id"] = json!(id);
+        delivery
+    };
+    let dismissed = |minute: &str| closed(person(), "false_positive", minute);
+    let deliveries = [
+        of(41001, "payments", "created", "10:00", json!({})),
+        of(41002, "payments", "created", "10:01", json!({})),
+        of(41001, "old-payments", "resolved", "10:05", dismissed("10:05")),
+        of(41002, "new-payments", "resolved", "10:07", dismissed("10:07")),
+        of(41001, "payments", "reopened", "10:08", json!({"updated_at": at("10:08")})),
+    ];
+    let (summary, windows) = replay(lines(&deliveries));
+    assert_eq!(
+        each(&windows, "credential_id"),
+        ["github:github.com/41001#7", "github:github.com/41001#7", "github:github.com/41002#7"]
+    );
+    assert_eq!(each(&windows, "state"), ["closed", "open", "closed"]);
+    assert_eq!(
+        each(&windows, "decided_at"),
+        [json!("2026-03-03T10:05:00.000Z"), Value::Null, json!("2026-03-03T10:07:00.000Z")]
+            .iter()
+            .collect::<Vec<_>>()
+    );
+    assert_eq!(number(&summary, "events.orphan"), 0);
+}
+
+/// What another host calls by the same name and number is another alert, for its aliases as well.
+#[test]
+fn an_alias_of_another_host_joins_that_host_alone() {
+    let server = "github:ghe.example.org/41001#7";
+    let mut there = alert("created", "10:00", json!({}));
+    there["repository"]["html_url"] = json!("https://ghe.example.org/example-org/payments");
+    let decision = json!({"type": "decision.made", "id": "d", "time": at("10:05"), "credential_id": "ticket-1",
+        "aliases": [server], "reviewer": "r", "action": "dismiss"});
+    let (_, windows) = replay(lines(&[alert("created", "10:00", json!({})), there, decision]));
+    assert_eq!(windows.len(), 2);
+    for window in &windows {
+        let named = window.to_string().contains(server);
+        assert_eq!(window["state"], if named { "closed" } else { "open" }, "{window}");
+    }
+}
+
 #[test]
 fn the_same_number_on_two_hosts_is_two_alerts() {
     let mut server = alert("created", "10:00", json!({}));

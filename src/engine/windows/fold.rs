@@ -273,7 +273,7 @@ impl<'l> Open<'l, '_> {
             }
             Body::DecisionMade(decision) => {
                 window.nonhuman_decisions += weight;
-                if decision.actor_kind == Actor::Ai && decision.action.takes_effect() {
+                if decision.actor_kind == Actor::Ai && !escalates(decision) {
                     ai_acted(window, event.time);
                 }
             }

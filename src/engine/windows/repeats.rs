@@ -305,7 +305,8 @@ fn class<'l>(
         Body::DecisionMade(decision) if decision.actor_kind == Actor::Human => {
             (Some(Actor::Human), decision.action.closes() && !escalates(decision))
         }
-        Body::DecisionMade(decision) => (Some(decision.actor_kind), decision.action.takes_effect()),
+        // What an AI's does is to act before a person, or not.
+        Body::DecisionMade(decision) => (Some(decision.actor_kind), !escalates(decision)),
         Body::CredentialContained { actor_kind, .. } => (Some(*actor_kind), false),
         _ => (None, false),
     };

@@ -164,10 +164,8 @@ impl Open {
         let acts = |event: &&Event<'static>| match &event.body {
             Body::DecisionMade(decision) => {
                 decision.actor_kind == Actor::Ai
-                    && matches!(
-                        decision.action,
-                        Action::Revoke | Action::Rotate | Action::Quarantine
-                    )
+                    && decision.action != Action::Escalate
+                    && decision.verdict != Some(Verdict::Escalate)
             }
             Body::CredentialContained { actor_kind, .. } => *actor_kind == Actor::Ai,
             _ => false,
