@@ -14,9 +14,10 @@
 //! - 95 % bounds on the log(-log) scale, `S^exp(±z σ / log S)` with
 //!   `σ² = Var log S` (Kalbfleisch & Prentice, The Statistical Analysis of
 //!   Failure Time Data): they stay within (0, 1) by themselves.
-//! - Where observations are worth fewer than [`EXACT_BELOW`] independent ones, and
+//! - Where observations are worth few independent ones, as [`Method::of`] says, and
 //!   where that formula has nothing to work on (`S` is 0 or 1, or nobody is watched
-//!   any more): the beta product confidence procedure, [`BetaProduct`].
+//!   any more): the beta product confidence procedure, [`BetaProduct`], or its mid-P
+//!   version.
 //! - RMST, the restricted mean survival time, `∫₀^h S`.
 //!
 //! Observations of one incident are no independent ones: every number at risk and of
@@ -30,7 +31,7 @@
 
 use serde::Serialize;
 
-use super::bounds::{BetaProduct, Bounds, EXACT_BELOW, Sample};
+use super::bounds::{BetaProduct, Bounds, Method, Sample};
 use crate::time::Span;
 
 /// The 97.5 % quantile of the normal law, for two-sided 95 % bounds.
@@ -133,8 +134,8 @@ pub struct Step {
     pub survival: f64,
     /// `Σ d / (n (n - d))` so far, but for a last step down to zero.
     greenwood: f64,
-    /// The exact law of `S` so far.
-    exact: BetaProduct,
+    /// The law of `S` so far.
+    product: BetaProduct,
     weight: f64,
     effective: f64,
 }
@@ -142,9 +143,9 @@ pub struct Step {
 impl Step {
     /// `1 - S` from this time until the next, with bounds.
     pub fn probability(&self) -> Estimate {
-        let exact = self.effective < EXACT_BELOW || self.left() == 0;
-        let by_variance = if exact { None } else { self.greenwood() };
-        estimate(self.survival, by_variance.unwrap_or_else(|| self.exact()))
+        let many = Method::of(self.effective) == Method::Approximate && self.left() > 0;
+        let by_variance = self.greenwood().filter(|_| many);
+        estimate(self.survival, by_variance.unwrap_or_else(|| self.by_product()))
     }
 
     /// Bounds of `1 - S` by Greenwood's variance on the log(-log) scale; `None`
@@ -162,15 +163,23 @@ impl Step {
     }
 
     /// Bounds of `1 - S` by the beta product confidence procedure.
-    pub fn exact(&self) -> Bounds {
-        let waiting = self.exact.survival(self.left() as f64 * self.weight);
-        Bounds { low: 1.0 - waiting.high, high: 1.0 - waiting.low }
+    pub fn by_product(&self) -> Bounds {
+        by_product(&self.product, self.left() as f64 * self.weight, self.effective)
     }
 
     /// Those at risk after this time.
     const fn left(&self) -> u64 {
         self.at_risk - self.events - self.censored
     }
+}
+
+/// Bounds of `1 - S` where `left` still wait of what was worth `effective` observations.
+fn by_product(product: &BetaProduct, left: f64, effective: f64) -> Bounds {
+    let waiting = match Method::of(effective) {
+        Method::MidP => product.survival_mid_p(left),
+        Method::Exact | Method::Approximate => product.survival(left),
+    };
+    Bounds { low: 1.0 - waiting.high, high: 1.0 - waiting.low }
 }
 
 /// The estimate enclosed by its bounds, whatever rounding and the mean of a few did.
@@ -197,7 +206,7 @@ impl KaplanMeier {
             base_survival: 1.0,
             base_at_risk: self.keys.len(),
             greenwood: 0.0,
-            exact: BetaProduct::new(),
+            product: BetaProduct::new(),
             with_bounds: true,
             weight: self.weight,
             effective: self.effective,
@@ -214,8 +223,8 @@ impl KaplanMeier {
         if self.keys.is_empty() {
             return Estimate::default();
         }
-        let waiting = BetaProduct::new().survival(self.keys.len() as f64 * self.weight);
-        estimate(1.0, Bounds { low: 0.0, high: 1.0 - waiting.low })
+        let left = self.keys.len() as f64 * self.weight;
+        estimate(1.0, by_product(&BetaProduct::new(), left, self.effective))
     }
 
     /// The probability that the event has happened by `t`, that time included:
@@ -266,8 +275,8 @@ pub struct Steps<'a> {
     base_survival: f64,
     base_at_risk: usize,
     greenwood: f64,
-    exact: BetaProduct,
-    /// Whether the exact law is wanted: it costs two logarithms a step.
+    product: BetaProduct,
+    /// Whether that law is wanted: it costs two logarithms a step.
     with_bounds: bool,
     weight: f64,
     effective: f64,
@@ -290,7 +299,7 @@ impl Iterator for Steps<'_> {
             self.greenwood += events as f64 / (at_risk as f64 * left as f64);
         }
         if self.with_bounds {
-            self.exact.events(at_risk as f64 * self.weight, events as f64 * self.weight);
+            self.product.events(at_risk as f64 * self.weight, events as f64 * self.weight);
         }
         if censored > 0 {
             self.base_survival = survival;
@@ -304,7 +313,7 @@ impl Iterator for Steps<'_> {
             censored: censored as u64,
             survival,
             greenwood: self.greenwood,
-            exact: self.exact,
+            product: self.product,
             weight: self.weight,
             effective: self.effective,
         })

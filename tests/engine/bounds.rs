@@ -6,7 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use serde::Deserialize;
-use shutterlag::engine::bounds::{BetaProduct, Bounds, Sample, clopper_pearson, wilson};
+use shutterlag::engine::bounds::{BetaProduct, Bounds, Sample, clopper_pearson, mid_p, wilson};
 
 #[derive(Deserialize)]
 struct Recorded {
@@ -28,6 +28,7 @@ struct Share {
     share: f64,
     number: f64,
     clopper_pearson: (f64, f64),
+    mid_p: (f64, f64),
     wilson: (f64, f64),
 }
 
@@ -37,6 +38,7 @@ struct Curve {
     weight: f64,
     steps: Vec<(f64, f64, f64)>,
     bounds: (f64, f64),
+    mid_p: (f64, f64),
     error: f64,
 }
 
@@ -66,11 +68,15 @@ fn effective_numbers_are_those_of_exact_fractions() {
 fn bounds_of_shares_are_those_of_scipy() {
     let shares = recorded().shares;
     assert!(shares.len() > 50);
-    for Share { share, number, clopper_pearson: exact, wilson: approximate } in shares {
-        let (ours, theirs) = (clopper_pearson(share, number).unwrap(), exact);
-        assert!(close(ours, theirs, 1e-9), "{share} of {number}: {ours:?}, not {theirs:?}");
-        let (ours, theirs) = (wilson(share, number).unwrap(), approximate);
-        assert!(close(ours, theirs, 1e-9), "{share} of {number}: {ours:?}, not {theirs:?}");
+    for Share { share, number, clopper_pearson: exact, mid_p: mid, wilson: approximate } in shares {
+        for (ours, theirs) in [
+            (clopper_pearson(share, number), exact),
+            (mid_p(share, number), mid),
+            (wilson(share, number), approximate),
+        ] {
+            let ours = ours.unwrap();
+            assert!(close(ours, theirs, 1e-9), "{share} of {number}: {ours:?}, not {theirs:?}");
+        }
     }
 }
 
@@ -79,14 +85,17 @@ fn bounds_of_shares_are_those_of_scipy() {
 /// with thousands.
 #[test]
 fn bounds_of_curves_are_those_of_the_drawn_product() {
-    for Curve { name, weight, steps, bounds, error } in recorded().curves {
+    for Curve { name, weight, steps, bounds, mid_p, error } in recorded().curves {
         let (mut product, mut left) = (BetaProduct::new(), 0.0);
         for (at_risk, events, censored) in steps {
             product.events(at_risk * weight, events * weight);
             left = (at_risk - events - censored) * weight;
         }
-        let ours = product.survival(left);
-        let apart = if name == "thousands" { 0.001 } else { 0.02 };
-        assert!(close(ours, bounds, apart + 4.0 * error), "{name}: {ours:?}, not {bounds:?}");
+        let apart = if name == "thousands" { 0.001 } else { 0.02 } + 4.0 * error;
+        for (ours, theirs) in
+            [(product.survival(left), bounds), (product.survival_mid_p(left), mid_p)]
+        {
+            assert!(close(ours, theirs, apart), "{name}: {ours:?}, not {theirs:?}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use proptest::prelude::*;
-use shutterlag::config::{EngineConfig, OversightConfig, Profiles};
+use shutterlag::config::{EngineConfig, Profiles};
 use shutterlag::engine::alerts::Transition;
 use shutterlag::engine::oversight::{
     Evidence, Factors, Overseen, Reviews, Rules, Signal, Step, e_bh,
@@ -14,7 +14,9 @@ use shutterlag::simulate::{Extent, Options, Simulation};
 
 use crate::oracle::evidence::{e_bh as plain_e_bh, people};
 use crate::oracle::ledger;
+use crate::oracle::setting::Setting;
 use crate::oracle::summary::Asked;
+use crate::summary::oversight;
 
 const CLOSE: f64 = 1e-9;
 
@@ -39,12 +41,16 @@ fn simulated(seed: u64) -> Vec<Event<'static>> {
 }
 
 /// What the engine makes of the events: the outcome and every step by reviewer.
-fn judged(events: &[Event<'static>], opening: &[Workflow]) -> (Overseen, Vec<(String, u32, Step)>) {
+fn judged(
+    events: &[Event<'static>],
+    opening: &[Workflow],
+    setting: &Setting,
+) -> (Overseen, Vec<(String, u32, Step)>) {
     let mut profiles = Profiles::default();
     for workflow in opening {
         profiles.get_mut(*workflow).expects_opening = true;
     }
-    let rules = Rules::new(OversightConfig::default()).unwrap();
+    let rules = Rules::new(oversight(setting)).unwrap();
     let mut windows = Windows::new(EngineConfig { profiles, ..EngineConfig::default() });
     for event in events {
         let _ = windows.handle(event);
@@ -65,13 +71,24 @@ fn every_step_and_e_value_is_that_of_plain_products() {
     let mut pages = 0;
     let mut kinds = [0; 4];
     let mut alone = 0;
-    for seed in 1..=4 {
+    let two_ids = ("reviewer-002".to_owned(), "reviewer-001".to_owned());
+    let otherwise = Setting {
+        batch_hold_ms: 1_200_000,
+        skew_tolerance_ms: 15_000,
+        delay_ms: 0,
+        period_ms: 6 * 3_600_000,
+        all_truths: true,
+        aliases: [two_ids].into(),
+        ..Setting::default()
+    };
+    for seed in 1..=5 {
         println!("seed {seed}");
         let events = simulated(seed);
         let opening = &Workflow::ALL[..2];
-        let (overseen, mut steps) = judged(&events, opening);
+        let setting = if seed == 5 { otherwise.clone() } else { Setting::default() };
+        let (overseen, mut steps) = judged(&events, opening, &setting);
         steps.sort_by(|a, b| a.0.cmp(&b.0));
-        let asked = Asked { expect_opening: opening.to_vec(), ..Asked::default() };
+        let asked = Asked { expect_opening: opening.to_vec(), setting, ..Asked::default() };
         let plain = people(&ledger(&events).windows, &asked);
         let names: Vec<&str> = plain.iter().map(|person| person.reviewer.as_str()).collect();
         let known: Vec<&str> = overseen.people.iter().map(|p| p.reviewer.as_str()).collect();

@@ -11,7 +11,10 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::Value;
-use shutterlag::config::{EngineConfig, FiguresConfig, OversightConfig, Profiles};
+use shutterlag::config::{
+    AgreementConfig, Approver, EngineConfig, FiguresConfig, OversightConfig, Profiles, Reopen,
+    Targets,
+};
 use shutterlag::engine::Receipt;
 use shutterlag::engine::attacker::{CurveSetting, Race};
 use shutterlag::engine::identity::Names;
@@ -28,8 +31,9 @@ use shutterlag::time::{Span, Timestamp};
 
 use crate::oracle::hostile::{self, Events, at};
 use crate::oracle::made::{self, At};
+use crate::oracle::setting::{May, Setting};
 use crate::oracle::summary::{Asked, differences, summary};
-use crate::oracle::{Ledger, ledger, readings};
+use crate::oracle::{Ledger, Reading, ledger, ledger_by, readings};
 
 /// More readings of one set of events than this are not worth going through.
 const READINGS_MAX: usize = 64;
@@ -52,25 +56,26 @@ fn latest(events: &[Event<'_>]) -> Option<Timestamp> {
 
 /// The engine's summary, put together as the command does.
 fn concluded(events: &[Event<'_>], asked: &Asked) -> Value {
-    concluded_by(events, asked, OversightConfig::default())
-}
-
-fn concluded_by(events: &[Event<'_>], asked: &Asked, oversight: OversightConfig) -> Value {
-    let mut profiles = Profiles::default();
-    for workflow in &asked.expect_opening {
-        profiles.get_mut(*workflow).expects_opening = true;
-    }
+    let Setting { reading, .. } = &asked.setting;
+    let profiles = profiles(asked);
     let settings = asked.curves.iter().map(|(location, fastest, mean)| {
         format!("{location}={fastest}ms,{mean}ms").parse::<CurveSetting>().unwrap()
     });
+    let figures = figures(&asked.setting);
     let race = Race::from_settings(settings.collect::<Vec<_>>()).unwrap();
-    let mut windows = Windows::new(EngineConfig { profiles, ..EngineConfig::default() });
+    let race = race.between(&profiles, &figures);
+    let config = EngineConfig {
+        profiles,
+        reopen: if reading.reopen_always { Reopen::Always } else { Reopen::NewExposure },
+        detects_at_once: reading.detects_at_once.iter().cloned().collect(),
+        ..EngineConfig::default()
+    };
+    let mut windows = Windows::new(config);
     for event in events {
         assert_eq!(windows.handle(event), Receipt::Held);
     }
     let as_of = asked.as_of.unwrap_or(Timestamp::MIN);
-    let oversight = Rules::new(oversight).unwrap();
-    let figures = FiguresConfig::default();
+    let oversight = Rules::new(oversight(&asked.setting)).unwrap();
     let telling = Telling {
         race: &race,
         profiles: &profiles,
@@ -92,6 +97,50 @@ fn concluded_by(events: &[Event<'_>], asked: &Asked, oversight: OversightConfig)
         ..EventCounts::default()
     };
     serde_json::to_value(tally.summary(&rules, asked.as_of, counted)).unwrap()
+}
+
+/// The profiles that are asked for. Of two for one workflow the first counts.
+fn profiles(asked: &Asked) -> Profiles {
+    let mut profiles = Profiles::default();
+    for workflow in &asked.expect_opening {
+        profiles.get_mut(*workflow).expects_opening = true;
+    }
+    for (workflow, (in_time, late), raced) in asked.setting.reading.targets.iter().rev() {
+        let (in_time, late) = (Span::from_millis(*in_time), Span::from_millis(*late));
+        profiles.get_mut(*workflow).targets = Targets { in_time, late, raced: *raced };
+    }
+    for (workflow, may) in asked.setting.approver.iter().rev() {
+        profiles.get_mut(*workflow).approver = match may {
+            May::Anybody => Approver::Any,
+            May::TheOwner => Approver::Owner,
+            May::TheGroup => Approver::Group,
+        };
+    }
+    profiles
+}
+
+fn figures(setting: &Setting) -> FiguresConfig {
+    FiguresConfig {
+        public: setting.public.clone(),
+        incident_gap: Span::from_millis(setting.incident_gap_ms),
+        batch_hold: Span::from_millis(setting.batch_hold_ms),
+    }
+}
+
+/// The same setting in the engine's words.
+pub(crate) fn oversight(setting: &Setting) -> OversightConfig {
+    let standard = OversightConfig::default();
+    let period = Span::from_millis(setting.period_ms);
+    OversightConfig {
+        all_truths: setting.all_truths,
+        skew_tolerance: Span::from_millis(setting.skew_tolerance_ms),
+        delay: Span::from_millis(setting.delay_ms),
+        batch_hold: Span::from_millis(setting.batch_hold_ms),
+        agreement: AgreementConfig { period, ..standard.agreement },
+        aliases: setting.aliases.clone(),
+        owners: setting.owners.clone(),
+        ..standard
+    }
 }
 
 /// What was asked for: the moment of the latest event, and one later or earlier.
@@ -322,6 +371,72 @@ fn leaks() -> impl Strategy<Value = Events> {
         })
 }
 
+/// Any setting, with values that these events come near to.
+fn settings() -> impl Strategy<Value = Setting> {
+    let minute = 60_000;
+    let targets = prop::collection::vec(
+        (select(&Workflow::ALL[..3]), 1..12_i64, 1..20_i64, any::<bool>()),
+        0..3,
+    );
+    let may = select(&[May::Anybody, May::TheOwner, May::TheGroup][..]);
+    let reading = (any::<bool>(), any::<bool>(), targets).prop_map(
+        move |(reopen_always, at_once, targets)| Reading {
+            reopen_always,
+            detects_at_once: if at_once { vec!["scanner".to_owned()] } else { Vec::new() },
+            targets: targets
+                .into_iter()
+                .map(|(of, soon, more, raced)| (of, (soon * minute, (soon + more) * minute), raced))
+                .collect(),
+        },
+    );
+    let public = prop::sample::subsequence(vec!["npm", "s3", "github", "internal"], 0..=4);
+    let owners = select(&["reviewer-01", "reviewer-02", "reviewer-09"][..]);
+    (
+        reading,
+        public,
+        prop::collection::vec((select(&Workflow::ALL[..3]), may), 0..3),
+        (1..12_i64, 1..70_i64, 0..5_i64, 0..20_i64, 2..26_i64),
+        (any::<bool>(), option::of(owners), any::<bool>()),
+    )
+        .prop_map(move |(reading, public, approver, spans, (all_truths, member, alias))| {
+            let (gap, hold, tolerance, delay, hours) = spans;
+            Setting {
+                reading,
+                public: public.into_iter().map(str::to_owned).collect(),
+                incident_gap_ms: gap * minute,
+                batch_hold_ms: hold * minute,
+                skew_tolerance_ms: tolerance * minute,
+                delay_ms: delay * minute,
+                period_ms: hours * 60 * minute,
+                all_truths,
+                approver,
+                owners: member
+                    .map(|member| ("team-1".to_owned(), [member.to_owned()].into()))
+                    .into_iter()
+                    .collect(),
+                aliases: alias
+                    .then(|| ("reviewer-02".to_owned(), "reviewer-01".to_owned()))
+                    .into_iter()
+                    .collect(),
+            }
+        })
+}
+
+/// The same events, but some advice is about a ticket: one event gives it to the credentials
+/// of several leaks.
+fn on_tickets(events: Events, given: &[(usize, usize)]) -> Events {
+    let Events(mut events) = events;
+    let advice: Vec<usize> = (0..events.len())
+        .filter(|at| matches!(events[*at].body, Body::TriageCompleted(_)))
+        .collect();
+    for (from, to) in given.iter().filter(|_| !advice.is_empty()) {
+        let (from, to) = (advice[from % advice.len()], advice[to % advice.len()]);
+        let Event { credential_id, workflow, .. } = events[to].clone();
+        events[to] = Event { credential_id, workflow, ..events[from].clone() };
+    }
+    Events(events)
+}
+
 fn openings() -> impl Strategy<Value = Vec<Workflow>> {
     prop::sample::subsequence(Workflow::ALL, 0..=Workflow::ALL.len())
 }
@@ -351,6 +466,22 @@ proptest! {
     ) {
         let ledgers = [ledger(&events.0)];
         for asked in questions(&events.0, later_ms, &opening) {
+            check(&events.0, &ledgers, &asked)?;
+        }
+    }
+
+    #[test]
+    fn so_they_do_on_tickets_and_under_any_setting(
+        events in leaks(),
+        given in prop::collection::vec((any::<usize>(), any::<usize>()), 0..30),
+        later_ms in -900_000..4_000_000_i64,
+        opening in openings(),
+        setting in settings(),
+    ) {
+        let events = on_tickets(events, &given);
+        let ledgers = [ledger_by(&events.0, &setting.reading)];
+        for asked in questions(&events.0, later_ms, &opening) {
+            let asked = Asked { setting: setting.clone(), ..asked };
             check(&events.0, &ledgers, &asked)?;
         }
     }
@@ -597,11 +728,13 @@ fn a_batch_decided_under_two_ids_of_one_person_is_one_incident() {
         events.push(decided(reviewer).of(credential, 60));
     }
     let asked = Asked { as_of: Some(made::seconds(3_600)), ..Asked::default() };
-    let incidents = |oversight: OversightConfig| {
-        let summary = concluded_by(&events, &asked, oversight);
-        summary["effective_review_rate"]["incidents"].as_u64().unwrap()
+    let incidents = |setting: Setting| {
+        let asked = Asked { setting, ..asked.clone() };
+        let told = concluded(&events, &asked);
+        assert_eq!(differences(&told, &summary(&ledger(&events), &asked)), Vec::<String>::new());
+        told["effective_review_rate"]["incidents"].as_u64().unwrap()
     };
-    assert_eq!(incidents(OversightConfig::default()), 2);
+    assert_eq!(incidents(Setting::default()), 2);
     let aliases = [("ann@example.org".to_owned(), "ann".to_owned())].into();
-    assert_eq!(incidents(OversightConfig { aliases, ..OversightConfig::default() }), 1);
+    assert_eq!(incidents(Setting { aliases, ..Setting::default() }), 1);
 }

@@ -75,7 +75,8 @@ proptest! {
             detects_at_once: sources.iter().cloned().collect(),
             ..EngineConfig::default()
         };
-        let rules = Reading { reopen_always, detects_at_once: sources };
+        let rules =
+            Reading { reopen_always, detects_at_once: sources, ..Reading::default() };
         let got = replay_by(config, &events.0);
         if !readings.iter().any(|reading| ledger_by(reading, &rules) == got) {
             prop_assert_eq!(got, ledger_by(&events.0, &rules));

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Records reference bounds for tests/bounds_reference.rs.
+"""Records reference bounds for tests/engine/bounds.rs.
 
 Pinned: Python 3.11, numpy 2.4.6, scipy 1.17.1.
 
@@ -10,6 +10,8 @@ Pinned: Python 3.11, numpy 2.4.6, scipy 1.17.1.
 - Effective numbers come from exact fractions.
 - Clopper and Pearson's bounds come from scipy's beta law; for whole numbers they are
   checked here against exact binomial tails in fractions.
+- Mid-P bounds come from scipy's solver on their equation, in exact binomial tails for
+  whole numbers and in scipy's beta laws for others.
 - Wilson's bounds come from scipy's solver on the defining equation
   |p - x| = z sqrt(x (1 - x) / n), not from the formula that the program uses.
 - Survival bounds come from ten million draws of the product of beta variables itself,
@@ -25,7 +27,7 @@ from importlib.metadata import version
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.stats import beta, norm
+from scipy.stats import beta, binom, norm
 
 PINNED = {"numpy": "2.4.6", "scipy": "1.17.1"}
 SEED = 20260301
@@ -42,6 +44,30 @@ def clopper_pearson(p, n):
     low = beta.ppf(0.025, x, n - x + 1) if x > 0 else 0.0
     high = beta.ppf(0.975, x + 1, n - x) if x < n else 1.0
     return float(low), float(high)
+
+
+def mid_p(p, n):
+    """Half of the chance of what was seen is counted on each side."""
+    x = p * n
+
+    def tails(q):
+        if abs(x - round(x)) < 1e-12 and n == int(n):
+            here = binom.pmf(round(x), n, q)
+            return binom.sf(round(x), n, q) + here / 2
+        # The chances of x or more, and of more than x, where x is not whole.
+        some = beta.cdf(q, x, n - x + 1) if x > 0 else 1.0
+        more = beta.cdf(q, x + 1, n - x) if x < n else 0.0
+        return (some + more) / 2
+
+    def solved(tail):
+        # Nothing of a double tells a bound below this from 0.
+        if tails(1e-14) > tail:
+            return 0.0
+        return brentq(lambda q: tails(q) - tail, 1e-14, 1 - 1e-14, xtol=1e-15)
+
+    low = 0.0 if x == 0 else solved(0.025)
+    high = 1.0 if x == n else solved(0.975)
+    return low, high
 
 
 def wilson(p, n):
@@ -72,7 +98,8 @@ def shares():
             x = p * n
             if 0 < x == int(x) and n == int(n) and n <= 64:
                 check_tail(int(x), int(n), cp[0])
-            yield {"share": p, "number": n, "clopper_pearson": cp, "wilson": wi}
+            mid = mid_p(p, n)
+            yield {"share": p, "number": n, "clopper_pearson": cp, "mid_p": mid, "wilson": wi}
 
 
 def curves(rng):
@@ -93,12 +120,16 @@ def curves(rng):
             left = at_risk - events - censored
         low = product * rng.beta(left * weight, 1, DRAWS) if left else np.zeros(DRAWS)
         bounds = [float(np.quantile(low, 0.025)), float(np.quantile(product, 0.975))]
+        # The mean of two laws is what is drawn from either, half of the time each.
+        both = np.concatenate([low, product])
+        mid_p = [float(np.quantile(both, q)) for q in (0.025, 0.975)]
         # The error of a quantile, from ten parts of the draws.
         error = max(
             float(np.std([np.quantile(part, q) for part in np.split(x, 10)])) / 10**0.5
             for x, q in ((low, 0.025), (product, 0.975))
         )
-        yield {"name": name, "weight": weight, "steps": steps, "bounds": bounds, "error": error}
+        told = {"bounds": bounds, "mid_p": mid_p, "error": error}
+        yield {"name": name, "weight": weight, "steps": steps, **told}
 
 
 def main():

@@ -56,8 +56,7 @@ fn fraction(a: f64, b: f64, x: f64) -> f64 {
     product
 }
 
-/// The value below which a share `p` of the beta law lies. By bisection: the function
-/// is monotone, and 53 halvings leave nothing of a double to tell apart near one.
+/// The value below which a share `p` of the beta law lies.
 pub fn beta_quantile(a: f64, b: f64, p: f64) -> f64 {
     if p <= 0.0 {
         return 0.0;
@@ -65,10 +64,17 @@ pub fn beta_quantile(a: f64, b: f64, p: f64) -> f64 {
     if p >= 1.0 {
         return 1.0;
     }
+    quantile(|x| beta_cdf(a, b, x), p)
+}
+
+/// The value below which a share `p` of a law on [0, 1] lies, by its distribution
+/// function. By bisection: the function is monotone, and 53 halvings leave nothing of a
+/// double to tell apart near one.
+pub(super) fn quantile(cdf: impl Fn(f64) -> f64, p: f64) -> f64 {
     let (mut low, mut high) = (0.0_f64, 1.0_f64);
     for _ in 0..60 {
         let middle = low.midpoint(high);
-        if beta_cdf(a, b, middle) < p {
+        if cdf(middle) < p {
             low = middle;
         } else {
             high = middle;

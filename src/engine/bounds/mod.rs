@@ -18,4 +18,4 @@ mod share;
 pub use beta::{beta_cdf, beta_quantile};
 pub use product::BetaProduct;
 pub use sample::{Sample, Sizes};
-pub use share::{Bounds, EXACT_BELOW, clopper_pearson, difference, share_bounds, wilson};
+pub use share::{Bounds, Method, clopper_pearson, difference, mid_p, share_bounds, wilson};

@@ -10,7 +10,8 @@ use shutterlag::event::Verdict;
 
 use super::numbers::noncentral_factor;
 use super::record::Record;
-use super::reviews::{Case, Groups, Outcome, Stratum, outcomes, settled_ms, used_last};
+use super::reviews::{Case, Groups, Outcome, Stratum, outcomes, used_last};
+use super::setting::Setting;
 use super::summary::Asked;
 
 /// Allowed rate, alternatives and weight of `seeded`, `dwell` and `context`.
@@ -81,7 +82,8 @@ pub(crate) fn people(windows: &[Record], asked: &Asked) -> Vec<Person> {
     all.iter()
         .map(|(reviewer, outcomes)| {
             let mut person = Person { reviewer: (*reviewer).to_owned(), ..Person::default() };
-            person.go_through(outcomes, &truths(windows, reviewer), &owns);
+            let truths = truths(windows, reviewer, &asked.setting);
+            person.go_through(outcomes, &truths, &owns, &asked.setting);
             person
         })
         .collect()
@@ -101,7 +103,7 @@ fn own(outcomes: &[Outcome]) -> Own {
     own
 }
 
-fn truths<'r>(windows: &'r [Record], reviewer: &str) -> Vec<Truth<'r>> {
+fn truths<'r>(windows: &'r [Record], reviewer: &str, setting: &Setting) -> Vec<Truth<'r>> {
     let mut truths: Vec<Truth<'r>> = windows
         .iter()
         .enumerate()
@@ -110,7 +112,7 @@ fn truths<'r>(windows: &'r [Record], reviewer: &str) -> Vec<Truth<'r>> {
             let truth = window.truth?;
             window.advice.as_ref()?;
             let at_ms = truth.established_at.max(decision.decided_at).as_millis();
-            let mine = decision.reviewer == reviewer;
+            let mine = setting.person(&decision.reviewer) == reviewer;
             mine.then_some(Truth { at_ms, case: Case { at, window, decision } })
         })
         .collect();
@@ -120,9 +122,10 @@ fn truths<'r>(windows: &'r [Record], reviewer: &str) -> Vec<Truth<'r>> {
 
 impl Truth<'_> {
     /// Whether planted wrong advice was let through; `None` where nothing was planted.
-    fn missed(&self) -> Option<bool> {
+    fn missed(&self, all_truths: bool) -> Option<bool> {
         let (truth, advice) = self.case.window.truth.zip(self.case.window.advice.as_ref())?;
-        let wrong = truth.seeded && truth.correct_action != advice.recommendation;
+        let counts = truth.seeded || all_truths;
+        let wrong = counts && truth.correct_action != advice.recommendation;
         wrong.then(|| match self.case.decision.verdict {
             Some(verdict) => verdict == Verdict::Approve,
             None => self.case.decision.action == advice.recommendation,
@@ -146,6 +149,7 @@ impl Person {
         outcomes: &[Outcome],
         truths: &[Truth<'_>],
         owns: &BTreeMap<&str, Own>,
+        setting: &Setting,
     ) {
         let each = |value: f64| {
             let of = |qs: &[f64]| vec![value; qs.len()];
@@ -156,7 +160,7 @@ impl Person {
         let acts = outcomes.iter().enumerate().map(|(at, act)| (act.due_ms, 0, at as i64));
         let known = truths.iter().enumerate().map(|(at, truth)| (truth.at_ms, 1, at as i64));
         let own = &owns[self.reviewer.as_str()];
-        let settled = own.keys().map(|period| (settled_ms(*period), 2, *period));
+        let settled = own.keys().map(|period| (setting.settled_ms(*period), 2, *period));
         let mut order: Vec<(i64, i32, i64)> = acts.chain(known).chain(settled).collect();
         order.sort_unstable();
 
@@ -177,14 +181,17 @@ impl Person {
                 1 => {
                     let Truth { case, .. } = &truths[number as usize];
                     let decided = case.decided_ms();
-                    let is_new = case.group().is_none_or(|group| taught.enter(group, decided));
+                    let hold_ms = setting.batch_hold_ms;
+                    let mut enter = |group| taught.enter(group, decided, hold_ms);
+                    let is_new = case.group().is_none_or(&mut enter);
                     let events = case.events();
                     let known = events.iter().any(|event| taught_by.contains(event));
                     for event in events {
                         used_last(&mut taught_by, event, TAUGHT_MAX);
                     }
                     if is_new && !known {
-                        let signs = [truths[number as usize].missed(), None, None];
+                        let missed = truths[number as usize].missed(setting.all_truths);
+                        let signs = [missed, None, None];
                         self.step(at_ms, case.at, signs, None, &mut products);
                     }
                 }

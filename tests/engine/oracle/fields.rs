@@ -265,14 +265,28 @@ impl Open {
             closed_at: self.closed_at,
             figures: Figures::unknown(self.detected_at),
         };
-        record.figures = figures(&record);
+        record.figures = figures(&record, reading);
         debug_assert_eq!(record.decision.is_some(), events().any(|e| disposal(e).is_some()));
         record
     }
 }
 
+impl Reading {
+    /// In time and late, in ms.
+    pub(super) fn targets(&self, workflow: Workflow) -> (i64, i64) {
+        let own = self.targets.iter().find(|(of, ..)| *of == workflow);
+        own.map_or_else(|| targets(workflow), |(_, targets, _)| *targets)
+    }
+
+    /// Whether attackers race.
+    pub(super) fn raced(&self, workflow: Workflow) -> bool {
+        let own = self.targets.iter().find(|(of, ..)| *of == workflow);
+        own.map_or_else(|| raced(workflow), |(.., raced)| *raced)
+    }
+}
+
 /// In time and late, in ms: the table of *Targets*.
-pub(crate) fn targets(workflow: Workflow) -> (i64, i64) {
+fn targets(workflow: Workflow) -> (i64, i64) {
     const MINUTE: i64 = 60_000;
     const DAY: i64 = 24 * 60 * MINUTE;
     match workflow {
@@ -285,12 +299,12 @@ pub(crate) fn targets(workflow: Workflow) -> (i64, i64) {
 }
 
 /// Whether attackers race: the last column of the same table.
-pub(crate) fn raced(workflow: Workflow) -> bool {
+fn raced(workflow: Workflow) -> bool {
     !matches!(workflow, Workflow::PolicyChange | Workflow::EntitlementReview)
 }
 
 /// The figures that a record's fields entail.
-fn figures(record: &Record) -> Figures {
+fn figures(record: &Record, reading: &Reading) -> Figures {
     let closed = record.closed_at.is_some();
     let decided = record.decision.as_ref().map(|decision| decision.decided_at);
     let state = match (closed, decided.is_some(), record.contained_at.is_some()) {
@@ -322,7 +336,7 @@ fn figures(record: &Record) -> Figures {
         (name, length, from.is_some() && to.is_none() && !closed)
     })
     .to_vec();
-    let (in_time, late) = targets(record.workflow);
+    let (in_time, late) = reading.targets(record.workflow);
     let band = stages[4].1.map(|ms| match ms {
         ms if ms < in_time => "ahead",
         ms if ms < late => "contested",

@@ -6,16 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::record::Record;
-use super::reviews::HOLD_MS;
-
-/// The default of `incident_gap`.
-const GAP_MS: i64 = 300_000;
+use super::setting::Setting;
 
 /// The incident of each window, by its smallest member.
-pub(super) fn incidents(windows: &[Record]) -> Vec<usize> {
-    let batches = batches(windows);
+pub(super) fn incidents(windows: &[Record], setting: &Setting) -> Vec<usize> {
+    let batches = batches(windows, setting);
     let near = |a: &Record, b: &Record| {
-        (a.detected_at.as_millis() - b.detected_at.as_millis()).abs() < GAP_MS
+        (a.detected_at.as_millis() - b.detected_at.as_millis()).abs() < setting.incident_gap_ms
     };
     let place = |it: &Record| (it.source.clone(), it.owner.clone(), it.location.clone());
     let places: Vec<_> = windows.iter().map(place).collect();
@@ -42,7 +39,10 @@ pub(super) fn incidents(windows: &[Record]) -> Vec<usize> {
 }
 
 /// The batch that each window was decided in: the reviewer, the id, and when it began.
-fn batches(windows: &[Record]) -> Vec<Option<(&str, &str, i64)>> {
+fn batches<'r>(
+    windows: &'r [Record],
+    setting: &'r Setting,
+) -> Vec<Option<(&'r str, &'r str, i64)>> {
     let mut order: Vec<(i64, usize)> = windows
         .iter()
         .enumerate()
@@ -54,9 +54,9 @@ fn batches(windows: &[Record]) -> Vec<Option<(&str, &str, i64)>> {
     for (decided, at) in order {
         let Some(decision) = &windows[at].decision else { continue };
         let Some(batch) = &decision.batch_id else { continue };
-        let key = (decision.reviewer.as_str(), batch.as_str());
+        let key = (setting.person(&decision.reviewer), batch.as_str());
         let since = began.entry(key).or_insert(decided);
-        if decided - *since > HOLD_MS {
+        if decided - *since > setting.batch_hold_ms {
             *since = decided;
         }
         of[at] = Some((key.0, key.1, *since));

@@ -17,13 +17,14 @@ pub(crate) mod made;
 pub(crate) mod numbers;
 pub(crate) mod record;
 pub(crate) mod reviews;
+pub(crate) mod setting;
 pub(crate) mod summary;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use record::Record;
-use shutterlag::event::{Event, Kind};
+use shutterlag::event::{Event, Kind, Workflow};
 
 /// How events are read, where that is configurable.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +33,8 @@ pub(crate) struct Reading {
     pub(crate) reopen_always: bool,
     /// Sources whose detection is the moment of the exposure.
     pub(crate) detects_at_once: Vec<String>,
+    /// Targets other than the default ones: in time and late in ms, and whether attackers race.
+    pub(crate) targets: Vec<(Workflow, (i64, i64), bool)>,
 }
 
 /// What a set of events comes to.

@@ -2,8 +2,10 @@
 
 /// The 97.5 % quantile of the normal law.
 pub(super) const Z: f64 = 1.959_963_984_540_054;
-/// Effective observations below which bounds are exact.
-pub(super) const EXACT_BELOW: f64 = 30.0;
+/// Effective observations from which on bounds are approximate.
+pub(super) const MANY: f64 = 30.0;
+/// Effective observations from which on, up to those, bounds are mid-P bounds.
+const SOME: f64 = 8.0;
 
 /// `ln Γ(x)` for `x > 0`: by Lanczos's series with `g = 7`.
 fn log_gamma(x: f64) -> f64 {
@@ -57,30 +59,47 @@ fn beta_series(a: f64, b: f64, x: f64) -> f64 {
     log.exp() * sum
 }
 
-fn beta_quantile(a: f64, b: f64, p: f64) -> f64 {
-    let (mut low, mut high) = (0.0, 1.0);
-    for _ in 0..100 {
-        let middle = (low + high) / 2.0;
-        if beta_law(a, b, middle) < p {
-            low = middle;
-        } else {
-            high = middle;
+/// Two laws of a share, or of a survival: one for the lower bound, one for the upper. With
+/// `None` the lower law is the point 0, the upper one the point 1.
+type Laws = [Option<(f64, f64)>; 2];
+
+/// 95 % bounds by two laws: each bound by its own, or both by the mean of the two.
+fn bounds_by(laws: Laws, effective: f64) -> (f64, f64) {
+    let law = |which: usize, x: f64| match (laws[which], which) {
+        (Some((a, b)), _) => beta_law(a, b, x),
+        (None, 0) => 1.0,
+        (None, _) => f64::from(u8::from(x >= 1.0)),
+    };
+    let bound = |which: usize, tail: f64| {
+        let (mut low, mut high) = (0.0, 1.0);
+        for _ in 0..100 {
+            let middle = (low + high) / 2.0;
+            let below = match (SOME..MANY).contains(&effective) {
+                true => (law(0, middle) + law(1, middle)) / 2.0,
+                false => law(which, middle),
+            };
+            if below < tail {
+                low = middle;
+            } else {
+                high = middle;
+            }
         }
-    }
-    low
+        high
+    };
+    (bound(0, 0.025), bound(1, 0.975))
 }
 
-/// 95 % bounds of a share of what so many independent observations are worth: Wilson's, or
-/// with few those of Clopper and Pearson.
+/// 95 % bounds of a share of what so many independent observations are worth: those of
+/// Clopper and Pearson, with more of them mid-P bounds, with many Wilson's.
 pub(super) fn share_bounds(share: f64, number: f64) -> Option<(f64, f64)> {
     if number <= 0.0 {
         return None;
     }
     let (some, rest) = (share * number, (1.0 - share) * number);
-    if number < EXACT_BELOW {
-        let low = if some > 0.0 { beta_quantile(some, rest + 1.0, 0.025) } else { 0.0 };
-        let high = if rest > 0.0 { beta_quantile(some + 1.0, rest, 0.975) } else { 1.0 };
-        return Some((low, high));
+    if number < MANY {
+        let low = (some > 0.0).then_some((some, rest + 1.0));
+        let high = (rest > 0.0).then_some((some + 1.0, rest));
+        return Some(bounds_by([low, high], number));
     }
     // Both solutions of (share − p)² = z²·p·(1 − p)/number.
     let (a, b, c) = (1.0 + Z * Z / number, 2.0 * share + Z * Z / number, share * share);
@@ -90,26 +109,26 @@ pub(super) fn share_bounds(share: f64, number: f64) -> Option<(f64, f64)> {
 
 /// The beta product confidence procedure for what still waits: 95 % bounds. `events` holds
 /// those at risk and the events of each time at which there were any; all numbers are
-/// effective ones.
-pub(super) fn product_bounds(events: &[(f64, f64)], left: f64) -> (f64, f64) {
+/// effective ones, `effective` of them at the beginning.
+pub(super) fn product_bounds(events: &[(f64, f64)], left: f64, effective: f64) -> (f64, f64) {
     let upper: Vec<(f64, f64)> = events.iter().map(|(n, d)| (n - d + 1.0, *d)).collect();
-    let high = product_quantile(&upper, 0.975);
     let lower = [&upper[..], &[(left, 1.0)]].concat();
-    let low = if left > 0.0 { product_quantile(&lower, 0.025) } else { 0.0 };
+    let low = if left > 0.0 { product_law(&lower) } else { None };
+    let (low, high) = bounds_by([low, product_law(&upper)], effective);
     (low.min(high), high)
 }
 
-/// A quantile of the beta law with the first two moments of a product of beta variables.
-fn product_quantile(factors: &[(f64, f64)], p: f64) -> f64 {
+/// The beta law with the first two moments of a product of beta variables.
+fn product_law(factors: &[(f64, f64)]) -> Option<(f64, f64)> {
     if factors.is_empty() {
-        return 1.0;
+        return None;
     }
     let first: f64 = factors.iter().map(|(a, b)| a / (a + b)).product();
     let second: f64 =
         factors.iter().map(|(a, b)| a * (a + 1.0) / ((a + b) * (a + b + 1.0))).product();
     let variance = second - first * first;
     let size = first * (1.0 - first) / variance - 1.0;
-    beta_quantile(first * size, (1.0 - first) * size, p)
+    Some((first * size, (1.0 - first) * size))
 }
 
 /// The likelihood ratio of an odds ratio against the one allowed, where `mine` holds the

@@ -7,18 +7,13 @@ use shutterlag::event::{Action, Severity, Verdict, Workflow};
 use shutterlag::time::Timestamp;
 
 use super::record::{Advice, Decision, Record};
+use super::setting::Setting;
 use super::summary::Asked;
 
 const MINUTE_MS: i64 = 60_000;
 const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
 /// Decisions under one batch id that follow each other within this are one act.
 const PAUSE_MS: i64 = MINUTE_MS;
-/// The default of `batch_hold`.
-pub(super) const HOLD_MS: i64 = 60 * MINUTE_MS;
-/// The default of `skew_tolerance`.
-const TOLERANCE_MS: i64 = 2 * MINUTE_MS;
-/// The default of `delay`.
-const DELAY_MS: i64 = 10 * MINUTE_MS;
 /// The longest text that counts.
 const FLOOR_MAX_MS: i64 = 20 * DAY_MS;
 /// What is told apart of one reviewer.
@@ -117,10 +112,18 @@ impl<'r> Case<'r> {
     }
 
     /// Whether there is anything to judge it by.
+    /// Whether the reviewer may decide: by the rule, else by the source's word.
+    fn authorized(&self, setting: &Setting) -> Option<bool> {
+        let owner = self.decision.owner.as_deref();
+        let ruled = setting.may_decide(self.window.workflow, owner, &self.decision.reviewer);
+        ruled.or(self.decision.authorized)
+    }
+
     pub(super) fn is_assessed(&self, asked: &Asked) -> bool {
         let opening = self.decision.opened_at.is_some()
             || asked.expect_opening.contains(&self.window.workflow);
-        let known = self.floor_ms().is_some() || opening || self.decision.authorized.is_some();
+        let authority = self.authorized(&asked.setting).is_some();
+        let known = self.floor_ms().is_some() || opening || authority;
         self.advice().is_some() && known
     }
 
@@ -143,10 +146,11 @@ impl<'r> Case<'r> {
         let asker = advice.or(self.window.requested_by.as_ref());
         let unopened = asked.expect_opening.contains(&self.window.workflow)
             && self.decision.opened_at.is_none();
-        let own_request = asker == Some(&self.decision.reviewer);
+        let person = |id: &'r str| asked.setting.person(id).to_owned();
+        let own_request = asker.map(|id| person(id)) == Some(person(&self.decision.reviewer));
         [
             ("evidence_unopened", unopened),
-            ("unauthorized", self.decision.authorized == Some(false)),
+            ("unauthorized", self.authorized(&asked.setting) == Some(false)),
             ("self_approval", own_request && self.grants()),
         ]
         .into_iter()
@@ -160,7 +164,7 @@ impl<'r> Case<'r> {
         self.decision.rationale_digest.as_deref().filter(|_| long)
     }
 
-    fn compared(&self) -> Option<Compared> {
+    fn compared(&self, setting: &Setting) -> Option<Compared> {
         let advice = self.advice()?;
         let band = advice.confidence.map_or(0, |confidence| match confidence {
             sure if sure < 0.7 => 1,
@@ -168,7 +172,8 @@ impl<'r> Case<'r> {
             _ => 3,
         });
         let stratum = (self.window.workflow, advice.model.clone(), advice.severity, band);
-        Some((self.decided_ms().div_euclid(DAY_MS), stratum, self.window.figures.agreed?))
+        let period = self.decided_ms().div_euclid(setting.period_ms);
+        Some((period, stratum, self.window.figures.agreed?))
     }
 
     /// Whose clock the decision is by: that of its source, if it is known.
@@ -198,18 +203,20 @@ impl<'r> Case<'r> {
 }
 
 /// Every reviewer's acts, in the order in which they are judged.
-fn acts(windows: &[Record]) -> BTreeMap<&str, Vec<Act<'_>>> {
+fn acts<'r>(windows: &'r [Record], setting: &'r Setting) -> BTreeMap<&'r str, Vec<Act<'r>>> {
     let mut cases: BTreeMap<&str, Vec<Case<'_>>> = BTreeMap::new();
     for (at, window) in windows.iter().enumerate() {
         if let Some(decision) = &window.decision {
-            cases.entry(&decision.reviewer).or_default().push(Case { at, window, decision });
+            let person = setting.person(&decision.reviewer);
+            cases.entry(person).or_default().push(Case { at, window, decision });
         }
     }
-    cases.into_iter().map(|(reviewer, cases)| (reviewer, together(cases))).collect()
+    let hold_ms = setting.batch_hold_ms;
+    cases.into_iter().map(|(reviewer, cases)| (reviewer, together(cases, hold_ms))).collect()
 }
 
 /// One reviewer's decisions, those of one batch together.
-fn together(mut cases: Vec<Case<'_>>) -> Vec<Act<'_>> {
+fn together(mut cases: Vec<Case<'_>>, hold_ms: i64) -> Vec<Act<'_>> {
     cases.sort_by_key(|case| (case.decided_ms(), case.at));
     let mut acts: Vec<Act<'_>> = Vec::new();
     for case in cases {
@@ -219,7 +226,7 @@ fn together(mut cases: Vec<Case<'_>>) -> Vec<Act<'_>> {
                 && act.cases[0].decision.batch_id == case.decision.batch_id
         };
         let open = acts.iter_mut().rfind(same);
-        match open.filter(|act| now <= act.last_ms + PAUSE_MS && now <= act.first_ms + HOLD_MS) {
+        match open.filter(|act| now <= act.last_ms + PAUSE_MS && now <= act.first_ms + hold_ms) {
             Some(act) => {
                 act.cases.push(case);
                 act.last_ms = now;
@@ -230,11 +237,6 @@ fn together(mut cases: Vec<Case<'_>>) -> Vec<Act<'_>> {
     acts.iter_mut().for_each(|act| act.cases.sort_by_key(|case| case.at));
     acts.sort_by_key(|act| (act.last_ms, act.cases[0].at));
     acts
-}
-
-/// When a period is settled.
-pub(super) fn settled_ms(period: i64) -> i64 {
-    (period + 1) * DAY_MS + DELAY_MS + HOLD_MS
 }
 
 /// The incidents and batches in which somebody decided, those decided last at the end.
@@ -248,12 +250,12 @@ struct Entered {
 
 impl Groups {
     /// Whether this is the first decision in the group.
-    pub(super) fn enter(&mut self, group: Group, now: i64) -> bool {
+    pub(super) fn enter(&mut self, group: Group, now: i64, hold_ms: i64) -> bool {
         let place = self.0.iter().position(|entered| entered.group == group);
         let known = place.map(|place| self.0.remove(place));
         let lasts = |entered: &Entered| match group {
             Group::Incident(_) => true,
-            Group::Batch(_) => (now - entered.since_ms).abs() <= HOLD_MS,
+            Group::Batch(_) => (now - entered.since_ms).abs() <= hold_ms,
         };
         let known = known.filter(lasts);
         let is_new = known.is_none();
@@ -379,9 +381,9 @@ pub(super) fn used_last(names: &mut Vec<Named>, name: Named, most: usize) {
 /// What came of every reviewer's acts.
 pub(super) fn outcomes<'r>(
     windows: &'r [Record],
-    asked: &Asked,
+    asked: &'r Asked,
 ) -> BTreeMap<&'r str, Vec<Outcome>> {
-    acts(windows)
+    acts(windows, &asked.setting)
         .into_iter()
         .map(|(reviewer, acts)| {
             let mut course = Course::default();
@@ -406,11 +408,14 @@ struct Course {
 
 impl Course {
     fn outcome(&mut self, act: &Act<'_>, asked: &Asked) -> Outcome {
-        self.open.retain(|(period, _)| settled_ms(*period) >= act.last_ms);
+        let setting = &asked.setting;
+        self.open.retain(|(period, _)| setting.settled_ms(*period) >= act.last_ms);
         let mut by_time: Vec<&Case<'_>> = act.cases.iter().collect();
         by_time.sort_by_key(|case| (case.decided_ms(), case.at));
         let first = by_time[0];
-        let is_new = first.group().is_none_or(|group| self.groups.enter(group, first.decided_ms()));
+        let hold_ms = setting.batch_hold_ms;
+        let mut enter = |group| self.groups.enter(group, first.decided_ms(), hold_ms);
+        let is_new = first.group().is_none_or(&mut enter);
         let is_new = is_new && !self.heard.knows(first);
         let mut outcome = Outcome {
             due_ms: act.last_ms,
@@ -418,7 +423,7 @@ impl Course {
             is_new,
             hasty: None,
             unopened: None,
-            compared: first.compared().filter(|_| is_new),
+            compared: first.compared(setting).filter(|_| is_new),
             reasons: Vec::new(),
         };
         if let Some((period, stratum, _)) = &outcome.compared {
@@ -441,7 +446,7 @@ impl Course {
             let again = self.read_before(case) | self.heard.knows(case);
             self.heard.take(case);
             if let Some(job) = job(case, act.last_ms).filter(|_| !again) {
-                let [impossible, hasty] = self.reading.take(job);
+                let [impossible, hasty] = self.reading.take(job, setting.skew_tolerance_ms);
                 outcome.hasty = Some(outcome.hasty == Some(true) || hasty);
                 if impossible {
                     reasons.insert("impossible_reading");
@@ -512,7 +517,7 @@ struct Release {
 
 impl Reading {
     /// Whether the case completes a certificate, at 1,000 and at 600 words a minute.
-    fn take(&mut self, job: Job) -> [bool; 2] {
+    fn take(&mut self, job: Job, tolerance_ms: i64) -> [bool; 2] {
         let floors = [job.floor_ms, job.floor_ms * 5 / 3];
         let mut named = [false; 2];
         if job.due_ms < job.release_ms {
@@ -530,7 +535,8 @@ impl Reading {
         }
         self.0.sort_by_key(|release| release.at_ms);
         for (pace, named) in named.iter_mut().enumerate() {
-            if let Some(longest) = self.too_short(job.release_ms, job.due_ms, pace) {
+            let times = (job.release_ms, job.due_ms, tolerance_ms);
+            if let Some(longest) = self.too_short(times, pace) {
                 *named = true;
                 self.take_off(longest, pace);
             }
@@ -543,13 +549,17 @@ impl Reading {
 
     /// The longest text of the shortest interval that holds the release, ends now, and is too
     /// short for what has to be read in it.
-    fn too_short(&self, release_ms: i64, now: i64, pace: usize) -> Option<i64> {
+    fn too_short(
+        &self,
+        (release_ms, now, tolerance_ms): (i64, i64, i64),
+        pace: usize,
+    ) -> Option<i64> {
         let begins = self.0.iter().map(|release| release.at_ms).filter(|at| *at <= release_ms);
         begins.rev().find_map(|from| {
             let within: Vec<&Release> = self.0.iter().filter(|it| it.at_ms >= from).collect();
             let clock = &within[0].clock;
             let one_clock = clock.is_some() && within.iter().all(|it| it.clock == *clock);
-            let tolerance = if one_clock { 0 } else { TOLERANCE_MS };
+            let tolerance = if one_clock { 0 } else { tolerance_ms };
             let needed: i64 = within.iter().map(|release| release.left_ms[pace]).sum();
             let longest = within.iter().map(|release| release.longest_ms[pace]).max()?;
             (needed > now - from + tolerance).then_some(longest)

@@ -14,27 +14,14 @@ use shutterlag::time::Timestamp;
 
 use super::Ledger;
 use super::evidence;
-use super::fields::{raced, targets};
 use super::incidents::{Worth, incidents};
-use super::numbers::{EXACT_BELOW, Z, product_bounds, share_bounds};
+use super::numbers::{MANY, Z, product_bounds, share_bounds};
 use super::record::Record;
+use super::setting::Setting;
 
 const FASTEST_MS: i64 = 540_000;
 const MEAN_MS: i64 = 1_020_000;
 const HOUR_MS: i64 = 3_600_000;
-/// The default of `public`.
-const PUBLIC: [&str; 10] = [
-    "bitbucket",
-    "crates",
-    "dockerhub",
-    "github",
-    "gitlab",
-    "npm",
-    "pastebin",
-    "pypi",
-    "rubygems",
-    "s3",
-];
 const REASONS: [&str; 5] = [
     "impossible_reading",
     "evidence_unopened",
@@ -58,6 +45,8 @@ pub(crate) struct Asked {
     /// Records refused, and records or events left out.
     pub(crate) rejected: u64,
     pub(crate) skipped: u64,
+    /// What is configured.
+    pub(crate) setting: Setting,
 }
 
 /// What is known of each window beside its record.
@@ -84,7 +73,7 @@ pub(crate) fn summary(ledger: &Ledger, asked: &Asked) -> Value {
         windows,
         asked,
         quality: (0..windows.len()).map(quality).collect(),
-        incidents: incidents(windows),
+        incidents: incidents(windows, &asked.setting),
     };
     let of_quality = |name| seen.quality.iter().filter(|quality| **quality == Some(name)).count();
     let count = |wanted: &dyn Fn(&Record) -> bool| windows.iter().filter(|w| wanted(w)).count();
@@ -94,7 +83,7 @@ pub(crate) fn summary(ledger: &Ledger, asked: &Asked) -> Value {
         .iter()
         .map(|reason| (reason, judged.values().filter(|(found, _)| found.contains(reason)).count()))
         .collect();
-    let of_race = |at: usize| raced(windows[at].workflow);
+    let of_race = |at: usize| asked.setting.reading.raced(windows[at].workflow);
     let mut attacker_window = seen.bands(&of_race);
     attacker_window.insert("fastest_ms".into(), FASTEST_MS.into());
     attacker_window.insert("mean_ms".into(), MEAN_MS.into());
@@ -194,6 +183,10 @@ impl Seen<'_> {
         self.asked.as_of.unwrap().as_millis()
     }
 
+    fn raced(&self, workflow: Workflow) -> bool {
+        self.asked.setting.reading.raced(workflow)
+    }
+
     fn all(&self) -> std::ops::Range<usize> {
         0..self.windows.len()
     }
@@ -225,7 +218,7 @@ impl Seen<'_> {
     /// What became of the review of a window; `None` where none was due.
     fn outcome(&self, at: usize) -> Option<&'static str> {
         let window = &self.windows[at];
-        let (in_time, _) = targets(window.workflow);
+        let (in_time, _) = self.asked.setting.reading.targets(window.workflow);
         let start = window.figures.start.as_millis();
         if self.as_of_ms() - start < in_time {
             return None;
@@ -278,9 +271,9 @@ impl Seen<'_> {
         let of = |workflow: Workflow| {
             let wanted = |at: usize| self.windows[at].workflow == workflow;
             let windows = self.all().filter(|at| wanted(*at)).count();
-            let (in_time, late) = targets(workflow);
+            let (in_time, late) = self.asked.setting.reading.targets(workflow);
             let mut figures = self.bands(&wanted);
-            figures.insert("raced".into(), raced(workflow).into());
+            figures.insert("raced".into(), self.raced(workflow).into());
             figures.insert("in_time_ms".into(), in_time.into());
             figures.insert("late_ms".into(), late.into());
             figures.insert("windows".into(), windows.into());
@@ -295,9 +288,9 @@ impl Seen<'_> {
         let (mut low, mut high, mut expected, mut at_least) = (vec![], vec![], 0.0, 0.0);
         for window in self.windows {
             let place = window.location.as_deref();
-            let public = place.is_none_or(|place| PUBLIC.contains(&place));
+            let public = place.is_none_or(|place| self.asked.setting.public.contains(place));
             let withdrawn = window.figures.state == State::Withdrawn;
-            if !raced(window.workflow) || !public || withdrawn {
+            if !self.raced(window.workflow) || !public || withdrawn {
                 continue;
             }
             let own = self.asked.curves.iter().find(|(location, ..)| place == Some(*location));
@@ -358,7 +351,7 @@ impl Seen<'_> {
             (None, Some(withdrawn)) => (withdrawn.as_millis() - start, false),
             (None, None) => (self.age_ms(window), false),
         };
-        (raced(window.workflow) && watched.0 >= 0).then_some(watched)
+        (self.raced(window.workflow) && watched.0 >= 0).then_some(watched)
     }
 
     fn survival(&self) -> Value {
@@ -425,12 +418,12 @@ impl Curve<'_> {
         let survival = steps.last().map_or(1.0, |step| step.survival);
         let left = self.watched.iter().filter(|(at, _)| *at > t).count();
         let weight = self.worth.effective / self.worth.windows as f64;
-        let exact =
-            self.worth.effective < EXACT_BELOW || left == 0 || survival <= 0.0 || survival >= 1.0;
+        let exact = self.worth.effective < MANY || left == 0 || survival <= 0.0 || survival >= 1.0;
         let (low, high) = if exact {
             let events: Vec<(f64, f64)> =
                 steps.iter().map(|it| (it.at_risk * weight, it.came * weight)).collect();
-            let (low, high) = product_bounds(&events, left as f64 * weight);
+            let left = left as f64 * weight;
+            let (low, high) = product_bounds(&events, left, self.worth.effective);
             (1.0 - high, 1.0 - low)
         } else {
             let greenwood: f64 = steps
