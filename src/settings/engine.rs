@@ -50,6 +50,8 @@ impl Default for WindowsStage {
                 // A state is one record of the changelog, and brokers accept a
                 // mebibyte unless configured otherwise.
                 credential_bytes: 256 << 10,
+                // Half a gigabyte, which a small machine has.
+                credentials: 2_000_000,
                 ..EngineConfig::default()
             },
         }
@@ -76,9 +78,11 @@ keys! { WindowsStage {
         via (|it| it.engine.detects_at_once.iter().cloned().collect(), |it, names| it.engine.detects_at_once = names.into_iter().collect());
     /// Events held for one window before its older repeats are folded into counts.
     events_per_window: u32, in 1..=1 << 20, at engine.events_per_window;
-    /// Credentials held by a worker for which no leak has been seen.
+    /// Credentials held by a worker for which no leak has been seen; beyond that the oldest
+    /// expires.
     undetected_credentials: usize, in 1..=CREDENTIALS_MAX, at engine.undetected_credentials;
-    /// Credentials held by a worker in all.
+    /// Credentials held by a worker in all, about 250 bytes each; events of further ones become
+    /// dead letters.
     credentials: usize, in 1..=CREDENTIALS_MAX, at engine.credentials;
     /// Bytes of one credential's state, in memory and as written; events beyond it are refused.
     /// A state is one record of the changelog: keep this below the broker's

@@ -37,19 +37,25 @@ pub(crate) struct Input {
 impl Input {
     /// An organisation of last week. About a day of it, whatever the size.
     pub(crate) fn simulate(seed: u64, events: usize, arrival: Arrival) -> Input {
-        Input::simulate_team((events / 300).max(12), seed, events, arrival)
+        let windows_per_day = (events / 5).max(60);
+        Input::of(seed, events, arrival, windows_per_day, (windows_per_day / 60).max(12))
     }
 
-    /// The same with so many reviewers.
-    pub(crate) fn simulate_team(
-        reviewers: usize,
+    /// A week of a dozen reviewers: enough of each to tell who does not read.
+    pub(crate) fn of_a_dozen_reviewers(seed: u64) -> Input {
+        const REVIEWERS: usize = 12;
+        Input::of(seed, 20_000, Arrival::Ordered, 60 * REVIEWERS, REVIEWERS)
+    }
+
+    fn of(
         seed: u64,
         events: usize,
         arrival: Arrival,
+        windows_per_day: usize,
+        reviewers: usize,
     ) -> Input {
         let directory = scratch::directory("input");
         let file = directory.path().join("events.ndjson");
-        let windows_per_day = (events / 5).max(60);
         let mut run = Run::program()
             .args(["simulate", "--seed", &seed.to_string(), "--events", &events.to_string()])
             .args(["--start", &monday_of_last_week().to_string()])

@@ -1,13 +1,13 @@
 //! State, positions and topics that do not belong together any more, and clocks that are wrong:
 //! each is told in one clear error, and nothing goes on with it.
 
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use crate::bad_setup::{refuses, refuses_with, with_state};
 use crate::broker::Broker;
 use crate::client::{Client, Sent, compacted};
+use crate::clock::Clock;
 use crate::harness::KEY;
 use crate::program::{Config, Program, READY};
 
@@ -90,22 +90,10 @@ fn a_clock_that_is_wrong_at_the_start_is_told() {
     let client = Client::new(Broker::shared().address());
     client.create("lost-clock.source", 1, &[]);
     let config = Config::new(Broker::shared(), "lost-clock");
-    let directory = crate::scratch::directory("lost-clock");
-    let library = directory.path().join("clock.so");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/live/clock.c");
-    let compiled = Command::new("cc")
-        .args(["-shared", "-fPIC", "-O1", "-o"])
-        .args([library.as_path(), source.as_path()])
-        .output()
-        .expect("a C compiler, with which librdkafka was compiled");
-    assert!(compiled.status.success(), "{compiled:?}");
-    for (ahead, word) in [("3600", "ahead of"), ("-3600", "behind")] {
-        let environment = [
-            ("SHUTTERLAG_IDENTITY_KEY", KEY),
-            ("LD_PRELOAD", library.to_str().unwrap()),
-            ("SHUTTERLAG_CLOCK_AHEAD", ahead),
-        ];
-        refuses_with(&config, &environment, &["this machine's clock", word, "NTP"]);
+    let clock = Clock::new();
+    for (ahead, word) in [(3_600, "ahead of"), (-3_600, "behind")] {
+        clock.set_ahead(ahead);
+        refuses_with(&config, &clock.environment(), &["this machine's clock", word, "NTP"]);
     }
     let mut program = Program::start(&config);
     program.until_ready(READY);

@@ -336,9 +336,8 @@ fn windows_settle_and_their_state_goes() {
 /// judged, as with events that are new.
 #[test]
 fn reviews_are_judged_as_a_replay_judges_them() {
-    // Few people with many decisions each: enough for somebody who does not read to be named and
-    // paged.
-    let input = Input::simulate_team(12, 1, 20_000, Arrival::Ordered);
+    // Enough for somebody who does not read to be named and paged.
+    let input = Input::of_a_dozen_reviewers(1);
     let mut case = Case::new(Broker::shared(), "judging", input);
     // With a name, or each life would wait until the session of the last one is over.
     case.config.judging().set("windows.workers", 2).set("kafka.instance", "judge");

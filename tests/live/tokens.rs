@@ -95,7 +95,9 @@ fn tokens_are_accepted_and_renewed_and_wrong_ones_are_told() {
     client.create("tokens.source", 1, &[]);
 
     let issuer = Issuer::of(OPERATOR, "none", "");
-    let good = by_token(&broker, &issuer, "tokens");
+    let mut good = by_token(&broker, &issuer, "tokens");
+    // It can work, and may take its time on a machine that is busy.
+    good.set("kafka.startup_timeout", "30s");
     let input = Input::simulate(3, 400, Arrival::Ordered);
     let program = Program::start(&good);
     let half = input.lines.len() / 2;

@@ -5,6 +5,7 @@
 //! of bytes with its events, and windows are derived from it when they are
 //! asked for, never kept beside it; every event that comes in is counted once.
 
+mod bounds;
 mod changing;
 mod checkpoint;
 mod digest;
@@ -33,6 +34,7 @@ mod unjoined;
 mod unsaved;
 mod window;
 
+pub use self::bounds::Bounds;
 pub use self::checkpoint::{RestoreError, checkpoint_key};
 pub use self::former::Remembered;
 pub use self::log::Key;

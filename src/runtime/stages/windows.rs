@@ -20,7 +20,7 @@ use super::stage::Stage;
 use super::state::{Restored, State};
 use crate::engine::Receipt;
 use crate::engine::identity::{Message, Names, Refusal, Sent};
-use crate::engine::windows::{Counts, Windows};
+use crate::engine::windows::{Bounds, Counts, Windows};
 use crate::event::{Event, Kind};
 use crate::formats::{Decoded, Format, RejectReason, Rejection};
 use crate::metrics::PipelineStage;
@@ -36,6 +36,8 @@ const CREDENTIALS_MAX: usize = 50_000;
 /// How long a partition goes by the clock before it stops waiting for judgements: those
 /// that oversight has yet to make may still be on their way.
 const JUDGED_WITHIN: Span = Span::from_mins(60);
+/// How many further credentials a partition may hold without asking again what the others hold.
+const ROOM: usize = 2_000;
 /// Time this close to the clock's is the present.
 const PRESENT: Span = Span::from_mins(1);
 
@@ -45,6 +47,8 @@ pub struct WindowsStage {
     /// By number of the input.
     decoders: Vec<Decoder>,
     partitions: BTreeMap<i32, Partition>,
+    /// How many credentials all partitions together may hold.
+    bounds: Bounds,
     publisher: Publisher,
     key: Vec<u8>,
     /// What is handed on to oversight.
@@ -74,10 +78,25 @@ impl WindowsStage {
         WindowsStage {
             decoders: Decoder::all(context, formats),
             partitions: BTreeMap::new(),
+            bounds: Bounds::default(),
             publisher: Publisher::new(context, Self::KIND),
             key: Vec::new(),
             reviews: Lines::reviews(),
             context: Arc::clone(context),
+        }
+    }
+
+    /// Lets a partition that is near its bounds hold more, as far as all partitions together
+    /// may.
+    fn make_room(&mut self, number: i32) {
+        let partition = self.partitions.get(&number);
+        if !partition.is_some_and(|partition| partition.windows.is_near_bounds(ROOM)) {
+            return;
+        }
+        let all = self.partitions.values().map(|partition| partition.windows.held());
+        let left = self.bounds.left(all.fold(Bounds::default(), Bounds::plus), 2 * ROOM);
+        if let Some(partition) = self.partitions.get_mut(&number) {
+            partition.windows.set_bounds(partition.windows.held().plus(left));
         }
     }
 
@@ -104,6 +123,8 @@ impl Stage for WindowsStage {
             return;
         };
         let (counted, mut windows) = (windows.counts(), *windows);
+        self.bounds = windows.bounds();
+        windows.set_bounds(windows.held());
         let names = names.at_home(partition);
         names.resume(&mut windows);
         self.show(partition, &windows);
@@ -122,6 +143,7 @@ impl Stage for WindowsStage {
         record: Record<'_>,
         outbox: &mut O,
     ) -> Result<Option<Timestamp>, Fault> {
+        self.make_room(record.partition);
         let Some(partition) = self.partitions.get_mut(&record.partition) else { return Ok(None) };
         let own = record.input == OWN_EVENTS;
         if own && Judged::is(record.value) {

@@ -197,7 +197,7 @@ fn health_is_answered_beside_two_thousand_idle_and_slow_clients() {
         }
     }
     assert!(idle.len() + slow.len() >= 1_900, "{} and {}", idle.len(), slow.len());
-    for path in ["/healthz", "/metrics", "/healthz"] {
+    for path in ["/healthz", "/readyz", "/metrics", "/healthz"] {
         let began = Instant::now();
         get(made.address(), path).is(200);
         assert!(began.elapsed() < Duration::from_secs(1), "{path}: {:?}", began.elapsed());

@@ -1,0 +1,128 @@
+//! A run that goes on for long: cases open and close all the time, the clock of the program is
+//! corrected, and the brokers of its cluster are restarted one after the other.
+//!
+//! `SHUTTERLAG_SOAK_SECONDS` and `SHUTTERLAG_SOAK_EVENTS` (a second) make it long.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::checker::{judge_alerts, judge_ledger, no_faults};
+use crate::client::{Client, Sent};
+use crate::clock::Clock;
+use crate::cluster::Cluster;
+use crate::faults::number;
+use crate::input::{Arrival, replay};
+use crate::program::{Config, Program, READY, until_drained};
+
+const PREFIX: &str = "soak";
+
+/// How long the rest may take at the end.
+const DRAINING: Duration = Duration::from_secs(300);
+
+/// By how much the clock is wrong after a correction. Less than the time between the closing of
+/// a window and its last record, or the run would call late what a replay does not.
+const WRONG_BY: [i64; 4] = [20, 0, -20, 0];
+
+/// Detection, decision and containment of a credential of its own.
+fn case(number: u64) -> [Value; 3] {
+    let event = |kind: &str, more: Value| {
+        let mut event = json!({
+            "type": kind,
+            "id": format!("{kind}-{number}"),
+            "time": Timestamp::now().to_string(),
+            "credential_id": format!("credential-{number}"),
+            "source": "soak",
+        });
+        event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        event
+    };
+    [
+        event("leak.detected", json!({})),
+        event(
+            "decision.made",
+            json!({"reviewer": format!("reviewer-{}", number % 50), "action": "revoke"}),
+        ),
+        event("credential.contained", json!({"method": "revoked"})),
+    ]
+}
+
+/// Resident memory, in megabytes.
+fn memory(program: &Program) -> Option<f64> {
+    let (_, metrics) = program.get("/metrics")?;
+    let line = metrics.lines().find(|line| line.starts_with("process_resident_memory_bytes "))?;
+    Some(line.rsplit(' ').next()?.parse::<f64>().ok()? / 1e6)
+}
+
+#[test]
+fn a_soak_stays_flat_and_its_ledger_is_that_of_a_replay() {
+    let seconds = number("SHUTTERLAG_SOAK_SECONDS", 24);
+    let cases = number("SHUTTERLAG_SOAK_EVENTS", 150).div_ceil(3);
+    let mut cluster = Cluster::start(3);
+    let client = Client::new(cluster.address());
+    client.create(&format!("{PREFIX}.source"), 3, &[]);
+    let mut config = Config::at(&cluster.address(), PREFIX);
+    config.set("windows.settle", "60s").set("windows.orphan_timeout", "1d");
+    config.set("windows.remember_closed", "1s");
+    let clock = Clock::new();
+    let mut program = Program::start_with(&config, &clock.environment());
+    program.until_ready(READY);
+    let writer = client.writer();
+    let (began, mut lines, mut sizes) = (Instant::now(), Vec::new(), Vec::new());
+    let mut done = [0; 2];
+    for second in 0..seconds {
+        for number in second * cases..(second + 1) * cases {
+            for event in case(number) {
+                let (key, line) = (event["credential_id"].as_str().unwrap(), event.to_string());
+                writer.send(&format!("{PREFIX}.source"), &Sent::new(key, line.clone()));
+                lines.push(line.into_bytes());
+            }
+        }
+        // Six corrections and four restarts, however long it takes.
+        if second * 6 / seconds > done[0] {
+            done[0] += 1;
+            clock.set_ahead(WRONG_BY[(done[0] as usize - 1) % WRONG_BY.len()]);
+        }
+        if second * 5 / seconds > done[1] {
+            done[1] += 1;
+            cluster.until_in_sync();
+            cluster.broker(done[1] as usize % 3).restart();
+        }
+        assert_eq!(program.status(), None, "{}", program.tail());
+        if second % (seconds / 12).max(1) == 0 {
+            sizes.extend(memory(&program));
+        }
+        let next = Duration::from_secs(second + 1);
+        std::thread::sleep(next.saturating_sub(began.elapsed()));
+    }
+    writer.finish();
+    clock.set_ahead(0);
+    cluster.until_in_sync();
+    until_drained(&client, &config, &[&format!("{PREFIX}.source")], DRAINING);
+    program.until_ready(READY);
+    sizes.extend(memory(&program));
+    program.stop();
+    let (events, took) = (lines.len(), began.elapsed().as_secs());
+    let mut error = std::io::stderr();
+    let _ = writeln!(
+        error,
+        "soak: {events} events in {took} s, {} corrections of the clock, {} restarts of a broker; \
+         MB in use: {sizes:.0?}",
+        done[0], done[1]
+    );
+    // The first minutes fill what is bounded by time: windows that are not final yet.
+    let (early, late) = sizes.split_at(sizes.len() / 2);
+    let most = |sizes: &[f64]| sizes.iter().copied().fold(0.0, f64::max);
+    if seconds >= 600 {
+        assert!(most(late) < 1.3 * most(early), "memory grows: {sizes:.0?}");
+    }
+    let expected = replay(&lines);
+    let log = client.read(&config.topic("windows"));
+    let ledger = judge_ledger(&expected, &log, Arrival::Disturbed);
+    let mut faults = ledger.faults.clone();
+    let alerts = client.read(&config.topic("alerts"));
+    faults.extend(judge_alerts(&expected, &alerts, &ledger));
+    no_faults(PREFIX, &faults);
+}
