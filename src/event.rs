@@ -4,10 +4,12 @@
 //! before one is built); every closed set of words is an enum whose order is
 //! the order of the vocabulary.
 
+mod name;
 mod owned;
 
 use std::borrow::Cow;
 
+pub use name::{NameKind, is_access_key_id};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::time::Timestamp;

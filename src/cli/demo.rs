@@ -9,6 +9,7 @@ use super::signals::Signals;
 use super::{CliError, Outcome};
 use crate::config::{FiguresConfig, Limits, OversightConfig, Profiles};
 use crate::engine::attacker::Race;
+use crate::engine::identity::NameOrder;
 use crate::event::Workflow;
 use crate::formats::Identity;
 use crate::formats::maps::Maps;
@@ -170,6 +171,7 @@ fn shown(demo: &Demo) -> http::Shown {
         race: context.race.clone(),
         profiles: context.profiles,
         figures: FiguresConfig::default(),
+        names: NameOrder::default(),
         identity: context.identity.clone(),
         oversight: context.oversight.clone(),
         // In the demo's time, which runs faster than a slow machine can work.

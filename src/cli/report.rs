@@ -39,7 +39,7 @@ pub struct Args {
     /// Read the ledger of the live run with this configuration, from its topic or its local
     /// store, up to its present end; attackers' curves, expected openings and the rules of
     /// oversight are those of the run.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["ledger", "attackers", "public", "expect_opening"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["ledger", "attackers", "public", "names", "expect_opening"])]
     config: Option<PathBuf>,
 
     /// Only exposures detected at or after this time: a date (it begins in UTC) or an
@@ -84,6 +84,12 @@ pub struct Args {
     #[arg(long = "public", value_name = "PLACE")]
     public: Vec<String>,
 
+    /// Which of a credential's names is shown, the first that there is: ticket, incident, alert,
+    /// key_id, digest, other, or the beginning of names and a `*`; repeatable [default: ticket,
+    /// incident, alert, key_id, other, digest].
+    #[arg(long = "names", value_name = "KIND")]
+    names: Vec<String>,
+
     /// Count a decision without `review.opened` as hollow in this workflow, as for
     /// `replay`; repeatable.
     #[arg(long, value_name = "WORKFLOW", value_parser = words(Workflow::ALL.iter().map(|w| w.as_str()), Workflow::parse))]
@@ -108,7 +114,7 @@ pub struct Args {
 
     /// Recompute this report (in its JSON form) from the ledger and show what differs.
     #[arg(long, value_name = "REPORT", conflicts_with_all = [
-        "from", "to", "as_of", "organisation", "prepared_by", "workflows", "severities", "teams", "attackers", "public", "expect_opening", "outs",
+        "from", "to", "as_of", "organisation", "prepared_by", "workflows", "severities", "teams", "attackers", "public", "names", "expect_opening", "outs",
         "format",
         "reviewer_names", "allow_damage",
     ])]
@@ -337,6 +343,11 @@ fn question(args: &Args, place: &Place<'_>) -> Result<Question, CliError> {
     question.set_race(&race);
     question.set_rules(&oversight, &profiles);
     question.set_figures(&figures);
+    question.names = match place {
+        Place::Topics(_, settings) | Place::Store(_, Some(settings)) => settings.identity.words(),
+        Place::Files(_) | Place::Store(_, None) if args.names.is_empty() => question.names,
+        Place::Files(_) | Place::Store(_, None) => args.names.clone(),
+    };
     question.from.clone_from(&args.from);
     question.to.clone_from(&args.to);
     question.as_of = args.as_of;

@@ -8,7 +8,7 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use super::Identity;
-use crate::event::Event;
+use crate::event::{Event, is_access_key_id};
 
 /// The credential that `secret` belongs to.
 ///
@@ -16,15 +16,7 @@ use crate::event::Event;
 /// and GuardDuty use it as the name of the credential. So it is used as it is, and their
 /// events meet those of the scanners in one window.
 pub(super) fn credential(secret: &str, identity: &Identity) -> String {
-    if is_aws_key_id(secret) { secret.to_owned() } else { identity.name(secret.as_bytes()) }
-}
-
-/// Whether `text` has the exact form of an AWS access key id: `AKIA` (long
-/// term) or `ASIA` (temporary) and 16 upper-case letters or digits.
-pub(super) fn is_aws_key_id(text: &str) -> bool {
-    text.len() == 20
-        && (text.starts_with("AKIA") || text.starts_with("ASIA"))
-        && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+    if is_access_key_id(secret) { secret.to_owned() } else { identity.name(secret.as_bytes()) }
 }
 
 /// An id for an event whose source gives none: 128 bits, in hex, of SHA-256

@@ -14,8 +14,8 @@ use serde_json::Value;
 
 use super::field::{missing, object_or_absent, required};
 use super::value::{Found, Scalar, Seen, Slot, Verbatim, object};
-use super::{Context, Decoded, Rejection, SkipReason, json, names, scan};
-use crate::event::{Event, ExposedAtQuality, LeakDetected};
+use super::{Context, Decoded, Rejection, SkipReason, json, links, scan};
+use crate::event::{Event, ExposedAtQuality, LeakDetected, is_access_key_id};
 use crate::time::Timestamp;
 
 object! {
@@ -92,9 +92,13 @@ pub(super) fn decode<'a>(
     let plain = finding.decoder.0;
     let raw = finding.raw.unbounded_text("Raw")?.map(|raw| as_found(raw, plain));
     let raw_v2 = finding.raw_v2.unbounded_text("RawV2")?.map(|raw| as_found(raw, plain));
+    let mut key = None;
     let secret = match (raw, raw_v2) {
         // Both parts of an AWS key: the first one is its public name.
-        (Some(raw), _) if names::is_aws_key_id(&raw) => raw,
+        (Some(raw), both) if is_access_key_id(&raw) => {
+            key = both.as_deref().and_then(|both| secret_key(both, &raw)).map(str::to_owned);
+            raw
+        }
         (_, Some(both)) => both,
         (Some(raw), None) => raw,
         (None, None) => return Err(missing("Raw")),
@@ -110,8 +114,29 @@ pub(super) fn decode<'a>(
         provider: Some(required(detector, "DetectorName")?),
         ..LeakDetected::default()
     };
-    out.push(scan::finding("trufflehog", &secret, leak, &place.fingerprint, context)?);
+    let event = scan::finding("trufflehog", &secret, leak, &place.fingerprint, context)?;
+    if let Some(key) = key {
+        // Scanners that see the second part alone know it by this name.
+        let alias = Cow::Owned(context.identity.name(key.as_bytes()));
+        out.push(links::link(&event, vec![alias]));
+    }
+    out.push(event);
     Ok(Decoded::Events)
+}
+
+/// The secret access key in `both` parts of an AWS key, behind the `id`: 40 letters of base64, and
+/// nothing or a session token after them. Any other text is not sure to be a secret of this key
+/// alone.
+///
+/// <https://github.com/trufflesecurity/trufflehog/tree/main/pkg/detectors/aws>
+fn secret_key<'s>(both: &'s str, id: &str) -> Option<&'s str> {
+    const LENGTH: usize = 40;
+    let rest = both.strip_prefix(id)?;
+    // Earlier versions put nothing between the two.
+    let (key, rest) = rest.strip_prefix(':').unwrap_or(rest).split_at_checked(LENGTH)?;
+    let alone = rest.is_empty() || rest.starts_with(':');
+    let base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'+');
+    (alone && key.bytes().all(base64)).then_some(key)
 }
 
 /// The bytes that TruffleHog found, as text.
@@ -121,7 +146,7 @@ pub(super) fn decode<'a>(
 /// give a credential the same name. Without `DecoderName`, a text that is not padded base64 of
 /// UTF-8 is used as it is.
 fn as_found(raw: Cow<'_, str>, plain: bool) -> Cow<'_, str> {
-    if plain || names::is_aws_key_id(&raw) {
+    if plain || is_access_key_id(&raw) {
         return raw;
     }
     match STANDARD.decode(raw.as_bytes()).map(String::from_utf8) {
@@ -177,6 +202,28 @@ impl Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_secret_of_an_aws_key_is_known_by_its_form_alone() {
+        const ID: &str = "AKIAIOSFODNN7EXAMPLE";
+        const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+        for both in [
+            format!("{ID}:{SECRET}"),
+            format!("{ID}{SECRET}"),
+            format!("{ID}:{SECRET}:a-session-token"),
+        ] {
+            assert_eq!(secret_key(&both, ID), Some(SECRET), "{both}");
+        }
+        for both in [
+            ID.to_owned(),
+            format!("{ID}:prod"),
+            format!("{ID}:{SECRET}="),
+            format!("{ID}:{}", "é".repeat(20)),
+            SECRET.to_owned(),
+        ] {
+            assert_eq!(secret_key(&both, ID), None, "{both}");
+        }
+    }
 
     #[test]
     fn reads_the_notations_of_a_commit_time() {

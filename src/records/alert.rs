@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::declare::record;
 use super::exposure_id::ExposureName;
 use crate::engine::alerts::{Alert, Transition, Urgency};
+use crate::engine::identity::Names;
 use crate::engine::windows::{ExposureId, Window};
 use crate::event::{Action, Severity, Workflow};
 use crate::time::Timestamp;
@@ -28,6 +29,8 @@ record! {
         workflow: Workflow,
         /// The credential's non-secret name.
         credential_id: T,
+        /// Its other names by now, in order.
+        aliases: Option<Vec<T>>,
         /// The window's first source.
         source: Option<T>,
         /// The window's first place.
@@ -69,13 +72,15 @@ record! {
 
 impl<'a> AlertRecord<Cow<'a, str>> {
     /// The change of `alert` at `at`. `exposure` is its subject, `window` what is
-    /// known of it: nothing any more once a late event has undone it.
+    /// known of it: nothing any more once a late event has undone it. `names` are those that
+    /// credentials have.
     pub fn new(
         alert: Alert,
         state: Transition,
         at: Timestamp,
         exposure: ExposureId<'a>,
         window: Option<&Window<'a>>,
+        names: &'a Names,
     ) -> AlertRecord<Cow<'a, str>> {
         let advice = window.and_then(|window| window.advice);
         let started_at = window.map(Window::start);
@@ -88,6 +93,7 @@ impl<'a> AlertRecord<Cow<'a, str>> {
             exposure_id: exposure.into(),
             workflow: exposure.key.workflow,
             credential_id: exposure.key.credential_id.into(),
+            aliases: aliases(names, exposure, window),
             source: text(window.and_then(|window| window.source)),
             location: text(window.and_then(|window| window.location)),
             window_severity: window.and_then(|window| window.severity),
@@ -105,6 +111,19 @@ impl<'a> AlertRecord<Cow<'a, str>> {
                 .map(Into::into),
         }
     }
+}
+
+/// The other names of an alert's credential, of which one may be the smallest by now.
+fn aliases<'a>(
+    names: &'a Names,
+    exposure: ExposureId<'a>,
+    window: Option<&Window<'a>>,
+) -> Option<Vec<Cow<'a, str>>> {
+    let began_as = exposure.key.credential_id;
+    let id = window.map_or(began_as, |window| window.key.credential_id);
+    let mut all: Vec<&str> = names.aliases(id).chain([id]).filter(|it| *it != began_as).collect();
+    all.sort_unstable();
+    (!all.is_empty()).then(|| all.into_iter().map(Cow::Borrowed).collect())
 }
 
 impl<'a> ReviewerAlert<&'a str> {

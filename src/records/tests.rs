@@ -344,7 +344,14 @@ fn alerts_findings_and_dead_letters_come_back_as_they_went() {
     let exposure = window.exposure_id();
     for window in [Some(&window), None] {
         let alert = Alert::ReviewOverdue;
-        again::<AlertRecord>(&AlertRecord::new(alert, Transition::Firing, at(9), exposure, window));
+        again::<AlertRecord>(&AlertRecord::new(
+            alert,
+            Transition::Firing,
+            at(9),
+            exposure,
+            window,
+            &names,
+        ));
     }
     again::<ReviewerAlert>(&ReviewerAlert::new("reviewer-1", Transition::Resolved, at(9)));
 

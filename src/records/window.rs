@@ -22,7 +22,7 @@ use super::recorded::{self, judgement};
 use crate::config::{OversightConfig, Profile, Targets};
 use crate::engine::attacker::{AttackerFirst, Band, Race};
 use crate::engine::effective::{Due, Outcome};
-use crate::engine::identity::Names;
+use crate::engine::identity::{KnownAs, NameOrder, Names};
 use crate::engine::oversight::{HollowReasons, Judgement, Quality, Review};
 use crate::engine::windows::{
     Advice, Clock, Decision, ExposureId, Key, Stage, State, Truth, Window,
@@ -274,6 +274,13 @@ fn durations(window: &Window<'_>) -> Object<Durations> {
         containment: window.duration(Stage::Containment),
         exposure: window.duration(Stage::Exposure),
     })
+}
+
+impl WindowRecord {
+    /// The names of its credential, the best-known first.
+    pub fn known_as(&self, order: &NameOrder) -> KnownAs<'_> {
+        order.known_as(&self.credential_id, self.aliases.as_deref().unwrap_or_default())
+    }
 }
 
 impl<'r> WindowRecord<Cow<'r, str>> {

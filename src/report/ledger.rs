@@ -216,7 +216,8 @@ impl Writer<'_> {
                 }
                 self.metrics.alert(Some(window.key.workflow), alert, state);
                 let exposure = window.exposure_id();
-                line(alerts, &AlertRecord::new(alert, state, at, exposure, Some(window)))?;
+                let (window, names) = (Some(window), telling.names);
+                line(alerts, &AlertRecord::new(alert, state, at, exposure, window, names))?;
             }
         }
         Ok(())

@@ -12,6 +12,7 @@ use crate::config::{
     Approver, EngineConfig, FiguresConfig, Limits, OversightConfig, Profile, Profiles, Reopen,
 };
 use crate::engine::attacker::{AttackerCurve, CurveSetting, Race};
+use crate::engine::identity::NameOrder;
 use crate::event::Workflow;
 use crate::time::Span;
 
@@ -128,6 +129,13 @@ keys! { Profile {
     /// Whether the workflow's tools report `review.opened`, so that a decision without one is
     /// hollow.
     expects_opening: bool;
+} }
+
+keys! { NameOrder {
+    /// Which of the names of one credential is shown, the first that there is: `ticket`,
+    /// `incident`, `alert`, `key_id`, `digest`, `other`, or the beginning of names and a `*`. Its id stays the smallest name.
+    names: Vec<String>, check |names: &mut Vec<String>| NameOrder::parse(names).map(drop).map_err(|why| why.to_string()),
+        via (|it| it.words(), |it, names| *it = NameOrder::parse(&names).unwrap_or_default());
 } }
 
 keys! { FiguresConfig {

@@ -18,6 +18,7 @@ use super::store::Store;
 use super::values::word;
 use crate::config::{EngineConfig, FiguresConfig, Limits, OversightConfig, Profiles};
 use crate::engine::attacker::Race;
+use crate::engine::identity::NameOrder;
 use crate::event::words;
 use crate::formats::maps::Maps;
 
@@ -55,6 +56,8 @@ settings! {
         limits: Limits;
         /// How alerts reach people.
         alerts: Alerts;
+        /// Which of a credential's names is shown.
+        identity: NameOrder;
         /// How reviewers appear.
         people: People;
         /// The HTTP server.

@@ -12,9 +12,8 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::keys;
-use crate::event::{Body, Event, Severity, Workflow};
+use crate::event::{Body, Event, Severity, Workflow, is_access_key_id};
 use crate::formats::field::{invalid, object_or_absent, required, too_long, wrong_type};
-use crate::formats::names::is_aws_key_id;
 use crate::formats::value::{List, Scalar, Slot, object};
 use crate::formats::{Context, Decoded, RejectReason, Rejection, SkipReason, json};
 
@@ -156,7 +155,7 @@ impl<'a> Sequence<'a> {
         let resources =
             self.resources.items.into_iter().filter(is_key).map(|resource| resource.uid);
         actors.chain(resources).filter_map(|name| match name {
-            Scalar::Text(name) => Some(keys::key(name)).filter(|name| is_aws_key_id(name)),
+            Scalar::Text(name) => Some(keys::key(name)).filter(|name| is_access_key_id(name)),
             _ => None,
         })
     }

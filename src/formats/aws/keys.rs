@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 
-use crate::formats::names::is_aws_key_id;
+use crate::event::is_access_key_id;
 
 /// The access key id in `text`: alone, or at the end of an ARN or of a type and a colon. Any other
 /// text names itself.
 pub(super) fn key(text: Cow<'_, str>) -> Cow<'_, str> {
     let end = text.rfind(['/', ':']).map_or(0, |at| at + 1);
     match text.get(end..) {
-        Some(last) if end > 0 && is_aws_key_id(last) => Cow::Owned(last.to_owned()),
+        Some(last) if end > 0 && is_access_key_id(last) => Cow::Owned(last.to_owned()),
         _ => text,
     }
 }

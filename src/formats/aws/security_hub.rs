@@ -5,9 +5,8 @@
 use std::borrow::Cow;
 
 use super::keys;
-use crate::event::{Body, Event, Severity, Workflow};
+use crate::event::{Body, Event, Severity, Workflow, is_access_key_id};
 use crate::formats::field::{required, too_long};
-use crate::formats::names::is_aws_key_id;
 use crate::formats::value::{List, Scalar, object};
 use crate::formats::{Context, Decoded, Rejection, SkipReason, json};
 
@@ -56,7 +55,7 @@ pub(in crate::formats) fn decode<'a>(
     let key = finding.resources.items.into_iter().find_map(|resource| {
         match (resource.kind, resource.id) {
             (Scalar::Text(kind), Scalar::Text(id)) if kind == "AwsIamAccessKey" => {
-                Some(keys::key(id)).filter(|key| is_aws_key_id(key))
+                Some(keys::key(id)).filter(|key| is_access_key_id(key))
             }
             _ => None,
         }

@@ -7,6 +7,7 @@ use super::evidence::Inputs;
 use super::judged::Judged;
 use super::question::{Period, Question};
 use super::rows::{Row, Rows};
+use crate::engine::identity::NameOrder;
 use crate::engine::oversight::Judgement;
 use crate::engine::windows::Window;
 use crate::records::{People, is_pseudonym};
@@ -31,6 +32,8 @@ pub(super) struct Context<'c> {
     pub(super) judged: &'c Judged,
     pub(super) few_reviewers: bool,
     pub(super) people: Option<&'c RefCell<People>>,
+    /// Which of a credential's names is shown.
+    pub(super) names: &'c NameOrder,
     pub(super) inputs: &'c Inputs,
 }
 

@@ -20,6 +20,7 @@ pub mod evidence;
 mod flagged;
 mod judged;
 mod moments;
+mod named;
 mod outcomes;
 mod owners;
 mod quality;
@@ -200,6 +201,7 @@ pub fn report(
         (judged, pass)
     });
     let judged = judged.map_err(QuestionError::Rules)?;
+    let names = question.name_order()?;
     let context = Context {
         question,
         period,
@@ -209,6 +211,7 @@ pub fn report(
         judged: &judged,
         few_reviewers: judged.people.len() < question.small_group as usize,
         people: people.as_ref(),
+        names: &names,
         inputs,
     };
     Ok(pass?.finish(&context))

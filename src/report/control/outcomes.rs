@@ -7,6 +7,7 @@
 
 use serde::Serialize;
 
+use super::named::Named;
 use super::share::Share;
 use super::waiting::with_attackers;
 use super::{Case, Context};
@@ -83,7 +84,8 @@ pub struct Boundary {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Violation {
     /// Which.
-    pub exposure_id: String,
+    #[serde(flatten)]
+    pub named: Named,
     /// When it was detected.
     pub detected_at: Timestamp,
     /// When a person decided after all.
@@ -168,9 +170,10 @@ fn boundary(mut places: Vec<u32>, windows: &Sample, context: &Context<'_>) -> Bo
     });
     places.truncate(LISTED_MAX);
     let violation = |place: &u32| {
-        let window = context.rows.window(context.order[*place as usize]);
+        let row = context.order[*place as usize];
+        let window = context.rows.window(row);
         Violation {
-            exposure_id: window.exposure_id().to_string(),
+            named: Named::of(row, context),
             detected_at: window.detected_at,
             decided_at: window.decided_at(),
         }

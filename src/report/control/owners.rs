@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::bands::{Counts, Group};
+use super::named::Named;
 use super::share::Share;
 use super::{Case, Context};
 use crate::engine::bounds::Sizes;
@@ -43,7 +44,8 @@ pub struct Ownership {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unowned {
     /// Which.
-    pub exposure_id: String,
+    #[serde(flatten)]
+    pub named: Named,
     /// When it was detected.
     pub detected_at: Timestamp,
 }
@@ -89,8 +91,7 @@ impl Owners {
         by_owner.truncate(OWNERS_MAX);
         let unowned = |place: &u32| {
             let row = context.order[*place as usize];
-            let exposure_id = context.rows.exposure_id(row).to_string();
-            Unowned { exposure_id, detected_at: row.detected_at() }
+            Unowned { named: Named::of(row, context), detected_at: row.detected_at() }
         };
         Ownership {
             without_owner: Share::within(self.without.windows, &self.all.sample()),

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{FiguresConfig, OversightConfig, Profiles, Targets};
 use crate::engine::attacker::{AttackerCurve, CurveError, CurveSetting, Race};
+use crate::engine::identity::{NameOrder, NameOrderError};
 use crate::engine::summary::FigureRules;
 use crate::event::{Severity, Workflow};
 use crate::records::RulesShown;
@@ -95,6 +96,8 @@ pub struct Question {
     /// When a review is in time and when late, by workflow. A ledger states its own, and
     /// these take their place (`by_targets`).
     pub targets: Vec<Target>,
+    /// Which of a credential's names is shown, as the configuration has it.
+    pub names: Vec<String>,
     /// The places that attackers watch.
     pub public: Vec<String>,
     /// Detections of one source, owner and place with a shorter gap are one incident.
@@ -124,6 +127,8 @@ pub enum QuestionError {
     Curve(CurveError),
     /// A rule is none.
     Rules(crate::config::OversightFault),
+    /// The order of names is none.
+    Names(NameOrderError),
     /// The ledger shows people by name.
     Named,
 }
@@ -144,6 +149,7 @@ impl fmt::Display for QuestionError {
             ),
             QuestionError::Curve(why) => write!(f, "attackers' curve: {why}"),
             QuestionError::Rules(fault) => fault.fmt(f),
+            QuestionError::Names(why) => write!(f, "names: {why}"),
             QuestionError::Named => f.write_str(
                 "the ledger shows reviewers by name: set SHUTTERLAG_IDENTITY_KEY to have pseudonyms in the report, \
                  or give --reviewer-names to have the names",
@@ -168,6 +174,7 @@ impl Question {
             teams: Vec::new(),
             attackers: Vec::new(),
             targets: targets(&Profiles::default()),
+            names: NameOrder::default().words(),
             public: FiguresConfig::default().public.into_iter().collect(),
             incident_gap_ms: FiguresConfig::default().incident_gap.as_millis(),
             batch_hold_ms: FiguresConfig::default().batch_hold.as_millis(),
@@ -265,6 +272,14 @@ impl Question {
             })
             .collect();
         settings.and_then(Race::from_settings).map_err(QuestionError::Curve)
+    }
+
+    /// Which of a credential's names is shown.
+    ///
+    /// # Errors
+    /// An order that is none.
+    pub(crate) fn name_order(&self) -> Result<NameOrder, QuestionError> {
+        NameOrder::parse(&self.names).map_err(QuestionError::Names)
     }
 
     /// The rules by which reviewers are judged.

@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use serde::Serialize;
 
 use super::Context;
+use super::named::Named;
 use super::share::Share;
 use crate::engine::bounds::Sizes;
 use crate::engine::oversight::{HollowReason, HollowReasons, Quality};
@@ -96,7 +97,8 @@ pub struct Found {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Certificate {
     /// The exposure.
-    pub exposure_id: String,
+    #[serde(flatten)]
+    pub named: Named,
     /// Its severity.
     pub severity: Option<Severity>,
     /// When it was decided.
@@ -203,7 +205,7 @@ impl Decisions {
             let decision = window.decision?;
             let found = context.judged.at(place).and_then(|judgement| judgement.certificate);
             Some(Certificate {
-                exposure_id: window.exposure_id().to_string(),
+                named: Named::of(row, context),
                 severity: row.severity(),
                 decided_at: decision.decided_at,
                 reviewer: context.show(decision.reviewer),

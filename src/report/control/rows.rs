@@ -15,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::config::Targets;
 use crate::engine::attacker::Race;
+use crate::engine::identity::{KnownAs, NameOrder};
 use crate::engine::oversight::{HollowReasons, Judgement, Quality, Review};
 use crate::engine::windows::{Advice, Decision, ExposureId, Key, State, Truth, Window};
 use crate::event::{Action, Evidence, ExposedAtQuality, Severity, Verdict, Workflow};
@@ -99,6 +100,8 @@ impl Pieces {
 pub struct Row {
     digest: Digest,
     credential: Name,
+    /// Which of the lists of further names.
+    aliases: Option<NonZeroU32>,
     source: Option<NonZeroU32>,
     location: Option<NonZeroU32>,
     owner: Option<NonZeroU32>,
@@ -262,6 +265,8 @@ pub struct Rows {
     index: HashTable<u32>,
     hasher: RandomState,
     credentials: Names,
+    /// Further names of credentials that have any.
+    aliases: Vec<Vec<Box<str>>>,
     texts: Texts,
     targets: AllTargets,
     counts: Counts,
@@ -281,7 +286,9 @@ impl Rows {
             Some(place) => self.rows.get(place).credential,
             None => self.credentials.push(&record.credential_id),
         };
-        let row = self.row(record, credential, digest, race);
+        let known = found.and_then(|place| self.rows.get(place).aliases);
+        let aliases = self.take_aliases(record, known);
+        let row = Row { aliases, ..self.row(record, credential, digest, race) };
         let Some(place) = found else {
             let place = self.rows.push(row);
             let hash = self.hash(record.exposure_id());
@@ -295,6 +302,22 @@ impl Rows {
         // What a tombstone made void counts as that.
         self.counts.superseded += u64::from(!replaced.void);
         *replaced = row;
+    }
+
+    /// Takes in the further names of a record's credential, in place of those `known`.
+    fn take_aliases(
+        &mut self,
+        record: &WindowRecord,
+        known: Option<NonZeroU32>,
+    ) -> Option<NonZeroU32> {
+        let names = record.aliases.as_deref().filter(|names| !names.is_empty())?;
+        let names = names.iter().map(|name| name.as_str().into()).collect();
+        if let Some(list) = known.and_then(|at| self.aliases.get_mut(at.get() as usize - 1)) {
+            *list = names;
+            return known;
+        }
+        self.aliases.push(names);
+        u32::try_from(self.aliases.len()).ok().and_then(NonZeroU32::new)
     }
 
     /// Takes in a tombstone: the exposure never was.
@@ -324,6 +347,13 @@ impl Rows {
     /// The window's name.
     pub fn exposure_id(&self, row: &Row) -> ExposureId<'_> {
         exposure(&self.credentials, row)
+    }
+
+    /// The names of its credential, the best-known first.
+    pub fn known_as<'r>(&'r self, row: &Row, order: &NameOrder) -> KnownAs<'r> {
+        let aliases = row.aliases.and_then(|at| self.aliases.get(at.get() as usize - 1));
+        let aliases = aliases.map_or(&[][..], Vec::as_slice);
+        order.known_as(self.exposure_id(row).key.credential_id, aliases)
     }
 
     /// Who decided, as the ledger shows people.
@@ -453,6 +483,7 @@ impl Rows {
         Row {
             digest,
             credential,
+            aliases: None,
             source: number(record.source.as_deref()),
             location: number(record.location.as_deref()),
             owner: number(record.owner.as_deref()),

@@ -33,6 +33,8 @@ pub(super) struct ExposureAnswer<'r> {
     /// Where its measurement starts.
     started_at: Timestamp,
     window: WindowNow<'r>,
+    /// The further names of its credential, the better-known first.
+    other_names: Vec<String>,
     /// The labels that its alerts have.
     labels: Labels,
     /// What calls for attention now, did so, or will unless something is done.
@@ -86,6 +88,8 @@ struct Certificate {
 struct Case {
     exposure_id: String,
     credential_id: String,
+    /// The name of the credential that people know best.
+    known_as: String,
     released_at: Option<Timestamp>,
     decided_at: Timestamp,
     floor_ms: u32,
@@ -127,6 +131,7 @@ impl ExposureAnswer<'_> {
         let as_of = shown.clock.now();
         let record = row.read()?;
         let exposure_id = record.exposure_id.to_string();
+        let others = record.known_as(&shown.names).others;
         Some(ExposureAnswer {
             labels: Labels {
                 credential: label("credential", &record.credential_id, &shown.identity),
@@ -137,6 +142,7 @@ impl ExposureAnswer<'_> {
             exposure_id,
             started_at: row.start,
             window: WindowNow::of(row, shown, as_of),
+            other_names: others.into_iter().map(str::to_owned).collect(),
             alerts: alerts(row, shown, as_of),
             reading: reading(&record, shown),
         })
@@ -194,6 +200,7 @@ fn reading(record: &WindowRecord, shown: &Shown) -> Option<Reading> {
                 Some(Case {
                     exposure_id: other.exposure_id.to_string(),
                     credential_id: other.credential_id.clone(),
+                    known_as: other.known_as(&shown.names).best.to_owned(),
                     released_at,
                     decided_at: review.decided_at,
                     floor_ms,

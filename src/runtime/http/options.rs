@@ -9,6 +9,7 @@ use super::receivers::Receivers;
 use super::tls::Tls;
 use crate::config::{FiguresConfig, OversightConfig, Profiles};
 use crate::engine::attacker::Race;
+use crate::engine::identity::NameOrder;
 use crate::engine::summary::FigureRules;
 use crate::formats::Identity;
 use crate::metrics::{Metrics, Pipeline};
@@ -105,6 +106,8 @@ pub struct Shown {
     pub profiles: Profiles,
     /// What figures about exposures rest on.
     pub figures: FiguresConfig,
+    /// Which of a credential's names is shown.
+    pub names: NameOrder,
     /// What makes the pseudonyms in the labels of alerts.
     pub identity: Identity,
     /// How reviews are judged.

@@ -1,5 +1,7 @@
 //! The alerts about reviewers, each with its evidence.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::options::Shown;
@@ -24,6 +26,8 @@ pub(super) struct ReviewerAlertAnswer {
     as_of: Timestamp,
     view: Status,
     alert: AlertState,
+    /// The best-known names of the credentials of its decisions, by exposure.
+    known_as: BTreeMap<String, String>,
     /// The path of its runbook.
     runbook: String,
     period: Period,
@@ -49,11 +53,16 @@ impl ReviewerAlertAnswer {
         let as_of = shown.clock.now();
         let (alerts, _) = shown.reviewer_alerts.all();
         let alert = alerts.into_iter().find(|alert| alert.reviewer == reviewer)?;
+        let known_as = alert.path.iter().filter_map(|cited| {
+            let record = shown.view.get(&cited.exposure_id)?.read()?;
+            Some((cited.exposure_id.clone(), record.known_as(&shown.names).best.to_owned()))
+        });
         let mut all = shown.view.reviewers(None, as_of);
         Some(ReviewerAlertAnswer {
             as_of,
             view: shown.view.status(),
             figures: all.reviewers.remove(reviewer),
+            known_as: known_as.collect(),
             alert,
             runbook: format!("/runbook/{}", Alert::RubberStampSuspected),
             period: all.period,

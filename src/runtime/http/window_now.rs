@@ -16,6 +16,8 @@ pub(super) struct WindowNow<'r> {
     waiting_ms: Option<Span>,
     /// The attacker's chance now. The record has it for the time when it was written.
     attacker_first: Option<AttackerFirst>,
+    /// The name of its credential that people know best; the record has all of them.
+    known_as: Option<String>,
     record: Option<&'r RawValue>,
 }
 
@@ -26,7 +28,10 @@ impl WindowNow<'_> {
         let waits = !matches!(row.state, State::Closed | State::Withdrawn);
         WindowNow {
             waiting_ms: waits.then(|| now.since(row.start).max(Span::ZERO)),
-            attacker_first: record.and_then(|r| r.window().attacker_first(&shown.race, now)),
+            attacker_first: record
+                .as_ref()
+                .and_then(|r| r.window().attacker_first(&shown.race, now)),
+            known_as: record.as_ref().map(|record| record.known_as(&shown.names).best.to_owned()),
             record: row.json(),
         }
     }

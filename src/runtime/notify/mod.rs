@@ -31,6 +31,7 @@ use std::thread;
 
 use crate::config::Profiles;
 use crate::engine::attacker::Race;
+use crate::engine::identity::NameOrder;
 use crate::formats::Identity;
 use crate::metrics::Notify;
 use crate::runtime::clock;
@@ -50,6 +51,8 @@ pub struct Options {
     pub race: Race,
     /// The targets of workflows.
     pub profiles: Profiles,
+    /// Which of a credential's names is shown.
+    pub names: NameOrder,
     /// Pseudonyms for labels.
     pub identity: Identity,
     /// Its metrics.
@@ -63,8 +66,8 @@ pub struct Options {
 /// # Errors
 /// Certificates that cannot be read, or a system that has no thread to give.
 pub fn spawn(options: Options) -> io::Result<()> {
-    let Options { source, alerts, race, profiles, identity, metrics, stop } = options;
-    let guide = postable::Guide::new(&alerts, race, profiles);
+    let Options { source, alerts, race, profiles, names, identity, metrics, stop } = options;
+    let guide = postable::Guide::new(&alerts, race, profiles, names);
     let settings = Arc::new(alerts);
     let store = store::AlertStore::new(Arc::clone(&settings), guide, identity);
     let store = Arc::new(Mutex::new(store));

@@ -14,6 +14,7 @@ use super::text::{length, limit, plain};
 use crate::config::{Profiles, Targets};
 use crate::engine::alerts::{Alert, Urgency};
 use crate::engine::attacker::{Band, Race};
+use crate::engine::identity::NameOrder;
 use crate::event::Workflow;
 use crate::runtime::percent::encoded;
 use crate::settings::Alerts;
@@ -52,15 +53,18 @@ pub(super) struct Guide {
     pub(super) runbooks: Option<String>,
     pub(super) race: Race,
     pub(super) profiles: Profiles,
+    /// Which of a credential's names is shown.
+    pub(super) names: NameOrder,
 }
 
 impl Guide {
-    pub(super) fn new(alerts: &Alerts, race: Race, profiles: Profiles) -> Guide {
+    pub(super) fn new(alerts: &Alerts, race: Race, profiles: Profiles, names: NameOrder) -> Guide {
         Guide {
             external_url: alerts.external_url.clone(),
             runbooks: alerts.runbooks.clone(),
             race,
             profiles,
+            names,
         }
     }
 
@@ -160,6 +164,9 @@ fn annotate(into: &mut Texts, alert: Alert, about: &WindowDetails, now: Timestam
     let what = wrong(alert, Some(targets));
     into.insert("summary", format!("{}{at_place}: {what}", about.credential));
     into.insert("credential", about.credential.clone());
+    if !about.other_names.is_empty() {
+        into.insert("other_names", about.other_names.join(", "));
+    }
     into.insert("as_of", now.to_string());
     let texts = [
         ("location", place.clone()),

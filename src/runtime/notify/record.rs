@@ -6,6 +6,7 @@
 
 use super::text::plain;
 use crate::engine::alerts::{Alert, Transition, Urgency};
+use crate::engine::identity::{KnownAs, NameOrder};
 use crate::event::{Action, Severity, Workflow};
 use crate::formats::Identity;
 use crate::records::{AlertRecord, Declared, RECORD_BYTES_MAX, ReviewerAlert, is_pseudonym, label};
@@ -13,6 +14,8 @@ use crate::time::Timestamp;
 
 /// Characters of a text that a page shows.
 const TEXT_CHARS_MAX: usize = 120;
+/// Further names of a credential that a page shows.
+const OTHER_NAMES_MAX: usize = 8;
 /// Bytes of an exposure's name that a link can hold.
 const LINK_BYTES_MAX: usize = 1_024;
 
@@ -41,8 +44,10 @@ pub(super) struct WindowDetails {
     /// Pseudonyms of the credential and of the window, for labels.
     pub(super) credential_label: String,
     pub(super) exposure_label: String,
-    /// The credential's name, to be shown.
+    /// The credential's best-known name, to be shown.
     pub(super) credential: String,
+    /// Its other names, the better-known first.
+    pub(super) other_names: Vec<String>,
     /// The window's full name for a link; `None` if it is too long.
     pub(super) exposure_id: Option<String>,
     /// As the source wrote it: attackers' curves are found by it.
@@ -58,7 +63,12 @@ pub(super) struct WindowDetails {
 
 impl AlertChange {
     /// Reads the record with the key `alert/subject`; `None` if it is not an alert's.
-    pub(super) fn read(key: &str, value: &[u8], names: &Identity) -> Option<AlertChange> {
+    pub(super) fn read(
+        key: &str,
+        value: &[u8],
+        names: &Identity,
+        order: &NameOrder,
+    ) -> Option<AlertChange> {
         if key.len() > RECORD_BYTES_MAX {
             return None;
         }
@@ -66,7 +76,7 @@ impl AlertChange {
         if let Ok(record) = AlertRecord::read(value) {
             let (alert, urgency, state, at) =
                 (record.alert, record.severity, record.state, record.at);
-            let subject = Subject::Window(Box::new(WindowDetails::new(record, names)));
+            let subject = Subject::Window(Box::new(WindowDetails::new(record, names, order)));
             return Some(AlertChange { alert, urgency, state, at, subject });
         }
         let record = ReviewerAlert::read(value).ok()?;
@@ -100,16 +110,20 @@ impl AlertChange {
 }
 
 impl WindowDetails {
-    fn new(record: AlertRecord, names: &Identity) -> WindowDetails {
+    fn new(record: AlertRecord, names: &Identity, order: &NameOrder) -> WindowDetails {
         let shown = |text: Option<String>| {
             text.map(|text| plain(&text, TEXT_CHARS_MAX)).filter(|text| !text.is_empty())
         };
         let exposure_id = record.exposure_id.to_string();
+        let aliases = record.aliases.as_deref().unwrap_or_default();
+        let KnownAs { best, others } = order.known_as(&record.credential_id, aliases);
+        let name = |name: &str| plain(name, TEXT_CHARS_MAX);
         WindowDetails {
             workflow: record.workflow,
             credential_label: label("credential", &record.credential_id, names),
             exposure_label: label("exposure", &exposure_id, names),
-            credential: plain(&record.credential_id, TEXT_CHARS_MAX),
+            credential: name(best),
+            other_names: others.into_iter().take(OTHER_NAMES_MAX).map(name).collect(),
             exposure_id: Some(exposure_id).filter(|id| id.len() <= LINK_BYTES_MAX),
             location: record.location.filter(|text| text.len() <= LINK_BYTES_MAX),
             source: shown(record.source),
@@ -144,8 +158,13 @@ mod tests {
         let window = br#"{"alert":"ReviewOverdue","severity":"page","state":"firing",
             "at":"2026-03-02T09:09:00Z","exposure_id":"secret_exposure/c/1","later":[1],
             "workflow":"secret_exposure","credential_id":"c","owner":"a\nb","detected_at":"2026-03-02T09:00:00Z"}"#;
-        let change =
-            AlertChange::read("ReviewOverdue/secret_exposure/c/1", window, &names()).unwrap();
+        let change = AlertChange::read(
+            "ReviewOverdue/secret_exposure/c/1",
+            window,
+            &names(),
+            &NameOrder::default(),
+        )
+        .unwrap();
         let about = change.window().unwrap();
         assert_eq!(about.owner.as_deref(), Some("a b"));
         assert!(about.credential_label.starts_with("credential-"));
@@ -153,7 +172,9 @@ mod tests {
 
         let reviewer = br#"{"alert":"RubberStampSuspected","severity":"page","state":"firing",
             "at":"2026-03-02T09:09:00Z","reviewer":"a real name"}"#;
-        let read = |key: &str| AlertChange::read(key, reviewer, &names()).unwrap().subject;
+        let read = |key: &str| {
+            AlertChange::read(key, reviewer, &names(), &NameOrder::default()).unwrap().subject
+        };
         let known = "RubberStampSuspected/reviewer-0123456789ab";
         assert_eq!(read(known), Subject::Reviewer("reviewer-0123456789ab".to_owned()));
         let Subject::Reviewer(shown) = read("RubberStampSuspected/a real name") else { panic!() };
@@ -168,8 +189,16 @@ mod tests {
                 br#"{"alert":"ReviewOverdue","severity":"page","state":"firing","at":"2026-03-02T09:09:00Z"}"#,
             ),
         ] {
-            assert_eq!(AlertChange::read(key, value, &names()), None);
+            assert_eq!(AlertChange::read(key, value, &names(), &NameOrder::default()), None);
         }
-        assert_eq!(AlertChange::read(&"x/".repeat(40_000), window, &names()), None);
+        assert_eq!(
+            AlertChange::read(
+                &"x/".repeat(RECORD_BYTES_MAX / 2 + 1),
+                window,
+                &names(),
+                &NameOrder::default()
+            ),
+            None
+        );
     }
 }

@@ -124,7 +124,7 @@ impl AlertStore {
             self.ends(key, at, at);
             return Applied::Taken;
         };
-        let Some(change) = AlertChange::read(key, value, &self.names) else {
+        let Some(change) = AlertChange::read(key, value, &self.names, &self.guide.names) else {
             return Applied::Foreign;
         };
         match change.state {

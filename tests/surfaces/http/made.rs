@@ -76,6 +76,7 @@ pub(crate) fn shown(windows_max: usize) -> Shown {
         race: Race::default(),
         profiles: Profiles::default(),
         figures: FiguresConfig::default(),
+        names: NameOrder::default(),
         identity: Identity::new(b"an identity for tests").unwrap(),
         oversight: OversightConfig::default(),
         stalled_after: Span::from_secs(60),

@@ -121,7 +121,7 @@ fn certificates(report: &Report, blocks: &mut Vec<Block>) {
     for one in &reviews.certificates {
         let signs: Vec<String> = one.reasons.iter().map(|reason| spoken(reason.as_str())).collect();
         table.row([
-            one.exposure_id.clone(),
+            one.named.shown(),
             one.severity.map_or(NOTHING.to_owned(), |severity| severity.to_string()),
             one.decided_at.to_string(),
             one.reviewer.clone().unwrap_or_else(|| "withheld".to_owned()),
@@ -297,7 +297,7 @@ fn boundary(report: &Report, blocks: &mut Vec<Block>) {
         table.long = &[0];
         for one in &boundary.violations {
             table.row([
-                one.exposure_id.clone(),
+                one.named.shown(),
                 one.detected_at.to_string(),
                 one.decided_at.map_or("not yet".to_owned(), |at| at.to_string()),
             ]);
@@ -386,7 +386,7 @@ fn ownership(report: &Report, blocks: &mut Vec<Block>) {
         table.texts = &[0, 1];
         table.long = &[0];
         for one in &ownership.oldest {
-            table.row([one.exposure_id.clone(), one.detected_at.to_string()]);
+            table.row([one.named.shown(), one.detected_at.to_string()]);
         }
         blocks.push(Block::Table(table));
     }

@@ -6,15 +6,18 @@
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
+use crate::engine::identity::{KnownAs, NameOrder};
 use crate::records::WindowRecord;
 use crate::report::terminal::printable;
 use crate::runtime::view::{Attack, Row};
 use crate::time::Timestamp;
 
 /// The names of the columns.
-const COLUMNS: [&str; 21] = [
+const COLUMNS: [&str; 23] = [
     "exposure_id",
     "credential_id",
+    "known_as",
+    "other_names",
     "workflow",
     "severity",
     "state",
@@ -37,11 +40,14 @@ const COLUMNS: [&str; 21] = [
 ];
 
 /// The windows as a file to save.
-pub(super) fn response<'r>(windows: impl Iterator<Item = (&'r Row, &'r WindowRecord)>) -> Response {
+pub(super) fn response<'r>(
+    windows: impl Iterator<Item = (&'r Row, &'r WindowRecord)>,
+    order: &NameOrder,
+) -> Response {
     let mut text = String::new();
     line(&mut text, COLUMNS.iter().map(|name| Some((*name).to_owned())));
     for (row, record) in windows {
-        line(&mut text, cells(row, record).into_iter());
+        line(&mut text, cells(row, record, order).into_iter());
     }
     let headers = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present"),
@@ -50,12 +56,15 @@ pub(super) fn response<'r>(windows: impl Iterator<Item = (&'r Row, &'r WindowRec
     (headers, text).into_response()
 }
 
-fn cells(row: &Row, record: &WindowRecord) -> [Option<String>; COLUMNS.len()] {
+fn cells(row: &Row, record: &WindowRecord, order: &NameOrder) -> [Option<String>; COLUMNS.len()] {
     let word = |word: Option<&'static str>| word.map(str::to_owned);
     let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
+    let KnownAs { best, others } = record.known_as(order);
     [
         Some(record.exposure_id.to_string()),
         Some(record.credential_id.clone()),
+        Some(best.to_owned()),
+        Some(others.join(" ")),
         word(Some(record.workflow.as_str())),
         word(record.severity.map(|severity| severity.as_str())),
         word(Some(row.state.as_str())),

@@ -173,7 +173,7 @@ fn select(query: &ListQuery, shown: &Shown, now: Timestamp) -> (Vec<Match>, Choi
         Sort::Oldest => found.sort_by_key(|it| it.row.start),
         Sort::Newest => found.sort_by_key(|it| Reverse(it.row.start)),
         Sort::Credential => {
-            found.sort_by(|a, b| a.record.credential_id.cmp(&b.record.credential_id));
+            found.sort_by_cached_key(|it| it.record.known_as(&shown.names).best.to_owned());
         }
         Sort::Owner => found.sort_by(|a, b| {
             let key = |it: &Match| (it.record.owner.is_none(), it.record.owner.clone());
@@ -188,7 +188,8 @@ pub(in crate::runtime::http) fn rows(query: &ListQuery, shown: &Shown) -> Respon
     let as_of = shown.clock.now();
     let (found, choices) = select(query, shown, as_of);
     let rows = found.iter().take(query.limit);
-    let rows = rows.map(|it| WaitingRow::of(&it.row, &it.record, &shown.profiles)).collect();
+    let rows =
+        rows.map(|it| WaitingRow::of(&it.row, &it.record, &shown.profiles, &shown.names)).collect();
     let view = shown.view.status();
     json(StatusCode::OK, &ListAnswer { as_of, view, matching: found.len(), rows, choices })
 }
@@ -197,5 +198,5 @@ pub(in crate::runtime::http) fn rows(query: &ListQuery, shown: &Shown) -> Respon
 pub(in crate::runtime::http) fn csv(query: &ListQuery, shown: &Shown) -> Response {
     let (found, _) = select(query, shown, shown.clock.now());
     let lines = found.iter().take(LINES_MAX).map(|it| (&*it.row, &it.record));
-    csv::response(lines)
+    csv::response(lines, &shown.names)
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::text;
 use crate::config::Profile;
 use crate::engine::alerts::{Moments, Urgency};
+use crate::engine::identity::NameOrder;
 use crate::event::Workflow;
 use crate::records::WindowRecord;
 use crate::time::{Span, Timestamp};
@@ -28,7 +29,8 @@ pub(super) struct Note {
     urgency: Option<Urgency>,
     /// The name of the window: the address of its page.
     id: String,
-    credential: String,
+    #[serde(flatten)]
+    names: text::Names,
     workflow: Workflow,
     /// How long before it was overdue the decision came.
     margin_ms: Option<Span>,
@@ -40,15 +42,20 @@ const CLOSE_CALL: &str = "CloseCall";
 const CONTAINED_FIRST: &str = "ContainedFirst";
 
 /// The notes of one window up to `now`, by key.
-pub(super) fn of(record: &WindowRecord, profile: &Profile, now: Timestamp) -> Vec<(String, Note)> {
+pub(super) fn of(
+    record: &WindowRecord,
+    profile: &Profile,
+    order: &NameOrder,
+    now: Timestamp,
+) -> Vec<(String, Note)> {
     let window = record.window();
     let name = record.exposure_id.to_string();
     let note = |what, at, until, urgency, margin_ms| {
         let key = format!("{what}-{}", text::key(&name));
-        let credential = text::shown(&record.credential_id);
+        let names = text::Names::of(record, order);
         let workflow = record.workflow;
         let id = name.clone();
-        (key, Note { at, until, what, urgency, id, credential, workflow, margin_ms })
+        (key, Note { at, until, what, urgency, id, names, workflow, margin_ms })
     };
     let mut notes: Vec<_> = Moments::of(&window, false)
         .episodes(profile)

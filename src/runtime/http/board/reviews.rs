@@ -7,10 +7,10 @@
 use serde::Serialize;
 
 use super::text;
-use crate::config::Profiles;
 use crate::engine::oversight::{HollowReasons, Quality, Reviews, Rules};
 use crate::event::{Action, Verdict, Workflow};
 use crate::records::WindowRecord;
+use crate::runtime::http::options::Shown;
 use crate::time::{Span, Timestamp};
 
 /// One decision as the board shows it.
@@ -19,7 +19,8 @@ struct DecisionRow {
     /// The name of the window: the address of its page.
     id: String,
     at: Timestamp,
-    credential: String,
+    #[serde(flatten)]
+    names: text::Names,
     workflow: Workflow,
     reviewer: String,
     verdict: Option<Verdict>,
@@ -43,7 +44,7 @@ struct DecisionRow {
 pub(super) fn rows(
     records: &[&WindowRecord],
     rules: &Rules,
-    profiles: &Profiles,
+    shown: &Shown,
     shown_max: usize,
 ) -> Vec<(String, impl Serialize)> {
     let mut reviews = Reviews::new();
@@ -66,14 +67,14 @@ pub(super) fn rows(
             let row = DecisionRow {
                 id,
                 at,
-                credential: text::shown(&record.credential_id),
+                names: text::Names::of(record, &shown.names),
                 workflow: record.workflow,
                 reviewer: text::shown(record.reviewer.as_deref().unwrap_or_default()),
                 verdict: record.verdict,
                 action: record.action,
                 // If the clocks contradict each other there is none, and no row.
                 time_to_review_ms: record.durations_ms.0.time_to_review?,
-                in_time_ms: profiles.get(record.workflow).targets.in_time,
+                in_time_ms: shown.profiles.get(record.workflow).targets.in_time,
                 // Three digits are enough for the chart.
                 attention_ratio: ratio.map(|ratio| (ratio * 1000.0).round() / 1000.0),
                 attention_ms: attention,

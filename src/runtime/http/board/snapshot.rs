@@ -129,15 +129,12 @@ struct Step {
 }
 
 impl ReviewerAlert {
-    fn of(page: AlertState) -> ReviewerAlert {
+    /// `name` gives the credential of an exposure as it is shown.
+    fn of(page: AlertState, mut name: impl FnMut(&str) -> String) -> ReviewerAlert {
         let step = |step: Cited| Step {
             at: step.at,
-            id: step.exposure_id.clone(),
-            // The exposure's name without its workflow and time.
-            credential: text::shown(
-                exposure_id::parse(&step.exposure_id)
-                    .map_or(step.exposure_id.as_str(), |id| id.key.credential_id),
-            ),
+            credential: name(&step.exposure_id),
+            id: step.exposure_id,
             signs: step.signs,
             statistic: step.statistic,
         };
@@ -201,7 +198,8 @@ impl SnapshotBuilder {
         let on = pages.iter().filter(|page| page.ended_at.is_none()).count() as u64;
         firing.entry(Alert::RubberStampSuspected).and_modify(|n| *n += on).or_insert(on);
         let more = pages.len().saturating_sub(SUSPECTED_MAX);
-        let pages = pages.into_iter().take(SUSPECTED_MAX).map(ReviewerAlert::of).collect();
+        let pages = pages.into_iter().take(SUSPECTED_MAX);
+        let pages = pages.map(|page| self.suspected(page, shown)).collect();
         part(parts, "suspected", &Suspected { more, pages });
         let waits = self.waits(&picked.urgent, shown);
         let mut waiting = picked.waiting;
@@ -227,11 +225,23 @@ impl SnapshotBuilder {
         Some(read)
     }
 
+    /// The alert about a reviewer.
+    fn suspected(&mut self, page: AlertState, shown: &Shown) -> ReviewerAlert {
+        ReviewerAlert::of(page, |id| {
+            let row = shown.view.get(id);
+            match row.as_ref().and_then(|row| self.read(row)) {
+                Some(Read { record, .. }) => text::shown(record.known_as(&shown.names).best),
+                // The exposure's name without its workflow and time.
+                None => text::shown(exposure_id::parse(id).map_or(id, |id| id.key.credential_id)),
+            }
+        })
+    }
+
     fn waits(&mut self, urgent: &[(Urgency, Arc<Row>)], shown: &Shown) -> Rows {
         let mut rows = Rows::new();
         for (_, row) in urgent {
             let Some(Read { record, .. }) = self.read(row) else { continue };
-            let waits = WaitingRow::of(row, record, &shown.profiles);
+            let waits = WaitingRow::of(row, record, &shown.profiles, &shown.names);
             insert(&mut rows, text::key(&waits.id), &waits);
         }
         rows
@@ -249,7 +259,7 @@ impl SnapshotBuilder {
         let mut rows = Rows::new();
         // Rules that cannot be used keep a run from starting.
         if let Ok(rules) = Rules::new(shown.oversight.clone()) {
-            for (key, row) in reviews::rows(&records, &rules, &shown.profiles, DECISIONS_MAX) {
+            for (key, row) in reviews::rows(&records, &rules, shown, DECISIONS_MAX) {
                 insert(&mut rows, key, &row);
             }
         }
@@ -262,7 +272,7 @@ impl SnapshotBuilder {
         for (_, row) in lately {
             let Some(Read { record, .. }) = self.read(row) else { continue };
             let profile = shown.profiles.get(record.workflow);
-            all.extend(notes::of(record, profile, now));
+            all.extend(notes::of(record, profile, &shown.names, now));
         }
         all.sort_by(|a, b| b.1.at.cmp(&a.1.at).then_with(|| a.0.cmp(&b.0)));
         all.truncate(NOTES_MAX);

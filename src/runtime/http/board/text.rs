@@ -8,7 +8,10 @@ use std::hash::BuildHasher;
 use std::sync::OnceLock;
 
 use foldhash::quality::RandomState;
+use serde::Serialize;
 
+use crate::engine::identity::{KnownAs, NameOrder};
+use crate::records::WindowRecord;
 use crate::report::terminal::printable;
 
 /// Characters that are shown of a text at most.
@@ -24,6 +27,38 @@ pub(super) fn shown(text: &str) -> String {
         shown.push('…');
     }
     shown
+}
+
+/// The names of a credential as a row shows them.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Names {
+    /// The best-known one.
+    credential: String,
+    /// Others, the better-known first, and how many more there are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    other_names: Vec<String>,
+    #[serde(skip_serializing_if = "is_zero")]
+    names_left_out: usize,
+}
+
+// The signature is serde's.
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
+/// Further names that a row shows.
+const NAMES_MAX: usize = 3;
+
+impl Names {
+    /// The names of the credential of `record`.
+    pub(super) fn of(record: &WindowRecord, order: &NameOrder) -> Names {
+        let KnownAs { best, others } = record.known_as(order);
+        Names {
+            credential: shown(best),
+            names_left_out: others.len().saturating_sub(NAMES_MAX),
+            other_names: others.into_iter().take(NAMES_MAX).map(shown).collect(),
+        }
+    }
 }
 
 /// A short name for an exposure, which stays the same while the process runs. The hash has

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::text;
 use crate::config::Profiles;
+use crate::engine::identity::NameOrder;
 use crate::engine::oversight::Quality;
 use crate::engine::windows::{Awaiting, State};
 use crate::event::{Action, Severity, Workflow};
@@ -18,7 +19,8 @@ use crate::time::{Span, Timestamp};
 pub(super) struct WaitingRow {
     /// Its name, uncut: the address of its page.
     pub(super) id: String,
-    pub(super) credential: String,
+    #[serde(flatten)]
+    pub(super) names: text::Names,
     pub(super) workflow: Workflow,
     pub(super) source: Option<String>,
     pub(super) location: Option<String>,
@@ -50,14 +52,19 @@ pub(super) struct WaitingRow {
 
 impl WaitingRow {
     /// The row of a window.
-    pub(super) fn of(row: &Row, record: &WindowRecord, profiles: &Profiles) -> WaitingRow {
+    pub(super) fn of(
+        row: &Row,
+        record: &WindowRecord,
+        profiles: &Profiles,
+        order: &NameOrder,
+    ) -> WaitingRow {
         let text = |text: &Option<String>| text.as_deref().map(text::shown);
         let targets = profiles.get(record.workflow).targets;
         let attacked_at = record.abused_at.filter(|_| row.attack == Attack::Observed);
         let ms = |time: Option<Timestamp>| time.map(Timestamp::as_millis);
         WaitingRow {
             id: record.exposure_id.to_string(),
-            credential: text::shown(&record.credential_id),
+            names: text::Names::of(record, order),
             workflow: record.workflow,
             source: text(&record.source),
             location: text(&record.location),

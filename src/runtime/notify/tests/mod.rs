@@ -27,7 +27,7 @@ const MINUTE: i64 = 60 * SECOND;
 
 fn store(settings: Alerts) -> AlertStore {
     let names = Identity::new(b"a key for tests only").unwrap();
-    let guide = Guide::new(&settings, Race::default(), Profiles::default());
+    let guide = Guide::new(&settings, Race::default(), Profiles::default(), NameOrder::default());
     AlertStore::new(Arc::new(settings), guide, names)
 }
 
@@ -56,6 +56,7 @@ fn record_of(
         exposure_id: exposure_id::parse(&exposure).unwrap().into(),
         workflow,
         credential_id: credential,
+        aliases: None,
         source: Some("github"),
         location: Some("github"),
         window_severity: Some(Severity::High),

@@ -77,7 +77,10 @@ impl<O: Outbox> WindowsPublisher<'_, O> {
                 if change.cause != Cause::Renamed {
                     pending.alert(Some(exposure.key.workflow), alert, transition);
                 }
-                let record = AlertRecord::new(alert, transition, change.at, exposure, window);
+                let record = {
+                    let (at, names) = (change.at, self.names);
+                    AlertRecord::new(alert, transition, at, exposure, window, names)
+                };
                 let key = format_args!("{alert}/{exposure}");
                 let home = home.or(own);
                 self.publisher.writer.alert(self.outbox, home, key, &record, transition)?;

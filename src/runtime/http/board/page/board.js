@@ -5,7 +5,7 @@ import { keys } from "./keys.js";
 import { Race } from "./race.js";
 import { signOutButton } from "./session.js";
 import { follow } from "./source.js";
-import { NAMES, SIGNALS, amount, clockTime, el, exposureAt, limit, link, parts as dateParts, plural, reviewerAt, set, span, words, zoneSwitch } from "./text.js";
+import { NAMES, SIGNALS, amount, clockTime, el, exposureAt, limit, link, names, parts as dateParts, plural, reviewerAt, set, span, words, zoneSwitch } from "./text.js";
 import { Unjoined } from "./unjoined.js";
 
 const $ = (id) => document.getElementById(id);
@@ -174,6 +174,9 @@ function noted(note) {
   return NAMES[note.what] ?? note.what;
 }
 
+/** A link to the page of a row's exposure. */
+const leads = (row) => Object.assign(link(exposureAt(row.id), row.credential), { title: names(row) });
+
 const heard = new Set();
 let saidAt = 0;
 function notes(list) {
@@ -182,7 +185,7 @@ function notes(list) {
     const good = note.what === "CloseCall" || note.what === "ContainedFirst";
     const item = el("li", `${note.urgency ?? (good ? "good" : "")}${note.until ? " over" : ""}`);
     const at = el("time", "", clockTime(note.at)), text = el("span"), what = el("b", "", noted(note));
-    text.append(what, note.until ? ` (until ${clockTime(note.until)}) ` : " ", link(exposureAt(note.id), note.credential));
+    text.append(what, note.until ? ` (until ${clockTime(note.until)}) ` : " ", leads(note));
     item.append(at, text);
     return item;
   }));
@@ -208,7 +211,7 @@ function decisions(list) {
   $("decisions").replaceChildren(...latest.map((decision) => {
     const row = el("tr"), kind = quality(decision), where = decision.attention_ratio === null ? "" : quadrant(decision);
     const verdict = kind === "hollow" ? `hollow: ${decision.hollow.map(words).join(", ")}` : decision.quality ?? "not judged yet";
-    const cells = [clockTime(decision.at), link(exposureAt(decision.id), decision.credential), span(decision.time_to_review_ms), decision.attention_ratio === null ? "–" : String(decision.attention_ratio), verdict];
+    const cells = [clockTime(decision.at), leads(decision), span(decision.time_to_review_ms), decision.attention_ratio === null ? "–" : String(decision.attention_ratio), verdict];
     row.append(...cells.map((content) => { const cell = el("td"); cell.append(content instanceof Node ? content : el("bdi", "", content)); return cell; }));
     row.dataset.quadrant = where;
     return row;

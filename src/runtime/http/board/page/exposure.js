@@ -20,12 +20,17 @@ const asked = named();
 const main = document.getElementById("main");
 let ticking = () => {};
 
-function headline(record, window, start, now) {
+function headline(record, window, others, start, now) {
   const head = el("header", "about"), title = el("h1");
-  title.append(isolated(record.credential_id));
+  title.append(isolated(window.known_as ?? record.credential_id));
   const line = el("p", "lead"), level = el("span", `sev ${record.severity ?? ""}`, record.severity ? `${record.severity} severity` : "no severity stated");
   line.append(level, ` · ${words(record.workflow)} · `, el("b", "", STATES[record.state] ?? record.state));
   head.append(title, line);
+  if (others.length) {
+    const also = el("p", "small", "Also known as ");
+    others.forEach((name, at) => also.append(at ? ", " : "", isolated(name)));
+    head.append(also);
+  }
   const unanswered = record.abused_at && !record.contained_at && record.action !== "dismiss" && !record.final;
   if (unanswered) {
     const alarm = el("p", "alarm", `‼ An attacker was seen to use this credential at ${fullTime(record.abused_at)}, and nobody has contained or dismissed it.`);
@@ -48,7 +53,7 @@ function where(record) {
   const place = /^https:\/\//.test(record.location ?? "") ? link(record.location, record.location) : record.location;
   if (place instanceof HTMLAnchorElement) place.rel = "noreferrer noopener";
   return section("What leaked, and where", facts([
-    ["Credential", record.credential_id], ["Also known as", (record.aliases ?? []).join(", ")],
+    ["Credential", record.credential_id],
     ["Place", place], ["Owner", record.owner ?? "not stated"], ["Found by", record.source],
     ["Found", `${fullTime(record.detected_at)}${record.detections > 1 ? `, and ${record.detections - 1} more times` : ""}`],
     ["Exposed", record.exposed_at ? `${fullTime(record.exposed_at)}${record.exposed_at_quality ? ` (${words(record.exposed_at_quality)})` : ""}` : record.raced ? "unknown" : null],
@@ -93,7 +98,7 @@ function decision(record, reading) {
   const found = reading?.certificate;
   if (found) {
     parts.push(el("h3", "", "The certificate"), el("p", "", `From ${fullTime(found.from)} to ${fullTime(found.to)} there were ${seconds(found.available_ms)}, differences between clocks included, to read what takes ${seconds(found.needed_ms - found.unread_ms)} at 1,000 words a minute.`),
-      table("Cases approved in the interval", ["Case", "Readable since", "Decided", "Reading takes at least"], found.cases.map((one) => [link(exposureAt(one.exposure_id), one.credential_id), one.released_at ? fullTime(one.released_at) : "–", fullTime(one.decided_at), seconds(one.floor_ms)])));
+      table("Cases approved in the interval", ["Case", "Readable since", "Decided", "Reading takes at least"], found.cases.map((one) => [link(exposureAt(one.exposure_id), one.known_as), one.released_at ? fullTime(one.released_at) : "–", fullTime(one.decided_at), seconds(one.floor_ms)])));
   }
   return section("Who decided, and was it a review?", ...parts);
 }
@@ -138,14 +143,14 @@ function everything(record, id) {
 }
 
 follow(`/api/v1/exposures/${encodeURIComponent(asked)}`, {
-  show({ exposure_id, started_at, window, labels, alerts: list, reading }, now) {
+  show({ exposure_id, started_at, window, other_names: others, labels, alerts: list, reading }, now) {
     const { record } = window, start = Date.parse(started_at), kept = [...main.querySelectorAll("details")].map((details) => details.open);
-    document.title = `${record.credential_id} – shutterlag`;
+    document.title = `${window.known_as ?? record.credential_id} – shutterlag`;
     const moved = exposure_id === asked ? null : el("p", "notice", "The address that you followed names a window that is now part of this one: its credential turned out to be the same, or to have leaked earlier.");
     if (moved) history.replaceState(null, "", exposureAt(exposure_id));
     const columns = el("div", "columns");
     columns.append(where(record), advice(record), decision(record, reading), timeline(record, start), alerts(list, labels, record.workflow), everything(record, exposure_id));
-    main.replaceChildren(...[moved ?? main.querySelector(".moved"), headline(record, window, start, now), columns].filter(Boolean));
+    main.replaceChildren(...[moved ?? main.querySelector(".moved"), headline(record, window, others, start, now), columns].filter(Boolean));
     moved?.classList.add("moved");
     // What somebody has opened stays open.
     main.querySelectorAll("details").forEach((details, at) => { details.open = kept[at] ?? false; });

@@ -1,6 +1,6 @@
 // The list of windows. Rows have one height and their places are set by the script, so that a
 // row that comes or goes moves no other part of the page.
-import { el, exposureAt, limit, set, span, words } from "./text.js";
+import { el, exposureAt, limit, names, others, set, span, words } from "./text.js";
 
 // Where the marks of the bar are: all rows have them at the same places, whatever their targets.
 const DUE = 0.45, LATE = 0.85;
@@ -103,8 +103,9 @@ export class Race {
 
   describe({ row, credential, meta }) {
     set(credential, row.credential);
-    credential.title = row.credential;
+    credential.title = names(row);
     const parts = [row.raced ? words(row.workflow) : `${words(row.workflow)}, due within ${limit(row.in_time_ms)}`];
+    if (row.other_names) parts.push(`also ${others(row)}`);
     if (row.owner) parts.push(`owner ${row.owner}`);
     if (row.location) parts.push(row.location);
     if (row.decided_ms !== null) parts.push(`${words(row.action)} by ${row.reviewer}`);

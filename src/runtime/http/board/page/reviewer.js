@@ -11,8 +11,8 @@ function signals(alert) {
   return section("What was seen", el("p", "", "How often each sign was there since the alert's beginning, and how often it is allowed."), table("Signs", ["Sign", "Seen", "Allowed", "Evidence"], lines));
 }
 
-function path(alert) {
-  const lines = [...alert.path].reverse().map((step) => [fullTime(step.at), link(exposureAt(step.exposure_id), credential(step.exposure_id)), step.signs.map((sign) => SIGNALS[sign] ?? sign).join(", ") || "no sign", amount(step.statistic)]);
+function path(alert, names) {
+  const lines = [...alert.path].reverse().map((step) => [fullTime(step.at), link(exposureAt(step.exposure_id), names[step.exposure_id] ?? credential(step.exposure_id)), step.signs.map((sign) => SIGNALS[sign] ?? sign).join(", ") || "no sign", amount(step.statistic)]);
   return section("The decisions that it is based on", table("Decisions", ["When", "Case", "Signs", "Evidence after it"], lines));
 }
 
@@ -26,14 +26,14 @@ function day(figures) {
 }
 
 follow(`/api/v1/reviewer-alerts/${encodeURIComponent(asked)}`, {
-  show({ alert, runbook, figures }) {
+  show({ alert, known_as: names, runbook, figures }) {
     document.title = `${alert.reviewer} – shutterlag`;
     const head = el("header", "about"), title = el("h1"), line = el("p", "lead");
     title.append("Rubber-stamping suspected: ", isolated(alert.reviewer));
     line.append(alert.ended_at ? `The alert ended ${fullTime(alert.ended_at)}.` : `The alert fires since ${fullTime(alert.at)}.`, ` It counts from ${fullTime(alert.since)}. The evidence came to ${amount(alert.statistic)}; an alert fires from ${alert.threshold.toLocaleString("en")}. `, link(runbook, "What to do"));
     head.append(title, line, el("p", "small", "The alert says that time, context or authority may be missing. It is not a verdict on a person. By chance alone, a reviewer whose rates are as allowed is reported once in as many decisions as the threshold says."));
     const columns = el("div", "columns");
-    columns.append(signals(alert), day(figures), path(alert));
+    columns.append(signals(alert), day(figures), path(alert, names));
     main.replaceChildren(head, columns);
   },
   missing(message) { nothing("No such alert here", `${message}.`); },

@@ -14,6 +14,15 @@ export function set(node, text) {
 /** A text from outside, apart from the direction of the text around it. */
 export const isolated = (text) => el("bdi", "", text);
 
+/** The further names of a row's credential, as far as the row has them; empty without any. */
+export function others(row) {
+  const more = row.names_left_out ? ` and ${row.names_left_out} more` : "";
+  return (row.other_names ?? []).join(", ") + more;
+}
+
+/** All names of a row's credential, on a line. */
+export const names = (row) => (row.other_names ? `${row.credential}, also ${others(row)}` : row.credential);
+
 export const plural = (count, one, many) => `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 
 const two = (n) => String(n).padStart(2, "0");
