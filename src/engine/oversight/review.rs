@@ -264,9 +264,6 @@ impl<'r> Review<'r> {
         );
         Facts {
             decided_at: self.decided_at,
-            begun_at: advice.map(|advice| {
-                advice.presented_at.max(self.opened_at.unwrap_or(advice.presented_at))
-            }),
             release: self.release(),
             floor_ms,
             approved: self.agreed == Some(true),
@@ -430,8 +427,6 @@ pub(super) type CaseTexts = [Option<(Group, Text)>; 3];
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Facts {
     pub(super) decided_at: Timestamp,
-    /// The later of the advice judged and the last look.
-    pub(super) begun_at: Option<Timestamp>,
     /// From when on it could be read, and by whose clock.
     pub(super) release: Option<(Timestamp, u32)>,
     /// What reading it takes at the least, in milliseconds.

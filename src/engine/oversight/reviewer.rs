@@ -230,7 +230,8 @@ impl Reviewer {
 
     /// The figures of one case from which nothing follows.
     fn picture(&self, case: &Facts) -> Judgement {
-        let begun = case.begun_at.map(|begun| self.previous.map_or(begun, |at| at.max(begun)));
+        let released = case.release.map(|(released_at, _)| released_at);
+        let begun = released.map(|begun| self.previous.map_or(begun, |at| at.max(begun)));
         let figures = begun.zip(case.floor_ms).map(|(begun, floor_ms)| {
             // At 300 words a minute instead of 1,000.
             let usual = Span::from_millis(i64::from(floor_ms) * 10 / 3);

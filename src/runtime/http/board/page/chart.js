@@ -19,8 +19,8 @@ const x = (share) => scale(share, X, LEFT, W - RIGHT);
 const y = (ratio) => scale(ratio, Y, H - BOTTOM, TOP);
 
 const QUADRANTS = {
-  best: "in time and read", late: "read, but late",
-  worst: "in time, not read: controls nothing", both: "late and not read",
+  best: "in time, with time to read", late: "late, with time to read",
+  worst: "in time, too short to read", both: "late, too short to read",
 };
 
 /** How much of its target a decision took. */
@@ -75,7 +75,7 @@ export class Chart {
     line(LEFT, TOP, LEFT, bottom, "axis");
     this.svg.append(
       svg("text", { x: (LEFT + right) / 2, y: H - 8, "text-anchor": "middle" }, "time to review ÷ the target of the workflow"),
-      svg("text", { transform: `translate(13 ${(TOP + bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, "attention available ÷ reading floor"));
+      svg("text", { transform: `translate(13 ${(TOP + bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, "time available ÷ time that reading takes"));
   }
 
   labels() {
