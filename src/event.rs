@@ -4,12 +4,12 @@
 //! before one is built); every closed set of words is an enum whose order is
 //! the order of the vocabulary.
 
-mod name;
+mod key_id;
 mod owned;
 
 use std::borrow::Cow;
 
-pub use name::{NameKind, is_access_key_id};
+pub use key_id::is_access_key_id;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::time::Timestamp;

@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! cargo bench --locked --bench local -- [events] [seconds]
+//! cargo bench --locked --bench local -- links [merges]
 //! ```
 
 #![allow(
@@ -14,7 +15,9 @@
 
 #[path = "../common/deliveries.rs"]
 mod deliveries;
+mod links;
 
+use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
@@ -25,6 +28,9 @@ const RESTARTS: usize = 5;
 
 fn main() {
     let mut numbers = std::env::args().skip(1).filter_map(|text| text.parse::<u64>().ok());
+    if std::env::args().any(|word| word == "links") {
+        return links::run(numbers.next().unwrap_or(50_000));
+    }
     let events = numbers.next().unwrap_or(200_000);
     let seconds = numbers.next().unwrap_or(10);
     let directory = tempfile::tempdir().unwrap();

@@ -87,3 +87,64 @@ fn names<'a>(
     }
     Ok(names)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::formats::maps::Maps;
+    use crate::formats::{Context, Format, Identity, decode};
+
+    fn refused(changes: Value) -> Option<RejectReason> {
+        let mut event = json!({
+            "type": "identity.linked", "id": "1", "time": "2026-03-02T09:00:00Z",
+            "credential_id": "SEC-42", "aliases": ["k"],
+        });
+        for (field, value) in changes.as_object().unwrap() {
+            event[field] = value.clone();
+        }
+        let context = Context {
+            identity: &Identity::new(b"a key for tests only").unwrap(),
+            detected_at: None,
+            // As large as a record can be made to be.
+            limits: Limits { record_bytes: 64 << 20, ..Limits::DEFAULT },
+            maps: Maps::NONE,
+        };
+        let decoded =
+            decode(Format::Native, event.to_string().as_bytes(), &context, &mut Vec::new());
+        decoded.err().map(|rejection| rejection.reason)
+    }
+
+    fn keys(count: usize) -> Vec<String> {
+        (0..count).map(|n| format!("key-{n}")).collect()
+    }
+
+    #[test]
+    fn a_list_is_taken_up_to_its_bounds_and_refused_whole_beyond_them() {
+        let too_many = Some(RejectReason::TooManyAliases);
+        assert_eq!(refused(json!({"aliases": keys(64)})), None);
+        assert_eq!(refused(json!({"aliases": keys(65)})), too_many);
+        let covers = |count| json!({"relation": "covers", "aliases": keys(count)});
+        assert_eq!(refused(covers(1_000)), None);
+        assert_eq!(refused(covers(1_001)), too_many);
+        assert_eq!(refused(covers(100_000)), too_many, "a ticket about everything");
+        let decision = json!({"type": "decision.made", "reviewer": "kim", "action": "revoke", "aliases": null});
+        let decided = |count| {
+            let mut decision = decision.clone();
+            decision["covers"] = keys(count).into();
+            decision
+        };
+        assert_eq!(refused(decided(1_000)), None);
+        assert_eq!(refused(decided(100_000)), too_many);
+    }
+
+    #[test]
+    fn a_name_is_as_long_as_that_of_a_credential_may_be() {
+        assert_eq!(refused(json!({"aliases": ["n".repeat(512)]})), None);
+        assert!(refused(json!({"aliases": ["n".repeat(513)]})).is_some());
+        let long: Vec<String> = (0..200).map(|n| format!("{n:0512}")).collect();
+        let covers = json!({"relation": "covers", "aliases": long});
+        assert_eq!(refused(covers), Some(RejectReason::TooManyAliases), "of 64 KiB together");
+    }
+}

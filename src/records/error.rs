@@ -4,9 +4,9 @@ use std::fmt;
 
 use crate::time::TimeError;
 
-/// The longest record that is read, in bytes. The longest that can be written
-/// under the default limits is a quarter of it.
-pub const RECORD_BYTES_MAX: usize = 64 << 10;
+/// The longest record that is read, in bytes. The longest that can be written under the default
+/// limits has a credential of 64 names, of which each byte needs six as JSON.
+pub const RECORD_BYTES_MAX: usize = 512 << 10;
 
 /// What is wrong with a record, and where. Values are never quoted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

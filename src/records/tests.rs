@@ -4,13 +4,21 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::config::{OversightConfig, Profile, Profiles, Targets};
+use crate::config::{
+    ALIASES_MAX, EngineConfig, Limits, OversightConfig, Profile, Profiles, Targets,
+};
 use crate::engine::alerts::{Alert, Transition};
 use crate::engine::attacker::Race;
+use crate::engine::identity::{Joined, Names};
 use crate::engine::oversight::Quality;
 use crate::engine::oversight::{Certificate, HollowReason, HollowReasons, Judgement, Signal};
-use crate::engine::windows::{Advice, Decision, ExposureId, Key, Stage, State, Truth, Window};
-use crate::event::{Action, ExposedAtQuality, Kind, Severity, Workflow};
+use crate::engine::windows::{
+    Advice, Decision, ExposureId, Key, Stage, State, Truth, Window, Windows,
+};
+use crate::event::{
+    Action, Body, Event, ExposedAtQuality, IdentityLinked, Kind, Noted, Relation, Severity,
+    Workflow,
+};
 use crate::formats::{Identity, RejectReason};
 use crate::time::{Span, Timestamp};
 
@@ -350,7 +358,7 @@ fn alerts_findings_and_dead_letters_come_back_as_they_went() {
             at(9),
             exposure,
             window,
-            &names,
+            &Names::default(),
         ));
     }
     again::<ReviewerAlert>(&ReviewerAlert::new("reviewer-1", Transition::Resolved, at(9)));
@@ -417,6 +425,99 @@ fn alerts_findings_and_dead_letters_come_back_as_they_went() {
             excerpt,
         });
     }
+}
+
+/// A window, its alert, and the names of its credential, which are as many and as long as may be, of
+/// characters that are long as JSON.
+#[test]
+fn the_longest_record_can_be_read() {
+    let name = |n: usize| {
+        let number = format!("{n:02}");
+        let long = "\u{1}".repeat(Limits::DEFAULT.credential_id_bytes - number.len());
+        number + &long
+    };
+    let mut joined = Joined::new(Windows::new(EngineConfig::default()));
+    for n in 0..ALIASES_MAX - 1 {
+        for number in 0..3 {
+            let text = |bytes| format!("{number}{}", "\u{1}".repeat(bytes - 1)).into();
+            let event = Event {
+                id: text(Limits::DEFAULT.id_bytes),
+                time: at(0),
+                credential_id: name(n).into(),
+                workflow: Workflow::SecretExposure,
+                source: Some(text(Limits::DEFAULT.text_bytes)),
+                severity: None,
+                owner: None,
+                noted: Noted::default(),
+                body: Body::IdentityLinked(IdentityLinked {
+                    aliases: vec![name(n + 1).into()],
+                    relation: Relation::Same,
+                }),
+            };
+            let _ = joined.handle(&event, &mut |_, refusal| panic!("{refusal:?}"));
+        }
+    }
+    let id = name(0);
+    assert_eq!(joined.names.aliases(&id).count(), ALIASES_MAX - 1);
+    assert!(joined.names.links(&id).count() > 64);
+    let key = Key { workflow: Workflow::SecretExposure, credential_id: &id };
+    let window = Window::opened(key, Targets::of(key.workflow), at(0));
+    let (profile, race, oversight) =
+        (Profile::default(), Race::default(), OversightConfig::default());
+    let circumstances = Circumstances {
+        hollow: None,
+        profile: &profile,
+        race: &race,
+        oversight: &oversight,
+        names: &joined.names,
+        as_of: at(9),
+        is_final: false,
+    };
+    let mut people = People::pseudonyms(Identity::new(b"a key for tests only").unwrap());
+    again::<WindowRecord>(&WindowRecord::new(&window, circumstances, &mut people));
+    let (alert, exposure) = (Alert::ReviewOverdue, window.exposure_id());
+    again::<AlertRecord>(&AlertRecord::new(
+        alert,
+        Transition::Firing,
+        at(9),
+        exposure,
+        Some(&window),
+        &joined.names,
+    ));
+}
+
+#[test]
+fn an_alert_has_the_names_of_its_credential_but_the_one_under_which_it_began() {
+    let mut joined = Joined::new(Windows::new(EngineConfig::default()));
+    let link = |name: &'static str, alias: &'static str| Event {
+        id: alias.into(),
+        time: at(0),
+        credential_id: name.into(),
+        workflow: Workflow::SecretExposure,
+        source: None,
+        severity: None,
+        owner: None,
+        noted: Noted::default(),
+        body: Body::IdentityLinked(IdentityLinked {
+            aliases: vec![alias.into()],
+            relation: Relation::Same,
+        }),
+    };
+    for event in [link("gg:31605", "AKIA1"), link("gg:31605", "github:o/r#12")] {
+        let _ = joined.handle(&event, &mut |_, refusal| panic!("{refusal:?}"));
+    }
+    let key = Key { workflow: Workflow::SecretExposure, credential_id: "AKIA1" };
+    let window = Window::opened(key, Targets::of(key.workflow), at(0));
+    let began = ExposureId { key: Key { credential_id: "gg:31605", ..key }, detected_at: at(0) };
+    let aliases = |exposure, window| {
+        let (alert, state) = (Alert::ReviewOverdue, Transition::Firing);
+        AlertRecord::new(alert, state, at(9), exposure, window, &joined.names).aliases
+    };
+    let names = |names: [&'static str; 2]| Some(names.map(Cow::Borrowed).to_vec());
+    assert_eq!(aliases(began, Some(&window)), names(["AKIA1", "github:o/r#12"]));
+    assert_eq!(aliases(window.exposure_id(), Some(&window)), names(["gg:31605", "github:o/r#12"]));
+    let alone = ExposureId { key: Key { credential_id: "other", ..key }, detected_at: at(0) };
+    assert_eq!(aliases(alone, None), None);
 }
 
 #[test]

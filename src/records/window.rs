@@ -255,12 +255,20 @@ fn aliases<'r>(names: &'r Names, credential_id: &str) -> Option<Vec<Cow<'r, str>
     (!aliases.is_empty()).then_some(aliases)
 }
 
+/// Bytes of the texts of the links that a record tells of; those last in order are left out.
+const LINKS_BYTES_MAX: usize = 32 << 10;
+
 /// Why they are one credential; `None` where there is only one.
 fn links<'r>(
     names: &'r Names,
     credential_id: &str,
 ) -> Option<Vec<Object<LinkRecord<Cow<'r, str>>>>> {
-    let links: Vec<_> = names.links(credential_id).map(|link| Object(link.into())).collect();
+    let mut bytes = 0;
+    let links = names.links(credential_id).take_while(|link| {
+        bytes += link.bytes();
+        bytes <= LINKS_BYTES_MAX
+    });
+    let links: Vec<_> = links.map(|link| Object(link.into())).collect();
     (!links.is_empty()).then_some(links)
 }
 

@@ -437,3 +437,37 @@ fn names_that_cover_each_other_send_nothing_round_for_ever() {
     assert_eq!(records.len(), 1);
     assert_eq!(records[0].credential_id, "k");
 }
+
+#[test]
+fn a_link_to_itself_changes_nothing_and_is_no_fault() {
+    let events = [leak().of("x", 0), link(1, "x", &["x", "x"], Relation::Same)];
+    let (joined, refused) = joined(&events);
+    assert_eq!(refused, []);
+    assert_eq!(joined.names.len(), 0);
+    let records = records(&joined);
+    assert_eq!(records.len(), 1);
+    assert_eq!(joined.names.aliases("x").count(), 0);
+}
+
+/// Two people decided about what they took for two credentials.
+#[test]
+fn of_two_decisions_the_first_counts_whichever_name_it_was_made_under() {
+    for (first, second) in [("x", "y"), ("y", "x")] {
+        let events = [
+            leak().of("x", 0),
+            leak().of("y", 10),
+            decided(Action::Quarantine).of(first, 60),
+            decided(Action::Revoke).of(second, 90),
+            link(1, "y", &["x"], Relation::Same),
+        ];
+        let (joined, refused) = joined(&events);
+        assert_eq!(refused, []);
+        let records = records(&joined);
+        let [record] = &records[..] else { panic!("{records:?}") };
+        assert_eq!(record.credential_id, "x");
+        let decision = record.decision.as_ref().unwrap();
+        assert_eq!(decision.decided_at, seconds(60));
+        assert_eq!(record.final_action, Some(Action::Revoke));
+        assert_eq!(record.further_decisions, 1);
+    }
+}

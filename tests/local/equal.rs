@@ -1,6 +1,6 @@
 //! The local runtime gives the ledger of a replay of the same events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use rusqlite::Connection;
@@ -78,6 +78,56 @@ fn one_delivery_gives_the_ledger_and_the_findings_of_a_replay() {
     assert!(program.deliver(events.as_bytes()));
     program.stop();
     assert_equal_ledgers(&place, &path, true);
+    assert_equal_findings(&place);
+}
+
+/// What a tool calls the credential of an event: each has three names.
+fn called(own: &str, number: usize) -> String {
+    match number % 3 {
+        0 => own.to_owned(),
+        1 => format!("gg:{own}"),
+        _ => format!("zz#{own}"),
+    }
+}
+
+/// Reviews are judged, and a link comes right after the first event that it joins.
+#[test]
+fn linked_names_are_judged_as_in_a_replay() {
+    let place = Place::new("");
+    let options = ["--events", "800", "--seed", "8", "--start", "2026-01-05T00:00:00Z"];
+    let mut names: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let (mut events, mut linked) = (Vec::new(), 0);
+    for (number, line) in simulated(&place, &options).iter().enumerate() {
+        let mut event: Value = serde_json::from_str(line).unwrap();
+        let own = event["credential_id"].as_str().unwrap().to_owned();
+        let name = called(&own, number);
+        event["credential_id"] = name.as_str().into();
+        events.push(event.to_string());
+        let known = names.entry(own).or_default();
+        // A chain: each new name is linked to one before it.
+        let before = known.last().cloned();
+        if let Some(before) = before.filter(|_| known.insert(name.clone())) {
+            let time = event["time"].as_str().unwrap();
+            events.push(format!(
+                r#"{{"type":"identity.linked","id":"link-{number}","time":"{time}","credential_id":"{name}","aliases":["{before}"]}}"#
+            ));
+            linked += 1;
+        }
+        known.insert(name);
+    }
+    assert!(linked > 200, "{linked}");
+    let events = events.join("\n");
+    let path = place.path("events.ndjson");
+    std::fs::write(&path, &events).unwrap();
+    let program = place.start();
+    assert!(program.deliver(events.as_bytes()));
+    program.stop();
+    assert_equal_ledgers(&place, &path, true);
+    assert_equal_findings(&place);
+}
+
+/// The findings about decisions are those of the replay that was compared with.
+fn assert_equal_findings(place: &Place) {
     let sorted = |texts: Vec<String>| {
         let mut all: Vec<Value> =
             texts.iter().map(|text| serde_json::from_str(text).unwrap()).collect();
@@ -87,7 +137,7 @@ fn one_delivery_gives_the_ledger_and_the_findings_of_a_replay() {
     };
     let found = sorted(crate::process::lines(&place.path("replayed").join("findings.ndjson")));
     assert!(found.len() > 10, "{} findings", found.len());
-    assert_eq!(sorted(column(&place, "SELECT record FROM findings")), found);
+    assert_eq!(sorted(column(place, "SELECT record FROM findings")), found);
 }
 
 #[test]

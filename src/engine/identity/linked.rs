@@ -26,6 +26,12 @@ pub struct Linked {
 }
 
 impl Linked {
+    /// Bytes of its texts.
+    pub fn bytes(&self) -> usize {
+        let source = self.source.as_deref().map_or(0, str::len);
+        self.name.len() + self.alias.len() + source + self.id.len()
+    }
+
     fn says_the_same(&self, other: &Linked) -> bool {
         (&self.name, &self.alias, &self.source) == (&other.name, &other.alias, &other.source)
     }

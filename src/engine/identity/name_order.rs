@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::event::NameKind;
+use super::name_kind::NameKind;
 
 /// Which names are shown before others.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use shutterlag::config::{FiguresConfig, OversightConfig, Profiles};
 use shutterlag::engine::attacker::Race;
+use shutterlag::engine::identity::NameOrder;
 use shutterlag::engine::windows::{Key, Unjoined};
 use shutterlag::event::{Kind, Workflow};
 use shutterlag::formats::Identity;

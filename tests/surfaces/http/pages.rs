@@ -38,7 +38,7 @@ fn organisation() -> Made {
         json!({"severity": "high", "owner": "payments", "location": "Repo A"}),
     );
     window("attacked-low", 300, json!({"severity": "low", "abused_at": ago(30), "source": "aws"}));
-    window("plain", 120, json!({"incident": "push-7", "aliases": ["AKIA-OTHER-NAME"]}));
+    window("plain", 120, json!({"incident": "push-7", "aliases": ["plain-AKIA-OTHER-NAME"]}));
     window(
         "contained-critical",
         900,
@@ -113,11 +113,12 @@ fn the_list_is_saved_as_csv_without_formulas() {
     assert!(answer.headers["content-disposition"].starts_with("attachment; "));
     let lines: Vec<&str> = answer.body.split("\r\n").collect();
     assert_eq!(lines.len(), 9, "one line a window, one of names, and the end of the last");
-    assert!(lines[0].starts_with("\"exposure_id\",\"credential_id\",\"workflow\","));
+    let names = "\"exposure_id\",\"credential_id\",\"known_as\",\"other_names\",\"workflow\",";
+    assert!(lines[0].starts_with(names));
     for line in &lines[1..8] {
         let inner = line.strip_prefix('"').unwrap().strip_suffix('"').unwrap();
         let cells: Vec<&str> = inner.split("\",\"").collect();
-        assert!(cells.len() >= 21, "{line}");
+        assert!(cells.len() >= 23, "{line}");
         for cell in cells {
             assert!(!cell.starts_with(['=', '+', '-', '@', '\t']), "{line}");
             assert!(!cell.contains(['\u{202e}', '\t', '\n']), "{line}");
@@ -274,4 +275,28 @@ fn pages_need_no_token_hold_no_figures_and_have_the_boards_policy() {
     for path in ["/exposure/x", "/runbook/README", "/api/v1/session"] {
         request(without.address(), "GET", path, &[("Host", "attacker.example")]).is(421);
     }
+}
+
+#[test]
+fn the_best_known_name_is_shown_and_the_others_are_behind_it() {
+    let made = start(options(None));
+    let names = json!({"aliases": ["SEC-42", "gg:31605", "hmac:1", "github:github.com/4711#12"]});
+    made.put(&with(open("AKIAIOSFODNN7EXAMPLE", 500), &names));
+    made.put(&open("alone", 400));
+    let all = ["SEC-42", "gg:31605", "github:github.com/4711#12", "AKIAIOSFODNN7EXAMPLE", "hmac:1"];
+
+    let rows = get(made.address(), "/api/v1/board/windows?sort=credential").is(200).json();
+    assert_eq!(ids(&rows), ["SEC-42", "alone"]);
+    assert_eq!(rows["rows"][0]["other_names"], json!(all[1..4]));
+    assert_eq!(rows["rows"][0]["names_left_out"], 1);
+    assert!(rows["rows"][1].get("other_names").is_none(), "{rows}");
+
+    let csv = get(made.address(), "/api/v1/board/windows.csv").is(200).body;
+    assert!(csv.contains(&format!("\"SEC-42\",\"{}\"", all[1..].join(" "))), "{csv}");
+
+    let id = rows["rows"][0]["id"].as_str().unwrap();
+    assert!(id.starts_with("secret_exposure/AKIAIOSFODNN7EXAMPLE/"), "the id is the smallest");
+    let page = get(made.address(), &format!("/api/v1/exposures/{}", encoded(id))).is(200).json();
+    assert_eq!(page["window"]["known_as"], "SEC-42");
+    assert_eq!(page["other_names"], json!(all[1..]));
 }

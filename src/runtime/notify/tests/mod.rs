@@ -11,6 +11,7 @@ use super::store::{AlertStore, Applied, PushKey};
 use crate::config::Profiles;
 use crate::engine::alerts::{Alert, Transition, Urgency};
 use crate::engine::attacker::Race;
+use crate::engine::identity::NameOrder;
 use crate::event::{Action, Severity, Workflow};
 use crate::formats::Identity;
 use crate::records::{AlertRecord, exposure_id};
@@ -35,6 +36,14 @@ fn store(settings: Alerts) -> AlertStore {
 /// six minutes before.
 fn record(alert: &str, credential: &str, state: &str, ms: i64) -> (String, String) {
     record_of(Workflow::SecretExposure, alert, credential, state, ms, 6 * MINUTE)
+}
+
+/// A record with further names of its credential.
+fn named(credential: &str, names: &[&str]) -> (String, String) {
+    let (key, record) = record("ReviewOverdue", credential, "firing", 0);
+    let mut record: serde_json::Value = serde_json::from_str(&record).unwrap();
+    record["aliases"] = names.into();
+    (key, record.to_string())
 }
 
 /// The same of `workflow`, `age` milliseconds after the window began.

@@ -341,3 +341,22 @@ fn beyond_the_bound_what_is_over_makes_room_and_the_rest_is_told() {
     store.follow(0, 20 * MINUTE);
     assert_eq!(store.apply(&key, Some(value.as_bytes()), at(20 * MINUTE)), Applied::Taken);
 }
+
+#[test]
+fn an_alert_shows_the_best_known_name_and_the_others_behind_it() {
+    let mut store = store(Alerts::default());
+    let (key, value) = named("AKIAIOSFODNN7EXAMPLE", &["SEC-42", "gg:31605"]);
+    assert_eq!(store.apply(&key, Some(value.as_bytes()), at(0)), Applied::Taken);
+    let pushed = store.pushed(400);
+    let [page] = &pushed[..] else { panic!("{pushed:?}") };
+    assert_eq!(page.annotations["credential"], "SEC-42");
+    assert_eq!(page.annotations["other_names"], "gg:31605, AKIAIOSFODNN7EXAMPLE");
+    assert!(page.annotations["summary"].starts_with("SEC-42 on github:"), "{page:?}");
+    // Labels, by which people silence, stay those of the name under which the alert began.
+    let (_, alone) = named("AKIAIOSFODNN7EXAMPLE", &[]);
+    let mut other = super::store(Alerts::default());
+    assert_eq!(other.apply(&key, Some(alone.as_bytes()), at(0)), Applied::Taken);
+    let unlinked = other.pushed(400);
+    assert_eq!(unlinked[0].labels, page.labels);
+    assert_eq!(unlinked[0].annotations.get("other_names"), None);
+}

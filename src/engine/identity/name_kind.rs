@@ -1,6 +1,6 @@
 //! What a name of a credential says, by its form.
 
-use super::words;
+use crate::event::{is_access_key_id, words};
 
 words! {
     /// What a name of a credential is.
@@ -49,14 +49,6 @@ impl NameKind {
             None => NameKind::Other,
         }
     }
-}
-
-/// Whether `text` has the exact form of an AWS access key id: `AKIA` (long
-/// term) or `ASIA` (temporary) and 16 upper-case letters or digits.
-pub fn is_access_key_id(text: &str) -> bool {
-    text.len() == 20
-        && (text.starts_with("AKIA") || text.starts_with("ASIA"))
-        && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }
 
 /// Whether `text` is the key of an issue: a project of upper-case letters, a hyphen, a number.
