@@ -64,6 +64,7 @@ fn the_smallest_configuration_has_defaults_for_the_rest() {
         EngineConfig {
             settle: Some(Span::from_mins(10)),
             credential_bytes: 256 << 10,
+            credentials: 2_000_000,
             ..EngineConfig::default()
         }
     );
