@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use shutterlag::config::{FiguresConfig, OversightConfig, Profiles};
 use shutterlag::engine::attacker::Race;
+use shutterlag::engine::identity::NameOrder;
 use shutterlag::engine::windows::{ExposureId, Key};
 use shutterlag::event::Workflow;
 use shutterlag::formats::Identity;
@@ -108,6 +109,7 @@ fn a_thousand_boards_of_which_one_reads() {
         race: Race::default(),
         profiles: Profiles::default(),
         figures: FiguresConfig::default(),
+        names: NameOrder::default(),
         identity: Identity::new(b"an identity for tests").unwrap(),
         oversight: OversightConfig::default(),
         stalled_after: Span::from_secs(60),

@@ -80,25 +80,26 @@ fn event(kind: &str, number: u64) -> String {
     )
 }
 
-fn present() -> String {
+/// The present, as events write it.
+pub(crate) fn present() -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     shutterlag::time::Timestamp::from_millis(now.as_millis() as i64).to_string()
 }
 
 /// A connection that is kept open.
-struct Connection {
+pub(crate) struct Connection {
     stream: BufReader<TcpStream>,
 }
 
 impl Connection {
-    fn open(address: &str) -> Connection {
+    pub(crate) fn open(address: &str) -> Connection {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_nodelay(true).unwrap();
         Connection { stream: BufReader::new(stream) }
     }
 
     /// Delivers a body and waits for the answer.
-    fn deliver(&mut self, body: &[u8]) {
+    pub(crate) fn deliver(&mut self, body: &[u8]) {
         let mut request = format!(
             "POST /in/events HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {}\r\n\r\n",
             body.len()

@@ -4,7 +4,8 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use super::{Connection, Run, present};
+use super::Run;
+use super::deliveries::{Connection, present};
 
 /// Events of one delivery.
 const BATCH: u64 = 1_000;
