@@ -60,7 +60,7 @@ impl Case {
     }
 
     /// The next `count` events, or what is left of them, for somebody who delivers them.
-    pub(crate) fn to_deliver(&mut self, count: usize) -> String {
+    pub(crate) fn taken_for_delivery(&mut self, count: usize) -> String {
         let until = (self.sent + count).min(self.size());
         let body = self.input.lines[self.sent..until].join(&b'\n');
         self.sent = until;

@@ -261,7 +261,7 @@ impl Harness {
 
     /// Delivers events to instances, again until they are taken, as a sender does.
     fn deliver(&mut self, count: usize) {
-        let body = self.case.to_deliver(count);
+        let body = self.case.taken_for_delivery(count);
         if body.is_empty() {
             return;
         }

@@ -56,7 +56,7 @@ fn alerts_of(window: &Value) -> Vec<(&'static str, i64, Option<i64>)> {
     begun.filter(|(_, from, until)| until.is_none_or(|until| until > *from)).collect()
 }
 
-const FIELDS: [&str; 17] = [
+const FIELDS: [&str; 18] = [
     "alert",
     "severity",
     "state",
@@ -64,6 +64,7 @@ const FIELDS: [&str; 17] = [
     "exposure_id",
     "workflow",
     "credential_id",
+    "aliases",
     "source",
     "location",
     "window_severity",
