@@ -38,7 +38,10 @@ struct WrittenMark {
 
 /// One literal, or several of which one is enough.
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "a text, a whole number, true, false, or a list of them is wanted here; a path with a dot has to be in quotes"
+)]
 enum Literals {
     One(Literal),
     Any(Vec<Literal>),
@@ -223,6 +226,11 @@ mod tests {
             "map.toml: recognise: too little to know a record by; name a value, or two keys"
         );
         assert!(fault("name = \"x\"\nnmae = 1").starts_with("map.toml: line 2: unknown field"));
+        let nested = fault("name = \"x\"\n[[recognise]]\nvalues = { case.kind = \"leak\" }");
+        assert!(
+            nested.starts_with("map.toml: line 3: ") && nested.contains("in quotes"),
+            "{nested}"
+        );
         assert!(fault("name = \"X\"\ndescription = \"\"").contains("a-z"));
         assert_eq!(
             fault(&format!("{HEAD}secrets = [\"a[x]\"]")),

@@ -81,6 +81,7 @@ function decision(record, reading) {
     ["Decided by", record.reviewer], ["Decision", words(record.action)], ["Answer to the AI", words(record.verdict)],
     ["When", fullTime(record.decided_at)],
     ["Time to review", took === null ? "unknown: clocks contradict each other" : `${span(took)}, target ${limit(record.in_time_ms)}${took < record.in_time_ms ? " (in time)" : took < record.late_ms ? " (overdue)" : " (late)"}`],
+    ["After it was found", record.exposed_at ? span(Date.parse(record.decided_at) - Date.parse(record.detected_at)) : null],
     ["Looked at", record.evidence === "raw" ? "the raw evidence" : record.evidence === "summary" ? "the AI's summary" : record.opened_at ? "the case" : "not known"],
     ["Items opened", record.items === null ? null : `${record.items_opened ?? "unknown"} of ${record.items}`],
     ["Time to read", reading?.attention_ms === null || reading?.attention_ms === undefined ? null : `${span(reading.attention_ms)}; most people need ${span(reading.usual_ms ?? 0)}`],
@@ -124,10 +125,12 @@ function timeline(record, start) {
     [record.decided_at ? null : "A decision is due", record.decided_at || record.withdrawn_at ? null : new Date(start + record.in_time_ms).toISOString()],
   ].filter(([name, at]) => name && at).sort((a, b) => Date.parse(a[1]) - Date.parse(b[1]));
   const list = el("ol", "timeline");
+  let before = start;
   for (const [name, at] of steps) {
     const item = el("li", name.startsWith("Used") ? "bad" : ""), time = el("time", "", fullTime(at)), what = isolated(name), since = Date.parse(at) - start;
     time.dateTime = at;
-    item.append(time, what, el("span", "small", since === 0 ? "the start" : `${since < 0 ? "−" : "+"}${span(Math.abs(since))}`));
+    item.append(time, what, el("span", "small", since === 0 ? "the start" : `${since < 0 ? "−" : "+"}${span(Math.abs(since))}${Date.parse(at) > before && before > start ? `, ${span(Date.parse(at) - before)} after the step before` : ""}`));
+    before = Date.parse(at);
     list.append(item);
   }
   return section("Timeline", list);
