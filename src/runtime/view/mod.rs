@@ -14,7 +14,7 @@
 //!
 //! An open window always stays. A closed one stays for a while after its closing. So all
 //! windows that were detected within that while are there, and figures over them leave
-//! nobody out. Of one that leaves, the outcome of its review is kept for the [`trend`].
+//! nobody out. Of one that leaves, the outcome of its review is kept for the trend.
 
 mod apply;
 mod choice;
