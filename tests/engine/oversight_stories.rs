@@ -295,6 +295,15 @@ fn withdrawing_an_own_request_is_no_approval() {
         action: Action::Revoke,
         ..bypass(rejected(approved("k", 30.0, 300.0)))
     }]);
+    // Whoever agrees that their own access is taken away grants nothing, and who keeps it does.
+    let access = |action, review| Review {
+        workflow: Workflow::EntitlementReview,
+        action,
+        ..request(review)
+    };
+    meaningful(&[access(Action::Revoke, approved("k", 30.0, 300.0))]);
+    let told = tell(&[access(Action::Dismiss, approved("k", 30.0, 300.0))]);
+    assert_eq!(told.count(HollowReason::SelfApproval), 1);
 }
 
 #[test]

@@ -75,11 +75,16 @@ impl Live {
     }
 
     fn judge(&mut self, reasons: HollowReasons) -> &mut Live {
+        self.answer(Some(reasons))
+    }
+
+    /// What oversight answers; `None`: it will not judge the decision any more.
+    fn answer(&mut self, reasons: Option<HollowReasons>) -> &mut Live {
         use shutterlag::engine::windows::{ExposureId, Key};
         use shutterlag::event::Workflow;
         let (credential_id, mark) = self.decided.clone().unwrap();
         let key = Key { workflow: Workflow::SecretExposure, credential_id: &credential_id };
-        assert!(self.windows.judge(ExposureId { key, detected_at: at(0) }, mark, Some(reasons)));
+        assert!(self.windows.judge(ExposureId { key, detected_at: at(0) }, mark, reasons));
         self
     }
 }
@@ -99,6 +104,16 @@ fn a_decision_in_time_counts_when_it_is_judged() {
     reasons.insert_if(HollowReason::SelfApproval, true);
     live.leak().decide(60).until(100).judge(reasons).until(700);
     assert_eq!(live.due, [(700, Outcome::Hollow)]);
+}
+
+/// It is never contained, so it never is final either.
+#[test]
+fn a_decision_that_nobody_will_judge_counts_as_unjudged() {
+    let mut live = Live::new();
+    live.leak().decide(60).until(100).answer(None).until(700);
+    assert_eq!(live.due, [(700, Outcome::Unjudged)]);
+    live.until(10_000).until(100_000);
+    assert_eq!(live.due.len(), 1);
 }
 
 #[test]

@@ -321,6 +321,26 @@ fn jq_as_analysts_write_it_works() {
     }
 }
 
+/// A text may hold JSON of any depth, whatever the depth of its record.
+#[test]
+fn a_text_that_nests_too_deep_is_refused_and_ends_nothing() {
+    let deep = "[".repeat(900_000);
+    let sentinel = format!(
+        r#"{{"Type":"SecurityIncident","TimeGenerated":"2026-01-05T12:00:00Z","IncidentName":"x","Status":"New","Owner":"{{{deep}"}}"#
+    );
+    let refused = |maps: &Maps, record: &str| {
+        let (decoded, events) = run(maps, Format::Auto, record);
+        assert!(decoded.is_err() && events.is_empty(), "{decoded:?}");
+    };
+    refused(&Maps::shipped(), &sentinel);
+    let jq = EVENT.replace(".c", "(.c | fromjson | tojson)");
+    let own = only(own(&jq));
+    refused(&own, &format!(r#"{{"kind":"mine","c":"{deep}"}}"#));
+    let (decoded, events) = run(&own, Format::Auto, r#"{"kind":"mine","c":"[1,{\"a\":2.5}]"}"#);
+    assert_eq!(decoded, Ok(Decoded::Events));
+    assert_eq!(events[0].credential_id, r#"[1,{"a":2.5}]"#);
+}
+
 /// A secret that the map declares is gone before its program runs, and one that it does not
 /// declare is refused if it looks like one.
 #[test]

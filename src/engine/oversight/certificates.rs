@@ -37,8 +37,9 @@ pub struct Judgement {
     pub assessed: bool,
     /// The interval that was too short, with [`super::hollow::HollowReason::ImpossibleReading`].
     pub certificate: Option<Certificate>,
-    /// From the latest of presentation, look and previous decision to the decision, where
-    /// the length of the text is known. A picture of diligence, from which nothing follows.
+    /// From when the case could be read to the decision, where the length of the text is known
+    /// and the clocks do not contradict each other. A picture of diligence, from which nothing
+    /// follows.
     pub attention: Option<Span>,
     /// What reading takes at 300 words a minute, as far as most adults get (Brysbaert
     /// 2019). Part of the same picture.

@@ -303,13 +303,16 @@ impl<'r> Review<'r> {
         reasons
     }
 
-    /// Whether the decision lets pass what somebody asked for.
+    /// Whether the decision lets pass what somebody asked for. A change is asked for: to decide
+    /// as advised makes it. Elsewhere access is asked for, or that an alert be let go: to take
+    /// access away grants nothing, whoever advised it.
     fn request_approved(&self) -> bool {
-        let let_go = matches!(self.action, Action::Dismiss | Action::Monitor);
+        if self.workflow != Workflow::PolicyChange {
+            return matches!(self.action, Action::Dismiss | Action::Monitor);
+        }
         match self.verdict {
-            // Who asks in the face of an alert asks that it be let go.
-            _ if self.workflow == Workflow::SecretExposure && let_go => true,
             Some(verdict) => verdict == Verdict::Approve,
+            // To dismiss one's own request is to take it back.
             None => self.agreed == Some(true) && self.action != Action::Dismiss,
         }
     }

@@ -231,11 +231,11 @@ impl Reviewer {
     /// The figures of one case from which nothing follows.
     fn picture(&self, case: &Facts) -> Judgement {
         let released = case.release.map(|(released_at, _)| released_at);
-        let begun = released.map(|begun| self.previous.map_or(begun, |at| at.max(begun)));
-        let figures = begun.zip(case.floor_ms).map(|(begun, floor_ms)| {
+        let figures = released.zip(case.floor_ms).and_then(|(released_at, floor_ms)| {
             // At 300 words a minute instead of 1,000.
             let usual = Span::from_millis(i64::from(floor_ms) * 10 / 3);
-            (case.decided_at.since(begun), usual)
+            // Clocks that contradict each other say nothing.
+            Some((case.decided_at.since(released_at).non_negative()?, usual))
         });
         let (attention, usual) = figures.unzip();
         Judgement {

@@ -103,7 +103,7 @@ impl Hearing {
         let settled = match due {
             Due::NotYet | Due::Withdrawn => false,
             Due::Overdue => true,
-            Due::InTime | Due::MaybeInTime => self.judged.reasons().is_some() || is_final,
+            Due::InTime | Due::MaybeInTime => self.judged.answered() || is_final,
         };
         let due_at = (due == Due::NotYet).then(|| window.start() + window.targets.in_time);
         (settled.then_some(due), due_at)

@@ -9,7 +9,7 @@ use jaq_json::Val;
 
 use super::guard::{Guarded, Run, Stop, TEXT_BYTES_MAX};
 use super::times;
-use super::value::number_text;
+use super::value::{self, number_text};
 use crate::formats::names;
 
 /// The engine's functions that a program may call. All others are left out: the clock, the
@@ -32,7 +32,6 @@ const ALLOWED: &[&str] = &[
     "first",
     "floor",
     "fromdateiso8601",
-    "fromjson",
     "gmtime",
     "group_by",
     "has",
@@ -102,10 +101,11 @@ pub(super) const FAIL: &str = "_fail";
 pub(super) fn functions() -> impl Iterator<Item = Fun<Guarded>> {
     let allowed = |fun: &Fun<Guarded>| ALLOWED.contains(&fun.0);
     let engine = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());
-    let own: [(&'static str, usize, RunPtr<Guarded>); 8] = [
+    let own: [(&'static str, usize, RunPtr<Guarded>); 9] = [
         (TIMES, 2, product),
         (FAIL, 1, fail),
         ("range", 3, range),
+        ("fromjson", 0, from_json),
         ("hmac", 0, |cv| over_text(cv, |run, text| Ok(run.identity.name(text.as_bytes()).into()))),
         ("digest", 0, |cv| {
             over_text(cv, |run, text| Ok(names::rationale(text, run.identity).into()))
@@ -212,6 +212,17 @@ fn range<'a>((mut ctx, _): Cv<'a, Guarded>) -> ValXs<'a, Val> {
         next = current.clone() + by.clone();
         Some(run.step(&current).map(|()| current))
     }))
+}
+
+/// The value that a text holds as JSON. The engine's own function follows a text of any depth
+/// down the stack, which may end the process.
+fn from_json<'a>((ctx, value): Cv<'a, Guarded>) -> ValXs<'a, Val> {
+    let run: &'a Run<'a> = ctx.data();
+    let Val::TStr(text) = &value else {
+        return bome(Err(failed(run, "expected a text that holds JSON")));
+    };
+    let read = std::str::from_utf8(text).ok().and_then(|text| value::read(text).ok());
+    bome(read.ok_or_else(|| failed(run, "no JSON, or nested too deep, or a field appears twice")))
 }
 
 /// A function of a text. Numbers are taken as they are written; of `null` and of the empty

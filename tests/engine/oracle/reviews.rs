@@ -129,14 +129,12 @@ impl<'r> Case<'r> {
 
     /// Whether the decision grants what somebody asked for.
     fn grants(&self) -> bool {
-        let lets_go = matches!(self.decision.action, Action::Dismiss | Action::Monitor);
-        match self.decision.verdict {
-            _ if self.window.workflow == Workflow::SecretExposure && lets_go => true,
-            Some(verdict) => verdict == Verdict::Approve,
+        let agreed = self.window.figures.agreed == Some(true);
+        match (self.window.workflow, self.decision.verdict) {
+            (Workflow::PolicyChange, Some(verdict)) => verdict == Verdict::Approve,
             // To dismiss one's own request is to take it back.
-            None => {
-                self.window.figures.agreed == Some(true) && self.decision.action != Action::Dismiss
-            }
+            (Workflow::PolicyChange, None) => agreed && self.decision.action != Action::Dismiss,
+            _ => matches!(self.decision.action, Action::Dismiss | Action::Monitor),
         }
     }
 

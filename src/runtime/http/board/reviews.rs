@@ -59,9 +59,8 @@ pub(super) fn rows(
             let at = record.decided_at?;
             let (attention, floor) = (judgement.attention, judgement.usual);
             let ratio = attention.zip(floor).filter(|(_, floor)| *floor > Span::ZERO);
-            let ratio = ratio.map(|(attention, floor)| {
-                attention.as_millis().max(0) as f64 / floor.as_millis() as f64
-            });
+            let ratio = ratio
+                .map(|(attention, floor)| attention.as_millis() as f64 / floor.as_millis() as f64);
             let id = record.exposure_id.to_string();
             let key = text::key(&id);
             let row = DecisionRow {
