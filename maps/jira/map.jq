@@ -13,7 +13,8 @@ def looking: ascii_downcase | . == "in progress" or . == "in review" or . == "in
 
 .issue.key as $issue
 | (.timestamp | time) as $time
-| .user.accountId as $who
+# Cloud names people by account id, Data Center by name or key.
+| (.user.accountId // .user.name // .user.key) as $who
 | (if .user.accountType == "app" then "automation" else "human" end) as $kind
 | .comment.body as $comment
 | (.issue.fields.labels | names($issue)) as $names

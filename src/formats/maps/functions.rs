@@ -222,7 +222,9 @@ fn from_json<'a>((ctx, value): Cv<'a, Guarded>) -> ValXs<'a, Val> {
         return bome(Err(failed(run, "expected a text that holds JSON")));
     };
     let read = std::str::from_utf8(text).ok().and_then(|text| value::read(text).ok());
-    bome(read.ok_or_else(|| failed(run, "no JSON, or nested too deep, or a field appears twice")))
+    bome(read.ok_or_else(|| {
+        failed(run, "reads a text that is no JSON, or JSON that is nested too deep")
+    }))
 }
 
 /// A function of a text. Numbers are taken as they are written; of `null` and of the empty
