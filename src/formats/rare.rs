@@ -100,7 +100,7 @@ pub(super) fn source(text: &str) -> Result<Option<Source>, Rejection> {
             all(&[keys.topic, keys.subscribe]),
         ),
         (
-            Unsupported("an entry of the GitHub audit log: use webhooks"),
+            Unsupported("an entry of the GitHub audit log of a kind that no map recognises"),
             all(&[keys.audit_time, keys.action, keys.actor]),
         ),
         (
@@ -111,11 +111,17 @@ pub(super) fn source(text: &str) -> Result<Option<Source>, Rejection> {
             Unsupported("a finding of gitleaks 7 or older: use gitleaks 8"),
             all(&[keys.offender, keys.rule]),
         ),
-        (Unsupported("a SARIF report: use the JSON report"), all(&[keys.runs, keys.version])),
+        (
+            Unsupported("a SARIF report of a kind that no map recognises"),
+            all(&[keys.runs, keys.version]),
+        ),
         (Unsupported("a webhook of GitLab"), keys.object_kind.0),
         (Unsupported("a report of GitLab"), all(&[keys.scan, keys.vulnerabilities])),
         (Unsupported("a webhook of GitGuardian"), all(&[keys.incident, keys.action])),
-        (Unsupported("an OCSF event"), all(&[keys.class_uid, keys.metadata])),
+        (
+            Unsupported("an OCSF event of a kind that no map recognises"),
+            all(&[keys.class_uid, keys.metadata]),
+        ),
         (Unsupported("a report of detect-secrets"), all(&[keys.plugins, keys.results])),
         (Unsupported("a webhook of Jira"), all(&[keys.webhook_event, keys.issue])),
         (Unsupported("an interaction of Slack"), all(&[keys.trigger, keys.actions])),
