@@ -57,6 +57,7 @@ fn memory(program: &Program) -> Option<f64> {
 }
 
 #[test]
+#[ignore = "long, and librdkafka may wait for ever after a coordinator's restart: docs/testing.md"]
 fn a_soak_stays_flat_and_its_ledger_is_that_of_a_replay() {
     let seconds = number("SHUTTERLAG_SOAK_SECONDS", 24);
     let cases = number("SHUTTERLAG_SOAK_EVENTS", 150).div_ceil(3);
