@@ -67,18 +67,22 @@ pub(crate) fn column(place: &Place, sql: &str) -> Vec<String> {
     texts.map(Result::unwrap).collect()
 }
 
+fn one_delivery_equals_a_replay(place: &Place, events: &str) {
+    let path = place.path("events.ndjson");
+    std::fs::write(&path, events).unwrap();
+    let program = place.start();
+    assert!(program.deliver(events.as_bytes()));
+    program.stop();
+    assert_equal_ledgers(place, &path, true);
+    assert_equal_findings(place);
+}
+
 #[test]
 fn one_delivery_gives_the_ledger_and_the_findings_of_a_replay() {
     let place = Place::new("");
     let options = ["--events", "3000", "--seed", "5", "--start", "2026-01-05T00:00:00Z"];
     let events = simulated(&place, &options).join("\n");
-    let path = place.path("events.ndjson");
-    std::fs::write(&path, &events).unwrap();
-    let program = place.start();
-    assert!(program.deliver(events.as_bytes()));
-    program.stop();
-    assert_equal_ledgers(&place, &path, true);
-    assert_equal_findings(&place);
+    one_delivery_equals_a_replay(&place, &events);
 }
 
 /// What a tool calls the credential of an event: each has three names.
@@ -117,13 +121,7 @@ fn linked_names_are_judged_as_in_a_replay() {
     }
     assert!(linked > 200, "{linked}");
     let events = events.join("\n");
-    let path = place.path("events.ndjson");
-    std::fs::write(&path, &events).unwrap();
-    let program = place.start();
-    assert!(program.deliver(events.as_bytes()));
-    program.stop();
-    assert_equal_ledgers(&place, &path, true);
-    assert_equal_findings(&place);
+    one_delivery_equals_a_replay(&place, &events);
 }
 
 /// The findings about decisions are those of the replay that was compared with.

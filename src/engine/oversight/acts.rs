@@ -1,8 +1,8 @@
 //! What of a reviewer's acts is compared with those of peers, and when.
 //!
 //! Invariants: an incident, a batch or a text about a ticket is one act, and its first decision
-//! is the one that is compared, or none is. So which decision counts is settled before anybody knows how it turns
-//! out. The same acts in the same order are compared alike, whatever else the reviewer did.
+//! is the one that is compared, or none is. So which decision counts is settled before anybody
+//! knows how it turns out. The same acts in the same order are compared alike, whatever else the reviewer did.
 
 use super::advice::Heard;
 use super::memory::Acts;

@@ -193,7 +193,7 @@ impl Reviewer {
         let (mut hasty, mut unopened) = (None, None);
         let mut digest = None;
         for case in cases.clone() {
-            let mut judgement = self.picture(case);
+            let mut judgement = picture(case);
             judgement
                 .reasons
                 .insert_if(HollowReason::TemplatedRationale, self.reasons.templated(case.digest));
@@ -226,27 +226,6 @@ impl Reviewer {
             seen[signal as usize] = sign.zip(rules.factors(signal));
         }
         Decision { entered, step: self.step(due, seen, None, rules) }
-    }
-
-    /// The figures of one case from which nothing follows.
-    fn picture(&self, case: &Facts) -> Judgement {
-        let released = case.release.map(|(released_at, _)| released_at);
-        let figures = released.zip(case.floor_ms).and_then(|(released_at, floor_ms)| {
-            // At 300 words a minute instead of 1,000.
-            let usual = Span::from_millis(i64::from(floor_ms) * 10 / 3);
-            // Clocks that contradict each other say nothing.
-            Some((case.decided_at.since(released_at).non_negative()?, usual))
-        });
-        let (attention, usual) = figures.unzip();
-        Judgement {
-            reviewed: true,
-            ahead: case.ahead,
-            reasons: case.reasons,
-            assessed: case.assessed,
-            certificate: None,
-            attention,
-            usual,
-        }
     }
 
     /// What has to be read for an approval: nothing of what was read before. `read` says that
@@ -438,6 +417,27 @@ impl Reviewer {
     /// The latest steps, oldest first.
     pub fn path(&self) -> impl Iterator<Item = Point> {
         self.path.in_order()
+    }
+}
+
+/// The figures of one case from which nothing follows.
+fn picture(case: &Facts) -> Judgement {
+    let released = case.release.map(|(released_at, _)| released_at);
+    let figures = released.zip(case.floor_ms).and_then(|(released_at, floor_ms)| {
+        // At 300 words a minute instead of 1,000.
+        let usual = Span::from_millis(i64::from(floor_ms) * 10 / 3);
+        // Clocks that contradict each other say nothing.
+        Some((case.decided_at.since(released_at).non_negative()?, usual))
+    });
+    let (attention, usual) = figures.unzip();
+    Judgement {
+        reviewed: true,
+        ahead: case.ahead,
+        reasons: case.reasons,
+        assessed: case.assessed,
+        certificate: None,
+        attention,
+        usual,
     }
 }
 
