@@ -174,8 +174,7 @@ fn shown(demo: &Demo) -> http::Shown {
         names: NameOrder::default(),
         identity: context.identity.clone(),
         oversight: context.oversight.clone(),
-        // In the demo's time, which runs faster than a slow machine can work.
-        stalled_after: Span::from_mins(24 * 60),
+        stalled_after: Span::from_secs(120),
         clock: context.clock,
         reviewer_alerts: Arc::clone(&context.reviewer_alerts),
         receivers: None,

@@ -25,7 +25,7 @@ impl Signals {
     }
 
     /// Waits for a signal (`true`) or for `done` (`false`).
-    pub(super) fn wait(&mut self, done: impl Fn() -> bool) -> bool {
+    pub(super) fn wait(&mut self, mut done: impl FnMut() -> bool) -> bool {
         let Signals { runtime, terminate, interrupt } = self;
         runtime.block_on(async {
             let mut look = tokio::time::interval(std::time::Duration::from_millis(50));

@@ -1,7 +1,8 @@
 //! The health of this process's workers, which `/healthz` and `/readyz` show.
 //!
 //! Invariants: a worker only touches its own [`WorkerHealth`], and only atomics on its hot
-//! path; whoever asks brings the time and decides whether the worker is well.
+//! path; whoever asks brings the time and decides whether the worker is well. Progress is
+//! measured by uptime: a clock that is set neither hides a stall nor makes one.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
@@ -33,7 +34,7 @@ const RESTARTS_MAX: u32 = 10;
 pub struct WorkerHealth {
     stage: PipelineStage,
     number: u32,
-    /// Milliseconds since the epoch.
+    /// Uptime in milliseconds when it last made progress.
     progress_ms: AtomicI64,
     assigned: AtomicBool,
     caught_up: AtomicBool,
@@ -101,14 +102,14 @@ impl Health {
         Health::default()
     }
 
-    /// Enters a worker and returns its health; it counts as having made progress `now`. A
+    /// Enters a worker and returns its health; it counts as having made progress at `uptime`. A
     /// worker that is started again replaces its old entry. Enter all workers before any of
     /// them starts: nobody waits for one that is not entered.
-    pub fn worker(&self, stage: PipelineStage, number: u32, now: Timestamp) -> Arc<WorkerHealth> {
+    pub fn worker(&self, stage: PipelineStage, number: u32, uptime: Span) -> Arc<WorkerHealth> {
         let worker = Arc::new(WorkerHealth {
             stage,
             number,
-            progress_ms: AtomicI64::new(now.as_millis()),
+            progress_ms: AtomicI64::new(uptime.as_millis()),
             assigned: AtomicBool::new(false),
             caught_up: AtomicBool::new(false),
             restarts: AtomicU32::new(0),
@@ -153,18 +154,18 @@ impl Health {
         }
     }
 
-    /// All workers as they are at `now`, in order. One without progress for longer
+    /// All workers as they are at `uptime`, in order. One without progress for longer
     /// than `stalled_after` is stalled.
-    pub fn report(&self, now: Timestamp, stalled_after: Span) -> Vec<WorkerReport> {
+    pub fn report(&self, uptime: Span, stalled_after: Span) -> Vec<WorkerReport> {
         let workers: Vec<_> = lock(&self.workers).values().cloned().collect();
-        workers.iter().map(|worker| worker.report(now, stalled_after)).collect()
+        workers.iter().map(|worker| worker.report(uptime, stalled_after)).collect()
     }
 }
 
 impl WorkerHealth {
     /// It has gone through its loop once. Cheap.
-    pub fn progressed(&self, now: Timestamp) {
-        self.progress_ms.fetch_max(now.as_millis(), Ordering::Relaxed);
+    pub fn progressed(&self, uptime: Span) {
+        self.progress_ms.store(uptime.as_millis(), Ordering::Relaxed);
     }
 
     /// It has an assignment, which may be empty.
@@ -218,17 +219,17 @@ impl WorkerHealth {
         lock(&self.rare).fatal = Some(why);
     }
 
-    fn report(&self, now: Timestamp, stalled_after: Span) -> WorkerReport {
+    fn report(&self, uptime: Span, stalled_after: Span) -> WorkerReport {
         let rare = lock(&self.rare).clone();
-        let progress = Timestamp::from_millis(self.progress_ms.load(Ordering::Relaxed));
-        let idle = now.since(progress);
+        let progress_ms = self.progress_ms.load(Ordering::Relaxed);
+        let idle = Span::from_millis((uptime.as_millis() - progress_ms).max(0));
         WorkerReport {
             stage: self.stage,
             worker: self.number,
             assigned: self.assigned.load(Ordering::Relaxed),
             restoring: rare.restoring,
             caught_up: self.caught_up.load(Ordering::Relaxed),
-            idle_ms: idle.as_millis().max(0),
+            idle_ms: idle.as_millis(),
             stalled: idle > stalled_after,
             fruitless: Some(self.restarts.load(Ordering::Relaxed))
                 .filter(|restarts| *restarts >= RESTARTS_MAX)
@@ -255,58 +256,62 @@ mod tests {
         Timestamp::from_millis(1_800_000_000_000 + second * 1000)
     }
 
-    fn only(health: &Health, now: Timestamp) -> WorkerReport {
-        let [report] = health.report(now, LIMIT).try_into().unwrap();
+    fn up(second: i64) -> Span {
+        Span::from_secs(second)
+    }
+
+    fn only(health: &Health, uptime: Span) -> WorkerReport {
+        let [report] = health.report(uptime, LIMIT).try_into().unwrap();
         report
     }
 
     #[test]
     fn a_worker_is_ready_when_it_has_its_partitions_and_their_state() {
         let health = Health::new();
-        let worker = health.worker(PipelineStage::Windows, 0, at(0));
-        assert!(only(&health, at(1)).alive() && !only(&health, at(1)).ready());
+        let worker = health.worker(PipelineStage::Windows, 0, up(0));
+        assert!(only(&health, up(1)).alive() && !only(&health, up(1)).ready());
         worker.restoring(3);
         worker.read_back(3, Restoring { restored: 5, expected: 10 });
         worker.read_back(4, Restoring { restored: 1, expected: 1 });
         worker.assigned();
-        let report = only(&health, at(1));
+        let report = only(&health, up(1));
         assert!(!report.ready());
         assert_eq!(report.restoring[&3], Restoring { restored: 5, expected: 10 });
         worker.restored(3);
-        assert!(only(&health, at(1)).ready());
+        assert!(only(&health, up(1)).ready());
         worker.revoked();
-        assert!(!only(&health, at(1)).ready());
+        assert!(!only(&health, up(1)).ready());
     }
 
     #[test]
     fn no_progress_for_too_long_is_a_stall_until_there_is_some() {
         let health = Health::new();
-        let worker = health.worker(PipelineStage::Intake, 0, at(0));
+        let worker = health.worker(PipelineStage::Intake, 0, up(0));
         worker.assigned();
-        assert!(!only(&health, at(60)).stalled);
-        let stalled = only(&health, at(61));
+        assert!(!only(&health, up(60)).stalled);
+        let stalled = only(&health, up(61));
         assert!(stalled.stalled && !stalled.alive() && !stalled.ready());
-        worker.progressed(at(61));
-        // A clock that was set back is no lack of progress, nor undoes any.
-        worker.progressed(at(5));
-        assert_eq!((only(&health, at(50)).idle_ms, only(&health, at(62)).idle_ms), (0, 1000));
+        worker.progressed(up(61));
+        assert!(only(&health, up(121)).ready());
+        // Whoever asks may have looked at the time before the worker did.
+        assert_eq!((only(&health, up(50)).idle_ms, only(&health, up(62)).idle_ms), (0, 1000));
     }
 
     #[test]
     fn one_that_begins_anew_again_and_again_without_a_commit_is_not_well() {
         let health = Health::new();
-        let worker = health.worker(PipelineStage::Windows, 0, at(0));
+        let worker = health.worker(PipelineStage::Windows, 0, up(0));
         worker.assigned();
         for _ in 1..RESTARTS_MAX {
             assert!(!worker.restarted("the broker refused the commit"));
         }
-        assert!(only(&health, at(1)).ready());
+        assert!(only(&health, up(1)).ready());
         assert!(worker.restarted("the broker refused the commit"));
-        let report = only(&health, at(1));
+        let report = only(&health, up(1));
         assert!(!report.alive() && !report.ready());
         assert!(report.fruitless.unwrap().ends_with("the broker refused the commit"));
         worker.committed();
-        assert!(only(&health, at(1)).ready());
+        assert!(only(&health, up(1)).ready());
     }
 
     #[test]
@@ -325,15 +330,15 @@ mod tests {
     #[test]
     fn a_worker_that_ended_says_why_until_it_is_started_again() {
         let health = Health::new();
-        let worker = health.worker(PipelineStage::Windows, 1, at(0));
-        health.worker(PipelineStage::Windows, 0, at(0));
+        let worker = health.worker(PipelineStage::Windows, 1, up(0));
+        health.worker(PipelineStage::Windows, 0, up(0));
         worker.failed("the changelog is from a newer version".to_owned());
-        let reports = health.report(at(1), LIMIT);
+        let reports = health.report(up(1), LIMIT);
         assert_eq!(
             reports.iter().map(|r| (r.worker, r.alive())).collect::<Vec<_>>(),
             [(0, true), (1, false)]
         );
-        health.worker(PipelineStage::Windows, 1, at(2));
-        assert!(health.report(at(3), LIMIT).iter().all(WorkerReport::alive));
+        health.worker(PipelineStage::Windows, 1, up(2));
+        assert!(health.report(up(3), LIMIT).iter().all(WorkerReport::alive));
     }
 }

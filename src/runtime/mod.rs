@@ -22,3 +22,4 @@ pub mod standings;
 mod trust;
 pub mod unjoined;
 pub mod view;
+pub mod watchdog;

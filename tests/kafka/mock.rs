@@ -26,9 +26,10 @@ use serde_json::Value;
 
 use shutterlag::formats::Identity;
 use shutterlag::metrics::Metrics;
+use shutterlag::runtime::clock;
 use shutterlag::runtime::kafka::{self, Shared, Tokens};
 use shutterlag::settings::Settings;
-use shutterlag::time::Timestamp;
+use shutterlag::time::{Span, Timestamp};
 
 const PARTITIONS: i32 = 2;
 const CANARY: &str = "canary-7f3b-secret";
@@ -200,7 +201,7 @@ fn run(way: [&str; 2], windows: usize) {
         assert!(
             !late,
             "{ledger:?} {:?}",
-            shared.health.report(now(), shutterlag::time::Span::from_secs(60))
+            shared.health.report(clock::uptime(), Span::from_secs(60))
         );
         std::thread::sleep(Duration::from_millis(200));
     };

@@ -14,6 +14,7 @@ use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use shutterlag::formats::{Format, Identity};
 use shutterlag::metrics::Metrics;
+use shutterlag::runtime::clock;
 use shutterlag::runtime::kafka::{self, Receiving, Shared, Tokens};
 use shutterlag::runtime::receive::{
     Deliveries, Delivery, DeliveryHeaders, NotTaken, Received, Taken,
@@ -87,7 +88,7 @@ impl Process {
         let began = Instant::now();
         loop {
             let health = &self.shared.health;
-            let [report] = &health.report(now(), Span::from_secs(60))[..] else {
+            let [report] = &health.report(clock::uptime(), Span::from_secs(60))[..] else {
                 panic!("one worker")
             };
             if (report.ready() && report.caught_up && health.trouble().is_none()) == ready {
@@ -251,6 +252,6 @@ fn a_right_that_is_missing_ends_the_process_and_nothing_is_taken() {
         panic!("it could not go on")
     };
     assert!(why.contains("sending to s.events") && why.contains("ACLs"), "{why}");
-    let report = process.shared.health.report(now(), Span::from_secs(60));
+    let report = process.shared.health.report(clock::uptime(), Span::from_secs(60));
     assert!(report[0].fatal.is_some(), "{report:?}");
 }

@@ -289,7 +289,18 @@ impl Client {
     /// The groups whose name begins with `prefix`, and how many members each has.
     pub(crate) fn groups(&self, prefix: &str) -> BTreeMap<String, usize> {
         let consumer: BaseConsumer = self.config().create().unwrap();
-        let groups = consumer.fetch_group_list(None, REQUEST).unwrap();
+        let began = Instant::now();
+        let groups = loop {
+            match consumer.fetch_group_list(None, REQUEST) {
+                // A broker that has just begun to keep groups takes a moment.
+                Err(KafkaError::GroupListFetch(
+                    RDKafkaErrorCode::NotCoordinator | RDKafkaErrorCode::CoordinatorLoadInProgress,
+                )) if began.elapsed() < REQUEST => {
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+                answer => break answer.unwrap(),
+            }
+        };
         let own = groups.groups().iter().filter(|group| group.name().starts_with(prefix));
         own.map(|group| (group.name().to_owned(), group.members().len())).collect()
     }

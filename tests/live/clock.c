@@ -3,6 +3,7 @@
  * library (LD_PRELOAD). */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -28,4 +29,15 @@ int clock_gettime(clockid_t clock, struct timespec *now) {
     if (!failed && clock == CLOCK_REALTIME && ahead)
         now->tv_sec += *ahead;
     return failed;
+}
+
+/* librdkafka waits until a moment of the clock. Who sets the clock of a machine moves both: what the
+ * program reads, and what the kernel compares such a moment with. Here the kernel's clock stays
+ * right, so the moment is told in it. */
+int pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex,
+                           const struct timespec *until) {
+    struct timespec right = *until;
+    if (ahead)
+        right.tv_sec -= *ahead;
+    return pthread_cond_clockwait(condition, mutex, CLOCK_REALTIME, &right);
 }

@@ -334,7 +334,6 @@ fn exactly_once_under_kills() {
 /// Three brokers, of which one at a time is killed, frozen, stopped or out of disk, while
 /// instances are killed. Each credential has three names, and some events come to receivers.
 #[test]
-#[ignore = "long, and librdkafka may wait for ever after a coordinator's restart: docs/testing.md"]
 fn exactly_once_while_brokers_of_a_cluster_fail() {
     Harness::new(Plan::from_environment("cluster", 4, 3)).run();
 }

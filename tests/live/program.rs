@@ -20,7 +20,7 @@ use crate::scratch;
 
 /// How long a start may take until the program is ready: restoring, and a
 /// session of a killed predecessor that has to run out.
-pub(crate) const READY: Duration = Duration::from_secs(60);
+pub(crate) const READY: Duration = Duration::from_secs(120);
 
 /// How long stopping may take: the program's own limit, and a little.
 const STOPPING: Duration = Duration::from_secs(25);

@@ -154,6 +154,12 @@ fn while_the_broker_is_away_deliveries_are_refused_and_none_is_lost() {
     assert_eq!(answer(&program, &alert(1)).status, 200);
     each_once(&windows(&client, &config, &[1]));
     for (number, crash) in [(2, false), (3, true)] {
+        if crash {
+            // A lone broker may forget how transactions end that it finds half done when it
+            // starts: docs/testing.md.
+            until_drained(&client, &config, &[], READY);
+            broker.freeze();
+        }
         // One that is on its way while the broker goes.
         let racing = deliver(&program, &alert(number)).unwrap();
         if crash {

@@ -13,6 +13,7 @@ use crate::metrics::Metrics;
 use crate::runtime::kafka::tail::Topic;
 use crate::runtime::kafka::{self, Shared, Tokens};
 use crate::runtime::view;
+use crate::runtime::watchdog::Watchdog;
 use crate::runtime::{clock, http, notify};
 use crate::settings::{Role, Settings};
 use crate::time::Span;
@@ -74,7 +75,12 @@ pub(super) fn run(settings: Settings) -> Result<Outcome, CliError> {
         move || kafka::run(&shared, prepared, &stop)
     };
     let work = Work::start("workers", &stop, workers)?;
-    let server_ended = serve::until_end(&mut signals, &stop, server.as_ref());
+    let watchdog = Watchdog::new(
+        Arc::clone(&shared.health),
+        stalled_after(shared.settings.kafka.transaction_timeout),
+        clock::uptime(),
+    );
+    let server_ended = serve::until_end(&mut signals, &stop, server.as_ref(), watchdog);
     tracing::info!("draining");
     // The time counts from the request to stop.
     let until = clock::uptime() + shutdown_timeout;

@@ -13,9 +13,11 @@ use crate::cli::signals::Signals;
 use crate::cli::{CliError, Outcome};
 use crate::engine::oversight::Rules;
 use crate::metrics::Metrics;
+use crate::runtime::clock;
 use crate::runtime::local::{Local, Lock, StoreFile};
 use crate::runtime::notify;
 use crate::runtime::stages::Context;
+use crate::runtime::watchdog::Watchdog;
 use crate::settings::Settings;
 use crate::time::Span;
 
@@ -77,7 +79,8 @@ pub(super) fn run(settings: Settings, configured: bool) -> Result<Outcome, CliEr
         drop(store);
         done
     })?;
-    let server_ended = serve::until_end(&mut signals, &stop, server.as_ref());
+    let watchdog = Watchdog::new(Arc::clone(&health), STALLED_AFTER, clock::uptime());
+    let server_ended = serve::until_end(&mut signals, &stop, server.as_ref(), watchdog);
     health.stop();
     let ended = work.end_within(SHUTDOWN_WITHIN);
     drop(server);

@@ -11,12 +11,14 @@ use crate::cli::CliError;
 use crate::cli::signals::Signals;
 use crate::formats::Format;
 use crate::metrics::{self, Notify};
+use crate::runtime::clock;
 use crate::runtime::health::Health;
 use crate::runtime::http::{self, Receivers, Token};
 use crate::runtime::notify;
 use crate::runtime::receive::{Deliveries, Delivery};
 use crate::runtime::stages::Context;
 use crate::runtime::view::{Bounds, View};
+use crate::runtime::watchdog::Watchdog;
 use crate::settings::Settings;
 use crate::time::Span;
 
@@ -103,18 +105,29 @@ pub(super) fn http(
     Ok(Some(server))
 }
 
-/// Waits for a signal, for the end of the work, or for the end of the server, and sets `stop`.
+/// Waits for a signal, for the end of the work, for the end of the server, or for a worker that
+/// hangs, and sets `stop`.
 ///
 /// # Errors
-/// The server ended although nobody stopped it.
+/// The server ended although nobody stopped it, or a worker hangs.
 pub(super) fn until_end(
     signals: &mut Signals,
     stop: &AtomicBool,
     server: Option<&http::Server>,
+    mut watchdog: Watchdog,
 ) -> Result<(), CliError> {
+    let mut hangs = None;
     let server_ended = || server.is_some_and(http::Server::has_ended);
-    let asked = signals.wait(|| stop.load(Ordering::Acquire) || server_ended());
+    let asked = signals.wait(|| {
+        hangs = watchdog.look(clock::uptime());
+        hangs.is_some() || stop.load(Ordering::Acquire) || server_ended()
+    });
     stop.store(true, Ordering::Release);
+    if let Some(why) = hangs {
+        // At once: the others are given the time to commit what they have.
+        tracing::error!("{why}");
+        return Err(failed(&why));
+    }
     if !asked && server_ended() {
         return Err(failed(
             &"the HTTP server ended by itself, which is a bug: report it with the message above; \

@@ -14,6 +14,7 @@ use crate::engine::oversight::Rules;
 use crate::event::Event;
 use crate::formats::Format;
 use crate::metrics::PipelineStage;
+use crate::runtime::clock;
 use crate::runtime::health::Health;
 use crate::runtime::local::{StoreFile, Transactions};
 use crate::runtime::receive::Delivery;
@@ -59,10 +60,9 @@ impl Demo {
             .map_err(|fault| Fault::Lasting(fault.to_string()))?;
         self.view.clear();
         self.view.progress(|progress| progress.assigned([(PARTITION, 0, 0)]));
-        let clock = self.context.clock;
-        let started = clock.now();
+        let time = self.context.clock;
         let workers = [PipelineStage::Intake, PipelineStage::Windows, PipelineStage::Oversight]
-            .map(|stage| self.health.worker(stage, 0, started));
+            .map(|stage| self.health.worker(stage, 0, clock::uptime()));
         workers.iter().for_each(|worker| worker.assigned());
         let config = EngineConfig {
             settle: Some(SETTLE),
@@ -79,7 +79,7 @@ impl Demo {
         let mut feed = feed.peekable();
         let mut reached = None;
         while !stop.load(Ordering::Relaxed) {
-            let now = clock.now();
+            let now = time.now();
             let until = step_until(reached, now, feed.peek().map(|(at, _)| *at));
             let mut deliveries = Vec::new();
             while let Some((at, event)) = feed.next_if(|(at, _)| *at <= until) {
@@ -94,7 +94,7 @@ impl Demo {
             }
             self.view.expire(now);
             workers.iter().for_each(|worker| {
-                worker.progressed(now);
+                worker.progressed(clock::uptime());
                 worker.caught_up(true);
             });
             let Some((next, _)) = feed.peek() else { break };

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::options::Shown;
 use crate::metrics::PipelineStage;
+use crate::runtime::clock;
 use crate::runtime::health::WorkerReport;
 use crate::runtime::view::Status;
 use crate::time::{Span, Timestamp};
@@ -51,7 +52,7 @@ impl Ready {
 }
 
 pub(super) fn alive(shown: &Shown) -> Alive {
-    let workers = shown.health.report(shown.clock.now(), shown.stalled_after);
+    let workers = shown.health.report(clock::uptime(), shown.stalled_after);
     let failing: Vec<_> = workers
         .iter()
         .filter(|worker| !worker.alive())
@@ -66,7 +67,7 @@ pub(super) fn alive(shown: &Shown) -> Alive {
 
 pub(super) fn ready(shown: &Shown) -> Ready {
     let as_of = shown.clock.now();
-    let workers = shown.health.report(as_of, shown.stalled_after);
+    let workers = shown.health.report(clock::uptime(), shown.stalled_after);
     let view = shown.view.status();
     let mut missing = Vec::new();
     if shown.health.stopping() {

@@ -146,13 +146,7 @@ impl Exporter {
         let kafka = &settings.kafka;
         let group = group(kafka, EXPORT);
         let patience = kafka.transaction_timeout;
-        let timeout = patience.as_millis().to_string();
-        let mut config = config::producer(kafka, RECORD_BYTES_MAX);
-        config
-            .set("transactional.id", &group)
-            .set("transaction.timeout.ms", &timeout)
-            .set("socket.timeout.ms", &timeout)
-            .set("message.timeout.ms", &timeout);
+        let mut config = config::transactional(kafka, RECORD_BYTES_MAX, &group);
         // Nobody waits for single records.
         config::unless_set(&mut config, "linger.ms", "50");
         let starting = |error| Fault::of("starting the export", &error);

@@ -102,7 +102,7 @@ pub fn prepare(
         Role::All => prepare::all(shared, stop, &signals, &rules),
         Role::Receiver => Setups::default(),
     };
-    let worker = || shared.health.worker(PipelineStage::Receivers, 0, clock::now());
+    let worker = || shared.health.worker(PipelineStage::Receivers, 0, clock::uptime());
     let receiving = receiving.map(|receiving| (receiving, worker()));
     Ok(Prepared { setups, signals, rules, receiving })
 }

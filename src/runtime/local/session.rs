@@ -68,7 +68,7 @@ impl Local {
     /// The fault that lasts.
     pub fn run(&self, store: &StoreFile, stop: &AtomicBool) -> Result<(), Fault> {
         let workers = [PipelineStage::Intake, PipelineStage::Windows, PipelineStage::Oversight]
-            .map(|stage| self.health.worker(stage, 0, clock::now()));
+            .map(|stage| self.health.worker(stage, 0, clock::uptime()));
         let ended = self.sessions(store, stop, &workers);
         if let Err(fault) = &ended {
             workers.iter().for_each(|worker| worker.failed(fault.to_string()));
@@ -102,6 +102,7 @@ impl Local {
         check: &mut Option<Check>,
     ) -> Result<(), Fault> {
         let began = clock::instant();
+        workers.iter().for_each(|worker| worker.progressed(clock::uptime()));
         let context = &self.context;
         if self.health.trouble().is_some() {
             // Reading works on a full disk as well.
@@ -109,11 +110,14 @@ impl Local {
         }
         let transactions = self.restore(store)?;
         context.pipeline.restored(0, clock::instant() - began);
-        workers.iter().for_each(|worker| worker.assigned());
         let (expired_at, expiry) = (None, Expiry::default());
         let mut session = Session { local: self, store, transactions, expired_at, expiry };
         // Everything that fell due while the program did not run.
         session.step(Vec::new())?;
+        workers.iter().for_each(|worker| {
+            worker.progressed(clock::uptime());
+            worker.assigned();
+        });
         self.health.set_trouble(None);
         if check.is_none() {
             *check = Some(Check::start(store)?);
@@ -124,9 +128,9 @@ impl Local {
             }
             let deliveries = session.wait();
             session.step(deliveries)?;
-            let now = clock::now();
+            let uptime = clock::uptime();
             workers.iter().for_each(|worker| {
-                worker.progressed(now);
+                worker.progressed(uptime);
                 worker.caught_up(self.deliveries.is_empty());
             });
         }

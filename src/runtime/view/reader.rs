@@ -71,7 +71,7 @@ fn run(options: &Options) {
 /// Whether a worker restores its state, or may be about to.
 fn restoring(options: &Options, began: Span) -> bool {
     let soon = clock::uptime() < began + ASSIGNED_WITHIN;
-    let workers = options.health.report((options.now)(), Span::MAX);
+    let workers = options.health.report(clock::uptime(), Span::MAX);
     let busy = |it: &WorkerReport| !it.restoring.is_empty() || soon && !it.assigned;
     workers.iter().any(|worker| worker.alive() && busy(worker))
 }

@@ -11,7 +11,7 @@ use shutterlag::engine::windows::{Key, Unjoined};
 use shutterlag::event::{Kind, Workflow};
 use shutterlag::formats::Identity;
 use shutterlag::metrics::{Metrics, Pipeline, PipelineStage, Source};
-use shutterlag::runtime::clock::Clock;
+use shutterlag::runtime::clock::{self, Clock};
 use shutterlag::runtime::health::{Health, Restoring};
 use shutterlag::runtime::http::{Options, Server, Shown, Token};
 use shutterlag::runtime::reviewer_alerts::ReviewerAlerts;
@@ -28,6 +28,11 @@ pub(crate) fn now() -> Timestamp {
 
 pub(crate) fn ago(seconds: i64) -> Timestamp {
     Timestamp::from_millis(NOW_MS - seconds * 1000)
+}
+
+/// The uptime of so many seconds before now.
+pub(crate) fn uptime_ago(seconds: i64) -> Span {
+    Span::from_millis(clock::uptime().as_millis() - seconds * 1000)
 }
 
 pub(crate) struct Made {
@@ -141,10 +146,11 @@ pub(crate) fn example() -> Made {
         progress.reached_end(0);
         progress.heard_of_end(0, 2, ago(1));
     });
-    let windows = health.worker(PipelineStage::Windows, 0, ago(1));
+    // Ahead of what anybody asks at: they always have just made progress.
+    let windows = health.worker(PipelineStage::Windows, 0, uptime_ago(-3600));
     windows.restoring(3);
     windows.read_back(3, Restoring { restored: 1200, expected: 4500 });
-    let intake = health.worker(PipelineStage::Intake, 0, ago(1));
+    let intake = health.worker(PipelineStage::Intake, 0, uptime_ago(-3600));
     intake.assigned();
     intake.caught_up(true);
     let made = served(options(None), shown);

@@ -19,7 +19,7 @@ mod tls;
 use std::net::TcpListener;
 
 use client::{get, request};
-use made::{Made, NOW_MS, ago, dismissed, now, open, options, start};
+use made::{Made, NOW_MS, ago, dismissed, now, open, options, start, uptime_ago};
 use serde_json::{Value, json};
 use shutterlag::metrics::PipelineStage;
 use shutterlag::runtime::health::Restoring;
@@ -210,7 +210,7 @@ fn ready_is_every_worker_with_its_state_and_a_view_that_has_caught_up() {
         missing(&made),
         ["no worker has been started", "the view has not caught up with the ledger"]
     );
-    let worker = made.health.worker(PipelineStage::Windows, 0, ago(0));
+    let worker = made.health.worker(PipelineStage::Windows, 0, uptime_ago(0));
     made.view.progress(|progress| progress.assigned([(0, 0, 0)]));
     assert_eq!(missing(&made), ["worker 0 of windows waits for its partitions"]);
     worker.restoring(7);
@@ -247,8 +247,10 @@ fn healthy_is_that_no_worker_ended_or_is_stuck_and_says_no_more() {
         get(made.address(), "/healthz").is(200).json(),
         json!({"healthy": true, "failing": []})
     );
-    made.health.worker(PipelineStage::Windows, 1, ago(61));
-    made.health.worker(PipelineStage::Intake, 0, ago(0)).failed("a secret of the broker".into());
+    made.health.worker(PipelineStage::Windows, 1, uptime_ago(61));
+    made.health
+        .worker(PipelineStage::Intake, 0, uptime_ago(0))
+        .failed("a secret of the broker".into());
     let answer = get(made.address(), "/healthz").is(503).json();
     let failing = json!([
         {"stage": "intake", "worker": 0, "ended": true},

@@ -65,6 +65,24 @@ pub(crate) fn producer(kafka: &Kafka, record_bytes: usize) -> ClientConfig {
     config
 }
 
+/// What all transactional producers have in common: as [`producer`], with this transactional id.
+pub(crate) fn transactional(kafka: &Kafka, record_bytes: usize, id: &str) -> ClientConfig {
+    let mut config = producer(kafka, record_bytes);
+    let timeout = kafka.transaction_timeout.as_millis().to_string();
+    config
+        .set("transactional.id", id)
+        .set("transaction.timeout.ms", &timeout)
+        // A request that is answered late must not reach into the next transaction: it times out
+        // when the transaction does.
+        .set("socket.timeout.ms", &timeout)
+        .set("message.timeout.ms", &timeout);
+    // After a restart of brokers, librdkafka 2.12.1 may wait for the coordinator of a group without
+    // asking for it again: positions that are sent to a transaction are then neither sent nor
+    // refused. It asks again when one of its connections ends, so idle ones have to.
+    unless_set(&mut config, "connections.max.idle.ms", &timeout);
+    config
+}
+
 /// librdkafka's own bound on a record.
 const RECORD_BYTES: usize = 1_000_000;
 

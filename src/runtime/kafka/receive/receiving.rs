@@ -80,7 +80,7 @@ fn session(
         doubt_at: Span::ZERO,
     };
     while !stop.load(Ordering::Acquire) {
-        health.progressed(clock::now());
+        health.progressed(clock::uptime());
         session.producer.check()?;
         if !session.producer.is_answered() && !session.producer.ask(ASK_WITHIN) {
             // Whoever balances deliveries should send them elsewhere meanwhile.

@@ -61,7 +61,7 @@ impl Changelog {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", cluster.bootstrap_servers());
         let health = Health::new();
-        let worker = health.worker(PipelineStage::Windows, 0, Timestamp::MIN);
+        let worker = health.worker(PipelineStage::Windows, 0, Span::ZERO);
         Changelog { health, worker, cluster, producer: config.create().unwrap() }
     }
 
@@ -203,7 +203,7 @@ fn partitions_come_back_whole_whichever_thread_reads_them() {
         assert_eq!(seen, wanted);
     }
     let records = 1 + 2 * CREDENTIALS as u64;
-    let told = log.health.report(Timestamp::MIN, Span::MAX).remove(0).restoring;
+    let told = log.health.report(Span::ZERO, Span::MAX).remove(0).restoring;
     let whole = Restoring { restored: records, expected: records };
     assert_eq!(told, BTreeMap::from([(2, whole)]), "of what is waited for, and nothing else");
 }

@@ -87,7 +87,7 @@ pub(crate) fn all(
                 PipelineStage::Oversight => TimeSource::Watermarks(Arc::clone(&signals.reviews)),
             },
             stop: Arc::clone(stop),
-            health: shared.health.worker(kind, number as u32, clock::now()),
+            health: shared.health.worker(kind, number as u32, clock::uptime()),
             pipeline: shared.stages.pipeline.clone(),
         }
     };
@@ -199,22 +199,19 @@ fn producer(settings: &Settings, id: &str) -> ClientConfig {
     let kafka = &settings.kafka;
     // A credential's state is one record; an event more than the bound may be in it.
     let record_bytes = settings.windows.engine.credential_bytes + RECORD_SPARE_BYTES;
-    let mut config = config::producer(kafka, record_bytes);
-    let timeout = kafka.transaction_timeout.as_millis().to_string();
+    let mut config = match kafka.delivery {
+        Delivery::ExactlyOnce => {
+            let id = format!("{}.{id}", kafka.group);
+            let mut config = config::transactional(kafka, record_bytes, &id);
+            // The broker refuses a transaction while it still writes the markers of the one
+            // before, which takes some milliseconds; the library would wait for 100.
+            unless_set(&mut config, "retry.backoff.ms", "5");
+            config
+        }
+        Delivery::AtLeastOnce => config::producer(kafka, record_bytes),
+    };
     // Only failures are polled for; see `raw::commit_transaction`.
     config.set("delivery.report.only.error", "true");
-    if kafka.delivery == Delivery::ExactlyOnce {
-        config
-            .set("transactional.id", format!("{}.{id}", kafka.group))
-            .set("transaction.timeout.ms", &timeout)
-            // A request that is answered late must not reach into the next transaction:
-            // it times out when the transaction does.
-            .set("socket.timeout.ms", &timeout)
-            .set("message.timeout.ms", &timeout);
-        // The broker refuses a transaction while it still writes the markers of the one
-        // before, which takes some milliseconds; the library would wait for 100.
-        unless_set(&mut config, "retry.backoff.ms", "5");
-    }
     config
 }
 

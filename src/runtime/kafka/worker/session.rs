@@ -72,7 +72,7 @@ pub(crate) fn run<S: Stage>(setup: &Setup, stage: &dyn Fn() -> S) -> Result<(), 
         );
         let until = clock::uptime() + pause;
         while clock::uptime() < until && !setup.stop.load(Ordering::Acquire) {
-            setup.health.progressed(clock::now());
+            setup.health.progressed(clock::uptime());
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -157,7 +157,7 @@ impl<S: Stage> Session<'_, S> {
         let caught_up = self.inputs.caught_up(uptime);
         let linger = self.follow_lag.at(caught_up, uptime);
         self.producer.set_linger(self.setup, linger)?;
-        self.setup.health.progressed(present);
+        self.setup.health.progressed(clock::uptime());
         self.setup.health.caught_up(caught_up);
         if uptime > self.began + IDLE_IS_WELL
             && !self.producer.is_open()
