@@ -6,7 +6,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 /// More than any test here writes. Memory is taken for what is written only.
 const ROOM: &str = "4g";
@@ -31,23 +31,27 @@ impl Disk {
 
     /// Leaves no room beyond what is written.
     pub(crate) fn fill(&self) {
-        let state = rustix::fs::statvfs(&self.path).unwrap();
-        let written = (state.f_blocks - state.f_bfree) * state.f_frsize;
-        self.resize(&written.to_string());
+        // A size below what is written is refused, and the broker writes meanwhile.
+        let filled = (0..100).any(|_| {
+            let state = rustix::fs::statvfs(&self.path).unwrap();
+            let written = (state.f_blocks - state.f_bfree) * state.f_frsize;
+            self.resize(&written.to_string()).status.success()
+        });
+        assert!(filled, "{} cannot be filled", self.path.display());
     }
 
     /// Makes room again.
     pub(crate) fn make_room(&self) {
-        self.resize(ROOM);
+        let resized = self.resize(ROOM);
+        assert!(resized.status.success(), "{resized:?}");
     }
 
-    fn resize(&self, size: &str) {
-        let resized = Command::new("mount")
+    fn resize(&self, size: &str) -> Output {
+        Command::new("mount")
             .args(["-o", &format!("remount,size={size}")])
             .arg(&self.path)
             .output()
-            .unwrap();
-        assert!(resized.status.success(), "{resized:?}");
+            .unwrap()
     }
 }
 
