@@ -1,5 +1,5 @@
 //! The rules over a month of a quiet and of a busy organisation: while nothing is wrong nobody is
-//! paged, and each fault pages once.
+//! told anything, and each fault pages once.
 //!
 //! The times of events are those of a simulation, with its nights, weekends and bursts. The reviews
 //! are made up: nine in ten are effective. `promtool` evaluates the rules every five minutes.
@@ -72,8 +72,8 @@ impl Organisation {
         Organisation { events, detected }
     }
 
-    /// The metrics of the month under these faults.
-    fn series(&self, faults: &Faults) -> Vec<Value> {
+    /// The metrics of the first `days` under these faults.
+    fn series(&self, faults: &Faults, days: i64) -> Vec<Value> {
         let mut all: BTreeMap<&str, Box<dyn Fn(i64) -> i64 + '_>> = BTreeMap::new();
         let (mut effective, mut overdue) = (Vec::new(), Vec::new());
         for (n, detected) in self.detected.iter().enumerate() {
@@ -121,27 +121,31 @@ impl Organisation {
         let last = r#"shutterlag_last_delivery_timestamp_seconds{receiver="github"}"#;
         all.insert(last, Box::new(delivered));
         let values = |value: &dyn Fn(i64) -> i64| {
-            let times = (0..=30 * DAY).step_by(usize::try_from(STEP).unwrap());
+            let times = (0..=days * DAY).step_by(usize::try_from(STEP).unwrap());
             times.map(|at| value(at).to_string()).collect::<Vec<_>>().join(" ")
         };
         all.iter().map(|(name, of)| json!({"series": name, "values": values(of)})).collect()
     }
 
-    /// How often each alert of these severities began within the month, `expected`: compared by
-    /// `promtool`, whose output is the failure's message.
-    fn begins(&self, faults: &Faults, severities: &str, expected: &[&str]) -> Result<(), String> {
+    /// Whether each look sees that each of its alerts began once, and no other: compared by
+    /// `promtool`, whose output is the failure's message. The last look is at the end.
+    fn begins(&self, faults: &Faults, looks: &[Look<'_>]) -> Result<(), String> {
         let directory = scratch::directory("organisations");
         let file = directory.path().join("month.test.yml");
-        let firing = format!(r#"ALERTS{{alertstate="firing",severity=~"{severities}"}}"#);
-        let begins = format!("({firing} unless {firing} offset 5m)[30d:5m]");
-        let samples = expected
-            .iter()
-            .map(|alert| json!({"labels": format!("{{alertname=\"{alert}\"}}"), "value": 1}));
-        let asked = json!({
-            "expr": format!("sum by (alertname) (sum_over_time({begins}))"),
-            "eval_time": "30d",
-            "exp_samples": samples.collect::<Vec<_>>(),
+        let asked = looks.iter().map(|Look { day, severities, begun }| {
+            let firing = format!(r#"ALERTS{{alertstate="firing",severity=~"{severities}"}}"#);
+            let begins = format!("({firing} unless {firing} offset 5m)[{day}d:5m]");
+            let samples = begun
+                .iter()
+                .map(|alert| json!({"labels": format!("{{alertname=\"{alert}\"}}"), "value": 1}));
+            json!({
+                "expr": format!("sum by (alertname) (sum_over_time({begins}))"),
+                "eval_time": format!("{day}d"),
+                "exp_samples": samples.collect::<Vec<_>>(),
+            })
         });
+        let asked: Vec<Value> = asked.collect();
+        let days = looks.last().map_or(0, |look| look.day);
         let rules =
             ["shutterlag.rules.yml", "panels.yml"].map(|name| root("dashboards/rules").join(name));
         let groups = ["ratios", "control", "silence", "pipeline", "panels", "panels-long"];
@@ -152,8 +156,8 @@ impl Organisation {
             "group_eval_order": groups.map(|group| format!("shutterlag-{group}")),
             "tests": [{
                 "interval": "5m",
-                "input_series": self.series(faults),
-                "promql_expr_test": [asked],
+                "input_series": self.series(faults, days),
+                "promql_expr_test": asked,
             }],
         });
         fs::write(&file, text.to_string()).unwrap();
@@ -163,6 +167,13 @@ impl Organisation {
             + &String::from_utf8_lossy(&output.stderr);
         if output.status.success() { Ok(()) } else { Err(said) }
     }
+}
+
+/// What has begun when so many days are over.
+struct Look<'l> {
+    day: i64,
+    severities: &'l str,
+    begun: &'l [&'l str],
 }
 
 const PAGES: &str = "page|critical";
@@ -184,20 +195,21 @@ fn common() -> Faults {
 fn a_quiet_organisation_is_paged_for_faults_alone() {
     let quiet = Organisation::simulated("2", "3");
     assert!((100..2_000).contains(&quiet.events.len()), "{}", quiet.events.len());
-    quiet.begins(&Faults::default(), ALL, &[]).unwrap();
     // Nine days without an event: a weekend is no third of them.
     let faults = Faults { silent: 17 * DAY..27 * DAY, ..common() };
     let all = ["AlertsNotRead", "NoEvents", "PipelineLagging", "ReceiverSilent", "ShutterlagDown"];
-    quiet.begins(&faults, PAGES, &all).unwrap();
+    let nothing = Look { day: 17, severities: ALL, begun: &[] };
+    quiet.begins(&faults, &[nothing, Look { day: 30, severities: PAGES, begun: &all }]).unwrap();
     // The comparison finds a page that is missing.
-    assert!(quiet.begins(&common(), PAGES, &all).is_err());
+    let missing = Look { day: 1, severities: PAGES, begun: &["NoEvents"] };
+    let said = quiet.begins(&Faults::default(), &[missing]).unwrap_err();
+    assert!(said.contains("NoEvents"), "{said}");
 }
 
 #[test]
 fn a_busy_organisation_is_paged_for_faults_alone() {
     let busy = Organisation::simulated("400", "24");
     assert!(busy.events.len() > 50_000, "{}", busy.events.len());
-    busy.begins(&Faults::default(), ALL, &[]).unwrap();
     let (day, night) = (20 * DAY + 9 * HOUR, 20 * DAY + 17 * HOUR);
     let faults = Faults { silent: 22 * DAY + 9 * HOUR..23 * DAY, overdue: day..night, ..common() };
     let all = [
@@ -208,5 +220,6 @@ fn a_busy_organisation_is_paged_for_faults_alone() {
         "ReceiverSilent",
         "ShutterlagDown",
     ];
-    busy.begins(&faults, PAGES, &all).unwrap();
+    let nothing = Look { day: 20, severities: ALL, begun: &[] };
+    busy.begins(&faults, &[nothing, Look { day: 30, severities: PAGES, begun: &all }]).unwrap();
 }
