@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
+pub(super) use self::body::BODY_WITHIN;
 use self::refusals::Refusals;
 use self::verify::{Unverified, Verifier};
 use super::answer::{Problem, json};
