@@ -16,14 +16,21 @@ const SENDERS: u64 = 32;
 /// Delivers so many events in batches, and tells the rate.
 pub(crate) fn batches(address: &str, events: u64) {
     let began = Instant::now();
-    let next = AtomicU64::new(0);
+    further_batches(address, 0, events);
+    let took = began.elapsed().as_secs_f64();
+    println!("batches of {BATCH}: {:.0} events/s", events as f64 / took);
+}
+
+/// Delivers so many events in batches, whose numbers begin with `first`.
+pub(crate) fn further_batches(address: &str, first: u64, events: u64) {
+    let (next, end) = (AtomicU64::new(first), first + events);
     std::thread::scope(|scope| {
         for _ in 0..BATCH_SENDERS {
             scope.spawn(|| {
                 let mut connection = Connection::open(address);
                 loop {
                     let first = next.fetch_add(BATCH, Ordering::Relaxed);
-                    if first >= events {
+                    if first >= end {
                         break;
                     }
                     let body = (first..first + BATCH).fold(String::new(), |mut body, number| {
@@ -35,8 +42,6 @@ pub(crate) fn batches(address: &str, events: u64) {
             });
         }
     });
-    let took = began.elapsed().as_secs_f64();
-    println!("batches of {BATCH}: {:.0} events/s", events as f64 / took);
 }
 
 /// Delivers single events for so long, and tells the rate and how long an answer takes.
@@ -73,7 +78,7 @@ pub(crate) fn singles(address: &str, seconds: u64) {
 }
 
 /// A leak of its own credential, just now.
-fn event(kind: &str, number: u64) -> String {
+pub(crate) fn event(kind: &str, number: u64) -> String {
     let now = present();
     format!(
         r#"{{"type":"leak.detected","id":"{kind}-{number}","time":"{now}","credential_id":"{kind}-{number}","workflow":"secret_exposure","source":"bench"}}"#
@@ -86,8 +91,9 @@ pub(crate) fn present() -> String {
     shutterlag::time::Timestamp::from_millis(now.as_millis() as i64).to_string()
 }
 
-/// A connection that is kept open.
+/// A connection that is kept open, as long as the server lets it.
 pub(crate) struct Connection {
+    address: String,
     stream: BufReader<TcpStream>,
 }
 
@@ -95,7 +101,7 @@ impl Connection {
     pub(crate) fn open(address: &str) -> Connection {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_nodelay(true).unwrap();
-        Connection { stream: BufReader::new(stream) }
+        Connection { address: address.to_owned(), stream: BufReader::new(stream) }
     }
 
     /// Delivers a body and waits for the answer.
@@ -107,13 +113,15 @@ impl Connection {
         .into_bytes();
         request.extend_from_slice(body);
         self.stream.get_mut().write_all(&request).unwrap();
-        let (mut length, mut line) = (0, String::new());
+        let (mut length, mut is_last, mut line) = (0, false, String::new());
         self.stream.read_line(&mut line).unwrap();
         assert!(line.starts_with("HTTP/1.1 200"), "{line}");
         loop {
             line.clear();
             self.stream.read_line(&mut line).unwrap();
-            if let Some(rest) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            let header = line.to_ascii_lowercase();
+            is_last |= header.trim_end() == "connection: close";
+            if let Some(rest) = header.strip_prefix("content-length:") {
                 length = rest.trim().parse().unwrap();
             }
             if line == "\r\n" {
@@ -122,5 +130,8 @@ impl Connection {
         }
         let mut answer = vec![0; length];
         self.stream.read_exact(&mut answer).unwrap();
+        if is_last {
+            *self = Connection::open(&self.address);
+        }
     }
 }

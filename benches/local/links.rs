@@ -23,28 +23,50 @@ pub(super) fn run(count: u64) {
         deliver(&mut connection, names.map(|name| detected(&name)));
     }
     assert_eq!(run.open_windows(), (2 * count).to_string());
-    let began = Instant::now();
+    let (began, cpu) = (Instant::now(), run.cpu_seconds());
     for first in (0..count).step_by(BATCH as usize) {
         let links = (first..first + BATCH).map(|n| linked(&format!("b-{n}"), &format!("a-{n}")));
         deliver(&mut connection, links);
     }
-    let took = began.elapsed().as_secs_f64();
+    let (took, cpu) = (began.elapsed().as_secs_f64(), run.cpu_seconds() - cpu);
     assert_eq!(run.open_windows(), count.to_string());
+    let a_minute = |seconds: f64| count as f64 * 60.0 / seconds;
     println!(
-        "{count} merges of two windows, batches of {BATCH}: {:.0} a minute",
-        count as f64 * 60.0 / took
+        "{count} merges of two windows, batches of {BATCH}: {:.0} a minute by the clock, {:.0} a minute \
+         of one core",
+        a_minute(took),
+        a_minute(cpu)
     );
 
-    let five: Vec<String> = ["m", "b", "z", "a", "k"].map(|name| format!("five-{name}")).to_vec();
-    settle(&run, &mut connection, &five);
+    let five = orders(&["a", "b", "k", "m", "z"]);
+    let took = five.iter().enumerate().map(|(number, order)| {
+        let names: Vec<String> = order.iter().map(|name| format!("five{number}-{name}")).collect();
+        settle(&run, &mut connection, &names)
+    });
+    let longest = took.fold(0.0, f64::max);
+    println!("five names in each of {} orders: settled after {longest:.2} s at most", five.len());
     // Each name is smaller than the one before it, so everything moves with each link.
     let chain: Vec<String> = (0..64).rev().map(|n| format!("chain-{n:02}")).collect();
-    settle(&run, &mut connection, &chain);
+    let took = settle(&run, &mut connection, &chain);
+    println!("a chain of {} names in the worst order: settled after {took:.2} s", chain.len());
+}
+
+/// All orders of the names.
+fn orders<'n>(names: &[&'n str]) -> Vec<Vec<&'n str>> {
+    if names.is_empty() {
+        return vec![Vec::new()];
+    }
+    let first = |at: usize| {
+        let mut others = names.to_vec();
+        let name = others.remove(at);
+        orders(&others).into_iter().map(move |rest| [&[name], &rest[..]].concat())
+    };
+    (0..names.len()).flat_map(first).collect()
 }
 
 /// Delivers a detection of each name and links each with the next, one by one, and waits for the
-/// one window that comes of it.
-fn settle(run: &Run, connection: &mut Connection, names: &[String]) {
+/// one window that comes of it. Returns the seconds from the first link.
+fn settle(run: &Run, connection: &mut Connection, names: &[String]) -> f64 {
     for name in names {
         deliver(connection, [detected(name)].into_iter());
     }
@@ -60,8 +82,7 @@ fn settle(run: &Run, connection: &mut Connection, names: &[String]) {
         }
         assert!(began.elapsed() < SETTLES_WITHIN, "{list}");
     }
-    let took = began.elapsed().as_secs_f64();
-    println!("{} names, linked one by one: settled after {took:.2} s", names.len());
+    began.elapsed().as_secs_f64()
 }
 
 fn deliver(connection: &mut Connection, events: impl Iterator<Item = String>) {

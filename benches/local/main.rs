@@ -5,6 +5,8 @@
 //! ```text
 //! cargo bench --locked --bench local -- [events] [seconds]
 //! cargo bench --locked --bench local -- links [merges]
+//! cargo bench --locked --bench local -- held [credentials]
+//! cargo bench --locked --bench local -- slow [senders]
 //! ```
 
 #![allow(
@@ -15,7 +17,9 @@
 
 #[path = "../common/deliveries.rs"]
 mod deliveries;
+mod held;
 mod links;
+mod slow;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -27,8 +31,15 @@ const RESTARTS: usize = 5;
 
 fn main() {
     let mut numbers = std::env::args().skip(1).filter_map(|text| text.parse::<u64>().ok());
-    if std::env::args().any(|word| word == "links") {
+    let asked = |wanted: &str| std::env::args().any(|word| word == wanted);
+    if asked("links") {
         return links::run(numbers.next().unwrap_or(50_000));
+    }
+    if asked("held") {
+        return held::run(numbers.next().unwrap_or(1_000_000));
+    }
+    if asked("slow") {
+        return slow::run(numbers.next().unwrap_or(1_000));
     }
     let events = numbers.next().unwrap_or(200_000);
     let seconds = numbers.next().unwrap_or(10);
@@ -58,11 +69,16 @@ struct Run {
 
 impl Run {
     fn start(directory: &std::path::Path) -> Run {
+        Run::start_with(directory, &[("SHUTTERLAG__HTTP__VIEW_WINDOWS_MAX", "1000000".to_owned())])
+    }
+
+    /// A run in `directory` with these variables, once it is ready.
+    fn start_with(directory: &std::path::Path, settings: &[(&str, String)]) -> Run {
         let mut child = Command::new(env!("CARGO_BIN_EXE_shutterlag"))
             .arg("run")
             .current_dir(directory)
             .env("SHUTTERLAG__HTTP__LISTEN", "127.0.0.1:0")
-            .env("SHUTTERLAG__HTTP__VIEW_WINDOWS_MAX", "1000000")
+            .envs(settings.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -89,6 +105,34 @@ impl Run {
         let mut answer = String::new();
         let _ = stream.read_to_string(&mut answer);
         answer
+    }
+
+    /// Processor time that it has taken so far, in seconds.
+    fn cpu_seconds(&self) -> f64 {
+        self.metric("process_cpu_seconds_total")
+    }
+
+    /// The value of this series at `/metrics`.
+    fn metric(&self, series: &str) -> f64 {
+        let answer = self.get("/metrics");
+        let value = answer.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        value.unwrap().trim().parse().unwrap()
+    }
+
+    /// Memory that it has, in MiB.
+    fn resident_mib(&self) -> u64 {
+        self.status_mib("VmRSS:")
+    }
+
+    /// The most memory that it had so far, in MiB.
+    fn peak_mib(&self) -> u64 {
+        self.status_mib("VmHWM:")
+    }
+
+    fn status_mib(&self, field: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let kib = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
+        kib.trim().trim_end_matches(" kB").parse::<u64>().unwrap() >> 10
     }
 
     fn open_windows(&self) -> String {

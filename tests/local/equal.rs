@@ -67,22 +67,31 @@ pub(crate) fn column(place: &Place, sql: &str) -> Vec<String> {
     texts.map(Result::unwrap).collect()
 }
 
-fn one_delivery_equals_a_replay(place: &Place, events: &str) {
-    let path = place.path("events.ndjson");
-    std::fs::write(&path, events).unwrap();
+/// What is in one delivery is late for nothing else in it. So the ledger is that of events which
+/// came when they happened, whatever their order is.
+fn one_delivery_equals_a_replay(place: &Place, events: &[String]) {
     let program = place.start();
-    assert!(program.deliver(events.as_bytes()));
+    assert!(program.deliver(events.join("\n").as_bytes()));
     program.stop();
+    let mut by_time = events.to_vec();
+    by_time.sort_by_cached_key(|event| time_of(event));
+    let path = place.path("events.ndjson");
+    std::fs::write(&path, by_time.join("\n")).unwrap();
     assert_equal_ledgers(place, &path, true);
     assert_equal_findings(place);
+    assert_equal_alerts(place, &path);
+}
+
+fn time_of(event: &str) -> String {
+    let event: Value = serde_json::from_str(event).unwrap();
+    event["time"].as_str().unwrap().to_owned()
 }
 
 #[test]
-fn one_delivery_gives_the_ledger_and_the_findings_of_a_replay() {
+fn one_delivery_gives_the_ledger_the_findings_and_the_alerts_of_a_replay() {
     let place = Place::new("");
     let options = ["--events", "3000", "--seed", "5", "--start", "2026-01-05T00:00:00Z"];
-    let events = simulated(&place, &options).join("\n");
-    one_delivery_equals_a_replay(&place, &events);
+    one_delivery_equals_a_replay(&place, &simulated(&place, &options));
 }
 
 /// What a tool calls the credential of an event: each has three names.
@@ -98,7 +107,7 @@ fn called(own: &str, number: usize) -> String {
 #[test]
 fn linked_names_are_judged_as_in_a_replay() {
     let place = Place::new("");
-    let options = ["--events", "800", "--seed", "8", "--start", "2026-01-05T00:00:00Z"];
+    let options = ["--events", "3000", "--seed", "8", "--start", "2026-01-05T00:00:00Z"];
     let mut names: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let (mut events, mut linked) = (Vec::new(), 0);
     for (number, line) in simulated(&place, &options).iter().enumerate() {
@@ -119,8 +128,7 @@ fn linked_names_are_judged_as_in_a_replay() {
         }
         known.insert(name);
     }
-    assert!(linked > 200, "{linked}");
-    let events = events.join("\n");
+    assert!(linked > 900, "{linked}");
     one_delivery_equals_a_replay(&place, &events);
 }
 
@@ -136,6 +144,47 @@ fn assert_equal_findings(place: &Place) {
     let found = sorted(crate::process::lines(&place.path("replayed").join("findings.ndjson")));
     assert!(found.len() > 10, "{} findings", found.len());
     assert_eq!(sorted(column(place, "SELECT record FROM findings")), found);
+}
+
+/// What fires is what fires by now in a replay. A window that is final has no alert any more.
+fn assert_equal_alerts(place: &Place, events: &Path) {
+    let out = place.path("replayed-by-now");
+    let (events, by_now) = (events.to_str().unwrap(), out.to_str().unwrap());
+    let now = now().to_string();
+    let arguments = ["--settle", "10m", "--as-of", &now, "--out", by_now, events];
+    place.prints(&[&["replay"][..], &arguments].concat());
+    let subject = |alert: &Value| {
+        let named = ["renamed_to", "exposure_id", "reviewer"].into_iter();
+        let subject = named.filter_map(|field| alert[field].as_str()).next().unwrap();
+        (alert["alert"].as_str().unwrap().to_owned(), subject.to_owned())
+    };
+    let read = |text: &String| -> Value { serde_json::from_str(text).unwrap() };
+    let mut expected = BTreeSet::new();
+    for alert in crate::process::lines(&out.join("alerts.ndjson")).iter().map(read) {
+        match alert["state"] == "firing" {
+            true => expected.insert(subject(&alert)),
+            false => expected.remove(&subject(&alert)),
+        };
+    }
+    let records = column(place, "SELECT record FROM windows").into_iter();
+    let ended: BTreeSet<String> = records
+        .map(|record| read(&record))
+        .filter(|record| record["final"] == true)
+        .map(|record| record["exposure_id"].as_str().unwrap().to_owned())
+        .collect();
+    expected.retain(|(_, window)| !ended.contains(window));
+    let fires = column(place, "SELECT record FROM alerts WHERE firing");
+    let fires: Vec<_> = fires.iter().map(|record| subject(&read(record))).collect();
+    let distinct: BTreeSet<_> = fires.iter().cloned().collect();
+    assert_eq!(distinct.len(), fires.len(), "alerts that fire twice");
+    assert!(expected.len() > 100, "{} alerts", expected.len());
+    let differ: Vec<_> = distinct.symmetric_difference(&expected).collect();
+    assert!(differ.is_empty(), "fires in one of them only: {differ:?}");
+}
+
+fn now() -> shutterlag::time::Timestamp {
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis();
+    shutterlag::time::Timestamp::from_millis(i64::try_from(now).unwrap())
 }
 
 #[test]
@@ -201,9 +250,7 @@ fn a_report_and_an_explanation_are_made_from_the_store() {
 #[test]
 fn linked_names_give_the_ledger_of_a_replay_whatever_is_restarted() {
     let place = Place::new(LIVE_RULES);
-    let now = shutterlag::time::Timestamp::from_millis(
-        i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap() - 600_000,
-    );
+    let now = now() + shutterlag::time::Span::from_secs(-600);
     let mut events = Vec::new();
     for case in 0..40 {
         let event = |kind: &str, n: usize, name: &str, more: &str| {

@@ -118,11 +118,16 @@ impl IntoResponse for Problem {
             let scheme = HeaderValue::from_static("Bearer");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
         }
+        if matches!(self, Problem::Overloaded | Problem::Unavailable) {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
+        }
         response
     }
 }
 
 const JSON: &str = "application/json";
+/// When to try again where there is no room at present, in seconds.
+const RETRY_AFTER_S: u64 = 5;
 
 /// `value` as JSON with this status.
 pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {

@@ -47,7 +47,7 @@ pub struct Options {
     pub head_within: Duration,
     /// How long it may take to make an answer.
     pub answer_within: Duration,
-    /// How long a connection may last. It ends after the current answer.
+    /// How long a connection may last. The next answer then says that it is the last one.
     pub connection_within: Duration,
     /// How long current answers may take when the server stops.
     pub shutdown_within: Duration,

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -187,12 +187,15 @@ pub(super) struct Activity {
     answering: AtomicUsize,
     /// As uptime.
     changed_ms: AtomicI64,
+    /// Whether the connection ends with its next answer.
+    ending: AtomicBool,
 }
 
 impl Activity {
     pub(super) fn new() -> Arc<Activity> {
         let changed_ms = AtomicI64::new(clock::uptime().as_millis());
-        Arc::new(Activity { answering: AtomicUsize::new(0), changed_ms })
+        let (answering, ending) = (AtomicUsize::new(0), AtomicBool::new(false));
+        Arc::new(Activity { answering, changed_ms, ending })
     }
 
     /// A request is being answered until what this returns is dropped.
@@ -201,9 +204,22 @@ impl Activity {
         Answering(Arc::clone(self))
     }
 
+    /// The next answer is the last one.
+    pub(super) fn end(&self) {
+        self.ending.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn is_answering(&self) -> bool {
+        self.answering.load(Ordering::Relaxed) > 0
+    }
+
     fn is_silent(&self, after: Span) -> bool {
         let since = Span::from_millis(self.changed_ms.load(Ordering::Relaxed));
-        self.answering.load(Ordering::Relaxed) == 0 && clock::since(since) >= after
+        !self.is_answering() && clock::since(since) >= after
     }
 }
 

@@ -11,6 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::HeaderValue;
+use axum::http::header::CONNECTION;
 use axum::response::IntoResponse as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -31,6 +33,7 @@ use super::answer::Problem;
 use super::board::Slot;
 use super::options::{Options, Shown};
 use super::places::{Activity, Place, Places};
+use super::receivers::BODY_WITHIN;
 use super::routes;
 use super::tls::Tls;
 
@@ -153,10 +156,13 @@ impl Service<Request<Incoming>> for Connection {
             return Box::pin(ready(Ok(Problem::Overloaded.into_response())));
         }
         request.extensions_mut().insert(Arc::clone(&self.slot));
-        let answering = self.activity.begin();
+        let (answering, activity) = (self.activity.begin(), Arc::clone(&self.activity));
         let answer = TowerToHyperService::new(self.router.clone()).call(request);
         Box::pin(async move {
-            let answer = answer.await;
+            let mut answer = answer.await;
+            if let (true, Ok(answer)) = (activity.is_ending(), &mut answer) {
+                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
             drop(answering);
             answer
         })
@@ -215,9 +221,9 @@ async fn serve_requests(
         () = leaves(&place, &activity, &slot) => {
             return debug!("a silent client left its place to another one");
         }
-        cut_off = time_is_up(&slot, &options) => {
-            if cut_off {
-                return debug!("a board did not read its stream");
+        over = time_is_up(&slot, &activity, &options) => {
+            if over == Over::CutOff {
+                return debug!("an HTTP client did not read, or asked for nothing more");
             }
         }
     }
@@ -239,21 +245,43 @@ async fn leaves(place: &Place, activity: &Activity, slot: &Slot) {
     }
 }
 
-/// Waits until a connection has lasted long enough, or until a board does not read its
-/// stream: then returns `true`.
-async fn time_is_up(slot: &Slot, options: &Options) -> bool {
+/// How a connection ends by its age.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Over {
+    /// At once.
+    CutOff,
+    /// After what is on its way.
+    Gracefully,
+}
+
+/// Waits until a connection has lasted long enough, or until a board does not read its stream.
+///
+/// A client whose time is up is told so with its next answer. Its connection must not end before:
+/// between two answers a request may be on its way, and its sender could not know what became of
+/// it.
+async fn time_is_up(slot: &Slot, activity: &Activity, options: &Options) -> Over {
     let mut lasted = Duration::ZERO;
     loop {
         let board = slot.streams();
         let within = if board { options.board_within } else { options.connection_within };
-        let Some(left) = within.checked_sub(lasted).filter(|left| !left.is_zero()) else {
-            return false;
-        };
+        let mut left = within.saturating_sub(lasted);
+        if left.is_zero() {
+            if board {
+                return Over::Gracefully;
+            }
+            activity.end();
+            let delivers = activity.is_answering();
+            let more = if delivers { BODY_WITHIN } else { Duration::ZERO };
+            left = (within + options.answer_within + more).saturating_sub(lasted);
+            if left.is_zero() {
+                return Over::CutOff;
+            }
+        }
         let step = left.min(LOOK_EVERY);
         sleep(step).await;
         lasted += step;
         if slot.stalled(options.board_stalled_after) {
-            return true;
+            return Over::CutOff;
         }
     }
 }

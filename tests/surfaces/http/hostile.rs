@@ -219,7 +219,11 @@ fn beyond_all_places_health_and_metrics_are_answered_and_nothing_else() {
     busy.write_all(b"GET /healthz HTTP/1.1\r\nHo").unwrap();
     get(made.address(), "/healthz").is(200);
     get(made.address(), "/metrics").is(200);
-    assert_eq!(get(made.address(), "/api/v1/windows").is(503).code(), "overloaded");
+    for path in ["/api/v1/windows", "/in/events"] {
+        let answer = get(made.address(), path).is(503);
+        assert_eq!(answer.code(), "overloaded");
+        assert_eq!(answer.headers["retry-after"], "5", "{path}");
+    }
     // Who has been silent for a while leaves, and others get the place.
     std::thread::sleep(Duration::from_millis(1_500));
     get(made.address(), "/api/v1/windows").is(200);

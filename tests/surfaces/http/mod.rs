@@ -6,6 +6,7 @@
     reason = "how long a client waits is what some tests are about"
 )]
 
+mod ageing;
 mod board;
 mod client;
 mod hostile;

@@ -18,7 +18,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 /// How long a body may take to come.
-const BODY_WITHIN: Duration = Duration::from_secs(30);
+pub(in crate::runtime::http) const BODY_WITHIN: Duration = Duration::from_secs(30);
 /// KiB of bodies that are held at a time whose senders have proved who they are.
 const VERIFIED_KIB: usize = 256 << 10;
 /// KiB of other bodies that are held at a time, beside what each may take.

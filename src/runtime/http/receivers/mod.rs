@@ -10,16 +10,16 @@ mod refusals;
 mod verify;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
+pub(super) use self::body::BODY_WITHIN;
 use self::refusals::Refusals;
 use self::verify::{Unverified, Verifier};
 use super::answer::{Problem, json};
@@ -262,19 +262,10 @@ fn refuse(receivers: &Receivers, receiver: &Receiver, refusal: &Refusal) -> Resp
         Refusal::Body(refused) => (refused.result(), (*refused).into_response()),
         Refusal::NotTaken(NotTaken(why)) => {
             tracing::debug!("a delivery was not taken: {why}");
-            (DeliveryResult::Unavailable, unavailable())
+            (DeliveryResult::Unavailable, Problem::Unavailable.into_response())
         }
     };
     receivers.metrics.refused(&receiver.name, result);
-    response
-}
-
-/// Says that the sender has to send it again.
-fn unavailable() -> Response {
-    const RETRY_AFTER: Duration = Duration::from_secs(5);
-    let mut response = Problem::Unavailable.into_response();
-    let seconds = HeaderValue::from(RETRY_AFTER.as_secs());
-    response.headers_mut().insert(header::RETRY_AFTER, seconds);
     response
 }
 
@@ -311,7 +302,7 @@ impl IntoResponse for body::Refused {
                     .into_response()
             }
             body::Refused::Slow => Problem::Slow.into_response(),
-            body::Refused::Busy => unavailable(),
+            body::Refused::Busy => Problem::Unavailable.into_response(),
         }
     }
 }
