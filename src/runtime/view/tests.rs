@@ -349,6 +349,10 @@ fn the_trend_counts_a_window_once_wherever_it_is() {
             "summary_words": 120})
     };
     let quick = |name: &str, from: i64| with(dismissed(name, from, from + 60, "r"), known(from));
+    set_at(&view, &quick("the first that was read", 99 * day), at(100 * day));
+    assert_eq!(of(at(100 * day))[0], (7, None, None), "the rest has not been read yet");
+    view.apply(id("the first that was read", 99 * day).as_bytes(), None, at(100 * day));
+    view.progress(|progress| progress.assigned([(0, 0, 0)]));
     set_at(&view, &open("open", 100 * day), at(100 * day));
     set_at(&view, &quick("quick", 100 * day), at(100 * day));
     // Not due, and due at the moment that it is due.
@@ -378,6 +382,7 @@ fn the_trend_counts_a_window_once_wherever_it_is() {
     let small = View::new(Bounds { windows_max: 1, closed_kept: Bounds::CLOSED_KEPT });
     set_at(&small, &open("a", 101 * day), later);
     set_at(&small, &open("b", 101 * day + 1), later);
+    small.progress(|progress| progress.assigned([(0, 0, 0)]));
     let periods = small.trend(&rules, later);
     assert!(periods.iter().all(|it| it.rate.is_none() && it.before.is_none()), "{periods:?}");
 }

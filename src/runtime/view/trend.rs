@@ -33,10 +33,19 @@ pub(in crate::runtime) const HISTORY: Span = Span::from_mins(2 * 90 * 24 * 60);
 pub struct TrendPeriod {
     /// Its length.
     pub days: i64,
-    /// The rate of the windows detected in it; null if the view has forgotten some of them.
+    /// The rate of the windows detected in it; null if the view has forgotten some of them, or
+    /// has not read all of them yet.
     pub rate: Option<EffectiveRate>,
     /// The same for the period before it.
     pub before: Option<EffectiveRate>,
+}
+
+impl TrendPeriod {
+    /// All periods, while nothing is known of any.
+    pub(super) fn unknown() -> Vec<TrendPeriod> {
+        let period = |days| TrendPeriod { days, rate: None, before: None };
+        PERIODS.into_iter().map(period).collect()
+    }
 }
 
 /// What comes of one window's review.

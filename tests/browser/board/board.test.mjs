@@ -106,8 +106,8 @@ test("without a connection it says so, and comes back", async (t) => {
   await until("it is live again", 20_000, async () => (await link()) === "Live");
 });
 
-/** The page as it is, with a stream made by the test. */
-async function made(t, frames) {
+/** The pages as they are, with a stream made by the test, and `answer(path)` for the rest as `[status, value]`. */
+async function made(t, frames, answer = () => null) {
   const types = { html: "text/html", css: "text/css", js: "text/javascript", svg: "image/svg+xml" };
   const real = await demo(t);
   const policy = (await fetch(real.url)).headers.get("content-security-policy");
@@ -119,7 +119,9 @@ async function made(t, frames) {
       frames(response);
       return;
     }
-    const name = request.url === "/" ? "board.html" : request.url.split("/").pop();
+    const own = answer(request.url);
+    if (own) { response.writeHead(own[0], { "content-type": "application/json" }).end(JSON.stringify(own[1])); return; }
+    const name = request.url === "/" ? "board.html" : request.url.startsWith("/exposure/") ? "exposure.html" : request.url.split("/").pop();
     response.writeHead(200, { "content-type": types[name.split(".").pop()], "content-security-policy": policy });
     response.end(readFileSync(`${PAGE}/${name}`));
   });
@@ -133,9 +135,9 @@ const send = (response, name, data) => response.write(`event: ${name}\ndata: ${J
 const rateOf = (low, high) => ({ low, high, low_bound: 0.1, high_bound: 0.9, windows: 4, incidents: 2, effective: 2, outcomes: { effective: 1, hollow: 0, overdue: 2, unjudged: 0, unknown_exposure: 0, unassessed: 1 } });
 
 function frame(n, now, names) {
-  const row = (text, at) => ({ id: `secret_exposure/made/${at}`, credential: text, workflow: "secret_exposure", source: text, location: text, owner: text, severity: "high", state: "open", awaiting: "review", start_ms: now - 1000 * (30 + at), in_time_ms: 540_000, late_ms: 1_020_000, raced: true, attacked_ms: null, touched: false, escalated: false, incident: text, contained_ms: null, decided_ms: null, withdrawn_ms: null, reviewer: null, action: null, quality: null, effective: null, recommendation: "revoke", detections: 2 });
+  const row = (text, at) => ({ id: `secret_exposure/made/${at}`, credential: text, workflow: "secret_exposure", source: text, location: text, owner: text, severity: "high", state: "open", awaiting: "review", start_ms: now - 1000 * (30 + at), in_time_ms: 540_000, late_ms: 1_020_000, raced: true, exposure_known: true, attacked_ms: null, touched: false, escalated: false, incident: text, contained_ms: null, decided_ms: null, withdrawn_ms: null, reviewer: null, action: null, quality: null, recommendation: "revoke", detections: 2 });
   const windows = Object.fromEntries(names.map((text, at) => [`k${at}`, row(text, at)]));
-  const decision = (text, at) => ({ id: `secret_exposure/decided/${at}`, at: new Date(now - at * 1000).toISOString(), credential: text, workflow: text, reviewer: text, verdict: "approve", action: "revoke", time_to_review_ms: 60_000 + at, in_time_ms: 540_000, attention_ratio: 0.5, attention_ms: 1, floor_ms: 2, hollow: ["impossible_reading"], quality: "hollow", effective: false });
+  const decision = (text, at) => ({ id: `secret_exposure/decided/${at}`, at: new Date(now - at * 1000).toISOString(), credential: text, workflow: text, reviewer: text, time_to_review_ms: 60_000 + at, in_time_ms: 540_000, attention_ratio: 0.5, hollow: ["impossible_reading"], quality: "hollow", effective: false });
   const decisions = Object.fromEntries(names.map((text, at) => [`d${at}`, decision(text, at)]));
   const notes = Object.fromEntries(names.map((text, at) => [`n${at}`, { id: text, at: new Date(now).toISOString(), until: null, what: text, urgency: "critical", credential: text, workflow: text, margin_ms: null }]));
   const page = (text) => ({ id: text, reviewer: text, at: new Date(now).toISOString(), ended_at: null, since: new Date(now).toISOString(), statistic: 1500, threshold: 1000, signals: [{ signal: "dwell", observed: 4, signs: 4, allowed: 0.1, statistic: 3 }], path: [{ id: text, at: new Date(now).toISOString(), credential: text, signs: ["dwell"], statistic: 2 }] });
@@ -147,9 +149,57 @@ function frame(n, now, names) {
     firing: { ReviewDueSoon: 3 }, suspected: { more: 0, pages: names.slice(0, 4).map(page) },
     unjoined: { names: names.length + 1, events: 12, rows: names.map((text, at) => ({ credential: text, workflow: at ? text : "secret_exposure", kind: "decision.made", source: at ? text : null, at_ms: now - 600_000 - at, events: 1 + at, nearest: at ? [text, text] : [] })) },
     health: { healthy: false, ready: false, missing: names.slice(0, 4), lag_records: 1, not_kept: 1, foreign: 1, windows: 1, workers: 1 },
-    rate: { complete: true, open: 1, older_open: 0, effective: rateOf(0.25, 0.5), in_time_ms: 540_000, late_ms: 1_020_000, ahead: 1, contested: 0, behind: 0, unreviewed: 0, withdrawn: 0, others: [{ workflow: "policy_change", in_time_ms: 86_400_000, effective: rateOf(0.5, 0.5) }], reviews: 1, judged: 1, hollow: 0, unassessed: 1, by_reason: {}, median_ms: null, attacker_first: 0 },
+    rate: { complete: true, open: 1, older_open: 0, effective: rateOf(0.25, 0.5), in_time_ms: 540_000, withdrawn: 0, others: [{ workflow: "policy_change", in_time_ms: 86_400_000, effective: rateOf(0.5, 0.5) }], reviews: 1, judged: 1, hollow: 0, unassessed: 1, by_reason: {}, median_ms: null, attacker_first: 0 },
   } };
 }
+
+test("a board that was hidden while the connection was lost comes back when it is looked at", async (t) => {
+  let up = true;
+  const streams = new Set();
+  const url = await made(t, (response) => {
+    if (!up) { response.destroy(); return; }
+    streams.add(response);
+    send(response, "whole", frame(1, Date.now(), ["a"]));
+  });
+  const { page } = await open(await browser(t), url);
+  const link = () => page.$eval("#link", (link) => link.textContent);
+  const look = (hidden) => page.evaluate((it) => { Object.defineProperty(document, "hidden", { configurable: true, value: it }); document.dispatchEvent(new Event("visibilitychange")); }, hidden);
+  await look(true);
+  up = false;
+  for (const stream of streams) stream.destroy();
+  await until("the loss is told", 10_000, async () => /lost/.test(await link()));
+  // It tries again ever more rarely: after one, two, four and eight seconds.
+  await wait(4_000);
+  up = true;
+  await look(false);
+  await until("it is live again at once", 2_000, async () => (await link()) === "Live");
+});
+
+test("a page about one thing stays while the server is busy, and asks once while nobody is signed in", async (t) => {
+  const now = Date.now(), id = "secret_exposure/a/1";
+  const record = { exposure_id: id, credential_id: "a", workflow: "secret_exposure", state: "open", raced: true, in_time_ms: 540_000, late_ms: 1_020_000, detected_at: new Date(now - 60_000).toISOString(), exposed_at: null, detections: 1, durations_ms: {}, revision: 1 };
+  const known = { as_of: new Date(now).toISOString(), exposure_id: id, started_at: record.detected_at, window: { waiting_ms: 1, known_as: "a", record }, other_names: [], labels: { credential: "credential-0" }, alerts: [], reading: null };
+  let says = [401, {}], asked = 0;
+  const url = await made(t, () => {}, (path) => { if (!path.startsWith("/api/v1/exposures/")) return null; asked += 1; return says; });
+  const page = await (await browser(t)).newPage();
+  // A minute of questions takes three seconds.
+  await page.evaluateOnNewDocument(() => { const real = window.setInterval; window.setInterval = (act, ms) => real(act, ms / 20); });
+  await page.goto(`${url}/exposure/${encodeURIComponent(id)}`);
+  await page.waitForSelector("#ask", { visible: true });
+  await wait(2_000);
+  assert.equal(asked, 1, "no queue of questions behind the form");
+  says = [200, known];
+  await page.reload();
+  await page.waitForSelector(".about h1", { visible: true });
+  assert.match(await page.$eval(".about .figure", (figure) => figure.textContent), /since it was found, and exposed for longer/);
+  says = [503, { error: { code: "timeout", message: "the answer took too long to make" } }];
+  await until("the trouble is told", 5_000, async () => /No answer/.test(await page.$eval("#link", (link) => link.textContent)));
+  assert.equal(await page.$eval("h1", (title) => title.textContent), "a");
+  says = [404, { error: { code: "not_found", message: "no such window" } }];
+  await until("the window is gone", 5_000, async () => /No such window/.test(await page.$eval("h1", (title) => title.textContent)));
+  says = [200, known];
+  await until("the same window is back", 5_000, async () => (await page.$eval("h1", (title) => title.textContent)) === "a");
+});
 
 test("every figure follows the targets of its workflow, and what is unknown is a range", async (t) => {
   const now = Date.now(), HOUR = 3_600_000, DAY = 24 * HOUR;

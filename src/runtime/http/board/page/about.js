@@ -7,18 +7,24 @@ const EVERY_MS = 5_000;
 /** Asks for `path` every few seconds; calls `show(data)` when the answer changed, `missing(message)` when there is none. */
 export function follow(path, { show, missing, tick }) {
   const link = document.getElementById("link"), clock = document.getElementById("clock");
-  let last = "", offset = 0;
+  let last = "", offset = 0, asks = false;
   const now = () => Date.now() + offset;
   const state = (word, text) => { set(link, text); link.className = `link ${word}`; };
 
   async function load() {
+    // A slow answer, or somebody who has not signed in yet, must not gather a queue of questions.
+    if (asks) return;
+    asks = true;
     try {
       const answer = await ask(path), data = await answer.json();
-      if (!answer.ok) {
-        state("off", answer.status === 404 ? "Not found" : "No answer");
-        missing(data.error?.message ?? "The server did not answer.");
+      if (answer.status === 404) {
+        last = "";
+        state("off", "Not found");
+        missing(data.error?.message ?? "The server knows nothing of this name");
         return;
       }
+      // What is shown stays: a server that is busy says nothing about it.
+      if (!answer.ok) { state("off", "No answer, trying again"); return; }
       offset = Date.parse(data.as_of) - Date.now();
       state("on", "Live");
       set(clock, fullTime(data.as_of));
@@ -27,6 +33,8 @@ export function follow(path, { show, missing, tick }) {
       tick?.(now());
     } catch {
       state("off", "Connection lost, trying again");
+    } finally {
+      asks = false;
     }
   }
 

@@ -97,7 +97,7 @@ const OUTCOMES = [["effective", "effective"], ["hollow", "in time, but hollow"],
 const sample = (rate) => `${plural(rate.windows, "window", "windows")} in ${plural(rate.incidents, "incident", "incidents")}`;
 
 function rate(data) {
-  const { effective, in_time_ms, late_ms } = data;
+  const { effective, in_time_ms } = data;
   set($("rate"), range(effective.low, effective.high));
   const causes = Object.entries(CAUSES).filter(([cause]) => effective.outcomes[cause] > 0).map(([cause, text]) => `${effective.outcomes[cause]} ${text}`);
   set($("rate-note"), causes.length ? `a range because of ${causes.join(", ")}` : "");
@@ -206,12 +206,12 @@ function announce(all) {
 function decisions(list) {
   chart ??= new Chart($("chart"));
   const { without, placed } = chart.update(list);
-  set($("both-count"), `the latest ${plural(placed, "decision", "decisions")}` + (without ? `; ${without} more without a reading floor` : ""));
+  set($("both-count"), `the latest ${plural(placed, "decision", "decisions")}` + (without ? `; ${without} more about advice of unknown length` : ""));
   const latest = [...list.values()].sort((a, b) => (a.at < b.at ? 1 : -1)).slice(0, 25);
   $("decisions").replaceChildren(...latest.map((decision) => {
     const row = el("tr"), kind = quality(decision), where = decision.attention_ratio === null ? "" : quadrant(decision);
     const verdict = kind === "hollow" ? `hollow: ${decision.hollow.map(words).join(", ")}` : decision.quality ?? "not judged yet";
-    const cells = [clockTime(decision.at), leads(decision), span(decision.time_to_review_ms), decision.attention_ratio === null ? "–" : String(decision.attention_ratio), verdict];
+    const cells = [clockTime(decision.at), leads(decision), span(decision.time_to_review_ms), decision.attention_ratio === null ? "–" : `${decision.attention_ratio} ×`, verdict];
     row.append(...cells.map((content) => { const cell = el("td"); cell.append(content instanceof Node ? content : el("bdi", "", content)); return cell; }));
     row.dataset.quadrant = where;
     return row;

@@ -20,7 +20,7 @@ const asked = named();
 const main = document.getElementById("main");
 let ticking = () => {};
 
-function headline(record, window, others, start, now) {
+function headline(record, window, others, list, start, now) {
   const head = el("header", "about"), title = el("h1");
   title.append(isolated(window.known_as ?? record.credential_id));
   const line = el("p", "lead"), level = el("span", `sev ${record.severity ?? ""}`, record.severity ? `${record.severity} severity` : "no severity stated");
@@ -31,8 +31,8 @@ function headline(record, window, others, start, now) {
     others.forEach((name, at) => also.append(at ? ", " : "", isolated(name)));
     head.append(also);
   }
-  const unanswered = record.abused_at && !record.contained_at && record.action !== "dismiss" && !record.final;
-  if (unanswered) {
+  // The server's rule says whether an attack is answered, as on the board and in the pages.
+  if (list.some((one) => one.alert === "AttackObserved" && one.phase === "firing")) {
     const alarm = el("p", "alarm", `‼ An attacker was seen to use this credential at ${fullTime(record.abused_at)}, and nobody has contained or dismissed it.`);
     head.append(alarm);
   }
@@ -43,7 +43,7 @@ function headline(record, window, others, start, now) {
     const waits = window.waiting_ms !== null && !record.decided_at;
     const age = record.durations_ms.time_to_review ?? at - start;
     set(strong, record.decided_at || waits ? span(age) : "–");
-    set(note, record.decided_at ? ` from the start to the decision; the target is ${limit(record.in_time_ms)}` : waits ? ` since it ${record.raced ? "was exposed" : "began"}; a decision is due within ${limit(record.in_time_ms)}, and late from ${limit(record.late_ms)} on` : "");
+    set(note, record.decided_at ? ` from ${!record.raced ? "the beginning" : record.exposed_at ? "the exposure" : "the detection"} to the decision; the target is ${limit(record.in_time_ms)}` : waits ? ` since it ${!record.raced ? "began" : record.exposed_at ? "was exposed" : "was found, and exposed for longer"}; a decision is due within ${limit(record.in_time_ms)}, and late from ${limit(record.late_ms)} on` : "");
   };
   ticking(now);
   return head;
@@ -71,6 +71,14 @@ function advice(record) {
   ]), record.ai_acted_first ? el("p", "bad", "The AI acted before any person had decided.") : null);
 }
 
+/** Whether a decision was in time. */
+function soon(record, took) {
+  if (took >= record.late_ms) return "late";
+  if (took >= record.in_time_ms) return "overdue";
+  // It is measured from the detection then.
+  return record.raced && !record.exposed_at ? "in time after it was found; when it was exposed is not known" : "in time";
+}
+
 function decision(record, reading) {
   if (!record.decided_at) {
     const text = record.withdrawn_at ? `Nobody: the source closed the case${record.withdrawn_reason ? ` (${record.withdrawn_reason})` : ""}.` : "Nobody has decided.";
@@ -80,7 +88,7 @@ function decision(record, reading) {
   const parts = [facts([
     ["Decided by", record.reviewer], ["Decision", words(record.action)], ["Answer to the AI", words(record.verdict)],
     ["When", fullTime(record.decided_at)],
-    ["Time to review", took === null ? "unknown: clocks contradict each other" : `${span(took)}, target ${limit(record.in_time_ms)}${took < record.in_time_ms ? " (in time)" : took < record.late_ms ? " (overdue)" : " (late)"}`],
+    ["Time to review", took === null ? "unknown: clocks contradict each other" : `${span(took)}, target ${limit(record.in_time_ms)} (${soon(record, took)})`],
     ["After it was found", record.exposed_at ? span(Date.parse(record.decided_at) - Date.parse(record.detected_at)) : null],
     ["Looked at", record.evidence === "raw" ? "the raw evidence" : record.evidence === "summary" ? "the AI's summary" : record.opened_at ? "the case" : "not known"],
     ["Items opened", record.items === null ? null : `${record.items_opened ?? "unknown"} of ${record.items}`],
@@ -104,12 +112,12 @@ function decision(record, reading) {
   return section("Who decided, and was it a review?", ...parts);
 }
 
-function alerts(list, labels, workflow) {
-  if (list.length === 0) return section("Alerts", el("p", "", "None. A window that nothing can change any more has no alerts."));
+function alerts(list, labels, record) {
+  if (list.length === 0) return section("Alerts", el("p", "", record.final ? "None. Nothing can change this window any more, so it has no alerts." : "None."));
   const lines = list.map((one) => [NAMES[one.alert] ?? one.alert, one.urgency, one.phase === "pending" ? `due ${fullTime(one.from)}` : `since ${fullTime(one.from)}`, one.phase === "firing" ? "firing" : one.until ? `until ${fullTime(one.until)}` : one.phase, link(one.runbook, "what to do")]);
-  const mute = el("details"), code = el("pre", "wraps", `amtool silence add credential="${labels.credential}" workflow="${workflow}" --duration=1h --comment="who, and why"`);
+  const mute = el("details"), code = el("pre", "wraps", `amtool silence add credential="${labels.credential}" workflow="${record.workflow}" --duration=1h --comment="who, and why"`);
   code.tabIndex = 0;
-  mute.append(el("summary", "", "Mute the pages about this credential for an hour"), code, el("p", "small", "The command mutes this credential in this workflow and nothing else. In Alertmanager's own pages, silence the two labels that the command names."));
+  mute.append(el("summary", "", "Mute the pages about this credential for an hour"), code, el("p", "small", "The command mutes this credential in this workflow and nothing else. If amtool does not know your Alertmanager, add --alertmanager.url= and its address. Without amtool: in Alertmanager's own pages, make a silence with the two labels that the command names."));
   return section("Alerts", table("Alerts", ["Alert", "Urgency", "Began", "State", "Runbook"], lines), mute);
 }
 
@@ -152,8 +160,8 @@ follow(`/api/v1/exposures/${encodeURIComponent(asked)}`, {
     const moved = exposure_id === asked ? null : el("p", "notice", "The address that you followed names a window that is now part of this one: its credential turned out to be the same, or to have leaked earlier.");
     if (moved) history.replaceState(null, "", exposureAt(exposure_id));
     const columns = el("div", "columns");
-    columns.append(where(record), advice(record), decision(record, reading), timeline(record, start), alerts(list, labels, record.workflow), everything(record, exposure_id));
-    main.replaceChildren(...[moved ?? main.querySelector(".moved"), headline(record, window, others, start, now), columns].filter(Boolean));
+    columns.append(where(record), advice(record), decision(record, reading), timeline(record, start), alerts(list, labels, record), everything(record, exposure_id));
+    main.replaceChildren(...[moved ?? main.querySelector(".moved"), headline(record, window, others, list, start, now), columns].filter(Boolean));
     moved?.classList.add("moved");
     // What somebody has opened stays open.
     main.querySelectorAll("details").forEach((details, at) => { details.open = kept[at] ?? false; });

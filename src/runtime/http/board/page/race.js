@@ -36,7 +36,7 @@ function countdown(row, band, now) {
     case "contested": return `◆ ${span(row.late_ms - age)} until late`;
     case "owed": return `▪ contained after ${span(row.contained_ms - row.start_ms)}`;
     case "done": return row.decided_ms === null ? "withdrawn by the source" : `${words(row.quality ?? "not judged yet")}, decided after ${span(row.decided_ms - row.start_ms)}`;
-    default: return `▲ ${span(age)} ${row.raced ? "exposed" : "waiting"}`;
+    default: return `▲ ${span(age)} ${!row.raced ? "waiting" : row.exposure_known ? "exposed" : "since it was found"}`;
   }
 }
 
