@@ -428,3 +428,26 @@ fn a_stretch_without_decisions_is_told() {
     let value = report(lines(&gap), &args);
     assert_eq!(value["quality"]["stretches"][0]["without"], "events");
 }
+
+#[test]
+fn a_mark_has_its_footnote_and_a_footnote_its_mark() {
+    let ledger = lines(&[decided("c1", MONDAY, 4 * MINUTE, 1), open("c2", MONDAY)]);
+    let marks = |as_of: i64| {
+        let as_of = time(as_of);
+        let text = told(&ledger, &[&WEEK[..], &["--as-of", &as_of]].concat());
+        let rows = text.lines().filter(|line| line.starts_with('|') && line.contains("\\* |"));
+        (rows.count(), text.matches("\\* beyond").count())
+    };
+    // After an hour nobody knows of a day; after ten days everything told was watched.
+    let (rows, footnotes) = marks(MONDAY + 60 * MINUTE);
+    assert!(rows >= 3 && footnotes == 2, "{rows} rows, {footnotes} footnotes");
+    assert_eq!(marks(MONDAY + 10 * DAY), (0, 0));
+}
+
+#[test]
+fn a_number_beside_a_range_is_explained() {
+    let ledger = lines(&[decided("c1", MONDAY, 4 * MINUTE, 1), open("c2", MONDAY)]);
+    let text = told(&ledger, &[&WEEK[..], &["--as-of", &time(MONDAY + DAY)]].concat());
+    let table = text.split("Expected, if every key is tried").nth(1).unwrap();
+    assert!(table.contains("about what was until now"), "{table}");
+}

@@ -6,12 +6,43 @@ use super::Section;
 use super::blocks::{Block, Chart, Table};
 use super::figures::{bounds, count, length, number, percent, range, rate, spoken, within};
 use crate::engine::attacker::Band;
+use crate::time::Span;
 
 pub(super) fn sections(report: &Report, blocks: &mut Vec<Block>) {
     time_to_review(report, blocks);
     attacker_first(report, blocks);
     stages(report, blocks);
     bands(report, blocks);
+}
+
+/// Marks the moments beyond which nothing was watched, and explains the mark where it was made.
+pub(super) struct Level {
+    observed_up_to_ms: Option<i64>,
+    marked: bool,
+}
+
+impl Level {
+    pub(super) const fn new(observed_up_to_ms: Option<i64>) -> Level {
+        Level { observed_up_to_ms, marked: false }
+    }
+
+    pub(super) fn moment(&mut self, at: Span) -> String {
+        let shown = length(Some(at.as_millis()));
+        if self.observed_up_to_ms.is_none_or(|last| at.as_millis() <= last) {
+            return shown;
+        }
+        self.marked = true;
+        format!("{shown} *")
+    }
+
+    pub(super) fn footnote(&self) -> Option<String> {
+        let last = length(self.observed_up_to_ms);
+        self.marked.then(|| {
+            format!(
+                "* beyond {last}, the longest that any exposure was watched: taken to stay level, which nobody knows."
+            )
+        })
+    }
 }
 
 fn time_to_review(report: &Report, blocks: &mut Vec<Block>) {
@@ -35,19 +66,17 @@ fn time_to_review(report: &Report, blocks: &mut Vec<Block>) {
         "Decided by a person within …, the undecided counted in (Kaplan–Meier)",
         &["Within", "Decided", "95 % bounds"],
     );
+    let mut level = Level::new(waits.observed_up_to_ms);
     for told in &waits.reviewed_by {
-        let beyond = waits.observed_up_to_ms.is_some_and(|last| told.t_ms.as_millis() > last);
-        let mark = if beyond { " *" } else { "" };
         by.row([
-            format!("{}{mark}", length(Some(told.t_ms.as_millis()))),
+            level.moment(told.t_ms),
             percent(told.chance.estimate),
             bounds(told.chance.low, told.chance.high),
         ]);
     }
     by.left_out = Some(format!(
-        "* beyond {}, the longest that any exposure was watched: the curve is taken to stay level, which nobody knows. \
-         Bounds take exposures of one incident together: these are worth {:.1} independent ones.",
-        length(waits.observed_up_to_ms),
+        "{}Bounds take exposures of one incident together: these are worth {:.1} independent ones.",
+        level.footnote().map(|note| format!("{note} ")).unwrap_or_default(),
         waits.effective
     ));
     blocks.push(Block::Table(by));
@@ -105,7 +134,8 @@ fn attacker_first(report: &Report, blocks: &mut Vec<Block>) {
     }
     table.left_out = Some(
         "In places with a curve of their own it is that one, in the rows of all places, too. Expected are credentials \
-         that attackers used before they were contained."
+         that attackers used before they were contained. That is about what was until now; the chance is wider, as it is \
+         also about what becomes of those that still wait."
             .to_owned(),
     );
     blocks.push(Block::Table(table));
