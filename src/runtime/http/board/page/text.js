@@ -62,7 +62,11 @@ export function parts(time) {
   };
 }
 
-export const clockTime = (time) => parts(time).time;
+/** The time of day, with its date unless that is the day of `now`. */
+export function timeOn(time, now) {
+  const at = parts(time);
+  return at.day === parts(now).day ? at.time : `${at.day.slice(5)} ${at.time.slice(0, 5)}`;
+}
 
 export function fullTime(time) {
   const { day, time: clock, zone } = parts(time);
