@@ -5,7 +5,7 @@ import { keys } from "./keys.js";
 import { Race } from "./race.js";
 import { signOutButton } from "./session.js";
 import { follow } from "./source.js";
-import { NAMES, SIGNALS, amount, el, exposureAt, limit, link, names, parts as dateParts, plural, reviewerAt, set, span, timeOn, words, zoneSwitch } from "./text.js";
+import { NAMES, SIGNALS, amount, el, exposureAt, length, limit, link, names, parts as dateParts, plural, reviewerAt, set, timeOn, words, zoneSwitch } from "./text.js";
 import { Unjoined } from "./unjoined.js";
 
 const $ = (id) => document.getElementById(id);
@@ -128,7 +128,7 @@ function rate(data) {
   const hollow = Object.entries(data.by_reason).sort((a, b) => b[1] - a[1]).map(([reason, count]) => `${words(reason)} ${count}`);
   set($("rate-open"), [
     `${plural(open, "window is", "windows are")} still undecided` + (data.older_open ? `, ${data.older_open} of them older than a day` : ""),
-    data.median_ms === null ? "" : `median including them ${span(data.median_ms)}`,
+    data.median_ms === null ? "" : `median including them ${length(data.median_ms)}`,
     data.withdrawn > 0 ? `${data.withdrawn} withdrawn by the source` : "",
     `${data.attacker_first} expected to be tried by an attacker first, if they try every leaked key`,
     data.judged ? `of ${data.judged} judged ${data.hollow} hollow` + (hollow.length ? ` (${hollow.join(", ")})` : "") + `, ${data.unassessed} unassessed` : "",
@@ -173,7 +173,7 @@ function firing(data) {
 }
 
 function noted(note) {
-  if (note.what === "CloseCall") return `decided ${span(note.margin_ms)} before it was overdue`;
+  if (note.what === "CloseCall") return `decided ${length(note.margin_ms)} before it was overdue`;
   return NAMES[note.what] ?? note.what;
 }
 
@@ -214,7 +214,7 @@ function decisions(list) {
   $("decisions").replaceChildren(...latest.map((decision) => {
     const row = el("tr"), kind = quality(decision), where = decision.attention_ratio === null ? "" : quadrant(decision);
     const verdict = kind === "hollow" ? `hollow: ${decision.hollow.map(words).join(", ")}` : decision.quality ?? "not judged yet";
-    const cells = [when(decision.at), leads(decision), span(decision.time_to_review_ms), decision.attention_ratio === null ? "–" : `${decision.attention_ratio} ×`, verdict];
+    const cells = [when(decision.at), leads(decision), length(decision.time_to_review_ms), decision.attention_ratio === null ? "–" : `${decision.attention_ratio} ×`, verdict];
     row.append(...cells.map((content) => { const cell = el("td"); cell.append(content instanceof Node ? content : el("bdi", "", content)); return cell; }));
     row.dataset.quadrant = where;
     return row;
