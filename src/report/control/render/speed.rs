@@ -4,7 +4,7 @@ use super::super::evidence::Scope;
 use super::super::{Group, Report};
 use super::Section;
 use super::blocks::{Block, Chart, Table};
-use super::figures::{bounds, count, length, number, percent, range, rate, spoken, within};
+use super::figures::{bounds, count, length, limit, number, percent, range, rate, spoken, within};
 use crate::engine::attacker::Band;
 use crate::time::Span;
 
@@ -125,8 +125,8 @@ fn attacker_first(report: &Report, blocks: &mut Vec<Block>) {
     for curve in race.laws.iter().chain(places) {
         table.row([
             curve.location.clone().unwrap_or_else(|| "all public places".to_owned()),
-            length(Some(curve.fastest_ms.as_millis())),
-            length(Some(curve.mean_ms.as_millis())),
+            limit(curve.fastest_ms),
+            limit(curve.mean_ms),
             count(curve.first.windows),
             range(curve.first.low, curve.first.high),
             number(Some(curve.first.expected), 1),
@@ -208,14 +208,15 @@ pub(super) fn group_row(group: &Group) -> Vec<String> {
     ]
 }
 
-/// `secret exposure 9 min 00 s, late from 17 min 00 s; …` of the workflows there are.
+/// `secret exposure 9 min, late from 17 min; …` of the workflows there are.
 fn targets(report: &Report) -> String {
     let there = report.question.targets.iter().filter(|target| {
         report.bands.by_workflow.iter().any(|group| group.name == target.workflow.as_str())
     });
     let told: Vec<String> = there
         .map(|target| {
-            let (in_time, late) = (length(Some(target.in_time_ms)), length(Some(target.late_ms)));
+            let [in_time, late] =
+                [target.in_time_ms, target.late_ms].map(|ms| limit(Span::from_millis(ms)));
             format!("{} {in_time}, late from {late}", spoken(target.workflow.as_str()))
         })
         .collect();
