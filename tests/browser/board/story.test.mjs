@@ -28,13 +28,13 @@ test("windows appear, count down, turn and leave, and the story is told", { conc
   // Each is on the page for a while only.
   const notes = () => page.$$eval("#notes li", (items) => items.map((item) => item.textContent).join("\n"));
   const told = Promise.all([
-    until("the planted case that was missed", 120_000, async () => /seeded case missed .*#planted/.test(await notes())),
-    until("a reviewer's page with its evidence", 120_000, async () => /reviewer-\w+.*evidence/s.test(await page.$eval("#suspects", (box) => box.textContent))),
+    until("the planted case that was missed", 180_000, async () => /seeded case missed .*#planted/.test(await notes())),
+    until("a reviewer's page with its evidence", 180_000, async () => /reviewer-\w+.*evidence/s.test(await page.$eval("#suspects", (box) => box.textContent))),
   ]);
   const seen = new Map();
   let turned = false, left = false, countedDown = false, appeared = 0;
   const first = new Set((await rows()).map(({ key }) => key));
-  await until("a window that appears, counts down, turns and leaves", 90_000, async () => {
+  await until("a window that appears, counts down, turns and leaves", 150_000, async () => {
     for (const row of await rows()) {
       if (!first.has(row.key) && !seen.has(row.key)) appeared += 1;
       const before = seen.get(row.key);
@@ -45,7 +45,7 @@ test("windows appear, count down, turn and leave, and the story is told", { conc
       seen.set(row.key, row);
     }
     return turned && left && countedDown && appeared > 2;
-  });
+  }).catch((error) => { throw new Error(`${error.message}: ${JSON.stringify({ turned, left, countedDown, appeared })}`); });
   // The order: attacks, then by severity. What stands in the document is what is seen.
   const order = ["Attack observed, neither contained nor dismissed", "Critical", "High", "Medium", "Low", "No severity stated"];
   const heads = await page.evaluate(() => [...document.querySelectorAll("#windows li.group")].map((item) => item.textContent));
