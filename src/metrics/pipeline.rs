@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Metrics, Source, SourcesSeen, process};
 use crate::engine::windows::State;
-use crate::event::{Kind, words};
+use crate::event::{Kind, Workflow, words};
 use crate::formats::RejectReason;
 use crate::time::Timestamp;
 
@@ -59,6 +59,9 @@ words! {
 pub struct ViewFigures {
     /// Windows by state, in the order of the states.
     pub windows: [u64; State::ALL.len()],
+    /// Windows with an attack that nobody has answered, in the order of the workflows; `None`
+    /// until the view has caught up, as 0 would be good news.
+    pub attacked: Option<[u64; Workflow::ALL.len()]>,
     /// Records behind the ledger's end.
     pub lag_records: u64,
     /// Records of open windows for which there was no room, since the start.
@@ -87,6 +90,7 @@ pub struct Pipeline {
     unjoined: IntGaugeVec,
     config_hash: Gauge,
     view_windows: IntGaugeVec,
+    view_attacked: IntGaugeVec,
     view_lag: IntGauge,
     view_not_kept: IntCounter,
     view_foreign: IntCounter,
@@ -182,6 +186,11 @@ impl Pipeline {
             )?,
             config_hash,
             view_windows: gauge("view_windows", "Windows in the read view", &["state"])?,
+            view_attacked: gauge(
+                "view_attacked_windows",
+                "Windows in the read view with an attack that nobody has answered",
+                &["workflow"],
+            )?,
             view_lag,
             view_not_kept: plain("view_not_kept_total", "Records for which the view had no room")?,
             view_foreign: plain("view_foreign_total", "Records that the view cannot read")?,
@@ -309,6 +318,15 @@ impl Pipeline {
         for (state, count) in State::ALL.iter().zip(figures.windows) {
             let gauge = self.view_windows.with_label_values(&[state.as_str()]);
             gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+        match figures.attacked {
+            None => self.view_attacked.reset(),
+            Some(attacked) => {
+                for (workflow, count) in Workflow::ALL.iter().zip(attacked) {
+                    let gauge = self.view_attacked.with_label_values(&[workflow.as_str()]);
+                    gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+                }
+            }
         }
         self.view_lag.set(i64::try_from(figures.lag_records).unwrap_or(i64::MAX));
         raise(&self.view_not_kept, figures.not_kept);

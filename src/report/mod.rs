@@ -8,6 +8,7 @@ mod joining;
 mod ledger;
 mod numbers;
 mod oversight;
+pub mod spreadsheet;
 pub mod terminal;
 
 pub use conclude::conclude;

@@ -533,11 +533,61 @@ fn limit(limit: Span) -> String {
 
 /// Control and invisible characters escaped: a file's name may hold any.
 pub fn printable(text: &str) -> String {
-    let plain = |c: &char| {
-        !c.is_control()
-            && !matches!(*c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
     text.chars()
-        .map(|c| if plain(&c) { c.to_string() } else { c.escape_unicode().to_string() })
+        .map(|c| if hidden(c) { c.escape_unicode().to_string() } else { c.to_string() })
         .collect()
+}
+
+/// Whether nothing of a character shows where it stands: it controls, has no shape, breaks the
+/// line, or changes the direction of others (Unicode 16, `Default_Ignorable_Code_Point`, without
+/// the variation selectors, which people write with signs that are seen).
+fn hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{ad}'
+                | '\u{34f}'
+                | '\u{61c}'
+                | '\u{115f}'..='\u{1160}'
+                | '\u{17b4}'..='\u{17b5}'
+                | '\u{180b}'..='\u{180f}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{3164}'
+                | '\u{feff}'
+                | '\u{ffa0}'
+                | '\u{fff0}'..='\u{fffb}'
+                | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}'
+                | '\u{e0000}'..='\u{e0fff}'
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_seen_is_shown_as_an_escape() {
+        for hidden in [
+            '\0',
+            '\t',
+            '\n',
+            '\u{ad}',
+            '\u{61c}',
+            '\u{200b}',
+            '\u{2028}',
+            '\u{202e}',
+            '\u{2063}',
+            '\u{3164}',
+            '\u{feff}',
+            '\u{e0041}',
+        ] {
+            assert_eq!(printable(&format!("a{hidden}b")), format!("a{}b", hidden.escape_unicode()));
+        }
+        for seen in ["payments ✓", "ü", "支付", "مرحبا", "☀\u{fe0f}", "a b"] {
+            assert_eq!(printable(seen), seen);
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! From an event to whoever is paged: real Kafka, Alertmanager and Prometheus.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -445,4 +446,53 @@ fn the_rules_pass_their_own_tests() {
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The button of the shipped receiver for Slack, as Alertmanager fills it in.
+#[test]
+fn the_mute_button_mutes_what_its_page_is_about() {
+    let receivers = fs::read_to_string(root("dashboards/alertmanager-receivers.yml")).unwrap();
+    let button = receivers.split("text: Mute this page").nth(1).unwrap();
+    let template = button.split('\'').nth(1).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data.json");
+    // Of all alerts of a page, the labels that they have in common.
+    for (labels, filter) in [
+        (
+            json!({"alertname": "ReviewOverdue", "credential": "credential-1", "workflow": "secret_exposure"}),
+            "credential=\"credential-1\",workflow=\"secret_exposure\"",
+        ),
+        (
+            json!({"credential": "many", "workflow": "secret_exposure", "alert_group": "2026-03-02T12:00Z"}),
+            "credential=\"many\",workflow=\"secret_exposure\",alert_group=\"2026-03-02T12:00Z\"",
+        ),
+        (
+            json!({"alertname": "RubberStampSuspected", "reviewer": "reviewer-1"}),
+            "reviewer=\"reviewer-1\"",
+        ),
+        (json!({"alertname": "NoEvents", "service": "shutterlag"}), "alertname=\"NoEvents\""),
+    ] {
+        let page = json!({"commonLabels": labels, "externalURL": "http://alertmanager"});
+        fs::write(&data, page.to_string()).unwrap();
+        let output = Command::new(installed(&["amtool"]))
+            .args([
+                "template",
+                "render",
+                "--template.glob",
+                "/dev/null",
+                "--template.text",
+                template,
+            ])
+            .arg("--template.data")
+            .arg(&data)
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        let told =
+            [("%7B", "{"), ("%7D", "}"), ("%3D", "="), ("%22", "\""), ("%2C", ","), ("%3A", ":")]
+                .iter()
+                .fold(told, |told, (code, text)| told.replace(code, text));
+        let wanted = format!("http://alertmanager/#/silences/new?filter={{{filter}}}");
+        assert_eq!(told, wanted, "{}", String::from_utf8_lossy(&output.stderr));
+    }
 }

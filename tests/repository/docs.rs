@@ -255,7 +255,8 @@ fn every_metric_of_a_live_run_is_documented() {
     pipeline.recovered(Some("github").into(), 1);
     pipeline.rebalanced(PipelineStage::Intake);
     pipeline.unjoined([(Kind::DecisionMade, Some("slack").into(), 1)].into_iter());
-    pipeline.view(&ViewFigures::default());
+    let attacked = Some(Default::default());
+    pipeline.view(&ViewFigures { attacked, ..ViewFigures::default() });
     pipeline.clock_jumps(1, 1);
     let notify = Notify::register(&metrics, 1).unwrap();
     notify.delay(took);

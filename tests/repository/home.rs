@@ -93,7 +93,8 @@ impl Home {
         self.directory.path().join(name)
     }
 
-    fn script(&self, name: &str, text: &str) {
+    /// A stand-in on the path, or another script.
+    pub(crate) fn script(&self, name: &str, text: &str) {
         let path = self.path(name);
         fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();

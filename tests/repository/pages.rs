@@ -42,6 +42,22 @@ fn github_slack_and_a_script_on_one_file() {
     assert!(report.contains("Exposures"));
 }
 
+/// `docker run` returns before the broker in the container answers.
+#[test]
+fn topics_are_created_once_the_broker_answers() {
+    let home = Home::new();
+    let broker = "echo \"$*\" >> ~/docker.log\n\
+                  case \"$*\" in exec*) test \"$(grep --count exec ~/docker.log)\" -gt 2 ;; esac";
+    home.script("bin/docker", broker);
+    let page = fs::read_to_string("docs/tutorial-kafka.md").unwrap();
+    let (_, _, first) = blocks(&page).into_iter().find(|(_, form, _)| *form == "sh").unwrap();
+    home.sh(&format!("set -eu\n{first}"), ".");
+    let log = fs::read_to_string(home.path("docker.log")).unwrap();
+    let asked = log.lines().filter(|line| line.ends_with("--list")).count();
+    let created = log.lines().filter(|line| line.contains("--create")).count();
+    assert_eq!((asked, created), (3, 3), "{log}");
+}
+
 /// A page that says something else fails.
 #[test]
 fn a_page_that_says_something_else_is_noticed() {

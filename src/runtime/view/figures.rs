@@ -144,8 +144,11 @@ impl View {
     }
 
     /// The effective review rate of the last week, month and quarter. Their windows are kept for
-    /// longer than the view keeps them otherwise.
+    /// longer than the view keeps them otherwise. Not known before the view has caught up.
     pub fn trend(&self, rules: &FigureRules<'_>, now: Timestamp) -> Vec<TrendPeriod> {
+        if !self.progress(|progress| progress.caught_up()) {
+            return TrendPeriod::unknown();
+        }
         loop {
             let moves = self.past().moves();
             let mut all = Vec::new();

@@ -8,9 +8,10 @@ use dashmap::DashMap;
 use foldhash::quality::RandomState;
 use serde::Serialize;
 
-use super::row::{Row, SortKey};
+use super::row::{Attack, Row, SortKey};
 use super::trend::Past;
 use crate::engine::windows::State;
+use crate::event::Workflow;
 use crate::metrics::ViewFigures;
 use crate::runtime::read_progress::ReadProgress;
 use crate::time::{Span, Timestamp};
@@ -121,8 +122,17 @@ impl View {
 
     /// Its metrics.
     pub fn metrics(&self) -> ViewFigures {
+        let orders = self.orders();
+        let mut attacked = [0; Workflow::ALL.len()];
+        // They come first.
+        for row in orders.by_urgency.values().take_while(|row| row.attack == Attack::Observed) {
+            attacked[row.workflow as usize] += 1;
+        }
+        let windows = orders.states;
+        drop(orders);
         ViewFigures {
-            windows: self.orders().states,
+            windows,
+            attacked: self.progress(|progress| progress.caught_up()).then_some(attacked),
             lag_records: self.progress(|progress| progress.lag_records()),
             not_kept: self.not_kept.load(Ordering::Relaxed),
             foreign: self.foreign.load(Ordering::Relaxed),

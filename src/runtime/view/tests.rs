@@ -349,6 +349,10 @@ fn the_trend_counts_a_window_once_wherever_it_is() {
             "summary_words": 120})
     };
     let quick = |name: &str, from: i64| with(dismissed(name, from, from + 60, "r"), known(from));
+    set_at(&view, &quick("the first that was read", 99 * day), at(100 * day));
+    assert_eq!(of(at(100 * day))[0], (7, None, None), "the rest has not been read yet");
+    view.apply(id("the first that was read", 99 * day).as_bytes(), None, at(100 * day));
+    view.progress(|progress| progress.assigned([(0, 0, 0)]));
     set_at(&view, &open("open", 100 * day), at(100 * day));
     set_at(&view, &quick("quick", 100 * day), at(100 * day));
     // Not due, and due at the moment that it is due.
@@ -374,10 +378,25 @@ fn the_trend_counts_a_window_once_wherever_it_is() {
     // It was never a window, and other workflows are not of the rate.
     view.apply(id("old", 60 * day).as_bytes(), None, later);
     assert_eq!(of(later)[1], (30, both, Some((None, None, 0))));
+    // One window in two days says nothing of when data began, and forty in an hour do.
+    let begins = |view: &View, now: Timestamp| -> Vec<_> {
+        view.trend(&rules, now).iter().map(|it| (it.begins_at, it.comparable)).collect()
+    };
+    assert_eq!(begins(&view, later), vec![(None, false); 3]);
+    let busy = View::new(Bounds { windows_max: 100, closed_kept: Bounds::CLOSED_KEPT });
+    busy.progress(|progress| progress.assigned([(0, 0, 0)]));
+    for n in 0..40 {
+        set_at(&busy, &open(&format!("w{n}"), 100 * day + n * 60), later);
+    }
+    let since = Some(at(100 * day));
+    assert_eq!(begins(&busy, at(101 * day)), vec![(since, false); 3]);
+    // Eight days on the last seven have all their data, and those before them a day of seven.
+    assert_eq!(begins(&busy, at(108 * day))[0], (None, false));
     // What found no room is not known, nor what came before it: that may have found none either.
     let small = View::new(Bounds { windows_max: 1, closed_kept: Bounds::CLOSED_KEPT });
     set_at(&small, &open("a", 101 * day), later);
     set_at(&small, &open("b", 101 * day + 1), later);
+    small.progress(|progress| progress.assigned([(0, 0, 0)]));
     let periods = small.trend(&rules, later);
     assert!(periods.iter().all(|it| it.rate.is_none() && it.before.is_none()), "{periods:?}");
 }

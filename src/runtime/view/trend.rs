@@ -33,10 +33,29 @@ pub(in crate::runtime) const HISTORY: Span = Span::from_mins(2 * 90 * 24 * 60);
 pub struct TrendPeriod {
     /// Its length.
     pub days: i64,
-    /// The rate of the windows detected in it; null if the view has forgotten some of them.
+    /// The rate of the windows detected in it; null if the view has forgotten some of them, or
+    /// has not read all of them yet.
     pub rate: Option<EffectiveRate>,
     /// The same for the period before it.
     pub before: Option<EffectiveRate>,
+    /// The first detection, if it comes so late in the period that there were no data before.
+    pub begins_at: Option<Timestamp>,
+    /// Whether there are data of all of the period before: a part of it says nothing about a change.
+    pub comparable: bool,
+}
+
+impl TrendPeriod {
+    /// All periods, while nothing is known of any.
+    pub(super) fn unknown() -> Vec<TrendPeriod> {
+        let period = |days| TrendPeriod {
+            days,
+            rate: None,
+            before: None,
+            begins_at: None,
+            comparable: false,
+        };
+        PERIODS.into_iter().map(period).collect()
+    }
 }
 
 /// What comes of one window's review.
@@ -134,18 +153,36 @@ pub(super) fn periods(
     now: Timestamp,
 ) -> Vec<TrendPeriod> {
     all.extend(past.windows.values());
+    let first = all.iter().map(|reviewed| reviewed.detected_at).min();
+    let late = |from: Timestamp, to: Timestamp| {
+        let within = all.iter().filter(|it| it.detected_at >= from && it.detected_at < to);
+        let quiet = quiet_by_chance(within.count(), to.since(from));
+        first.filter(|first| *first >= to || first.since(from) > quiet)
+    };
+    let back = |days: i64| now + Span::from_mins(-days * 24 * 60);
+    let begins = PERIODS.map(|days| (late(back(days), now), late(back(2 * days), back(days))));
     all.retain(|reviewed| reviewed.due_at <= now);
     let rate = |from: Timestamp, to: Timestamp| {
         let known = past.forgotten_up_to.is_none_or(|forgotten| forgotten < from);
         known.then(|| rate(&all, from, to, rules))
     };
-    let back = |days: i64| now + Span::from_mins(-days * 24 * 60);
-    let period = |days| TrendPeriod {
-        days,
-        rate: rate(back(days), now),
-        before: rate(back(2 * days), back(days)),
-    };
-    PERIODS.into_iter().map(period).collect()
+    let period =
+        |(days, (begins_at, before_begins_at)): (i64, (_, Option<Timestamp>))| TrendPeriod {
+            days,
+            rate: rate(back(days), now),
+            before: rate(back(2 * days), back(days)),
+            begins_at,
+            comparable: before_begins_at.is_none(),
+        };
+    PERIODS.into_iter().zip(begins).map(period).collect()
+}
+
+/// How long nothing is detected by chance at the beginning of a period of this length with so many
+/// detections, once in a thousand periods; an hour at least. The report asks the same of a ledger.
+fn quiet_by_chance(detections: usize, length: Span) -> Span {
+    let gaps = detections as f64 + 1.0;
+    let mean = length.as_millis() as f64 / gaps;
+    Span::from_millis((mean * (gaps.ln() + 1_000_f64.ln())) as i64).max(Span::from_mins(60))
 }
 
 /// The rate of the windows detected from `from` to before `to`.

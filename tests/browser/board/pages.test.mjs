@@ -3,12 +3,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { demo, until, wait } from "./demo.mjs";
-import { LOOKS, SHOTS, axe, browser, clean, fits, open, shift } from "./page.mjs";
-import { TOKEN, event, run } from "./run.mjs";
+import { LOOKS, SHOTS, axe, browser, clean, fits, open } from "./page.mjs";
+import { TOKEN, event, leak, run } from "./run.mjs";
 
 const HOSTILE = ["<img src=x onerror=alert(1)>", "</title><script>window.owned = 1</script>", "=cmd|' /C calc'!A0", "a\u202Egpj.exe", "${alert(1)}\"'`&amp;", "javascript:alert(1)", "../../etc", "%2e%2e%2f", "ا".repeat(60), "x".repeat(200)];
 
-const leak = (name, seconds, more) => event("leak.detected", name, seconds, { location: "example-org/app", owner: "payments", severity: "high", ...more });
 const text = (page, selector) => page.$eval(selector, (node) => node.textContent);
 const names = (page) => page.$$eval("#windows .cred", (rows) => rows.map((row) => row.textContent));
 
@@ -57,6 +56,33 @@ test("a link in a page leads to the exposure, past the sign-in", async (t) => {
   assert.deepEqual(violations, []);
 });
 
+test("a page says what is not known, and sounds no alarm about an attack that was answered", async (t) => {
+  const { url, ask, deliver } = await run(t, { token: null });
+  const exposed = (seconds) => ({ exposed_at: new Date(Date.now() - 1000 * seconds).toISOString(), exposed_at_quality: "exact" });
+  await deliver([
+    leak("answered", 700, exposed(705)), event("decision.made", "answered", 650, { reviewer: "dana", action: "revoke" }),
+    event("credential.abused", "answered", 600), event("decision.made", "answered", 500, { reviewer: "dana", action: "dismiss" }),
+    leak("unknown", 700), event("decision.made", "unknown", 650, { reviewer: "dana", action: "dismiss" }),
+  ], 2);
+  const { windows } = await (await ask("/api/v1/windows")).json();
+  const chromium = await browser(t);
+  const shown = async (name) => {
+    const { record } = windows.find((one) => one.record.credential_id === name);
+    const opened = await open(chromium, url, { path: `/exposure/${encodeURIComponent(record.exposure_id)}`, shows: ".about h1" });
+    const told = [await text(opened.page, "#main"), (await opened.page.$$(".alarm")).length];
+    await clean(opened);
+    await opened.page.close();
+    return told;
+  };
+  const [answered, alarms] = await shown("answered");
+  assert.match(answered, /Used by an attacker/);
+  assert.equal(alarms, 0);
+  assert.match(answered, /\(in time\)/);
+  const [unknown] = await shown("unknown");
+  assert.match(unknown, /in time after it was found; when it was exposed is not known/);
+  assert.match(unknown, /from the detection to the decision/);
+});
+
 test("the list is searched, filtered, sorted, shared, saved and walked through by keyboard", async (t) => {
   const { url, deliver } = await run(t, { token: null });
   await deliver([
@@ -68,20 +94,25 @@ test("the list is searched, filtered, sorted, shared, saved and walked through b
   assert.deepEqual(await names(page), ["four", "two", "one", "three", "five"]);
   // All critical ones of one team.
   await page.select("#by-severity", "critical");
-  await page.select("#by-owner", "payments");
+  await page.type("#by-owner", "pay");
   await until("the filtered rows", 5_000, async () => (await names(page)).join() === "one");
-  assert.match(page.url(), /\?severity=critical&owner=payments$/);
+  assert.match(page.url(), /\?severity=critical&owner=pay$/);
   assert.match(await text(page, "#windows-more"), /^1 window matches/);
   // Share what you see: the address alone shows the same to somebody else.
   const other = await open(chromium, url, { path: new URL(page.url()).search });
   await until("the same rows", 5_000, async () => (await names(other.page)).join() === "one");
-  assert.deepEqual(await other.page.evaluate(() => [document.getElementById("by-severity").value, document.getElementById("by-owner").value]), ["critical", "payments"]);
+  assert.deepEqual(await other.page.evaluate(() => [document.getElementById("by-severity").value, document.getElementById("by-owner").value]), ["critical", "pay"]);
   await other.page.close();
   await page.bringToFront();
   const csv = await (await fetch(await page.$eval("#csv", (link) => link.href))).text();
   assert.equal(csv.split("\r\n").length, 3);
   await page.click("#clear");
   await until("all rows again", 5_000, async () => (await names(page)).length === 5);
+  await page.select("#by-severity", "low");
+  await until("the low one", 5_000, async () => (await names(page)).join() === "four");
+  await page.evaluate(() => document.activeElement.blur());
+  await page.keyboard.press("Escape");
+  await until("all rows, cleared from outside of the fields", 5_000, async () => (await names(page)).length === 5);
   assert.equal(new URL(page.url()).search, "");
   // By keyboard.
   await page.evaluate(() => document.activeElement.blur());
@@ -202,16 +233,17 @@ test("what people come for, each in at most three steps from the board", async (
   await until("the trend", 10_000, async () => (await page.$$("#trend tr")).length === 4);
   assert.match(await text(page, "#trend"), /30 days/);
   // Which windows have an attacker in them: they come first, and can be had alone.
-  assert.match(await text(page, "#windows li.group"), /^Attack observed/);
+  await until("an attack, which comes first", 60_000, async () => /^Attack observed/.test(await text(page, "#windows li.group")));
   await choose("state", "attacked");
   await until("attacked windows alone", 10_000, async () => { const counts = await page.evaluate(() => [...document.querySelectorAll("#windows .count")].map((count) => count.textContent)); return counts.length > 0 && counts.every((count) => count.startsWith("‼")); });
   within(1);
   // All critical ones of one team, and what is seen is shared by its address.
   await home();
-  await until("teams to choose from", 10_000, async () => (await page.$$("#by-owner option")).length > 2);
-  const team = await page.$eval("#by-owner option:nth-child(2)", (option) => option.value);
+  await until("teams to choose from", 10_000, async () => (await page.$$("#owners option")).length > 2);
+  const team = await page.$eval("#owners option:nth-child(2)", (option) => option.value);
   await choose("severity", "critical");
-  await choose("owner", team);
+  steps.push(`owner: ${team}`);
+  await page.type("#by-owner", team);
   await until("their windows", 10_000, async () => /match/.test(await text(page, "#windows-more")));
   assert.deepEqual([...new URL(page.url()).searchParams], [["severity", "critical"], ["owner", team]]);
   within(2);
@@ -235,29 +267,5 @@ test("what people come for, each in at most three steps from the board", async (
   assert.match(hollow["Time to review"], /\d/);
   assert.ok((await text(page, ".why")).length > 20);
   within(2);
-  await clean(opened);
-});
-
-test("ten thousand open windows of a run: first paint, updates, and what moves", async (t) => {
-  const { url, deliver } = await run(t, { token: null });
-  const severities = ["low", "medium", "high", "critical"];
-  for (let batch = 0; batch < 10; batch += 1) {
-    await deliver(Array.from({ length: 1_000 }, (_, at) => leak(`github:example-org/app-${at % 37}#${batch * 1_000 + at}`, 30 + at, { severity: severities[at % 4], owner: `team-${at % 20}` })), (batch + 1) * 1_000);
-  }
-  const opened = await open(await browser(t), url), { page } = opened;
-  const moving = (async () => { for (let at = 0; at < 20; at += 1) { await wait(2_500); await deliver([event("decision.made", `github:example-org/app-${at}#${at}`, 1, { reviewer: "dana", action: "dismiss" }), leak(`new-${at}`, 1, { severity: "critical" })], 10_001 + at); } })();
-  await wait(60_000);
-  await moving;
-  const { paint, updates } = await page.evaluate(() => ({ paint: performance.getEntriesByName("first-contentful-paint")[0].startTime, updates: performance.getEntriesByName("update").map((entry) => entry.duration) }));
-  updates.sort((a, b) => a - b);
-  const { worst, moved } = await shift(page);
-  t.diagnostic(`first paint ${paint.toFixed(0)} ms; ${updates.length} updates, median ${updates[updates.length >> 1].toFixed(1)} ms, longest ${updates.at(-1).toFixed(1)} ms; layout shift ${worst.toFixed(4)} ${moved}`);
-  assert.ok(paint <= 1_000, `first paint after ${paint} ms`);
-  assert.ok(updates.length >= 20 && updates.at(-1) <= 100, `the longest update took ${updates.at(-1)} ms`);
-  assert.ok(worst <= 0.02, `${worst} by ${moved}`);
-  await page.type("#by-q", "app-7#");
-  const began = Date.now();
-  await until("the rows that match", 10_000, async () => /windows match/.test(await text(page, "#windows-more")));
-  t.diagnostic(`a search among ten thousand windows: ${Date.now() - began} ms`);
   await clean(opened);
 });

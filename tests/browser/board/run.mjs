@@ -41,3 +41,6 @@ export function event(type, credential_id, seconds, more = {}) {
   number += 1;
   return { id: `browser-${number}`, type, credential_id, time: new Date(Date.now() - 1000 * seconds).toISOString(), source: "browser-test", ...more };
 }
+
+/** A leak that was found so many seconds ago. */
+export const leak = (name, seconds, more) => event("leak.detected", name, seconds, { location: "example-org/app", owner: "payments", severity: "high", ...more });

@@ -215,6 +215,31 @@ fn a_review_that_nothing_was_there_to_judge_by_is_shown_as_unassessed() {
 }
 
 #[test]
+fn a_decision_is_measured_by_its_own_target_and_nobody_is_told_of_what_is_not_known() {
+    let made = lively(|_| {});
+    // Half a minute before it was overdue: by the clock of the exposure, and by that of the detection.
+    for (name, exposed_at) in [("known", json!(ago(1_000))), ("unknown", Value::Null)] {
+        let mut record = dismissed(name, 1_000, 490, "reviewer-0a1b");
+        record["exposed_at"] = exposed_at;
+        record["durations_ms"]["time_to_review"] = json!(510_000);
+        made.put(&record);
+    }
+    // Written while the target was a minute.
+    let mut strict = dismissed("strict", 1_000, 490, "reviewer-0a1b");
+    strict["in_time_ms"] = json!(60_000);
+    strict["durations_ms"]["time_to_review"] = json!(510_000);
+    made.put(&strict);
+    made.put(&open("found", 2_000));
+    let (_, whole) = Board::open(made.address()).next();
+    let rows = |list: &str| whole["lists"][list]["set"].as_object().unwrap().values();
+    let close = rows("notes").filter(|note| note["what"] == "CloseCall");
+    assert_eq!(close.map(|note| &note["credential"]).collect::<Vec<_>>(), ["known"]);
+    let strict = rows("decisions").find(|row| row["credential"] == "strict").unwrap();
+    assert_eq!(strict["in_time_ms"], 60_000);
+    assert_eq!(rows("windows").next().unwrap()["exposure_known"], false);
+}
+
+#[test]
 fn what_did_not_join_is_on_the_board() {
     let made = lively(|_| {});
     made.put(&open("github:acme/payments#7", 3000));

@@ -278,6 +278,18 @@ fn metrics_tell_what_the_view_holds_now() {
     }
     // Asked twice it is counted once.
     assert!(get(made.address(), "/metrics").body.contains("shutterlag_view_foreign_total 1\n"));
+    // Before the ledger is read nobody knows that there is no attack; what fired before a restart is seen after it.
+    let mut attacked = open("b", 90);
+    attacked["abused_at"] = json!(ago(30));
+    made.put(&attacked);
+    let metrics = || get(made.address(), "/metrics").is(200).body;
+    assert!(!metrics().contains("shutterlag_view_attacked_windows{"));
+    made.view.progress(|progress| progress.assigned([(0, 0, 0)]));
+    let told = metrics();
+    for line in ["secret_exposure\"} 1\n", "activity_triage\"} 0\n"] {
+        let line = format!("shutterlag_view_attacked_windows{{workflow=\"{line}");
+        assert!(told.contains(&line), "{line}{told}");
+    }
 }
 
 #[test]

@@ -19,5 +19,7 @@ pub(super) fn title(report: &Report) -> String {
     let day = |time: crate::time::Timestamp| time.to_string().get(..10).map(str::to_owned);
     let last = report.period.to + crate::time::Span::from_millis(-1);
     let days = [report.period.from, last].map(|time| day(time).unwrap_or_default());
-    format!("Control effectiveness, {} to {}", days[0], days[1])
+    let [first, last] = &days;
+    let period = if first == last { first.clone() } else { format!("{first} to {last}") };
+    format!("Control effectiveness, {period}")
 }

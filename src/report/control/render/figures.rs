@@ -4,7 +4,7 @@ use super::super::Share;
 use crate::engine::effective::EffectiveRate;
 use crate::report::numbers::decimal;
 pub(super) use crate::report::numbers::grouped as count;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// What stands where nothing can be said.
 pub(super) const NOTHING: &str = "–";
@@ -76,6 +76,16 @@ pub(super) fn length(ms: Option<i64>) -> String {
     }
 }
 
+/// A length of time that is given, not measured, in its largest unit that needs no fraction:
+/// `9 min`, `1 d`.
+pub(super) fn limit(span: Span) -> String {
+    const UNITS: [(i64, &str); 4] =
+        [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s")];
+    let ms = span.as_millis();
+    let unit = UNITS.into_iter().find(|(unit, _)| ms > 0 && ms % unit == 0);
+    unit.map_or_else(|| length(Some(ms)), |(unit, name)| format!("{} {name}", ms / unit))
+}
+
 /// A moment to the minute: `2026-03-02 09:00 UTC`.
 pub(super) fn minute(time: Timestamp) -> String {
     let text = time.to_string();
@@ -117,5 +127,7 @@ mod tests {
         assert_eq!(length(Some(999)), "999 ms");
         assert_eq!(length(Some(540_000)), "9 min 00 s");
         assert_eq!(length(Some(90_000_000)), "1 d 1 h");
+        let limits = [0, 1_500, 540_000, 90_000_000, 86_400_000].map(Span::from_millis);
+        assert_eq!(limits.map(limit), ["0", "1 s", "9 min", "25 h", "1 d"]);
     }
 }

@@ -6,7 +6,7 @@ use super::super::{Report, Without, definitions};
 use super::Section;
 use super::blocks::{Block, Table};
 use super::figures::{
-    count, exposures, length, number, percent, range, rate, share, short, spoken,
+    count, exposures, length, limit, number, percent, range, rate, share, short, spoken,
 };
 use crate::event::Workflow;
 use crate::report::numbers::many;
@@ -246,7 +246,7 @@ fn figure(section: Section, report: &Report) -> String {
         Section::TimeToReview => {
             let (at, _) = report.attacker_first.first_arrival();
             let chance = report.time_to_review.decided_by(at).estimate;
-            format!("decided within {} {}", length(Some(at.as_millis())), percent(chance))
+            format!("decided within {} {}", limit(at), percent(chance))
         }
         Section::AttackerFirst => format!(
             "attacker first {}, {} expected",
@@ -282,7 +282,7 @@ fn figure(section: Section, report: &Report) -> String {
             let (_, mean) = report.attacker_first.arrivals();
             let within = report.outcomes.shares.iter().find(|by| by.t_ms == mean);
             let ended = percent(within.map(|by| 1.0 - by.waiting));
-            format!("ended within {} {ended}", length(Some(mean.as_millis())))
+            format!("ended within {} {ended}", limit(mean))
         }
         Section::Ownership => {
             format!("without an owner {}", share(&report.ownership.without_owner))

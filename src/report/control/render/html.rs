@@ -40,7 +40,7 @@ pub(super) fn page(report: &Report) -> String {
                     h1 { (title) }
                     p class="soft" {
                         "Human review of leaked credentials and other cases, against each workflow's targets: exposures detected from "
-                        (report.period.from) " to before " (report.period.to) ", as they stood at " (report.as_of) "."
+                        (minute(report.period.from)) " to before " (minute(report.period.to)) ", as they stood at " (minute(report.as_of)) "."
                     }
                     dl class="facts" {
                         @if let Some(organisation) = &report.question.organisation {

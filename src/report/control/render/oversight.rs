@@ -8,7 +8,7 @@ use super::blocks::{Block, Chart, Table};
 use super::figures::{
     NOTHING, bounds, count, exposures, length, number, of, percent, range, share, spoken,
 };
-use super::speed::{GROUP_HEAD, group_row};
+use super::speed::{GROUP_HEAD, Level, group_row};
 use crate::engine::oversight::Reading;
 
 pub(super) fn sections(report: &Report, blocks: &mut Vec<Block>) {
@@ -333,9 +333,10 @@ fn outcomes(report: &Report, blocks: &mut Vec<Block>) {
             ["By", "Decided first", "Contained first", "Attacker seen first", "Waiting", "At risk"];
         let mut table =
             Table::new("Shares, those still waiting counted in (Aalen–Johansen)", &head);
+        let mut level = Level::new(outcomes.observed_up_to_ms);
         for by in &outcomes.shares {
             table.row([
-                length(Some(by.t_ms.as_millis())),
+                level.moment(by.t_ms),
                 percent(Some(by.decision)),
                 percent(Some(by.containment)),
                 percent(Some(by.abuse)),
@@ -343,10 +344,7 @@ fn outcomes(report: &Report, blocks: &mut Vec<Block>) {
                 count(by.at_risk),
             ]);
         }
-        table.left_out = Some(format!(
-            "Beyond {}, the longest that any exposure was watched, shares are taken to stay level.",
-            length(outcomes.observed_up_to_ms)
-        ));
+        table.left_out = level.footnote();
         blocks.push(Block::Table(table));
     }
     blocks.push(Block::From(Scope::Period));

@@ -4,14 +4,45 @@ use super::super::evidence::Scope;
 use super::super::{Group, Report};
 use super::Section;
 use super::blocks::{Block, Chart, Table};
-use super::figures::{bounds, count, length, number, percent, range, rate, spoken, within};
+use super::figures::{bounds, count, length, limit, number, percent, range, rate, spoken, within};
 use crate::engine::attacker::Band;
+use crate::time::Span;
 
 pub(super) fn sections(report: &Report, blocks: &mut Vec<Block>) {
     time_to_review(report, blocks);
     attacker_first(report, blocks);
     stages(report, blocks);
     bands(report, blocks);
+}
+
+/// Marks the moments beyond which nothing was watched, and explains the mark where it was made.
+pub(super) struct Level {
+    observed_up_to_ms: Option<i64>,
+    marked: bool,
+}
+
+impl Level {
+    pub(super) const fn new(observed_up_to_ms: Option<i64>) -> Level {
+        Level { observed_up_to_ms, marked: false }
+    }
+
+    pub(super) fn moment(&mut self, at: Span) -> String {
+        let shown = length(Some(at.as_millis()));
+        if self.observed_up_to_ms.is_none_or(|last| at.as_millis() <= last) {
+            return shown;
+        }
+        self.marked = true;
+        format!("{shown} *")
+    }
+
+    pub(super) fn footnote(&self) -> Option<String> {
+        let last = length(self.observed_up_to_ms);
+        self.marked.then(|| {
+            format!(
+                "* beyond {last}, the longest that any exposure was watched: taken to stay level, which nobody knows."
+            )
+        })
+    }
 }
 
 fn time_to_review(report: &Report, blocks: &mut Vec<Block>) {
@@ -35,19 +66,17 @@ fn time_to_review(report: &Report, blocks: &mut Vec<Block>) {
         "Decided by a person within …, the undecided counted in (Kaplan–Meier)",
         &["Within", "Decided", "95 % bounds"],
     );
+    let mut level = Level::new(waits.observed_up_to_ms);
     for told in &waits.reviewed_by {
-        let beyond = waits.observed_up_to_ms.is_some_and(|last| told.t_ms.as_millis() > last);
-        let mark = if beyond { " *" } else { "" };
         by.row([
-            format!("{}{mark}", length(Some(told.t_ms.as_millis()))),
+            level.moment(told.t_ms),
             percent(told.chance.estimate),
             bounds(told.chance.low, told.chance.high),
         ]);
     }
     by.left_out = Some(format!(
-        "* beyond {}, the longest that any exposure was watched: the curve is taken to stay level, which nobody knows. \
-         Bounds take exposures of one incident together: these are worth {:.1} independent ones.",
-        length(waits.observed_up_to_ms),
+        "{}Bounds take exposures of one incident together: these are worth {:.1} independent ones.",
+        level.footnote().map(|note| format!("{note} ")).unwrap_or_default(),
         waits.effective
     ));
     blocks.push(Block::Table(by));
@@ -96,8 +125,8 @@ fn attacker_first(report: &Report, blocks: &mut Vec<Block>) {
     for curve in race.laws.iter().chain(places) {
         table.row([
             curve.location.clone().unwrap_or_else(|| "all public places".to_owned()),
-            length(Some(curve.fastest_ms.as_millis())),
-            length(Some(curve.mean_ms.as_millis())),
+            limit(curve.fastest_ms),
+            limit(curve.mean_ms),
             count(curve.first.windows),
             range(curve.first.low, curve.first.high),
             number(Some(curve.first.expected), 1),
@@ -105,7 +134,8 @@ fn attacker_first(report: &Report, blocks: &mut Vec<Block>) {
     }
     table.left_out = Some(
         "In places with a curve of their own it is that one, in the rows of all places, too. Expected are credentials \
-         that attackers used before they were contained."
+         that attackers used before they were contained. That is about what was until now; the chance is wider, as it is \
+         also about what becomes of those that still wait."
             .to_owned(),
     );
     blocks.push(Block::Table(table));
@@ -178,14 +208,15 @@ pub(super) fn group_row(group: &Group) -> Vec<String> {
     ]
 }
 
-/// `secret exposure 9 min 00 s, late from 17 min 00 s; …` of the workflows there are.
+/// `secret exposure 9 min, late from 17 min; …` of the workflows there are.
 fn targets(report: &Report) -> String {
     let there = report.question.targets.iter().filter(|target| {
         report.bands.by_workflow.iter().any(|group| group.name == target.workflow.as_str())
     });
     let told: Vec<String> = there
         .map(|target| {
-            let (in_time, late) = (length(Some(target.in_time_ms)), length(Some(target.late_ms)));
+            let [in_time, late] =
+                [target.in_time_ms, target.late_ms].map(|ms| limit(Span::from_millis(ms)));
             format!("{} {in_time}, late from {late}", spoken(target.workflow.as_str()))
         })
         .collect();

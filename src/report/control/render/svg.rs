@@ -8,7 +8,7 @@ use maud::{Markup, html};
 
 use super::super::Report;
 use super::blocks::Chart;
-use super::figures::{count, length, percent, spoken};
+use super::figures::{count, length, limit, percent, spoken};
 use crate::report::control::Group;
 use crate::time::Span;
 
@@ -102,9 +102,9 @@ fn waiting(report: &Report) -> Markup {
     let race = &report.attacker_first;
     let within = waits.decided_by(race.first_arrival().0);
     let (fastest, mean) = race.arrivals();
-    let shown = |at: Span| length(Some(at.as_millis()));
+    let shown = limit;
     let told = format!(
-        "The share of exposures still waiting for a decision falls over the first hour. After {} {} had been decided \
+        "The share of exposures still waiting for a decision falls over the first hour. After {}, {} had been decided \
          about, while the attackers' curve rises from 0 at {} to 63 % at {}.",
         shown(race.first_arrival().0),
         percent(within.estimate),

@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use serde_json::Value;
 
 use super::super::Report;
-use crate::report::terminal::printable;
+use crate::report::spreadsheet::cell;
 
 pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let mut csv = ::csv::Writer::from_writer(out);
@@ -51,16 +51,7 @@ fn lines(
             Ok(())
         }
         Value::Null => Ok(csv.write_record([section, entry, figure, ""])?),
-        Value::String(text) => Ok(csv.write_record([section, entry, figure, &plain(text)])?),
+        Value::String(text) => Ok(csv.write_record([section, entry, figure, &cell(text)])?),
         value => Ok(csv.write_record([section, entry, figure, &value.to_string()])?),
-    }
-}
-
-/// A text that no spreadsheet runs.
-fn plain(text: &str) -> String {
-    let text = printable(text);
-    match text.chars().next() {
-        Some('=' | '+' | '-' | '@' | '\t' | '\r') => format!("'{text}"),
-        _ => text,
     }
 }

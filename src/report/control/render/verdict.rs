@@ -6,7 +6,7 @@ use super::super::{LookAt, Matter, Report, Trend};
 use super::Section;
 use super::blocks::{Block, Chart};
 use super::figures::{
-    bounds, count, exposures, length, minute, number, of, percent, range, rate, share, spoken,
+    bounds, count, exposures, limit, minute, number, of, percent, range, rate, share, spoken,
     within,
 };
 use crate::engine::chances::ChanceFirst;
@@ -108,7 +108,7 @@ fn facts(report: &Report, blocks: &mut Vec<Block>) {
     let race = &report.attacker_first;
     let (at, who) = race.first_arrival();
     let decided = report.time_to_review.decided_by(at);
-    let (at, fastest) = (length(Some(at.as_millis())), race.arrivals().0);
+    let (at, fastest) = (limit(at), race.arrivals().0);
     let fact = |name: &str, value: String| (name.to_owned(), value);
     let [published, from_the_start] = [race.laws.first(), race.laws.get(1)]
         .map(|law| law.map(|law| law.first).unwrap_or_default());
@@ -124,10 +124,7 @@ fn facts(report: &Report, blocks: &mut Vec<Block>) {
         }),
         fact("Meaningful reviews, of the decisions judged", share(&report.reviews.meaningful)),
         fact(
-            &format!(
-                "Chance that an attacker came first, the fastest after {}",
-                length(Some(fastest.as_millis()))
-            ),
+            &format!("Chance that an attacker came first, the fastest after {}", limit(fastest)),
             chance(&published),
         ),
         fact("… the fastest at once", chance(&from_the_start)),
@@ -193,8 +190,8 @@ fn trend(report: &Report) -> String {
     let change = verdict.change.map(spoken_change);
     let then = format!(
         "the period before ({} to {}, {}) had {}",
-        previous.from,
-        previous.to,
+        minute(previous.from),
+        minute(previous.to),
         exposures(previous.windows),
         rate(before)
     );
@@ -206,7 +203,8 @@ fn trend(report: &Report) -> String {
         }
         _ if report.quality.previous_begins_late == Some(true) => format!(
             "No trend: the ledger begins within the period before ({} to {}).",
-            previous.from, previous.to
+            minute(previous.from),
+            minute(previous.to)
         ),
         _ if before.low.is_none() => {
             "No trend: the period before has no exposure whose review was due.".to_owned()

@@ -39,10 +39,32 @@ pub(in crate::runtime::http) struct ListQuery {
     which: Which,
     workflow: Option<Workflow>,
     severity: Option<Severity>,
-    owner: Option<String>,
+    owner: Option<OwnerQuery>,
     source: Option<String>,
     sort: Sort,
     limit: usize,
+}
+
+/// Whose windows somebody asks for. The whole name means this owner and no other; anything
+/// else is a part of the name, in letters of any case.
+#[derive(Debug)]
+struct OwnerQuery {
+    name: String,
+    lower: String,
+}
+
+impl OwnerQuery {
+    fn new(name: String) -> OwnerQuery {
+        OwnerQuery { lower: name.to_lowercase(), name }
+    }
+
+    fn is_in(&self, record: &WindowRecord) -> bool {
+        record.owner.as_ref().is_some_and(|owner| owner.to_lowercase().contains(&self.lower))
+    }
+
+    fn is(&self, record: &WindowRecord) -> bool {
+        record.owner.as_ref() == Some(&self.name)
+    }
 }
 
 impl ListQuery {
@@ -63,7 +85,7 @@ impl ListQuery {
             workflow: parameters.workflow()?,
             severity: parameters
                 .word("severity", Severity::parse, Severity::ALL, |it| it.as_str())?,
-            owner: text("owner"),
+            owner: text("owner").map(OwnerQuery::new),
             source: text("source"),
             sort: sort.unwrap_or(Sort::Urgency),
             limit: parameters.limit()?,
@@ -79,7 +101,7 @@ impl ListQuery {
             |wanted: &Option<String>, text: &Option<String>| wanted.is_none() || wanted == text;
         self.workflow.is_none_or(|workflow| row.workflow == workflow)
             && self.severity.is_none_or(|severity| row.severity == Some(severity))
-            && is(&self.owner, &record.owner)
+            && self.owner.as_ref().is_none_or(|owner| owner.is_in(record))
             && is(&self.source, &record.source)
             && self.finds(record)
     }
@@ -155,16 +177,22 @@ struct Match {
 /// The windows that match, in order; and what could be asked for.
 fn select(query: &ListQuery, shown: &Shown, now: Timestamp) -> (Vec<Match>, Choices) {
     let (mut found, mut choices) = (Vec::new(), Choices::default());
+    let mut whole = false;
     shown.view.each(|row| {
         if !query.which.is(row) {
             return;
         }
         let Some(record) = row.read() else { return };
         choices.count(row, &record);
+        whole |= query.owner.as_ref().is_some_and(|owner| owner.is(&record));
         if query.matches(row, &record) {
             found.push(Match { row: Arc::clone(row), record });
         }
     });
+    // An owner of exactly this name is meant, and not those whose names it is a part of.
+    if let Some(owner) = query.owner.as_ref().filter(|_| whole) {
+        found.retain(|it| owner.is(&it.record));
+    }
     // The view's own order, which is the same each time, decides between equals.
     match query.sort {
         Sort::Urgency => {

@@ -1,14 +1,14 @@
 //! The latest decisions: how soon each came, and with how much attention.
 //!
-//! Invariants: the time to review and the signs of being hollow come from the ledger;
-//! attention and reading floor are computed from the same records by the oversight stage's
+//! Invariants: the time to review, its target and the signs of being hollow come from the
+//! ledger; the time to read is computed from the same records by the oversight stage's
 //! code; a decision that has not been judged is shown as such.
 
 use serde::Serialize;
 
 use super::text;
 use crate::engine::oversight::{HollowReasons, Quality, Reviews, Rules};
-use crate::event::{Action, Verdict, Workflow};
+use crate::event::Workflow;
 use crate::records::WindowRecord;
 use crate::runtime::http::options::Shown;
 use crate::time::{Span, Timestamp};
@@ -23,16 +23,12 @@ struct DecisionRow {
     names: text::Names,
     workflow: Workflow,
     reviewer: String,
-    verdict: Option<Verdict>,
-    action: Option<Action>,
     time_to_review_ms: Span,
-    /// The target of its workflow: a decision sooner than this is in time.
+    /// The target that its record states: a decision sooner than this is in time.
     in_time_ms: Span,
-    /// Available attention divided by the reading floor; null if the advice or its length
-    /// is unknown.
+    /// The time that there was to read, divided by the time that reading takes most people;
+    /// null if the advice or its length is unknown.
     attention_ratio: Option<f64>,
-    attention_ms: Option<Span>,
-    floor_ms: Option<Span>,
     /// Signs of being hollow; null while it has not been judged.
     hollow: Option<HollowReasons>,
     /// What the judgement came to; null while there is none.
@@ -57,10 +53,10 @@ pub(super) fn rows(
         .zip(judgements)
         .filter_map(|(record, judgement)| {
             let at = record.decided_at?;
-            let (attention, floor) = (judgement.attention, judgement.usual);
-            let ratio = attention.zip(floor).filter(|(_, floor)| *floor > Span::ZERO);
-            let ratio = ratio
-                .map(|(attention, floor)| attention.as_millis() as f64 / floor.as_millis() as f64);
+            let read = judgement.attention.zip(judgement.usual);
+            let read = read.filter(|(_, usual)| *usual > Span::ZERO);
+            let ratio = read
+                .map(|(attention, usual)| attention.as_millis() as f64 / usual.as_millis() as f64);
             let id = record.exposure_id.to_string();
             let key = text::key(&id);
             let row = DecisionRow {
@@ -69,15 +65,11 @@ pub(super) fn rows(
                 names: text::Names::of(record, &shown.names),
                 workflow: record.workflow,
                 reviewer: text::shown(record.reviewer.as_deref().unwrap_or_default()),
-                verdict: record.verdict,
-                action: record.action,
                 // If the clocks contradict each other there is none, and no row.
                 time_to_review_ms: record.durations_ms.0.time_to_review?,
-                in_time_ms: shown.profiles.get(record.workflow).targets.in_time,
+                in_time_ms: record.in_time_ms,
                 // Three digits are enough for the chart.
                 attention_ratio: ratio.map(|ratio| (ratio * 1000.0).round() / 1000.0),
-                attention_ms: attention,
-                floor_ms: floor,
                 hollow: record.hollow,
                 quality: record.quality,
                 effective: record.effective,

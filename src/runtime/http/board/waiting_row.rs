@@ -35,6 +35,9 @@ pub(super) struct WaitingRow {
     pub(super) escalated: bool,
     pub(super) incident: Option<String>,
     pub(super) start_ms: i64,
+    /// Whether the start is the exposure. Otherwise it is the detection, and the exposure is
+    /// older by an unknown length.
+    pub(super) exposure_known: bool,
     /// The targets of its workflow, from the start on.
     pub(super) in_time_ms: Span,
     pub(super) late_ms: Span,
@@ -45,7 +48,6 @@ pub(super) struct WaitingRow {
     pub(super) reviewer: Option<String>,
     pub(super) action: Option<Action>,
     pub(super) quality: Option<Quality>,
-    pub(super) effective: Option<bool>,
     pub(super) recommendation: Option<Action>,
     pub(super) detections: u64,
 }
@@ -77,6 +79,7 @@ impl WaitingRow {
             escalated: record.escalations > 0,
             incident: text(&record.incident),
             start_ms: row.start.as_millis(),
+            exposure_known: record.exposed_at.is_some(),
             in_time_ms: targets.in_time,
             late_ms: targets.late,
             raced: targets.raced,
@@ -86,7 +89,6 @@ impl WaitingRow {
             reviewer: text(&record.reviewer),
             action: record.action,
             quality: record.quality,
-            effective: record.effective,
             recommendation: record.recommendation,
             detections: record.detections,
         }

@@ -7,26 +7,40 @@ const EVERY_MS = 5_000;
 /** Asks for `path` every few seconds; calls `show(data)` when the answer changed, `missing(message)` when there is none. */
 export function follow(path, { show, missing, tick }) {
   const link = document.getElementById("link"), clock = document.getElementById("clock");
-  let last = "", offset = 0;
+  let last = "", offset = 0, asks = false;
   const now = () => Date.now() + offset;
   const state = (word, text) => { set(link, text); link.className = `link ${word}`; };
 
-  async function load() {
+  /** Asks; nothing where the connection is lost. */
+  async function answered() {
     try {
-      const answer = await ask(path), data = await answer.json();
-      if (!answer.ok) {
-        state("off", answer.status === 404 ? "Not found" : "No answer");
-        missing(data.error?.message ?? "The server did not answer.");
-        return;
-      }
+      const answer = await ask(path);
+      return [answer.status, await answer.json()];
+    } catch {
+      return [];
+    }
+  }
+
+  async function load() {
+    // A slow answer, or somebody who has not signed in yet, must not gather a queue of questions.
+    if (asks) return;
+    asks = true;
+    const [status, data] = await answered();
+    asks = false;
+    if (status === 404) {
+      last = "";
+      state("off", "Not found");
+      missing(data.error?.message ?? "The server knows nothing of this name");
+    } else if (status !== 200) {
+      // What is shown stays: a server that is busy or away says nothing about it.
+      state("off", status ? "No answer, trying again" : "Connection lost, trying again");
+    } else {
       offset = Date.parse(data.as_of) - Date.now();
       state("on", "Live");
       set(clock, fullTime(data.as_of));
       const { as_of, view, ...rest } = data, text = JSON.stringify(rest, (key, value) => (key === "waiting_ms" || key === "attacker_first" ? undefined : value));
       if (text !== last) { last = text; show(data, now()); }
       tick?.(now());
-    } catch {
-      state("off", "Connection lost, trying again");
     }
   }
 

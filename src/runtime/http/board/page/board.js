@@ -5,7 +5,7 @@ import { keys } from "./keys.js";
 import { Race } from "./race.js";
 import { signOutButton } from "./session.js";
 import { follow } from "./source.js";
-import { NAMES, SIGNALS, amount, clockTime, el, exposureAt, limit, link, names, parts as dateParts, plural, reviewerAt, set, span, words, zoneSwitch } from "./text.js";
+import { NAMES, SIGNALS, amount, el, exposureAt, length, limit, link, names, parts as dateParts, plural, reviewerAt, set, timeOn, words, zoneSwitch } from "./text.js";
 import { Unjoined } from "./unjoined.js";
 
 const $ = (id) => document.getElementById(id);
@@ -15,6 +15,8 @@ const unjoined = new Unjoined($);
 let chart = null, paused = false, clock = { at: 0, as_of: 0, speed: 1 }, answer = null;
 
 const now = () => clock.as_of + (performance.now() - clock.at) * clock.speed;
+/** The time of day; with the date where that is not today's. */
+const when = (time) => timeOn(time, now());
 
 function take(name, data) {
   if (name === "whole") {
@@ -97,10 +99,10 @@ const OUTCOMES = [["effective", "effective"], ["hollow", "in time, but hollow"],
 const sample = (rate) => `${plural(rate.windows, "window", "windows")} in ${plural(rate.incidents, "incident", "incidents")}`;
 
 function rate(data) {
-  const { effective, in_time_ms, late_ms } = data;
+  const { effective, in_time_ms } = data;
   set($("rate"), range(effective.low, effective.high));
   const causes = Object.entries(CAUSES).filter(([cause]) => effective.outcomes[cause] > 0).map(([cause, text]) => `${effective.outcomes[cause]} ${text}`);
-  set($("rate-note"), causes.length ? `a range because of ${causes.join(", ")}` : "");
+  set($("rate-note"), causes.length ? `A range because of ${causes.join(", ")}` : "");
   const within = in_time_ms === null ? "in time" : `within ${limit(in_time_ms)}`;
   set($("rate-text"), `of the exposures that attackers race for were decided by a person ${within}, with a meaningful review. The rest were decided late, hollow or not at all, or nobody can say: that is the width of the range.`);
   set($("rate-sample"), effective.low === null ? "No review was due yet." : `${sample(effective)}; with chance taken into account, ${range(effective.low_bound, effective.high_bound)}`);
@@ -126,7 +128,7 @@ function rate(data) {
   const hollow = Object.entries(data.by_reason).sort((a, b) => b[1] - a[1]).map(([reason, count]) => `${words(reason)} ${count}`);
   set($("rate-open"), [
     `${plural(open, "window is", "windows are")} still undecided` + (data.older_open ? `, ${data.older_open} of them older than a day` : ""),
-    data.median_ms === null ? "" : `median including them ${span(data.median_ms)}`,
+    data.median_ms === null ? "" : `median including them ${length(data.median_ms)}`,
     data.withdrawn > 0 ? `${data.withdrawn} withdrawn by the source` : "",
     `${data.attacker_first} expected to be tried by an attacker first, if they try every leaked key`,
     data.judged ? `of ${data.judged} judged ${data.hollow} hollow` + (hollow.length ? ` (${hollow.join(", ")})` : "") + `, ${data.unassessed} unassessed` : "",
@@ -145,11 +147,12 @@ function change(now, then) {
 function trend(today, periods) {
   if (!today || !periods) return;
   const day = { rate: today.complete ? today.effective : null, name: "24 hours" };
-  $("trend").replaceChildren(...[day, ...periods.map((period) => ({ ...period, name: PERIODS[period.days] }))].map(({ name, rate, before }) => {
-    const row = el("tr"), head = el("th", "", name), verdict = change(rate, before);
+  $("trend").replaceChildren(...[day, ...periods.map((period) => ({ ...period, name: PERIODS[period.days] }))].map(({ name, rate, before, begins_at, comparable }) => {
+    const row = el("tr"), head = el("th", "", name), verdict = comparable ? change(rate, before) : "";
     head.scope = "row";
+    if (begins_at) head.append(el("small", "", ` since ${dateParts(begins_at).day}`));
     const told = (one) => (one ? range(one.low, one.high) : "not known");
-    const then = before === undefined ? "" : before && before.low === null ? "no data" : told(before);
+    const then = before === undefined ? "" : before && before.low === null ? "no data" : `${told(before)}${before && !comparable ? ", of a part of them" : ""}`;
     const was = el("td", "", then);
     if (verdict) was.append(": ", el("b", verdict === "no clear change" ? "" : verdict, verdict));
     row.append(head, el("td", "", rate && rate.low === null ? "no data" : told(rate)), was, el("td", "", rate ? rate.windows.toLocaleString("en") : "–"));
@@ -170,7 +173,7 @@ function firing(data) {
 }
 
 function noted(note) {
-  if (note.what === "CloseCall") return `decided ${span(note.margin_ms)} before it was overdue`;
+  if (note.what === "CloseCall") return `decided ${length(note.margin_ms)} before it was overdue`;
   return NAMES[note.what] ?? note.what;
 }
 
@@ -184,8 +187,8 @@ function notes(list) {
   $("notes").replaceChildren(...all.map(([, note]) => {
     const good = note.what === "CloseCall" || note.what === "ContainedFirst";
     const item = el("li", `${note.urgency ?? (good ? "good" : "")}${note.until ? " over" : ""}`);
-    const at = el("time", "", clockTime(note.at)), text = el("span"), what = el("b", "", noted(note));
-    text.append(what, note.until ? ` (until ${clockTime(note.until)}) ` : " ", leads(note));
+    const at = el("time", "", when(note.at)), text = el("span"), what = el("b", "", noted(note));
+    text.append(what, note.until ? ` (until ${when(note.until)}) ` : " ", leads(note));
     item.append(at, text);
     return item;
   }));
@@ -206,12 +209,12 @@ function announce(all) {
 function decisions(list) {
   chart ??= new Chart($("chart"));
   const { without, placed } = chart.update(list);
-  set($("both-count"), `the latest ${plural(placed, "decision", "decisions")}` + (without ? `; ${without} more without a reading floor` : ""));
+  set($("both-count"), `the latest ${plural(placed, "decision", "decisions")}` + (without ? `; ${without} more about advice of unknown length` : ""));
   const latest = [...list.values()].sort((a, b) => (a.at < b.at ? 1 : -1)).slice(0, 25);
   $("decisions").replaceChildren(...latest.map((decision) => {
     const row = el("tr"), kind = quality(decision), where = decision.attention_ratio === null ? "" : quadrant(decision);
     const verdict = kind === "hollow" ? `hollow: ${decision.hollow.map(words).join(", ")}` : decision.quality ?? "not judged yet";
-    const cells = [clockTime(decision.at), leads(decision), span(decision.time_to_review_ms), decision.attention_ratio === null ? "–" : String(decision.attention_ratio), verdict];
+    const cells = [when(decision.at), leads(decision), length(decision.time_to_review_ms), decision.attention_ratio === null ? "–" : `${decision.attention_ratio} ×`, verdict];
     row.append(...cells.map((content) => { const cell = el("td"); cell.append(content instanceof Node ? content : el("bdi", "", content)); return cell; }));
     row.dataset.quadrant = where;
     return row;
@@ -222,7 +225,7 @@ function suspected(data) {
   const shown = data.pages.map((page) => {
     const box = el("article", `suspect${page.ended_at ? " over" : ""}`), who = el("p", "who"), name = el("b"), what = el("span");
     name.append(link(reviewerAt(page.id), page.reviewer));
-    set(what, `${page.ended_at ? `alert ended ${clockTime(page.ended_at)}` : `alert since ${clockTime(page.at)}`}, counted since ${clockTime(page.since)}; evidence ${amount(page.statistic)}, an alert from ${page.threshold.toLocaleString("en")}`);
+    set(what, `${page.ended_at ? `alert ended ${when(page.ended_at)}` : `alert since ${when(page.at)}`}, counted since ${when(page.since)}; evidence ${amount(page.statistic)}, an alert from ${page.threshold.toLocaleString("en")}`);
     who.append(name, what);
     const table = el("table"), body = el("tbody"), head = el("thead"), titles = el("tr");
     for (const text of ["Sign", "Seen", "Allowed"]) { const cell = el("th"); cell.scope = "col"; set(cell, text); titles.append(cell); }
@@ -245,7 +248,7 @@ function suspected(data) {
     list.append(...page.path.map((step) => {
       const item = el("li"), text = el("span");
       const signs = step.signs.map((sign) => SIGNALS[sign] ?? sign).join(", ") || "no sign";
-      set(text, `${clockTime(step.at)} ${signs}; evidence ${amount(step.statistic)} `);
+      set(text, `${when(step.at)} ${signs}; evidence ${amount(step.statistic)} `);
       item.append(text, link(exposureAt(step.id), step.credential));
       return item;
     }));
@@ -278,7 +281,7 @@ function health(data) {
 function receivers(list) {
   $("receivers-list").hidden = list.length === 0;
   $("receivers").replaceChildren(...list.map(({ name, last_at_ms, expected_ms, taken, refused }) => {
-    const row = el("tr"), last = el("td", "", last_at_ms === null ? "none since the start" : clockTime(new Date(last_at_ms).toISOString()));
+    const row = el("tr"), last = el("td", "", last_at_ms === null ? "none since the start" : when(new Date(last_at_ms).toISOString()));
     if (expected_ms !== null && last_at_ms !== null && now() - last_at_ms > expected_ms) { last.className = "bad"; last.append(", silent for too long"); }
     row.append(el("td", "", name), last, el("td", "", expected_ms === null ? "–" : limit(expected_ms)), el("td", "", taken.toLocaleString("en")), el("td", "", refused.toLocaleString("en")));
     return row;

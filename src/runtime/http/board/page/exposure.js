@@ -1,6 +1,6 @@
 // The page of one exposure: what leaked, what the AI said, who decided, and what followed.
 import { facts, follow, nothing, section, table } from "./about.js";
-import { NAMES, el, exposureAt, fullTime, isolated, limit, link, named, set, span, words } from "./text.js";
+import { NAMES, el, exposureAt, fullTime, isolated, length, limit, link, listAt, named, set, span, words } from "./text.js";
 
 const WHY = {
   impossible_reading: "The person cannot have read all that was approved: there was less time than reading takes.",
@@ -20,7 +20,7 @@ const asked = named();
 const main = document.getElementById("main");
 let ticking = () => {};
 
-function headline(record, window, others, start, now) {
+function headline(record, window, others, list, start, now) {
   const head = el("header", "about"), title = el("h1");
   title.append(isolated(window.known_as ?? record.credential_id));
   const line = el("p", "lead"), level = el("span", `sev ${record.severity ?? ""}`, record.severity ? `${record.severity} severity` : "no severity stated");
@@ -31,8 +31,8 @@ function headline(record, window, others, start, now) {
     others.forEach((name, at) => also.append(at ? ", " : "", isolated(name)));
     head.append(also);
   }
-  const unanswered = record.abused_at && !record.contained_at && record.action !== "dismiss" && !record.final;
-  if (unanswered) {
+  // The server's rule says whether an attack is answered, as on the board and in the pages.
+  if (list.some((one) => one.alert === "AttackObserved" && one.phase === "firing")) {
     const alarm = el("p", "alarm", `‼ An attacker was seen to use this credential at ${fullTime(record.abused_at)}, and nobody has contained or dismissed it.`);
     head.append(alarm);
   }
@@ -42,8 +42,8 @@ function headline(record, window, others, start, now) {
   ticking = (at) => {
     const waits = window.waiting_ms !== null && !record.decided_at;
     const age = record.durations_ms.time_to_review ?? at - start;
-    set(strong, record.decided_at || waits ? span(age) : "–");
-    set(note, record.decided_at ? ` from the start to the decision; the target is ${limit(record.in_time_ms)}` : waits ? ` since it ${record.raced ? "was exposed" : "began"}; a decision is due within ${limit(record.in_time_ms)}, and late from ${limit(record.late_ms)} on` : "");
+    set(strong, record.decided_at ? length(age) : waits ? span(age) : "–");
+    set(note, record.decided_at ? ` from ${!record.raced ? "the beginning" : record.exposed_at ? "the exposure" : "the detection"} to the decision; the target is ${limit(record.in_time_ms)}` : waits ? ` since it ${!record.raced ? "began" : record.exposed_at ? "was exposed" : "was found; it was exposed earlier, and nobody knows when"}. A decision is due within ${limit(record.in_time_ms)}, and late from ${limit(record.late_ms)} on.` : "");
   };
   ticking(now);
   return head;
@@ -54,10 +54,10 @@ function where(record) {
   if (place instanceof HTMLAnchorElement) place.rel = "noreferrer noopener";
   return section("What leaked, and where", facts([
     ["Credential", record.credential_id],
-    ["Place", place], ["Owner", record.owner ?? "not stated"], ["Found by", record.source],
+    ["Place", place], ["Owner", record.owner === null ? "not stated" : link(listAt("owner", record.owner), record.owner)], ["Found by", record.source],
     ["Found", `${fullTime(record.detected_at)}${record.detections > 1 ? `, and ${record.detections - 1} more times` : ""}`],
     ["Exposed", record.exposed_at ? `${fullTime(record.exposed_at)}${record.exposed_at_quality ? ` (${words(record.exposed_at_quality)})` : ""}` : record.raced ? "unknown" : null],
-    ["Incident", record.incident], ["Seen again after it was closed", record.resightings > 0 ? record.resightings : null],
+    ["Incident", record.incident === null ? null : link(listAt("q", record.incident.slice(0, 200)), record.incident)], ["Seen again after it was closed", record.resightings > 0 ? record.resightings : null],
   ]));
 }
 
@@ -71,6 +71,14 @@ function advice(record) {
   ]), record.ai_acted_first ? el("p", "bad", "The AI acted before any person had decided.") : null);
 }
 
+/** Whether a decision was in time. */
+function soon(record, took) {
+  if (took >= record.late_ms) return "late";
+  if (took >= record.in_time_ms) return "overdue";
+  // It is measured from the detection then.
+  return record.raced && !record.exposed_at ? "in time after it was found; when it was exposed is not known" : "in time";
+}
+
 function decision(record, reading) {
   if (!record.decided_at) {
     const text = record.withdrawn_at ? `Nobody: the source closed the case${record.withdrawn_reason ? ` (${record.withdrawn_reason})` : ""}.` : "Nobody has decided.";
@@ -80,11 +88,11 @@ function decision(record, reading) {
   const parts = [facts([
     ["Decided by", record.reviewer], ["Decision", words(record.action)], ["Answer to the AI", words(record.verdict)],
     ["When", fullTime(record.decided_at)],
-    ["Time to review", took === null ? "unknown: clocks contradict each other" : `${span(took)}, target ${limit(record.in_time_ms)}${took < record.in_time_ms ? " (in time)" : took < record.late_ms ? " (overdue)" : " (late)"}`],
-    ["After it was found", record.exposed_at ? span(Date.parse(record.decided_at) - Date.parse(record.detected_at)) : null],
+    ["Time to review", took === null ? "unknown: clocks contradict each other" : `${length(took)}, target ${limit(record.in_time_ms)} (${soon(record, took)})`],
+    ["After it was found", record.exposed_at ? length(Date.parse(record.decided_at) - Date.parse(record.detected_at)) : null],
     ["Looked at", record.evidence === "raw" ? "the raw evidence" : record.evidence === "summary" ? "the AI's summary" : record.opened_at ? "the case" : "not known"],
     ["Items opened", record.items === null ? null : `${record.items_opened ?? "unknown"} of ${record.items}`],
-    ["Time to read", reading?.attention_ms === null || reading?.attention_ms === undefined ? null : `${span(reading.attention_ms)}; most people need ${span(reading.usual_ms ?? 0)}`],
+    ["Time to read", reading?.attention_ms === null || reading?.attention_ms === undefined ? null : `${length(reading.attention_ms)}; most people need ${length(reading.usual_ms ?? 0)}`],
     ["Reasons given", record.rationale_words === null ? null : `${record.rationale_words} words`],
     ["Later decisions", record.further_decisions > 0 ? `${record.further_decisions}; the last one: ${words(record.final_action)}` : null],
   ])];
@@ -104,12 +112,12 @@ function decision(record, reading) {
   return section("Who decided, and was it a review?", ...parts);
 }
 
-function alerts(list, labels, workflow) {
-  if (list.length === 0) return section("Alerts", el("p", "", "None. A window that nothing can change any more has no alerts."));
+function alerts(list, labels, record) {
+  if (list.length === 0) return section("Alerts", el("p", "", record.final ? "None. Nothing can change this window any more, so it has no alerts." : "None."));
   const lines = list.map((one) => [NAMES[one.alert] ?? one.alert, one.urgency, one.phase === "pending" ? `due ${fullTime(one.from)}` : `since ${fullTime(one.from)}`, one.phase === "firing" ? "firing" : one.until ? `until ${fullTime(one.until)}` : one.phase, link(one.runbook, "what to do")]);
-  const mute = el("details"), code = el("pre", "wraps", `amtool silence add credential="${labels.credential}" workflow="${workflow}" --duration=1h --comment="who, and why"`);
+  const mute = el("details"), code = el("pre", "wraps", `amtool silence add credential="${labels.credential}" workflow="${record.workflow}" --duration=1h --comment="who, and why"`);
   code.tabIndex = 0;
-  mute.append(el("summary", "", "Mute the pages about this credential for an hour"), code, el("p", "small", "The command mutes this credential in this workflow and nothing else. In Alertmanager's own pages, silence the two labels that the command names."));
+  mute.append(el("summary", "", "Mute the alerts about this credential for an hour"), code, el("p", "small", "The command mutes this credential in this workflow and nothing else. If amtool does not know your Alertmanager, add --alertmanager.url= and its address. Without amtool: in Alertmanager's own pages, make a silence with the two labels that the command names."));
   return section("Alerts", table("Alerts", ["Alert", "Urgency", "Began", "State", "Runbook"], lines), mute);
 }
 
@@ -129,7 +137,7 @@ function timeline(record, start) {
   for (const [name, at] of steps) {
     const item = el("li", name.startsWith("Used") ? "bad" : ""), time = el("time", "", fullTime(at)), what = isolated(name), since = Date.parse(at) - start;
     time.dateTime = at;
-    item.append(time, what, el("span", "small", since === 0 ? "the start" : `${since < 0 ? "−" : "+"}${span(Math.abs(since))}${Date.parse(at) > before && before > start ? `, ${span(Date.parse(at) - before)} after the step before` : ""}`));
+    item.append(time, what, el("span", "small", since === 0 ? "the start" : `${since < 0 ? "−" : "+"}${length(Math.abs(since))}${Date.parse(at) > before && before > start ? `, ${length(Date.parse(at) - before)} after the step before` : ""}`));
     before = Date.parse(at);
     list.append(item);
   }
@@ -152,14 +160,14 @@ follow(`/api/v1/exposures/${encodeURIComponent(asked)}`, {
     const moved = exposure_id === asked ? null : el("p", "notice", "The address that you followed names a window that is now part of this one: its credential turned out to be the same, or to have leaked earlier.");
     if (moved) history.replaceState(null, "", exposureAt(exposure_id));
     const columns = el("div", "columns");
-    columns.append(where(record), advice(record), decision(record, reading), timeline(record, start), alerts(list, labels, record.workflow), everything(record, exposure_id));
-    main.replaceChildren(...[moved ?? main.querySelector(".moved"), headline(record, window, others, start, now), columns].filter(Boolean));
+    columns.append(where(record), advice(record), decision(record, reading), timeline(record, start), alerts(list, labels, record), everything(record, exposure_id));
+    main.replaceChildren(...[moved ?? main.querySelector(".moved"), headline(record, window, others, list, start, now), columns].filter(Boolean));
     moved?.classList.add("moved");
     // What somebody has opened stays open.
     main.querySelectorAll("details").forEach((details, at) => { details.open = kept[at] ?? false; });
   },
-  missing(message) {
-    nothing("No such window here", `${message}. A closed window is shown for a day; the ledger keeps it for longer: see shutterlag report.`);
+  missing() {
+    nothing("No such window here", "This server has no window of this name. Either there is none, or the server has not read it yet, or it was closed more than a day ago. The ledger keeps closed windows: see shutterlag report.");
   },
   tick: (now) => ticking(now),
 });

@@ -14,8 +14,10 @@ export class Filter {
     this.fields = Object.fromEntries(FIELDS.map((name) => [name, find(`by-${name}`)]));
     this.csv = find("csv");
     this.clear = find("clear");
+    this.owners = find("owners");
     this.paused = false;
     this.number = 0;
+    this.asking = 0;
     const query = new URLSearchParams(location.search);
     for (const [name, field] of Object.entries(this.fields)) {
       const value = query.get(name);
@@ -24,12 +26,15 @@ export class Filter {
       if (field.tagName === "SELECT" && ![...field.options].some((option) => option.value === value)) field.append(this.option(value, words(value)));
       field.value = value;
     }
-    for (const [name, field] of Object.entries(this.fields)) field.addEventListener(name === "q" ? "input" : "change", () => this.changed(name === "q"));
+    for (const field of Object.values(this.fields)) {
+      const typed = field.tagName === "INPUT";
+      field.addEventListener(typed ? "input" : "change", () => this.changed(typed));
+    }
     this.clear.addEventListener("click", () => this.reset());
     // From a figure to the page behind it: the first window of this list.
     this.goes = query.get("go") === "first";
     this.changed(false);
-    setInterval(() => { if (!this.paused && !document.hidden && this.asked()) this.load(); }, ASK_EVERY_MS);
+    setInterval(() => { if (!this.paused && !document.hidden && this.asked() && this.asking === 0) this.load(); }, ASK_EVERY_MS);
     this.choices();
     setInterval(() => { if (!this.paused && !document.hidden) this.choices(); }, CHOICES_EVERY_MS);
   }
@@ -58,9 +63,12 @@ export class Filter {
     return this.query().size > 0;
   }
 
+  /** Asks for all that waits again; false if that is what was asked for. */
   reset() {
+    if (!this.asked()) return false;
     for (const [name, field] of Object.entries(this.fields)) field.value = DEFAULTS[name] ?? "";
     this.changed(false);
+    return true;
   }
 
   changed(typing) {
@@ -78,6 +86,7 @@ export class Filter {
   async load(fresh = false) {
     const number = this.number, query = this.query();
     query.set("limit", String(ROWS));
+    this.asking += 1;
     try {
       const answer = await ask(`/api/v1/board/windows?${query}`);
       const data = await answer.json();
@@ -85,30 +94,39 @@ export class Filter {
       if (number !== this.number || this.paused && !fresh) return;
       if (answer.ok && this.goes && data.rows.length > 0) { this.goes = false; location.replace(exposureAt(data.rows[0].id)); return; }
       if (answer.ok) { this.goes = false; this.offer(data.choices); this.answer(data, this.fields.sort.value === "urgency", fresh); }
-    } catch { /* The stream says that the connection is lost. */ }
+    } catch { /* The stream says that the connection is lost. */ } finally { this.asking -= 1; }
   }
 
   async choices() {
-    if (this.asked()) return;
+    if (this.asked() || this.asking > 0) return;
+    this.asking += 1;
     try {
       const answer = await ask("/api/v1/board/windows?limit=1");
       if (answer.ok) this.offer((await answer.json()).choices);
-    } catch { /* As above. */ }
+    } catch { /* As above. */ } finally { this.asking -= 1; }
   }
 
   offer(choices) {
     for (const [name, counts] of Object.entries(choices)) {
       const field = this.fields[name];
+      if (name === "owner") { this.owns(Object.keys(counts)); continue; }
       if (document.activeElement === field) continue;
       const chosen = field.value, [all] = field.options;
       const values = Object.keys(counts);
       if (chosen && !values.includes(chosen)) values.push(chosen);
       if (name === "severity") values.sort((a, b) => ["critical", "high", "medium", "low"].indexOf(a) - ["critical", "high", "medium", "low"].indexOf(b));
-      const text = (value) => `${name === "owner" || name === "source" ? value.slice(0, 60) : words(value)} (${(counts[value] ?? 0).toLocaleString("en")})`;
+      const text = (value) => `${name === "source" ? value.slice(0, 60) : words(value)} (${(counts[value] ?? 0).toLocaleString("en")})`;
       const same = field.options.length === values.length + 1 && values.every((value, at) => field.options[at + 1].value === value);
       if (same) { values.forEach((value, at) => set(field.options[at + 1], text(value))); continue; }
       field.replaceChildren(all, ...values.map((value) => this.option(value, text(value))));
       field.value = chosen;
     }
+  }
+  /** Owners are typed: there may be many, and a part of the name will do. */
+  owns(names) {
+    const known = names.join("\n");
+    if (this.owners.dataset.known === known) return;
+    this.owners.dataset.known = known;
+    this.owners.replaceChildren(...names.map((name) => this.option(name)));
   }
 }

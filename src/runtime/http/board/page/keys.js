@@ -16,7 +16,8 @@ export function keys({ search, list, help, clear }) {
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "Escape" && document.activeElement === search) { if (search.value) clear(); else search.blur(); return; }
+    // In a list of choices and in the help the browser has a use for it of its own.
+    if (event.key === "Escape" && !help.open && document.activeElement?.tagName !== "SELECT") { if (!clear()) document.activeElement?.blur(); return; }
     if (typing(document.activeElement) || help.open) return;
     const act = { "/": () => { search.focus(); search.select(); }, j: () => walk(1), k: () => walk(-1), "?": () => help.showModal() }[event.key];
     if (!act) return;

@@ -1,6 +1,6 @@
 // The list of windows. Rows have one height and their places are set by the script, so that a
 // row that comes or goes moves no other part of the page.
-import { el, exposureAt, limit, names, others, set, span, words } from "./text.js";
+import { el, exposureAt, length, limit, names, others, set, span, words } from "./text.js";
 
 // Where the marks of the bar are: all rows have them at the same places, whatever their targets.
 const DUE = 0.45, LATE = 0.85;
@@ -34,9 +34,9 @@ function countdown(row, band, now) {
     case "attacked": return `‼ attacked ${span(now - row.attacked_ms)} ago`;
     case "ahead": return `● ${span(row.in_time_ms - age)} left`;
     case "contested": return `◆ ${span(row.late_ms - age)} until late`;
-    case "owed": return `▪ contained after ${span(row.contained_ms - row.start_ms)}`;
-    case "done": return row.decided_ms === null ? "withdrawn by the source" : `${words(row.quality ?? "not judged yet")}, decided after ${span(row.decided_ms - row.start_ms)}`;
-    default: return `▲ ${span(age)} ${row.raced ? "exposed" : "waiting"}`;
+    case "owed": return `▪ contained after ${length(row.contained_ms - row.start_ms)}`;
+    case "done": return row.decided_ms === null ? "withdrawn by the source" : `${words(row.quality ?? "not judged yet")}, decided after ${length(row.decided_ms - row.start_ms)}`;
+    default: return `▲ ${span(age)} ${!row.raced ? "waiting" : row.exposure_known ? "exposed" : "since it was found"}`;
   }
 }
 
@@ -124,7 +124,7 @@ export class Race {
   leave(id, known, decision) {
     known.leaving = true;
     known.item.classList.add("gone");
-    set(known.count, decision ? `decided in ${span(decision.time_to_review_ms)}` : "no longer in this list");
+    set(known.count, decision ? `decided in ${length(decision.time_to_review_ms)}` : "no longer in this list");
     known.done = setTimeout(() => {
       known.item.remove();
       if (this.rows.get(id) === known) this.rows.delete(id);

@@ -8,7 +8,7 @@ const credential = (id) => id.split("/").slice(1, -1).join("/") || id;
 
 function signals(alert) {
   const lines = alert.signals.map((one) => [SIGNALS[one.signal] ?? one.signal, `${one.signs} of ${one.observed}`, one.allowed === null ? "as peers in like cases" : `${Math.round(100 * one.allowed)} %`, amount(one.statistic)]);
-  return section("What was seen", el("p", "", "How often each sign was there since the alert's beginning, and how often it is allowed."), table("Signs", ["Sign", "Seen", "Allowed", "Evidence"], lines));
+  return section("What was seen", el("p", "", "How often each sign was there since the counting began, and how often it is allowed. The evidence says how much likelier the decisions are under rubber-stamping than by chance; the alert adds the signs up, each with a fixed weight."), table("Signs", ["Sign", "Seen", "Allowed", "Evidence"], lines));
 }
 
 function path(alert, names) {
@@ -30,7 +30,7 @@ follow(`/api/v1/reviewer-alerts/${encodeURIComponent(asked)}`, {
     document.title = `${alert.reviewer} – shutterlag`;
     const head = el("header", "about"), title = el("h1"), line = el("p", "lead");
     title.append("Rubber-stamping suspected: ", isolated(alert.reviewer));
-    line.append(alert.ended_at ? `The alert ended ${fullTime(alert.ended_at)}.` : `The alert fires since ${fullTime(alert.at)}.`, ` It counts from ${fullTime(alert.since)}. The evidence came to ${amount(alert.statistic)}; an alert fires from ${alert.threshold.toLocaleString("en")}. `, link(runbook, "What to do"));
+    line.append(alert.ended_at ? `The alert ended ${fullTime(alert.ended_at)}.` : `The alert has been firing since ${fullTime(alert.at)}.`, ` It counts from ${fullTime(alert.since)}. The evidence came to ${amount(alert.statistic)}; an alert fires from ${alert.threshold.toLocaleString("en")}. `, link(runbook, "What to do"));
     head.append(title, line, el("p", "small", "The alert says that time, context or authority may be missing. It is not a verdict on a person. By chance alone, a reviewer whose rates are as allowed is reported once in as many decisions as the threshold says."));
     const columns = el("div", "columns");
     columns.append(signals(alert), day(figures), path(alert, names));

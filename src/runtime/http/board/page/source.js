@@ -2,14 +2,15 @@
 // Reads the response itself, since an EventSource does not show the status of an answer.
 import { signIn } from "./session.js";
 
-const PATIENCE_MS = 12_000;
+const PATIENCE_MS = 12_000, LEAVES_AFTER_MS = 30_000;
 
 /** Follows the board; calls `take(name, data)` and `state(word)`. */
 export function follow({ take, state }) {
-  let ending = null, pause = 1_000, timer = 0, silence = 0;
+  let ending = null, pause = 1_000, timer = 0, silence = 0, leaving = 0;
 
   async function run() {
     clearTimeout(timer);
+    timer = 0;
     const own = new AbortController();
     ending?.abort();
     ending = own;
@@ -55,12 +56,11 @@ export function follow({ take, state }) {
 
   // A hidden board disconnects, so that it costs nothing.
   document.addEventListener("visibilitychange", () => {
+    clearTimeout(leaving);
     if (document.hidden) {
-      timer = setTimeout(() => { ending?.abort(); ending = null; }, 30_000);
-    } else if (ending === null || ending.signal.aborted) {
+      leaving = setTimeout(() => { clearTimeout(timer); ending?.abort(); ending = null; }, LEAVES_AFTER_MS);
+    } else if (ending === null || timer !== 0) {
       run();
-    } else {
-      clearTimeout(timer);
     }
   });
   addEventListener("pageshow", (event) => { if (event.persisted) run(); });

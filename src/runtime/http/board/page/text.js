@@ -27,19 +27,26 @@ export const plural = (count, one, many) => `${count.toLocaleString("en")} ${cou
 
 const two = (n) => String(n).padStart(2, "0");
 
-/** A length of time: 4:07, 2 h 05, 3 d 04 h. */
+/** A length of time that runs: 4:07 (minutes and seconds), 2 h 05 min, 3 d 04 h. */
 export function span(ms) {
   const total = Math.max(0, Math.floor(ms / 1000));
   if (total < 3600) return `${Math.floor(total / 60)}:${two(total % 60)}`;
   const hours = Math.floor(total / 3600);
-  if (hours < 24) return `${hours} h ${two(Math.floor(total / 60) % 60)}`;
+  if (hours < 24) return `${hours} h ${two(Math.floor(total / 60) % 60)} min`;
   return `${Math.floor(hours / 24)} d ${two(hours % 24)} h`;
+}
+
+/** A length of time that stands alone: 7 s, 4 min 07 s, 2 h 05 min, 3 d 04 h. */
+export function length(ms) {
+  const total = Math.max(0, Math.floor(ms / 1000));
+  if (total < 60) return `${total} s`;
+  return total < 3600 ? `${Math.floor(total / 60)} min ${two(total % 60)} s` : span(ms);
 }
 
 /** A target: 9 min, 1 d. */
 export function limit(ms) {
   const unit = [[86_400_000, "d"], [3_600_000, "h"], [60_000, "min"], [1_000, "s"]].find(([size]) => ms % size === 0);
-  return unit ? `${ms / unit[0]} ${unit[1]}` : span(ms);
+  return unit ? `${ms / unit[0]} ${unit[1]}` : length(ms);
 }
 
 export const words = (word) => String(word ?? "").replaceAll("_", " ");
@@ -62,7 +69,11 @@ export function parts(time) {
   };
 }
 
-export const clockTime = (time) => parts(time).time;
+/** The time of day, with its date unless that is the day of `now`. */
+export function timeOn(time, now) {
+  const at = parts(time);
+  return at.day === parts(now).day ? at.time : `${at.day.slice(5)} ${at.time.slice(0, 5)}`;
+}
 
 export function fullTime(time) {
   const { day, time: clock, zone } = parts(time);
@@ -72,6 +83,8 @@ export function fullTime(time) {
 /** The address of a page of this server, in the reader's choice of time zone. */
 const address = (path) => path + (isLocal() ? "?tz=local" : "");
 export const exposureAt = (id) => address(`/exposure/${encodeURIComponent(id)}`);
+/** The board's list of all windows, whatever their state, that a search or a filter finds. */
+export const listAt = (name, value) => `/?${new URLSearchParams({ [name]: value, state: "all", ...(isLocal() ? { tz: "local" } : {}) })}`;
 export const reviewerAt = (id) => address(`/reviewer/${encodeURIComponent(id)}`);
 
 /** What the rest of this page's address names. */

@@ -1,5 +1,5 @@
 // The names on which somebody acted and under which nothing was detected.
-import { el, set, span, words } from "./text.js";
+import { el, length, set, words } from "./text.js";
 
 const cell = (text) => {
   const box = el("td"), inner = el("bdi");
@@ -36,6 +36,6 @@ export class Unjoined {
   }
 
   tick(now) {
-    for (const { at, cell } of this.ages) set(cell.firstChild, span(now - at));
+    for (const { at, cell } of this.ages) set(cell.firstChild, length(now - at));
   }
 }
