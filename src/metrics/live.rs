@@ -5,7 +5,7 @@
 
 use super::{Metrics, StageObservers};
 use crate::engine::alerts::{Alert, Transition};
-use crate::engine::attacker::Band;
+use crate::engine::attacker::{AttackerFirst, Band};
 use crate::engine::effective::Outcome;
 use crate::engine::oversight::{HollowReasons, Quality};
 use crate::engine::windows::{Stage, Standing};
@@ -89,9 +89,12 @@ impl Metrics {
         self.flagged.reset();
     }
 
-    /// The chance that an attacker came first has risen by this much.
-    pub fn attacker_first(&self, workflow: Workflow, probability: f64) {
-        self.attacker_first.with_label_values(&[workflow.as_str()]).inc_by(probability.max(0.0));
+    /// How likely it is that an attacker used the credential of a window before containment. To
+    /// be called once for each window.
+    pub fn attacker_first(&self, workflow: Workflow, first: AttackerFirst) {
+        for (end, chance) in [("low", first.low), ("high", first.high)] {
+            self.attacker_first.with_label_values(&[workflow.as_str(), end]).inc_by(chance);
+        }
     }
 
     /// A seeded case was decided.

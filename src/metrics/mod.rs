@@ -125,9 +125,9 @@ impl Metrics {
         let attacker_first = CounterVec::new(
             Opts::new(
                 "shutterlag_attacker_first_expected_total",
-                "Expected number of windows in which an attacker came first",
+                "Credentials that attackers are expected to have used before containment, at least and at most",
             ),
-            &["workflow"],
+            &["workflow", "end"],
         )?;
         registry.register(Box::new(attacker_first.clone()))?;
         let as_of = Gauge::new(
@@ -201,7 +201,7 @@ impl Metrics {
             self.review_due(window.key.workflow, outcome);
         }
         if let Some(first) = window.attacker_first(rules.race, as_of) {
-            self.attacker_first.with_label_values(&[workflow]).inc_by(first.probability);
+            self.attacker_first(window.key.workflow, first);
         }
         if let Some(decision) = window.decision {
             self.judged(

@@ -295,8 +295,19 @@ fn the_table_tells_the_same_numbers() {
             "{} without a known time of exposure",
             at("effective_review_rate.outcomes.unknown_exposure")
         ),
-        format!("({} % to ", tenths(&summary, "survival.time_to_review.reviewed_by_fastest.low")),
-        format!("of {} windows (fastest at once)", at("attacker_window.attacker_first.windows")),
+        format!(
+            "({} % to ",
+            tenths(&summary, "survival.time_to_review.reviewed_by_fastest.low_bound")
+        ),
+        format!(
+            "ranges because of {} without a known time of exposure",
+            at("survival.time_to_review.unknown_exposure")
+        ),
+        format!(
+            "of {} windows in {} incidents (fastest at once)",
+            at("attacker_window.attacker_first.windows"),
+            at("attacker_window.attacker_first.incidents")
+        ),
     ] {
         assert!(table.contains(&expected), "no «{expected}» in\n{table}");
     }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::config::{Profiles, Targets};
 use crate::engine::effective::EffectiveRate;
 use crate::engine::oversight::HollowReason;
+use crate::engine::waits::Between;
 use crate::engine::windows::State;
 use crate::event::Workflow;
 use crate::runtime::http::options::Shown;
@@ -29,6 +30,7 @@ pub(super) struct Headline {
     contested: u64,
     behind: u64,
     unreviewed: u64,
+    unknown: u64,
     withdrawn: u64,
     others: Vec<OtherRate>,
     reviews: u64,
@@ -36,8 +38,8 @@ pub(super) struct Headline {
     hollow: Option<u64>,
     unassessed: Option<u64>,
     by_reason: BTreeMap<&'static str, u64>,
-    median_ms: Option<i64>,
-    attacker_first: f64,
+    median_ms: Between<Option<i64>>,
+    attacker_first: Between<f64>,
 }
 
 /// The rate of a workflow in which attackers do not race.
@@ -76,6 +78,7 @@ impl Headline {
             contested: race.bands.contested,
             behind: race.bands.behind,
             unreviewed: race.bands.unreviewed,
+            unknown: race.bands.unknown,
             withdrawn: race.bands.withdrawn,
             others: others.collect(),
             reviews: oversight.reviews,
@@ -84,9 +87,16 @@ impl Headline {
             unassessed: oversight.unassessed,
             by_reason: reasons.collect(),
             median_ms: figures.survival.time_to_review.median_ms,
-            attacker_first: (race.attacker_first.expected * 10.0).round() / 10.0,
+            attacker_first: Between {
+                low: tenths(race.attacker_first.expected_low),
+                high: tenths(race.attacker_first.expected_high),
+            },
         }
     }
+}
+
+fn tenths(number: f64) -> f64 {
+    (number * 10.0).round() / 10.0
 }
 
 /// The targets of the raced workflows, if all of them have the same.

@@ -67,7 +67,8 @@ pub(super) fn of(
         })
         .collect();
     let decided = window.decided_at();
-    if let Some(decided) = decided.filter(|_| profile.targets.raced) {
+    let in_time_is_known = profile.targets.raced && window.exposure_is_known();
+    if let Some(decided) = decided.filter(|_| in_time_is_known) {
         let margin = (window.start() + profile.targets.in_time).since(decided);
         if margin > Span::ZERO && margin <= CLOSE {
             notes.push(note(CLOSE_CALL, decided, None, None, Some(margin)));

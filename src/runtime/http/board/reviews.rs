@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::text;
 use crate::engine::oversight::{HollowReasons, Quality, Reviews, Rules};
+use crate::engine::windows::Clock;
 use crate::event::{Action, Verdict, Workflow};
 use crate::records::WindowRecord;
 use crate::runtime::http::options::Shown;
@@ -26,6 +27,8 @@ struct DecisionRow {
     verdict: Option<Verdict>,
     action: Option<Action>,
     time_to_review_ms: Span,
+    /// Whether that is all of it: it took at least as long.
+    exposure_known: bool,
     /// The target of its workflow: a decision sooner than this is in time.
     in_time_ms: Span,
     /// Available attention divided by the reading floor; null if the advice or its length
@@ -73,6 +76,7 @@ pub(super) fn rows(
                 action: record.action,
                 // If the clocks contradict each other there is none, and no row.
                 time_to_review_ms: record.durations_ms.0.time_to_review?,
+                exposure_known: record.clock == Some(Clock::Exposed),
                 in_time_ms: shown.profiles.get(record.workflow).targets.in_time,
                 // Three digits are enough for the chart.
                 attention_ratio: ratio.map(|ratio| (ratio * 1000.0).round() / 1000.0),

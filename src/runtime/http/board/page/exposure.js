@@ -14,6 +14,8 @@ const QUALITY = {
   hollow: "Hollow: something shows that it was not a review.",
   unassessed: "Unassessed: nothing tells whether it was a review.",
 };
+/** Where the decision fell. A band that is not known says nothing. */
+const IN_TIME = { ahead: " (in time)", contested: " (overdue)", behind: " (late)" };
 const STATES = { open: "open: nobody has decided", contained: "contained, but nobody has decided", reviewed: "decided, but not contained", closed: "closed", withdrawn: "withdrawn by its source" };
 const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
 const asked = named();
@@ -80,7 +82,7 @@ function decision(record, reading) {
   const parts = [facts([
     ["Decided by", record.reviewer], ["Decision", words(record.action)], ["Answer to the AI", words(record.verdict)],
     ["When", fullTime(record.decided_at)],
-    ["Time to review", took === null ? "unknown: clocks contradict each other" : `${span(took)}, target ${limit(record.in_time_ms)}${took < record.in_time_ms ? " (in time)" : took < record.late_ms ? " (overdue)" : " (late)"}`],
+    ["Time to review", took === null ? "unknown: clocks contradict each other" : `${span(took)}${record.clock === "detected" ? " or more (nobody knows when it was exposed)" : ""}, target ${limit(record.in_time_ms)}${IN_TIME[record.band] ?? ""}`],
     ["After it was found", record.exposed_at ? span(Date.parse(record.decided_at) - Date.parse(record.detected_at)) : null],
     ["Looked at", record.evidence === "raw" ? "the raw evidence" : record.evidence === "summary" ? "the AI's summary" : record.opened_at ? "the case" : "not known"],
     ["Items opened", record.items === null ? null : `${record.items_opened ?? "unknown"} of ${record.items}`],
