@@ -211,7 +211,7 @@ fn picture(out: &mut String, [in_time, late]: [Span; 2], names: &str, of: &Bands
         ("contested", between, of.contested, '▓'),
         ("behind", format!("{late} and more"), of.behind, '▒'),
         ("unreviewed", "no decision yet".to_owned(), of.unreviewed, '░'),
-        ("unknown", "exposed when?".to_owned(), of.unknown, '·'),
+        ("unknown", "time not known".to_owned(), of.unknown, '·'),
         ("withdrawn", "by the source".to_owned(), of.withdrawn, '·'),
     ];
     for (name, meaning, count, fill) in rows {

@@ -200,7 +200,7 @@ fn metrics_agree_with_the_summary() {
         }
         for sample in &case.scrape.samples {
             for name in sample.labels.keys() {
-                let known = "action alert awaiting band kind le outcome quality reason result severity \
+                let known = "action alert awaiting band end kind le outcome quality reason result severity \
                              signal source stage transition type verdict version workflow";
                 assert!(known.split(' ').any(|label| label == name), "label {name}");
             }

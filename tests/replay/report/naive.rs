@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::made::report_on;
 use crate::figures::{OUTCOMES, early_and_late};
-use crate::harness::case::{CASES, Case, start};
+use crate::harness::case::{CASES, start};
 use crate::harness::ms;
 use crate::rederive::{due, is_raced_for};
 
