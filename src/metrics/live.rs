@@ -42,6 +42,13 @@ impl Metrics {
                     self.reviews.with_label_values(&labels).inc_by(0);
                 }
             }
+            // Escalations are no acts of review.
+            for verdict in ["approve", "modify", "reject", "none"] {
+                for quality in Quality::ALL {
+                    let labels = [workflow.as_str(), verdict, quality.as_str()];
+                    self.acts.with_label_values(&labels).inc_by(0);
+                }
+            }
             for outcome in Outcome::ALL {
                 let labels = [workflow.as_str(), outcome.as_str()];
                 self.reviews_due.with_label_values(&labels).inc_by(0);
@@ -49,6 +56,7 @@ impl Metrics {
             self.violations.with_label_values(&[workflow.as_str(), "ai_acted_first"]).inc_by(0);
             for result in ["caught", "missed"] {
                 self.seeded.with_label_values(&[workflow.as_str(), result]).inc_by(0);
+                self.planted.with_label_values(&[workflow.as_str(), result]).inc_by(0);
             }
         }
         for alert in Alert::ALL {
@@ -95,6 +103,19 @@ impl Metrics {
         for (end, chance) in [("low", first.low), ("high", first.high)] {
             self.attacker_first.with_label_values(&[workflow.as_str(), end]).inc_by(chance);
         }
+    }
+
+    /// An act of review was judged. To be called once for each.
+    pub fn act(&self, workflow: Workflow, verdict: Option<Verdict>, quality: Quality) {
+        let verdict = verdict.map_or("none", Verdict::as_str);
+        let labels = [workflow.as_str(), verdict, quality.as_str()];
+        self.acts.with_label_values(&labels).inc();
+    }
+
+    /// A seeded case with wrong advice was answered, by an act. To be called once for each act.
+    pub fn planted(&self, workflow: Workflow, caught: bool) {
+        let result = if caught { "caught" } else { "missed" };
+        self.planted.with_label_values(&[workflow.as_str(), result]).inc();
     }
 
     /// A seeded case was decided.

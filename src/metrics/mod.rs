@@ -76,6 +76,8 @@ pub struct Metrics {
     hollow: IntCounterVec,
     violations: IntCounterVec,
     seeded: IntCounterVec,
+    acts: IntCounterVec,
+    planted: IntCounterVec,
     alerts: IntCounterVec,
     flagged: IntGaugeVec,
     as_of: Gauge,
@@ -174,6 +176,16 @@ impl Metrics {
                 &["workflow", "kind"],
             )?,
             seeded: counter("seeded_cases_total", "Decided seeded cases", &["workflow", "result"])?,
+            acts: counter(
+                "review_acts_total",
+                "Acts of review: decisions of one incident, batch or text of a ticket count once",
+                &["workflow", "verdict", "quality"],
+            )?,
+            planted: counter(
+                "seeded_acts_total",
+                "Acts of review about seeded cases with wrong advice",
+                &["workflow", "result"],
+            )?,
             alerts: counter(
                 "alerts_total",
                 "Alerts published",

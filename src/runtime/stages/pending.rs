@@ -38,6 +38,8 @@ pub(super) struct Pending {
     alerts: Vec<(Option<Workflow>, Alert, Transition)>,
     judged: Vec<(Workflow, Option<Band>, Quality, HollowReasons)>,
     due: Vec<(Workflow, Outcome)>,
+    acts: Vec<(Workflow, Option<Verdict>, Quality)>,
+    planted: Vec<(Workflow, bool)>,
     unjudged: u64,
     observers: StageObservers,
 }
@@ -133,6 +135,16 @@ impl Pending {
         self.judged.push((window.key.workflow, window.band(), quality, reasons));
     }
 
+    /// An act of review was judged.
+    pub(super) fn act(&mut self, workflow: Workflow, verdict: Option<Verdict>, quality: Quality) {
+        self.acts.push((workflow, verdict, quality));
+    }
+
+    /// A planted case was answered, by an act.
+    pub(super) fn planted(&mut self, workflow: Workflow, caught: bool) {
+        self.planted.push((workflow, caught));
+    }
+
     /// A decided window is final without a judgement.
     pub(super) fn unjudged(&mut self) {
         self.unjudged += 1;
@@ -191,6 +203,12 @@ impl Pending {
         }
         for (workflow, band, quality, reasons) in done.judged {
             metrics.judged(workflow, band, quality, reasons);
+        }
+        for (workflow, verdict, quality) in done.acts {
+            metrics.act(workflow, verdict, quality);
+        }
+        for (workflow, caught) in done.planted {
+            metrics.planted(workflow, caught);
         }
         for (workflow, outcome) in done.due {
             metrics.review_due(workflow, outcome);
