@@ -44,10 +44,12 @@ impl Metrics {
             }
             // Escalations are no acts of review.
             for verdict in ["approve", "modify", "reject", "none"] {
-                for quality in Quality::ALL {
-                    let labels = [workflow.as_str(), verdict, quality.as_str()];
-                    self.acts.with_label_values(&labels).inc_by(0);
-                }
+                let labels = [workflow.as_str(), verdict];
+                self.verdict_acts.with_label_values(&labels).inc_by(0);
+            }
+            for quality in Quality::ALL {
+                let labels = [workflow.as_str(), quality.as_str()];
+                self.acts.with_label_values(&labels).inc_by(0);
             }
             for outcome in Outcome::ALL {
                 let labels = [workflow.as_str(), outcome.as_str()];
@@ -107,9 +109,9 @@ impl Metrics {
 
     /// An act of review was judged. To be called once for each.
     pub fn act(&self, workflow: Workflow, verdict: Option<Verdict>, quality: Quality) {
+        self.acts.with_label_values(&[workflow.as_str(), quality.as_str()]).inc();
         let verdict = verdict.map_or("none", Verdict::as_str);
-        let labels = [workflow.as_str(), verdict, quality.as_str()];
-        self.acts.with_label_values(&labels).inc();
+        self.verdict_acts.with_label_values(&[workflow.as_str(), verdict]).inc();
     }
 
     /// A seeded case with wrong advice was answered, by an act. To be called once for each act.

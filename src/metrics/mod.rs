@@ -77,6 +77,7 @@ pub struct Metrics {
     violations: IntCounterVec,
     seeded: IntCounterVec,
     acts: IntCounterVec,
+    verdict_acts: IntCounterVec,
     planted: IntCounterVec,
     alerts: IntCounterVec,
     flagged: IntGaugeVec,
@@ -179,7 +180,12 @@ impl Metrics {
             acts: counter(
                 "review_acts_total",
                 "Acts of review: decisions of one incident, batch or text of a ticket count once",
-                &["workflow", "verdict", "quality"],
+                &["workflow", "quality"],
+            )?,
+            verdict_acts: counter(
+                "verdict_acts_total",
+                "Human verdicts on advice, by act of review",
+                &["workflow", "verdict"],
             )?,
             planted: counter(
                 "seeded_acts_total",

@@ -4,7 +4,7 @@
 //! nothing, [`Stage::advance`] takes the time in and says what follows,
 //! [`Stage::next_deadline`] tells when there is something to do.
 //!
-//! Invariants: a reviewer's decisions are judged in the order of (`decided_at`,
+//! Invariants: a reviewer's acts are judged in the order of (last decision,
 //! `exposure_id`), each known truth counts once, and both wait for the configured
 //! delay, so what is emitted does not depend on the order of arrival as long as nothing
 //! arrives later than that; what does is counted and changes nothing; the result is
