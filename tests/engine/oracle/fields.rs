@@ -248,7 +248,10 @@ impl Open {
             dead: self.is_dead(),
             withdrawn_at: withdrawal.as_ref().map(|(at, _)| *at),
             withdrawn_reason: withdrawal.and_then(|(_, reason)| reason),
-            abused_at: events()
+            abused_at: self
+                .early_looks
+                .iter()
+                .chain(events())
                 .filter(|event| matches!(event.body, Body::CredentialAbused))
                 .map(|event| event.time)
                 .min(),
