@@ -206,7 +206,8 @@ pub struct EngineConfig {
 }
 
 impl EngineConfig {
-    /// How far before a detection a look may lie and still be a look at the case: half of
+    /// How far before a detection a look may lie and still be a look at the case, or an attack
+    /// that was seen still be one on the credential that it found to be leaked: half of
     /// the time that it is held for, so that it is there when the detection arrives late.
     pub const fn early_look(&self) -> Span {
         Span::from_millis(self.orphan_timeout.as_millis() / 2)

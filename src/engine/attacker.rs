@@ -63,14 +63,23 @@ impl Band {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct AttackerFirst {
     /// `F(t)`, under the curve's law; 1 where one was seen.
-    pub probability: f64,
+    pub low: f64,
+    /// The same where the time of the exposure is known; 1 where it is not, since the
+    /// credential may have been exposed for any time before its detection.
+    pub high: f64,
     /// What holds under any law with the same minimum and mean; 1 where one was seen.
     pub lower_bound: f64,
 }
 
 impl AttackerFirst {
     /// An attacker was seen.
-    pub const SEEN: AttackerFirst = AttackerFirst { probability: 1.0, lower_bound: 1.0 };
+    pub const SEEN: AttackerFirst = AttackerFirst { low: 1.0, high: 1.0, lower_bound: 1.0 };
+
+    /// The same for a credential that was exposed for at least as long.
+    #[must_use]
+    pub const fn at_least(self) -> AttackerFirst {
+        AttackerFirst { high: 1.0, ..self }
+    }
 }
 
 /// The law of the attacker's arrival after a public exposure.
@@ -134,7 +143,8 @@ impl AttackerCurve {
 
     /// Both figures at `t` after the exposure.
     pub fn attacker_first(&self, t: Span) -> AttackerFirst {
-        AttackerFirst { probability: self.probability(t), lower_bound: self.lower_bound(t) }
+        let come = self.probability(t);
+        AttackerFirst { low: come, high: come, lower_bound: self.lower_bound(t) }
     }
 }
 
@@ -464,8 +474,8 @@ mod tests {
             prop_assert!(c9.lower_bound(near) <= c9.lower_bound(near + Span::from_millis(1)));
             for at in [c.attacker_first(early), c.attacker_first(late), c9.attacker_first(near)] {
                 prop_assert!(0.0 <= at.lower_bound);
-                prop_assert!(at.lower_bound <= at.probability, "{at:?}");
-                prop_assert!(at.probability <= 1.0);
+                prop_assert!(at.lower_bound <= at.low, "{at:?}");
+                prop_assert!(at.low <= 1.0);
             }
         }
     }

@@ -19,7 +19,8 @@ pub struct Bands {
     pub behind: u64,
     /// Not reviewed.
     pub unreviewed: u64,
-    /// Reviewed, at a time that contradicts the exposure.
+    /// Reviewed, and not late after the detection; the time of the exposure is not known, or
+    /// contradicts the review.
     pub unknown: u64,
     /// Taken back by the source before any review.
     pub withdrawn: u64,

@@ -9,7 +9,7 @@ use serde::ser::{SerializeMap, Serializer};
 
 use super::bounds::{Bounds, Sample, share_bounds};
 use super::oversight::Quality;
-use super::windows::{Clock, Stage, Window};
+use super::windows::{Stage, Window};
 use crate::config::Targets;
 use crate::event::words;
 use crate::time::Timestamp;
@@ -91,7 +91,7 @@ impl Due {
         };
         Some(if taken >= targets.in_time {
             Due::Overdue
-        } else if window.clock() == Clock::Exposed {
+        } else if window.start_is_known() {
             Due::InTime
         } else {
             Due::MaybeInTime

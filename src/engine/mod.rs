@@ -51,6 +51,7 @@ mod output;
 pub mod oversight;
 pub mod summary;
 pub mod survival;
+pub mod waits;
 pub mod windows;
 
 pub use output::{News, Output, Receipt};

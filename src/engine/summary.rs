@@ -15,7 +15,7 @@ use super::effective::{Due, EffectiveRate, Outcomes};
 use super::histogram::StageHistogram;
 use super::incidents::{IncidentRules, Incidents, Tie};
 use super::oversight::{Flags, HollowReason, Judgement, Person, Quality};
-use super::survival::{Estimate, KaplanMeier, Survival};
+use super::waits::{Between, Reviewed, Wait, Waits};
 use super::windows::{Stage, State, Window};
 use crate::config::{FiguresConfig, OversightConfig, Profiles};
 use crate::event::Workflow;
@@ -98,20 +98,24 @@ pub struct AttackerWindow {
     pub attacker_first_from_the_start: ChanceFirst,
 }
 
-/// Time to review with the undecided windows taken into account.
+/// Time to review with the undecided windows taken into account, of the windows that attackers
+/// race for. Each figure is a range: see [`super::waits`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct SurvivalFigures {
     /// Chance of a review before the fastest attackers.
-    pub reviewed_by_fastest: Estimate,
+    pub reviewed_by_fastest: Reviewed,
     /// Chance of a review before attackers come on average.
-    pub reviewed_by_mean: Estimate,
+    pub reviewed_by_mean: Reviewed,
     /// The median time to review.
-    pub median_ms: Option<i64>,
+    pub median_ms: Between<Option<i64>>,
     /// Mean wait within the first hour.
-    pub rmst_1h_ms: Option<f64>,
+    pub rmst_1h_ms: Between<Option<f64>>,
     /// The longest that any window was watched: beyond it the curve is taken to
     /// stay where it is, and nothing is known.
     pub observed_up_to_ms: Option<i64>,
+    /// Windows whose time of exposure is not known, or contradicts the decision: they make
+    /// the figures wide.
+    pub unknown_exposure: u64,
     /// The windows that it is of, and the incidents they belong to.
     pub sample: Sample,
 }
@@ -309,6 +313,8 @@ struct Seen {
     workflow: Workflow,
     /// Whether it is in the survival curve.
     watched: bool,
+    /// Whether it is in the chances of the attackers.
+    raced: bool,
 }
 
 /// Takes in windows and gives the summary.
@@ -318,7 +324,7 @@ pub struct Tally {
     stages: [(StageHistogram, u64); Stage::ALL.len()],
     workflows: [Counts; Workflow::ALL.len()],
     chances: [Chances; 2],
-    survival: Survival,
+    waits: Waits,
     oversight: Oversight,
     skew_faults: u64,
     skewed: u64,
@@ -359,44 +365,31 @@ impl Tally {
             }
         }
         let workflow = window.key.workflow;
-        if let Some(course) = Course::of(window, rules.race, as_of) {
+        let course = Course::of(window, rules.race, as_of);
+        if let Some(course) = &course {
             for (chances, law) in self.chances.iter_mut().zip(rules.race.laws(window.location)) {
-                chances.add(&course, &law);
+                chances.add(course, &law);
             }
         }
         let counts = &mut self.workflows[workflow as usize];
         counts.windows += 1;
         let bands = &mut counts.bands;
-        let wait = match (window.decision, window.duration(Stage::TimeToReview)) {
-            (None, _) if window.withdrawn_at.is_some() => {
-                bands.withdrawn += 1;
-                // Its wait ended without a review that might have come.
-                window.withdrawn_at.map(|at| (at.since(window.start()), false))
-            }
-            (None, _) => {
-                bands.unreviewed += 1;
-                Some((as_of.since(window.start()), false))
-            }
-            (Some(_), None) => {
-                bands.unknown += 1;
-                None
-            }
-            (Some(_), Some(time_to_review)) => {
-                match Band::of(time_to_review, window.targets) {
-                    Band::Ahead => bands.ahead += 1,
-                    Band::Contested => bands.contested += 1,
-                    Band::Behind => bands.behind += 1,
-                }
-                Some((time_to_review, true))
-            }
+        let band = match (window.decision, window.band()) {
+            (None, _) if window.withdrawn_at.is_some() => &mut bands.withdrawn,
+            (None, _) => &mut bands.unreviewed,
+            (Some(_), None) => &mut bands.unknown,
+            (Some(_), Some(Band::Ahead)) => &mut bands.ahead,
+            (Some(_), Some(Band::Contested)) => &mut bands.contested,
+            (Some(_), Some(Band::Behind)) => &mut bands.behind,
         };
-        let wait =
-            wait.filter(|(length, _)| rules.race.is_raced(workflow) && *length >= Span::ZERO);
-        if let Some((length, decided)) = wait {
-            self.survival.record(length, decided);
+        *band += 1;
+        let wait = Wait::of(window, rules.race, as_of);
+        if let Some(wait) = wait {
+            self.waits.add(wait);
         }
         let due = Due::of(window, window.targets, as_of);
-        self.seen.push(Seen { tie: Tie::of(window), due, workflow, watched: wait.is_some() });
+        let (watched, raced) = (wait.is_some(), course.is_some());
+        self.seen.push(Seen { tie: Tie::of(window), due, workflow, watched, raced });
         self.add_oversight(window);
     }
 
@@ -468,7 +461,7 @@ impl Tally {
         }
         self.workflows.iter_mut().zip(&other.workflows).for_each(|(to, from)| to.merge(from));
         self.chances.iter_mut().zip(&other.chances).for_each(|(to, from)| to.merge(from));
-        self.survival.merge(&other.survival);
+        self.waits.merge(&other.waits);
         self.oversight.merge(&other.oversight);
         self.skew_faults += other.skew_faults;
         self.skewed += other.skewed;
@@ -526,7 +519,9 @@ impl Tally {
         let of_race = sample(&|seen| due(seen) && rules.race.is_raced(seen.workflow));
         let watched = sample(&|seen| seen.watched);
         let law = *rules.race.curve(None);
-        let [published, from_the_start] = self.chances.each_ref().map(Chances::finish);
+        let races = sample(&|seen| seen.raced);
+        let [published, from_the_start] =
+            self.chances.each_ref().map(|chances| chances.finish(races.incidents));
         Summary {
             as_of,
             events: EventCounts { clock_skew: self.skew_faults, ..events },
@@ -540,13 +535,7 @@ impl Tally {
                 attacker_first: published,
                 attacker_first_from_the_start: from_the_start,
             },
-            survival: SurvivalOf {
-                time_to_review: survival_figures(
-                    &self.survival.clone().estimate(&watched),
-                    watched,
-                    law,
-                ),
-            },
+            survival: SurvivalOf { time_to_review: SurvivalFigures::of(&self.waits, watched, law) },
             oversight: self.oversight.clone(),
             effective_review_rate: EffectiveRate::of(raced.outcomes, of_race),
             workflows,
@@ -554,13 +543,18 @@ impl Tally {
     }
 }
 
-fn survival_figures(curve: &KaplanMeier, sample: Sample, law: AttackerCurve) -> SurvivalFigures {
-    SurvivalFigures {
-        reviewed_by_fastest: curve.probability_by(law.fastest()),
-        reviewed_by_mean: curve.probability_by(law.mean()),
-        median_ms: curve.median().map(Span::as_millis),
-        rmst_1h_ms: curve.rmst(Span::from_mins(60)),
-        observed_up_to_ms: curve.last_observed().map(Span::as_millis),
-        sample,
+impl SurvivalFigures {
+    fn of(waits: &Waits, sample: Sample, law: AttackerCurve) -> SurvivalFigures {
+        let curves = waits.estimate(&sample);
+        let ms = |span: Option<Span>| span.map(Span::as_millis);
+        SurvivalFigures {
+            reviewed_by_fastest: curves.reviewed_by(law.fastest()),
+            reviewed_by_mean: curves.reviewed_by(law.mean()),
+            median_ms: curves.median().map(ms),
+            rmst_1h_ms: curves.rmst(Span::from_mins(60)),
+            observed_up_to_ms: ms(curves.early.last_observed()),
+            unknown_exposure: waits.unknown(),
+            sample,
+        }
     }
 }

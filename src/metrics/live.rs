@@ -5,7 +5,7 @@
 
 use super::{Metrics, StageObservers};
 use crate::engine::alerts::{Alert, Transition};
-use crate::engine::attacker::Band;
+use crate::engine::attacker::{AttackerFirst, Band};
 use crate::engine::effective::Outcome;
 use crate::engine::oversight::{HollowReasons, Quality};
 use crate::engine::windows::{Stage, Standing};
@@ -42,6 +42,15 @@ impl Metrics {
                     self.reviews.with_label_values(&labels).inc_by(0);
                 }
             }
+            // Escalations are no acts of review.
+            for verdict in ["approve", "modify", "reject", "none"] {
+                let labels = [workflow.as_str(), verdict];
+                self.verdict_acts.with_label_values(&labels).inc_by(0);
+            }
+            for quality in Quality::ALL {
+                let labels = [workflow.as_str(), quality.as_str()];
+                self.acts.with_label_values(&labels).inc_by(0);
+            }
             for outcome in Outcome::ALL {
                 let labels = [workflow.as_str(), outcome.as_str()];
                 self.reviews_due.with_label_values(&labels).inc_by(0);
@@ -49,6 +58,7 @@ impl Metrics {
             self.violations.with_label_values(&[workflow.as_str(), "ai_acted_first"]).inc_by(0);
             for result in ["caught", "missed"] {
                 self.seeded.with_label_values(&[workflow.as_str(), result]).inc_by(0);
+                self.planted.with_label_values(&[workflow.as_str(), result]).inc_by(0);
             }
         }
         for alert in Alert::ALL {
@@ -89,9 +99,25 @@ impl Metrics {
         self.flagged.reset();
     }
 
-    /// The chance that an attacker came first has risen by this much.
-    pub fn attacker_first(&self, workflow: Workflow, probability: f64) {
-        self.attacker_first.with_label_values(&[workflow.as_str()]).inc_by(probability.max(0.0));
+    /// How likely it is that an attacker used the credential of a window before containment. To
+    /// be called once for each window.
+    pub fn attacker_first(&self, workflow: Workflow, first: AttackerFirst) {
+        for (end, chance) in [("low", first.low), ("high", first.high)] {
+            self.attacker_first.with_label_values(&[workflow.as_str(), end]).inc_by(chance);
+        }
+    }
+
+    /// An act of review was judged. To be called once for each.
+    pub fn act(&self, workflow: Workflow, verdict: Option<Verdict>, quality: Quality) {
+        self.acts.with_label_values(&[workflow.as_str(), quality.as_str()]).inc();
+        let verdict = verdict.map_or("none", Verdict::as_str);
+        self.verdict_acts.with_label_values(&[workflow.as_str(), verdict]).inc();
+    }
+
+    /// A seeded case with wrong advice was answered, by an act. To be called once for each act.
+    pub fn planted(&self, workflow: Workflow, caught: bool) {
+        let result = if caught { "caught" } else { "missed" };
+        self.planted.with_label_values(&[workflow.as_str(), result]).inc();
     }
 
     /// A seeded case was decided.

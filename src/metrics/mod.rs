@@ -76,6 +76,9 @@ pub struct Metrics {
     hollow: IntCounterVec,
     violations: IntCounterVec,
     seeded: IntCounterVec,
+    acts: IntCounterVec,
+    verdict_acts: IntCounterVec,
+    planted: IntCounterVec,
     alerts: IntCounterVec,
     flagged: IntGaugeVec,
     as_of: Gauge,
@@ -125,9 +128,9 @@ impl Metrics {
         let attacker_first = CounterVec::new(
             Opts::new(
                 "shutterlag_attacker_first_expected_total",
-                "Expected number of windows in which an attacker came first",
+                "Credentials that attackers are expected to have used before containment, at least and at most",
             ),
-            &["workflow"],
+            &["workflow", "end"],
         )?;
         registry.register(Box::new(attacker_first.clone()))?;
         let as_of = Gauge::new(
@@ -174,6 +177,21 @@ impl Metrics {
                 &["workflow", "kind"],
             )?,
             seeded: counter("seeded_cases_total", "Decided seeded cases", &["workflow", "result"])?,
+            acts: counter(
+                "review_acts_total",
+                "Acts of review: decisions of one incident, batch or text of a ticket count once",
+                &["workflow", "quality"],
+            )?,
+            verdict_acts: counter(
+                "verdict_acts_total",
+                "Human verdicts on advice, by act of review",
+                &["workflow", "verdict"],
+            )?,
+            planted: counter(
+                "seeded_acts_total",
+                "Acts of review about seeded cases with wrong advice",
+                &["workflow", "result"],
+            )?,
             alerts: counter(
                 "alerts_total",
                 "Alerts published",
@@ -201,7 +219,7 @@ impl Metrics {
             self.review_due(window.key.workflow, outcome);
         }
         if let Some(first) = window.attacker_first(rules.race, as_of) {
-            self.attacker_first.with_label_values(&[workflow]).inc_by(first.probability);
+            self.attacker_first(window.key.workflow, first);
         }
         if let Some(decision) = window.decision {
             self.judged(

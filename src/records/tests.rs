@@ -33,7 +33,7 @@ fn detected() -> WindowRecord {
     WindowRecord {
         source: Some("github".to_owned()),
         severity: Some(Severity::High),
-        attacker_first: Some(Object(AttackerChance { probability: 0.5, lower_bound: 0.25 })),
+        attacker_first: Some(Object(AttackerChance { low: 0.5, high: 0.75, lower_bound: 0.25 })),
         ..WindowRecord::detected(ExposureId { key, detected_at: at(0) })
     }
 }
@@ -85,7 +85,7 @@ fn an_open_window_has_neither_decision_nor_judgement_to_wait_for() {
     assert_eq!((record.start(), record.closed_at()), (at(0), None));
     assert_eq!(record.judgement(), Some(Judgement::default()));
     let Object(first) = record.attacker_first.unwrap();
-    assert_eq!((first.probability, first.lower_bound), (0.5, 0.25));
+    assert_eq!((first.low, first.high, first.lower_bound), (0.5, 0.75, 0.25));
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn a_decision_is_judged_or_not_yet() {
     let judgement = read(&with(dismissed(), hollow)).unwrap().judgement().unwrap();
     let reasons: Vec<_> = judgement.reasons.iter().map(|reason| reason.as_str()).collect();
     assert_eq!(reasons, ["unauthorized", "self_approval"]);
-    assert!(judgement.reviewed && judgement.ahead);
+    assert!(judgement.reviewed && !judgement.ahead, "when it was exposed is not known");
     assert_eq!(judgement.quality(), Some(Quality::Hollow));
 }
 
@@ -160,11 +160,11 @@ fn what_is_wrong_is_told_with_its_field() {
             "field `durations_ms.exposure`: not a length in whole milliseconds",
         ),
         (
-            json!({"attacker_first": {"probability": 2, "lower_bound": 0}}),
-            "field `attacker_first.probability`: not a number from 0 to 1",
+            json!({"attacker_first": {"low": 2, "high": 1, "lower_bound": 0}}),
+            "field `attacker_first.low`: not a number from 0 to 1",
         ),
         (
-            json!({"attacker_first": {"probability": 1}}),
+            json!({"attacker_first": {"low": 1, "high": 1}}),
             "field `attacker_first.lower_bound`: missing",
         ),
         (json!({"credential_id": "hmac:2"}), "field `exposure_id`: contradicts `detected_at`"),
@@ -197,8 +197,8 @@ fn any_value() -> impl Strategy<Value = Value> {
         Just(json!([60_000])),
         Just(json!({"exposure": 60_000})),
         Just(json!({"exposure": -1})),
-        Just(json!({"probability": 1, "lower_bound": 0, "new": [{}]})),
-        Just(json!({"probability": 1, "lower_bound": 1.1})),
+        Just(json!({"low": 1, "high": 1, "lower_bound": 0, "new": [{}]})),
+        Just(json!({"low": 1, "high": 1, "lower_bound": 1.1})),
         Just(json!({"established_at": at(90), "correct_action": "revoke", "seeded": true})),
         Just(json!({"established_at": at(90), "correct_action": "revoke"})),
     ]

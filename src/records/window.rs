@@ -105,7 +105,7 @@ record! {
         raced: bool,
         /// The lengths of its stages.
         durations_ms: Object<Durations>,
-        /// Where the decision fell against the attacker window.
+        /// Where the decision fell against the targets; `None` where that is not known.
         band: Option<Band>,
         /// The chance that an attacker came first, as of when the record was
         /// written and by the curves then in force.
@@ -195,7 +195,7 @@ record! {
         triage: Option<Span>,
         /// Start to the first thing that a person did.
         first_touch: Option<Span>,
-        /// The judged advice to the decision.
+        /// The first advice to the decision.
         review: Option<Span>,
         /// Start to the decision.
         time_to_review: Option<Span>,
@@ -211,7 +211,9 @@ record! {
     #[derive(Copy)]
     pub struct AttackerChance {
         /// Under the curve's law, 0 to 1.
-        probability: f64,
+        low: f64,
+        /// The same where the time of the exposure is known, else 1.
+        high: f64,
         /// Under any law with the same minimum and mean, 0 to 1.
         lower_bound: f64,
     }
@@ -350,8 +352,8 @@ impl<'r> WindowRecord<Cow<'r, str>> {
             durations_ms: durations(window),
             band: window.band(),
             attacker_first: window.attacker_first(race, as_of).map(|first| {
-                let AttackerFirst { probability, lower_bound } = first;
-                Object(AttackerChance { probability, lower_bound })
+                let AttackerFirst { low, high, lower_bound } = first;
+                Object(AttackerChance { low, high, lower_bound })
             }),
             detections: window.detections,
             resightings: window.resightings,
@@ -642,7 +644,8 @@ fn fits(record: &WindowRecord) -> Result<(), RecordError> {
     let chance = record.attacker_first.map(|Object(chance)| chance);
     let fractions = [
         ("confidence", None, record.confidence),
-        ("attacker_first", Some("probability"), chance.map(|chance| chance.probability)),
+        ("attacker_first", Some("low"), chance.map(|chance| chance.low)),
+        ("attacker_first", Some("high"), chance.map(|chance| chance.high)),
         ("attacker_first", Some("lower_bound"), chance.map(|chance| chance.lower_bound)),
     ];
     for (field, inner, fraction) in fractions {

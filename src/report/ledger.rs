@@ -5,7 +5,7 @@
 //! stretches of text for each thread. Metrics add up fractions, whose sum depends on their order,
 //! so one thread goes through all windows for them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 use std::thread;
 
@@ -17,7 +17,7 @@ use crate::config::{FiguresConfig, Profiles};
 use crate::engine::alerts::{Episode, Moments, Transition};
 use crate::engine::attacker::Race;
 use crate::engine::identity::Names;
-use crate::engine::oversight::{Judgement, Rules};
+use crate::engine::oversight::{Judgement, Overseen, Quality, Rules};
 use crate::engine::summary::FigureRules;
 use crate::engine::windows::{Part, Window};
 use crate::metrics::{Metrics, StageObservers};
@@ -100,7 +100,8 @@ impl Ledger<'_> {
         let mut cited = wanted.clone();
         let threads = self.threads.max(1);
         thread::scope(|scope| {
-            scope.spawn(move || observe(metrics, stretches, telling));
+            let overseen = reviewers.overseen;
+            scope.spawn(move || observe(metrics, stretches, overseen, telling));
             let writing: Vec<Receiver<io::Result<Written>>> = (0..threads)
                 .map(|thread| {
                     let (give, take) = bounded(AHEAD_MAX);
@@ -131,14 +132,31 @@ impl Ledger<'_> {
 }
 
 /// Adds all windows to the metrics.
-fn observe(metrics: &Metrics, stretches: &[Stretch<'_>], telling: &Telling<'_>) {
+fn observe(
+    metrics: &Metrics,
+    stretches: &[Stretch<'_>],
+    overseen: &Overseen,
+    telling: &Telling<'_>,
+) {
     let mut stages = StageObservers::default();
-    for Stretch { part, judgements, .. } in stretches {
-        let mut judgements = judgements.iter();
+    let acts: HashMap<u32, Quality> =
+        overseen.acts.iter().map(|act| (act.number, act.quality)).collect();
+    let planted = overseen.answered.iter().filter(|answered| answered.seeded && answered.wrong);
+    let planted: HashMap<u32, bool> = planted.map(|it| (it.number, it.challenged)).collect();
+    for Stretch { part, judgements, first } in stretches {
+        // Windows are counted in 32 bits.
+        let mut judgements = judgements.iter().zip(*first as u32..);
         part.for_each(|window| {
-            if let Some(judgement) = judgements.next() {
-                let rules = telling.figure_rules();
-                metrics.observe(&mut stages, window, judgement, &rules, telling.as_of);
+            let Some((judgement, number)) = judgements.next() else { return };
+            let rules = telling.figure_rules();
+            metrics.observe(&mut stages, window, judgement, &rules, telling.as_of);
+            let workflow = window.key.workflow;
+            if let Some(quality) = acts.get(&number) {
+                let verdict = window.decision.and_then(|decision| decision.verdict);
+                metrics.act(workflow, verdict, *quality);
+            }
+            if let Some(caught) = planted.get(&number) {
+                metrics.planted(workflow, *caught);
             }
         });
     }

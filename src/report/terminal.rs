@@ -11,7 +11,7 @@ use crate::engine::by_workflow::Bands;
 use crate::engine::effective::{EffectiveRate, Outcome, Outcomes};
 use crate::engine::oversight::HollowReason;
 use crate::engine::summary::{AttackerWindow, EventCounts, Reviewers, StageFigures, Summary};
-use crate::engine::survival::Estimate;
+use crate::engine::waits::{Between, Reviewed};
 use crate::engine::windows::{Stage, State};
 use crate::formats::{RejectReason, SkipReason};
 use crate::report::joining::NotJoined;
@@ -167,10 +167,11 @@ fn attackers(out: &mut String, summary: &Summary) -> fmt::Result {
         let label = if number == 0 { "ATTACKER CAME FIRST" } else { "" };
         writeln!(
             out,
-            "  {label:<21}  {} of {} ({law}); {} expected, if every leaked key is tried",
+            "  {label:<21}  {} of {} in {} ({law}); {} expected, if every leaked key is tried",
             range(share(first.low), share(first.high)),
             counted(windows, "window"),
-            decimal(first.expected, 1)
+            counted(first.incidents, "incident"),
+            range(decimal(first.expected_low, 1), decimal(first.expected_high, 1))
         )?;
     }
     writeln!(out)
@@ -210,7 +211,7 @@ fn picture(out: &mut String, [in_time, late]: [Span; 2], names: &str, of: &Bands
         ("contested", between, of.contested, '▓'),
         ("behind", format!("{late} and more"), of.behind, '▒'),
         ("unreviewed", "no decision yet".to_owned(), of.unreviewed, '░'),
-        ("unknown", "clocks disagree".to_owned(), of.unknown, '·'),
+        ("unknown", "time not known".to_owned(), of.unknown, '·'),
         ("withdrawn", "by the source".to_owned(), of.withdrawn, '·'),
     ];
     for (name, meaning, count, fill) in rows {
@@ -266,13 +267,20 @@ fn survival(out: &mut String, summary: &Summary) -> fmt::Result {
         counted(sample.windows, "window"),
         counted(sample.incidents, "incident")
     )?;
+    if figures.unknown_exposure > 0 {
+        writeln!(
+            out,
+            "  ranges because of {} without a known time of exposure",
+            grouped(figures.unknown_exposure)
+        )?;
+    }
     let watched = figures.observed_up_to_ms.unwrap_or_default();
-    let within = |limit: Span, by: &Estimate| {
+    let within = |limit: Span, by: &Reviewed| {
         // A curve that has come down to nobody undecided is known for good.
-        if watched < limit.as_millis() && by.estimate != Some(1.0) {
+        if watched < limit.as_millis() && by.high != Some(1.0) {
             format!("not known: no window was watched for longer than {}", span(Some(watched)))
         } else {
-            estimate(by)
+            reviewed(by)
         }
     };
     let (fastest, mean) = (&figures.reviewed_by_fastest, &figures.reviewed_by_mean);
@@ -281,13 +289,13 @@ fn survival(out: &mut String, summary: &Summary) -> fmt::Result {
         let within_it = format!("reviewed within {}", limit(at));
         writeln!(out, "  {within_it:<23} {}", within(at, by))?;
     }
-    match figures.median_ms {
-        Some(_) => writeln!(out, "  median                  {}\n", span(figures.median_ms)),
-        None if fastest.estimate.is_none() => {
-            writeln!(out, "  median                  not known\n")
-        }
-        None => writeln!(out, "  median                  not reached: over half are undecided\n"),
-    }
+    let median = match figures.median_ms {
+        Between { low: Some(low), high: Some(high) } => range(span(Some(low)), span(Some(high))),
+        Between { low: Some(low), high: None } => format!("{} or more", span(Some(low))),
+        Between { low: None, .. } if fastest.high.is_none() => "not known".to_owned(),
+        Between { low: None, .. } => "not reached: over half are undecided".to_owned(),
+    };
+    writeln!(out, "  median                  {median}\n")
 }
 
 fn oversight(out: &mut String, summary: &Summary) -> fmt::Result {
@@ -487,14 +495,12 @@ fn table(header: &[&str]) -> Table {
     table
 }
 
-fn estimate(estimate: &Estimate) -> String {
-    match (estimate.estimate, estimate.low.zip(estimate.high)) {
-        (None, _) => "not known".to_owned(),
-        (Some(value), None) => percent(value),
-        (Some(value), Some((low, high))) => {
-            format!("{}  ({} to {})", percent(value), percent(low), percent(high))
-        }
+fn reviewed(by: &Reviewed) -> String {
+    if by.high.is_none() {
+        return "not known".to_owned();
     }
+    let bounds = format!("({} to {})", share(by.low_bound), share(by.high_bound));
+    format!("{}  {bounds}", range(share(by.low), share(by.high)))
 }
 
 fn share(share: Option<f64>) -> String {

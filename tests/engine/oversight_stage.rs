@@ -10,8 +10,8 @@ use rand_pcg::Pcg64Mcg;
 use shutterlag::config::{EngineConfig, OversightConfig, Profiles};
 use shutterlag::engine::alerts::Transition;
 use shutterlag::engine::oversight::{
-    Advised, Change, Emitted, Judgement, Known, PeerCounts, Receipt, Review, Reviewer, Reviews,
-    Rules, Signal, Stage, Standing,
+    Advised, Change, Emitted, Judgement, Known, PeerCounts, Quality, Receipt, Review, Reviewer,
+    Reviews, Rules, Signal, Stage, Standing,
 };
 use shutterlag::engine::windows::Windows;
 use shutterlag::event::{Action, Verdict, Workflow};
@@ -53,6 +53,10 @@ fn reviews(seed: u64) -> Vec<Review<'static>> {
 struct Heard {
     judged: BTreeMap<String, Judgement>,
     turns: BTreeMap<String, Vec<(Timestamp, Transition, Vec<String>)>>,
+    /// By the first decision of each.
+    acts: BTreeMap<String, Quality>,
+    /// Planted cases that were answered, caught and missed, by workflow.
+    planted: BTreeMap<(Workflow, bool), u64>,
 }
 
 impl Heard {
@@ -61,6 +65,13 @@ impl Heard {
             Emitted::Judged { review, judgement } => {
                 let before = self.judged.insert(review.exposure_id().to_string(), *judgement);
                 assert_eq!(before, None, "a decision is judged once");
+            }
+            Emitted::Act { review, quality } => {
+                let before = self.acts.insert(review.exposure_id().to_string(), quality);
+                assert_eq!(before, None, "an act is told once");
+            }
+            Emitted::Planted { workflow, caught } => {
+                *self.planted.entry((workflow, caught)).or_default() += 1;
             }
             Emitted::Alert { reviewer, at, transition, evidence, cited } => {
                 assert_eq!(evidence.is_some(), transition == Transition::Firing);
@@ -82,6 +93,11 @@ fn whole(reviews: &[Review<'_>]) -> (Heard, BTreeMap<String, Standing>) {
     let mut heard = Heard::default();
     for (review, judgement) in reviews.iter().zip(&overseen.judgements) {
         heard.judged.insert(review.exposure_id().to_string(), *judgement);
+    }
+    heard.acts = overseen.acts.iter().map(|act| (name(&act.number), act.quality)).collect();
+    for answered in overseen.answered.iter().filter(|it| it.seeded && it.wrong) {
+        let workflow = reviews[answered.number as usize].workflow;
+        *heard.planted.entry((workflow, answered.challenged)).or_default() += 1;
     }
     let mut standings = BTreeMap::new();
     for person in overseen.people {

@@ -100,6 +100,8 @@ fn by(reviewer: &str, review: Review<'static>) -> Review<'static> {
 struct Told {
     /// By credential.
     judged: BTreeMap<String, Judgement>,
+    /// By the credential of the first decision of each.
+    acts: BTreeMap<String, Quality>,
     standings: BTreeMap<String, Standing>,
     rules: Rules,
 }
@@ -139,8 +141,10 @@ fn tell_with(reviews: &[Review<'static>], config: OversightConfig) -> Told {
     let mut whole = Reviews::new();
     sorted.iter().for_each(|review| whole.add(Some(review)));
     let overseen = whole.judge(&rules);
+    let name = |number: u32| sorted[number as usize].credential_id.to_string();
+    let acts = overseen.acts.iter().map(|act| (name(act.number), act.quality)).collect();
     let mut told =
-        Told { judged: BTreeMap::new(), standings: BTreeMap::new(), rules: rules.clone() };
+        Told { judged: BTreeMap::new(), acts, standings: BTreeMap::new(), rules: rules.clone() };
     for (review, judgement) in sorted.iter().zip(&overseen.judgements) {
         told.judged.insert(review.credential_id.to_string(), *judgement);
     }
@@ -158,15 +162,21 @@ fn tell_with(reviews: &[Review<'static>], config: OversightConfig) -> Told {
         let _ = stage.handle(review.clone());
     }
     let (mut judged, mut turned) = (BTreeMap::new(), BTreeMap::<String, Vec<_>>::new());
+    let mut acts = BTreeMap::new();
     stage.advance(Timestamp::MAX, &mut |said| match said {
         Emitted::Judged { review, judgement } => {
             judged.insert(review.credential_id.to_string(), *judgement);
         }
+        Emitted::Act { review, quality } => {
+            acts.insert(review.credential_id.to_string(), quality);
+        }
+        Emitted::Planted { .. } => {}
         Emitted::Alert { reviewer, at, transition, .. } => {
             turned.entry(reviewer.to_owned()).or_default().push((at, transition));
         }
     });
     assert_eq!(judged, told.judged, "live and replay");
+    assert_eq!(acts, told.acts, "live and replay");
     assert_eq!(turned, pages, "live and replay");
     let standings: BTreeMap<String, Standing> =
         stage.standings().into_iter().map(|(name, of)| (name.to_owned(), of)).collect();
@@ -527,6 +537,9 @@ fn one_ticket_is_one_act() {
     assert_eq!(told.ann(Signal::Context), (20, 2));
     assert_eq!(told.ann(Signal::Agreement), (20, 18));
     assert_eq!(told.standings["ann"].decisions, 200);
+    // What rules count: twenty tickets each, of which the evidence of two was not opened.
+    let hollow = told.acts.values().filter(|quality| **quality == Quality::Hollow).count();
+    assert_eq!((told.acts.len(), hollow), (20 * TEAM.len(), 2 * TEAM.len()));
 }
 
 /// A wrong text about a ticket that was planted is one planted case, also if the AI writes it
@@ -622,6 +635,7 @@ fn one_incident_is_one_act() {
     let ann = &told.standings["ann"];
     assert!(ann.signals[Signal::Agreement as usize].steps <= 1);
     assert_eq!(ann.decisions, 60);
+    assert_eq!(told.acts.len(), 1 + 5 * 20, "sixty decisions are one act");
 }
 
 #[test]

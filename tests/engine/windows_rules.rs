@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use shutterlag::config::{Approver, EngineConfig, OversightConfig, Reopen};
 use shutterlag::engine::alerts::{Alert, Cause, Transition};
-use shutterlag::engine::attacker::{Band, Race};
-use shutterlag::engine::windows::{Stage, State, Window, Windows};
+use shutterlag::engine::attacker::{AttackerFirst, Band, Race};
+use shutterlag::engine::windows::{Clock, Stage, State, Window, Windows};
 use shutterlag::engine::{Output, Receipt};
 use shutterlag::event::{
     Action, Actor, Body, CaseOpened, DecisionMade, Event, Evidence, LeakDetected, Method,
@@ -170,6 +170,58 @@ fn a_withdrawn_case_waits_for_nobody_and_may_come_again() {
     // A person was first: the withdrawal ends the wait for containment, no more.
     let events = [leak().at(0), decided(Action::Revoke).at(50), withdrawn().at(100)];
     assert_eq!(all(&events), [(State::Closed, 1, 0)]);
+}
+
+#[test]
+fn an_attack_that_was_seen_before_the_leak_was_found_belongs_to_it() {
+    let abused = |seconds| abused().at(seconds);
+    let found = |events: &[Event<'static>]| {
+        windows(EngineConfig::default(), events, |window| {
+            let first = window.attacker_first(&Race::default(), seconds(90_000)).unwrap();
+            (window.abused_at, window.events, window.clock_skew(), first)
+        })
+    };
+    // Seen eleven hours before anybody found the key, at once and again.
+    let early = -11 * 3_600;
+    let events = [
+        abused(early),
+        abused(early + 60),
+        leak().at(0),
+        decided(Action::Revoke).at(120),
+        contained_by(Actor::Human).at(180),
+    ];
+    assert_eq!(found(&events), [(Some(seconds(early)), 5, false, AttackerFirst::SEEN)]);
+    // After half of the orphan timeout it tells of something else.
+    let [(abused_at, events, ..)] = found(&[abused(-12 * 3_600 - 1), leak().at(0)])[..] else {
+        panic!()
+    };
+    assert_eq!((abused_at, events), (None, 1));
+    // Between two windows it is the earlier one's.
+    let events = [
+        leak().at(0),
+        decided(Action::Revoke).at(120),
+        contained_by(Actor::Human).at(180),
+        abused(3_600),
+        reopened().at(7_200),
+    ];
+    let abused: Vec<_> = found(&events).into_iter().map(|(abused_at, ..)| abused_at).collect();
+    assert_eq!(abused, [Some(seconds(3_600)), None]);
+}
+
+#[test]
+fn a_detection_that_was_stamped_ahead_does_not_tell_when_the_exposure_was() {
+    let detects_at_once = BTreeSet::from(["push-scan".to_owned()]);
+    let config = EngineConfig { detects_at_once, ..EngineConfig::default() };
+    let mut detection = leak().at(0);
+    detection.source = Some("push-scan".into());
+    let clock = |detection: &Event<'static>| {
+        let events = [detection.clone(), decided(Action::Revoke).at(60)];
+        windows(config.clone(), &events, |window| (window.clock(), window.band()))
+    };
+    assert_eq!(clock(&detection), [(Clock::Exposed, Some(Band::Ahead))]);
+    // Its time was corrected to the latest that it can have been.
+    detection.noted.clock_skew = true;
+    assert_eq!(clock(&detection), [(Clock::Detected, None)]);
 }
 
 #[test]

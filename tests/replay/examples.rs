@@ -85,16 +85,20 @@ fn the_readme_shows_what_its_command_prints() {
     let run = Run::replay().key(KEY).within(Path::new(ROOT)).arg("examples/leaks.ndjson");
     let printed = run.go().exits(0).stdout;
     assert!(printed.starts_with(shown), "the README does not show this:\n{printed}");
-    // The sentences below it quote a median with the open windows, and one without.
+    // The sentences below it quote a median without the open windows, and the ends of that with
+    // them.
     let (summary, windows) = replayed("replay examples/leaks.ndjson");
-    assert_eq!(summary["survival"]["time_to_review"]["median_ms"].as_i64().unwrap() / 1000, 589);
-    let raced = windows.iter().filter(|window| window["raced"] == true);
+    let median = &summary["survival"]["time_to_review"]["median_ms"];
+    assert_eq!(median["low"].as_i64().unwrap() / 1000, 606);
+    assert_eq!(median["high"].as_i64().unwrap() / 3_600_000, 5 * 24 + 7);
+    let raced = windows.iter().filter(|window| window["attacker_first"].is_object());
     let mut reviewed: Vec<i64> =
         raced.filter_map(|window| window["durations_ms"]["time_to_review"].as_i64()).collect();
     reviewed.sort_unstable();
-    assert_eq!(reviewed[reviewed.len().div_ceil(2) - 1] / 1000, 490);
-    assert!(readme.contains("reviewed windows is 8 min 10 s."));
-    assert!(readme.contains("With the open windows included it is 9 min 49 s."));
+    assert_eq!(reviewed[reviewed.len().div_ceil(2) - 1] / 1000, 534);
+    assert!(readme.contains("reviewed windows is 8 min 54 s."));
+    assert!(readme.contains("With the open windows included it is 10 min 06 s"));
+    assert!(readme.contains("found it is 5 d 07 h."));
 }
 
 #[test]

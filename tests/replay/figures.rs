@@ -50,7 +50,7 @@ fn a_record_follows_from_its_own_times() {
                 ("detection", between(at("exposed_at"), at("detected_at"))),
                 ("triage", between(at("detected_at"), at("triaged_at"))),
                 ("first_touch", between(begun, at("touched_at"))),
-                ("review", between(at("presented_at"), at("decided_at"))),
+                ("review", between(at("first_presented_at"), at("decided_at"))),
                 ("time_to_review", between(begun, at("decided_at"))),
                 ("containment", between(at("decided_at"), at("contained_at"))),
             ];
@@ -67,10 +67,13 @@ fn a_record_follows_from_its_own_times() {
             assert_eq!(window["in_time_ms"], rules.in_time, "{window}");
             assert_eq!(window["late_ms"], rules.late, "{window}");
             assert_eq!(window["raced"], rules.raced, "{window}");
-            let band = between(begun, at("decided_at")).map(|taken| match taken {
-                taken if taken < rules.in_time => "ahead",
-                taken if taken < rules.late => "contested",
-                _ => "behind",
+            // Late after the detection is late after the exposure, whenever that was.
+            let known = window["clock"] == "exposed";
+            let band = between(begun, at("decided_at")).and_then(|taken| match taken {
+                taken if taken >= rules.late => Some("behind"),
+                _ if !known => None,
+                taken if taken < rules.in_time => Some("ahead"),
+                _ => Some("contested"),
             });
             assert_eq!(window["band"].as_str(), band, "{window}");
             let moments = [at("decided_at"), at("contained_at"), at("withdrawn_at")];
@@ -196,32 +199,46 @@ fn chance(waited: i64, fastest: f64, mean: f64, seen: bool) -> (f64, f64) {
     (probability, bound)
 }
 
+/// How long a window lasted up to `end`, or lasts still, and whether that is known to be all: its
+/// time of exposure is known, and not after the end.
+fn lasted(case: &Case, window: &Value, end: Option<i64>) -> (i64, bool) {
+    let length = end.unwrap_or(case.as_of()) - start(window);
+    (length.max(0), window["clock"] == "exposed" && length >= 0)
+}
+
 #[test]
 fn the_race_of_a_window_follows_from_its_place_and_times() {
-    let (mut raced, mut others) = (0, 0);
+    let (mut raced, mut others, mut wide) = (0, 0, 0);
     for case in CASES.iter() {
-        let mut counted = 0.0;
+        let (mut least, mut most) = (0.0, 0.0);
         for window in &case.windows {
-            let ends = ["contained_at", "decided_at", "withdrawn_at"];
-            let end = ends.iter().find_map(|end| at(window, end));
-            let exposed_for = end.unwrap_or(case.as_of()) - start(window);
+            let end = ["contained_at", "decided_at"].iter().find_map(|end| at(window, end));
             let told = &window["attacker_first"];
-            if !is_raced_for(window) || exposed_for < 0 {
+            if !is_raced_for(window) || window["state"] == "withdrawn" {
                 assert_eq!(*told, Value::Null, "{window}");
                 others += u64::from(!is_raced_for(window));
                 continue;
             }
             raced += 1;
             let (fastest, mean, _) = curve(case, window);
-            let (probability, bound) = chance(exposed_for, fastest, mean, seen(window, end));
-            assert!(close(told["probability"].as_f64().unwrap(), probability), "{window}");
+            let (exposed_for, known) = lasted(case, window, end);
+            let used = seen(window, end);
+            let (low, bound) = chance(exposed_for, fastest, mean, used);
+            let high = if known { low } else { 1.0 };
+            wide += u64::from(low < high);
+            assert!(close(told["low"].as_f64().unwrap(), low), "{window}");
+            assert!(close(told["high"].as_f64().unwrap(), high), "{window}");
             assert!(close(told["lower_bound"].as_f64().unwrap(), bound), "{window}");
-            counted += probability;
+            least += low;
+            most += high;
         }
-        let found = case.scrape.sum("shutterlag_attacker_first_expected_total", &[]);
-        assert!(close(found, counted), "{}: {found} {counted}", case.name);
+        for (end, counted) in [("low", least), ("high", most)] {
+            let name = "shutterlag_attacker_first_expected_total";
+            let found = case.scrape.sum(name, &[("end", end)]);
+            assert!(close(found, counted), "{}: {found} {counted}", case.name);
+        }
     }
-    assert!(raced > 1_000 && others > 50, "{raced} {others}");
+    assert!(raced > 1_000 && others > 50 && wide > 50, "{raced} {others} {wide}");
 }
 
 #[test]
@@ -230,40 +247,38 @@ fn the_chances_are_bounds_over_the_windows_themselves() {
         let (fastest, mean) = everywhere(case);
         case.assert_number("attacker_window.fastest_ms", fastest as u64);
         case.assert_number("attacker_window.mean_ms", mean as u64);
+        // A case that its source took back and nobody decided about is no race.
+        let races = |window: &Value| is_raced_for(window) && window["state"] != "withdrawn";
+        let worth = Worth::of(&case.windows, races);
         for (field, at_once) in [("attacker_first", false), ("attacker_first_from_the_start", true)]
         {
-            let (mut windows, mut low, mut high) = (0_u64, 0.0, 0.0);
-            let (mut expected, mut at_least) = (0.0, 0.0);
-            // A case that its source took back and nobody decided about is no race.
-            let raced = case.windows.iter().filter(|window| is_raced_for(window));
-            for window in raced.filter(|window| window["state"] != "withdrawn") {
+            let (mut low, mut high) = (0.0, 0.0);
+            let (mut expected_low, mut expected_high, mut at_least) = (0.0, 0.0, 0.0);
+            let windows = worth.windows;
+            for window in case.windows.iter().filter(|window| races(window)) {
                 let (decided, contained) = (at(window, "decided_at"), at(window, "contained_at"));
                 let answered = decided.into_iter().chain(contained).min();
-                let waited = answered.unwrap_or(case.as_of()) - start(window);
-                if waited < 0 {
-                    continue;
-                }
                 let (fastest, mean, own) = curve(case, window);
                 let fastest = if at_once && !own { 0.0 } else { fastest };
+                let (waited, known) = lasted(case, window, answered);
                 let (come, _) = chance(waited, fastest, mean, seen(window, answered));
-                let over = answered.is_some() && window["clock"] == "exposed";
-                windows += 1;
                 low += come;
-                high += if over { come } else { 1.0 };
+                high += if known && answered.is_some() { come } else { 1.0 };
                 let ended = contained.or(decided);
-                let usable = ended.unwrap_or(case.as_of()) - start(window);
-                if usable >= 0 {
-                    let (probability, bound) = chance(usable, fastest, mean, seen(window, ended));
-                    expected += probability;
-                    at_least += bound;
-                }
+                let (usable, known) = lasted(case, window, ended);
+                let (least, bound) = chance(usable, fastest, mean, seen(window, ended));
+                expected_low += least;
+                expected_high += if known { least } else { 1.0 };
+                at_least += bound;
             }
             let told = &case.summary["attacker_window"][field];
             assert_eq!(number(told, "windows"), windows, "{}: {field}", case.name);
+            assert_eq!(number(told, "incidents"), worth.incidents, "{}: {field}", case.name);
             let sums = [
                 ("low", low / windows as f64),
                 ("high", high / windows as f64),
-                ("expected", expected),
+                ("expected_low", expected_low),
+                ("expected_high", expected_high),
                 ("expected_at_least", at_least),
             ];
             for (name, value) in sums {
@@ -448,21 +463,73 @@ fn stages_follow_from_the_ledger() {
     }
 }
 
-/// How long a window of a raced workflow was watched, and whether its decision came then.
-pub(crate) fn watched(case: &Case, window: &Value) -> Option<(i64, bool)> {
-    let (decided, withdrawn) = (at(window, "decided_at"), at(window, "withdrawn_at"));
-    let end = decided.or(withdrawn).unwrap_or(case.as_of());
-    let length = end - start(window);
-    (targets(window).raced && length >= 0).then_some((length, decided.is_some()))
+/// How long a window that attackers race for was watched, whether its decision came then, and
+/// whether that is known to be the whole wait.
+pub(crate) fn watched(case: &Case, window: &Value) -> Option<(i64, bool, bool)> {
+    if !is_raced_for(window) {
+        return None;
+    }
+    let known = window["clock"] == "exposed";
+    if let Some(decided) = at(window, "decided_at") {
+        let length = decided - start(window);
+        return Some((length.max(0), true, known && length >= 0));
+    }
+    let length = at(window, "withdrawn_at").unwrap_or(case.as_of()) - start(window);
+    (length >= 0).then_some((length, false, known))
+}
+
+/// The waits of a case as if all of unknown exposure were exposed at their detection, and as if
+/// none of them were ever decided. Decisions before censorings.
+pub(crate) fn early_and_late(case: &Case) -> [Vec<(i64, bool)>; 2] {
+    let all: Vec<_> = case.windows.iter().filter_map(|window| watched(case, window)).collect();
+    let early = all.iter().map(|(t, decided, _)| (*t, *decided)).collect();
+    let late = all.iter().map(|(t, decided, known)| match known {
+        true => (*t, *decided),
+        false => (i64::MAX, false),
+    });
+    [early, late.collect()].map(|mut waits: Vec<(i64, bool)>| {
+        waits.sort_by_key(|(t, decided)| (*t, !decided));
+        waits
+    })
+}
+
+/// What a survival curve comes to.
+struct Plain {
+    /// By each moment: the share decided, and Greenwood's sum.
+    by: Vec<(f64, f64)>,
+    median: Option<i64>,
+    hour: f64,
+}
+
+fn plain(waits: &[(i64, bool)], moments: [i64; 2]) -> Plain {
+    let (mut survivors, mut median, mut hour) = (1.0_f64, None, 0.0);
+    let (mut variance, mut before) = (0.0, 0_i64);
+    let mut by = vec![(0.0, 0.0); moments.len()];
+    for (index, (t, decided)) in waits.iter().enumerate() {
+        hour += survivors * ((*t).min(60 * MINUTE) - before.min(60 * MINUTE)) as f64;
+        before = *t;
+        if *decided {
+            let at_risk = (waits.len() - index) as f64;
+            survivors *= 1.0 - 1.0 / at_risk;
+            // One at a time: d/(n(n − d)) is the sum of 1/((n − k)(n − k − 1)).
+            variance += 1.0 / (at_risk * (at_risk - 1.0));
+            if survivors <= 0.5 + 1e-12 {
+                median = median.or(Some(*t));
+            }
+            for (found, _) in by.iter_mut().zip(moments).filter(|(_, until)| *t <= *until) {
+                *found = (1.0 - survivors, variance);
+            }
+        }
+    }
+    hour += survivors * (60 * MINUTE - before.min(60 * MINUTE)) as f64;
+    Plain { by, median, hour }
 }
 
 #[test]
 fn survival_follows_from_the_ledger() {
+    let mut wide = 0;
     for case in CASES.iter() {
-        // Decisions before censorings.
-        let mut seen: Vec<(i64, bool)> =
-            case.windows.iter().filter_map(|window| watched(case, window)).collect();
-        seen.sort_by_key(|(t, decided)| (*t, !decided));
+        let [early, late] = early_and_late(case);
         let told = &case.summary["survival"]["time_to_review"];
         let worth = Worth::of(&case.windows, |window| watched(case, window).is_some());
         assert_eq!(number(told, "sample.windows"), worth.windows, "{}", case.name);
@@ -470,45 +537,38 @@ fn survival_follows_from_the_ledger() {
         assert!(close(told["sample"]["effective"].as_f64().unwrap(), worth.effective));
         assert!(worth.effective >= 30.0, "{}: other bounds hold below thirty", case.name);
         let weight = worth.effective / worth.windows as f64;
+        let unknown = late.iter().filter(|(t, _)| *t == i64::MAX).count();
+        wide += usize::from(unknown > 0);
+        assert_eq!(number(told, "unknown_exposure"), unknown as u64, "{}", case.name);
 
-        let (mut survivors, mut median, mut hour) = (1.0_f64, None, 0.0);
-        let (mut variance, mut before) = (0.0, 0_i64);
         let (fastest, mean) = everywhere(case);
-        let mut by = [(fastest, 0.0, 0.0), (mean, 0.0, 0.0)];
-        for (index, (t, decided)) in seen.iter().enumerate() {
-            hour += survivors * ((*t).min(60 * MINUTE) - before.min(60 * MINUTE)) as f64;
-            before = *t;
-            if *decided {
-                let at_risk = (seen.len() - index) as f64;
-                survivors *= 1.0 - 1.0 / at_risk;
-                // One at a time: d/(n(n − d)) is the sum of 1/((n − k)(n − k − 1)).
-                variance += 1.0 / (at_risk * (at_risk - 1.0));
-                if survivors <= 0.5 + 1e-12 {
-                    median = median.or(Some(*t));
-                }
-                for (until, decided_by, spread) in &mut by {
-                    if *t <= *until {
-                        (*decided_by, *spread) = (1.0 - survivors, variance);
-                    }
-                }
-            }
-        }
-        hour += survivors * (60 * MINUTE - before.min(60 * MINUTE)) as f64;
-        for (name, (_, expected, spread)) in
-            ["reviewed_by_fastest", "reviewed_by_mean"].into_iter().zip(by)
-        {
-            let log = (1.0 - expected).ln();
+        let moments = [fastest, mean];
+        let last = early.last().map(|(t, _)| *t);
+        let [early, late] = [&early, &late].map(|waits| plain(waits, moments));
+        let bounds = |(decided_by, spread): (f64, f64)| {
+            let log = (1.0 - decided_by).ln();
             let reach = Z * (spread / weight).sqrt() / -log;
-            let low = 1.0 - (log * (-reach).exp()).exp();
-            let high = 1.0 - (log * reach.exp()).exp();
-            for (field, value) in [("estimate", expected), ("low", low), ("high", high)] {
+            (1.0 - (log * (-reach).exp()).exp(), 1.0 - (log * reach.exp()).exp())
+        };
+        for (at, name) in ["reviewed_by_fastest", "reviewed_by_mean"].into_iter().enumerate() {
+            let (low, high) = (late.by[at], early.by[at]);
+            for (field, value) in [
+                ("low", low.0),
+                ("high", high.0),
+                ("low_bound", bounds(low).0),
+                ("high_bound", bounds(high).1),
+            ] {
                 let found = told[name][field].as_f64().unwrap();
                 let same = (found - value).abs() < 1e-9;
                 assert!(same, "{}: {name}.{field} {found} {value}", case.name);
             }
         }
-        assert_eq!(told["median_ms"].as_i64(), median, "{}", case.name);
-        assert!(close(told["rmst_1h_ms"].as_f64().unwrap(), hour), "{}", case.name);
-        assert_eq!(told["observed_up_to_ms"].as_i64(), seen.last().map(|(t, _)| *t));
+        for (end, curve) in [("low", &early), ("high", &late)] {
+            assert_eq!(told["median_ms"][end].as_i64(), curve.median, "{}", case.name);
+            let hour = told["rmst_1h_ms"][end].as_f64().unwrap();
+            assert!(close(hour, curve.hour), "{}", case.name);
+        }
+        assert_eq!(told["observed_up_to_ms"].as_i64(), last);
     }
+    assert!(wide > 0, "some time of exposure is not known");
 }

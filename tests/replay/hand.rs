@@ -13,7 +13,7 @@
 //! | 10, 11 | seeded wrong advice, let through and caught |
 //! | 12 | the AI contained before the person decided; the use that was seen came after that |
 //! | 13 | a case of another workflow, with targets in days and no attackers, begun after it was opened; unauthorized and approved by who asked for it |
-//! | 14 | decided before it was detected: the band is unknown |
+//! | 14 | decided before it was detected: the band is unknown, and in the race it may have been lost |
 //! | 15 | a stand-in for the model is no advice; to hand the case on is a touch and no decision, and it is somebody else who decides |
 //! | 16, 18 | one incident: contained by the provider and never decided; withdrawn by its source, when the review was overdue by a minute |
 //! | 17 | withdrawn before a review was due: not counted |
@@ -24,7 +24,9 @@
 //! hollow (08, 26), six overdue (02, 03, the second of 04, 12, 16, 18), one unassessed (15: its
 //! exposure is known) and twelve of unknown exposure. They belong to fourteen incidents, eleven
 //! single ones and three of 3, 2 and 6, which are worth 22²/60 observations. The curve watches
-//! 23 windows in fifteen incidents (17 and 20 as well, and not 14), worth 23²/61.
+//! 24 windows in sixteen incidents (17 and 20 as well), worth 24²/62. Of twenty of them it is not
+//! known since when they were exposed. So the late curve has three decisions (01, 02, 15), and
+//! fifteen decisions that were not late after the detection have no band.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 

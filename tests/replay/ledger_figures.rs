@@ -89,9 +89,10 @@ fn a_window_read_back_says_what_its_record_says() {
             match (window.attacker_first(&race, as_of), &line["attacker_first"]) {
                 (None, written) => assert!(written.is_null(), "{id}"),
                 (Some(first), written) => {
-                    assert!(close(first.probability, written["probability"].as_f64().unwrap()));
+                    assert!(close(first.low, written["low"].as_f64().unwrap()));
+                    assert!(close(first.high, written["high"].as_f64().unwrap()));
                     let recorded = record.attacker_first.unwrap().0;
-                    assert_eq!(recorded.probability, first.probability, "{id}");
+                    assert_eq!((recorded.low, recorded.high), (first.low, first.high), "{id}");
                     assert_eq!(recorded.lower_bound, first.lower_bound, "{id}");
                 }
             }

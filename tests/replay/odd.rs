@@ -151,7 +151,7 @@ fn odd_data_name_nobody_and_make_no_figure_that_is_none() {
         );
         for by in ["reviewed_by_fastest", "reviewed_by_mean"] {
             let by = &summary["survival"]["time_to_review"][by];
-            assert_in_order([&by["low"], &by["estimate"], &by["estimate"], &by["high"]], name);
+            assert_in_order([&by["low_bound"], &by["low"], &by["high"], &by["high_bound"]], name);
         }
         // A decision a day before its detection belongs to no window.
         let undecided = name == "nothing but escalations" || odd.ahead < 0;

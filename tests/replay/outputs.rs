@@ -200,7 +200,7 @@ fn metrics_agree_with_the_summary() {
         }
         for sample in &case.scrape.samples {
             for name in sample.labels.keys() {
-                let known = "action alert awaiting band kind le outcome quality reason result severity \
+                let known = "action alert awaiting band end kind le outcome quality reason result severity \
                              signal source stage transition type verdict version workflow";
                 assert!(known.split(' ').any(|label| label == name), "label {name}");
             }
@@ -295,8 +295,19 @@ fn the_table_tells_the_same_numbers() {
             "{} without a known time of exposure",
             at("effective_review_rate.outcomes.unknown_exposure")
         ),
-        format!("({} % to ", tenths(&summary, "survival.time_to_review.reviewed_by_fastest.low")),
-        format!("of {} windows (fastest at once)", at("attacker_window.attacker_first.windows")),
+        format!(
+            "({} % to ",
+            tenths(&summary, "survival.time_to_review.reviewed_by_fastest.low_bound")
+        ),
+        format!(
+            "ranges because of {} without a known time of exposure",
+            at("survival.time_to_review.unknown_exposure")
+        ),
+        format!(
+            "of {} windows in {} incidents (fastest at once)",
+            at("attacker_window.attacker_first.windows"),
+            at("attacker_window.attacker_first.incidents")
+        ),
     ] {
         assert!(table.contains(&expected), "no «{expected}» in\n{table}");
     }

@@ -210,7 +210,7 @@ fn chances_are_bounds_over_the_windows_themselves() {
     // The provider ended the race; nobody races for policies.
     let contained = first("contained_by_the_provider");
     near(&contained["high"], 0.0);
-    near(&contained["expected"], 0.0);
+    near(&contained["expected_high"], 0.0);
     assert_eq!(first("nobody_races")["windows"], 0);
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use shutterlag::config::Limits;
 use shutterlag::engine::alerts::{Alert, Transition};
-use shutterlag::engine::attacker::Band;
+use shutterlag::engine::attacker::{AttackerFirst, Band};
 use shutterlag::engine::windows::Stage;
 use shutterlag::event::{Kind, Severity, Verdict, Workflow};
 use shutterlag::formats::maps::Maps;
@@ -99,7 +99,7 @@ fn all_that_there_can_be_stays_below_the_bound() {
     });
     metrics.stages(&mut StageObservers::default(), all);
     for workflow in Workflow::ALL {
-        metrics.attacker_first(*workflow, 0.5);
+        metrics.attacker_first(*workflow, AttackerFirst::SEEN);
         Verdict::ALL
             .iter()
             .copied()

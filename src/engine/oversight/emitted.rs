@@ -1,11 +1,12 @@
 //! What the oversight stage emits, and what it does with what it is given.
 
-use super::certificates::Judgement;
+use super::certificates::{Judgement, Quality};
 use super::peers::PeerCounts;
 use super::review::Review;
 use super::reviewer::AlertEvidence;
 use crate::engine::alerts::Transition;
 use crate::engine::windows::ExposureId;
+use crate::event::Workflow;
 use crate::time::Timestamp;
 
 /// What became of a review that was handed in.
@@ -31,6 +32,21 @@ pub enum Emitted<'o> {
         review: &'o Review<'o>,
         /// Its judgement.
         judgement: &'o Judgement,
+    },
+    /// An act of review is judged: the decisions of one incident, of one batch or about one text
+    /// of a ticket are one, so it comes with the first of them.
+    Act {
+        /// The decision that the act is known by.
+        review: &'o Review<'o>,
+        /// Whether the act was a review.
+        quality: Quality,
+    },
+    /// A planted case with wrong advice was answered, by an act.
+    Planted {
+        /// In which workflow.
+        workflow: Workflow,
+        /// Whether the advice was challenged.
+        caught: bool,
     },
     /// An alert about a reviewer begins or ends.
     Alert {

@@ -43,4 +43,4 @@ pub use reviewer::{AlertEvidence, PATH_MAX, Point, Reviewer, SignalStanding, Sta
 pub use schedule::{Certificate, INTERVALS_MAX, Job, PACES, Pace, Schedule};
 pub use signals::{BySignal, Comparison, Observed, Rules, SIGNALS, Signal};
 pub use stage::Stage;
-pub use whole::{Answered, Overseen, Person, Reviews, Turn, Watched};
+pub use whole::{Answered, JudgedAct, Overseen, Person, Reviews, Turn, Watched};

@@ -8,7 +8,7 @@ use super::acts::{Compares, Entered};
 use super::advice::{Recent, TRUTHS_MAX};
 use super::agreement::LogFactors;
 use super::burst::Burst;
-use super::certificates::Judgement;
+use super::certificates::{Judgement, Quality};
 use super::combine::weighted;
 use super::detection::{Sight, Trials};
 use super::evidence::{Evidence, Factors};
@@ -176,6 +176,17 @@ pub(super) struct Decision {
     /// What everybody's totals take in.
     pub(super) entered: Entered,
     pub(super) step: Option<Step>,
+    /// Of a new act.
+    pub(super) act: Option<ActFound>,
+}
+
+/// How an act was judged by the decisions that came with its first one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ActFound {
+    /// The place of the first decision among them.
+    pub(super) first: usize,
+    /// Hollow if one of them is, else unassessed if all of them are.
+    pub(super) quality: Quality,
 }
 
 impl Reviewer {
@@ -192,6 +203,7 @@ impl Reviewer {
         let due = cases.clone().map(|case| case.decided_at).max().unwrap_or_default();
         let (mut hasty, mut unopened) = (None, None);
         let mut digest = None;
+        let mut quality = None;
         for case in cases.clone() {
             let mut judgement = picture(case);
             judgement
@@ -212,12 +224,13 @@ impl Reviewer {
             }
             self.decisions += 1;
             self.first_at = self.first_at.or(Some(case.decided_at));
+            quality = worse(quality, judgement.quality());
             judged(judgement);
         }
         let previous = self.previous.replace(due);
         if !entered.new {
             // The act was taken in with its first part.
-            return Decision { entered, step: None };
+            return Decision { entered, step: None, act: None };
         }
         self.reasons.push(digest);
         self.burst.step(previous, due, &rules.config().burst);
@@ -225,7 +238,9 @@ impl Reviewer {
         for (signal, sign) in [(Signal::Dwell, hasty), (Signal::Context, unopened)] {
             seen[signal as usize] = sign.zip(rules.factors(signal));
         }
-        Decision { entered, step: self.step(due, seen, None, rules) }
+        let first = cases.enumerate().min_by_key(|(_, case)| case.decided_at);
+        let act = first.zip(quality).map(|((first, _), quality)| ActFound { first, quality });
+        Decision { entered, step: self.step(due, seen, None, rules), act }
     }
 
     /// What has to be read for an approval: nothing of what was read before. `read` says that
@@ -417,6 +432,16 @@ impl Reviewer {
     /// The latest steps, oldest first.
     pub fn path(&self) -> impl Iterator<Item = Point> {
         self.path.in_order()
+    }
+}
+
+/// One sign makes an act hollow, and one decision that can be judged makes it assessed.
+fn worse(a: Option<Quality>, b: Option<Quality>) -> Option<Quality> {
+    use Quality::{Hollow, Meaningful};
+    match (a, b) {
+        (Some(Hollow), _) | (_, Some(Hollow)) => Some(Hollow),
+        (Some(Meaningful), _) | (_, Some(Meaningful)) => Some(Meaningful),
+        _ => a.or(b),
     }
 }
 

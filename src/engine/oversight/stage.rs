@@ -4,7 +4,7 @@
 //! nothing, [`Stage::advance`] takes the time in and says what follows,
 //! [`Stage::next_deadline`] tells when there is something to do.
 //!
-//! Invariants: a reviewer's decisions are judged in the order of (`decided_at`,
+//! Invariants: a reviewer's acts are judged in the order of (last decision,
 //! `exposure_id`), each known truth counts once, and both wait for the configured
 //! delay, so what is emitted does not depend on the order of arrival as long as nothing
 //! arrives later than that; what does is counted and changes nothing; the result is
@@ -328,8 +328,12 @@ impl Stage {
                     entry.taught.pop_front();
                 }
                 entry.taught.push_back(digest(&place.2));
-                let step = entry.state.learn(&lesson, rules).flatten();
-                entry.took_step(Arc::clone(&place.2), step, emit);
+                let learnt = entry.state.learn(&lesson, rules);
+                if learnt.is_some() && lesson.seeded && lesson.wrong {
+                    let (workflow, caught) = (place.2.workflow, lesson.challenged);
+                    emit(Emitted::Planted { workflow, caught });
+                }
+                entry.took_step(Arc::clone(&place.2), learnt.flatten(), emit);
                 entry.done = Some(place);
             }
             Next::Decide(first, others) => {
@@ -342,6 +346,11 @@ impl Stage {
                         emit(Emitted::Judged { review, judgement: &judgement });
                     }
                 });
+                if let Some((act, (_, case))) =
+                    decision.act.and_then(|act| Some((act, cases().nth(act.first)?)))
+                {
+                    emit(Emitted::Act { review: &case.0, quality: act.quality });
+                }
                 if let Some((act, first)) = decision.entered.counted {
                     totals.count(&act, first);
                     if let Some(unsaved) = taken.unsaved {

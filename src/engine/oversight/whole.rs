@@ -11,7 +11,7 @@ use foldhash::{HashMap, HashMapExt};
 
 use super::acts::Compares;
 use super::batch;
-use super::certificates::Judgement;
+use super::certificates::{Judgement, Quality};
 use super::peers::Totals;
 use super::review::{Facts, Lesson, Review};
 use super::reviewer::{AlertEvidence, PATH_MAX, Point, Reviewer, Standing, Step};
@@ -47,6 +47,17 @@ pub struct Overseen {
     /// Cases with a known answer, by who decided them and as they counted: of one incident
     /// or batch the first.
     pub answered: Vec<Answered>,
+    /// Acts, by the windows of their first decisions.
+    pub acts: Vec<JudgedAct>,
+}
+
+/// An act of review: the decisions of one incident, of one batch or about one text of a ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JudgedAct {
+    /// The number of the window of the first decision.
+    pub number: u32,
+    /// Whether it was a review.
+    pub quality: Quality,
 }
 
 /// A decided case whose right answer is known.
@@ -58,6 +69,8 @@ pub struct Answered {
     pub wrong: bool,
     /// Whether the reviewer challenged it.
     pub challenged: bool,
+    /// Whether the case was planted.
+    pub seeded: bool,
 }
 
 /// What came of one reviewer's reviews.
@@ -166,16 +179,17 @@ impl Reviews {
             count(mine, &acts[own.clone()], rules, &mut totals);
         }
         let mut judgements = vec![Judgement::default(); self.windows as usize];
-        let (mut people, mut answered) = (Vec::new(), Vec::new());
+        let (mut people, mut answered, mut acts_judged) = (Vec::new(), Vec::new(), Vec::new());
         for (mine, own) in &everybody {
             let Some(first) = mine.first() else { continue };
             let reviewer = names.get(&first.reviewer).copied().unwrap_or_default();
             let all = All { rules, totals: &totals };
             let mine = Mine { reviewer, reviews: mine, acts: &acts[own.clone()] };
-            people.push(all.person(&mine, &mut judgements, &mut answered, watch));
+            let found = Found { answered: &mut answered, acts: &mut acts_judged };
+            people.push(all.person(&mine, &mut judgements, found, watch));
         }
         people.sort_unstable_by(|a, b| a.reviewer.cmp(&b.reviewer));
-        Overseen { judgements, people, answered }
+        Overseen { judgements, people, answered, acts: acts_judged }
     }
 
     fn number_of(&mut self, reviewer: &str) -> NonZeroU32 {
@@ -290,8 +304,14 @@ struct Course<'c> {
     cited: VecDeque<u32>,
     /// The window of the latest decision.
     latest: u32,
-    answered: &'c mut Vec<Answered>,
+    found: Found<'c>,
     watch: &'c mut dyn FnMut(&Watched<'_>),
+}
+
+/// Where what is found of single acts goes.
+struct Found<'f> {
+    answered: &'f mut Vec<Answered>,
+    acts: &'f mut Vec<JudgedAct>,
 }
 
 impl All<'_> {
@@ -299,7 +319,7 @@ impl All<'_> {
         &self,
         mine: &Mine<'_>,
         judgements: &mut [Judgement],
-        answered: &mut Vec<Answered>,
+        found: Found<'_>,
         watch: &mut dyn FnMut(&Watched<'_>),
     ) -> Person {
         let mut course = Course {
@@ -308,7 +328,7 @@ impl All<'_> {
             turns: Vec::new(),
             cited: VecDeque::with_capacity(PATH_MAX + 1),
             latest: 0,
-            answered,
+            found,
             watch,
         };
         let mut lessons: Vec<(u32, Lesson)> =
@@ -330,6 +350,8 @@ impl All<'_> {
                     *place = judgement;
                 }
             });
+            let act = decision.act.and_then(|act| Some((act.quality, held.get(act.first)?.number)));
+            course.found.acts.extend(act.map(|(quality, number)| JudgedAct { number, quality }));
             course.latest = held.last().map_or(0, |held| held.number);
             course.took(course.latest, decision.step);
         }
@@ -346,8 +368,8 @@ impl All<'_> {
     fn learn(&self, course: &mut Course<'_>, number: u32, lesson: &Lesson) {
         self.settle(course, Some(lesson.at));
         let Some(step) = course.state.learn(lesson, self.rules) else { return };
-        let Lesson { wrong, challenged, .. } = *lesson;
-        course.answered.push(Answered { number, wrong, challenged });
+        let Lesson { wrong, challenged, seeded, .. } = *lesson;
+        course.found.answered.push(Answered { number, wrong, challenged, seeded });
         course.took(number, step);
     }
 

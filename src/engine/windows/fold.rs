@@ -38,7 +38,8 @@ pub(super) enum Fate {
 pub(super) struct Rules<'r> {
     /// How far before a detection an event may lie and still belong to it.
     pub(super) skew_tolerance: Span,
-    /// How far before a detection a look may lie and still be a look at the case.
+    /// How far before a detection a look may lie and still be a look at the case, and an attack
+    /// be one by the leak that it found.
     pub(super) early_look: Span,
     /// What is held of the key's windows that are final and gone.
     pub(super) settled: Option<Settled>,
@@ -68,7 +69,9 @@ impl Rules<'_> {
                 Some(exposed) => Some((exposed, leak.exposed_at_quality)),
                 None => {
                     let source = event.source.as_deref()?;
-                    let at_once = self.detects_at_once.contains(source);
+                    // A time that had to be corrected is the latest that it can have been.
+                    let known = !event.noted.clock_skew;
+                    let at_once = known && self.detects_at_once.contains(source);
                     at_once.then_some((event.time, Some(ExposedAtQuality::Exact)))
                 }
             },
@@ -197,6 +200,14 @@ fn take_early<'l>(
         // Whoever looked at a ticket need not look again because one more key is put on it.
         // Only what is known of the decision takes it in.
         open.window.events += u64::from(head.weight);
+    } else if head.kind == Kind::CredentialAbused
+        && open.rules.settled.is_none()
+        && before <= open.rules.early_look
+    {
+        // An attack is often seen before anybody finds the leak. Of a credential that had a
+        // window before it tells of that one.
+        open.window.events += u64::from(head.weight);
+        open.window.abused_at = open.window.abused_at.or(Some(head.time));
     } else {
         return;
     }

@@ -44,4 +44,4 @@ pub use self::read::{Part, Unplaced, View};
 pub use self::standing::{Awaiting, Standing, Standings};
 pub use self::store::{Counts, Windows};
 pub use self::unjoined::Unjoined;
-pub use self::window::{Advice, Clock, Decision, ExposureId, Stage, State, Truth, Window};
+pub use self::window::{Advice, Clock, Decision, ExposureId, Stage, State, Truth, Usable, Window};

@@ -9,7 +9,7 @@ use std::num::NonZeroU32;
 
 use super::log::Key;
 use crate::config::Targets;
-use crate::engine::attacker::{AttackerFirst, Band, Race};
+use crate::engine::attacker::{AttackerCurve, AttackerFirst, Band, Race};
 use crate::event::{Action, Evidence, ExposedAtQuality, Severity, Verdict, words};
 use crate::time::{Span, Timestamp};
 
@@ -128,6 +128,29 @@ pub struct Decision<'w> {
     pub authorized: Option<bool>,
     /// Whether nobody delivered it, and only a comparison with a list of its source found it.
     pub recovered: bool,
+}
+
+/// For how long a credential could be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usable {
+    /// From the start of the window.
+    pub length: Span,
+    /// Whether that is all of it: the time of the exposure is known, and no time contradicts
+    /// it. Where it is not, the credential could be used for at least as long.
+    pub known: bool,
+    /// Whether an attacker was seen using it by then.
+    pub used: bool,
+}
+
+impl Usable {
+    /// The chance that an attacker used it, under `law`.
+    pub fn attacker_first(&self, law: &AttackerCurve) -> AttackerFirst {
+        match law.attacker_first(self.length) {
+            _ if self.used => AttackerFirst::SEEN,
+            first if self.known => first,
+            first => first.at_least(),
+        }
+    }
 }
 
 /// What turned out to be right.
@@ -341,6 +364,13 @@ impl Window<'_> {
         }
     }
 
+    /// Whether the measurement starts at the beginning. Where attackers race it does only if the
+    /// time of the exposure is known. Elsewhere nothing was exposed: a case begins at its opening
+    /// unless its source says that it began before.
+    pub fn start_is_known(&self) -> bool {
+        self.clock() == Clock::Exposed || !self.targets.raced
+    }
+
     /// Where the measurement starts: the exposure if it is known and not after
     /// the detection, else the detection.
     pub fn start(&self) -> Timestamp {
@@ -384,16 +414,19 @@ impl Window<'_> {
             Stage::Detection => (self.exposed_at, Some(self.detected_at)),
             Stage::Triage => (Some(self.detected_at), self.triaged_at),
             Stage::FirstTouch => (start, self.touched_at),
-            Stage::Review => (self.advice.map(|advice| advice.presented_at), decided),
+            Stage::Review => (self.advice.map(|advice| advice.first_presented_at), decided),
             Stage::TimeToReview => (start, decided),
             Stage::Containment => (decided, self.contained_at),
             Stage::Exposure => (start, self.contained_at.or(self.dismissed_at)),
         }
     }
 
-    /// Where the decision fell against the workflow's targets.
+    /// Where the decision fell against the workflow's targets; `None` without a decision and
+    /// where that is not known. A decision that was late after the detection was late after the
+    /// exposure, whenever that was. One that was in time after the detection may not have been.
     pub fn band(&self) -> Option<Band> {
-        self.duration(Stage::TimeToReview).map(|length| Band::of(length, self.targets))
+        let band = Band::of(self.duration(Stage::TimeToReview)?, self.targets);
+        (self.start_is_known() || band == Band::Behind).then_some(band)
     }
 
     /// Whether the credential was of no use any more when the window closed: contained for
@@ -403,21 +436,25 @@ impl Window<'_> {
         self.killed || self.contained_at.is_some() && for_good
     }
 
-    /// The chance that an attacker came first: up to containment, else up to the decision,
-    /// else up to the withdrawal, else up to `as_of`. `None` when that lies before the
-    /// start, and where no attacker races.
-    pub fn attacker_first(&self, race: &Race, as_of: Timestamp) -> Option<AttackerFirst> {
-        if !self.targets.raced || !race.is_public(self.location) {
-            return None;
+    /// For how long the credential could be used: up to containment, else up to the decision,
+    /// else up to `as_of`.
+    pub fn usable(&self, as_of: Timestamp) -> Usable {
+        let end = self.contained_at.or(self.decided_at());
+        let length = end.unwrap_or(as_of).since(self.start()).non_negative();
+        Usable {
+            length: length.unwrap_or_default(),
+            // An end before the beginning contradicts it. What has not ended has only just begun.
+            known: self.start_is_known() && (length.is_some() || end.is_none()),
+            used: self.abused_before(end),
         }
-        let ends = [self.contained_at, self.decided_at(), self.withdrawn_at];
-        let end = ends.into_iter().flatten().next();
-        let exposed_for = end.unwrap_or(as_of).since(self.start()).non_negative()?;
-        Some(if self.abused_before(end) {
-            AttackerFirst::SEEN
-        } else {
-            race.curve(self.location).attacker_first(exposed_for)
-        })
+    }
+
+    /// The chance that an attacker used the credential while it could be used. `None` where no
+    /// attacker races, and where the source took the case back before anybody decided.
+    pub fn attacker_first(&self, race: &Race, as_of: Timestamp) -> Option<AttackerFirst> {
+        let races = self.targets.raced && race.is_public(self.location);
+        let raced = races && self.state() != State::Withdrawn;
+        raced.then(|| self.usable(as_of).attacker_first(race.curve(self.location)))
     }
 
     /// Whether an attacker was seen using the credential before `end`; `None`: at all.

@@ -37,7 +37,8 @@ pub struct Group {
     pub contested: u64,
     /// Decided late.
     pub behind: u64,
-    /// Decided, at a time that contradicts the exposure.
+    /// Decided, and not late after the detection; the time of the exposure is not known, or
+    /// contradicts the decision.
     pub unknown: u64,
     /// Not decided.
     pub undecided: u64,

@@ -3,7 +3,7 @@
 //!
 //! Invariants: the first end counts, and at the same millisecond a decision comes
 //! before containment and containment before abuse; a window whose end contradicts
-//! its beginning is left out and counted.
+//! its beginning, or whose beginning is not known, is in no share and counted.
 
 use serde::Serialize;
 
@@ -33,7 +33,8 @@ pub struct Outcomes {
     pub ended: Vec<EndCount>,
     /// Exposures still waiting when last seen.
     pub waiting: u64,
-    /// Exposures left out, because their times contradict each other.
+    /// Exposures left out of the shares, because it is not known how long they lasted: the time
+    /// of the exposure is not known, or contradicts the end.
     pub left_out: u64,
     /// The shares by some moments, those still waiting counted in.
     pub shares: Vec<Shares>,
@@ -98,6 +99,7 @@ pub(super) struct Collected {
     ends: Ends,
     counts: ByEnd<u64>,
     waiting: u64,
+    unknown: u64,
     all: Sizes,
     violations_at: Vec<u32>,
 }
@@ -117,18 +119,19 @@ impl Collected {
         let ends = ends.into_iter().filter_map(|(at, end)| Some((at?, end)));
         let first = ends.min_by_key(|(at, end)| (*at, *end));
         let (at, end) = first.map_or((as_of, None), |(at, end)| (at, Some(end)));
-        let lasted = at.since(window.start());
-        self.ends.record(lasted, end);
-        if lasted >= Span::ZERO {
-            match end {
-                Some(end) => self.counts[end as usize] += 1,
-                None => self.waiting += 1,
-            }
+        match end {
+            Some(end) => self.counts[end as usize] += 1,
+            None => self.waiting += 1,
+        }
+        if window.start_is_known() {
+            self.ends.record(at.since(window.start()), end);
+        } else {
+            self.unknown += 1;
         }
     }
 
     pub(super) fn finish(self, context: &Context<'_>, law: &AttackerCurve) -> (Outcomes, Boundary) {
-        let left_out = self.ends.refused();
+        let left_out = self.ends.refused() + self.unknown;
         let curve = self.ends.estimate();
         let every = 0..=DRAWN.as_millis() / DRAWN_EVERY_MS;
         let drawn: Vec<Span> = every.map(|n| Span::from_millis(n * DRAWN_EVERY_MS)).collect();

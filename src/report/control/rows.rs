@@ -550,9 +550,7 @@ fn other_curve(record: &WindowRecord, race: &Race) -> bool {
     let ended = window.contained_at.is_some() || window.decision.is_some();
     let recorded = record.attacker_first.map(|Object(recorded)| recorded).filter(|_| ended);
     let ours = window.attacker_first(race, record.detected_at);
-    recorded
-        .zip(ours)
-        .is_some_and(|(recorded, ours)| (recorded.probability - ours.probability).abs() > 1e-9)
+    recorded.zip(ours).is_some_and(|(recorded, ours)| (recorded.low - ours.low).abs() > 1e-9)
 }
 
 #[cfg(test)]
@@ -614,8 +612,8 @@ mod tests {
         let own = Race::default();
         let other = Race::from_settings(["1m,3m".parse().unwrap()]).unwrap();
         decided.attacker_first = curve(&own).map(|first| {
-            let AttackerFirst { probability, lower_bound } = first;
-            Object(AttackerChance { probability, lower_bound })
+            let AttackerFirst { low, high, lower_bound } = first;
+            Object(AttackerChance { low, high, lower_bound })
         });
         assert!(!other_curve(&decided, &own) && other_curve(&decided, &other));
         decided.attacker_first = None;

@@ -18,16 +18,16 @@ words! {
         Detection = "detection",
         /// From the detection to the AI's output.
         Ai = "ai",
-        /// From the advice to the reviewer's look at the case.
+        /// From the first advice to the reviewer's first look at the case.
         Queue = "queue",
         /// From that look to the decision.
         Human = "human",
-        /// From the advice to the decision, where no look was reported: queue and
+        /// From the first advice to the decision, where no look was reported: queue and
         /// human step in one.
         QueueAndHuman = "queue_and_human",
         /// From the decision to containment.
         Containment = "containment",
-        /// From the advice to the decision.
+        /// From the first advice to the decision.
         Review = "review",
         /// From the start to the decision.
         TimeToReview = "time_to_review",
@@ -45,11 +45,11 @@ impl Part {
     /// Its length, and whether it has begun and may still end.
     fn of(self, window: &Window<'_>) -> (Option<Span>, bool) {
         let stage = |stage| (window.duration(stage), window.censored(stage));
-        let looked = window.decision.and_then(|decision| decision.opened_at);
+        let looked = window.decision.and_then(|decision| decision.first_opened_at);
         let between = |from: Option<crate::time::Timestamp>, to: Option<crate::time::Timestamp>| {
             to.zip(from).and_then(|(to, from)| to.since(from).non_negative())
         };
-        let presented = window.advice.map(|advice| advice.presented_at);
+        let presented = window.advice.map(|advice| advice.first_presented_at);
         match self {
             Part::Detection => stage(Stage::Detection),
             Part::Ai => stage(Stage::Triage),

@@ -1,8 +1,8 @@
 //! How long exposures wait for a person, and how likely an attacker is first.
 //!
 //! Invariants: the undecided are in every figure; a figure for a time beyond what
-//! was watched says so by [`TimeToReview::observed_up_to_ms`]; what censoring
-//! leaves open is an interval, never a point.
+//! was watched says so by [`TimeToReview::observed_up_to_ms`]; what censoring or an
+//! unknown time of exposure leaves open is an interval, never a point.
 
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ use crate::engine::attacker::{AttackerCurve, Race};
 use crate::engine::bounds::Sizes;
 use crate::engine::chances::{ChanceFirst, Chances, Course};
 use crate::engine::survival::{Estimate, KaplanMeier, Survival};
-use crate::engine::windows::Stage;
+use crate::engine::waits::{Between, Curves, Reviewed, Wait};
 use crate::time::{Span, Timestamp};
 
 /// How far the drawn curve reaches, and how fine it is.
@@ -65,16 +65,19 @@ pub struct TimeToReview {
     pub decided: u64,
     /// … undecided when last seen.
     pub undecided: u64,
-    /// Exposures left out, because their times contradict each other.
+    /// Exposures whose time is not known, or contradicts the decision: they make the figures
+    /// wide.
+    pub unknown_exposure: u64,
+    /// Undecided exposures left out, because they end before they begin.
     pub left_out: u64,
     /// The chance of a decision by some moments.
     pub reviewed_by: Vec<ReviewedBy>,
-    /// The median; `None` while over half are undecided.
-    pub median_ms: Option<i64>,
-    /// The median of the decided alone.
+    /// The median; an end is `None` while over half are undecided.
+    pub median_ms: Between<Option<i64>>,
+    /// The median of the decided alone, from the detection where the exposure is not known.
     pub decided_median_ms: Option<i64>,
     /// The mean wait within the first hour.
-    pub rmst_1h_ms: Option<f64>,
+    pub rmst_1h_ms: Between<Option<f64>>,
     /// The longest that any exposure was watched. Beyond it the curve is taken to
     /// stay level, which is an assumption.
     pub observed_up_to_ms: Option<i64>,
@@ -86,7 +89,7 @@ pub struct TimeToReview {
 
 impl TimeToReview {
     /// The chance of a decision by `moment`; nothing known where it is none of those told.
-    pub fn decided_by(&self, moment: Span) -> Estimate {
+    pub fn decided_by(&self, moment: Span) -> Reviewed {
         let told = self.reviewed_by.iter().find(|by| by.t_ms == moment);
         told.map(|by| by.chance).unwrap_or_default()
     }
@@ -115,7 +118,7 @@ pub struct ReviewedBy {
     pub t_ms: Span,
     /// The chance, with 95 % bounds.
     #[serde(flatten)]
-    pub chance: Estimate,
+    pub chance: Reviewed,
 }
 
 /// Exposures waiting.
@@ -132,12 +135,14 @@ pub struct AtRisk {
 pub struct Point {
     /// The moment.
     pub t_ms: Span,
-    /// The share still waiting for a decision.
-    pub waiting: f64,
-    /// Its lower 95 % bound.
-    pub low: Option<f64>,
-    /// Its upper 95 % bound.
-    pub high: Option<f64>,
+    /// The share still waiting for a decision, at least.
+    pub low: f64,
+    /// … at most.
+    pub high: f64,
+    /// The lower 95 % bound of `low`.
+    pub low_bound: Option<f64>,
+    /// The upper 95 % bound of `high`.
+    pub high_bound: Option<f64>,
     /// The chance that an attacker has come, with the fastest as published.
     pub attacker: f64,
     /// … with the same mean, and the fastest at once.
@@ -174,16 +179,26 @@ pub struct ByCurve {
     pub first: ChanceFirst,
 }
 
+/// A place with a curve of its own.
+#[derive(Debug)]
+struct Place {
+    name: String,
+    law: AttackerCurve,
+    chances: Chances,
+    raced: Sizes,
+}
+
 /// Collects the waits of all exposures.
 #[derive(Debug)]
 pub(super) struct Waits {
-    all: Survival,
+    all: crate::engine::waits::Waits,
     decided_alone: Survival,
     sizes: Sizes,
     decided: u64,
     left_out: u64,
     laws: [Chances; 2],
-    by_place: Vec<(String, AttackerCurve, Chances)>,
+    raced: Sizes,
+    by_place: Vec<Place>,
     not_public: u64,
     abuse_seen: u64,
     abuse_seen_first: u64,
@@ -191,15 +206,20 @@ pub(super) struct Waits {
 
 impl Waits {
     pub(super) fn new(race: &Race) -> Waits {
-        let places = race.locations();
-        let places = places.map(|(at, curve)| (at.to_owned(), *curve, Chances::default()));
+        let places = race.locations().map(|(name, law)| Place {
+            name: name.to_owned(),
+            law: *law,
+            chances: Chances::default(),
+            raced: Sizes::new(),
+        });
         Waits {
-            all: Survival::new(),
+            all: crate::engine::waits::Waits::new(),
             decided_alone: Survival::new(),
             sizes: Sizes::new(),
             decided: 0,
             left_out: 0,
             laws: Default::default(),
+            raced: Sizes::new(),
             by_place: places.collect(),
             not_public: 0,
             abuse_seen: 0,
@@ -217,29 +237,26 @@ impl Waits {
         if !race.is_raced(window.key.workflow) {
             return;
         }
-        self.not_public += u64::from(!race.runs(window.key.workflow, window.location));
+        self.not_public += u64::from(!race.is_public(window.location));
         if let Some(course) = Course::of(window, race, as_of) {
+            self.raced.add(case.incident);
             for (chances, law) in self.laws.iter_mut().zip(race.laws(window.location)) {
                 chances.add(&course, &law);
             }
-            let own = |(place, _, _): &&mut (String, _, _)| Some(place.as_str()) == window.location;
-            if let Some((_, law, chances)) = self.by_place.iter_mut().find(own) {
-                chances.add(&course, law);
+            let own = |place: &&mut Place| Some(place.name.as_str()) == window.location;
+            if let Some(place) = self.by_place.iter_mut().find(own) {
+                place.chances.add(&course, &place.law);
+                place.raced.add(case.incident);
             }
         }
-        let wait = match window.decision {
-            Some(_) => window.duration(Stage::TimeToReview),
-            None => window.withdrawn_at.unwrap_or(as_of).since(window.start()).non_negative(),
-        };
-        let Some(wait) = wait else {
-            self.left_out += 1;
+        let Some(wait) = Wait::of(window, race, as_of) else {
+            self.left_out += u64::from(race.runs(window.key.workflow, window.location));
             return;
         };
-        let decided = window.decision.is_some();
-        self.decided += u64::from(decided);
-        self.all.record(wait, decided);
-        if decided {
-            self.decided_alone.record(wait, true);
+        self.decided += u64::from(wait.decided);
+        self.all.add(wait);
+        if wait.decided {
+            self.decided_alone.record(wait.length, true);
         }
         self.sizes.add(case.incident);
     }
@@ -247,24 +264,29 @@ impl Waits {
     pub(super) fn finish(self, race: &Race) -> (TimeToReview, AttackerFirst) {
         let sample = self.sizes.sample();
         let windows = sample.windows;
-        let curve = self.all.estimate(&sample);
+        let curves = self.all.estimate(&sample);
         // The sample makes bounds, which are not asked for here.
         let decided_alone = self.decided_alone.estimate(&sample);
-        let told = |location: Option<String>, law: AttackerCurve, chances: &Chances| ByCurve {
-            location,
-            fastest_ms: law.fastest(),
-            mean_ms: law.mean(),
-            first: chances.finish(),
-        };
+        let told =
+            |location: Option<String>, law: AttackerCurve, chances: &Chances, raced| ByCurve {
+                location,
+                fastest_ms: law.fastest(),
+                mean_ms: law.mean(),
+                first: chances.finish(raced),
+            };
+        let incidents = self.raced.sample().incidents;
         let law = race.curve(None);
         let (told_at, along) = (with_attackers(law, &TOLD), along(law));
         let laws = race.laws(None).into_iter().zip(&self.laws);
         let first = AttackerFirst {
-            laws: laws.map(|(law, chances)| told(None, law, chances)).collect(),
+            laws: laws.map(|(law, chances)| told(None, law, chances, incidents)).collect(),
             by_place: self
                 .by_place
-                .iter()
-                .map(|(place, law, chances)| told(Some(place.clone()), *law, chances))
+                .into_iter()
+                .map(|place| {
+                    let incidents = place.raced.sample().incidents;
+                    told(Some(place.name), place.law, &place.chances, incidents)
+                })
                 .collect(),
             not_public: self.not_public,
             abuse_seen: self.abuse_seen,
@@ -276,20 +298,21 @@ impl Waits {
             effective: sample.effective,
             decided: self.decided,
             undecided: windows - self.decided,
+            unknown_exposure: self.all.unknown(),
             left_out: self.left_out,
-            reviewed_by: points(&curve, &told_at)
+            reviewed_by: between(&curves, &told_at)
                 .zip(&told_at)
                 .map(|((_, chance), t_ms)| ReviewedBy { t_ms: *t_ms, chance })
                 .collect(),
-            median_ms: curve.median().map(Span::as_millis),
+            median_ms: curves.median().map(|median| median.map(Span::as_millis)),
             decided_median_ms: decided_alone.median().map(Span::as_millis),
-            rmst_1h_ms: curve.rmst(Span::from_mins(60)),
-            observed_up_to_ms: curve.last_observed().map(Span::as_millis),
-            at_risk: points(&curve, &along)
+            rmst_1h_ms: curves.rmst(Span::from_mins(60)),
+            observed_up_to_ms: curves.early.last_observed().map(Span::as_millis),
+            at_risk: points(&curves.early, &along)
                 .zip(&along)
                 .map(|((windows, _), t_ms)| AtRisk { t_ms: *t_ms, windows })
                 .collect(),
-            curve: drawn(&curve, race),
+            curve: drawn(&curves, race),
         };
         (review, first)
     }
@@ -317,20 +340,38 @@ fn points<'c>(
     })
 }
 
-fn drawn(curve: &KaplanMeier, race: &Race) -> Vec<Point> {
+/// The same, between the two curves; at risk by the early one.
+fn between<'c>(
+    curves: &'c Curves,
+    times: &'c [Span],
+) -> impl Iterator<Item = (u64, Reviewed)> + 'c {
+    let early = points(&curves.early, times);
+    early.zip(points(curves.late(), times)).map(|((at_risk, high), (_, low))| {
+        let reviewed = Reviewed {
+            low: low.estimate,
+            high: high.estimate,
+            low_bound: low.low,
+            high_bound: high.high,
+        };
+        (at_risk, reviewed)
+    })
+}
+
+fn drawn(curves: &Curves, race: &Race) -> Vec<Point> {
     let [published, from_the_start] = race.laws(None);
-    if curve.last_observed().is_none() {
+    if curves.early.last_observed().is_none() {
         return Vec::new();
     }
     let every =
         (0..=DRAWN.as_millis() / DRAWN_EVERY_MS).map(|n| Span::from_millis(n * DRAWN_EVERY_MS));
     let times: Vec<Span> = every.collect();
-    let told = points(curve, &times).zip(&times);
+    let told = between(curves, &times).zip(&times);
     told.map(|((_, chance), t_ms)| Point {
         t_ms: *t_ms,
-        waiting: 1.0 - chance.estimate.unwrap_or(0.0),
-        low: chance.high.map(|high| 1.0 - high),
-        high: chance.low.map(|low| 1.0 - low),
+        low: 1.0 - chance.high.unwrap_or(0.0),
+        high: 1.0 - chance.low.unwrap_or(0.0),
+        low_bound: chance.high_bound.map(|bound| 1.0 - bound),
+        high_bound: chance.low_bound.map(|bound| 1.0 - bound),
         attacker: published.probability(*t_ms),
         attacker_from_the_start: from_the_start.probability(*t_ms),
     })

@@ -198,11 +198,14 @@ fn annotate(into: &mut Texts, alert: Alert, about: &WindowDetails, now: Timestam
     };
     into.insert("age", length(age));
     if matches!(alert, Alert::ReviewDueSoon | Alert::ReviewOverdue | Alert::AttackerLikelyPresent) {
-        into.insert("band", countdown(start, age, now, targets));
+        let from = if start == about.detected_at { ", counted from the detection" } else { "" };
+        into.insert("band", format!("{}{from}", countdown(start, age, now, targets)));
         let place = about.location.as_deref();
         if guide.race.runs(about.workflow, place) {
+            // It may have been exposed for longer than anybody knows.
             let chance = guide.race.curve(place).probability(age) * 100.0;
-            let text = format!("{chance:.0} % chance that an attacker has tried it already");
+            let text =
+                format!("at least {chance:.0} % chance that an attacker has tried it already");
             into.insert("attacker_first", text);
         }
     }

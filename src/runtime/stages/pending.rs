@@ -4,7 +4,7 @@
 //! the figures with everything else.
 
 use crate::engine::alerts::{Alert, Transition};
-use crate::engine::attacker::{Band, Race};
+use crate::engine::attacker::{AttackerFirst, Band, Race};
 use crate::engine::effective::Outcome;
 use crate::engine::oversight::{HollowReasons, Quality};
 use crate::engine::windows::{Counts, Milestones, Stage, Window};
@@ -33,11 +33,13 @@ pub(super) struct Pending {
     skew_faults: u64,
     stages: Vec<(Stage, Workflow, Option<Severity>, Span)>,
     verdicts: Vec<(Workflow, Option<Verdict>)>,
-    attacker_first: Vec<(Workflow, f64)>,
+    attacker_first: Vec<(Workflow, AttackerFirst)>,
     seeded: Vec<(Workflow, bool)>,
     alerts: Vec<(Option<Workflow>, Alert, Transition)>,
     judged: Vec<(Workflow, Option<Band>, Quality, HollowReasons)>,
     due: Vec<(Workflow, Outcome)>,
+    acts: Vec<(Workflow, Option<Verdict>, Quality)>,
+    planted: Vec<(Workflow, bool)>,
     unjudged: u64,
     observers: StageObservers,
 }
@@ -97,8 +99,15 @@ impl Pending {
         self.duplicate += after.duplicate - before.duplicate;
     }
 
+    /// A window is final. What was reported late of abuse and containment is in it by now.
+    pub(super) fn is_final(&mut self, window: &Window<'_>, race: &Race, now: Timestamp) {
+        if let Some(first) = window.attacker_first(race, now) {
+            self.attacker_first.push((window.key.workflow, first));
+        }
+    }
+
     /// A window has reached milestones.
-    pub(super) fn window(&mut self, window: &Window<'_>, reached: Milestones, race: &Race) {
+    pub(super) fn window(&mut self, window: &Window<'_>, reached: Milestones) {
         if reached == Milestones::default() {
             return;
         }
@@ -111,7 +120,6 @@ impl Pending {
         if let Some(decision) = window.decision.filter(|_| reached.decided()) {
             self.verdicts.push((workflow, decision.verdict));
         }
-        self.attacker_first.push((workflow, attacker_first(window, reached, race)));
         if reached.seeded_case()
             && let Some(caught) = window.seeded_case_caught()
         {
@@ -125,6 +133,16 @@ impl Pending {
     /// A window's decision was judged.
     pub(super) fn judged(&mut self, window: &Window<'_>, quality: Quality, reasons: HollowReasons) {
         self.judged.push((window.key.workflow, window.band(), quality, reasons));
+    }
+
+    /// An act of review was judged.
+    pub(super) fn act(&mut self, workflow: Workflow, verdict: Option<Verdict>, quality: Quality) {
+        self.acts.push((workflow, verdict, quality));
+    }
+
+    /// A planted case was answered, by an act.
+    pub(super) fn planted(&mut self, workflow: Workflow, caught: bool) {
+        self.planted.push((workflow, caught));
     }
 
     /// A decided window is final without a judgement.
@@ -177,14 +195,20 @@ impl Pending {
         for (workflow, verdict) in done.verdicts {
             metrics.verdict(workflow, verdict);
         }
-        for (workflow, probability) in done.attacker_first {
-            metrics.attacker_first(workflow, probability);
+        for (workflow, first) in done.attacker_first {
+            metrics.attacker_first(workflow, first);
         }
         for (workflow, caught) in done.seeded {
             metrics.seeded_case(workflow, caught);
         }
         for (workflow, band, quality, reasons) in done.judged {
             metrics.judged(workflow, band, quality, reasons);
+        }
+        for (workflow, verdict, quality) in done.acts {
+            metrics.act(workflow, verdict, quality);
+        }
+        for (workflow, caught) in done.planted {
+            metrics.planted(workflow, caught);
         }
         for (workflow, outcome) in done.due {
             metrics.review_due(workflow, outcome);
@@ -198,28 +222,5 @@ impl Pending {
                 metrics.ai_acted_first(workflow);
             }
         }
-    }
-}
-
-/// What the window adds to the expected number of attackers who came first: all
-/// of it when somebody first did something, the rest when it is contained later.
-fn attacker_first(window: &Window<'_>, reached: Milestones, race: &Race) -> f64 {
-    if !race.runs(window.key.workflow, window.location) {
-        return 0.0;
-    }
-    let chance = |until| {
-        let exposed_for = Timestamp::since(until, window.start()).non_negative()?;
-        if window.abused_before(Some(until)) {
-            return Some(1.0);
-        }
-        Some(race.curve(window.location).attacker_first(exposed_for).probability)
-    };
-    let at = |moment: Option<Timestamp>| moment.and_then(chance).unwrap_or(0.0);
-    let contained = reached.stage(Stage::Exposure) && window.contained_at.is_some();
-    match (contained, reached.decided()) {
-        (true, true) => at(window.contained_at),
-        (true, false) => at(window.contained_at) - at(window.decided_at()),
-        (false, true) if window.contained_at.is_none() => at(window.decided_at()),
-        (false, _) => 0.0,
     }
 }

@@ -307,8 +307,10 @@ fn the_summary_is_of_the_windows_detected_in_the_period() {
 #[test]
 fn reviewers_stand_by_name_with_their_counts() {
     let view = view(100);
+    let known = json!({"exposed_at": at(0), "clock": "exposed"});
     for n in 0..20 {
-        set(&view, &dismissed(&format!("k{n}"), 0, 60 + n * 30, "reviewer-b"));
+        let record = dismissed(&format!("k{n}"), 0, 60 + n * 30, "reviewer-b");
+        set(&view, &with(record, known.clone()));
     }
     let hollow =
         json!({"hollow": ["unauthorized"], "presented_at": at(1), "recommendation": "revoke"});
@@ -320,6 +322,7 @@ fn reviewers_stand_by_name_with_their_counts() {
     let Reviewers { reviewers, .. } = view.reviewers(None, NOW);
     assert_eq!(reviewers.keys().collect::<Vec<_>>(), ["reviewer-a", "reviewer-b", "reviewer-c"]);
     let c = &reviewers["reviewer-c"];
+    assert_eq!((c.bands.ahead, c.bands.unknown), (0, 1), "when it was exposed is not known");
     assert_eq!((c.judged, c.meaningful, c.hollow, c.unassessed), (1, 0, 0, 1));
     let (a, b) = (&reviewers["reviewer-a"], &reviewers["reviewer-b"]);
     assert_eq!((a.reviews, a.few, a.judged, a.hollow, a.meaningful), (2, true, 1, 1, 0));

@@ -248,7 +248,10 @@ impl Open {
             dead: self.is_dead(),
             withdrawn_at: withdrawal.as_ref().map(|(at, _)| *at),
             withdrawn_reason: withdrawal.and_then(|(_, reason)| reason),
-            abused_at: events()
+            abused_at: self
+                .early_looks
+                .iter()
+                .chain(events())
                 .filter(|event| matches!(event.body, Body::CredentialAbused))
                 .map(|event| event.time)
                 .min(),
@@ -318,7 +321,7 @@ fn figures(record: &Record, reading: &Reading) -> Figures {
         Some(exposed) if exposed <= record.detected_at => (Clock::Exposed, exposed),
         _ => (Clock::Detected, record.detected_at),
     };
-    let presented = record.advice.as_ref().map(|advice| advice.presented_at);
+    let presented = record.advice.as_ref().map(|advice| advice.first_presented_at);
     let stages = [
         ("detection", record.exposed_at, Some(record.detected_at)),
         ("triage", Some(record.detected_at), record.triaged_at),
@@ -337,10 +340,14 @@ fn figures(record: &Record, reading: &Reading) -> Figures {
     })
     .to_vec();
     let (in_time, late) = reading.targets(record.workflow);
-    let band = stages[4].1.map(|ms| match ms {
-        ms if ms < in_time => "ahead",
-        ms if ms < late => "contested",
-        _ => "behind",
+    // Late after the detection is late after the exposure. Anything else takes a known exposure
+    // where attackers race; elsewhere nothing was exposed.
+    let told = clock == Clock::Exposed || !reading.raced(record.workflow);
+    let band = stages[4].1.and_then(|ms| match (ms, told) {
+        (ms, _) if ms >= late => Some("behind"),
+        (_, false) => None,
+        (ms, _) if ms < in_time => Some("ahead"),
+        _ => Some("contested"),
     });
     let skew_faults =
         record.adopted + u64::from(record.exposed_at.is_some_and(|at| at > record.detected_at));

@@ -11,7 +11,7 @@ use super::Reading;
 /// The default of `skew_tolerance`, in ms.
 const SKEW_TOLERANCE_MS: i64 = 120_000;
 
-/// How far before a detection a look may lie: half of the default of `orphan_timeout`, in ms.
+/// How far before a detection a look or an attack may lie: half of the default of `orphan_timeout`, in ms.
 const EARLY_LOOK_MS: i64 = 12 * 60 * 60_000;
 
 /// A window: its events in fold order, and what was settled on the way.
@@ -19,7 +19,7 @@ const EARLY_LOOK_MS: i64 = 12 * 60 * 60_000;
 pub(super) struct Open {
     pub(super) events: Vec<Event<'static>>,
     pub(super) detected_at: Timestamp,
-    /// Looks from further before the detection than other events may lie.
+    /// Looks and attacks from further before the detection than other events may lie.
     pub(super) early_looks: Vec<Event<'static>>,
     /// Events from before the detection.
     pub(super) adopted: u64,
@@ -64,7 +64,8 @@ fn opened_by(detection: Event<'static>, orphans: &mut Vec<Event<'static>>) -> Op
     };
     let early_look = |early: &Event<'static>| {
         let before = detected_at.as_millis() - early.time.as_millis();
-        matches!(early.body, Body::ReviewOpened(_)) && before <= EARLY_LOOK_MS
+        let early_kind = matches!(early.body, Body::ReviewOpened(_) | Body::CredentialAbused);
+        early_kind && before <= EARLY_LOOK_MS
     };
     let (adopted, far): (_, Vec<_>) = std::mem::take(orphans).into_iter().partition(near);
     let (early_looks, far) = far.into_iter().partition(early_look);

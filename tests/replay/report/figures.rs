@@ -49,7 +49,15 @@ fn figures_are_those_of_the_summary() {
             assert_eq!(race[theirs], ours, "{name}: {band}");
         }
         for (at, theirs) in ["attacker_first", "attacker_first_from_the_start"].iter().enumerate() {
-            for figure in ["windows", "low", "high", "expected", "expected_at_least"] {
+            for figure in [
+                "windows",
+                "incidents",
+                "low",
+                "high",
+                "expected_low",
+                "expected_high",
+                "expected_at_least",
+            ] {
                 let ours = told["attacker_first"]["laws"][at][figure].as_f64().unwrap();
                 let theirs = race[*theirs][figure].as_f64().unwrap();
                 assert!(close(ours, theirs), "{name}: {figure}: {ours} {theirs}");
@@ -59,12 +67,12 @@ fn figures_are_those_of_the_summary() {
         let survival = &summary["survival"]["time_to_review"];
         let waits = &told["time_to_review"];
         for (at, theirs) in [(0, "reviewed_by_fastest"), (1, "reviewed_by_mean")] {
-            for figure in ["estimate", "low", "high"] {
+            for figure in ["low", "high", "low_bound", "high_bound"] {
                 let ours = &waits["reviewed_by"][at][figure];
                 assert_eq!(ours, &survival[theirs][figure], "{name}: {theirs} {figure}");
             }
         }
-        for figure in ["median_ms", "rmst_1h_ms", "observed_up_to_ms"] {
+        for figure in ["median_ms", "rmst_1h_ms", "observed_up_to_ms", "unknown_exposure"] {
             assert_eq!(waits[figure], survival[figure], "{name}: {figure}");
         }
         let stages = [
@@ -155,8 +163,8 @@ fn without_incidents(mut value: Value) -> Value {
                 let bound = fields_of_incidents(name);
                 !(bound || name == "effective" && value.is_number())
             });
-            // `low` and `high` are bounds wherever an estimate stands beside them.
-            if ["waiting", "estimate", "share"].iter().any(|name| fields.contains_key(*name)) {
+            // `low` and `high` are bounds wherever a share stands beside them.
+            if fields.contains_key("share") {
                 fields.retain(|name, _| name != "low" && name != "high");
             }
             fields.values_mut().for_each(|value| *value = without_incidents(value.take()));

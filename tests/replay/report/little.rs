@@ -4,7 +4,9 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::made::{DAY, MINUTE, MONDAY, decided, lines, no_nonsense, open, report, run, time};
+use super::made::{
+    DAY, MINUTE, MONDAY, decided, known, lines, no_nonsense, open, report, run, time,
+};
 use crate::harness::case::CASES;
 use crate::harness::{KEY, Run};
 
@@ -30,7 +32,7 @@ fn an_empty_period_says_that_nothing_can_be_said() {
     for empty in [
         "/verdict/effective/low",
         "/verdict/effective/high",
-        "/time_to_review/median_ms",
+        "/time_to_review/median_ms/low",
         "/attacker_first/laws/0/low",
         "/reviews/hollow/share",
         "/seeded/caught/share",
@@ -77,7 +79,7 @@ fn all_undecided_is_no_median_and_every_attacker() {
     let law = &value["attacker_first"]["laws"][0];
     assert_eq!(law["high"], 1.0);
     assert!(law["low"].as_f64().unwrap() > 0.99);
-    assert_eq!(value["time_to_review"]["reviewed_by"][0]["estimate"], 0.0);
+    assert_eq!(value["time_to_review"]["reviewed_by"][0]["high"], 0.0);
     // A minute apart they are one incident, which tells next to nothing.
     assert_eq!((&rate["windows"], &rate["incidents"]), (&json!(20), &json!(1)));
     assert!(rate["high_bound"].as_f64().unwrap() > 0.7, "{rate}");
@@ -216,7 +218,7 @@ fn every_exposure_is_measured_by_the_targets_of_its_own_record() {
     let triage = under(triage, 30 * MINUTE, 60 * MINUTE, false);
     // Before the targets were changed.
     let early = decided("c0", MONDAY, 20 * MINUTE, 1);
-    let all = [early, slow(1, 20), slow(2, 45), slow(3, 90), triage];
+    let all = [early, slow(1, 20), slow(2, 45), slow(3, 90), triage].map(|record| known(&record));
     let value = report(lines(&all), &WEEK);
     let group = |name: &str| {
         let groups = value["bands"]["by_workflow"].as_array().unwrap();
@@ -239,8 +241,8 @@ fn every_exposure_is_measured_by_the_targets_of_its_own_record() {
 
 #[test]
 fn figures_of_the_race_are_told_at_the_times_of_the_attackers_asked_for() {
-    let all =
-        lines(&[decided("c1", MONDAY, 7 * MINUTE, 1), decided("c2", MONDAY + DAY, MINUTE, 1)]);
+    let all = [decided("c1", MONDAY, 7 * MINUTE, 1), decided("c2", MONDAY + DAY, MINUTE, 1)];
+    let all = lines(&all.map(|record| known(&record)));
     let args = [&WEEK[..], &["--attacker", "5m,11m"]].concat();
     let value = report(all.clone(), &args);
     let waits = &value["time_to_review"];
@@ -250,7 +252,10 @@ fn figures_of_the_race_are_told_at_the_times_of_the_attackers_asked_for() {
     assert_eq!(moments(&waits["reviewed_by"]), [5, 11, 60, 240, 1_440, 10_080]);
     assert_eq!(moments(&waits["at_risk"]), [0, 5, 11, 30, 45, 60]);
     assert_eq!(moments(&value["outcomes"]["shares"]), [5, 11, 60, 1_440]);
-    assert_eq!(waits["reviewed_by"][0]["estimate"], 0.5);
+    assert_eq!(
+        (&waits["reviewed_by"][0]["low"], &waits["reviewed_by"][0]["high"]),
+        (&json!(0.5), &json!(0.5))
+    );
     let text = told(&all, &args);
     let fact =
         "Decided before the fastest attackers (5 min), of those that attackers race for: 50.0 %";

@@ -59,6 +59,14 @@ pub(crate) fn decided(credential: &str, detected: i64, after: i64, reviewer: u32
     record
 }
 
+/// The same, exposed at its detection: nothing of its wait is unknown.
+pub(crate) fn known(record: &Value) -> Value {
+    let mut record = record.clone();
+    record["clock"] = json!("exposed");
+    record["exposed_at"] = record["detected_at"].clone();
+    record
+}
+
 pub(crate) fn lines(records: &[Value]) -> String {
     records.iter().map(|record| format!("{record}\n")).collect()
 }

@@ -4,19 +4,13 @@
 use serde_json::Value;
 
 use super::made::report_on;
-use crate::figures::{OUTCOMES, watched};
-use crate::harness::case::{CASES, Case, start};
+use crate::figures::{OUTCOMES, early_and_late};
+use crate::harness::case::{CASES, start};
 use crate::harness::ms;
 use crate::rederive::{due, is_raced_for};
 
 fn close(ours: &Value, theirs: f64) -> bool {
     (ours.as_f64().unwrap() - theirs).abs() <= 1e-9 * theirs.abs().max(1.0)
-}
-
-/// Of each window that attackers race for: how long it was watched, and whether it was
-/// decided.
-fn waits(case: &Case) -> Vec<(i64, bool)> {
-    case.windows.iter().filter_map(|window| watched(case, window)).collect()
 }
 
 /// The attacker's law, in minutes, as it is published.
@@ -37,8 +31,8 @@ fn the_attackers_interval_is_the_sum_over_all_exposures() {
         let answered =
             ms(&window["decided_at"]).into_iter().chain(ms(&window["contained_at"])).min();
         let waited = answered.unwrap_or(case.as_of()) - start(window);
-        if waited >= 0 {
-            let known = answered.is_some() && window["clock"] == "exposed";
+        {
+            let known = answered.is_some() && window["clock"] == "exposed" && waited >= 0;
             let seen = ms(&window["abused_at"])
                 .is_some_and(|abused| answered.is_none_or(|answered| abused < answered));
             let lost = if seen { 1.0 } else { law(waited) };
@@ -58,8 +52,8 @@ fn the_attackers_interval_is_the_sum_over_all_exposures() {
 fn the_drawn_curve_and_the_number_at_risk_are_as_counted() {
     let case = &CASES[0];
     let told = report_on(&case.out.0, &[]);
-    let waits = waits(case);
-    let survival = |until: i64| {
+    let [early, late] = early_and_late(case);
+    let survival = |waits: &[(i64, bool)], until: i64| {
         let mut times: Vec<i64> =
             waits.iter().filter(|w| w.1 && w.0 <= until).map(|w| w.0).collect();
         times.sort_unstable();
@@ -74,16 +68,17 @@ fn the_drawn_curve_and_the_number_at_risk_are_as_counted() {
     assert_eq!(curve.len(), 241);
     for point in curve {
         let t = point["t_ms"].as_i64().unwrap();
-        assert!(close(&point["waiting"], survival(t)), "{point}");
+        let (least, most) = (survival(&early, t), survival(&late, t));
+        assert!(close(&point["low"], least) && close(&point["high"], most), "{point}");
         assert!(close(&point["attacker"], law(t)), "{point}");
-        if let Some(low) = point["low"].as_f64() {
-            let high = point["high"].as_f64().unwrap();
-            assert!(low <= survival(t) && survival(t) <= high, "{point}");
+        if let Some(low) = point["low_bound"].as_f64() {
+            let high = point["high_bound"].as_f64().unwrap();
+            assert!(low <= least && most <= high, "{point}");
         }
     }
     for risk in told["time_to_review"]["at_risk"].as_array().unwrap() {
         let t = risk["t_ms"].as_i64().unwrap();
-        let waiting = waits.iter().filter(|(wait, _)| *wait >= t).count();
+        let waiting = early.iter().filter(|(wait, _)| *wait >= t).count();
         assert_eq!(risk["windows"], waiting, "{risk}");
     }
 }
@@ -92,7 +87,7 @@ fn the_drawn_curve_and_the_number_at_risk_are_as_counted() {
 fn what_ended_the_wait_is_as_counted() {
     let case = &CASES[0];
     let told = report_on(&case.out.0, &[]);
-    let ends: Vec<(i64, Option<usize>)> = case
+    let all: Vec<(&Value, i64, Option<usize>)> = case
         .windows
         .iter()
         .map(|window| {
@@ -100,13 +95,17 @@ fn what_ended_the_wait_is_as_counted() {
             let ends = [of("decided_at", 0), of("contained_at", 1), of("abused_at", 2)];
             let first = ends.into_iter().flatten().min();
             let (at, end) = first.map_or((case.as_of(), None), |(at, end)| (at, Some(end)));
-            (at - start(window), end)
+            (window, at - start(window), end)
         })
-        .filter(|(lasted, _)| *lasted >= 0)
         .collect();
     for (end, told) in told["outcomes"]["ended"].as_array().unwrap().iter().enumerate() {
-        assert_eq!(told["windows"], ends.iter().filter(|e| e.1 == Some(end)).count(), "{told}");
+        assert_eq!(told["windows"], all.iter().filter(|e| e.2 == Some(end)).count(), "{told}");
     }
+    // The shares are of those of which it is known how long they lasted.
+    let known = |it: &&(&Value, i64, _)| it.0["clock"] == "exposed" && it.1 >= 0;
+    let ends: Vec<(i64, Option<usize>)> =
+        all.iter().filter(known).map(|(_, lasted, end)| (*lasted, *end)).collect();
+    assert_eq!(told["outcomes"]["left_out"], all.len() - ends.len());
     let mut times: Vec<i64> = ends.iter().map(|(lasted, _)| *lasted).collect();
     times.sort_unstable();
     times.dedup();

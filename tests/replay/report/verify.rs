@@ -93,7 +93,7 @@ fn a_changed_figure_of_the_report_is_found() {
     let changes: [(&str, Value); 5] = [
         ("/verdict/effective/low", json!(0.99)),
         ("/reviews/hollow/count", json!(1)),
-        ("/time_to_review/curve/7/waiting", json!(0.5)),
+        ("/time_to_review/curve/7/low", json!(0.5)),
         ("/question/teams", json!(["team-b"])),
         ("/evidence/days/0/records", json!(1)),
     ];

@@ -45,9 +45,9 @@ fn windows_come_the_most_urgent_first_with_their_present_chance() {
     assert_eq!(ids(&open), ["b", "a"]);
     let [b, a] = [&open["windows"][0], &open["windows"][1]];
     assert_eq!((&b["waiting_ms"], &a["waiting_ms"]), (&json!(600_000), &json!(60_000)));
-    let chance = b["attacker_first"]["probability"].as_f64().unwrap();
+    let chance = b["attacker_first"]["low"].as_f64().unwrap();
     assert!((chance - (1.0 - (-0.125_f64).exp())).abs() < 1e-12, "ten minutes: {chance}");
-    assert_eq!(a["attacker_first"]["probability"], 0.0);
+    assert_eq!(a["attacker_first"]["low"], 0.0);
     assert_eq!(all["windows"][0]["waiting_ms"], Value::Null);
     let other = get(made.address(), "/api/v1/windows?workflow=policy_change").is(200).json();
     assert!(ids(&other).is_empty());

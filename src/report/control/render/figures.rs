@@ -1,6 +1,7 @@
 //! Figures as people read them.
 
 use super::super::Share;
+use crate::engine::chances::ChanceFirst;
 use crate::engine::effective::EffectiveRate;
 use crate::report::numbers::decimal;
 pub(super) use crate::report::numbers::grouped as count;
@@ -84,6 +85,18 @@ pub(super) fn limit(span: Span) -> String {
     let ms = span.as_millis();
     let unit = UNITS.into_iter().find(|(unit, _)| ms > 0 && ms % unit == 0);
     unit.map_or_else(|| length(Some(ms)), |(unit, name)| format!("{} {name}", ms / unit))
+}
+
+/// A range of lengths.
+pub(super) fn lengths(low: Option<i64>, high: Option<i64>) -> String {
+    let (low, high) = (length(low), length(high));
+    if low == high { low } else { format!("{low} to {high}") }
+}
+
+/// Credentials that attackers are expected to have used, at least to at most.
+pub(super) fn expected(first: &ChanceFirst) -> String {
+    let [low, high] = [first.expected_low, first.expected_high].map(|n| decimal(n, 1));
+    if low == high { low } else { format!("{low} to {high}") }
 }
 
 /// A moment to the minute: `2026-03-02 09:00 UTC`.

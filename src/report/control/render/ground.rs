@@ -6,7 +6,7 @@ use super::super::{Report, Without, definitions};
 use super::Section;
 use super::blocks::{Block, Table};
 use super::figures::{
-    count, exposures, length, limit, number, percent, range, rate, share, short, spoken,
+    count, expected, exposures, length, limit, number, percent, range, rate, share, short, spoken,
 };
 use crate::event::Workflow;
 use crate::report::numbers::many;
@@ -245,14 +245,12 @@ fn figure(section: Section, report: &Report) -> String {
         }
         Section::TimeToReview => {
             let (at, _) = report.attacker_first.first_arrival();
-            let chance = report.time_to_review.decided_by(at).estimate;
-            format!("decided within {} {}", limit(at), percent(chance))
+            let chance = report.time_to_review.decided_by(at);
+            format!("decided within {} {}", limit(at), range(chance.low, chance.high))
         }
-        Section::AttackerFirst => format!(
-            "attacker first {}, {} expected",
-            range(law.low, law.high),
-            number(Some(law.expected), 1)
-        ),
+        Section::AttackerFirst => {
+            format!("attacker first {}, {} expected", range(law.low, law.high), expected(&law))
+        }
         Section::Stages => {
             let steps = report.stages.iter().filter(|part| part.share_of_time.is_some());
             let most = steps.max_by(|a, b| a.total_ms.cmp(&b.total_ms));

@@ -324,7 +324,11 @@ fn outcomes(report: &Report, blocks: &mut Vec<Block>) {
         count(outcomes.waiting),
         match outcomes.left_out {
             0 => String::new(),
-            some => format!(" Left out, because their times contradict each other: {}.", count(some)),
+            some => format!(
+                " Left out of the shares, because it is not known how long they lasted (nobody knows when they were \
+                 exposed, or their times contradict each other): {}.",
+                count(some)
+            ),
         }
     )));
     if !outcomes.shares.is_empty() {

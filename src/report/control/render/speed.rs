@@ -4,8 +4,11 @@ use super::super::evidence::Scope;
 use super::super::{Group, Report};
 use super::Section;
 use super::blocks::{Block, Chart, Table};
-use super::figures::{bounds, count, length, limit, number, percent, range, rate, spoken, within};
+use super::figures::{
+    bounds, count, expected, length, lengths, limit, percent, range, rate, spoken, within,
+};
 use crate::engine::attacker::Band;
+use crate::engine::waits::Between;
 use crate::time::Span;
 
 pub(super) fn sections(report: &Report, blocks: &mut Vec<Block>) {
@@ -49,13 +52,21 @@ fn time_to_review(report: &Report, blocks: &mut Vec<Block>) {
     let waits = &report.time_to_review;
     blocks.push(Block::Section(Section::TimeToReview));
     blocks.push(Block::Text(format!(
-        "How long {}, which attackers race for, waited for a person: {} decided, {} still undecided and counted for as long as they were watched.{}",
+        "How long {}, which attackers race for, waited for a person: {} decided, {} still undecided and counted for as long as they were watched.{}{}",
         within(waits.windows, waits.incidents),
         count(waits.decided),
         count(waits.undecided),
+        match waits.unknown_exposure {
+            0 => String::new(),
+            some => format!(
+                " For {} the time of the exposure is not known, so figures are ranges: at best these were exposed when \
+                 they were detected, at worst none of them was decided in time.",
+                count(some)
+            ),
+        },
         match waits.left_out {
             0 => String::new(),
-            some => format!(" Left out, because their times contradict each other: {}.", count(some)),
+            some => format!(" Left out, because they end before they begin: {}.", count(some)),
         }
     )));
     if waits.windows == 0 {
@@ -70,8 +81,8 @@ fn time_to_review(report: &Report, blocks: &mut Vec<Block>) {
     for told in &waits.reviewed_by {
         by.row([
             level.moment(told.t_ms),
-            percent(told.chance.estimate),
-            bounds(told.chance.low, told.chance.high),
+            range(told.chance.low, told.chance.high),
+            bounds(told.chance.low_bound, told.chance.high_bound),
         ]);
     }
     by.left_out = Some(format!(
@@ -84,14 +95,18 @@ fn time_to_review(report: &Report, blocks: &mut Vec<Block>) {
         (
             "Median, the undecided counted in".to_owned(),
             match waits.median_ms {
-                Some(ms) => length(Some(ms)),
-                None => "not reached: over half are undecided".to_owned(),
+                Between { low: None, .. } => "not reached: over half are undecided".to_owned(),
+                Between { low, high: None } => format!("{} or more", length(low)),
+                Between { low, high } => lengths(low, high),
             },
         ),
         ("Median of the decided alone, which flatters".to_owned(), length(waits.decided_median_ms)),
         (
             "Mean wait within the first hour".to_owned(),
-            length(waits.rmst_1h_ms.map(|ms| ms as i64)),
+            lengths(
+                waits.rmst_1h_ms.low.map(|ms| ms as i64),
+                waits.rmst_1h_ms.high.map(|ms| ms as i64),
+            ),
         ),
     ]));
     let mut risk =
@@ -108,7 +123,8 @@ fn attacker_first(report: &Report, blocks: &mut Vec<Block>) {
     blocks.push(Block::Section(Section::AttackerFirst));
     blocks.push(Block::Text(
         "The chance that an attacker came before a person decided and before the credential was contained. What \
-         becomes of the undecided is not known, so it is a range. Attackers and reviewers are taken not to wait for \
+         becomes of the undecided is not known, nor how long a credential was exposed before its detection where no \
+         source tells, so it is a range. Attackers and reviewers are taken not to wait for \
          each other. How soon the very fastest attackers come is disputed: both laws have the same mean."
             .to_owned(),
     ));
@@ -117,6 +133,7 @@ fn attacker_first(report: &Report, blocks: &mut Vec<Block>) {
         "Fastest attacker",
         "On average",
         "Exposures",
+        "Incidents",
         "Chance, at least to at most",
         "Expected, if every key is tried",
     ];
@@ -128,8 +145,9 @@ fn attacker_first(report: &Report, blocks: &mut Vec<Block>) {
             limit(curve.fastest_ms),
             limit(curve.mean_ms),
             count(curve.first.windows),
+            count(curve.first.incidents),
             range(curve.first.low, curve.first.high),
-            number(Some(curve.first.expected), 1),
+            expected(&curve.first),
         ]);
     }
     table.left_out = Some(
@@ -188,7 +206,7 @@ pub(super) const GROUP_HEAD: [&str; 10] = [
     "Contested",
     "Behind",
     "Undecided",
-    "Contradictory",
+    "Not known",
     "Hollow",
     "Effective (95 % bounds)",
 ];

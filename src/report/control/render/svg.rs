@@ -8,7 +8,7 @@ use maud::{Markup, html};
 
 use super::super::Report;
 use super::blocks::Chart;
-use super::figures::{count, length, limit, percent, spoken};
+use super::figures::{count, length, limit, percent, range, spoken};
 use crate::report::control::Group;
 use crate::time::Span;
 
@@ -96,7 +96,7 @@ fn waiting(report: &Report) -> Markup {
     let waits = &report.time_to_review;
     let curve = &waits.curve;
     let bounded: Vec<(Span, f64, f64)> =
-        curve.iter().filter_map(|at| Some((at.t_ms, at.low?, at.high?))).collect();
+        curve.iter().filter_map(|at| Some((at.t_ms, at.low_bound?, at.high_bound?))).collect();
     let upper = path(bounded.iter().map(|(t, _, high)| (*t, *high)), false);
     let lower = path(bounded.iter().rev().map(|(t, low, _)| (*t, *low)), false);
     let race = &report.attacker_first;
@@ -107,7 +107,7 @@ fn waiting(report: &Report) -> Markup {
         "The share of exposures still waiting for a decision falls over the first hour. After {}, {} had been decided \
          about, while the attackers' curve rises from 0 at {} to 63 % at {}.",
         shown(race.first_arrival().0),
-        percent(within.estimate),
+        range(within.low, within.high),
         shown(fastest),
         shown(mean)
     );
@@ -121,7 +121,10 @@ fn waiting(report: &Report) -> Markup {
                     path class="bounds" d=(format!("{upper}L{}Z", lower.trim_start_matches('M'))) {}
                 }
                 path class="attacker" d=(path(curve.iter().map(|at| (at.t_ms, at.attacker)), false)) {}
-                path class="team" d=(path(curve.iter().map(|at| (at.t_ms, at.waiting)), true)) {}
+                path class="team" d=(path(curve.iter().map(|at| (at.t_ms, at.low)), true)) {}
+                @if waits.unknown_exposure > 0 {
+                    path class="team" d=(path(curve.iter().map(|at| (at.t_ms, at.high)), true)) {}
+                }
                 text x=(fixed(RIGHT)) y=(fixed(BOTTOM + 32.0)) text-anchor="end" { "minutes since the exposure" }
                 text x=(fixed(LEFT)) y=(fixed(BOTTOM + 32.0)) { "number at risk:" }
                 @for at in &waits.at_risk {
@@ -129,7 +132,8 @@ fn waiting(report: &Report) -> Markup {
                 }
             }
             figcaption {
-                "Solid: exposures still waiting, with 95 % bounds. Dashed: attackers who have come, by the published "
+                "Solid: exposures still waiting, with 95 % bounds; where two lines are solid it is not known when some were "
+                "exposed, and the truth lies between them. Dashed: attackers who have come, by the published "
                 (shown(fastest)) " and " (shown(mean))
                 " (dotted). Where the dashed line rises while the solid one is high, attackers are first."
             }
@@ -223,7 +227,7 @@ fn bands(report: &Report) -> Markup {
     let groups: Vec<&Group> = all.filter(|group| group.windows > 0).collect();
     let height = 34.0 + 24.0 * groups.len() as f64;
     let (left, room) = (150.0, 470.0);
-    let names = ["ahead", "contested", "behind", "contradictory", "undecided"];
+    let names = ["ahead", "contested", "behind", "not known", "undecided"];
     let classes = ["p0", "p1", "p2", "p3", "p4"];
     let parts = |group: &Group| {
         let counts = [group.ahead, group.contested, group.behind, group.unknown, group.undecided];

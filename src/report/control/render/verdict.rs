@@ -112,15 +112,17 @@ fn facts(report: &Report, blocks: &mut Vec<Block>) {
     let fact = |name: &str, value: String| (name.to_owned(), value);
     let [published, from_the_start] = [race.laws.first(), race.laws.get(1)]
         .map(|law| law.map(|law| law.first).unwrap_or_default());
-    let chance = |first: &ChanceFirst| range(first.low, first.high);
+    let chance = |first: &ChanceFirst| {
+        format!("{} of {}", range(first.low, first.high), within(first.windows, first.incidents))
+    };
     let mut facts = vec![
         fact("Exposures", {
             let incidents = of(report.verdict.incidents, "incident", "incidents");
             format!("{} in {incidents}", count(report.verdict.windows))
         }),
         fact(&format!("Decided before {who} ({at}), of those that attackers race for"), {
-            let bounds = bounds(decided.low, decided.high);
-            format!("{} ({bounds})", percent(decided.estimate))
+            let bounds = bounds(decided.low_bound, decided.high_bound);
+            format!("{} ({bounds})", range(decided.low, decided.high))
         }),
         fact("Meaningful reviews, of the decisions judged", share(&report.reviews.meaningful)),
         fact(
@@ -131,7 +133,10 @@ fn facts(report: &Report, blocks: &mut Vec<Block>) {
         fact(
             "Credentials used before they were contained, expected if every leaked key is tried",
             {
-                let ends = [published, from_the_start].map(|law| number(Some(law.expected), 1));
+                let all = [published, from_the_start];
+                let low = all.iter().map(|law| law.expected_low).fold(f64::INFINITY, f64::min);
+                let high = all.iter().map(|law| law.expected_high).fold(0.0, f64::max);
+                let ends = [low, high].map(|end| number(Some(end), 1));
                 if ends[0] == ends[1] { ends[0].clone() } else { ends.join(" to ") }
             },
         ),

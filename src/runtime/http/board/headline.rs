@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::config::{Profiles, Targets};
 use crate::engine::effective::EffectiveRate;
 use crate::engine::oversight::HollowReason;
+use crate::engine::waits::Between;
 use crate::engine::windows::State;
 use crate::event::Workflow;
 use crate::runtime::http::options::Shown;
@@ -24,6 +25,7 @@ pub(super) struct Headline {
     effective: EffectiveRate,
     /// The target of the raced workflows; null where they differ from each other.
     in_time_ms: Option<Span>,
+    unknown: u64,
     withdrawn: u64,
     others: Vec<OtherRate>,
     reviews: u64,
@@ -31,8 +33,8 @@ pub(super) struct Headline {
     hollow: Option<u64>,
     unassessed: Option<u64>,
     by_reason: BTreeMap<&'static str, u64>,
-    median_ms: Option<i64>,
-    attacker_first: f64,
+    median_ms: Between<Option<i64>>,
+    attacker_first: Between<f64>,
 }
 
 /// The rate of a workflow in which attackers do not race.
@@ -66,6 +68,7 @@ impl Headline {
             older_open: older.open + older.contained,
             effective: figures.effective_review_rate,
             in_time_ms: targets.map(|targets| targets.in_time),
+            unknown: race.bands.unknown,
             withdrawn: race.bands.withdrawn,
             others: others.collect(),
             reviews: oversight.reviews,
@@ -74,9 +77,16 @@ impl Headline {
             unassessed: oversight.unassessed,
             by_reason: reasons.collect(),
             median_ms: figures.survival.time_to_review.median_ms,
-            attacker_first: (race.attacker_first.expected * 10.0).round() / 10.0,
+            attacker_first: Between {
+                low: tenths(race.attacker_first.expected_low),
+                high: tenths(race.attacker_first.expected_high),
+            },
         }
     }
+}
+
+fn tenths(number: f64) -> f64 {
+    (number * 10.0).round() / 10.0
 }
 
 /// The targets of the raced workflows, if all of them have the same.

@@ -9,7 +9,6 @@ use super::text;
 use crate::config::Profile;
 use crate::engine::alerts::{Moments, Urgency};
 use crate::engine::identity::NameOrder;
-use crate::engine::windows::Clock;
 use crate::event::Workflow;
 use crate::records::WindowRecord;
 use crate::time::{Span, Timestamp};
@@ -69,8 +68,8 @@ pub(super) fn of(
         .collect();
     let decided = window.decided_at();
     // Without a time of exposure nobody knows whether it was in time.
-    let known = profile.targets.raced && window.clock() == Clock::Exposed;
-    if let Some(decided) = decided.filter(|_| known) {
+    let in_time_is_known = profile.targets.raced && window.start_is_known();
+    if let Some(decided) = decided.filter(|_| in_time_is_known) {
         let margin = (window.start() + profile.targets.in_time).since(decided);
         if margin > Span::ZERO && margin <= CLOSE {
             notes.push(note(CLOSE_CALL, decided, None, None, Some(margin)));

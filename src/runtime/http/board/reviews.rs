@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::text;
 use crate::engine::oversight::{HollowReasons, Quality, Reviews, Rules};
+use crate::engine::windows::Clock;
 use crate::event::Workflow;
 use crate::records::WindowRecord;
 use crate::runtime::http::options::Shown;
@@ -24,6 +25,8 @@ struct DecisionRow {
     workflow: Workflow,
     reviewer: String,
     time_to_review_ms: Span,
+    /// Whether that is all of it: it took at least as long.
+    exposure_known: bool,
     /// The target that its record states: a decision sooner than this is in time.
     in_time_ms: Span,
     /// The time that there was to read, divided by the time that reading takes most people;
@@ -67,6 +70,7 @@ pub(super) fn rows(
                 reviewer: text::shown(record.reviewer.as_deref().unwrap_or_default()),
                 // If the clocks contradict each other there is none, and no row.
                 time_to_review_ms: record.durations_ms.0.time_to_review?,
+                exposure_known: !record.raced || record.clock == Some(Clock::Exposed),
                 in_time_ms: record.in_time_ms,
                 // Three digits are enough for the chart.
                 attention_ratio: ratio.map(|ratio| (ratio * 1000.0).round() / 1000.0),

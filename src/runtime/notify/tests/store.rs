@@ -59,8 +59,11 @@ fn a_page_tells_a_responder_what_to_know() {
         "AKIAIOSFODNN7EXAMPLE on github: nobody has decided, and a decision is due within 9 min of the start"
     );
     assert_eq!(text("age"), "6 min 01 s");
-    assert_eq!(text("band"), "ahead for another 2 min 59 s, until 2026-03-02T09:03:00.000Z");
-    assert_eq!(text("attacker_first"), "0 % chance that an attacker has tried it already");
+    assert_eq!(
+        text("band"),
+        "ahead for another 2 min 59 s, until 2026-03-02T09:03:00.000Z, counted from the detection"
+    );
+    assert_eq!(text("attacker_first"), "at least 0 % chance that an attacker has tried it already");
     assert_eq!(text("recommendation"), "the AI advises: revoke (its own confidence 90 %)");
     assert_eq!((text("owner"), text("window_severity")), ("platform", "high"));
     assert_eq!(text("runbook_url"), "https://docs.example.org/runbooks/ReviewDueSoon.md");
@@ -103,7 +106,7 @@ fn a_page_counts_by_the_targets_of_its_workflow() {
         likely["summary"],
         "c on github: nobody decided within 17 min, and an attacker has likely tried it"
     );
-    assert_eq!(likely["band"], "behind, by 1 min 01 s");
+    assert_eq!(likely["band"], "behind, by 1 min 01 s, counted from the detection");
     assert!(likely.contains_key("attacker_first") && likely.contains_key("exposed_since"));
     let attack = page(Workflow::SecretExposure, "AttackObserved", MINUTE);
     assert_eq!(

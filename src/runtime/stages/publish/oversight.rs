@@ -30,6 +30,14 @@ impl<O: Outbox> OversightPublisher<'_, O> {
     pub(crate) fn publish(&mut self, output: &Emitted<'_>) -> Result<(), Fault> {
         match *output {
             Emitted::Judged { review, judgement } => self.judged(review, judgement),
+            Emitted::Act { review, quality } => {
+                self.publisher.pending.act(review.workflow, review.verdict, quality);
+                Ok(())
+            }
+            Emitted::Planted { workflow, caught } => {
+                self.publisher.pending.planted(workflow, caught);
+                Ok(())
+            }
             Emitted::Alert { reviewer, at, transition, evidence, cited } => {
                 let Publisher { writer, people, keys, pending, .. } = &mut *self.publisher;
                 let alert = Alert::RubberStampSuspected;

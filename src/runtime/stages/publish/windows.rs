@@ -33,7 +33,10 @@ impl<O: Outbox> WindowsPublisher<'_, O> {
         let Publisher { pending, context, .. } = &mut *self.publisher;
         match *output {
             Output::Window { window, is_final, reached, hollow, news, former } => {
-                pending.window(window, reached, &context.race);
+                pending.window(window, reached);
+                if is_final {
+                    pending.is_final(window, &context.race, self.now);
+                }
                 if let Some(reasons) = hollow.filter(|_| news.judged) {
                     let profile = context.profiles.get(window.key.workflow);
                     let judged = Judgement::found(window, reasons, profile, &context.oversight);

@@ -116,6 +116,54 @@ fn an_event_for_a_final_window_is_late() {
 }
 
 #[test]
+fn what_is_told_late_of_an_attack_counts_when_the_window_is_final() {
+    let mut pipe = Pipe::new();
+    let exposed = format!(r#","exposed_at":"{}""#, ago(301));
+    pipe.event("leak.detected", "1", CREDENTIAL, ago(300), &exposed);
+    pipe.event("decision.made", "2", CREDENTIAL, ago(299), DECISION);
+    pipe.event("credential.contained", "3", CREDENTIAL, ago(297), r#","method":"revoked""#);
+    let ends = |pipe: &Pipe| {
+        let of = |end| format!("shutterlag_attacker_first_expected_total{{end=\"{end}\"");
+        let page = shown(&pipe.context);
+        ["low", "high"].map(|end| {
+            let of = of(end);
+            let lines = page.lines().filter(|line| line.starts_with(&of));
+            lines.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum::<f64>()
+        })
+    };
+    pipe.pass(ago(296));
+    pipe.windows.committed();
+    assert_eq!(ends(&pipe), [0.0, 0.0], "it may still become known");
+    // Used before it was contained, and told after.
+    pipe.event("credential.abused", "4", CREDENTIAL, ago(298), "");
+    pipe.pass(after(0));
+    pipe.pass(after(60));
+    pipe.windows.committed();
+    assert_eq!(pipe.outbox.last(Topic::Windows, &exposure(300))["final"], true);
+    assert_eq!(ends(&pipe), [1.0, 1.0]);
+    pipe.pass(after(120));
+    pipe.windows.committed();
+    assert_eq!(ends(&pipe), [1.0, 1.0], "once");
+}
+
+#[test]
+fn a_final_window_of_unknown_exposure_counts_as_a_range() {
+    let mut pipe = Pipe::new();
+    pipe.event("leak.detected", "1", CREDENTIAL, ago(300), "");
+    pipe.event("decision.made", "2", CREDENTIAL, ago(299), DECISION);
+    pipe.event("credential.contained", "3", CREDENTIAL, ago(297), r#","method":"revoked""#);
+    pipe.pass(after(0));
+    pipe.pass(after(60));
+    pipe.windows.committed();
+    let page = shown(&pipe.context);
+    for (end, value) in [("low", "0"), ("high", "1")] {
+        let name = "shutterlag_attacker_first_expected_total";
+        let line = format!("{name}{{end=\"{end}\",workflow=\"secret_exposure\"}} {value}\n");
+        assert!(page.contains(&line), "{line} in {page}");
+    }
+}
+
+#[test]
 fn a_partition_that_is_not_held_takes_nothing_in() {
     let mut pipe = Pipe::new();
     pipe.event("leak.detected", "1", CREDENTIAL, ago(20), "");

@@ -5,7 +5,7 @@ import { keys } from "./keys.js";
 import { Race } from "./race.js";
 import { signOutButton } from "./session.js";
 import { follow } from "./source.js";
-import { NAMES, SIGNALS, amount, el, exposureAt, length, limit, link, names, parts as dateParts, plural, reviewerAt, set, timeOn, words, zoneSwitch } from "./text.js";
+import { NAMES, SIGNALS, amount, el, exposureAt, length, limit, link, names, parts as dateParts, plural, reviewerAt, set, timeOn, took, words, zoneSwitch } from "./text.js";
 import { Unjoined } from "./unjoined.js";
 
 const $ = (id) => document.getElementById(id);
@@ -96,6 +96,8 @@ function range(low, high) {
 const CAUSES = { unjudged: "not judged yet", unassessed: "unassessed", unknown_exposure: "of unknown exposure" };
 // What came of the reviews that were due. Only what is effective is green.
 const OUTCOMES = [["effective", "effective"], ["hollow", "in time, but hollow"], ["overdue", "late or not at all"], ["unjudged", "not judged yet"], ["unassessed", "unassessed"], ["unknown_exposure", "of unknown exposure"]];
+/** A range whose ends are equal is one figure; without a known upper end it is open. */
+const between = (low, high) => (high === null ? `${low} or more` : low === high ? `${low}` : `${low} to ${high}`);
 const sample = (rate) => `${plural(rate.windows, "window", "windows")} in ${plural(rate.incidents, "incident", "incidents")}`;
 
 function rate(data) {
@@ -128,9 +130,10 @@ function rate(data) {
   const hollow = Object.entries(data.by_reason).sort((a, b) => b[1] - a[1]).map(([reason, count]) => `${words(reason)} ${count}`);
   set($("rate-open"), [
     `${plural(open, "window is", "windows are")} still undecided` + (data.older_open ? `, ${data.older_open} of them older than a day` : ""),
-    data.median_ms === null ? "" : `median including them ${length(data.median_ms)}`,
+    data.median_ms.low === null ? "" : `median wait including them, where attackers race, ${between(length(data.median_ms.low), data.median_ms.high === null ? null : length(data.median_ms.high))}`,
+    data.unknown > 0 ? `${data.unknown} decided, nobody knows whether in time` : "",
     data.withdrawn > 0 ? `${data.withdrawn} withdrawn by the source` : "",
-    `${data.attacker_first} expected to be tried by an attacker first, if they try every leaked key`,
+    `${between(data.attacker_first.low, data.attacker_first.high)} expected to be tried by an attacker first, if they try every leaked key`,
     data.judged ? `of ${data.judged} judged ${data.hollow} hollow` + (hollow.length ? ` (${hollow.join(", ")})` : "") + `, ${data.unassessed} unassessed` : "",
     data.complete ? "" : "some windows of the day are missing",
   ].filter(Boolean).join(" · "));
@@ -214,7 +217,7 @@ function decisions(list) {
   $("decisions").replaceChildren(...latest.map((decision) => {
     const row = el("tr"), kind = quality(decision), where = decision.attention_ratio === null ? "" : quadrant(decision);
     const verdict = kind === "hollow" ? `hollow: ${decision.hollow.map(words).join(", ")}` : decision.quality ?? "not judged yet";
-    const cells = [when(decision.at), leads(decision), length(decision.time_to_review_ms), decision.attention_ratio === null ? "–" : `${decision.attention_ratio} ×`, verdict];
+    const cells = [when(decision.at), leads(decision), took(decision), decision.attention_ratio === null ? "–" : `${decision.attention_ratio} ×`, verdict];
     row.append(...cells.map((content) => { const cell = el("td"); cell.append(content instanceof Node ? content : el("bdi", "", content)); return cell; }));
     row.dataset.quadrant = where;
     return row;

@@ -1,5 +1,5 @@
 // The chart of speed and diligence.
-import { length, limit, set } from "./text.js";
+import { limit, set, took } from "./text.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 function svg(name, attributes, text) {
@@ -120,7 +120,7 @@ export class Chart {
     const node = path
       ? svg("path", { d: path, transform: `translate(${left} ${top})`, class: style })
       : svg("circle", { cx: left, cy: top, r: 4.5, class: style });
-    node.append(svg("title", {}, `${decision.credential}: decided in ${length(decision.time_to_review_ms)}, target ${limit(decision.in_time_ms)}, ${decision.attention_ratio} × the time that reading takes`));
+    node.append(svg("title", {}, `${decision.credential}: decided in ${took(decision)}, target ${limit(decision.in_time_ms)}, ${decision.attention_ratio} × the time that reading takes`));
     this.dots.append(node);
     this.points.set(key, { node, state });
   }

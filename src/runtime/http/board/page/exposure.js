@@ -14,6 +14,7 @@ const QUALITY = {
   hollow: "Hollow: something shows that it was not a review.",
   unassessed: "Unassessed: nothing tells whether it was a review.",
 };
+/** Where the decision fell. A band that is not known says nothing. */
 const STATES = { open: "open: nobody has decided", contained: "contained, but nobody has decided", reviewed: "decided, but not contained", closed: "closed", withdrawn: "withdrawn by its source" };
 const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
 const asked = named();
@@ -72,11 +73,13 @@ function advice(record) {
 }
 
 /** Whether a decision was in time. */
+/** Whether the wait is measured from the detection, and the exposure may be older. */
+const sinceFound = (record) => record.raced && record.clock === "detected";
+
 function soon(record, took) {
   if (took >= record.late_ms) return "late";
   if (took >= record.in_time_ms) return "overdue";
-  // It is measured from the detection then.
-  return record.raced && !record.exposed_at ? "in time after it was found; when it was exposed is not known" : "in time";
+  return sinceFound(record) ? "in time after it was found; when it was exposed is not known" : "in time";
 }
 
 function decision(record, reading) {
@@ -88,7 +91,7 @@ function decision(record, reading) {
   const parts = [facts([
     ["Decided by", record.reviewer], ["Decision", words(record.action)], ["Answer to the AI", words(record.verdict)],
     ["When", fullTime(record.decided_at)],
-    ["Time to review", took === null ? "unknown: clocks contradict each other" : `${length(took)}, target ${limit(record.in_time_ms)} (${soon(record, took)})`],
+    ["Time to review", took === null ? "unknown: clocks contradict each other" : `${length(took)}${sinceFound(record) ? " or more" : ""}, target ${limit(record.in_time_ms)} (${soon(record, took)})`],
     ["After it was found", record.exposed_at ? length(Date.parse(record.decided_at) - Date.parse(record.detected_at)) : null],
     ["Looked at", record.evidence === "raw" ? "the raw evidence" : record.evidence === "summary" ? "the AI's summary" : record.opened_at ? "the case" : "not known"],
     ["Items opened", record.items === null ? null : `${record.items_opened ?? "unknown"} of ${record.items}`],

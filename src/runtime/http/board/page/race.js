@@ -1,6 +1,6 @@
 // The list of windows. Rows have one height and their places are set by the script, so that a
 // row that comes or goes moves no other part of the page.
-import { el, exposureAt, length, limit, names, others, set, span, words } from "./text.js";
+import { el, exposureAt, length, limit, names, others, set, span, took, words } from "./text.js";
 
 // Where the marks of the bar are: all rows have them at the same places, whatever their targets.
 const DUE = 0.45, LATE = 0.85;
@@ -124,7 +124,7 @@ export class Race {
   leave(id, known, decision) {
     known.leaving = true;
     known.item.classList.add("gone");
-    set(known.count, decision ? `decided in ${length(decision.time_to_review_ms)}` : "no longer in this list");
+    set(known.count, decision ? `decided in ${took(decision)}` : "no longer in this list");
     known.done = setTimeout(() => {
       known.item.remove();
       if (this.rows.get(id) === known) this.rows.delete(id);

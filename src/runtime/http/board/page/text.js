@@ -124,3 +124,6 @@ export function zoneSwitch(button) {
     location.search = query.toString();
   });
 }
+
+/** How long a decision took. Where nobody knows when a credential was exposed it took at least as long. */
+export const took = (decision) => length(decision.time_to_review_ms) + (decision.exposure_known ? "" : " or more");
