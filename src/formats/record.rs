@@ -26,10 +26,10 @@ pub(super) struct Way {
     pub(super) level: u32,
 }
 
-/// Whether a record begins as an object in UTF-8 does. In UTF-16 a zero follows.
+/// Whether a record begins as an object in UTF-8 does, and has no padding. In UTF-16 a zero follows.
 #[inline]
 pub(super) fn is_object(record: &[u8]) -> bool {
-    record.first() == Some(&b'{') && record.get(1) != Some(&0)
+    record.first() == Some(&b'{') && record.get(1) != Some(&0) && !encoding::ends_in_padding(record)
 }
 
 /// Decodes the bytes of one record.
@@ -95,12 +95,14 @@ pub(super) fn value<'a>(
         }
         Err(rejection) => {
             out.truncate(before);
+            if way.format == Format::Auto {
+                // Envelopes are among what it recognises.
+                return Err(rejection);
+            }
             // A record of a given format may be in an envelope, too. It is looked for only here,
             // so that records without one cost nothing more.
             match envelope::open(text) {
-                Ok(Some(outcome)) if way.format != Format::Auto => {
-                    finish(way, outcome, context, out)
-                }
+                Ok(Some(outcome)) => finish(way, outcome, context, out),
                 Err(unsupported) if unsupported.reason == RejectReason::Unsupported => {
                     Err(unsupported)
                 }
@@ -165,7 +167,7 @@ fn open<'a>(
     if parts.len() == 1
         && let Some(part) = parts.pop()
     {
-        return part_of(way, part?, fallback, context, out);
+        return part_of(way, &part?, fallback, context, out);
     }
     let limit = context.limits.events_per_record;
     check_count(parts.len(), "records", limit)?;
@@ -173,23 +175,24 @@ fn open<'a>(
     let mut unused = Vec::new();
     for (index, part) in parts.into_iter().enumerate() {
         let so_far = out.len();
-        let shape = part.as_ref().map(|record| excerpt(record)).unwrap_or_default();
-        let decoded = part.and_then(|record| {
-            // Ids must differ between the parts, so none of them gets that of the envelope.
-            let fallback = Fallback { id: None, ..fallback.clone() };
-            part_of(way, record, fallback, context, out)
-        });
+        // Ids must differ between the parts, so none of them gets that of the envelope.
+        let fallback = Fallback { id: None, ..fallback.clone() };
+        let decoded = match &part {
+            Ok(record) => part_of(way, record, fallback, context, out),
+            Err(rejection) => Err(rejection.clone()),
+        };
+        let shape = || part.as_deref().map(excerpt).unwrap_or_default();
         match decoded {
             Ok(Decoded::Events) => {}
             Ok(Decoded::Skipped(reason)) => {
-                unused.push(Part { outcome: Ok(reason), excerpt: shape });
+                unused.push(Part { outcome: Ok(reason), excerpt: shape() });
             }
             Ok(Decoded::Mixed(parts)) => unused.extend(parts),
             Err(rejection) => {
                 out.truncate(so_far);
                 let detail = format!("record {} within it: {}", index + 1, rejection.detail);
                 let rejection = Rejection::new(rejection.reason, detail);
-                unused.push(Part { outcome: Err(rejection), excerpt: shape });
+                unused.push(Part { outcome: Err(rejection), excerpt: shape() });
             }
         }
         check_count(out.len() - before, "events", limit)?;
@@ -204,7 +207,7 @@ fn open<'a>(
 
 fn part_of<'a>(
     way: Way,
-    record: Cow<'a, [u8]>,
+    record: &Cow<'a, [u8]>,
     fallback: Fallback<'a>,
     context: &Context<'_>,
     out: &mut Vec<Event<'a>>,
@@ -213,7 +216,7 @@ fn part_of<'a>(
         Cow::Borrowed(record) => decode(way, record, fallback, context, out),
         Cow::Owned(record) => {
             let mut events = Vec::new();
-            let decoded = decode(way, &record, fallback, context, &mut events)?;
+            let decoded = decode(way, record, fallback, context, &mut events)?;
             out.extend(events.into_iter().map(|event| -> Event<'a> { event.into_owned() }));
             Ok(decoded)
         }
