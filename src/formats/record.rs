@@ -167,7 +167,10 @@ fn open<'a>(
     if parts.len() == 1
         && let Some(part) = parts.pop()
     {
-        return part_of(way, &part?, fallback, context, out);
+        return match part? {
+            Cow::Borrowed(record) => decode(way, record, fallback, context, out),
+            Cow::Owned(record) => decode_copied(way, &record, fallback, context, out),
+        };
     }
     let limit = context.limits.events_per_record;
     check_count(parts.len(), "records", limit)?;
@@ -178,7 +181,8 @@ fn open<'a>(
         // Ids must differ between the parts, so none of them gets that of the envelope.
         let fallback = Fallback { id: None, ..fallback.clone() };
         let decoded = match &part {
-            Ok(record) => part_of(way, record, fallback, context, out),
+            Ok(Cow::Borrowed(record)) => decode(way, record, fallback, context, out),
+            Ok(Cow::Owned(record)) => decode_copied(way, record, fallback, context, out),
             Err(rejection) => Err(rejection.clone()),
         };
         let shape = || part.as_deref().map(excerpt).unwrap_or_default();
@@ -187,11 +191,13 @@ fn open<'a>(
             Ok(Decoded::Skipped(reason)) => {
                 unused.push(Part { outcome: Ok(reason), excerpt: shape() });
             }
-            Ok(Decoded::Mixed(parts)) => unused.extend(parts),
+            Ok(Decoded::Mixed(parts)) => unused.extend(parts.into_iter().map(|part| Part {
+                outcome: part.outcome.map_err(|it| within(index, &it)),
+                ..part
+            })),
             Err(rejection) => {
                 out.truncate(so_far);
-                let detail = format!("record {} within it: {}", index + 1, rejection.detail);
-                let rejection = Rejection::new(rejection.reason, detail);
+                let rejection = within(index, &rejection);
                 unused.push(Part { outcome: Err(rejection), excerpt: shape() });
             }
         }
@@ -205,22 +211,24 @@ fn open<'a>(
     }
 }
 
-fn part_of<'a>(
+/// A rejection with the place of the record that it is about.
+fn within(index: usize, rejection: &Rejection) -> Rejection {
+    let detail = format!("record {} within it: {}", index + 1, rejection.detail);
+    Rejection::new(rejection.reason, detail)
+}
+
+/// The same for bytes that do not live as long as the events.
+fn decode_copied<'a>(
     way: Way,
-    record: &Cow<'a, [u8]>,
+    record: &[u8],
     fallback: Fallback<'a>,
     context: &Context<'_>,
     out: &mut Vec<Event<'a>>,
 ) -> Result<Decoded, Rejection> {
-    match record {
-        Cow::Borrowed(record) => decode(way, record, fallback, context, out),
-        Cow::Owned(record) => {
-            let mut events = Vec::new();
-            let decoded = decode(way, record, fallback, context, &mut events)?;
-            out.extend(events.into_iter().map(|event| -> Event<'a> { event.into_owned() }));
-            Ok(decoded)
-        }
-    }
+    let mut events = Vec::new();
+    let decoded = decode(way, record, fallback, context, &mut events)?;
+    out.extend(events.into_iter().map(|event| -> Event<'a> { event.into_owned() }));
+    Ok(decoded)
 }
 
 fn check_count(count: usize, of: &str, limit: usize) -> Result<(), Rejection> {

@@ -763,6 +763,11 @@ fn one_bad_item_of_many_is_told_and_the_others_are_used() {
         // Also where the list is in an envelope.
         let (ids, told) = listed(&maps, &format!(r#"{{"schema":null,"payload":{record}}}"#));
         assert_eq!((ids.len(), told.len()), (49, 1), "{told:?}");
+        // Or in one of several records of a list.
+        let (ids, told) =
+            listed(&maps, &format!("[{},{record}]", record.replace(&bad, "{\"c\":\"good\"}")));
+        assert_eq!((ids.len(), told.len()), (99, 1), "{told:?}");
+        assert!(told[0].contains("record 2 within it: map `own`: `found[20]`"), "{told:?}");
         let (_, events) = run(&maps, Format::Auto, &record);
         assert_eq!(events[0].body, leak("50 of 1"));
     }

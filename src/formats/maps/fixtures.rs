@@ -56,8 +56,8 @@ impl fmt::Display for FixtureFault {
         match self {
             FixtureFault::New(Fixture { name, outcomes }) => {
                 write!(f, "{name}{RECORDS}: there is no {name}{EXPECTED} yet")?;
-                let lines = outcomes.lines().zip(1..);
-                lines.map(|(outcome, line)| write!(f, "\n  line {line} {outcome}")).collect()
+                let mut lines = outcomes.lines().zip(1..);
+                lines.try_for_each(|(outcome, line)| write!(f, "\n  line {line} {outcome}"))
             }
             FixtureFault::Differs { fixture, line, expected, found } => write!(
                 f,
