@@ -10,7 +10,8 @@
 //!
 //! Invariants: ids that are public by design (access key ids), digests and names never match;
 //! the rejection names the field and the kind of secret, never the text; a token is found wherever
-//! it stands in a text, unless it goes on from the middle of a word.
+//! it stands in a text, unless it goes on from the middle of a word; [`refuse_native`] tells the one
+//! exception.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -55,8 +56,8 @@ fn hex(b: u8) -> bool {
 }
 
 /// A token has at least [`SHORTEST`] bytes. Nearly every token has an underscore or a capital: in its
-/// prefix, or among the random letters behind it. The prefixes of all others hold a pair of
-/// [`holds_pair`].
+/// prefix, or among the random letters behind it. The prefixes of all others end as [`holds_plain`]
+/// says.
 ///
 /// Of two prefixes of which one begins like the other, the longer one comes first.
 const FORMS: &[Form] = &[
@@ -103,6 +104,9 @@ const FORMS: &[Form] = &[
     form("AGE-SECRET-KEY-1", 40, alnum, "an age key"),
 ];
 
+/// Characters behind the prefix of a token without a capital and an underscore, at least.
+const PLAIN_BEHIND: usize = 20;
+
 /// The shortest text that can hold one.
 const SHORTEST: usize = 23;
 
@@ -113,13 +117,28 @@ static PREFIXES: LazyLock<Option<Searcher>> = LazyLock::new(|| {
     config.builder().extend(FORMS.iter().map(|form| form.prefix)).build()
 });
 
-/// Refuses the first of `events` with a text that looks like a live secret.
+/// Refuses the first of `events` with a text that looks like a live secret. Native events are as
+/// frequent as no others, and their senders know what they send: of them a token without a capital and
+/// without an underscore is found at the beginning of a text only.
 #[inline]
-pub(super) fn refuse(events: &[Event<'_>]) -> Result<(), Rejection> {
+pub(super) fn refuse_native(events: &[Event<'_>]) -> Result<(), Rejection> {
     match events.iter().all(is_clear) {
         true => Ok(()),
-        false => events.iter().try_for_each(refuse_event),
+        false => refuse(events),
     }
+}
+
+/// Refuses the first of `events` with a text that looks like a live secret, wherever it stands.
+pub(super) fn refuse(events: &[Event<'_>]) -> Result<(), Rejection> {
+    events.iter().try_for_each(|event| {
+        let mut checked = Ok(());
+        texts(event, |field, text| {
+            if checked.is_ok() {
+                checked = check(field, text);
+            }
+        });
+        checked
+    })
 }
 
 /// Whether no text of the event can hold a token.
@@ -128,17 +147,6 @@ fn is_clear(event: &Event<'_>) -> bool {
     let mut sieve = Sieve::default();
     texts(event, |_, text| sieve.look(text));
     sieve.is_clear()
-}
-
-#[cold]
-fn refuse_event(event: &Event<'_>) -> Result<(), Rejection> {
-    let mut checked = Ok(());
-    texts(event, |field, text| {
-        if checked.is_ok() {
-            checked = check(field, text);
-        }
-    });
-    checked
 }
 
 /// Gives every text of an event, with the name of its field.
@@ -182,14 +190,12 @@ fn texts(event: &Event<'_>, mut give: impl FnMut(&'static str, &str)) {
     give("credential_id", &event.credential_id);
 }
 
-#[inline]
 fn check(field: &'static str, text: &str) -> Result<(), Rejection> {
-    let mut sieve = Sieve::default();
-    sieve.look(text);
-    if sieve.is_clear() {
+    let bytes = text.as_bytes();
+    if bytes.len() < SHORTEST || !stands_out(bytes) && !holds_plain(bytes) {
         return Ok(());
     }
-    match found(text.as_bytes()) {
+    match found(bytes) {
         None => Ok(()),
         Some(what) => Err(refused(field, what)),
     }
@@ -218,42 +224,52 @@ impl Sieve {
 }
 
 /// Whether a text has a byte from `A` to `_`, that is a capital, an underscore, or one of four rare
-/// characters between them, or a pair of letters that begins a token without any of those. It looks
-/// at eight bytes at a time and branches once; the last eight overlap those before them.
-#[inline]
+/// characters between them, or begins plainly. It looks at eight bytes at a time and branches once;
+/// the last eight overlap those before them.
 fn stands_out(text: &[u8]) -> bool {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const TOPS: u64 = ONES << 7;
-    // Names that this program makes have no letter behind `f` after these five bytes.
-    let text = text.strip_prefix(b"hmac:").unwrap_or(text);
-    let (mut marked, mut letters) = (0, 0);
-    // The top bit of each byte that stands out, and of each that is a letter behind `f`.
-    let mut mark = |word: &[u8; 8]| {
+    // The top bit of each byte that stands out.
+    let marks = |word: &[u8; 8]| {
         let word = u64::from_le_bytes(*word);
         let low = word & !TOPS;
         let from_a = low + ONES * (0x80 - u64::from(b'A'));
         let above = low + ONES * (0x80 - u64::from(b'_') - 1);
-        marked |= from_a & !above & !word;
-        letters |= low + ONES * (0x80 - u64::from(b'g'));
+        from_a & !above & !word
     };
     let (words, _) = text.as_chunks::<8>();
-    words.iter().for_each(&mut mark);
-    match text.last_chunk::<8>() {
-        Some(last) => mark(last),
-        None => return true,
+    let mut marked = text.last_chunk::<8>().map_or(TOPS, marks);
+    for word in words {
+        marked |= marks(word);
     }
-    marked & TOPS != 0 || letters & TOPS != 0 && holds_pair(text)
+    marked & TOPS != 0 || begins_plainly(text)
 }
 
-/// Whether a text holds a pair of characters as every token has it in its prefix that may be without
-/// a capital and an underscore: `xo`, `xa`, `gl`, `k-`, `hv`, `29`.
-fn holds_pair(text: &[u8]) -> bool {
-    let pairs = text.iter().zip(text.get(1..).unwrap_or_default());
-    let found = pairs.fold(0_u8, |found, (first, second)| {
-        let is = |pair: &[u8; 2]| u8::from(*first == pair[0]) & u8::from(*second == pair[1]);
-        found | is(b"xo") | is(b"xa") | is(b"gl") | is(b"k-") | is(b"hv") | is(b"29")
-    });
-    found != 0
+/// Whether a text begins as a token does that can be without a capital and an underscore.
+#[inline]
+fn begins_plainly(text: &[u8]) -> bool {
+    // Few texts begin with one of these letters.
+    matches!(text.first(), Some(b'g' | b'h' | b's' | b'x' | b'y'))
+        && matches!(
+            text.first_chunk::<3>(),
+            Some(b"glp" | b"gld" | b"glr" | b"xox" | b"xap" | b"ya2" | b"sk-" | b"hvs" | b"hvb")
+        )
+}
+
+/// Whether a token may begin in a text without a capital and an underscore. The prefix of such a token
+/// ends with a hyphen or a stop, and so much comes behind it that few texts have one where it matters.
+#[inline]
+fn holds_plain(text: &[u8]) -> bool {
+    let within = text.get(..text.len().saturating_sub(PLAIN_BEHIND)).unwrap_or_default();
+    memchr::memchr2_iter(b'-', b'.', within).any(|at| {
+        // The two characters in front of it rule out nearly all words.
+        match within.get(at.wrapping_sub(2)..at) {
+            Some([b'x' | b'p' | b'd' | b'r' | b'a' | b's' | b'2' | b'v', last]) => {
+                matches!(last, b'a'..=b'b' | b'e' | b'k' | b'p' | b'r'..=b't' | b'9')
+            }
+            _ => false,
+        }
+    })
 }
 
 #[cold]

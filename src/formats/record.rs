@@ -118,20 +118,21 @@ pub(super) fn without_secrets<'a>(
     before: usize,
     out: &mut Vec<Event<'_>>,
 ) -> Result<Outcome<'a>, Rejection> {
-    match outcome {
-        Outcome::Done(decoded) => kept(decoded, before, out).map(Outcome::Done),
-        wrapped @ Outcome::Wrapped(_) => Ok(wrapped),
+    if matches!(outcome, Outcome::Done(_)) {
+        live_secret::refuse(out.get(before..).unwrap_or_default())
+            .inspect_err(|_| out.truncate(before))?;
     }
+    Ok(outcome)
 }
 
-/// The same for a record that is decoded.
+/// The same for a native event that is decoded.
 #[inline]
 pub(super) fn kept(
     decoded: Decoded,
     before: usize,
     out: &mut Vec<Event<'_>>,
 ) -> Result<Decoded, Rejection> {
-    let checked = live_secret::refuse(out.get(before..).unwrap_or_default());
+    let checked = live_secret::refuse_native(out.get(before..).unwrap_or_default());
     if checked.is_err() {
         out.truncate(before);
     }

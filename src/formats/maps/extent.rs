@@ -6,7 +6,7 @@
 
 use jaq_json::{Num, Val};
 
-use super::guard::Stop;
+use super::stop::Stop;
 
 /// How deep a value may be.
 const DEPTH_MAX: usize = 256;

@@ -8,7 +8,8 @@ use jaq_core::{Bind, Cv, Error, Exn, Native, RunPtr};
 use jaq_json::Val;
 
 use super::extent::TEXT_BYTES_MAX;
-use super::guard::{Guarded, Run, Stop};
+use super::guard::{Guarded, Run};
+use super::stop::Stop;
 use super::times;
 use super::value::{self, number_text};
 use crate::formats::names;

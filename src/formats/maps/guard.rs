@@ -31,7 +31,8 @@ use jaq_json::Val;
 
 use super::extent::{Extent, own_bytes};
 use super::mark::Mark;
-use super::program::World;
+use super::stop::Stop;
+use super::world::World;
 
 /// Steps that a map may take for one record. Every map that ships needs fewer than 20,000 for
 /// the largest of its fixtures.
@@ -66,19 +67,6 @@ impl<'a> HasLut<'a, Guarded> for &'a Run<'a> {
     fn lut(&self) -> &'a Lut<Guarded> {
         self.lut
     }
-}
-
-/// Why a program was stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stop {
-    /// It took too many steps.
-    Steps,
-    /// Its calls, or a value, are nested too deep.
-    Depth,
-    /// A text or a list became too long.
-    Size,
-    /// It asked for the time of detection, and there is none.
-    NoDetectionTime,
 }
 
 /// One run of a program.

@@ -26,8 +26,10 @@ mod run;
 mod secrets;
 mod shipped;
 mod source;
+mod stop;
 mod times;
 mod value;
+mod world;
 
 pub use catalogue::{Map, MapFault, Maps};
 pub use fixtures::{Fixture, FixtureFault, outcomes, test};

@@ -9,12 +9,12 @@ use jaq_core::{Compiler, Ctx, Exn, Filter, Vars};
 use jaq_json::Val;
 
 use super::functions::{DEFINITIONS_LEFT_OUT, functions};
-use super::guard::{Guarded, Run, STEPS_MAX, Stop};
+use super::guard::{Guarded, Run, STEPS_MAX};
 use super::mark::Mark;
 use super::rewrite::{Rewriter, line_of};
-use crate::formats::identity::Identity;
+use super::stop::Stop;
+use super::world::World;
 use crate::formats::rejection::{RejectReason, Rejection};
-use crate::time::Timestamp;
 
 /// A longer program is no map.
 const PROGRAM_BYTES_MAX: usize = 256 << 10;
@@ -37,16 +37,6 @@ impl fmt::Debug for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Program(…)")
     }
-}
-
-/// What a program may know besides the record.
-#[derive(Clone, Copy)]
-pub(super) struct World<'w> {
-    pub(super) identity: &'w Identity,
-    pub(super) detected_at: Option<Timestamp>,
-    pub(super) times: &'w [String],
-    /// How many items the whole record has.
-    pub(super) items: usize,
 }
 
 /// Why a run gave nothing: a reason, a text without any content of the record, and the line.

@@ -8,9 +8,10 @@ use jaq_json::Val;
 
 use super::catalogue::Map;
 use super::items::{self, Item};
-use super::program::{Failed, Program, World};
+use super::program::{Failed, Program};
 use super::secrets;
 use super::value::{self, Unwritable};
+use super::world::World;
 use crate::event::{Body, Event};
 use crate::formats::context::{Context, Decoded, Part, SkipReason};
 use crate::formats::excerpt::excerpt;
