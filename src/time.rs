@@ -128,6 +128,18 @@ impl Timestamp {
         self.0.get()
     }
 
+    /// Reads a date, which means its beginning in UTC, or an RFC 3339 date and time with an offset.
+    ///
+    /// # Errors
+    /// See [`TimeError`].
+    pub fn parse_moment(text: &str) -> Result<Timestamp, TimeError> {
+        let is_date = text.len() == 10 && text.bytes().filter(|byte| *byte == b'-').count() == 2;
+        match is_date {
+            true => Timestamp::parse_rfc3339(&format!("{text}T00:00:00Z")),
+            false => Timestamp::parse_rfc3339(text),
+        }
+    }
+
     /// Reads an RFC 3339 date and time with an offset; digits beyond the
     /// millisecond are cut off.
     ///

@@ -12,7 +12,6 @@ def action:
 # Items carry no time of their own. What was decided is in force when the reviewer signs off.
 | ($certification.signed | time) as $signed
 | "sailpoint:\($certification.id)" as $batch
-| (.items | length) as $count
 | .items[]
 | . as $item
 | "\($batch)/\(.id)" as $name
@@ -37,7 +36,7 @@ def action:
       type: "decision.made", id: "\($name) decided \($signed)", time: $signed, action: $decision,
       reviewer: ($certification.reviewer.email // $certification.reviewer.name // error("the certification has no reviewer")),
       verdict: (if $advice == null then null elif $advice == $decision then "approve" else "reject" end),
-      batch_id: $batch, batch_size: $count,
+      batch_id: $batch, batch_size: items,
       rationale_words: (.comments | words), rationale_digest: (.comments | digest)
     }
   end)

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::{CliError, Outcome, identity, tell};
 use crate::config::Limits;
 use crate::event::Event;
-use crate::formats::maps::{self, Fixture, Map, Maps};
+use crate::formats::maps::{self, Fixture, FixtureFault, Map, Maps};
 use crate::formats::{Context, Decoded, Format, Rejection, SkipReason, decode};
 use crate::report::terminal::printable;
 use crate::settings::{OwnMaps, map_source};
@@ -190,6 +190,7 @@ fn attempt(
     let context = Context { identity: &keyed.identity, detected_at, limits: Limits::DEFAULT, maps };
     let mut text = String::new();
     let (mut used, mut skipped, mut rejected) = (0_usize, 0_usize, 0_usize);
+    let mut partly = false;
     for (line, record) in records(bytes) {
         let by = maps.recognising(record);
         let without = Context { maps: Maps::NONE, ..context };
@@ -208,7 +209,7 @@ fn attempt(
             ),
             (_, names) => format!("recognised by {}", names.join(" and ")),
         };
-        let mut events = Vec::new();
+        let (mut events, mut unused) = (Vec::new(), Vec::new());
         let outcome = match decode(format, record, &context, &mut events) {
             Ok(Decoded::Skipped(reason)) => {
                 skipped += 1;
@@ -216,18 +217,14 @@ fn attempt(
             }
             Ok(Decoded::Events) => {
                 used += 1;
-                format!("{} events", events.len())
+                count(events.len(), "event")
             }
             Ok(Decoded::Mixed(parts)) => {
-                used += 1;
-                let mut told = format!("{} events", events.len());
-                for part in parts {
-                    match part.outcome {
-                        Ok(reason) => told += &format!("\n  a part is skipped, {reason}"),
-                        Err(rejection) => told += &format!("\n  a part is rejected, {rejection}"),
-                    }
-                }
-                told
+                used += usize::from(!events.is_empty());
+                partly |= parts.iter().any(|part| part.outcome.is_err());
+                rejected += usize::from(events.is_empty());
+                unused = parts;
+                count(events.len(), "event")
             }
             Err(rejection) => {
                 rejected += 1;
@@ -235,6 +232,13 @@ fn attempt(
             }
         };
         text += &format!("line {line}: {by}: {}\n", printable(&outcome));
+        for part in unused {
+            let told = match part.outcome {
+                Ok(reason) => format!("a part is skipped, {reason}"),
+                Err(rejection) => format!("a part is rejected, {rejection}"),
+            };
+            text += &format!("  {}\n", printable(&told));
+        }
         if let (Format::Map(name), true) = (format, events.is_empty())
             && let Some(map) = maps.get(name)
         {
@@ -247,11 +251,12 @@ fn attempt(
         }
     }
     text += &format!(
-        "{} records: {used} give events, {skipped} are skipped, {rejected} are rejected\n",
-        used + skipped + rejected
+        "{}: {used} used, {skipped} skipped, {rejected} rejected{}\n",
+        count(used + skipped + rejected, "record"),
+        if partly { "; of some that are used a part is rejected" } else { "" }
     );
     print(&text)?;
-    Ok(if rejected > 0 { Outcome::Refused } else { Outcome::Fine })
+    Ok(if rejected > 0 || partly { Outcome::Refused } else { Outcome::Fine })
 }
 
 fn test(dir: Option<&Path>, name: Option<&str>, write: bool) -> Result<Outcome, CliError> {
@@ -350,8 +355,26 @@ fn report(map: &Map, found: &[Fixture], text: &mut String) -> bool {
         }
     }
     let records: usize = found.iter().map(|fixture| fixture.outcomes.lines().count()).sum();
-    *text += &format!("{}: {records} records, {} differ\n", map.name(), faults.len());
+    let new = |fault: &&FixtureFault| matches!(fault, FixtureFault::New(_));
+    let new = faults.iter().filter(new).count();
+    *text += &format!("{}: {}", map.name(), count(records, "record"));
+    let differ = faults.len() - new;
+    if new < found.len() {
+        *text += &match differ {
+            1 => ", 1 differs".to_owned(),
+            _ => format!(", {differ} differ"),
+        };
+    }
+    if new > 0 {
+        *text += "; read above what becomes of them, and keep it with `shutterlag map test FOLDER --write`";
+    }
+    text.push('\n');
     faults.is_empty()
+}
+
+/// A number of things, in words.
+fn count(number: usize, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
 /// Tests the maps that a configuration uses: your own, and those that it names. Faults go to

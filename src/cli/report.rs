@@ -52,8 +52,9 @@ pub struct Args {
     to: Option<Edge>,
 
     /// The time up to which the ledger is complete, so that an undecided exposure is known
-    /// to be undecided [default: the latest time in the ledger].
-    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse_rfc3339)]
+    /// to be undecided: a date (it begins in UTC) or an RFC 3339 time [default: the latest time in
+    /// the ledger].
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse_moment)]
     as_of: Option<Timestamp>,
 
     /// Whom the report is about, for its first page.

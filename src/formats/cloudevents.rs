@@ -184,6 +184,53 @@ fn is_json(media_type: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::formats::maps::Maps;
+    use crate::formats::{Format, Identity, decode};
+
+    /// Whatever stands between the CloudEvent and the record, its time is that of the detection, and
+    /// its id and its time are those of a native event that has none.
+    #[test]
+    fn what_it_tells_reaches_a_record_within_another_envelope() {
+        let context = Context {
+            identity: &Identity::new(b"a key for tests only").unwrap(),
+            detected_at: None,
+            limits: Limits::DEFAULT,
+            maps: Maps::NONE,
+        };
+        let finding = r#"{"RuleID":"r","Secret":"synthetic-secret-1","Fingerprint":"f"}"#;
+        let event = r#"{"type":"credential.abused","credential_id":"c"}"#;
+        let text = |json: &str| serde_json::to_string(json).unwrap();
+        let connect = |record: &str| format!(r#"{{"schema":null,"payload":{record}}}"#);
+        let sns = |record: &str| format!(r#"{{"TopicArn":"t","Message":{}}}"#, text(record));
+        let bus = |record: &str| format!(r#"{{"detail-type":"x","source":"s","detail":{record}}}"#);
+        for record in [finding, event] {
+            for within in [
+                connect(record),
+                sns(record),
+                bus(record),
+                sns(&connect(record)),
+                format!("{{\"Records\":[{record}]}}"),
+            ] {
+                let envelope = format!(
+                    r#"{{"specversion":"1.0","id":"7","source":"s","type":"x","time":"2026-01-05T09:00:00Z","data":{within}}}"#
+                );
+                for format in [Format::Auto, Format::CloudEvents] {
+                    let mut events = Vec::new();
+                    let decoded = decode(format, envelope.as_bytes(), &context, &mut events);
+                    assert!(decoded.is_ok(), "{within}: {decoded:?}");
+                    assert_eq!(events[0].time.to_string(), "2026-01-05T09:00:00.000Z", "{within}");
+                }
+            }
+        }
+        // A time that is nearer counts.
+        let near = format!(
+            r#"{{"specversion":"1.0","id":"7","source":"s","type":"x","time":"2026-01-05T09:00:00Z","data":{{"TopicArn":"t","Timestamp":"2026-01-05T08:00:00Z","Message":{}}}}}"#,
+            text(finding)
+        );
+        let mut events = Vec::new();
+        assert!(decode(Format::Auto, near.as_bytes(), &context, &mut events).is_ok());
+        assert_eq!(events[0].time.to_string(), "2026-01-05T08:00:00.000Z");
+    }
 
     #[test]
     fn json_media_types() {

@@ -1,12 +1,15 @@
 //! Records that are not plain JSON text: UTF-16, padding, null, framing by a Schema Registry,
 //! and forms.
 //!
-//! Invariants: what begins with `{` in UTF-8 does not come here; every form of a record has
-//! one outcome, so one wrong encoding is one rejection.
+//! Padding is zero bytes in front of a record or behind it, in UTF-16 zero characters, also with
+//! white space or a byte order mark between them. It means nothing.
+//!
+//! Invariants: what begins with `{` in UTF-8 and has no padding does not come here; every form of a
+//! record has one outcome, so one wrong encoding is one rejection.
 
 use std::borrow::Cow;
 
-use super::{RejectReason, Rejection, json};
+use super::{RejectReason, Rejection, csv, json};
 use crate::config::Limits;
 
 /// What the bytes of a record are.
@@ -36,8 +39,10 @@ impl Utf16 {
         match start {
             [0xFF, 0xFE, ..] => Some(Utf16::LittleEndian),
             [0xFE, 0xFF, ..] => Some(Utf16::BigEndian),
-            [b'{' | b'[', 0, 1..=u8::MAX, 0, ..] => Some(Utf16::LittleEndian),
-            [0, b'{' | b'[', 0, 1..=u8::MAX, ..] => Some(Utf16::BigEndian),
+            [b'{' | b'[', 0, b' '..=b'~' | b'\t' | b'\n' | b'\r', 0, ..] => {
+                Some(Utf16::LittleEndian)
+            }
+            [0, b'{' | b'[', 0, b' '..=b'~' | b'\t' | b'\n' | b'\r', ..] => Some(Utf16::BigEndian),
             _ => None,
         }
     }
@@ -61,19 +66,21 @@ const REGISTRY_BYTES: usize = 5;
 /// Reads a record that does not begin with `{`.
 pub(super) fn plain<'a>(record: &'a [u8], limits: &Limits) -> Result<Plain<'a>, Rejection> {
     json::check_size(record, limits)?;
-    if let Some(order) = Utf16::of(record) {
-        return utf16(record, order);
+    // A character of UTF-16 begins at an even byte, with whatever is in front of it.
+    let first = record.iter().position(|byte| *byte != 0).unwrap_or(record.len());
+    let units = record.get(first & !1..).unwrap_or_default();
+    if let Some(order) = Utf16::of(units) {
+        return utf16(units, order);
     }
-    let padded = record.contains(&0);
-    let bytes = record.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(record);
-    let content = without_padding(bytes);
-    if content.is_empty() && padded {
+    let content = without_padding(record);
+    if content == b"null" || content.is_empty() && record.contains(&0) {
         return Ok(Plain::Empty);
     }
-    if bytes.first() == Some(&REGISTRY_MAGIC) {
-        let framed = bytes.get(REGISTRY_BYTES..).unwrap_or_default();
+    if record.first() == Some(&REGISTRY_MAGIC) && !(begins_json(content) && json::is_valid(content))
+    {
+        let framed = without_padding(record.get(REGISTRY_BYTES..).unwrap_or_default());
         return match (begins_json(framed), begins_json(content)) {
-            (true, _) => json::text(without_padding(framed), limits).map(Cow::Borrowed),
+            (true, _) => json::text(framed, limits).map(Cow::Borrowed),
             (false, true) => json::text(content, limits).map(Cow::Borrowed),
             (false, false) => Err(Rejection::unsupported(
                 "Schema Registry framing around something other than JSON: Avro and Protobuf are \
@@ -85,16 +92,15 @@ pub(super) fn plain<'a>(record: &'a [u8], limits: &Limits) -> Result<Plain<'a>, 
     if let Some(payload) = form_payload(content) {
         return Ok(Plain::Text(Cow::Owned(payload)));
     }
-    let text = json::text(content, limits)?;
-    match text.trim_ascii() {
-        "null" => Ok(Plain::Empty),
-        _ => Ok(Plain::Text(Cow::Borrowed(text))),
+    match json::text(content, limits)? {
+        text if csv::is_csv(text) => Err(Rejection::unsupported(csv::ADVICE)),
+        text => Ok(Plain::Text(Cow::Borrowed(text))),
     }
 }
 
 fn utf16(record: &[u8], order: Utf16) -> Result<Plain<'_>, Rejection> {
     let (pairs, odd) = record.as_chunks::<2>();
-    if !odd.is_empty() {
+    if odd.iter().any(|byte| *byte != 0) {
         return Err(Rejection::new(
             RejectReason::InvalidUtf8,
             "UTF-16 that ends in the middle of a character",
@@ -104,18 +110,32 @@ fn utf16(record: &[u8], order: Utf16) -> Result<Plain<'_>, Rejection> {
     let text: String = char::decode_utf16(units)
         .map(|character| character.unwrap_or(char::REPLACEMENT_CHARACTER))
         .collect();
-    match text.trim_matches(|c: char| c == '\0' || c.is_ascii_whitespace()) {
+    match text.trim_matches(|c: char| c == '\0' || c == '\u{feff}' || c.is_ascii_whitespace()) {
         "" | "null" => Ok(Plain::Empty),
-        _ => Ok(Plain::Text(Cow::Owned(text))),
+        content => Ok(Plain::Text(Cow::Owned(content.to_owned()))),
     }
+}
+
+/// Whether a record ends in padding. One that is framed by lines ends in neither white space nor
+/// padding, so that this looks at one byte.
+#[inline]
+pub(super) fn ends_in_padding(record: &[u8]) -> bool {
+    record.iter().rev().find(|byte| !byte.is_ascii_whitespace()) == Some(&0)
 }
 
 /// Files that were made longer than their content end, or begin, with zeros.
 fn without_padding(mut bytes: &[u8]) -> &[u8] {
-    while let [0, rest @ ..] | [rest @ .., 0] = bytes {
-        bytes = rest;
+    loop {
+        let before = bytes.len();
+        bytes = bytes.trim_ascii();
+        bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+        while let [0, rest @ ..] | [rest @ .., 0] = bytes {
+            bytes = rest;
+        }
+        if bytes.len() == before {
+            return bytes;
+        }
     }
-    bytes
 }
 
 fn begins_json(bytes: &[u8]) -> bool {
@@ -176,9 +196,62 @@ mod tests {
     }
 
     #[test]
+    fn padding_means_nothing_wherever_it_stands() {
+        let text = r#"{"a":"é","b":[1,{}]}"#;
+        let utf8 = text.as_bytes().to_vec();
+        let utf16 = |mark: &str, bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
+            format!("{mark}{text}").encode_utf16().flat_map(bytes).collect()
+        };
+        let marked: Vec<u8> = [b"\xEF\xBB\xBF", text.as_bytes()].concat();
+        for (record, width) in [
+            (utf8, 1),
+            (marked, 1),
+            (utf16("", u16::to_le_bytes), 2),
+            (utf16("", u16::to_be_bytes), 2),
+            (utf16("\u{feff}", u16::to_le_bytes), 2),
+            (utf16("\u{feff}", u16::to_be_bytes), 2),
+        ] {
+            for front in 0..9 {
+                for behind in 0..9 {
+                    let zeros = |count: usize| vec![0_u8; count * width];
+                    let padded = [zeros(front), record.clone(), zeros(behind)].concat();
+                    assert_eq!(read(&padded), Ok(Some(text.to_owned())), "{padded:?}");
+                }
+            }
+            // A block may end within a character.
+            let padded = [record.as_slice(), &[0]].concat();
+            assert_eq!(read(&padded), Ok(Some(text.to_owned())), "{padded:?}");
+        }
+        assert_eq!(read(b"{} \n\0\0\n"), Ok(Some("{}".to_owned())));
+        assert_eq!(read(b"\0\0\xEF\xBB\xBF\0{}"), Ok(Some("{}".to_owned())));
+        // What would look like a framed record is padding if it is whole.
+        assert_eq!(
+            read(br#"__{"":{"b":1}}"#.map(|b| if b == b'_' { 0 } else { b }).as_slice()),
+            Ok(Some(r#"{"":{"b":1}}"#.to_owned()))
+        );
+        assert_eq!(read(b"\0null\0"), Ok(None));
+        // Zeros within a record are no padding.
+        assert!(
+            read(b"{\"a\":1\0}").is_ok_and(|text| text.is_some_and(|text| text.contains('\0')))
+        );
+        for (record, ends) in [
+            (&b"{}\0"[..], true),
+            (b"{}\0\n", true),
+            (b"{}", false),
+            (b"{\0}\n", false),
+            (b"", false),
+        ] {
+            assert_eq!(ends_in_padding(record), ends, "{record:?}");
+        }
+    }
+
+    #[test]
     fn schema_registry_framing_is_taken_off_json_only() {
         assert_eq!(read(b"\0\0\0\0\x07{}"), Ok(Some("{}".to_owned())));
-        assert_eq!(read(b"\0\x7b\0\0\x07 [1]"), Ok(Some(" [1]".to_owned())));
+        assert_eq!(read(b"\0\x7b\0\0\x07 [1]"), Ok(Some("[1]".to_owned())));
+        // An id that begins like JSON.
+        assert_eq!(read(b"\0\0\0\0{{\"a\":1}"), Ok(Some("{\"a\":1}".to_owned())));
+        assert_eq!(read(b"\0\0\0\0[[1]"), Ok(Some("[1]".to_owned())));
         assert_eq!(read(b"\0\0\0\0\x07\x02\x06abc"), Err(RejectReason::Unsupported));
         assert_eq!(read(b"\0\0\0\x01"), Err(RejectReason::Unsupported));
     }

@@ -59,7 +59,20 @@ impl<'a> Wrapped<'a> {
     }
 }
 
-impl Outcome<'_> {
+impl<'a> Outcome<'a> {
+    /// The same, found within another envelope: what that one tells stands in for what this one
+    /// does not.
+    pub(super) fn within(self, outer: Fallback<'a>, detected_at: Option<Timestamp>) -> Outcome<'a> {
+        match self {
+            Outcome::Wrapped(wrapped) => Outcome::Wrapped(Wrapped {
+                fallback: wrapped.fallback.or(outer),
+                detected_at: wrapped.detected_at.or(detected_at),
+                ..wrapped
+            }),
+            done @ Outcome::Done(_) => done,
+        }
+    }
+
     /// The same with a copy of every text.
     pub(super) fn into_owned(self) -> Outcome<'static> {
         match self {

@@ -10,6 +10,11 @@ use super::value::{Found, Slot, Verbatim};
 use super::{RejectReason, Rejection};
 use crate::config::Limits;
 
+/// Whether bytes are one JSON value and nothing else.
+pub(super) fn is_valid(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
+}
+
 /// Refuses a record that is longer than allowed.
 pub(super) fn check_size(record: &[u8], limits: &Limits) -> Result<(), Rejection> {
     match record.len() > limits.record_bytes {

@@ -7,35 +7,11 @@ use std::borrow::Cow;
 use super::field::{too_long, wrong_type};
 use super::value::{Found, Slot, Verbatim};
 use super::{RejectReason, Rejection};
-use crate::config::{ALIASES_MAX, COVERED_MAX, Limits};
+use crate::config::Limits;
 use crate::event::{Body, Event, IdentityLinked, Relation};
 
 /// Bytes of all names of one list together: messages about them are records of a broker.
 const NAMES_BYTES_MAX: usize = 64 << 10;
-
-/// Further names of the event's credential.
-pub(super) fn aliases<'a>(
-    list: Verbatim<'a>,
-    limits: &Limits,
-) -> Result<Vec<Cow<'a, str>>, Rejection> {
-    names(list, "aliases", ALIASES_MAX, limits)
-}
-
-/// The credentials that the event's name stands for.
-pub(super) fn covered_aliases<'a>(
-    list: Verbatim<'a>,
-    limits: &Limits,
-) -> Result<Vec<Cow<'a, str>>, Rejection> {
-    names(list, "aliases", COVERED_MAX, limits)
-}
-
-/// The credentials that one act is about.
-pub(super) fn covered<'a>(
-    list: Verbatim<'a>,
-    limits: &Limits,
-) -> Result<Vec<Cow<'a, str>>, Rejection> {
-    names(list, "covers", COVERED_MAX, limits)
-}
 
 /// What says that `aliases` are names of the event's credential.
 pub(super) fn link<'a>(event: &Event<'a>, aliases: Vec<Cow<'a, str>>) -> Event<'a> {
@@ -48,7 +24,8 @@ pub(super) fn link<'a>(event: &Event<'a>, aliases: Vec<Cow<'a, str>>) -> Event<'
     }
 }
 
-fn names<'a>(
+/// The names in the field `field`, of which there are at most `most`.
+pub(super) fn names<'a>(
     list: Verbatim<'a>,
     field: &'static str,
     most: usize,

@@ -8,6 +8,7 @@ mod auto;
 mod aws;
 mod cloudevents;
 mod context;
+mod csv;
 mod encoding;
 mod envelope;
 mod eventbridge;

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use super::field::{invalid, required};
 use super::value::{Scalar, Seen, Verbatim, object};
 use super::{Context, Decoded, RejectReason, Rejection, SkipReason, flat, json, links};
-use crate::config::Limits;
+use crate::config::{ALIASES_MAX, COVERED_MAX, Limits};
 use crate::event::{
     Actor, Body, CaseOpened, DecisionMade, Event, IdentityLinked, Kind, LeakDetected, Noted,
     Relation, ReviewOpened, TriageCompleted, Workflow,
@@ -135,7 +135,16 @@ pub(super) struct Fallback<'a> {
     pub(super) kind: Option<Kind>,
 }
 
-impl Fallback<'_> {
+impl<'a> Fallback<'a> {
+    /// The same, with the values of `other` where this has none.
+    pub(super) fn or(self, other: Fallback<'a>) -> Fallback<'a> {
+        Fallback {
+            id: self.id.or(other.id),
+            time: self.time.or(other.time),
+            kind: self.kind.or(other.kind),
+        }
+    }
+
     /// The same with a copy of every text.
     pub(super) fn into_owned(self) -> Fallback<'static> {
         Fallback {
@@ -185,11 +194,11 @@ impl<'a> Flat<'a> {
         }
         let covers = match event.kind() {
             Kind::DecisionMade | Kind::ReviewOpened | Kind::CredentialContained => {
-                links::covered(self.covers, limits)?
+                links::names(self.covers, "covers", COVERED_MAX, limits)?
             }
             _ => Vec::new(),
         };
-        let aliases = links::aliases(self.aliases, limits)?;
+        let aliases = links::names(self.aliases, "aliases", ALIASES_MAX, limits)?;
         if !aliases.is_empty() {
             out.push(links::link(&event, aliases));
         }
@@ -287,10 +296,11 @@ impl<'a> Flat<'a> {
             },
             Kind::IdentityLinked => {
                 let relation = self.relation.word("relation")?.unwrap_or_default();
-                let aliases = match relation {
-                    Relation::Same => links::aliases(self.aliases, limits)?,
-                    Relation::Covers => links::covered_aliases(self.aliases, limits)?,
+                let most = match relation {
+                    Relation::Same => ALIASES_MAX,
+                    Relation::Covers => COVERED_MAX,
                 };
+                let aliases = links::names(self.aliases, "aliases", most, limits)?;
                 let aliases = required((!aliases.is_empty()).then_some(aliases), "aliases")?;
                 Body::IdentityLinked(IdentityLinked { aliases, relation })
             }

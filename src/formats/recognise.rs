@@ -80,7 +80,7 @@ pub(super) fn decode<'a>(
         let source = match keys.source() {
             Some(source) => Some(source),
             None => match envelope::open(text)? {
-                Some(outcome) => return Ok(outcome),
+                Some(outcome) => return Ok(outcome.within(fallback, context.detected_at)),
                 None => rare::source(text)?,
             },
         };
@@ -95,7 +95,9 @@ pub(super) fn decode<'a>(
             Some(Source::Gitleaks) => gitleaks::decode(text, context, out)?.into(),
             Some(Source::Trufflehog) => trufflehog::decode(text, context, out)?.into(),
             Some(Source::TrufflehogLog) => Decoded::Skipped(SkipReason::LogLine).into(),
-            Some(Source::Eventbridge) => eventbridge::decode(text, context, out)?,
+            Some(Source::Eventbridge) => {
+                eventbridge::decode(text, context, out)?.within(fallback, context.detected_at)
+            }
             Some(Source::Guardduty) => {
                 guardduty::decode(text, Scalar::Absent, context, out)?.into()
             }

@@ -26,10 +26,10 @@ pub(super) struct Way {
     pub(super) level: u32,
 }
 
-/// Whether a record begins as an object in UTF-8 does. In UTF-16 a zero follows.
+/// Whether a record begins as an object in UTF-8 does, and has no padding. In UTF-16 a zero follows.
 #[inline]
 pub(super) fn is_object(record: &[u8]) -> bool {
-    record.first() == Some(&b'{') && record.get(1) != Some(&0)
+    record.first() == Some(&b'{') && record.get(1) != Some(&0) && !encoding::ends_in_padding(record)
 }
 
 /// Decodes the bytes of one record.
@@ -95,12 +95,14 @@ pub(super) fn value<'a>(
         }
         Err(rejection) => {
             out.truncate(before);
+            if way.format == Format::Auto {
+                // Envelopes are among what it recognises.
+                return Err(rejection);
+            }
             // A record of a given format may be in an envelope, too. It is looked for only here,
             // so that records without one cost nothing more.
             match envelope::open(text) {
-                Ok(Some(outcome)) if way.format != Format::Auto => {
-                    finish(way, outcome, context, out)
-                }
+                Ok(Some(outcome)) => finish(way, outcome, context, out),
                 Err(unsupported) if unsupported.reason == RejectReason::Unsupported => {
                     Err(unsupported)
                 }
@@ -116,20 +118,21 @@ pub(super) fn without_secrets<'a>(
     before: usize,
     out: &mut Vec<Event<'_>>,
 ) -> Result<Outcome<'a>, Rejection> {
-    match outcome {
-        Outcome::Done(decoded) => kept(decoded, before, out).map(Outcome::Done),
-        wrapped @ Outcome::Wrapped(_) => Ok(wrapped),
+    if matches!(outcome, Outcome::Done(_)) {
+        live_secret::refuse(out.get(before..).unwrap_or_default())
+            .inspect_err(|_| out.truncate(before))?;
     }
+    Ok(outcome)
 }
 
-/// The same for a record that is decoded.
+/// The same for a native event that is decoded.
 #[inline]
 pub(super) fn kept(
     decoded: Decoded,
     before: usize,
     out: &mut Vec<Event<'_>>,
 ) -> Result<Decoded, Rejection> {
-    let checked = live_secret::refuse(out.get(before..).unwrap_or_default());
+    let checked = live_secret::refuse_native(out.get(before..).unwrap_or_default());
     if checked.is_err() {
         out.truncate(before);
     }
@@ -165,7 +168,10 @@ fn open<'a>(
     if parts.len() == 1
         && let Some(part) = parts.pop()
     {
-        return part_of(way, part?, fallback, context, out);
+        return match part? {
+            Cow::Borrowed(record) => decode(way, record, fallback, context, out),
+            Cow::Owned(record) => decode_copied(way, &record, fallback, context, out),
+        };
     }
     let limit = context.limits.events_per_record;
     check_count(parts.len(), "records", limit)?;
@@ -173,23 +179,27 @@ fn open<'a>(
     let mut unused = Vec::new();
     for (index, part) in parts.into_iter().enumerate() {
         let so_far = out.len();
-        let shape = part.as_ref().map(|record| excerpt(record)).unwrap_or_default();
-        let decoded = part.and_then(|record| {
-            // Ids must differ between the parts, so none of them gets that of the envelope.
-            let fallback = Fallback { id: None, ..fallback.clone() };
-            part_of(way, record, fallback, context, out)
-        });
+        // Ids must differ between the parts, so none of them gets that of the envelope.
+        let fallback = Fallback { id: None, ..fallback.clone() };
+        let decoded = match &part {
+            Ok(Cow::Borrowed(record)) => decode(way, record, fallback, context, out),
+            Ok(Cow::Owned(record)) => decode_copied(way, record, fallback, context, out),
+            Err(rejection) => Err(rejection.clone()),
+        };
+        let shape = || part.as_deref().map(excerpt).unwrap_or_default();
         match decoded {
             Ok(Decoded::Events) => {}
             Ok(Decoded::Skipped(reason)) => {
-                unused.push(Part { outcome: Ok(reason), excerpt: shape });
+                unused.push(Part { outcome: Ok(reason), excerpt: shape() });
             }
-            Ok(Decoded::Mixed(parts)) => unused.extend(parts),
+            Ok(Decoded::Mixed(parts)) => unused.extend(parts.into_iter().map(|part| Part {
+                outcome: part.outcome.map_err(|it| within(index, &it)),
+                ..part
+            })),
             Err(rejection) => {
                 out.truncate(so_far);
-                let detail = format!("record {} within it: {}", index + 1, rejection.detail);
-                let rejection = Rejection::new(rejection.reason, detail);
-                unused.push(Part { outcome: Err(rejection), excerpt: shape });
+                let rejection = within(index, &rejection);
+                unused.push(Part { outcome: Err(rejection), excerpt: shape() });
             }
         }
         check_count(out.len() - before, "events", limit)?;
@@ -202,22 +212,24 @@ fn open<'a>(
     }
 }
 
-fn part_of<'a>(
+/// A rejection with the place of the record that it is about.
+fn within(index: usize, rejection: &Rejection) -> Rejection {
+    let detail = format!("record {} within it: {}", index + 1, rejection.detail);
+    Rejection::new(rejection.reason, detail)
+}
+
+/// The same for bytes that do not live as long as the events.
+fn decode_copied<'a>(
     way: Way,
-    record: Cow<'a, [u8]>,
+    record: &[u8],
     fallback: Fallback<'a>,
     context: &Context<'_>,
     out: &mut Vec<Event<'a>>,
 ) -> Result<Decoded, Rejection> {
-    match record {
-        Cow::Borrowed(record) => decode(way, record, fallback, context, out),
-        Cow::Owned(record) => {
-            let mut events = Vec::new();
-            let decoded = decode(way, &record, fallback, context, &mut events)?;
-            out.extend(events.into_iter().map(|event| -> Event<'a> { event.into_owned() }));
-            Ok(decoded)
-        }
-    }
+    let mut events = Vec::new();
+    let decoded = decode(way, record, fallback, context, &mut events)?;
+    out.extend(events.into_iter().map(|event| -> Event<'a> { event.into_owned() }));
+    Ok(decoded)
 }
 
 fn check_count(count: usize, of: &str, limit: usize) -> Result<(), Rejection> {

@@ -169,6 +169,130 @@ fn programs_that_do_not_end_are_stopped() {
     }
 }
 
+/// The growth of these is in the length of the program or in what values share, and not in a loop.
+#[test]
+fn values_that_explode_are_stopped() {
+    let again = |first: &str, step: &str, times: usize, last: &str| {
+        format!("{first} | {} | {last}", vec![step; times].join(" | "))
+    };
+    let many = |part: &str, times: usize| part.repeat(times);
+    let hostile = [
+        again("\"x\"", ". + .", 60, "length"),
+        again("[1]", ". + .", 60, "length"),
+        again("\"x\"", "\"\\(.)\\(.)\"", 60, "length"),
+        again("\"'\"", "@sh", 60, "length"),
+        again("\"x\"", "@base64", 90, "length"),
+        again("\"\\\"\"", "tojson", 60, "length"),
+        again("\"\\\"\"", "@json", 60, "length"),
+        again("1", "[., .]", 60, "tojson | length"),
+        again("1", "[., .]", 60, "tostring | length"),
+        again("1", "[., .]", 60, "\"\\(.)\" | length"),
+        again("1", "{a: ., b: .}", 60, "[..] | length"),
+        again("1", "{a: ., b: .}", 60, ". == {} | not | [paths] | length"),
+        again("1", "[., .]", 60, "flatten | length"),
+        again("1", "[., .]", 60, ". as $x | [$x, 1] | sort | length"),
+        again("1", "[., .]", 60, ". as $x | $x == ($x | [.[0], .[1]])"),
+        again("1", "[., .]", 60, ". as $x | contains($x)"),
+        again("[1]", ".[0] = .", 300, "tojson"),
+        again("[1, 2, 3]", ".[1] = .", 300, "tojson"),
+        again("1", "[0, ., 0]", 300, "tojson"),
+        again("[1]", ".[0] |= [., .]", 60, "tojson"),
+        again("{a: 1}", ".a = .", 300, "tojson"),
+        again("{a: {}}", ". * {a: {b: .}}", 300, "tojson"),
+        again("[1]", ". += .", 60, "length"),
+        again("{a: \"x\"}", ".a += .a", 60, "length"),
+        again("\"x\"", ". * 8", 30, "length"),
+        again("{a: \"x\"}", ".a *= 8", 30, "length"),
+        again("9999999999", ". * .", 60, "tostring | length"),
+        again("9999999999", ". *= .", 60, "tostring | length"),
+        again("[.list]", ". + .", 14, "[.[] | (\"y\" * 100000)] | length"),
+        again(".", "(., .)", 60, "empty"),
+        again(".", "(1, 2) as $x | .", 60, "select(false)"),
+        again("0", "(. + 1, . + 2)", 60, "select(. < 0)"),
+        format!("[{}] | length", vec!["(\"x\" * 1000000)"; 300].join(", ")),
+        format!("(\"x\" * 1000000) as $x | \"{}\" | length", many("\\($x)", 300)),
+        format!(
+            "(\"x\" * 1000000) as $x | {{{}}} | length",
+            (0..300).map(|n| format!("a{n}: ($x + \"y\")")).collect::<Vec<_>>().join(", ")
+        ),
+        format!("[range(50000)] as $x | [{}] | length", vec!["($x + [1])"; 400].join(", ")),
+        format!(
+            "[range(50000)] as $x | {{a: $x}} | [{}] | length",
+            vec!["(.a[0] = 1)"; 400].join(", ")
+        ),
+        format!(
+            "[range(40000)] as $x | [{}] | length",
+            vec!["($x | sort_by($x | sort_by(.)))"; 9].join(", ")
+        ),
+        "[range(30000)] as $x | $x | group_by($x | max_by(.))".to_owned(),
+        "[range(50000) | 0] as $x | $x | contains([range(50000)])".to_owned(),
+        "[range(50000) | 0] as $x | $x | indices([range(25000) | 0] + [1])".to_owned(),
+        "(\"a\" * 500000) as $x | $x | indices((\"a\" * 250000) + \"b\")".to_owned(),
+        "(\"a\" * 1000000) | [match(\"\"; \"g\")] | length".to_owned(),
+        format!("(\"a\" * 60000) | [match(\"{}\"; \"g\")] | length", many("()", 1_000)),
+        "(\"a\" * 60000) | test(\"(((a{99}){99}){99})b\")".to_owned(),
+        "[range(1000)] | map(test(\"(((a{50}){50}){50})b\"?))".to_owned(),
+        "[range(900)] | map(tostring | test(\"((a{90}){90})b\"))".to_owned(),
+        "(\"a\" * 1000000) as $x | [range(200) | $x | explode] | length".to_owned(),
+        "(\"a\" * 1000000) as $x | [range(200) | $x / \"\"] | length".to_owned(),
+        "[range(90000)] as $x | [range(200) | $x | tojson] | length".to_owned(),
+        "[range(90000)] as $x | [range(200) | $x | map(.)] | length".to_owned(),
+        "[range(300) as $n | reduce range(200) as $i (0; [., $n])] | [paths] | length".to_owned(),
+        ".[[1, 2]]".to_owned(),
+        ".list[[1]]".to_owned(),
+    ];
+    let peak = || {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() >> 10
+    };
+    let before = peak();
+    for jq in &hostile {
+        let began = std::time::Instant::now();
+        let (reason, detail) = rejected(jq);
+        let shown = &jq[..jq.len().min(120)];
+        assert_eq!(reason, RejectReason::MapFailed, "{shown}: {detail}");
+        assert!(detail.starts_with("map `own`: "), "{shown}: {detail}");
+        let spent = began.elapsed();
+        assert!(spent.as_secs() < 60, "{shown}: {spent:?}");
+    }
+    let grown = peak() - before;
+    assert!(grown < 1_024, "{grown} MiB");
+}
+
+/// A program may be long without a loop and without a bracket. None takes the stack.
+#[test]
+fn programs_of_many_levels_end() {
+    let long = |part: &str, between: &str, times: usize| vec![part; times].join(between);
+    for jq in [
+        format!(". as $r | [{}] | $r | {EVENT}", long("1", " + ", 5_000)),
+        format!("({}) | {EVENT}", long(".", " | ", 5_000)),
+        format!(". as $r | ({}) | $r | {EVENT}", long("1", " // ", 5_000)),
+        format!(". as $r | \"{}\" | $r | {EVENT}", "\\(1)".repeat(2_000)),
+        format!(". as $r | {{{}}} | $r | {EVENT}", long("a: .c", ", ", 2_000)),
+        format!("{} . | {EVENT}", "try ".repeat(5_000)),
+        format!("{} . | {EVENT}", ". as $x | ".repeat(3_000)),
+        format!("{} . | {EVENT}", "label $x | ".repeat(4_000)),
+        format!(". as $r | {}1 | $r | {EVENT}", "-".repeat(5_000)),
+        format!("{} . | {EVENT}", "def f: .; ".repeat(2_000)),
+    ] {
+        let (maps, faults) = Maps::with(vec![own(&jq)]);
+        let shown = &jq[..60];
+        assert_eq!(faults, [], "{shown}");
+        match run(&maps, Format::Auto, RECORD) {
+            (Ok(_), events) => assert_eq!(events.len(), 1, "{shown}"),
+            (Err(rejection), _) => {
+                assert_eq!(rejection.reason, RejectReason::MapFailed, "{shown}: {rejection}");
+                assert!(rejection.detail.contains("too deep"), "{shown}: {rejection}");
+            }
+        }
+    }
+    for jq in ["(", "[", "{a:", "-", "try ", "1|", "1+", "\"\\(", ".a", "def f:"] {
+        let (_, faults) = Maps::with(vec![own(&jq.repeat(260_000 / jq.len()))]);
+        assert_eq!(faults.len(), 1, "{jq}");
+    }
+}
+
 #[test]
 fn a_million_events_are_too_many() {
     let (reason, detail) = rejected(&format!(". as $r | range(1e6) | $r | {EVENT}"));
@@ -214,7 +338,7 @@ fn a_fault_of_a_program_has_its_line() {
         (".a\n| }", "map.jq: line 2: expected"),
         (".a\n| .b +", "map.jq: line 2: expected term"),
         ("def f:\n g;\nf", "map.jq: line 2: no filter `g`"),
-        (".x *= 2", "map.jq: `*=` is not supported; write `|= . * …`"),
+        (&"1+".repeat(9_000), "map.jq: more than 16384 words and signs"),
         (&format!("{}.{}", "(".repeat(100), ")".repeat(100)), "map.jq: brackets nested deeper"),
         (&" ".repeat(300_000), "map.jq: longer than"),
     ] {
@@ -242,7 +366,6 @@ fn an_error_names_map_line_and_place_and_quotes_nothing() {
         (event("7"), "map `own`: event 1: field `time`: expected"),
         ("1".to_owned(), "map `own`: event 1: not an object"),
         ("{type: \"review.judged\"}".to_owned(), "map `own`: event 1: "),
-        (format!("{EVENT}, {{}}"), "map `own`: event 2: field `type` is required"),
         ("{a: (.c | tobytes)}".to_owned(), "map `own`: event 1: holds something"),
     ] {
         let (_, found) = rejected(&jq);
@@ -302,6 +425,19 @@ fn jq_as_analysts_write_it_works() {
         ("\"abc123\" | capture(\"(?<n>[0-9]+)\").n", "123"),
         ("\"aXb\" | gsub(\"X\"; \"-\")", "a-b"),
         ("\"x\" * 3", "xxx"),
+        ("{a: 1} | .a += 2 | .a *= 3 | .a /= 9 | .a -= 4 | .a | tostring", "-3.0"),
+        ("(.list[] , .list[0]) += 1 | .list | tojson", "[3,3,4]"),
+        ("{a: [1]} | .a += [2] | .b //= 7 | tojson", "{\"a\":[1,2],\"b\":7}"),
+        (
+            "\"\\(.list[0])-\\(.list[1])-\\(.list[2])-\\(1,2)-\\(3,4)\" | select(endswith(\"2-3\"))",
+            "1-2-3-2-3",
+        ),
+        ("@base64 \"a\\(.list)b\"", "aWzEsMiwzXQ==b"),
+        ("[1, 2] | contains([2]) | tostring", "true"),
+        ("\"a1b2\" | [scan(\"[0-9]\")] | join(\",\")", "1,2"),
+        ("[[3], [1]] | sort_by(.[0]) | tojson", "[[1],[3]]"),
+        ("[.list[], .list[]] | group_by(.) | length | tostring", "3"),
+        ("items | tostring", "1"),
         ("[1, [2, [3]]] | flatten | tojson", "[1,2,3]"),
         ("{a: 1} | to_entries | tojson", "[{\"key\":\"a\",\"value\":1}]"),
         ("try error(\"x\") catch .", "x"),
@@ -559,6 +695,213 @@ fn canaries_stay_inside_hostile_maps() {
         }
     }
     assert!(planted > 1_000, "{planted}");
+}
+
+/// A map over the list `found` of a record, with or without `each`.
+fn list(each: &str, jq: &str) -> Maps {
+    let toml =
+        format!("{each}\nsecrets = [\"found[].s\"]\n[[recognise]]\nkeys = [\"at\", \"found\"]");
+    only(source("own", &toml, jq))
+}
+
+const FINDINGS: &str = r#".at as $time | (.found | length) as $all | items as $items | .found[]
+    | { type: "leak.detected", id: "\(.c)", time: ($time | time), credential_id: .c, provider: "\($items) of \($all)" }"#;
+
+/// The ids of the events, and what was told of the rest.
+fn listed(maps: &Maps, record: &str) -> (Vec<String>, Vec<String>) {
+    let (decoded, events) = run(maps, Format::Auto, record);
+    let told = match decoded {
+        Ok(Decoded::Events) => Vec::new(),
+        Ok(Decoded::Mixed(parts)) => {
+            parts.into_iter().map(|part| part.outcome.unwrap_err().to_string()).collect()
+        }
+        Ok(Decoded::Skipped(reason)) => vec![reason.to_string()],
+        Err(rejection) => vec![format!("all: {rejection}")],
+    };
+    assert!(!told.iter().any(|told| told.contains("hunter2")), "{told:?}");
+    (events.into_iter().map(|event| event.id.into_owned()).collect(), told)
+}
+
+/// One broken item of a list is told with its place, and the others are used.
+#[test]
+fn one_bad_item_of_many_is_told_and_the_others_are_used() {
+    let maps = list("each = [\"found[]\"]", FINDINGS);
+    let token = format!("ghp_{}", "a1B2c3D4e5F6".repeat(3));
+    for (bad, why) in [
+        (
+            r#""hunter2""#.to_owned(),
+            "map_failed: map `own`: `found[20]`: map.jq line 2, at `credential_id`: looks for a key",
+        ),
+        (
+            "null".to_owned(),
+            "missing_field: map `own`: `found[20]`: event 1: field `credential_id`",
+        ),
+        (r#"{"c":""}"#.to_owned(), "missing_field: map `own`: `found[20]`: event 1: field `"),
+        (
+            format!(r#"{{"c":"{}"}}"#, "hunter2".repeat(99)),
+            "too_long: map `own`: `found[20]`: event 1: field `id`",
+        ),
+        (
+            format!(r#"{{"c":"{token}"}}"#),
+            "looks_like_secret: map `own`: `found[20]`: event 1: field `id`",
+        ),
+    ] {
+        let found: Vec<String> =
+            (0..50)
+                .map(|n| {
+                    if n == 20 {
+                        bad.clone()
+                    } else {
+                        format!(r#"{{"c":"name-{n}","s":"hunter2"}}"#)
+                    }
+                })
+                .collect();
+        let record = format!(r#"{{"at":"2026-01-05T09:00:00Z","found":[{}]}}"#, found.join(","));
+        let (ids, told) = listed(&maps, &record);
+        assert_eq!(ids.len(), 49, "{told:?}");
+        assert!(told.len() == 1 && told[0].starts_with(why), "{told:?}");
+        // Also where the list is in an envelope.
+        let (ids, told) = listed(&maps, &format!(r#"{{"schema":null,"payload":{record}}}"#));
+        assert_eq!((ids.len(), told.len()), (49, 1), "{told:?}");
+        // Or in one of several records of a list.
+        let (ids, told) =
+            listed(&maps, &format!("[{},{record}]", record.replace(&bad, "{\"c\":\"good\"}")));
+        assert_eq!((ids.len(), told.len()), (99, 1), "{told:?}");
+        assert!(told[0].contains("record 2 within it: map `own`: `found[20]`"), "{told:?}");
+        let (_, events) = run(&maps, Format::Auto, &record);
+        assert_eq!(events[0].body, leak("50 of 1"));
+    }
+}
+
+fn leak(provider: &'static str) -> shutterlag::event::Body<'static> {
+    shutterlag::event::Body::LeakDetected(shutterlag::event::LeakDetected {
+        provider: Some(provider.into()),
+        ..Default::default()
+    })
+}
+
+#[test]
+fn what_is_wrong_with_a_list_as_a_whole_is_told_of_each_item() {
+    let maps = list("each = [\"found[]\"]", FINDINGS);
+    let (ids, told) = listed(&maps, r#"{"at":"soon","found":[{"c":"a"},{"c":"b"}]}"#);
+    assert_eq!(ids, [""; 0]);
+    assert_eq!(told.len(), 2, "{told:?}");
+    // One item is a record of its own.
+    let (_, told) = listed(&maps, r#"{"at":"soon","found":[{"c":"a"}]}"#);
+    assert!(
+        told[0].starts_with("all: map_failed: map `own`: `found[0]`: map.jq line 2, at `time`"),
+        "{told:?}"
+    );
+    for nothing in ["[]", "null", "{}"] {
+        let (ids, told) =
+            listed(&maps, &format!(r#"{{"at":"2026-01-05T09:00:00Z","found":{nothing}}}"#));
+        assert_eq!((ids.len(), told.len()), (0, 1), "{nothing}: {told:?}");
+    }
+    let (_, told) = listed(&maps, r#"{"at":"2026-01-05T09:00:00Z","found":"hunter2"}"#);
+    assert!(told[0].starts_with("all: map_failed: map `own`: "), "{told:?}");
+}
+
+/// What every item says of the record as a whole counts once.
+#[test]
+fn what_all_items_say_is_one_event() {
+    let jq = r#"{ type: "case.opened", id: "case", time: .at, credential_id: "k", workflow: "policy_change" },
+        (.found[] | { type: "credential.abused", id: .c, time: "2026-01-05T09:00:00Z", credential_id: "k" })"#;
+    let record = r#"{"at":"2026-01-05T09:00:00Z","found":[{"c":"a"},{"c":7},{"c":"b"}]}"#;
+    let (ids, told) = listed(&list("each = [\"found[]\"]", jq), record);
+    assert_eq!(ids, ["case", "a", "b"]);
+    assert!(told[0].contains("`found[1]`: event 2: field `id`"), "{told:?}");
+}
+
+/// Without `each`, too, an output that is no event harms no other; an error of the program is one of
+/// the whole record.
+#[test]
+fn one_bad_output_is_told_and_the_others_are_used() {
+    let record = r#"{"at":"2026-01-05T09:00:00Z","found":[{"c":"a"},{"c":""},{"c":"b"}]}"#;
+    let (ids, told) = listed(&list("", FINDINGS), record);
+    assert_eq!(ids, ["a", "b"]);
+    assert!(told[0].starts_with("missing_field: map `own`: event 2: field `"), "{told:?}");
+    let record = record.replace(r#""""#, "[7]").replace(r#""c":[7]"#, r#""c":[7],"c2":1"#);
+    let broken = FINDINGS.replace("credential_id: .c,", "credential_id: (.c | time | .c),");
+    let (ids, told) = listed(&list("", &broken), &record);
+    assert_eq!((ids.len(), told.len()), (0, 1), "{told:?}");
+    assert!(told[0].starts_with("all: map_failed"), "{told:?}");
+    // As many as a record may have.
+    let (ids, told) = listed(&list("", "range(1e6) | {}"), &record);
+    assert_eq!(ids.len(), 0);
+    assert_eq!(told, ["all: too_long: map `own`: gives more than 1000 outputs that are no events"]);
+}
+
+/// An item that loops costs what one program may cost, and many cost the record.
+#[test]
+fn items_that_loop_are_bounded_together() {
+    let jq = r#"if .found[0].loop then until(false; .) else . end | .found[]
+        | { type: "credential.abused", id: .c, time: "2026-01-05T09:00:00Z", credential_id: "k" }"#;
+    let maps = list("each = [\"found[]\"]", jq);
+    let record = |looping: usize| {
+        let found: Vec<String> =
+            (0..50).map(|n| format!(r#"{{"c":"name-{n}","loop":{}}}"#, n < looping)).collect();
+        format!(r#"{{"at":"2026-01-05T09:00:00Z","found":[{}]}}"#, found.join(","))
+    };
+    let (ids, told) = listed(&maps, &record(3));
+    assert_eq!((ids.len(), told.len()), (47, 3), "{told:?}");
+    assert!(told[2].contains("`found[2]`: took more than 200000 steps"), "{told:?}");
+    let (ids, told) = listed(&maps, &record(50));
+    assert_eq!(ids.len(), 0);
+    assert_eq!(
+        told,
+        ["all: map_failed: map `own`: took more than 1000000 steps for the items of one record"]
+    );
+    // Many items that do nothing wrong.
+    let found = vec![r#"{"c":"x"}"#; 900].join(",");
+    let (ids, told) =
+        listed(&maps, &format!(r#"{{"at":"2026-01-05T09:00:00Z","found":[{found}]}}"#));
+    assert_eq!((ids.len(), told.len()), (1, 0), "{told:?}");
+}
+
+/// In every map that ships and reads a list, one broken item leaves the others.
+#[test]
+fn a_broken_item_of_a_shipped_map_leaves_the_others() {
+    let maps = Maps::shipped();
+    let mut tried = std::collections::BTreeSet::new();
+    for map in maps.iter() {
+        let each: Vec<String> = map.each().collect();
+        let texts = map.fixtures().iter().filter(|(name, _)| name.ends_with(".ndjson"));
+        for record in texts.flat_map(|(_, text)| text.lines()) {
+            let record: serde_json::Value = serde_json::from_str(record).unwrap();
+            let text = record.to_string();
+            let (_, whole) = run(&maps, Format::parse(map.name()).unwrap(), &text);
+            for path in &each {
+                // One list of several items, or one of one that is made two.
+                let lists = places(&record).into_iter().filter(|place| {
+                    let list = record.pointer(place);
+                    list.is_some_and(|list| list.as_array().is_some_and(|list| !list.is_empty()))
+                        && is_exactly(place, path.strip_suffix("[]").unwrap())
+                });
+                for place in lists {
+                    let mut changed = record.clone();
+                    let list = changed.pointer_mut(&place).unwrap().as_array_mut().unwrap();
+                    list.push("odd".into());
+                    let (decoded, events) =
+                        run(&maps, Format::parse(map.name()).unwrap(), &changed.to_string());
+                    if whole.is_empty() {
+                        continue;
+                    }
+                    assert_eq!(events.len(), whole.len(), "{} {place}: {decoded:?}", map.name());
+                    tried.insert(map.name());
+                }
+            }
+        }
+    }
+    let all: Vec<&str> =
+        maps.iter().filter(|map| map.each().next().is_some()).map(|map| map.name()).collect();
+    assert_eq!(tried.into_iter().collect::<Vec<_>>(), all);
+    assert_eq!(all.len(), 12);
+}
+
+/// Whether a JSON pointer leads to `path`, and not below it.
+fn is_exactly(pointer: &str, path: &str) -> bool {
+    let steps = path.replace("[]", ".[]");
+    is_within(pointer, path) && pointer.split('/').skip(1).count() == steps.split('.').count()
 }
 
 /// An error in one of many records rejects that record and no other.

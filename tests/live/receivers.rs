@@ -120,7 +120,9 @@ fn a_signed_hook_reaches_the_ledger_through_a_process_that_only_takes_deliveries
     let forged = edge.post("/in/hooks", &[("X-Hub-Signature-256", "sha256=00")], &alert(3));
     assert_eq!(forged.unwrap().answer(ANSWERED).unwrap().status, 401);
     let refused = answer(&edge, "no record of GitHub");
-    assert_eq!((refused.status, &*refused.body), (200, r#"{"events":0,"refused":1}"#));
+    assert_eq!(refused.status, 200);
+    let told = r#"{"events":0,"refused":1,"why":[{"reason":"invalid_json","detail":""#;
+    assert!(refused.body.starts_with(told), "{}", refused.body);
     // Again, to the other process.
     assert_eq!(answer(&stages, &alert(1)).status, 200);
     each_once(&windows(&client, &config, &[1, 2]));

@@ -95,7 +95,14 @@ fn what_cannot_be_used_is_taken_and_a_dead_letter() {
     let program = place.start();
     let body = format!("{}\nnot json\n{{\"type\":\"leak.detected\"}}\n", leak("1"));
     let answer = program.post("/in/events", &[], body.as_bytes()).unwrap();
-    assert_eq!((answer.status, answer.body.trim()), (200, r#"{"events":1,"refused":2}"#));
+    let told = r#"{"events":1,"refused":2,"why":[{"reason":"invalid_json","detail":"not JSON at column 2"},{"reason":"missing_field","detail":"field `time` is required"}]}"#;
+    assert_eq!((answer.status, answer.body.trim()), (200, told));
+    // The first reasons are told, and nothing of the records.
+    let body = "\"hunter2-hunter2\n".repeat(9);
+    let answer = program.post("/in/events", &[], body.as_bytes()).unwrap();
+    assert!(answer.body.starts_with(r#"{"events":0,"refused":9,"why":["#), "{}", answer.body);
+    assert_eq!(answer.body.matches("\"reason\"").count(), 3, "{}", answer.body);
+    assert!(!answer.body.contains("hunter2"), "{}", answer.body);
     assert_eq!(count(&place, "dead_letters"), 2);
     let letters = column(&place, "SELECT record FROM dead_letters");
     assert!(letters.iter().all(|letter| letter.contains("in/events")), "{letters:?}");
@@ -108,7 +115,9 @@ fn a_single_record_of_25_megabytes_is_taken_and_a_dead_letter_that_says_why() {
     let bearer = [("Authorization", "Bearer script secret of a test")];
     let body = format!(r#"{{"action":"created","alert":{{"x":"{}"}}}}"#, "x".repeat(25_000_000));
     let answer = program.post("/in/script", &bearer, body.as_bytes()).unwrap();
-    assert_eq!((answer.status, answer.body.trim()), (200, r#"{"events":0,"refused":1}"#));
+    let told = r#"{"events":0,"refused":1,"why":[{"reason":"too_large","detail":""#;
+    assert_eq!(answer.status, 200);
+    assert!(answer.body.starts_with(told), "{}", answer.body);
     let [letter] = &column(&place, "SELECT record FROM dead_letters")[..] else { panic!("one") };
     assert!(letter.contains("too_large") && letter.contains("record_bytes"), "{letter}");
     assert!(letter.len() < 1_000, "{} bytes", letter.len());

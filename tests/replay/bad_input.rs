@@ -91,7 +91,6 @@ fn at(time: &str) -> Vec<u8> {
 fn text_that_is_not_json() {
     for record in [
         "connection reset by peer, retrying",
-        "leak.detected,1,2026-03-02T09:00:00Z,cred-bad",
         "{'type':'leak.detected'}",
         r#"{"type":"leak.detected",}"#,
         "\u{1b}[31mred\u{1b}[0m",
@@ -99,6 +98,8 @@ fn text_that_is_not_json() {
     ] {
         assert_refused(record.as_bytes(), "invalid_json", "not JSON");
     }
+    let row = b"leak.detected,1,2026-03-02T09:00:00Z,cred-bad";
+    assert_refused(row, "unsupported", "a row of CSV");
     assert_refused(&event("triage.completed", r#","confidence":NaN"#), "invalid_json", "not JSON");
     assert_refused(&event("leak.detected", ",\"owner\":\"a\tb\""), "invalid_json", "not JSON");
     assert_refused(&event("leak.detected", r#","owner":"\ud800""#), "invalid_json", "not JSON");
@@ -251,6 +252,82 @@ fn too_large_is_told_with_its_line_packed_or_not() {
     }
 }
 
+/// The exit status says whether anything could be used.
+#[test]
+fn an_input_of_which_nothing_can_be_used_is_a_failure() {
+    let good = events::detection(1);
+    let bad = "{}\n{\"type\": 7}\n";
+    let unsupported = "a,b,c\n1,2,3\n";
+    let skipped = "null\n";
+    for (input, code) in [
+        (String::new(), 0),
+        (skipped.to_owned(), 0),
+        (good.clone(), 0),
+        (format!("{bad}{good}\n"), 0),
+        (bad.to_owned(), 1),
+        (unsupported.to_owned(), 1),
+        (format!("{skipped}{bad}"), 1),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let told = replayed(directory.path(), input.as_bytes());
+        assert_eq!(told.ran.code, Some(code), "{input}: {:?}", told.ran);
+        let stderr = &told.ran.stderr;
+        assert_eq!(stderr.contains("nothing of the input could be used"), code == 1, "{stderr}");
+        if code == 1 {
+            for word in ["rejected.ndjson", "map try", "--format"] {
+                assert!(stderr.contains(word), "{stderr}");
+            }
+            let strict = Run::replay().key(KEY).within(directory.path());
+            strict.args(["input.ndjson", "--strict"]).go().exits(3);
+        }
+        // What is after the time that is reported could be used, at another one.
+        let early = Run::replay().key(KEY).within(directory.path());
+        let early = early.args(["input.ndjson", "--as-of", "2020-01-01"]).go();
+        let only_bad = code == 1;
+        assert_eq!(early.code, Some(i32::from(only_bad)), "{input}: {early:?}");
+    }
+}
+
+/// A table is told as such, once for each row.
+#[test]
+fn csv_is_told_with_what_to_do() {
+    let directory = tempfile::tempdir().unwrap();
+    let table = "credential_id,time,action\nAKIAIOSFODNN7EXAMPLE,2026-03-02T09:00:00Z,revoke\n";
+    let told = replayed(directory.path(), table.as_bytes());
+    assert_eq!((told.events("unsupported"), told.events("rejected")), (2, 0));
+    let detail = told.rejected[0]["detail"].as_str().unwrap();
+    for word in ["CSV", "mlr --icsv --ojsonl", "docs/maps.md"] {
+        assert!(detail.contains(word), "{detail}");
+    }
+    // The advice works: the same rows as objects are read.
+    let rows = "{\"type\":\"leak.detected\",\"id\":\"1\",\"credential_id\":\"k\",\"time\":\"2026-03-02T09:00:00Z\"}\n";
+    assert_eq!(replayed(directory.path(), rows.as_bytes()).ran.code, Some(0));
+}
+
+/// A day is its beginning in UTC, as for `report`.
+#[test]
+fn the_time_of_a_report_may_be_a_day() {
+    let directory = tempfile::tempdir().unwrap();
+    let event = |id: u32, time: &str| {
+        format!(
+            "{{\"type\":\"leak.detected\",\"id\":\"{id}\",\"credential_id\":\"k{id}\",\"time\":\"{time}\"}}\n"
+        )
+    };
+    let events = event(1, "2026-03-01T23:59:59Z")
+        + &event(2, "2026-03-02T00:00:00Z")
+        + &event(3, "2026-03-02T09:00:00Z");
+    std::fs::write(directory.path().join("input.ndjson"), events).unwrap();
+    let at = |time: &str| {
+        let run = Run::replay().key(KEY).within(directory.path());
+        let ran = run.args(["input.ndjson", "--json", "--as-of", time]).go();
+        ran.exits(0).json()
+    };
+    assert_eq!(at("2026-03-02"), at("2026-03-02T00:00:00Z"));
+    assert_eq!(number(&at("2026-03-02"), "windows.total"), 2);
+    let refused = Run::replay().key(KEY).within(directory.path());
+    refused.args(["input.ndjson", "--as-of", "2026-02-30"]).go().exits(2);
+}
+
 #[test]
 fn random_bytes() {
     for seed in 0..20 {
@@ -259,7 +336,9 @@ fn random_bytes() {
         // Neither an array's bracket nor the mark of a compressed file.
         bytes[0] = b'?';
         let told = replayed(directory.path(), &bytes);
-        assert_eq!(told.ran.code, Some(0), "seed {seed}: {:?}", told.ran);
+        // Nothing could be used, which is a failure.
+        assert_eq!(told.ran.code, Some(1), "seed {seed}: {:?}", told.ran);
+        assert!(told.ran.stderr.contains("nothing of the input could be used"), "{:?}", told.ran);
         assert_eq!(told.events("accepted"), 0, "seed {seed}");
         assert!(told.events("rejected") > 100, "seed {seed}");
         let lines = 1 + bytes.iter().filter(|byte| **byte == b'\n').count() as u64;

@@ -75,28 +75,82 @@ fn a_map_of_ones_own_from_the_first_try_to_its_test() {
     let attempt = ["try", "maps/tiller/fixtures/cases.ndjson", "--maps-dir", "maps"];
     let tried = map(directory.path()).args(attempt).go().exits(3).stdout;
     for line in [
-        "line 1: recognised by tiller: 1 events",
+        "line 1: recognised by tiller: 1 event\n",
         "line 2: recognised by tiller: skipped, not_measured",
         "line 3: recognised by tiller: rejected, missing_field: map `tiller`: event 1: field \
          `action` is required",
-        "3 records: 1 give events, 1 are skipped, 1 are rejected",
+        "3 records: 1 used, 1 skipped, 1 rejected\n",
     ] {
         assert!(tried.contains(line), "{tried}");
     }
 
     // Without what is expected, everything differs; then nothing; then what was changed.
     let test = || map(directory.path()).args(["test", "maps/tiller"]).go();
-    assert!(test().exits(1).stdout.contains("expected nothing"));
+    let told = test().exits(1).stdout;
+    assert!(
+        told.starts_with("tiller: cases.ndjson: there is no cases.expected yet\n  line 1 {"),
+        "{told}"
+    );
+    let end = "tiller: 3 records; read above what becomes of them, and keep it with `shutterlag map test FOLDER --write`\n";
+    assert!(told.ends_with(end), "{told}");
     map(directory.path()).args(["test", "maps/tiller", "--write"]).go().exits(0);
     assert_eq!(test().exits(0).stdout, "tiller: 3 records, 0 differ\n");
     let changed = JQ.replace("\"dismiss\"", "\"monitor\"");
     fs::write(directory.path().join("maps/tiller/map.jq"), changed).unwrap();
     let told = test().exits(1).stdout;
-    assert!(told.contains("tiller: cases.ndjson, line 1") && told.contains("1 differ"), "{told}");
+    assert!(
+        told.contains("tiller: cases.ndjson, line 1")
+            && told.ends_with("tiller: 3 records, 1 differs\n"),
+        "{told}"
+    );
     // From within the folder, and all maps of a directory at once.
     let within = directory.path().join("maps/tiller");
-    assert!(map(&within).args(["test", "."]).go().exits(1).stdout.contains("1 differ"));
+    assert!(map(&within).args(["test", "."]).go().exits(1).stdout.contains("1 differs"));
     map(directory.path()).args(["test", "maps"]).go().exits(1);
+}
+
+/// A map of a list tells of the part that was not used: on trying, in its fixtures and in a replay.
+#[test]
+fn the_part_of_a_record_that_is_not_used_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let map_folder = directory.path().join("maps/finder");
+    fs::create_dir_all(map_folder.join("fixtures")).unwrap();
+    let toml = "name = \"finder\"\ndescription = \"d\"\neach = [\"found[]\"]\n[[recognise]]\nkeys = [\"scan\", \"found\"]\n";
+    let jq = "(.at | time) as $time | .found[] | { type: \"leak.detected\", id: .key, time: $time, credential_id: .key }";
+    fs::write(map_folder.join("map.toml"), toml).unwrap();
+    fs::write(map_folder.join("map.jq"), jq).unwrap();
+    let mut found: Vec<Value> = (0..50).map(|n| json!({"key": format!("key-{n}")})).collect();
+    found[30] = json!("broken");
+    let record = json!({"scan": 1, "at": "2026-03-03T10:00:00Z", "found": found});
+    fs::write(map_folder.join("fixtures/scans.ndjson"), format!("{record}\n")).unwrap();
+    fs::write(directory.path().join("scan.json"), record.to_string()).unwrap();
+
+    let told =
+        map(directory.path()).args(["try", "scan.json", "--maps-dir", "maps"]).go().exits(3).stdout;
+    assert!(told.contains("recognised by finder: 49 events\n  a part is rejected, map_failed: map `finder`: `found[30]`: map.jq line 1"), "{told}");
+    assert!(
+        told.ends_with(
+            "1 record: 1 used, 0 skipped, 0 rejected; of some that are used a part is rejected\n"
+        ),
+        "{told}"
+    );
+    map(directory.path()).args(["test", "maps", "--write"]).go().exits(0);
+    let expected = fs::read_to_string(map_folder.join("fixtures/scans.expected")).unwrap();
+    let expected: Value = serde_json::from_str(&expected).unwrap();
+    assert_eq!(expected["events"].as_array().unwrap().len(), 49);
+    let unused = &expected["unused"][0];
+    assert_eq!(unused["rejected"], "map_failed");
+    assert!(unused["detail"].as_str().unwrap().contains("`found[30]`"), "{unused}");
+    let replay = Run::replay().key(KEY).within(directory.path());
+    let ran =
+        replay.args(["scan.json", "--maps-dir", "maps", "--json", "--out", "out"]).go().exits(0);
+    let summary: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(
+        (&summary["events"]["accepted"], &summary["events"]["rejected"]),
+        (&json!(49), &json!(1))
+    );
+    let rejected = fs::read_to_string(directory.path().join("out/rejected.ndjson")).unwrap();
+    assert!(rejected.contains("`found[30]`") && !rejected.contains("broken"), "{rejected}");
 }
 
 /// Records with `RuleID` and `Secret` are gitleaks', say the built-in formats.
@@ -112,7 +166,7 @@ fn a_built_in_format_that_takes_the_records_of_a_map_is_named() {
     assert!(tried.contains("line 1: a built-in format takes it before tiller"), "{tried}");
     let stated = [&attempt[..], &["--map", "tiller"]].concat();
     let tried = map(directory.path()).args(stated).go().exits(0).stdout;
-    assert!(tried.contains("line 1: map `tiller`: 1 events"), "{tried}");
+    assert!(tried.contains("line 1: map `tiller`: 1 event\n"), "{tried}");
 }
 
 /// Of what GitHub sends about anything but secrets, the built-in format measures nothing.
@@ -125,7 +179,7 @@ fn a_map_reads_what_a_built_in_format_skips() {
     fs::write(directory.path().join("skipped.json"), record.to_string()).unwrap();
     let attempt = ["try", "skipped.json", "--maps-dir", "maps"];
     let tried = map(directory.path()).args(attempt).go().exits(0).stdout;
-    assert!(tried.contains("line 1: recognised by tiller: 1 events"), "{tried}");
+    assert!(tried.contains("line 1: recognised by tiller: 1 event\n"), "{tried}");
     let without = ["try", "skipped.json"];
     let tried = map(directory.path()).args(without).go().exits(0).stdout;
     assert!(tried.contains("skipped, not_measured"), "{tried}");
@@ -137,11 +191,13 @@ fn one_map_is_tested_by_name() {
     let test = |more: &[&str]| map(directory.path()).arg("test").args(more.iter().copied()).go();
     assert_eq!(test(&["--map", "vault"]).exits(0).stdout, "vault: 9 records, 0 differ\n");
     let told = test(&["maps", "--map", "tiller"]).exits(1).stdout;
+    assert!(told.contains("tiller: cases.ndjson: there is no cases.expected yet"), "{told}");
     // Expected and found stand under each other.
-    assert!(
-        told.contains("tiller: cases.ndjson, line 1\n  expected nothing\n  found    {"),
-        "{told}"
-    );
+    let expected = directory.path().join("maps/tiller/fixtures/cases.expected");
+    fs::write(expected, "{}\n").unwrap();
+    let told = test(&["maps", "--map", "tiller"]).exits(1).stdout;
+    assert!(told.contains("tiller: cases.ndjson, line 1\n  expected {}\n  found    {"), "{told}");
+    assert!(told.ends_with("tiller: 3 records, 3 differ\n"), "{told}");
     let told = test(&["maps", "--map", "vault"]).exits(2).stderr;
     assert!(told.contains("maps: no map `vault`"), "{told}");
     assert!(test(&["--map", "none"]).exits(2).stderr.contains("no map `none`"));
@@ -189,7 +245,7 @@ fn check_runs_the_fixtures_of_every_map_that_is_configured() {
     let check =
         |file: &str| Run::program().within(directory.path()).args(["check", "--config", file]).go();
     let told = check("a.toml").exits(1).stderr;
-    assert!(told.contains("map tiller: cases.ndjson, line 1"), "{told}");
+    assert!(told.contains("map tiller: cases.ndjson: there is no cases.expected yet"), "{told}");
     map(directory.path()).args(["test", "maps/tiller", "--write"]).go().exits(0);
     let printed = check("a.toml").exits(0).stdout;
     assert!(

@@ -64,9 +64,9 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     maps_dir: Option<PathBuf>,
 
-    /// Report the state at this time (RFC 3339) and ignore later events
-    /// [default: the time of the latest event].
-    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse_rfc3339)]
+    /// Report the state at this time and ignore later events: a date (it begins in UTC, so the
+    /// events of that day are later) or an RFC 3339 time [default: the time of the latest event].
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse_moment)]
     as_of: Option<Timestamp>,
 
     /// Make a window final this long after its closing, as a live run does; events that
@@ -198,7 +198,7 @@ pub fn run(args: Args) -> Result<Outcome, CliError> {
     let totals = refusals.finish()?;
     let summary = run.conclude(&replayed, &totals, &not_joined)?;
     let printed = run.print(&summary, &replayed, &totals, &not_joined);
-    run.notices(&replayed, &totals);
+    run.notices(&replayed, &totals, &summary.events);
     match printed {
         // The reader of our output has closed it.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
@@ -211,6 +211,7 @@ pub fn run(args: Args) -> Result<Outcome, CliError> {
     let outcome = match (run.args.strict && unused, replayed.incomplete) {
         (true, _) => Outcome::Refused,
         (false, true) => Outcome::Failed,
+        (false, false) if is_unusable(events, replayed.after_as_of) => Outcome::Failed,
         (false, false) => Outcome::Fine,
     };
     // The process ends here: freeing millions of states one by one would take seconds
@@ -405,7 +406,7 @@ impl Run {
         }
     }
 
-    fn notices(&self, replayed: &Replayed, totals: &Totals) {
+    fn notices(&self, replayed: &Replayed, totals: &Totals, events: &EventCounts) {
         let named = replayed
             .sources
             .iter()
@@ -427,10 +428,28 @@ impl Run {
                  --as-of.",
             );
         }
+        if is_unusable(events, replayed.after_as_of) {
+            let written = self.files.as_ref().map(|files| files.path("rejected.ndjson"));
+            tell(&format!(
+                "shutterlag: nothing of the input could be used: {} rejected, {} unsupported; {} says \
+                 why. `shutterlag map try FILE` shows what becomes of each record, --format names the \
+                 format where it is not recognised, and a map reads what no format does.",
+                events.rejected,
+                events.unsupported,
+                written.as_deref().unwrap_or("the summary"),
+            ));
+        }
         for place in &totals.unreadable {
             tell(&format!("shutterlag: {}: {}", place.place, place.detail));
         }
     }
+}
+
+/// Whether there was something in the input and nothing of it could be used. What was there to be
+/// used, but came too late, or after the time that is reported, could be.
+fn is_unusable(events: &EventCounts, after_as_of: u64) -> bool {
+    events.accepted + events.duplicate + events.late + after_as_of == 0
+        && events.rejected + events.unsupported > 0
 }
 
 /// The names that the summary lists; `rejected.ndjson` has them all.

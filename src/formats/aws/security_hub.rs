@@ -1,14 +1,17 @@
 //! GuardDuty findings as Security Hub passes them on.
 //!
+//! Invariant: a finding about several access keys is one event for each.
+//!
 //! <https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-findings-format.html>
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use super::keys;
 use crate::event::{Body, Event, Severity, Workflow, is_access_key_id};
 use crate::formats::field::{required, too_long};
 use crate::formats::value::{List, Scalar, object};
-use crate::formats::{Context, Decoded, Rejection, SkipReason, json};
+use crate::formats::{Context, Decoded, RejectReason, Rejection, SkipReason, json};
 
 object! {
     Finding {
@@ -52,7 +55,7 @@ pub(in crate::formats) fn decode<'a>(
     }
     // An archived finding was sent before, while it was active.
     let archived = matches!(&finding.record_state, Scalar::Text(state) if state == "ARCHIVED");
-    let key = finding.resources.items.into_iter().find_map(|resource| {
+    let keys = finding.resources.items.into_iter().filter_map(|resource| {
         match (resource.kind, resource.id) {
             (Scalar::Text(kind), Scalar::Text(id)) if kind == "AwsIamAccessKey" => {
                 Some(keys::key(id)).filter(|key| is_access_key_id(key))
@@ -60,9 +63,16 @@ pub(in crate::formats) fn decode<'a>(
             _ => None,
         }
     });
-    let (Some(credential_id), false) = (key, archived) else {
+    let keys: BTreeSet<Cow<'a, str>> = keys.collect();
+    if archived || keys.is_empty() {
         return Ok(Decoded::Skipped(SkipReason::NotMeasured));
-    };
+    }
+    if keys.len() > limits.events_per_record {
+        return Err(Rejection::new(
+            RejectReason::TooLong,
+            format!("stands for {} events, the limit is {}", keys.len(), limits.events_per_record),
+        ));
+    }
     let time = required(finding.first_observed.time("FirstObservedAt")?, "FirstObservedAt")?;
     let severity = match finding.severity.label {
         Scalar::Text(label) => match label.as_ref() {
@@ -78,19 +88,61 @@ pub(in crate::formats) fn decode<'a>(
     if let Some(severity) = severity {
         id.push_str(&format!("/{severity}"));
     }
-    if id.len() > limits.id_bytes {
-        return Err(too_long("Id", id.len(), limits.id_bytes));
+    let several = keys.len() > 1;
+    for credential_id in keys {
+        let id = if several { format!("{id}/{credential_id}") } else { id.clone() };
+        if id.len() > limits.id_bytes {
+            return Err(too_long("Id", id.len(), limits.id_bytes));
+        }
+        out.push(Event {
+            id: Cow::Owned(id),
+            time,
+            credential_id,
+            workflow: Workflow::SecretExposure,
+            source: Some(Cow::Borrowed("security_hub")),
+            severity,
+            owner: None,
+            noted: crate::event::Noted::default(),
+            body: Body::CredentialAbused,
+        });
     }
-    out.push(Event {
-        id: Cow::Owned(id),
-        time,
-        credential_id,
-        workflow: Workflow::SecretExposure,
-        source: Some(Cow::Borrowed("security_hub")),
-        severity,
-        owner: None,
-        noted: crate::event::Noted::default(),
-        body: Body::CredentialAbused,
-    });
     Ok(Decoded::Events)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Limits;
+    use crate::formats::Identity;
+    use crate::formats::maps::Maps;
+
+    #[test]
+    fn a_finding_about_several_keys_is_an_event_for_each() {
+        let context = Context {
+            identity: &Identity::new(b"a key for tests only").unwrap(),
+            detected_at: None,
+            limits: Limits::DEFAULT,
+            maps: Maps::NONE,
+        };
+        let resource = |id: &str| format!(r#"{{"Type":"AwsIamAccessKey","Id":"{id}"}}"#);
+        let finding = |ids: &[&str]| {
+            let resources: Vec<String> = ids.iter().map(|id| resource(id)).collect();
+            format!(
+                r#"{{"SchemaVersion":"2018-10-08","Id":"f","ProductArn":"arn:aws:securityhub:eu-west-1::product/aws/guardduty","FirstObservedAt":"2026-01-05T09:00:00Z","Severity":{{"Label":"HIGH"}},"Resources":[{}]}}"#,
+                resources.join(",")
+            )
+        };
+        let given = |ids: &[&str]| -> Vec<(String, String)> {
+            let text = finding(ids);
+            let mut events = Vec::new();
+            assert_eq!(decode(&text, &context, &mut events), Ok(Decoded::Events));
+            events.iter().map(|it| (it.id.to_string(), it.credential_id.to_string())).collect()
+        };
+        let (one, other) = ("AKIAIOSFODNN7EXAMPLE", "AKIAI44QH8DHBEXAMPLE");
+        assert_eq!(given(&[one]), [("f/high".to_owned(), one.to_owned())]);
+        assert_eq!(
+            given(&[one, other, one]),
+            [other, one].map(|key| (format!("f/high/{key}"), key.to_owned()))
+        );
+    }
 }

@@ -81,6 +81,11 @@ impl Map {
         secrets.iter().chain(secrets_base64).map(ToString::to_string)
     }
 
+    /// The paths to lists whose elements it uses one by one, as it writes them.
+    pub fn each(&self) -> impl Iterator<Item = String> {
+        self.manifest.each.iter().map(ToString::to_string)
+    }
+
     /// The files of its folder `fixtures/`.
     pub fn fixtures(&self) -> &[(Cow<'static, str>, Cow<'static, str>)] {
         &self.source.fixtures

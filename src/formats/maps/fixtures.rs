@@ -2,8 +2,9 @@
 //!
 //! A file `NAME.ndjson` holds one record in each line; `NAME.expected` holds under the same
 //! number what becomes of it: `{"events":[…]}`, `{"skipped":"…"}` or
-//! `{"rejected":"…","detail":"…"}`.
+//! `{"rejected":"…","detail":"…"}`; with `"unused":[…]` beside the events if a part was not used.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Serialize;
@@ -32,37 +33,65 @@ pub struct Fixture {
     pub outcomes: String,
 }
 
-/// A record of which something else became than expected.
+/// What is wrong with a fixture.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FixtureFault {
-    /// The file of records.
-    pub fixture: String,
-    /// The number of the record, from 1.
-    pub line: usize,
-    /// What was expected, in the form of the file.
-    pub expected: String,
-    /// What became of it.
-    pub found: String,
+pub enum FixtureFault {
+    /// Nobody has written yet what is expected of this one.
+    New(Fixture),
+    /// Something else became of a record than expected.
+    Differs {
+        /// The file of records.
+        fixture: String,
+        /// The number of the record, from 1.
+        line: usize,
+        /// What was expected, in the form of the file.
+        expected: String,
+        /// What became of it.
+        found: String,
+    },
 }
 
 impl fmt::Display for FixtureFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let FixtureFault { fixture, line, expected, found } = self;
-        write!(f, "{fixture}{RECORDS}, line {line}\n  expected {expected}\n  found    {found}")
+        match self {
+            FixtureFault::New(Fixture { name, outcomes }) => {
+                write!(f, "{name}{RECORDS}: there is no {name}{EXPECTED} yet")?;
+                let mut lines = outcomes.lines().zip(1..);
+                lines.try_for_each(|(outcome, line)| write!(f, "\n  line {line} {outcome}"))
+            }
+            FixtureFault::Differs { fixture, line, expected, found } => write!(
+                f,
+                "{fixture}{RECORDS}, line {line}\n  expected {expected}\n  found    {found}"
+            ),
+        }
     }
 }
 
+/// What became of a record, in the form of the file.
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Outcome<'e> {
     Events(&'e [Event<'e>]),
     Skipped(SkipReason),
+    #[serde(untagged)]
+    Refused(Refused),
+    #[serde(untagged)]
+    Mixed {
+        events: &'e [Event<'e>],
+        unused: Vec<Outcome<'e>>,
+    },
 }
 
 #[derive(Serialize)]
-struct Refused<'e> {
+struct Refused {
     rejected: RejectReason,
-    detail: &'e str,
+    detail: Cow<'static, str>,
+}
+
+impl From<Rejection> for Outcome<'_> {
+    fn from(Rejection { reason, detail }: Rejection) -> Self {
+        Outcome::Refused(Refused { rejected: reason, detail })
+    }
 }
 
 fn line(outcome: &impl Serialize) -> String {
@@ -85,13 +114,19 @@ pub fn outcomes(
         let mut outcomes = String::new();
         for record in text.lines() {
             let mut events = Vec::new();
-            outcomes += &match decode(record.as_bytes(), &context, &mut events) {
-                Ok(Decoded::Events | Decoded::Mixed(_)) => line(&Outcome::Events(&events)),
-                Ok(Decoded::Skipped(reason)) => line(&Outcome::Skipped(reason)),
-                Err(Rejection { reason, detail }) => {
-                    line(&Refused { rejected: reason, detail: &detail })
-                }
+            let outcome = match decode(record.as_bytes(), &context, &mut events) {
+                Ok(Decoded::Events) => Outcome::Events(&events),
+                Ok(Decoded::Skipped(reason)) => Outcome::Skipped(reason),
+                Ok(Decoded::Mixed(parts)) => Outcome::Mixed {
+                    events: &events,
+                    unused: parts
+                        .into_iter()
+                        .map(|part| part.outcome.map_or_else(Outcome::from, Outcome::Skipped))
+                        .collect(),
+                },
+                Err(rejection) => rejection.into(),
             };
+            outcomes += &line(&outcome);
             outcomes.push('\n');
         }
         Some(Fixture { name: name.to_owned(), outcomes })
@@ -105,13 +140,19 @@ pub fn test(map: &Map, outcomes: &[Fixture]) -> Vec<FixtureFault> {
     for Fixture { name, outcomes } in outcomes {
         let wanted = format!("{name}{EXPECTED}");
         let expected = map.fixtures().iter().find(|(name, _)| **name == wanted);
-        let expected = expected.map(|(_, text)| text.as_ref()).unwrap_or_default();
+        let Some((_, expected)) = expected else {
+            faults.push(FixtureFault::New(Fixture {
+                name: name.clone(),
+                outcomes: outcomes.clone(),
+            }));
+            continue;
+        };
         let count = outcomes.lines().count().max(expected.lines().count());
         let (mut found, mut wanted) = (outcomes.lines(), expected.lines());
         for line in 1..=count {
             let (found, expected) = (found.next(), wanted.next());
             if found != expected {
-                faults.push(FixtureFault {
+                faults.push(FixtureFault::Differs {
                     fixture: name.clone(),
                     line,
                     expected: expected.unwrap_or("nothing").to_owned(),

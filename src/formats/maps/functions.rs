@@ -7,7 +7,9 @@ use jaq_core::val::ValXs;
 use jaq_core::{Bind, Cv, Error, Exn, Native, RunPtr};
 use jaq_json::Val;
 
-use super::guard::{Guarded, Run, Stop, TEXT_BYTES_MAX};
+use super::extent::TEXT_BYTES_MAX;
+use super::guard::{Guarded, Run};
+use super::stop::Stop;
 use super::times;
 use super::value::{self, number_text};
 use crate::formats::names;
@@ -92,51 +94,107 @@ pub(super) const NEST: &str = "_nest";
 /// Runs its second argument, and remembers that an error came out of the mark whose number it is
 /// given.
 pub(super) const MARK: &str = "_mark";
+/// Counts its input, which was made of values that are there anyway, and gives it.
+pub(super) const PUT_TOGETHER: &str = "_put_together";
+/// Counts its input, of which everything may be new, and gives it.
+pub(super) const MADE: &str = "_made";
+/// Counts its input, all of which is looked at, and gives it.
+pub(super) const SEEN: &str = "_seen";
 /// Multiplies, within bounds.
 pub(super) const TIMES: &str = "_times";
+/// Adds, within bounds.
+pub(super) const PLUS: &str = "_plus";
+/// Charges for what holds its input against its argument, and gives its input.
+pub(super) const PAIR: &str = "_pair";
+/// Charges for a search of its input for its argument, and gives its input.
+pub(super) const SEARCH: &str = "_search";
+/// Fails if its input is a list, and gives it.
+pub(super) const INDEX: &str = "_index";
 /// Fails with the message whose number it is given.
 pub(super) const FAIL: &str = "_fail";
+
+/// Functions of the engine whose result may be more than their input.
+pub(super) const MAKING: &[&str] = &[
+    "decode_base64",
+    "encode_base64",
+    "encode_uri",
+    "escape_html",
+    "escape_sh",
+    "explode",
+    "fromjson",
+    "group_by",
+    "implode",
+    "indices",
+    "key_values",
+    "matches",
+    "path",
+    "path_value",
+    "split_",
+    "split_matches",
+    "strftime",
+    "strptime",
+    "tobytes",
+    "tojson",
+];
+/// Functions of the engine that call a filter for each element.
+pub(super) const CALLING: &[&str] = &["group_by", "max_by_or_empty", "min_by_or_empty", "sort_by"];
+/// Functions of the engine that hold their input against their argument, part by part.
+pub(super) const PAIRING: &[&str] = &["contains", "has", "indices"];
+/// Functions of the engine that search their input for a regular expression.
+pub(super) const SEARCHING: &[&str] = &["matches", "split_", "split_matches"];
 
 /// All functions.
 pub(super) fn functions() -> impl Iterator<Item = Fun<Guarded>> {
     let allowed = |fun: &Fun<Guarded>| ALLOWED.contains(&fun.0);
     let engine = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());
-    let own: [(&'static str, usize, RunPtr<Guarded>); 9] = [
+    let own: [(&'static str, usize, RunPtr<Guarded>); 13] = [
         (TIMES, 2, product),
+        (PLUS, 2, sum),
+        (PAIR, 1, pair),
+        (SEARCH, 1, search),
         (FAIL, 1, fail),
         ("range", 3, range),
         ("fromjson", 0, from_json),
-        ("hmac", 0, |cv| over_text(cv, |run, text| Ok(run.identity.name(text.as_bytes()).into()))),
+        ("hmac", 0, |cv| {
+            over_text(cv, |run, text| Ok(run.world.identity.name(text.as_bytes()).into()))
+        }),
         ("digest", 0, |cv| {
-            over_text(cv, |run, text| Ok(names::rationale(text, run.identity).into()))
+            over_text(cv, |run, text| Ok(names::rationale(text, run.world.identity).into()))
         }),
         ("words", 0, |cv| over_text(cv, |_, text| Ok(Val::from(text.split_whitespace().count())))),
         ("time", 0, |cv| over_text(cv, time)),
         ("detected_at", 0, detected_at),
+        ("items", 0, |(ctx, _)| bome(Ok(Val::from(ctx.data().world.items)))),
     ];
     let own = own.map(|(name, arity, run)| native::run::<Guarded>((name, v(arity), run)));
-    let tick: Fun<Guarded> = (
-        TICK,
-        v(0),
-        Native::<Guarded>::new(|(ctx, value)| box_once(ctx.data().step(&value).map(|()| value)))
-            .with_paths(|(ctx, value)| box_once(ctx.data().step(&value.0).map(|()| value)))
-            .with_update(|(ctx, value), update| match ctx.data().step(&value) {
-                Ok(()) => update(value),
-                Err(stop) => box_once(Err(stop)),
-            }),
-    );
-    let nest: Fun<Guarded> = (
-        NEST,
-        v(0),
-        Native::<Guarded>::new(|(ctx, value)| box_once(ctx.data().nest(&value).map(|()| value)))
-            .with_paths(|(ctx, value)| box_once(ctx.data().nest(&value.0).map(|()| value)))
-            .with_update(|(ctx, value), update| match ctx.data().nest(&value) {
-                Ok(()) => update(value),
-                Err(stop) => box_once(Err(stop)),
-            }),
-    );
+    // A value passes through these as it is, also where a path is followed or updated.
+    macro_rules! passing {
+        ($name:expr, $count:ident) => {{
+            let fun: Fun<Guarded> = (
+                $name,
+                v(0),
+                Native::<Guarded>::new(|(ctx, value)| {
+                    box_once(ctx.data().$count(&value).map(|()| value))
+                })
+                .with_paths(|(ctx, value)| box_once(ctx.data().$count(&value.0).map(|()| value)))
+                .with_update(|(ctx, value), update| match ctx.data().$count(&value) {
+                    Ok(()) => update(value),
+                    Err(stop) => box_once(Err(stop)),
+                }),
+            );
+            fun
+        }};
+    }
+    let passing = [
+        passing!(TICK, step),
+        passing!(NEST, nest),
+        passing!(PUT_TOGETHER, put_together),
+        passing!(MADE, made),
+        passing!(SEEN, seen),
+        passing!(INDEX, index),
+    ];
     let mark = native::run::<Guarded>((MARK, [Bind::Var(()), Bind::Fun(())].into(), mark));
-    engine.filter(allowed).chain(own).chain([tick, nest, mark])
+    engine.filter(allowed).chain(own).chain(passing).chain([mark])
 }
 
 /// A number that stands in the program, put there by us.
@@ -183,10 +241,33 @@ fn product<'a>((mut ctx, _): Cv<'a, Guarded>) -> ValXs<'a, Val> {
         }
         _ => 0,
     };
+    let run = *ctx.data();
     if repeated > TEXT_BYTES_MAX {
-        return box_once(Err(ctx.data().stop(Stop::Size)));
+        return box_once(Err(run.stop(Stop::Size)));
     }
-    bome(left * right)
+    box_once((left * right).map_err(Exn::from).and_then(|value| run.made(&value).map(|()| value)))
+}
+
+/// `left + right`.
+fn sum<'a>((mut ctx, _): Cv<'a, Guarded>) -> ValXs<'a, Val> {
+    let right = ctx.pop_var();
+    let left = ctx.pop_var();
+    let run = *ctx.data();
+    box_once(
+        (left + right)
+            .map_err(Exn::from)
+            .and_then(|value| run.put_together(&value).map(|()| value)),
+    )
+}
+
+fn pair<'a>((mut ctx, value): Cv<'a, Guarded>) -> ValXs<'a, Val> {
+    let other = ctx.pop_var();
+    box_once(ctx.data().pair(&value, &other).map(|()| value))
+}
+
+fn search<'a>((mut ctx, value): Cv<'a, Guarded>) -> ValXs<'a, Val> {
+    let pattern = ctx.pop_var();
+    box_once(ctx.data().search(&value, &pattern).map(|()| value))
 }
 
 /// `range(from; upto; by)`, with a step for each number.
@@ -251,7 +332,7 @@ fn over_text<'a>(
 }
 
 fn time<'a>(run: &'a Run<'a>, text: &str) -> Result<Val, Error<Val>> {
-    match times::read(text, run.times) {
+    match times::read(text, run.world.times) {
         Some(time) => Ok(time.to_string().into()),
         None => Err(failed(
             run,
@@ -262,7 +343,7 @@ fn time<'a>(run: &'a Run<'a>, text: &str) -> Result<Val, Error<Val>> {
 }
 
 fn detected_at<'a>((ctx, _): Cv<'a, Guarded>) -> ValXs<'a, Val> {
-    box_once(match ctx.data().detected_at {
+    box_once(match ctx.data().world.detected_at {
         Some(time) => Ok(time.to_string().into()),
         None => Err(ctx.data().stop(Stop::NoDetectionTime)),
     })

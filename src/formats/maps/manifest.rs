@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jaq_json::Val;
 use serde::Deserialize;
 
-use super::path::{Path, is_text};
+use super::path::{Path, Step, is_text};
 use super::value::number_text;
 
 /// The longest name of a map.
@@ -25,6 +25,8 @@ struct Written {
     secrets_base64: Vec<String>,
     #[serde(default)]
     times: Vec<String>,
+    #[serde(default)]
+    each: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -67,6 +69,9 @@ pub(super) struct Manifest {
     pub(super) secrets_base64: Vec<Path>,
     /// Notations of times besides those that every map knows.
     pub(super) times: Vec<String>,
+    /// Paths to lists whose elements are used or rejected one by one. The first that leads to one
+    /// counts.
+    pub(super) each: Vec<Path>,
 }
 
 /// What a record must have to be one of the map's.
@@ -121,7 +126,19 @@ impl Manifest {
         }
         let secrets = written.secrets.iter().map(|at| path(at, "secrets"));
         let encoded = written.secrets_base64.iter().map(|at| path(at, "secrets_base64"));
+        let each = written.each.iter().map(|at| {
+            let path = path(at, "each")?;
+            let lists = path.steps.iter().any(|step| matches!(step, Step::Each | Step::Any));
+            let single = path.steps.iter().any(|step| matches!(step, Step::Index(_)));
+            match lists && !single {
+                true => Ok(path),
+                false => Err(format!(
+                    "map.toml: each: `{at}`: name every element of a list, as in `findings[]`"
+                )),
+            }
+        });
         Ok(Manifest {
+            each: each.collect::<Result<_, _>>()?,
             secrets: secrets.collect::<Result<_, _>>()?,
             secrets_base64: encoded.collect::<Result<_, _>>()?,
             name: written.name,
@@ -236,5 +253,13 @@ mod tests {
             fault(&format!("{HEAD}secrets = [\"a[x]\"]")),
             "map.toml: secrets: `a[x]`: between `[` and `]` stands nothing, or a whole number"
         );
+        for each in ["a", "a[0]", "a[0].b[]"] {
+            assert_eq!(
+                fault(&format!("{HEAD}each = [\"{each}\"]")),
+                format!(
+                    "map.toml: each: `{each}`: name every element of a list, as in `findings[]`"
+                )
+            );
+        }
     }
 }

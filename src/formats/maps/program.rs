@@ -2,24 +2,27 @@
 
 use std::fmt;
 
-use jaq_core::load::lex::{Lexer, Token};
+use jaq_core::load::lex::{Lexer, StrPart, Tok, Token};
 use jaq_core::load::parse::{Def, Parser};
 use jaq_core::load::{Arena, File, Loader};
-use jaq_core::{Compiler, Ctx, Filter, Vars};
+use jaq_core::{Compiler, Ctx, Exn, Filter, Vars};
 use jaq_json::Val;
 
 use super::functions::{DEFINITIONS_LEFT_OUT, functions};
-use super::guard::{Guarded, Run, STEPS_MAX, Stop};
+use super::guard::{Guarded, Run, STEPS_MAX};
 use super::mark::Mark;
 use super::rewrite::{Rewriter, line_of};
-use crate::formats::identity::Identity;
+use super::stop::Stop;
+use super::world::World;
 use crate::formats::rejection::{RejectReason, Rejection};
-use crate::time::Timestamp;
 
 /// A longer program is no map.
 const PROGRAM_BYTES_MAX: usize = 256 << 10;
 /// The parser calls itself for each bracket.
 const BRACKETS_MAX: usize = 64;
+/// Every word and sign may be a level of the program. Each needs some of the stack.
+const TOKENS_MAX: usize = 16_384;
+const STACK_BYTES: usize = 64 << 20;
 /// The definition that holds the whole program.
 const MAIN: &str = "_map";
 
@@ -34,14 +37,6 @@ impl fmt::Debug for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Program(…)")
     }
-}
-
-/// What a program may know besides the record.
-#[derive(Clone, Copy)]
-pub(super) struct World<'w> {
-    pub(super) identity: &'w Identity,
-    pub(super) detected_at: Option<Timestamp>,
-    pub(super) times: &'w [String],
 }
 
 /// Why a run gave nothing: a reason, a text without any content of the record, and the line.
@@ -59,10 +54,24 @@ impl Program {
     /// Every fault with its line.
     pub(super) fn compile(code: &str) -> Result<Program, String> {
         check_form(code)?;
+        // What reads a program calls itself for each level of it.
+        std::thread::scope(|scope| {
+            let compiling = std::thread::Builder::new().stack_size(STACK_BYTES);
+            let compiled = compiling.spawn_scoped(scope, || Program::compile_here(code));
+            let compiled = compiled.map(|running| running.join());
+            let fault = "map.jq: cannot be compiled, because there is no memory left";
+            compiled.map_or_else(|_| Err(fault.into()), |end| end.unwrap_or(Err(fault.into())))
+        })
+    }
+
+    fn compile_here(code: &str) -> Result<Program, String> {
         let arena = Arena::default();
         let tokens = Lexer::new(code).lex().map_err(|errors| {
             faults(code, errors.iter().map(|(expected, at)| (*at, expected.as_str().to_owned())))
         })?;
+        if count(&tokens) > TOKENS_MAX {
+            return Err(format!("map.jq: more than {TOKENS_MAX} words and signs"));
+        }
         let term = Parser::new(&tokens).parse(|parser| parser.term()).map_err(|errors| {
             faults(
                 code,
@@ -73,9 +82,6 @@ impl Program {
         })?;
         let mut rewriter = Rewriter::new(&arena, Some(code));
         let body = rewriter.term(term);
-        if let Some(fault) = rewriter.faults.first() {
-            return Err(format!("map.jq: {fault}"));
-        }
         let (marks, messages) = (rewriter.marks, rewriter.messages);
         let main = Def { name: MAIN, args: Vec::new(), body };
         let mut engine = Rewriter::new(&arena, None);
@@ -107,38 +113,31 @@ impl Program {
 
     /// Runs the program on `record`. `each` gets its outputs in order, and may end the run.
     ///
-    /// Returns how many steps it took.
+    /// Returns how many steps it took, and how it ended.
     pub(super) fn run<E: From<Failed>>(
         &self,
         record: Val,
         world: World<'_>,
         mut each: impl FnMut(Val) -> Result<(), E>,
-    ) -> Result<u32, E> {
-        let run = Run::new(
-            &self.filter.lut,
-            world.identity,
-            world.detected_at,
-            world.times,
-            &self.messages,
-            &self.marks,
-        );
+    ) -> (u32, Result<(), E>) {
+        let run = Run::new(&self.filter.lut, &record, world, &self.messages, &self.marks);
         let context = Ctx::<Guarded>::new(&run, Vars::new([]));
-        for output in self.filter.id.run((context, record)) {
-            match output {
-                Ok(value) => each(value)?,
-                Err(exception) => {
-                    let failed = match run.stopped() {
-                        Some(stop) => stopped(stop, &run),
-                        None => match exception.get_err().map(jaq_core::Error::into_val) {
-                            Ok(Val::TStr(text)) => failed(&text, &run),
-                            _ => failed(b"", &run),
-                        },
-                    };
-                    return Err(failed.into());
-                }
-            }
-        }
-        Ok(run.steps())
+        let mut outputs = self.filter.id.run((context, record));
+        let ended = outputs.try_for_each(|output| match output {
+            Ok(value) => each(value),
+            Err(exception) => Err(failure(exception, &run).into()),
+        });
+        (run.steps(), ended)
+    }
+}
+
+fn failure(exception: Exn<'_, Val>, run: &Run<'_>) -> Failed {
+    match run.stopped() {
+        Some(stop) => stopped(stop, run),
+        None => match exception.get_err().map(jaq_core::Error::into_val) {
+            Ok(Val::TStr(text)) => failed(&text, run),
+            _ => failed(b"", run),
+        },
     }
 }
 
@@ -149,7 +148,10 @@ fn stopped(stop: Stop, run: &Run<'_>) -> Failed {
             format!("took more than {STEPS_MAX} steps for one record: it loops, or is too slow"),
         ),
         Stop::Depth => (RejectReason::MapFailed, "calls or values are nested too deep".to_owned()),
-        Stop::Size => (RejectReason::MapFailed, "a text or a list became too long".to_owned()),
+        Stop::Size => (
+            RejectReason::MapFailed,
+            "a value became too large, or all values together did".to_owned(),
+        ),
         Stop::NoDetectionTime => (
             RejectReason::NoDetectionTime,
             "the source gives no time of detection: pass --detected-at".to_owned(),
@@ -204,6 +206,22 @@ fn check_form(code: &str) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Words and signs of a program, with those in brackets and in texts.
+fn count(tokens: &[Token<&str>]) -> usize {
+    let within = |Token(_, token): &Token<&str>| match token {
+        Tok::Block(tokens) => count(tokens),
+        Tok::Str(parts) => parts.iter().map(part).sum(),
+        _ => 0,
+    };
+    fn part(part: &StrPart<&str, Token<&str>>) -> usize {
+        match part {
+            StrPart::Term(token) => 1 + count(std::slice::from_ref(token)),
+            StrPart::Str(_) | StrPart::Char(_) => 1,
+        }
+    }
+    tokens.iter().map(|token| 1 + within(token)).sum()
 }
 
 fn faults<'c>(code: &str, errors: impl Iterator<Item = (&'c str, String)>) -> String {

@@ -1,7 +1,7 @@
-//! Puts steps and marks into a program, before the engine compiles it.
+//! Puts steps, counts and marks into a program, before the engine compiles it.
 //!
-//! A step counts, so that nothing repeats without end ([`guard`](super::guard)). A mark
-//! remembers the place of an error that comes out of what it is around: the engine knows none.
+//! A step counts what repeats, and a count what is made ([`guard`](super::guard)). A mark remembers
+//! the place of an error that comes out of what it is around: the engine knows none.
 
 use jaq_core::load::Arena;
 use jaq_core::load::lex::StrPart;
@@ -9,8 +9,19 @@ use jaq_core::load::parse::{BinaryOp, Def, Pattern, Term};
 use jaq_core::ops::Math;
 use jaq_core::path::{Part, Path};
 
-use super::functions::{FAIL, MARK, NEST, TICK, TIMES};
+use super::functions::{
+    CALLING, FAIL, INDEX, MADE, MAKING, MARK, NEST, PAIR, PAIRING, PLUS, PUT_TOGETHER, SEARCH,
+    SEARCHING, SEEN, TICK, TIMES,
+};
 use super::mark::Mark;
+
+/// A step is put in at every so many levels of nesting.
+const LEVELS: usize = 32;
+/// A text or an object of more parts is made piece by piece.
+const PIECE: usize = 8;
+/// Variables of our own. The space keeps them apart from those of a program.
+const FIRST: &str = "$ first";
+const SECOND: &str = "$ second";
 
 /// What was found on the way through a program.
 pub(super) struct Rewriter<'s> {
@@ -22,8 +33,8 @@ pub(super) struct Rewriter<'s> {
     pub(super) marks: Vec<Mark>,
     /// Texts of `error("…")`.
     pub(super) messages: Vec<String>,
-    /// What a program must not use, with the reason.
-    pub(super) faults: Vec<&'static str>,
+    /// How deep the term is that is being rewritten.
+    depth: usize,
 }
 
 type T<'s> = Term<&'s str>;
@@ -36,7 +47,7 @@ impl<'s> Rewriter<'s> {
             recursive: Vec::new(),
             marks: Vec::new(),
             messages: Vec::new(),
-            faults: Vec::new(),
+            depth: 0,
         }
     }
 
@@ -56,43 +67,25 @@ impl<'s> Rewriter<'s> {
     }
 
     pub(super) fn term(&mut self, term: T<'s>) -> T<'s> {
+        self.depth += 1;
+        let stepping = self.depth.is_multiple_of(LEVELS);
+        let term = self.rewritten(term);
+        self.depth -= 1;
+        if stepping { pipe(tick(), term) } else { term }
+    }
+
+    fn rewritten(&mut self, term: T<'s>) -> T<'s> {
         match term {
-            Term::Id | Term::Recurse | Term::Num(_) | Term::Var(_) | Term::Break(_) => term,
-            Term::Str(format, parts) => {
-                let parts = parts.into_iter().map(|part| match part {
-                    StrPart::Term(term) => StrPart::Term(self.term(term)),
-                    part => part,
-                });
-                Term::Str(format, parts.collect())
+            Term::Id | Term::Num(_) | Term::Var(_) | Term::Break(_) => term,
+            Term::Recurse => pipe(term, tick()),
+            Term::Str(format, parts) => self.text(format, parts),
+            Term::Arr(None) => term,
+            Term::Arr(Some(inner)) => {
+                pipe(Term::Arr(Some(self.boxed(inner))), calling(PUT_TOGETHER))
             }
-            Term::Arr(inner) => Term::Arr(inner.map(|inner| self.boxed(inner))),
-            Term::Obj(entries) => {
-                let entries = entries.into_iter().map(|(key, value)| self.entry(key, value));
-                Term::Obj(entries.collect())
-            }
+            Term::Obj(entries) => self.object(entries),
             Term::Neg(inner) => Term::Neg(self.boxed(inner)),
-            Term::BinOp(left, BinaryOp::Math(Math::Mul), right) => {
-                Term::Call(TIMES, vec![self.term(*left), self.term(*right)])
-            }
-            Term::BinOp(left, operator, right) => {
-                if matches!(operator, BinaryOp::UpdateMath(Math::Mul)) {
-                    self.faults.push("`*=` is not supported; write `|= . * …`");
-                }
-                match operator {
-                    BinaryOp::Pipe(Some(pattern)) => {
-                        let first_within = self.marks.len();
-                        let left = self.term(*left);
-                        let left = match &pattern {
-                            Pattern::Var(name) => self.marked(name, first_within, left),
-                            _ => left,
-                        };
-                        let pattern = self.pattern(pattern);
-                        let operator = BinaryOp::Pipe(Some(pattern));
-                        Term::BinOp(Box::new(left), operator, self.boxed(right))
-                    }
-                    operator => Term::BinOp(self.boxed(left), operator, self.boxed(right)),
-                }
-            }
+            Term::BinOp(left, operator, right) => self.operation(*left, operator, *right),
             Term::Label(name, inner) => Term::Label(name, self.boxed(inner)),
             Term::Fold(kind, over, pattern, parts) => {
                 let over = self.boxed(over);
@@ -120,6 +113,95 @@ impl<'s> Rewriter<'s> {
             Term::Call(name, arguments) => self.call(name, arguments),
             Term::Path(from, path) => self.path(*from, path),
         }
+    }
+
+    fn operation(&mut self, left: T<'s>, operator: BinaryOp<&'s str>, right: T<'s>) -> T<'s> {
+        match operator {
+            BinaryOp::Pipe(Some(pattern)) => {
+                let first_within = self.marks.len();
+                let left = self.term(left);
+                let left = match &pattern {
+                    Pattern::Var(name) => self.marked(name, first_within, left),
+                    _ => left,
+                };
+                let pattern = self.pattern(pattern);
+                binary(left, BinaryOp::Pipe(Some(pattern)), self.term(right))
+            }
+            // What comes behind a comma happens again with whatever follows.
+            BinaryOp::Comma => {
+                let left = self.term(left);
+                binary(left, BinaryOp::Comma, pipe(tick(), self.term(right)))
+            }
+            BinaryOp::Math(operator) => {
+                let left = self.term(left);
+                calculate(left, operator, self.term(right))
+            }
+            BinaryOp::UpdateMath(operator) => {
+                let left = self.term(left);
+                let changed = calculate(Term::Id, operator, Term::Var(FIRST));
+                let update = binary(left, BinaryOp::Update, changed);
+                binding(self.term(right), FIRST, pipe(update, calling(MADE)))
+            }
+            BinaryOp::Update | BinaryOp::Assign | BinaryOp::UpdateAlt => {
+                let left = self.term(left);
+                pipe(binary(left, operator, self.term(right)), calling(MADE))
+            }
+            // Two values are compared part by part; with a literal that ends soon.
+            BinaryOp::Cmp(_) if !is_literal(&left) && !is_literal(&right) => {
+                let left = pipe(self.term(left), calling(SEEN));
+                binary(left, operator, self.term(right))
+            }
+            operator => {
+                let left = self.term(left);
+                binary(left, operator, self.term(right))
+            }
+        }
+    }
+
+    /// A text; one of many parts is added up piece by piece, and none can be larger than a text.
+    fn text(&mut self, format: Option<&'s str>, parts: Vec<StrPart<&'s str, T<'s>>>) -> T<'s> {
+        let mut parts = parts
+            .into_iter()
+            .map(|part| match part {
+                StrPart::Term(term) => StrPart::Term(self.term(term)),
+                part => part,
+            })
+            .peekable();
+        let mut whole = None;
+        while parts.peek().is_some() {
+            let piece: Vec<_> = parts.by_ref().take(PIECE).collect();
+            let plain = piece.iter().all(|part| !matches!(part, StrPart::Term(_)));
+            let piece = Term::Str(format, piece);
+            let piece = if plain { piece } else { pipe(piece, calling(MADE)) };
+            whole = Some(match whole {
+                None => piece,
+                Some(whole) => calculate(whole, Math::Add, piece),
+            });
+        }
+        whole.unwrap_or(Term::Str(format, Vec::new()))
+    }
+
+    /// An object; one of many entries is added up piece by piece.
+    fn object(&mut self, entries: Vec<(T<'s>, Option<T<'s>>)>) -> T<'s> {
+        // A table of literals is as large as it is written.
+        let plain = entries.iter().all(|(key, value)| {
+            is_literal(key) && value.as_ref().is_some_and(|value| is_literal(value))
+        });
+        let mut entries = entries.into_iter().peekable();
+        let mut whole = None;
+        while entries.peek().is_some() {
+            let mut piece = Vec::new();
+            for (key, value) in entries.by_ref().take(if plain { usize::MAX } else { PIECE * 4 }) {
+                piece.push(self.entry(key, value));
+            }
+            let piece = Term::Obj(piece);
+            let piece = if plain { piece } else { pipe(piece, calling(PUT_TOGETHER)) };
+            whole = Some(match whole {
+                None => piece,
+                Some(whole) => calculate(whole, Math::Add, piece),
+            });
+        }
+        whole.unwrap_or(Term::Obj(Vec::new()))
     }
 
     #[expect(clippy::boxed_local, reason = "jaq's terms hold boxes")]
@@ -183,11 +265,13 @@ impl<'s> Rewriter<'s> {
             return self.marked(name, self.marks.len(), fail);
         }
         let again = self.recursive.contains(&(name, arguments.len()));
+        let repeats = again || CALLING.contains(&name);
         let arguments = arguments.into_iter().map(|argument| {
             let argument = self.term(argument);
-            if again { pipe(tick(), argument) } else { argument }
+            if repeats { pipe(tick(), argument) } else { argument }
         });
-        Term::Call(name, arguments.collect())
+        let call = charged(name, arguments.collect());
+        if MAKING.contains(&name) { pipe(call, calling(MADE)) } else { call }
     }
 
     /// A path; if it iterates, with a step for each value.
@@ -196,7 +280,8 @@ impl<'s> Rewriter<'s> {
         let from = Box::new(self.term(from));
         let parts = path.0.into_iter().map(|(part, opt)| {
             let part = match part {
-                Part::Index(index) => Part::Index(self.term(index)),
+                Part::Index(index) if is_literal(&index) => Part::Index(self.term(index)),
+                Part::Index(index) => Part::Index(pipe(self.term(index), calling(INDEX))),
                 Part::Range(start, end) => {
                     Part::Range(start.map(|it| self.term(it)), end.map(|it| self.term(it)))
                 }
@@ -224,12 +309,74 @@ pub(super) fn line_of(code: &str, part: &str) -> Option<usize> {
     Some(memchr::memchr_iter(b'\n', before).count() + 1)
 }
 
+fn calling<'s>(function: &'s str) -> T<'s> {
+    Term::Call(function, Vec::new())
+}
+
 fn tick<'s>() -> T<'s> {
-    Term::Call(TICK, Vec::new())
+    calling(TICK)
+}
+
+fn binary<'s>(left: T<'s>, operator: BinaryOp<&'s str>, right: T<'s>) -> T<'s> {
+    Term::BinOp(Box::new(left), operator, Box::new(right))
 }
 
 fn pipe<'s>(left: T<'s>, right: T<'s>) -> T<'s> {
-    Term::BinOp(Box::new(left), BinaryOp::Pipe(None), Box::new(right))
+    binary(left, BinaryOp::Pipe(None), right)
+}
+
+/// `value as $name | then`.
+fn binding<'s>(value: T<'s>, name: &'s str, then: T<'s>) -> T<'s> {
+    binary(value, BinaryOp::Pipe(Some(Pattern::Var(name))), then)
+}
+
+/// An operation of arithmetic, with a count of what it makes.
+fn calculate<'s>(left: T<'s>, operator: Math, right: T<'s>) -> T<'s> {
+    match operator {
+        Math::Add => Term::Call(PLUS, vec![left, right]),
+        Math::Mul => Term::Call(TIMES, vec![left, right]),
+        // A text divided by another is a list of its parts.
+        Math::Div => pipe(binary(left, BinaryOp::Math(operator), right), calling(MADE)),
+        Math::Sub | Math::Rem => binary(left, BinaryOp::Math(operator), right),
+    }
+}
+
+/// A call, with a charge in front of it where its arguments decide how long it takes.
+fn charged<'s>(name: &'s str, mut arguments: Vec<T<'s>>) -> T<'s> {
+    match (arguments.pop(), arguments.pop()) {
+        // What is searched for in one pass is no matter if it is a literal.
+        (Some(other), None)
+            if PAIRING.contains(&name) && (name == "indices" || !is_literal(&other)) =>
+        {
+            let charge = Term::Call(PAIR, vec![Term::Var(FIRST)]);
+            let call = Term::Call(name, vec![Term::Var(FIRST)]);
+            binding(other, FIRST, pipe(charge, call))
+        }
+        (Some(flags), Some(pattern)) if SEARCHING.contains(&name) => {
+            let charge = Term::Call(SEARCH, vec![Term::Var(FIRST)]);
+            let call = Term::Call(name, vec![Term::Var(FIRST), Term::Var(SECOND)]);
+            binding(pattern, FIRST, binding(flags, SECOND, pipe(charge, call)))
+        }
+        (last, before) => {
+            arguments.extend(before);
+            arguments.extend(last);
+            Term::Call(name, arguments)
+        }
+    }
+}
+
+/// Whether a term stands for a value that is as large as it is written.
+fn is_literal(term: &T<'_>) -> bool {
+    match term {
+        Term::Str(None, parts) => parts.iter().all(|part| !matches!(part, StrPart::Term(_))),
+        Term::Num(_) | Term::Arr(None) => true,
+        Term::Obj(entries) => entries.is_empty(),
+        Term::Neg(inner) => is_literal(inner),
+        Term::Call(name, arguments) => {
+            matches!(*name, "true" | "false" | "null") && arguments.is_empty()
+        }
+        _ => false,
+    }
 }
 
 /// Whether `term` calls the filter `name` with so many arguments anywhere within it.

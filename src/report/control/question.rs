@@ -30,9 +30,7 @@ impl std::str::FromStr for Edge {
     type Err = TimeError;
 
     fn from_str(text: &str) -> Result<Edge, TimeError> {
-        let is_date = text.len() == 10 && text.bytes().filter(|byte| *byte == b'-').count() == 2;
-        let whole = if is_date { format!("{text}T00:00:00Z") } else { text.to_owned() };
-        Ok(Edge { at: Timestamp::parse_rfc3339(&whole)?, given: text.to_owned() })
+        Ok(Edge { at: Timestamp::parse_moment(text)?, given: text.to_owned() })
     }
 }
 

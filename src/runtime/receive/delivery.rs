@@ -5,6 +5,7 @@
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use crate::formats::RejectReason;
 use crate::runtime::stages::Headers;
 use crate::time::Timestamp;
 
@@ -46,12 +47,29 @@ impl Delivery {
 }
 
 /// What became of a delivery that is durable.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Taken {
     /// Events that were decoded.
     pub events: u64,
     /// Records that cannot be used; each is a dead letter.
     pub refused: u64,
+    /// Why, of the first of them. None of it quotes a record.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub why: Vec<Why>,
+}
+
+/// Why a record cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Why {
+    /// The class of error.
+    pub reason: RejectReason,
+    /// The error in words.
+    pub detail: String,
+}
+
+impl Why {
+    /// As many as an answer tells.
+    pub const TOLD_MAX: usize = 3;
 }
 
 /// Why a delivery may not be durable. The sender should send it again: events that were kept

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::delivery::{Received, Taken};
+use super::delivery::{Received, Taken, Why};
 use crate::formats::Format;
 use crate::runtime::input::{Item, whole};
 use crate::runtime::stages::{
@@ -96,7 +96,13 @@ impl<O: Outbox> Outbox for Counting<'_, O> {
     fn send(&mut self, record: Outgoing<'_>) -> Result<(), Fault> {
         match record.topic {
             Topic::Events => self.taken.events += 1,
-            Topic::DeadLetters => self.taken.refused += 1,
+            Topic::DeadLetters => {
+                self.taken.refused += 1;
+                if self.taken.why.len() < Why::TOLD_MAX {
+                    let why = record.value.and_then(|value| serde_json::from_slice(value).ok());
+                    self.taken.why.extend(why);
+                }
+            }
             _ => {}
         }
         self.outbox.send(record)

@@ -12,6 +12,6 @@ mod intake;
 mod queue;
 
 pub use dead_letter::dead_letter_name;
-pub use delivery::{Delivery, DeliveryHeaders, NotTaken, Received, Taken};
+pub use delivery::{Delivery, DeliveryHeaders, NotTaken, Received, Taken, Why};
 pub use intake::DeliveryIntake;
 pub use queue::{Deliveries, refuse};
