@@ -74,11 +74,11 @@ mod tests {
         let hangs = health.worker(PipelineStage::Intake, 0, Span::ZERO);
         let works = health.worker(PipelineStage::Windows, 0, Span::ZERO);
         let restores = health.worker(PipelineStage::Oversight, 0, Span::ZERO);
-        [&hangs, &works].map(|it| it.assigned());
+        [&hangs, &works].iter().for_each(|it| it.assigned());
         drop(restores);
         let mut watchdog = Watchdog::new(Arc::clone(&health), Span::from_secs(120), Span::ZERO);
         for second in 0..100 {
-            [&hangs, &works].map(|it| it.progressed(Span::from_secs(second)));
+            [&hangs, &works].iter().for_each(|it| it.progressed(Span::from_secs(second)));
             assert_eq!(watchdog.look(Span::from_secs(second)), None);
         }
         let mut at = 100;

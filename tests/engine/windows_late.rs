@@ -179,7 +179,7 @@ fn an_orphan_beside_a_window_that_stays_open_is_given_up_too() {
 #[test]
 fn an_orphan_that_came_in_time_is_not_late_because_a_later_window_settles() {
     let mut live = live();
-    push(&mut live, 0, &abused().at(0));
+    push(&mut live, 0, &triage(Revoke).at(0));
     push(&mut live, 150, &leak().at(150));
     push(&mut live, 200, &decided(Dismiss).at(200));
     live.run(seconds(3 * DAY_S));

@@ -7,7 +7,9 @@ use serde_json::Value;
 
 use crate::harness::case::{CASES, Case, MINUTE, close, start};
 use crate::harness::{STAGES, ms, number};
-use crate::rederive::{Worth, Z, bounds, due, floor_ms, is_raced_for, outcome, targets};
+use crate::rederive::{
+    Worth, Z, bounds, due, floor_ms, is_raced_for, outcome, starts_known, targets,
+};
 
 const WORKFLOWS: [&str; 5] = [
     "secret_exposure",
@@ -68,7 +70,7 @@ fn a_record_follows_from_its_own_times() {
             assert_eq!(window["late_ms"], rules.late, "{window}");
             assert_eq!(window["raced"], rules.raced, "{window}");
             // Late after the detection is late after the exposure, whenever that was.
-            let known = window["clock"] == "exposed";
+            let known = starts_known(window);
             let band = between(begun, at("decided_at")).and_then(|taken| match taken {
                 taken if taken >= rules.late => Some("behind"),
                 _ if !known => None,
@@ -153,7 +155,7 @@ fn a_decision_is_meaningful_hollow_or_unassessed() {
             let in_time = window["durations_ms"]["time_to_review"]
                 .as_i64()
                 .is_none_or(|taken| taken < window["in_time_ms"].as_i64().unwrap());
-            let known = window["clock"] == "exposed"
+            let known = starts_known(window)
                 && !window["durations_ms"]["time_to_review"].is_null()
                 && quality != "unassessed";
             let effective = match (in_time, hollow, known) {

@@ -64,6 +64,11 @@ pub(crate) fn floor_ms(window: &Value) -> Option<i64> {
     words.map(|words| words * 60).or(characters.map(|characters| characters * 10))
 }
 
+/// Whether the measurement starts at the beginning. Where nobody races a case begins at its opening.
+pub(crate) fn starts_known(window: &Value) -> bool {
+    window["clock"] == "exposed" || window["raced"] == false
+}
+
 /// What became of the review of a window, if it was due or decided by `as_of`.
 pub(crate) fn outcome(window: &Value) -> Option<&'static str> {
     let decided = ms(&window["decided_at"])?;
@@ -76,7 +81,7 @@ pub(crate) fn outcome(window: &Value) -> Option<&'static str> {
         None => "unjudged",
         Some("hollow") => "hollow",
         // Decided before the exposure, say the clocks; or nobody knows when that was.
-        _ if taken < 0 || window["clock"] == "detected" => "unknown_exposure",
+        _ if taken < 0 || !starts_known(window) => "unknown_exposure",
         Some("unassessed") => "unassessed",
         Some(_) => "effective",
     })

@@ -439,7 +439,8 @@ fn a_stretch_without_decisions_is_told() {
 
 #[test]
 fn a_mark_has_its_footnote_and_a_footnote_its_mark() {
-    let ledger = lines(&[decided("c1", MONDAY, 4 * MINUTE, 1), open("c2", MONDAY)]);
+    let ledger = [decided("c1", MONDAY, 4 * MINUTE, 1), open("c2", MONDAY)];
+    let ledger = lines(&ledger.map(|window| known(&window)));
     let marks = |as_of: i64| {
         let as_of = time(as_of);
         let text = told(&ledger, &[&WEEK[..], &["--as-of", &as_of]].concat());

@@ -7,7 +7,7 @@ use super::made::report_on;
 use crate::figures::{OUTCOMES, early_and_late};
 use crate::harness::case::{CASES, start};
 use crate::harness::ms;
-use crate::rederive::{due, is_raced_for};
+use crate::rederive::{due, is_raced_for, starts_known};
 
 fn close(ours: &Value, theirs: f64) -> bool {
     (ours.as_f64().unwrap() - theirs).abs() <= 1e-9 * theirs.abs().max(1.0)
@@ -102,7 +102,7 @@ fn what_ended_the_wait_is_as_counted() {
         assert_eq!(told["windows"], all.iter().filter(|e| e.2 == Some(end)).count(), "{told}");
     }
     // The shares are of those of which it is known how long they lasted.
-    let known = |it: &&(&Value, i64, _)| it.0["clock"] == "exposed" && it.1 >= 0;
+    let known = |it: &&(&Value, i64, _)| starts_known(it.0) && it.1 >= 0;
     let ends: Vec<(i64, Option<usize>)> =
         all.iter().filter(known).map(|(_, lasted, end)| (*lasted, *end)).collect();
     assert_eq!(told["outcomes"]["left_out"], all.len() - ends.len());

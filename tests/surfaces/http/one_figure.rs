@@ -130,7 +130,9 @@ fn all_surfaces_answer_the_same_about_one_moment() {
     assert!(race["unknown"].as_u64().unwrap() > 0, "some times of exposure are not known");
     for band in ["ahead", "contested", "behind", "unknown", "unreviewed", "withdrawn"] {
         assert_eq!(figures["attacker_window"][band], race[band], "the API: {band}");
-        assert_eq!(board[band], race[band], "the board: {band}");
+    }
+    for count in ["unknown", "withdrawn"] {
+        assert_eq!(board[count], race[count], "the board: {count}");
     }
     let by = &summary["survival"]["time_to_review"]["reviewed_by_fastest"];
     assert!(by["low"].as_f64() < by["high"].as_f64(), "{by}");
