@@ -4,9 +4,8 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::BaseConsumer;
 use rdkafka::message::{BorrowedMessage, Message};
-use rdkafka::{Offset, TopicPartitionList};
 use serde_json::Value;
 use shutterlag::time::Timestamp;
 
@@ -40,7 +39,7 @@ pub(crate) fn run(broker: &Broker) {
         (0..due).map(|number| leak(open + number, first_due + number as i64 * 5 - DUE_MS));
     client.write("leaks", windows);
 
-    let consumer = follow(&client, "d.alerts");
+    let consumer = load::committed(&client, "d.alerts");
     let mut delays = Vec::new();
     while delays.len() < due {
         let message = next(&consumer);
@@ -82,7 +81,7 @@ pub(crate) fn burst(broker: &Broker) {
     assert!(left > 2_000, "{left} ms are left: too slow to tell");
     let memory = || load::metric(&program, "process_resident_memory_bytes", "") / 1e6;
     let before = memory();
-    let consumer = follow(&client, "b.alerts");
+    let consumer = load::committed(&client, "b.alerts");
     let (mut keys, mut last) = (HashSet::new(), 0);
     while keys.len() < count {
         let message = next(&consumer);
@@ -130,21 +129,6 @@ fn next(consumer: &BaseConsumer) -> BorrowedMessage<'_> {
         }
         assert!(began.elapsed() < Duration::from_secs(120), "nothing comes");
     }
-}
-
-fn follow(client: &Client, topic: &str) -> BaseConsumer {
-    let consumer: BaseConsumer = client
-        .config()
-        .set("group.id", "follower")
-        .set("isolation.level", "read_committed")
-        .create()
-        .unwrap();
-    let mut list = TopicPartitionList::new();
-    for partition in 0..load::PARTITIONS {
-        list.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
-    }
-    consumer.assign(&list).unwrap();
-    consumer
 }
 
 fn leak(number: usize, at_ms: i64) -> Sent {

@@ -135,3 +135,19 @@ pub(crate) fn reading(client: &Client, topic: &str) -> BaseConsumer {
     consumer.assign(&list).unwrap();
     consumer
 }
+
+/// A consumer that belongs to no group and sees what is committed, at the beginning of a topic.
+pub(crate) fn committed(client: &Client, topic: &str) -> BaseConsumer {
+    let consumer: BaseConsumer = client
+        .config()
+        .set("group.id", "follower")
+        .set("isolation.level", "read_committed")
+        .create()
+        .unwrap();
+    let mut list = TopicPartitionList::new();
+    for partition in 0..PARTITIONS {
+        list.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
+    }
+    consumer.assign(&list).unwrap();
+    consumer
+}

@@ -5,8 +5,8 @@
 //! SHUTTERLAG_LIVE_JARS=$PWD/target/live/jars cargo bench --bench kafka -- throughput
 //! ```
 //!
-//! Arguments are one or more of `throughput`, `restore`, `deadlines`, `burst`, `receivers`, `soak`; without
-//! an argument all run. The broker runs on the same cores, so compare within one run.
+//! Arguments are one or more of `throughput`, `restore`, `deadlines`, `burst`, `receivers`, `links`,
+//! `soak`; without an argument all run. The broker runs on the same cores, so compare within one run.
 
 #![expect(
     clippy::unwrap_used,
@@ -33,10 +33,13 @@ mod disk;
 mod guard;
 #[path = "../../tests/replay/harness/mod.rs"]
 mod harness;
+mod links;
 mod load;
 #[path = "../../tests/live/monitoring.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
 mod monitoring;
+#[path = "../common/names.rs"]
+mod names;
 #[path = "../../tests/live/program.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
 mod program;
@@ -56,12 +59,13 @@ fn main() {
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|chosen| chosen == name);
     type Bench = fn(&Broker);
-    let benches: [(&str, Bench); 6] = [
+    let benches: [(&str, Bench); 7] = [
         ("throughput", throughput::run),
         ("restore", restore::run),
         ("deadlines", deadlines::run),
         ("burst", deadlines::burst),
         ("receivers", receivers::run),
+        ("links", links::run),
         ("soak", soak::run),
     ];
     for (name, run) in benches.into_iter().filter(|(name, _)| wanted(name)) {

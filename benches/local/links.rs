@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use super::Run;
-use super::deliveries::{Connection, present};
+use super::deliveries::Connection;
+use super::names::{chain, detected, linked, orders};
 
 /// Events of one delivery.
 const BATCH: u64 = 1_000;
@@ -45,23 +46,9 @@ pub(super) fn run(count: u64) {
     });
     let longest = took.fold(0.0, f64::max);
     println!("five names in each of {} orders: settled after {longest:.2} s at most", five.len());
-    // Each name is smaller than the one before it, so everything moves with each link.
-    let chain: Vec<String> = (0..64).rev().map(|n| format!("chain-{n:02}")).collect();
+    let chain = chain(64);
     let took = settle(&run, &mut connection, &chain);
     println!("a chain of {} names in the worst order: settled after {took:.2} s", chain.len());
-}
-
-/// All orders of the names.
-fn orders<'n>(names: &[&'n str]) -> Vec<Vec<&'n str>> {
-    if names.is_empty() {
-        return vec![Vec::new()];
-    }
-    let first = |at: usize| {
-        let mut others = names.to_vec();
-        let name = others.remove(at);
-        orders(&others).into_iter().map(move |rest| [&[name], &rest[..]].concat())
-    };
-    (0..names.len()).flat_map(first).collect()
 }
 
 /// Delivers a detection of each name and links each with the next, one by one, and waits for the
@@ -91,18 +78,4 @@ fn deliver(connection: &mut Connection, events: impl Iterator<Item = String>) {
         body
     });
     connection.deliver(body.as_bytes());
-}
-
-fn detected(name: &str) -> String {
-    format!(
-        r#"{{"type":"leak.detected","id":"leak-{name}","time":"{}","credential_id":"{name}","source":"bench"}}"#,
-        present()
-    )
-}
-
-fn linked(name: &str, alias: &str) -> String {
-    format!(
-        r#"{{"type":"identity.linked","id":"link-{name}-{alias}","time":"{}","credential_id":"{name}","aliases":["{alias}"],"source":"bench"}}"#,
-        present()
-    )
 }

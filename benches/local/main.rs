@@ -19,6 +19,8 @@
 mod deliveries;
 mod held;
 mod links;
+#[path = "../common/names.rs"]
+mod names;
 mod slow;
 
 use std::io::{BufRead, BufReader, Read, Write};
