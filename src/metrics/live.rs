@@ -45,11 +45,11 @@ impl Metrics {
             // Escalations are no acts of review.
             for verdict in ["approve", "modify", "reject", "none"] {
                 let labels = [workflow.as_str(), verdict];
-                self.verdict_acts.with_label_values(&labels).inc_by(0);
+                self.acts.verdicts.with_label_values(&labels).inc_by(0);
             }
             for quality in Quality::ALL {
                 let labels = [workflow.as_str(), quality.as_str()];
-                self.acts.with_label_values(&labels).inc_by(0);
+                self.acts.reviews.with_label_values(&labels).inc_by(0);
             }
             for outcome in Outcome::ALL {
                 let labels = [workflow.as_str(), outcome.as_str()];
@@ -58,7 +58,7 @@ impl Metrics {
             self.violations.with_label_values(&[workflow.as_str(), "ai_acted_first"]).inc_by(0);
             for result in ["caught", "missed"] {
                 self.seeded.with_label_values(&[workflow.as_str(), result]).inc_by(0);
-                self.planted.with_label_values(&[workflow.as_str(), result]).inc_by(0);
+                self.acts.planted.with_label_values(&[workflow.as_str(), result]).inc_by(0);
             }
         }
         for alert in Alert::ALL {
@@ -109,15 +109,15 @@ impl Metrics {
 
     /// An act of review was judged. To be called once for each.
     pub fn act(&self, workflow: Workflow, verdict: Option<Verdict>, quality: Quality) {
-        self.acts.with_label_values(&[workflow.as_str(), quality.as_str()]).inc();
+        self.acts.reviews.with_label_values(&[workflow.as_str(), quality.as_str()]).inc();
         let verdict = verdict.map_or("none", Verdict::as_str);
-        self.verdict_acts.with_label_values(&[workflow.as_str(), verdict]).inc();
+        self.acts.verdicts.with_label_values(&[workflow.as_str(), verdict]).inc();
     }
 
     /// A seeded case with wrong advice was answered, by an act. To be called once for each act.
     pub fn planted(&self, workflow: Workflow, caught: bool) {
         let result = if caught { "caught" } else { "missed" };
-        self.planted.with_label_values(&[workflow.as_str(), result]).inc();
+        self.acts.planted.with_label_values(&[workflow.as_str(), result]).inc();
     }
 
     /// A seeded case was decided.

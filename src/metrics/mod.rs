@@ -76,12 +76,54 @@ pub struct Metrics {
     hollow: IntCounterVec,
     violations: IntCounterVec,
     seeded: IntCounterVec,
-    acts: IntCounterVec,
-    verdict_acts: IntCounterVec,
-    planted: IntCounterVec,
+    acts: Acts,
     alerts: IntCounterVec,
     flagged: IntGaugeVec,
     as_of: Gauge,
+}
+
+/// What counts acts of review: the decisions of one incident, batch or text of a ticket are one.
+#[derive(Debug)]
+struct Acts {
+    reviews: IntCounterVec,
+    verdicts: IntCounterVec,
+    planted: IntCounterVec,
+}
+
+impl Acts {
+    fn register(registry: &Registry) -> Result<Acts, prometheus::Error> {
+        Ok(Acts {
+            reviews: counter(
+                registry,
+                "review_acts_total",
+                "Acts of review: decisions of one incident, batch or text of a ticket count once",
+                &["workflow", "quality"],
+            )?,
+            verdicts: counter(
+                registry,
+                "verdict_acts_total",
+                "Human verdicts on advice, by act of review",
+                &["workflow", "verdict"],
+            )?,
+            planted: counter(
+                registry,
+                "seeded_acts_total",
+                "Acts of review about seeded cases with wrong advice",
+                &["workflow", "result"],
+            )?,
+        })
+    }
+}
+
+fn counter(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> Result<IntCounterVec, prometheus::Error> {
+    let metric = IntCounterVec::new(Opts::new(format!("shutterlag_{name}"), help), labels)?;
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
 }
 
 impl Metrics {
@@ -91,11 +133,8 @@ impl Metrics {
     /// A name that the registry does not accept.
     pub fn new() -> Result<Metrics, prometheus::Error> {
         let registry = Registry::new();
-        let counter = |name: &str, help: &str, labels: &[&str]| {
-            let metric = IntCounterVec::new(Opts::new(format!("shutterlag_{name}"), help), labels)?;
-            registry.register(Box::new(metric.clone()))?;
-            Ok::<_, prometheus::Error>(metric)
-        };
+        let counter =
+            |name: &str, help: &str, labels: &[&str]| counter(&registry, name, help, labels);
         let plain = |name: &str, help: &str| {
             let metric = IntCounter::with_opts(Opts::new(format!("shutterlag_{name}"), help))?;
             registry.register(Box::new(metric.clone()))?;
@@ -107,24 +146,16 @@ impl Metrics {
             &["stage", "workflow", "severity"],
         )?;
         registry.register(Box::new(stage_duration.clone()))?;
-        let open_windows = IntGaugeVec::new(
-            Opts::new("shutterlag_open_windows", "Windows that still wait for something"),
-            &["workflow", "awaiting"],
-        )?;
-        registry.register(Box::new(open_windows.clone()))?;
+        let gauge = |name: &str, help: &str, labels: &[&str]| {
+            let metric = IntGaugeVec::new(Opts::new(format!("shutterlag_{name}"), help), labels)?;
+            registry.register(Box::new(metric.clone()))?;
+            Ok::<_, prometheus::Error>(metric)
+        };
         let oldest_open = GaugeVec::new(
             Opts::new("shutterlag_oldest_open_window_seconds", "Age of the oldest such window"),
             &["workflow", "awaiting"],
         )?;
         registry.register(Box::new(oldest_open.clone()))?;
-        let flagged = IntGaugeVec::new(
-            Opts::new(
-                "shutterlag_reviewers_flagged",
-                "Reviewers named, at the promised rate of false discoveries",
-            ),
-            &[],
-        )?;
-        registry.register(Box::new(flagged.clone()))?;
         let attacker_first = CounterVec::new(
             Opts::new(
                 "shutterlag_attacker_first_expected_total",
@@ -138,9 +169,8 @@ impl Metrics {
             "The time for which these figures are valid",
         )?;
         registry.register(Box::new(as_of.clone()))?;
-        let build = IntGaugeVec::new(Opts::new("shutterlag_build_info", "Version"), &["version"])?;
+        let build = gauge("build_info", "Version", &["version"])?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        registry.register(Box::new(build))?;
         Ok(Metrics {
             events: counter("events_total", "Events decoded", &["type", "source"])?,
             rejected: counter("events_rejected_total", "Records refused", &["reason"])?,
@@ -158,7 +188,11 @@ impl Metrics {
                 "Windows whose review was due, each once, at its decision or when it was due",
                 &["workflow", "outcome"],
             )?,
-            open_windows,
+            open_windows: gauge(
+                "open_windows",
+                "Windows that still wait for something",
+                &["workflow", "awaiting"],
+            )?,
             oldest_open,
             attacker_first,
             verdicts: counter(
@@ -177,27 +211,17 @@ impl Metrics {
                 &["workflow", "kind"],
             )?,
             seeded: counter("seeded_cases_total", "Decided seeded cases", &["workflow", "result"])?,
-            acts: counter(
-                "review_acts_total",
-                "Acts of review: decisions of one incident, batch or text of a ticket count once",
-                &["workflow", "quality"],
-            )?,
-            verdict_acts: counter(
-                "verdict_acts_total",
-                "Human verdicts on advice, by act of review",
-                &["workflow", "verdict"],
-            )?,
-            planted: counter(
-                "seeded_acts_total",
-                "Acts of review about seeded cases with wrong advice",
-                &["workflow", "result"],
-            )?,
+            acts: Acts::register(&registry)?,
             alerts: counter(
                 "alerts_total",
                 "Alerts published",
                 &["workflow", "alert", "transition"],
             )?,
-            flagged,
+            flagged: gauge(
+                "reviewers_flagged",
+                "Reviewers named, at the promised rate of false discoveries",
+                &[],
+            )?,
             as_of,
             registry,
         })

@@ -222,7 +222,7 @@ fn values_that_explode_are_stopped() {
         ),
         format!(
             "[range(40000)] as $x | [{}] | length",
-            vec!["($x | sort_by($x | sort_by(.)))"; 9].join(", ")
+            ["($x | sort_by($x | sort_by(.)))"; 9].join(", ")
         ),
         "[range(30000)] as $x | $x | group_by($x | max_by(.))".to_owned(),
         "[range(50000) | 0] as $x | $x | contains([range(50000)])".to_owned(),
@@ -248,13 +248,10 @@ fn values_that_explode_are_stopped() {
     };
     let before = peak();
     for jq in &hostile {
-        let began = std::time::Instant::now();
         let (reason, detail) = rejected(jq);
         let shown = &jq[..jq.len().min(120)];
         assert_eq!(reason, RejectReason::MapFailed, "{shown}: {detail}");
         assert!(detail.starts_with("map `own`: "), "{shown}: {detail}");
-        let spent = began.elapsed();
-        assert!(spent.as_secs() < 60, "{shown}: {spent:?}");
     }
     let grown = peak() - before;
     assert!(grown < 1_024, "{grown} MiB");
