@@ -36,7 +36,7 @@ export const rateOf = (low, high) => ({ low, high, low_bound: 0.1, high_bound: 0
 export function frame(n, now, names) {
   const row = (text, at) => ({ id: `secret_exposure/made/${at}`, credential: text, workflow: "secret_exposure", source: text, location: text, owner: text, severity: "high", state: "open", awaiting: "review", start_ms: now - 1000 * (30 + at), in_time_ms: 540_000, late_ms: 1_020_000, raced: true, exposure_known: true, attacked_ms: null, touched: false, escalated: false, incident: text, contained_ms: null, decided_ms: null, withdrawn_ms: null, reviewer: null, action: null, quality: null, recommendation: "revoke", detections: 2 });
   const windows = Object.fromEntries(names.map((text, at) => [`k${at}`, row(text, at)]));
-  const decision = (text, at) => ({ id: `secret_exposure/decided/${at}`, at: new Date(now - at * 1000).toISOString(), credential: text, workflow: text, reviewer: text, time_to_review_ms: 60_000 + at, in_time_ms: 540_000, attention_ratio: 0.5, hollow: ["impossible_reading"], quality: "hollow", effective: false });
+  const decision = (text, at) => ({ id: `secret_exposure/decided/${at}`, at: new Date(now - at * 1000).toISOString(), credential: text, workflow: text, reviewer: text, time_to_review_ms: 60_000 + at, exposure_known: true, in_time_ms: 540_000, attention_ratio: 0.5, hollow: ["impossible_reading"], quality: "hollow", effective: false });
   const decisions = Object.fromEntries(names.map((text, at) => [`d${at}`, decision(text, at)]));
   const notes = Object.fromEntries(names.map((text, at) => [`n${at}`, { id: text, at: new Date(now).toISOString(), until: null, what: text, urgency: "critical", credential: text, workflow: text, margin_ms: null }]));
   const page = (text) => ({ id: text, reviewer: text, at: new Date(now).toISOString(), ended_at: null, since: new Date(now).toISOString(), statistic: 1500, threshold: 1000, signals: [{ signal: "dwell", observed: 4, signs: 4, allowed: 0.1, statistic: 3 }], path: [{ id: text, at: new Date(now).toISOString(), credential: text, signs: ["dwell"], statistic: 2 }] });
@@ -48,6 +48,6 @@ export function frame(n, now, names) {
     firing: { ReviewDueSoon: 3 }, suspected: { more: 0, pages: names.slice(0, 4).map(page) },
     unjoined: { names: names.length + 1, events: 12, rows: names.map((text, at) => ({ credential: text, workflow: at ? text : "secret_exposure", kind: "decision.made", source: at ? text : null, at_ms: now - 600_000 - at, events: 1 + at, nearest: at ? [text, text] : [] })) },
     health: { healthy: false, ready: false, missing: names.slice(0, 4), lag_records: 1, not_kept: 1, foreign: 1, windows: 1, workers: 1 },
-    rate: { complete: true, open: 1, older_open: 0, effective: rateOf(0.25, 0.5), in_time_ms: 540_000, withdrawn: 0, others: [{ workflow: "policy_change", in_time_ms: 86_400_000, effective: rateOf(0.5, 0.5) }], reviews: 1, judged: 1, hollow: 0, unassessed: 1, by_reason: {}, median_ms: null, attacker_first: 0 },
+    rate: { complete: true, open: 1, older_open: 0, effective: rateOf(0.25, 0.5), in_time_ms: 540_000, withdrawn: 0, others: [{ workflow: "policy_change", in_time_ms: 86_400_000, effective: rateOf(0.5, 0.5) }], reviews: 1, judged: 1, hollow: 0, unassessed: 1, by_reason: {}, unknown: 0, median_ms: { low: 90_000, high: null }, attacker_first: { low: 0.2, high: 1 } },
   } };
 }
