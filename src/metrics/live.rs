@@ -55,6 +55,9 @@ impl Metrics {
                 let labels = [workflow.as_str(), outcome.as_str()];
                 self.reviews_due.with_label_values(&labels).inc_by(0);
             }
+            for end in ["low", "high"] {
+                self.attacker_first.with_label_values(&[workflow.as_str(), end]).inc_by(0.0);
+            }
             self.violations.with_label_values(&[workflow.as_str(), "ai_acted_first"]).inc_by(0);
             for result in ["caught", "missed"] {
                 self.seeded.with_label_values(&[workflow.as_str(), result]).inc_by(0);

@@ -218,16 +218,20 @@ fn compare(exposure: &str, expected: &Value, found: &Value, judged: bool) -> Vec
 
 /// Whether `found` can be what was said of the race at a moment before `now`.
 fn earlier(found: &Value, now: &Value) -> bool {
-    let pair =
-        |value: &Value| Some((value["probability"].as_f64()?, value["lower_bound"].as_f64()?));
-    match (pair(found), pair(now)) {
-        (Some((probability, bound)), Some((most, bound_most))) => {
-            (0.0..=most).contains(&probability)
-                && (0.0..=bound_most).contains(&bound)
-                && bound <= probability
+    let chances = |value: &Value| {
+        let [low, high, bound] =
+            ["low", "high", "lower_bound"].map(|chance| value[chance].as_f64());
+        Some([low?, high?, bound?])
+    };
+    match (chances(found), chances(now)) {
+        (Some(found), Some(now)) => {
+            let [low, high, bound] = found;
+            found.iter().zip(now).all(|(chance, most)| (0.0..=most).contains(chance))
+                && bound <= low
+                && low <= high
         }
-        // The clocks contradict each other, or did until time had passed.
-        _ => found.is_null(),
+        // Attackers do not race for it.
+        _ => found.is_null() && now.is_null(),
     }
 }
 

@@ -266,15 +266,17 @@ fn a_last_word_on_an_open_window_is_found() {
 
 #[test]
 fn an_impossible_race_is_found() {
-    for (probability, bound) in [(1.5, 0.0), (-0.1, 0.0), (0.2, 0.3), (0.5, -1.0)] {
+    for (low, high, bound) in
+        [(1.5, 1.5, 0.0), (-0.1, 0.5, 0.0), (0.2, 0.2, 0.3), (0.5, 0.5, -1.0), (0.5, 0.4, 0.1)]
+    {
         let mut written = Written::new();
         let open = written.in_state("open");
-        let race = json!({"probability": probability, "lower_bound": bound});
+        let race = json!({"low": low, "high": high, "lower_bound": bound});
         written.change(open, |window| window["attacker_first"] = race);
         let faults = written.faults();
         assert!(
             matches!(&faults[..], [Fault::Differs { field, .. }] if field == "attacker_first"),
-            "{probability} {bound}: {faults:?}"
+            "{low} {high} {bound}: {faults:?}"
         );
     }
 }
