@@ -117,6 +117,15 @@ pub(crate) fn prekeyed(config: Config, topic: &str) -> Config {
     config
 }
 
+fn from_the_beginning(consumer: BaseConsumer, topic: &str) -> BaseConsumer {
+    let mut list = TopicPartitionList::new();
+    for partition in 0..PARTITIONS {
+        list.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
+    }
+    consumer.assign(&list).unwrap();
+    consumer
+}
+
 /// A consumer that belongs to no group, at the beginning of a topic.
 pub(crate) fn reading(client: &Client, topic: &str) -> BaseConsumer {
     let consumer: BaseConsumer = client
@@ -128,12 +137,7 @@ pub(crate) fn reading(client: &Client, topic: &str) -> BaseConsumer {
         .set("max.partition.fetch.bytes", "4194304")
         .create()
         .unwrap();
-    let mut list = TopicPartitionList::new();
-    for partition in 0..PARTITIONS {
-        list.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
-    }
-    consumer.assign(&list).unwrap();
-    consumer
+    from_the_beginning(consumer, topic)
 }
 
 /// A consumer that belongs to no group and sees what is committed, at the beginning of a topic.
@@ -144,10 +148,5 @@ pub(crate) fn committed(client: &Client, topic: &str) -> BaseConsumer {
         .set("isolation.level", "read_committed")
         .create()
         .unwrap();
-    let mut list = TopicPartitionList::new();
-    for partition in 0..PARTITIONS {
-        list.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
-    }
-    consumer.assign(&list).unwrap();
-    consumer
+    from_the_beginning(consumer, topic)
 }

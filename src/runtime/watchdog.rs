@@ -13,6 +13,9 @@ use crate::time::Span;
 /// A gap between two looks that shows that the whole process stood still, and not one worker.
 const STOOD_STILL: Span = Span::from_secs(5);
 
+/// A hang lasts minutes: there is no need to look more often.
+const LOOK_EVERY: Span = Span::from_secs(1);
+
 /// Looks again and again at the progress of all workers.
 #[derive(Debug)]
 pub struct Watchdog {
@@ -25,14 +28,17 @@ pub struct Watchdog {
 }
 
 impl Watchdog {
-    /// One that bears no worker that makes no progress for longer than `limit`.
+    /// A watchdog that lets a worker make no progress for `limit` at most.
     pub fn new(health: Arc<Health>, limit: Span, uptime: Span) -> Watchdog {
         Watchdog { health, limit, looked_at: uptime, awake_since: uptime }
     }
 
-    /// Which worker hangs at `uptime`, and what that means. Call it at least once a second. A
-    /// worker without its partitions does not count: it may restore a large state.
+    /// Says which worker hangs at `uptime`, and what to do. Call it once a second or more
+    /// often. It passes over a worker without partitions, which may be restoring a large state.
     pub fn look(&mut self, uptime: Span) -> Option<String> {
+        if elapsed(self.looked_at, uptime) < LOOK_EVERY {
+            return None;
+        }
         if elapsed(self.looked_at, uptime) > STOOD_STILL {
             self.awake_since = uptime;
         }

@@ -76,9 +76,9 @@ pub(crate) fn transactional(kafka: &Kafka, record_bytes: usize, id: &str) -> Cli
         // when the transaction does.
         .set("socket.timeout.ms", &timeout)
         .set("message.timeout.ms", &timeout);
-    // After a restart of brokers, librdkafka 2.12.1 may wait for the coordinator of a group without
-    // asking for it again: positions that are sent to a transaction are then neither sent nor
-    // refused. It asks again when one of its connections ends, so idle ones have to.
+    // After brokers were restarted, librdkafka 2.12.1 may wait for the coordinator of a group and
+    // never ask for it again; `send_offsets_to_transaction` then does not return. It asks again
+    // when a connection closes, so idle connections are closed.
     unless_set(&mut config, "connections.max.idle.ms", &timeout);
     config
 }
