@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Arguments are one or more of `throughput`, `restore`, `deadlines`, `burst`, `receivers`, `links`,
-//! `soak`; without an argument all run. The broker runs on the same cores, so compare within one run.
+//! `latency`, `soak`; without an argument all run. The broker runs on the same cores, so compare within one run.
 
 #![expect(
     clippy::unwrap_used,
@@ -33,6 +33,7 @@ mod disk;
 mod guard;
 #[path = "../../tests/replay/harness/mod.rs"]
 mod harness;
+mod latency;
 mod links;
 mod load;
 #[path = "../../tests/live/monitoring.rs"]
@@ -59,13 +60,14 @@ fn main() {
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|chosen| chosen == name);
     type Bench = fn(&Broker);
-    let benches: [(&str, Bench); 7] = [
+    let benches: [(&str, Bench); 8] = [
         ("throughput", throughput::run),
         ("restore", restore::run),
         ("deadlines", deadlines::run),
         ("burst", deadlines::burst),
         ("receivers", receivers::run),
         ("links", links::run),
+        ("latency", latency::run),
         ("soak", soak::run),
     ];
     for (name, run) in benches.into_iter().filter(|(name, _)| wanted(name)) {

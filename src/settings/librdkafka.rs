@@ -55,7 +55,7 @@ const OWNED: &[(Instead, &str)] = &[
     (Set("kafka.commit_interval"), "auto.commit.interval.ms"),
     (
         Nothing("a worker needs the ends of partitions to know that it has caught up"),
-        "enable.partition.eof",
+        "enable.partition.eof statistics.interval.ms",
     ),
     (Set("topics.create"), "allow.auto.create.topics"),
     (Set("kafka.security.protocol"), "security.protocol"),

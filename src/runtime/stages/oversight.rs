@@ -78,6 +78,7 @@ impl Oversight {
 impl Stage for Oversight {
     const KIND: PipelineStage = PipelineStage::Oversight;
     const ALIGNED: bool = true;
+    const DEFERS: bool = true;
 
     fn begin(&mut self, restored: Restored) {
         let Restored { state: State::Oversight(mut overseeing), time, .. } = restored else {

@@ -18,6 +18,10 @@ pub trait Stage {
     /// Whether it has state, so that partition `p` of all inputs and of the changelog
     /// belong together.
     const ALIGNED: bool;
+    /// Whether what it takes in leads to records only when time has passed. Nobody waits for its
+    /// positions then, and what is settled before they are committed never needs a record of the
+    /// changelog.
+    const DEFERS: bool = false;
 
     /// Takes on a partition with its state.
     fn begin(&mut self, _restored: Restored) {}

@@ -12,7 +12,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 
 use super::auth::Tokens;
 use super::config;
-use super::context::{ClientErrors, Context};
+use super::context::{ClientEvents, Context};
 use crate::runtime::clock;
 use crate::runtime::stages::Fault;
 use crate::settings::{Delivery, Role, Settings};
@@ -88,7 +88,7 @@ fn judge(appended: &Appended) -> Result<(), Fault> {
 #[derive(Debug, Default)]
 struct Outcome(Mutex<Option<Result<Option<Timestamp>, String>>>);
 
-impl ClientErrors for Outcome {}
+impl ClientEvents for Outcome {}
 
 impl ProducerContext for Context<Outcome> {
     type DeliveryOpaque = ();

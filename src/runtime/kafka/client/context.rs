@@ -18,12 +18,16 @@ pub(crate) struct Context<T = ()> {
     pub(crate) own: T,
 }
 
-/// What one kind of client does about an error of the whole client, besides logging it.
-pub(crate) trait ClientErrors: Send + Sync + 'static {
-    fn note(&self, _error: &KafkaError, _reason: &str) {}
+/// What one kind of client does with what librdkafka reports of the whole client.
+pub(crate) trait ClientEvents: Send + Sync + 'static {
+    /// An error, which is logged in any case.
+    fn error(&self, _error: &KafkaError, _reason: &str) {}
+
+    /// Statistics, as JSON, where the configuration asks for them.
+    fn statistics(&self, _json: &[u8]) {}
 }
 
-impl ClientErrors for () {}
+impl ClientEvents for () {}
 
 impl<T> Context<T> {
     pub(crate) fn with(tokens: &Tokens, own: T) -> Context<T> {
@@ -31,7 +35,7 @@ impl<T> Context<T> {
     }
 }
 
-impl<T: ClientErrors> ClientContext for Context<T> {
+impl<T: ClientEvents> ClientContext for Context<T> {
     const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
     fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
@@ -43,8 +47,12 @@ impl<T: ClientErrors> ClientContext for Context<T> {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.own.note(&error, reason);
+        self.own.error(&error, reason);
         logging::librdkafka_error(&error, reason);
+    }
+
+    fn stats_raw(&self, json: &[u8]) {
+        self.own.statistics(json);
     }
 }
 

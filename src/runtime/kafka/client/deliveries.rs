@@ -6,7 +6,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::ProducerContext;
 
-use super::context::{ClientErrors, Context};
+use super::context::{ClientEvents, Context};
 use crate::runtime::stages::Fault;
 
 /// The context of a producer.
@@ -16,7 +16,7 @@ pub(crate) type Deliveries = Context<FirstFailure>;
 #[derive(Debug, Default)]
 pub(crate) struct FirstFailure(Mutex<Option<(Option<RDKafkaErrorCode>, String)>>);
 
-impl ClientErrors for FirstFailure {}
+impl ClientEvents for FirstFailure {}
 
 impl FirstFailure {
     /// # Errors

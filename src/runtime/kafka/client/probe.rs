@@ -7,7 +7,7 @@ use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::auth::Tokens;
-use super::context::{ClientErrors, Context};
+use super::context::{ClientEvents, Context};
 use super::error::advice;
 use crate::runtime::logging;
 
@@ -37,8 +37,8 @@ impl Probe {
     }
 }
 
-impl ClientErrors for Arc<Mutex<Seen>> {
-    fn note(&self, error: &KafkaError, reason: &str) {
+impl ClientEvents for Arc<Mutex<Seen>> {
+    fn error(&self, error: &KafkaError, reason: &str) {
         let Some(code) = error.rdkafka_error_code() else { return };
         let mut seen = lock(self);
         if advice(code).is_some() && !logging::is_lost_login(error, reason) {

@@ -12,7 +12,7 @@ use super::unanswered::Unanswered;
 use crate::formats::Identity;
 use crate::runtime::clock;
 use crate::runtime::kafka::client::config;
-use crate::runtime::kafka::client::context::{ClientErrors, Context};
+use crate::runtime::kafka::client::context::{ClientEvents, Context};
 use crate::runtime::kafka::client::partitioner::placed;
 use crate::runtime::kafka::client::topics;
 use crate::runtime::kafka::shared::Shared;
@@ -237,8 +237,8 @@ impl Acknowledgements {
     }
 }
 
-impl ClientErrors for Acknowledgements {
-    fn note(&self, error: &KafkaError, reason: &str) {
+impl ClientEvents for Acknowledgements {
+    fn error(&self, error: &KafkaError, reason: &str) {
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::AllBrokersDown) => self.answered.store(false, Ordering::Release),
             // The order of records is lost to an idempotent producer: only a new one goes on.

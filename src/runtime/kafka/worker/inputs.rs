@@ -3,7 +3,8 @@
 //! Invariants: a position is the next offset to be read and comes from the records that
 //! were taken, never from the client. A partition that is not ready yields no records. It
 //! counts as caught up from the moment its end is seen until records have kept coming for
-//! a while without another end.
+//! a while without another end. An end is seen when a fetch brings nothing, or when everything
+//! that was fetched is taken and the client's statistics say that it was all there was.
 
 use std::collections::BTreeMap;
 
@@ -31,6 +32,8 @@ pub(super) struct Input {
     /// The next offset.
     next: i64,
     committed: i64,
+    /// Where it began.
+    begun_at: i64,
     seen_end: bool,
     /// Since when records come without an end.
     behind_since: Option<Span>,
@@ -65,6 +68,7 @@ impl Inputs {
                 ready: false,
                 next: 0,
                 committed: 0,
+                begun_at: 0,
                 seen_end: false,
                 behind_since: None,
                 stream_time: None,
@@ -161,6 +165,7 @@ impl Input {
         self.ready = true;
         self.next = offset;
         self.committed = offset;
+        self.begun_at = offset;
     }
 
     /// Notes a record. `false` for one that was taken before: librdkafka never hands one
@@ -179,6 +184,16 @@ impl Input {
         self.next = self.next.max(offset);
         self.seen_end = true;
         self.behind_since = None;
+    }
+
+    /// Notes that at `uptime` the client had fetched everything up to `next`, which was the end,
+    /// and that all of it is taken by now.
+    pub(super) fn fetched(&mut self, next: i64, uptime: Span) {
+        // Before the first answer since it began, the client knows the end of an earlier time.
+        if self.ready && next > self.begun_at {
+            self.seen_end = true;
+            self.behind_since = self.behind_since.map(|since| since.max(uptime));
+        }
     }
 
     /// Notes the time that a record brings.
@@ -267,6 +282,24 @@ mod tests {
         assert!(!inputs.caught_up(s(11)), "a second without an end");
         input(&mut inputs, 0).end(6);
         assert!(inputs.caught_up(s(100)));
+    }
+
+    #[test]
+    fn a_stream_whose_end_the_client_knows_is_no_lag() {
+        let mut inputs = two();
+        input(&mut inputs, 1).end(5);
+        let stream = input(&mut inputs, 0);
+        stream.record(5, s(10));
+        stream.fetched(5, s(10));
+        assert!(!stream.caught_up(s(10)), "the end of an earlier time");
+        stream.fetched(6, s(10));
+        assert!(stream.caught_up(s(10)) && !stream.caught_up(s(11)));
+        stream.record(6, s(11));
+        stream.fetched(7, s(11));
+        assert!(stream.caught_up(s(11)), "it goes on, and nothing is left");
+        assert!(!stream.caught_up(s(12)));
+        stream.fetched(6, s(10));
+        assert!(!stream.caught_up(s(12)), "older news changes nothing");
     }
 
     #[test]

@@ -5,8 +5,8 @@
 //! worker's queue and nowhere else.
 
 use std::cell::RefCell;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use rdkafka::config::ClientConfig;
@@ -14,8 +14,9 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtoc
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::fetched::{self, Fetched};
 use crate::runtime::kafka::client::auth::Tokens;
-use crate::runtime::kafka::client::context::{ClientErrors, Context};
+use crate::runtime::kafka::client::context::{ClientEvents, Context};
 use crate::runtime::kafka::client::raw::{self, Queue};
 use crate::runtime::kafka::progress::look::TopicPartition;
 use crate::runtime::logging;
@@ -35,13 +36,19 @@ pub(super) enum Change {
 /// The context of a member of a group.
 type Membership = Context<Changes>;
 
-/// Hands changes of the assignment on to the worker.
+/// Hands changes of the assignment on to the worker, and how far the client has fetched.
 pub(super) struct Changes {
     changes: Sender<Change>,
     closing: AtomicBool,
+    /// What the latest statistics say, until the worker takes it.
+    fetched: Mutex<Option<Vec<Fetched>>>,
 }
 
-impl ClientErrors for Changes {}
+impl ClientEvents for Changes {
+    fn statistics(&self, json: &[u8]) {
+        *self.fetched.lock().unwrap_or_else(PoisonError::into_inner) = Some(fetched::read(json));
+    }
+}
 
 impl ConsumerContext for Membership {
     fn rebalance(
@@ -88,7 +95,8 @@ impl Member {
         topics: &[&str],
     ) -> Result<Member, Fault> {
         let (sender, changes) = unbounded();
-        let own = Changes { changes: sender, closing: AtomicBool::new(false) };
+        let own =
+            Changes { changes: sender, closing: AtomicBool::new(false), fetched: Mutex::default() };
         let context = Context::with(tokens, own);
         let failed = |error| Fault::of("joining the consumer group", &error);
         let consumer: BaseConsumer<Membership> =
@@ -117,16 +125,35 @@ impl Member {
 
     /// Serves the group and returns the next change.
     pub(super) fn serve(&self) -> Result<Option<Change>, Fault> {
-        if let Some(Err(error)) = self.consumer.poll(std::time::Duration::ZERO)
-            && !logging::passes_by_itself(&error)
-        {
-            return Err(self.consumer.context().tokens.fault("reading", &error));
-        }
+        self.poll()?;
         let change = self.changes.try_recv().ok();
         if change.is_some() {
             self.owed.replace(change.clone());
         }
         Ok(change)
+    }
+
+    fn poll(&self) -> Result<(), Fault> {
+        match self.consumer.poll(std::time::Duration::ZERO) {
+            Some(Err(error)) if !logging::passes_by_itself(&error) => {
+                Err(self.consumer.context().tokens.fault("reading", &error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The partitions that are fetched up to their ends, by statistics that came since the last
+    /// call and are not older than [`fetched::EVERY`].
+    pub(super) fn fetched(&self) -> Result<Vec<Fetched>, Fault> {
+        let slot = &self.consumer.context().own.fetched;
+        let mut latest = Vec::new();
+        loop {
+            let newer = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let Some(newer) = newer else { return Ok(latest) };
+            latest = newer;
+            // After a long step several wait, and a poll takes one of them.
+            self.poll()?;
+        }
     }
 
     /// Takes on partitions without reading them yet.

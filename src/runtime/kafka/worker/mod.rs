@@ -1,8 +1,9 @@
 //! A worker: a consumer, a transactional producer, and a stage between them.
 //!
 //! `prepare` makes the workers' setups out of the settings, `session` is the loop of one
-//! worker, `member`, `inputs` and `producer` are what it works with.
+//! worker, `member`, `inputs`, `fetched` and `producer` are what it works with.
 
+mod fetched;
 mod inputs;
 mod linger;
 mod member;

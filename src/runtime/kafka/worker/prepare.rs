@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use rdkafka::config::ClientConfig;
 
+use super::fetched;
 use super::setup::{Setup, TimeSource};
 use crate::engine::oversight::Rules;
 use crate::metrics::PipelineStage;
@@ -159,7 +160,9 @@ fn consumer(settings: &Settings, stage: &str, number: usize, several: bool) -> C
     unless_set(&mut config, "max.partition.fetch.bytes", "4194304");
     // How soon new partitions of a topic are seen; the default is five minutes.
     unless_set(&mut config, "topic.metadata.refresh.interval.ms", "30000");
-    // The end of a partition is only seen when an empty fetch comes back.
+    // How far it has fetched: see `fetched`.
+    config.set("statistics.interval.ms", fetched::EVERY.as_millis().to_string());
+    // An empty fetch comes back after this time.
     unless_set(&mut config, "fetch.wait.max.ms", "100");
     config
 }

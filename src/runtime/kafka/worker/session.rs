@@ -14,6 +14,7 @@ use std::time::Duration;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::Consumer;
 
+use super::fetched::{self, Fetched};
 use super::inputs::Inputs;
 use super::linger::{FollowLag, Linger};
 use super::member::{Change, Member};
@@ -41,8 +42,11 @@ const TRANSACTION_RECORDS_MAX: usize = 200_000;
 const IDLE_IS_WELL: Span = Span::from_secs(60);
 /// How long the first assignment may take for a member that has joined.
 const FIRST_ASSIGNMENT: Span = Span::from_secs(1);
-/// How many times longer than configured a worker that lags waits between two commits.
-const LAGGING_INTERVALS: i64 = 10;
+/// The time between two commits of a worker that lags.
+const LAGGING_INTERVAL: Span = Span::from_secs(1);
+/// How long a stage that defers its results keeps positions without a commit. Reviews of a backlog
+/// are judged within this time: the watermarks that they wait for come each second.
+const DEFERRED_INTERVAL: Span = Span::from_secs(5);
 
 /// Runs one session after the other until it is stopped.
 ///
@@ -146,8 +150,11 @@ impl<S: Stage> Session<'_, S> {
             self.begin(ready)?;
         }
         self.stand_by();
+        let (fetched, asked) = (self.member.fetched()?, clock::uptime());
         let wait_ms = self.wait_ms(clock::now());
-        self.take(wait_ms)?;
+        if self.take(wait_ms)? {
+            self.fetched(&fetched, asked);
+        }
         let (present, uptime) = (clock::now(), clock::uptime());
         let due = self.taken_since.is_some_and(|since| uptime >= since + self.interval(uptime))
             || self.taken >= TRANSACTION_RECORDS_MAX;
@@ -180,11 +187,14 @@ impl<S: Stage> Session<'_, S> {
     /// and the more events of a window come together, the less there is to write.
     fn interval(&self, uptime: Span) -> Span {
         let configured = self.setup.commit_interval;
+        if S::DEFERS && !self.producer.is_open() {
+            return configured.max(DEFERRED_INTERVAL);
+        }
         if self.inputs.caught_up(uptime) {
             return configured;
         }
-        let longer_ms = configured.as_millis() * LAGGING_INTERVALS;
-        Span::from_millis(longer_ms.min(self.setup.patience.as_millis() / 4)).max(configured)
+        let transaction = Span::from_millis(self.setup.patience.as_millis() / 4);
+        configured.max(LAGGING_INTERVAL.min(transaction))
     }
 
     /// How long to wait for records: until something is due, and never long.
@@ -210,12 +220,24 @@ impl<S: Stage> Session<'_, S> {
         u32::try_from(wait_ms.max(0)).unwrap_or(WAIT_MS_MAX)
     }
 
-    fn take(&mut self, wait_ms: u32) -> Result<(), Fault> {
+    /// Notes which partitions were fetched up to their ends, once everything fetched is taken.
+    fn fetched(&mut self, fetched: &[Fetched], asked: Span) {
+        let known_at = Span::from_millis(asked.as_millis() - fetched::EVERY.as_millis());
+        for Fetched { topic, partition, next } in fetched {
+            let Some(topic) = self.inputs.number(topic) else { continue };
+            if let Some(input) = self.inputs.get_mut(topic, *partition) {
+                input.fetched(*next, known_at);
+            }
+        }
+    }
+
+    /// Takes the records that are fetched, up to a round of them. Returns whether none is left.
+    fn take(&mut self, wait_ms: u32) -> Result<bool, Fault> {
         let Session { setup, stage, producer, member, inputs, taken, .. } = self;
         let mut round: Option<(Span, Timestamp)> = None;
         let mut known: Option<(usize, usize)> = None;
         let mut fault = None;
-        member.queue().serve(wait_ms, ROUND_RECORDS_MAX, &mut |message| {
+        let served = member.queue().serve(wait_ms, ROUND_RECORDS_MAX, &mut |message| {
             let topic = match known {
                 Some((number, topic)) if number == message.topic_number() => topic,
                 _ => {
@@ -269,7 +291,7 @@ impl<S: Stage> Session<'_, S> {
         if self.taken_since.is_none() && self.inputs.have_moved() {
             self.taken_since = Some(uptime);
         }
-        Ok(())
+        Ok(served < ROUND_RECORDS_MAX)
     }
 
     /// What time it is for a partition, as far as that is known. Never later than the present:
