@@ -36,6 +36,12 @@ const HISTORY: Span = Span::from_mins(33 * 60);
 /// nobody stops does not grow.
 const PERIOD_DAYS: u32 = 14;
 
+/// How long the organisation has been at work before, in days: at first with too few people, so
+/// that the trend has a month to compare the last one with.
+const PAST_DAYS: [u32; 2] = [34, 29];
+/// Of what share of the cases nobody decided then.
+const PAST_UNDECIDED: [f64; 2] = [0.3, 0.05];
+
 /// How many windows open in a day: enough to see movement, and few enough to follow.
 const WINDOWS_PER_DAY: u32 = 560;
 /// The same where time runs at its real speed.
@@ -196,13 +202,33 @@ fn in_the_way(error: &http::StartError) -> CliError {
 /// Runs one organisation after the other until `stop`.
 fn work(demo: &Demo, seed: u64, stop: &AtomicBool) -> Result<(), CliError> {
     let failed = |error: &dyn std::fmt::Display| CliError::Failed(error.to_string());
+    let mut past = Some(past(seed).map_err(|error| failed(&error))?);
     for period in periods(seed, Options::START, WINDOWS_PER_DAY) {
         if stop.load(Ordering::Acquire) {
             break;
         }
-        demo.run(period, stop).map_err(|error| failed(&error))?;
+        let past = past.take().into_iter().flatten();
+        demo.run(past, period, stop).map_err(|error| failed(&error))?;
     }
     Ok(())
+}
+
+/// The events of the weeks before the first period.
+fn past(seed: u64) -> Result<impl Iterator<Item = Fed> + Send, OptionError> {
+    let [short, staffed] = PAST_DAYS.map(|days| Span::from_mins(i64::from(days) * 24 * 60));
+    let before = |span: Span| Options::START + Span::from_millis(-span.as_millis());
+    let starts = [before(short + staffed), before(staffed)];
+    let of = |at: usize| {
+        organisation(Options {
+            seed: seed.wrapping_sub(1 + at as u64),
+            extent: Extent::Days(PAST_DAYS[at]),
+            start: starts[at],
+            windows_per_day: Some(WINDOWS_PER_DAY / 3),
+            undecided: PAST_UNDECIDED[at],
+            ..ORGANISATION
+        })
+    };
+    Ok(of(0)?.chain(of(1)?))
 }
 
 /// Writes the events of one organisation after the other to Kafka, at their times.
@@ -238,7 +264,13 @@ fn periods(
     (0..).map_while(move |number: u32| {
         let days = Span::from_mins(i64::from(PERIOD_DAYS) * 24 * 60 * i64::from(number));
         let seed = seed.wrapping_add(u64::from(number));
-        let events = organisation(seed, start + days, windows_per_day).ok()?;
+        let events = organisation(Options {
+            seed,
+            start: start + days,
+            windows_per_day: Some(windows_per_day),
+            ..ORGANISATION
+        })
+        .ok()?;
         let mut tale = Vec::new();
         if number == 0 {
             tale =
@@ -248,21 +280,16 @@ fn periods(
     })
 }
 
-/// The events of an organisation that works for [`PERIOD_DAYS`] from `start`.
-fn organisation(
-    seed: u64,
-    start: Timestamp,
-    windows_per_day: u32,
-) -> Result<impl Iterator<Item = Fed>, OptionError> {
-    let options = Options {
-        seed,
-        extent: Extent::Days(PERIOD_DAYS),
-        start,
-        reviewers: 12,
-        windows_per_day: Some(windows_per_day),
-        undecided: 0.05,
-        ..Options::DEFAULT
-    };
+/// An organisation of the demo.
+const ORGANISATION: Options = Options {
+    extent: Extent::Days(PERIOD_DAYS),
+    reviewers: 12,
+    undecided: 0.05,
+    ..Options::DEFAULT
+};
+
+/// The events of an organisation.
+fn organisation(options: Options) -> Result<impl Iterator<Item = Fed> + Send, OptionError> {
     Ok(Simulation::new(options)?.filter_map(|output| match output {
         crate::simulate::Output::Event(delivered) => Some((delivered.at, delivered.event)),
         _ => None,

@@ -123,6 +123,27 @@ fn the_story_is_told_by_the_engine_within_an_hour_of_simulated_time() {
 }
 
 #[test]
+fn the_last_month_has_one_before_it_to_compare_with() {
+    let demo = Demo::start(&[]);
+    let began = Instant::now();
+    let mut months = BufReader::new(demo.ask("/api/v1/board")).lines().filter_map(|line| {
+        let line = line.unwrap();
+        let frame: Value = serde_json::from_str(line.strip_prefix("data: ")?).unwrap();
+        let trend = frame["parts"]["trend"].as_array()?.clone();
+        trend.into_iter().find(|period| period["days"] == 30)
+    });
+    let month = months.find(|month| {
+        assert!(began.elapsed() < Duration::from_secs(60), "{month}");
+        month["comparable"] == true
+    });
+    let month = month.expect("frames go on");
+    for rate in [&month["rate"], &month["before"]] {
+        assert!(rate["windows"].as_u64() > Some(1_000), "{month}");
+        assert!(rate["high"].as_f64() < Some(1.0), "{month}");
+    }
+}
+
+#[test]
 fn it_ends_when_it_is_told_to() {
     for signal in ["INT", "TERM"] {
         let mut demo = Demo::start(&[]);

@@ -5,6 +5,8 @@
 //! time goes on in steps of bounded length, so that an alert which is over soon fires all
 //! the same; each feed has a store of its own, so that a demo that nobody stops does not grow.
 
+mod past;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -51,14 +53,31 @@ pub struct Demo {
 
 impl Demo {
     /// Feeds the stages until the feed or the program ends; the state of an earlier feed is
-    /// forgotten first.
+    /// forgotten first. Of the events of `past` only the trend knows.
     ///
     /// # Errors
     /// Rules of oversight that promise nothing.
-    pub fn run(&self, feed: impl Iterator<Item = Fed>, stop: &AtomicBool) -> Result<(), Fault> {
+    pub fn run(
+        &self,
+        past: impl Iterator<Item = Fed> + Send,
+        feed: impl Iterator<Item = Fed>,
+        stop: &AtomicBool,
+    ) -> Result<(), Fault> {
         let rules = Rules::new(self.context.oversight.clone())
             .map_err(|fault| Fault::Lasting(fault.to_string()))?;
         self.view.clear();
+        std::thread::scope(|scope| {
+            scope.spawn(|| past::look_back(self, &rules, past, stop));
+            self.feed(&Arc::new(rules.clone()), feed, stop)
+        })
+    }
+
+    fn feed(
+        &self,
+        rules: &Arc<Rules>,
+        feed: impl Iterator<Item = Fed>,
+        stop: &AtomicBool,
+    ) -> Result<(), Fault> {
         self.view.progress(|progress| progress.assigned([(PARTITION, 0, 0)]));
         let time = self.context.clock;
         let workers = [PipelineStage::Intake, PipelineStage::Windows, PipelineStage::Oversight]
@@ -73,9 +92,8 @@ impl Demo {
         let Demo { context, view, .. } = self;
         let store = StoreFile::in_memory(&context.identity)?;
         let receivers = [("demo".to_owned(), Format::Native)];
-        let rules = Arc::new(rules);
         let mut transactions =
-            Transactions::restore(&store, context, view, &config, &rules, &receivers)?;
+            Transactions::restore(&store, context, view, &config, rules, &receivers)?;
         let mut feed = feed.peekable();
         let mut reached = None;
         while !stop.load(Ordering::Relaxed) {

@@ -10,6 +10,8 @@ use super::row::{Attack, Row};
 use super::store::{Orders, View};
 use super::trend::{Past, Reviewed};
 use crate::engine::alerts::Moments;
+use crate::engine::oversight::Quality;
+use crate::engine::windows::Window;
 use crate::records::{Declared, RecordError, WindowRecord, exposure_id};
 use crate::time::Timestamp;
 
@@ -106,6 +108,17 @@ impl View {
             self.not_kept.fetch_add(1, Ordering::Relaxed);
         }
         applied
+    }
+
+    /// Adds a window of before to the trend, without showing it.
+    pub(in crate::runtime) fn remember(
+        &self,
+        window: &Window<'_>,
+        quality: Option<Quality>,
+        now: Timestamp,
+    ) {
+        let name = window.exposure_id().to_string();
+        self.past().keep(&name, Reviewed::judged(window, quality), now);
     }
 
     /// Removes windows that closed too long ago.

@@ -15,7 +15,9 @@ use serde::Serialize;
 
 use crate::engine::effective::{Due, EffectiveRate, Outcome, Outcomes};
 use crate::engine::incidents::{Incidents, Tie};
+use crate::engine::oversight::Quality;
 use crate::engine::summary::FigureRules;
+use crate::engine::windows::Window;
 use crate::records::WindowRecord;
 use crate::time::{Span, Timestamp};
 
@@ -71,17 +73,19 @@ impl Reviewed {
     /// That of a window that attackers race for, by the targets that its record states; `None` for
     /// other windows, and for those that their source took back before a review was due.
     pub(super) fn of(record: &WindowRecord) -> Option<Reviewed> {
-        let window = record.window();
+        let quality = record.judgement().and_then(|judgement| judgement.quality());
+        Reviewed::judged(&record.window(), quality)
+    }
+
+    /// The same of a window itself, and what its review was.
+    pub(super) fn judged(window: &Window<'_>, quality: Option<Quality>) -> Option<Reviewed> {
         let targets = window.targets;
         if !targets.raced {
             return None;
         }
         let due_at = window.start() + targets.in_time;
-        let due = Due::of(&window, targets, due_at);
-        let quality = record.judgement().and_then(|judgement| judgement.quality());
-        let outcome = due.outcome(quality)?;
-        let detected_at = record.detected_at;
-        Some(Reviewed { tie: Tie::of(&window), detected_at, due_at, outcome })
+        let outcome = Due::of(window, targets, due_at).outcome(quality)?;
+        Some(Reviewed { tie: Tie::of(window), detected_at: window.detected_at, due_at, outcome })
     }
 }
 
