@@ -49,8 +49,9 @@ settings! {
         /// `at_least_once` loses nothing, but after a crash some results appear twice.
         delivery: Delivery = Delivery::ExactlyOnce;
         /// How long results are collected before they are committed; less than half of
-        /// `transaction_timeout`.
-        commit_interval: Span = Span::from_millis(100), in SHORTEST..;
+        /// `transaction_timeout`. Where commits are slow they come less often, so that a worker
+        /// spends at most a fifth of its time in them.
+        commit_interval: Span = Span::from_millis(25), in SHORTEST..;
         /// How the processes of a group share the work: `classic` is Kafka's first protocol;
         /// `consumer` is that of KIP-848, where brokers (Apache Kafka 4.0 or later) assign
         /// partitions and say how long a session and a heartbeat interval are.

@@ -50,7 +50,7 @@ fn the_smallest_configuration_has_defaults_for_the_rest() {
         (settings.kafka.start, settings.kafka.delivery),
         (Start::Earliest, Delivery::ExactlyOnce)
     );
-    assert_eq!(settings.kafka.commit_interval, Span::from_millis(100));
+    assert_eq!(settings.kafka.commit_interval, Span::from_millis(25));
     assert_eq!(settings.kafka.session_timeout, Span::from_secs(10));
     assert_eq!(settings.kafka.transaction_timeout, Span::from_secs(8));
     assert_eq!(settings.topics.events(), "shutterlag.events");

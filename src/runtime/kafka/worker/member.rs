@@ -227,6 +227,8 @@ impl Drop for Member {
 mod tests {
     use super::*;
     use rdkafka::mocking::MockCluster;
+    use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+    use std::ops::ControlFlow;
     use std::time::Duration;
 
     /// Joins a group at a mock of a broker, and leaves it without having carried out the
@@ -251,6 +253,40 @@ mod tests {
             left.send(())
         });
         leaving.recv_timeout(Duration::from_secs(20)).expect("it still waits");
+    }
+
+    #[test]
+    fn a_member_knows_that_everything_is_fetched_while_nothing_says_so() {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("here", 1, 1).unwrap();
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", cluster.bootstrap_servers());
+        let producer: BaseProducer = config.create().unwrap();
+        for _ in 0..3 {
+            producer.send(BaseRecord::to("here").key("k").payload("v")).unwrap();
+        }
+        producer.flush(Duration::from_secs(10)).unwrap();
+        config
+            .set("group.id", "g")
+            .set("isolation.level", "read_committed")
+            .set("statistics.interval.ms", "20");
+        let member = Member::join(&config, &Tokens::default(), &["here"]).unwrap();
+        let mut taken = 0;
+        let known = (0..3_000).any(|_| {
+            match member.serve().unwrap() {
+                Some(Change::Assigned(all)) => {
+                    member.take_on(&all).unwrap();
+                    member.start("here", 0, 1).unwrap();
+                }
+                Some(other) => panic!("{other:?}"),
+                None => {}
+            }
+            let fetched = member.fetched().unwrap();
+            taken += member.queue().serve(10, 10, &mut |_| ControlFlow::Continue(()));
+            fetched == [Fetched { topic: "here".to_owned(), partition: 0, next: 3 }]
+        });
+        assert!(known, "the client never says that it has fetched everything");
+        assert_eq!(taken, 2, "from where it started to the end");
     }
 
     #[test]

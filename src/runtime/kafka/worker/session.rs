@@ -42,10 +42,13 @@ const TRANSACTION_RECORDS_MAX: usize = 200_000;
 const IDLE_IS_WELL: Span = Span::from_secs(60);
 /// How long the first assignment may take for a member that has joined.
 const FIRST_ASSIGNMENT: Span = Span::from_secs(1);
-/// The time between two commits of a worker that lags.
+/// The time between two commits of a worker that lags, and the longest of one that does not.
 const LAGGING_INTERVAL: Span = Span::from_secs(1);
-/// How long a stage that defers its results keeps positions without a commit. Reviews of a backlog
-/// are judged within this time: the watermarks that they wait for come each second.
+/// How many times as long as its last commit took a worker waits for the next: where brokers are
+/// slow, or partitions many, commits come less often.
+const WAIT_PER_COMMIT: i64 = 4;
+/// How long a stage that defers its results keeps positions without a commit. What is settled
+/// before the next commit never needs a record of the changelog.
 const DEFERRED_INTERVAL: Span = Span::from_secs(5);
 
 /// Runs one session after the other until it is stopped.
@@ -103,6 +106,7 @@ fn session<S: Stage>(setup: &Setup, stage: S) -> Result<(), Fault> {
         times: BTreeMap::new(),
         began: clock::uptime(),
         follow_lag: FollowLag::default(),
+        commit_took: Span::ZERO,
         taken: 0,
         taken_since: None,
     };
@@ -134,6 +138,8 @@ struct Session<'s, S> {
     /// When it began, as uptime.
     began: Span,
     follow_lag: FollowLag,
+    /// How long the last commit took.
+    commit_took: Span,
     /// Records in the open transaction.
     taken: usize,
     /// Since when.
@@ -190,11 +196,13 @@ impl<S: Stage> Session<'_, S> {
         if S::DEFERS && !self.producer.is_open() {
             return configured.max(DEFERRED_INTERVAL);
         }
-        if self.inputs.caught_up(uptime) {
-            return configured;
-        }
         let transaction = Span::from_millis(self.setup.patience.as_millis() / 4);
-        configured.max(LAGGING_INTERVAL.min(transaction))
+        let longest = LAGGING_INTERVAL.min(transaction);
+        if self.inputs.caught_up(uptime) {
+            let share = Span::from_millis(WAIT_PER_COMMIT * self.commit_took.as_millis());
+            return configured.max(share.min(longest));
+        }
+        configured.max(longest)
     }
 
     /// How long to wait for records: until something is due, and never long.
@@ -361,6 +369,8 @@ impl<S: Stage> Session<'_, S> {
             self.producer.commit(&self.member, &self.positions()?)?;
             let took = clock::instant() - began;
             self.setup.pipeline.transaction(S::KIND, TransactionResult::Committed, took);
+            let took_ms = took.min(LAGGING_INTERVAL.to_std()).as_millis() as i64;
+            self.commit_took = Span::from_millis(took_ms);
             self.inputs.committed();
             self.stage.committed();
             self.setup.health.committed();
