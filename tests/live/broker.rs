@@ -186,6 +186,13 @@ impl Broker {
         self.until_up();
     }
 
+    /// How often it has said that it gave up the end of a transaction: for an error in the answer
+    /// to a marker that it did not expect.
+    pub(crate) fn transactions_given_up(&self) -> usize {
+        let said = self.java.as_ref().map(Guarded::said).unwrap_or_default();
+        said.matches("while sending txn marker").count()
+    }
+
     /// Stops it in its tracks, as a long pause of its machine would.
     pub(crate) fn freeze(&mut self) {
         self.java.as_mut().expect("it runs").signal(Signal::STOP);

@@ -18,6 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 #[derive(Debug)]
 pub(crate) struct Cluster {
     brokers: Vec<Broker>,
+    /// Transactions that each has given up, when it was last asked.
+    given_up: Vec<usize>,
 }
 
 impl Cluster {
@@ -28,7 +30,8 @@ impl Cluster {
             let node = Node { place, ports: ports.clone() };
             Broker::prepare(node, false, nodes > 1 && place == 0)
         };
-        let mut cluster = Cluster { brokers: (0..nodes).map(prepare).collect() };
+        let brokers = (0..nodes).map(prepare).collect();
+        let mut cluster = Cluster { brokers, given_up: vec![0; nodes] };
         // A controller alone has nobody who votes for it.
         cluster.brokers.iter_mut().for_each(Broker::launch);
         cluster.brokers.iter_mut().for_each(Broker::until_up);
@@ -48,6 +51,20 @@ impl Cluster {
 
     pub(crate) fn broker(&mut self, place: usize) -> &mut Broker {
         &mut self.brokers[place]
+    }
+
+    /// Restarts the brokers that have given up a transaction since the last call. Returns how many
+    /// those are.
+    pub(crate) fn restart_those_that_gave_up(&mut self) -> usize {
+        let mut restarted = 0;
+        for (broker, before) in self.brokers.iter_mut().zip(&mut self.given_up) {
+            let now = broker.transactions_given_up();
+            if now > std::mem::replace(before, now) {
+                broker.restart();
+                restarted += 1;
+            }
+        }
+        restarted
     }
 
     /// Waits until every replica of every partition is in sync.

@@ -29,6 +29,10 @@ const BEYOND_SESSION: Duration = Duration::from_secs(8);
 /// How long a broker may take to notice that its disk is full.
 const NOTICED: Duration = Duration::from_secs(60);
 
+/// Instances that are not ready after so long may wait for a transaction that a broker gave up:
+/// ten times as long as a transaction may stay open.
+const GIVEN_UP: Duration = Duration::from_secs(50);
+
 /// How long a delivery may be refused, brokers being away, and how long one try may take.
 const TAKEN: Duration = Duration::from_secs(120);
 const ANSWERED: Duration = Duration::from_secs(15);
@@ -284,6 +288,18 @@ impl Harness {
         }
     }
 
+    /// Waits until all instances are ready. A broker of Kafka 4.4 that coordinates a transaction
+    /// gives its end up for good when a marker meets a full disk elsewhere. Whoever operates it
+    /// has to restart it, and so does this.
+    fn until_ready(&mut self) {
+        if self.fleet.is_ready_within(GIVEN_UP) {
+            return;
+        }
+        let gave_up = self.cluster.restart_those_that_gave_up();
+        self.fleet.tally.gave_up += gave_up;
+        self.fleet.until_ready();
+    }
+
     fn run(&mut self) {
         let began = Instant::now();
         let plan = self.plan;
@@ -302,7 +318,7 @@ impl Harness {
             // Every other time it gets as far as being at work.
             if self.dice.below(2) == 0 {
                 self.fleet.supervise();
-                self.fleet.until_ready();
+                self.until_ready();
                 if plan.nodes > 1 {
                     self.deliver(50);
                 }
@@ -315,7 +331,7 @@ impl Harness {
         }
         self.case.send_rest();
         self.fleet.supervise();
-        self.fleet.until_ready();
+        self.until_ready();
         self.case.until_done();
         (0..INSTANCES).for_each(|place| self.fleet.stop(place));
         self.fleet.tally.events = self.case.size();

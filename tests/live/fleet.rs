@@ -1,7 +1,7 @@
 //! Instances of the program that are started, killed and stopped, and what befell them.
 
 use std::fmt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::program::{Config, Program, READY};
 
@@ -21,6 +21,8 @@ pub(crate) struct Tally {
     pub(crate) broker_kills: usize,
     pub(crate) broker_freezes: usize,
     pub(crate) disks_full: usize,
+    /// Brokers that were restarted because they had given up the end of a transaction.
+    pub(crate) gave_up: usize,
     pub(crate) events: usize,
     pub(crate) delivered: usize,
     pub(crate) refused: usize,
@@ -32,7 +34,7 @@ impl fmt::Display for Tally {
         write!(
             f,
             "{} kills ({} while starting), {} starts, {} stops, {} freezes ({} ended by it), \
-             brokers: {} stops, {} kills, {} freezes, {} full disks; {} events, {} of them \
+             brokers: {} stops, {} kills, {} freezes, {} full disks, {} gave up a transaction; {} events, {} of them \
              delivered to receivers ({} deliveries were refused or not answered), {} poison",
             self.kills,
             self.kills_while_starting,
@@ -44,6 +46,7 @@ impl fmt::Display for Tally {
             self.broker_kills,
             self.broker_freezes,
             self.disks_full,
+            self.gave_up,
             self.events,
             self.delivered,
             self.refused,
@@ -102,14 +105,24 @@ impl Fleet {
         }
     }
 
-    /// Waits until all are ready; whoever has ended by then comes again.
-    pub(crate) fn until_ready(&mut self) {
+    /// Whether all are ready within `limit`; whoever has ended by then comes again.
+    pub(crate) fn is_ready_within(&mut self, limit: Duration) -> bool {
         let began = Instant::now();
         while !self.places.iter().flatten().all(Program::is_ready) {
+            if began.elapsed() >= limit {
+                return false;
+            }
             self.supervise();
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        true
+    }
+
+    /// Waits until all are ready.
+    pub(crate) fn until_ready(&mut self) {
+        if !self.is_ready_within(READY) {
             let tails = || self.places.iter().flatten().map(Program::tail).collect::<Vec<_>>();
-            assert!(began.elapsed() < READY, "not ready after {READY:?}; {}", tails().join("\n"));
-            std::thread::sleep(std::time::Duration::from_millis(50));
+            panic!("not ready after {READY:?}; {}", tails().join("\n"));
         }
     }
 }
