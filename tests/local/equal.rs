@@ -72,6 +72,7 @@ pub(crate) fn column(place: &Place, sql: &str) -> Vec<String> {
 fn one_delivery_equals_a_replay(place: &Place, events: &[String]) {
     let program = place.start();
     assert!(program.deliver(events.join("\n").as_bytes()));
+    let metrics = program.get("/metrics").body;
     program.stop();
     let mut by_time = events.to_vec();
     by_time.sort_by_cached_key(|event| time_of(event));
@@ -80,6 +81,62 @@ fn one_delivery_equals_a_replay(place: &Place, events: &[String]) {
     assert_equal_ledgers(place, &path, true);
     assert_equal_findings(place);
     assert_equal_alerts(place, &path);
+    for name in ["review_acts_total", "verdict_acts_total"] {
+        assert!(equal_counts(place, &metrics, name).values().sum::<u64>() > 100, "{name}");
+    }
+}
+
+/// What a family of counters came to, which is the same in the live run as in the replay that was
+/// compared with.
+#[track_caller]
+fn equal_counts(place: &Place, live: &str, name: &str) -> BTreeMap<String, u64> {
+    // A live run begins each series at zero; a replay has only those that were counted.
+    let counted = |text: &str| -> BTreeMap<String, u64> {
+        let series = format!("shutterlag_{name}{{");
+        text.lines()
+            .filter(|line| line.starts_with(&series))
+            .filter_map(|line| line.rsplit_once(' '))
+            .map(|(series, count)| (series.to_owned(), count.parse().unwrap()))
+            .filter(|(_, count)| *count > 0)
+            .collect()
+    };
+    let replayed = std::fs::read_to_string(place.path("replayed").join("metrics.prom")).unwrap();
+    let expected = counted(&replayed);
+    assert_eq!(counted(live), expected, "{name}");
+    expected
+}
+
+/// Two incidents of three planted keys each: one is approved, one is rejected.
+#[test]
+fn planted_cases_are_counted_by_act_as_in_a_replay() {
+    let place = Place::new("");
+    let mut events = Vec::new();
+    for (incident, verdict, action) in [("a", "approve", "revoke"), ("b", "reject", "dismiss")] {
+        for key in 0..3 {
+            let mut event = |kind: &str, minute: usize, more: &str| {
+                events.push(format!(
+                    r#"{{"type":"{kind}","id":"{kind}-{incident}-{key}","time":"2026-01-05T10:{minute:02}:0{key}Z","credential_id":"{incident}{key}","incident":"{incident}"{more}}}"#
+                ));
+            };
+            event("leak.detected", 0, "");
+            event("triage.completed", 1, r#","recommendation":"revoke","summary_words":100"#);
+            let decision = format!(r#","reviewer":"r","verdict":"{verdict}","action":"{action}""#);
+            event("decision.made", 8, &decision);
+            event("truth.established", 15, r#","correct_action":"dismiss","seeded":true"#);
+        }
+    }
+    let program = place.start();
+    events.sort_by_cached_key(|event| time_of(event));
+    assert!(program.deliver(events.join("\n").as_bytes()));
+    let metrics = program.get("/metrics").body;
+    program.stop();
+    let path = place.path("events.ndjson");
+    std::fs::write(&path, events.join("\n")).unwrap();
+    assert_equal_ledgers(&place, &path, true);
+    let counts = |name| equal_counts(&place, &metrics, name).into_values().collect::<Vec<_>>();
+    assert_eq!(counts("seeded_cases_total"), [3, 3]);
+    assert_eq!(counts("seeded_acts_total"), [1, 1]);
+    assert_eq!(counts("verdict_acts_total"), [1, 1]);
 }
 
 fn time_of(event: &str) -> String {
