@@ -427,6 +427,24 @@ pub struct DecisionMade<'a> {
     pub authorized: Option<bool>,
 }
 
+impl<'a> DecisionMade<'a> {
+    /// A decision of which nothing more is known.
+    pub const fn by(reviewer: Cow<'a, str>, actor_kind: Actor, action: Action) -> DecisionMade<'a> {
+        DecisionMade {
+            reviewer,
+            action,
+            actor_kind,
+            verdict: None,
+            rationale_words: None,
+            rationale_digest: None,
+            batch_id: None,
+            batch_size: None,
+            items_opened: None,
+            authorized: None,
+        }
+    }
+}
+
 impl Event<'_> {
     /// Which of the kinds it is.
     pub const fn kind(&self) -> Kind {

@@ -4,12 +4,14 @@
 //! one with an overflow value; credentials, reviewers and places are never labels.
 
 mod live;
+mod making;
 mod notify;
 mod pipeline;
 mod process;
 mod receivers;
 mod sources;
 
+use making::Making;
 pub use notify::{Notify, NotifyFigures, PushFailure};
 pub use pipeline::{Pipeline, Stage as PipelineStage, TransactionResult, ViewFigures};
 pub use receivers::{DeliveryResult, ReceiverFigures, Receivers};
@@ -18,8 +20,8 @@ pub use sources::{SOURCES_MAX, Source, SourceCounts};
 
 use prometheus::local::LocalHistogram;
 use prometheus::{
-    CounterVec, Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
-    IntGaugeVec, Opts, Registry, TextEncoder,
+    CounterVec, Encoder, Gauge, GaugeVec, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec,
+    Registry, TextEncoder,
 };
 
 use crate::engine::alerts::{Alert, Transition};
@@ -91,39 +93,25 @@ struct Acts {
 }
 
 impl Acts {
-    fn register(registry: &Registry) -> Result<Acts, prometheus::Error> {
+    fn register(make: Making<'_>) -> Result<Acts, prometheus::Error> {
         Ok(Acts {
-            reviews: counter(
-                registry,
+            reviews: make.counters(
                 "review_acts_total",
                 "Acts of review: decisions of one incident, batch or text of a ticket count once",
                 &["workflow", "quality"],
             )?,
-            verdicts: counter(
-                registry,
+            verdicts: make.counters(
                 "verdict_acts_total",
                 "Human verdicts on advice, by act of review",
                 &["workflow", "verdict"],
             )?,
-            planted: counter(
-                registry,
+            planted: make.counters(
                 "seeded_acts_total",
                 "Acts of review about seeded cases with wrong advice",
                 &["workflow", "result"],
             )?,
         })
     }
-}
-
-fn counter(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> Result<IntCounterVec, prometheus::Error> {
-    let metric = IntCounterVec::new(Opts::new(format!("shutterlag_{name}"), help), labels)?;
-    registry.register(Box::new(metric.clone()))?;
-    Ok(metric)
 }
 
 impl Metrics {
@@ -133,96 +121,77 @@ impl Metrics {
     /// A name that the registry does not accept.
     pub fn new() -> Result<Metrics, prometheus::Error> {
         let registry = Registry::new();
-        let counter =
-            |name: &str, help: &str, labels: &[&str]| counter(&registry, name, help, labels);
-        let plain = |name: &str, help: &str| {
-            let metric = IntCounter::with_opts(Opts::new(format!("shutterlag_{name}"), help))?;
-            registry.register(Box::new(metric.clone()))?;
-            Ok::<_, prometheus::Error>(metric)
-        };
-        let stage_duration = HistogramVec::new(
-            HistogramOpts::new("shutterlag_stage_duration_seconds", "Duration of a window's stage")
-                .buckets(BUCKETS.to_vec()),
-            &["stage", "workflow", "severity"],
-        )?;
-        registry.register(Box::new(stage_duration.clone()))?;
-        let gauge = |name: &str, help: &str, labels: &[&str]| {
-            let metric = IntGaugeVec::new(Opts::new(format!("shutterlag_{name}"), help), labels)?;
-            registry.register(Box::new(metric.clone()))?;
-            Ok::<_, prometheus::Error>(metric)
-        };
-        let oldest_open = GaugeVec::new(
-            Opts::new("shutterlag_oldest_open_window_seconds", "Age of the oldest such window"),
-            &["workflow", "awaiting"],
-        )?;
-        registry.register(Box::new(oldest_open.clone()))?;
-        let attacker_first = CounterVec::new(
-            Opts::new(
-                "shutterlag_attacker_first_expected_total",
-                "Credentials that attackers are expected to have used before containment, at least and at most",
-            ),
-            &["workflow", "end"],
-        )?;
-        registry.register(Box::new(attacker_first.clone()))?;
-        let as_of = Gauge::new(
-            "shutterlag_as_of_timestamp_seconds",
-            "The time for which these figures are valid",
-        )?;
-        registry.register(Box::new(as_of.clone()))?;
-        let build = gauge("build_info", "Version", &["version"])?;
+        let make = Making(&registry);
+        let build = make.gauges("build_info", "Version", &["version"])?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         Ok(Metrics {
-            events: counter("events_total", "Events decoded", &["type", "source"])?,
-            rejected: counter("events_rejected_total", "Records refused", &["reason"])?,
-            unsupported: plain(
+            events: make.counters("events_total", "Events decoded", &["type", "source"])?,
+            rejected: make.counters("events_rejected_total", "Records refused", &["reason"])?,
+            unsupported: make.counter(
                 "events_unsupported_total",
                 "Records of known sources that the program does not read",
             )?,
-            duplicate: plain("events_duplicate_total", "Repeats of an event")?,
-            late: plain("events_late_total", "Events for windows that were final")?,
-            clock_skew: plain("clock_skew_total", "Contradictions between clocks")?,
-            stage_duration,
-            reviews: counter("reviews_total", "Human decisions", &["workflow", "band", "quality"])?,
-            reviews_due: counter(
+            duplicate: make.counter("events_duplicate_total", "Repeats of an event")?,
+            late: make.counter("events_late_total", "Events for windows that were final")?,
+            clock_skew: make.counter("clock_skew_total", "Contradictions between clocks")?,
+            stage_duration: make.histograms(
+                "stage_duration_seconds",
+                "Duration of a window's stage",
+                &BUCKETS,
+                &["stage", "workflow", "severity"],
+            )?,
+            reviews: make.counters("reviews_total", "Human decisions", &["workflow", "band", "quality"])?,
+            reviews_due: make.counters(
                 "reviews_due_total",
                 "Windows whose review was due, each once, at its decision or when it was due",
                 &["workflow", "outcome"],
             )?,
-            open_windows: gauge(
+            open_windows: make.gauges(
                 "open_windows",
                 "Windows that still wait for something",
                 &["workflow", "awaiting"],
             )?,
-            oldest_open,
-            attacker_first,
-            verdicts: counter(
+            oldest_open: make.levels(
+                "oldest_open_window_seconds",
+                "Age of the oldest such window",
+                &["workflow", "awaiting"],
+            )?,
+            attacker_first: make.sums(
+                "attacker_first_expected_total",
+                "Credentials that attackers are expected to have used before containment, at least and at most",
+                &["workflow", "end"],
+            )?,
+            verdicts: make.counters(
                 "verdicts_total",
                 "Human verdicts on advice",
                 &["workflow", "verdict"],
             )?,
-            hollow: counter(
+            hollow: make.counters(
                 "hollow_reviews_total",
                 "Signs of hollow reviews",
                 &["workflow", "reason"],
             )?,
-            violations: counter(
+            violations: make.counters(
                 "boundary_violations_total",
                 "The AI acted alone",
                 &["workflow", "kind"],
             )?,
-            seeded: counter("seeded_cases_total", "Decided seeded cases", &["workflow", "result"])?,
-            acts: Acts::register(&registry)?,
-            alerts: counter(
+            seeded: make.counters("seeded_cases_total", "Decided seeded cases", &["workflow", "result"])?,
+            acts: Acts::register(make)?,
+            alerts: make.counters(
                 "alerts_total",
                 "Alerts published",
                 &["workflow", "alert", "transition"],
             )?,
-            flagged: gauge(
+            flagged: make.gauges(
                 "reviewers_flagged",
                 "Reviewers named, at the promised rate of false discoveries",
                 &[],
             )?,
-            as_of,
+            as_of: make.level(
+                "as_of_timestamp_seconds",
+                "The time for which these figures are valid",
+            )?,
             registry,
         })
     }

@@ -5,11 +5,10 @@
 
 use std::time::Duration;
 
-use prometheus::{
-    GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-};
+use prometheus::{GaugeVec, Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 
 use super::Metrics;
+use super::making::Making;
 use crate::event::words;
 use crate::time::{Span, Timestamp};
 
@@ -76,72 +75,47 @@ impl Notify {
     /// # Errors
     /// When they are registered already.
     pub fn register(metrics: &Metrics, alertmanagers: usize) -> Result<Notify, prometheus::Error> {
-        let registry = &metrics.registry;
-        let named = |name: &str, help: &str| Opts::new(format!("shutterlag_{name}"), help);
-        let counter = |name: &str, help: &str, labels: &[&str]| {
-            let metric = IntCounterVec::new(named(name, help), labels)?;
-            registry.register(Box::new(metric.clone()))?;
-            Ok::<_, prometheus::Error>(metric)
-        };
-        let plain = |name: &str, help: &str| {
-            let metric = IntCounter::with_opts(named(name, help))?;
-            registry.register(Box::new(metric.clone()))?;
-            Ok::<_, prometheus::Error>(metric)
-        };
-        let gauge = |name: &str, help: &str, labels: &[&str]| {
-            let metric = IntGaugeVec::new(named(name, help), labels)?;
-            registry.register(Box::new(metric.clone()))?;
-            Ok::<_, prometheus::Error>(metric)
-        };
-        let real = |name: &str, help: &str| {
-            let metric = GaugeVec::new(named(name, help), &["alertmanager"])?;
-            registry.register(Box::new(metric.clone()))?;
-            Ok::<_, prometheus::Error>(metric)
-        };
-        let single = |name: &str, help: &str| {
-            let metric = IntGauge::with_opts(named(name, help))?;
-            registry.register(Box::new(metric.clone()))?;
-            Ok::<_, prometheus::Error>(metric)
-        };
-        let delay = Histogram::with_opts(
-            HistogramOpts::from(named(
-                "notify_delay_seconds",
-                "From the moment an alert is of to an Alertmanager having it",
-            ))
-            .buckets(DELAY_BUCKETS.to_vec()),
-        )?;
-        registry.register(Box::new(delay.clone()))?;
+        let make = Making(&metrics.registry);
         let notify = Notify {
-            alerts: gauge("notify_alerts", "Alerts held, by phase", &["state"])?,
-            groups: single("notify_alert_groups", "Alert groups that are pushed as one")?,
-            unread: single(
+            alerts: make.gauges("notify_alerts", "Alerts held, by phase", &["state"])?,
+            groups: make.gauge("notify_alert_groups", "Alert groups that are pushed as one")?,
+            unread: make.gauge(
                 "notify_unread_partitions",
                 "Partitions of alerts not yet read to their end; nothing is pushed before",
             )?,
-            not_kept: plain("notify_not_kept_total", "Alerts there was no room for")?,
-            foreign: plain("notify_foreign_total", "Records that tell of no alert")?,
-            pushed: counter("notify_pushed_total", "Alerts taken", &["alertmanager"])?,
-            failed: counter(
+            not_kept: make.counter("notify_not_kept_total", "Alerts there was no room for")?,
+            foreign: make.counter("notify_foreign_total", "Records that tell of no alert")?,
+            pushed: make.counters("notify_pushed_total", "Alerts taken", &["alertmanager"])?,
+            failed: make.counters(
                 "notify_failed_total",
                 "Requests that came to nothing",
                 &["alertmanager", "reason"],
             )?,
-            dropped: counter(
+            dropped: make.counters(
                 "notify_dropped_total",
                 "Alerts given up until their next turn",
                 &["alertmanager"],
             )?,
-            queue: gauge(
+            queue: make.gauges(
                 "notify_queue_alerts",
                 "Alerts that wait to be pushed",
                 &["alertmanager"],
             )?,
-            last_success: real(
+            last_success: make.levels(
                 "notify_last_success_timestamp_seconds",
                 "When alerts were last taken",
+                &["alertmanager"],
             )?,
-            skew: real("notify_clock_skew_seconds", "How far its clock is ahead of ours")?,
-            delay,
+            skew: make.levels(
+                "notify_clock_skew_seconds",
+                "How far its clock is ahead of ours",
+                &["alertmanager"],
+            )?,
+            delay: make.histogram(
+                "notify_delay_seconds",
+                "From the moment an alert is of to an Alertmanager having it",
+                &DELAY_BUCKETS,
+            )?,
         };
         // Known before anything happens, so that a rise from nothing is a rise.
         for at in 0..alertmanagers {

@@ -7,11 +7,11 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use prometheus::{
-    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts,
+    Gauge, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
 };
 use sha2::{Digest, Sha256};
 
+use super::making::Making;
 use super::{Metrics, Source, SourcesSeen, process};
 use crate::engine::windows::State;
 use crate::event::{Kind, Workflow, words};
@@ -105,95 +105,84 @@ impl Pipeline {
         metrics: &Metrics,
         started_at: Timestamp,
     ) -> Result<Pipeline, prometheus::Error> {
-        let registry = &metrics.registry;
-        process::register(registry, started_at)?;
-        let named = |name: &str, help: &str| Opts::new(format!("shutterlag_{name}"), help);
-        let counter = |name: &str, help: &str, labels: &[&str]| {
-            let metric = IntCounterVec::new(named(name, help), labels)?;
-            registry.register(Box::new(metric.clone()))?;
-            Ok::<_, prometheus::Error>(metric)
-        };
-        let plain = |name: &str, help: &str| {
-            let metric = IntCounter::with_opts(named(name, help))?;
-            registry.register(Box::new(metric.clone()))?;
-            Ok::<_, prometheus::Error>(metric)
-        };
-        let gauge = |name: &str, help: &str, labels: &[&str]| {
-            let metric = IntGaugeVec::new(named(name, help), labels)?;
-            registry.register(Box::new(metric.clone()))?;
-            Ok::<_, prometheus::Error>(metric)
-        };
-        let commit_duration = HistogramVec::new(
-            HistogramOpts::from(named("commit_duration_seconds", "Duration of a commit"))
-                .buckets(COMMIT_BUCKETS.to_vec()),
-            &["stage"],
-        )?;
-        registry.register(Box::new(commit_duration.clone()))?;
-        let restore_duration = Histogram::with_opts(
-            HistogramOpts::from(named("restore_duration_seconds", "Duration of a restore"))
-                .buckets(RESTORE_BUCKETS.to_vec()),
-        )?;
-        registry.register(Box::new(restore_duration.clone()))?;
-        let view_lag = IntGauge::with_opts(named(
-            "view_lag_records",
-            "Records that the view has not read yet",
-        ))?;
-        registry.register(Box::new(view_lag.clone()))?;
-        let config_hash = Gauge::with_opts(named(
-            "config_hash",
-            "Hash of the configuration in force: another value is another configuration",
-        ))?;
-        registry.register(Box::new(config_hash.clone()))?;
+        process::register(&metrics.registry, started_at)?;
+        let make = Making(&metrics.registry);
         metrics.begin_at_zero();
         Ok(Pipeline {
             metrics_events: metrics.events.clone(),
             sources: std::sync::Arc::default(),
-            lag: gauge(
+            lag: make.gauges(
                 "consumer_lag_records",
                 "Records of its partition that a worker has not read yet",
                 &["topic", "partition"],
             )?,
-            commit_duration,
-            transactions: counter(
+            commit_duration: make.histograms(
+                "commit_duration_seconds",
+                "Duration of a commit",
+                &COMMIT_BUCKETS,
+                &["stage"],
+            )?,
+            transactions: make.counters(
                 "transactions_total",
                 "Transactions by how they ended",
                 &["stage", "result"],
             )?,
-            restore_duration,
-            restored: plain("restored_credentials_total", "Credentials restored")?,
-            state_credentials: gauge("state_credentials", "Credentials in memory", &["partition"])?,
-            state_bytes: gauge("state_bytes", "Bytes of the state of credentials", &["partition"])?,
-            unjudged: plain(
+            restore_duration: make.histogram(
+                "restore_duration_seconds",
+                "Duration of a restore",
+                &RESTORE_BUCKETS,
+            )?,
+            restored: make.counter("restored_credentials_total", "Credentials restored")?,
+            state_credentials: make.gauges(
+                "state_credentials",
+                "Credentials in memory",
+                &["partition"],
+            )?,
+            state_bytes: make.gauges(
+                "state_bytes",
+                "Bytes of the state of credentials",
+                &["partition"],
+            )?,
+            unjudged: make.counter(
                 "reviews_unjudged_total",
                 "Decided windows that became final without a judgement",
             )?,
-            dead_letters: counter("dead_letters_total", "Dead letters written", &["reason"])?,
-            recovered: counter(
+            dead_letters: make.counters(
+                "dead_letters_total",
+                "Dead letters written",
+                &["reason"],
+            )?,
+            recovered: make.counters(
                 "recovered_events_total",
                 "Events that nobody delivered, found in a list of their source",
                 &["source"],
             )?,
-            rebalances: counter("rebalances_total", "Changes of assignment", &["stage"])?,
-            clock_jumps: counter(
+            rebalances: make.counters("rebalances_total", "Changes of assignment", &["stage"])?,
+            clock_jumps: make.counters(
                 "clock_jumps_total",
                 "Jumps of this machine's clock",
                 &["direction"],
             )?,
-            unjoined: gauge(
+            unjoined: make.gauges(
                 "unjoined_events",
                 "Events held about names under which nothing was detected",
                 &["type", "source"],
             )?,
-            config_hash,
-            view_windows: gauge("view_windows", "Windows in the read view", &["state"])?,
-            view_attacked: gauge(
+            config_hash: make.level(
+                "config_hash",
+                "Hash of the configuration in force: another value is another configuration",
+            )?,
+            view_windows: make.gauges("view_windows", "Windows in the read view", &["state"])?,
+            view_attacked: make.gauges(
                 "view_attacked_windows",
                 "Windows in the read view with an attack that nobody has answered",
                 &["workflow"],
             )?,
-            view_lag,
-            view_not_kept: plain("view_not_kept_total", "Records for which the view had no room")?,
-            view_foreign: plain("view_foreign_total", "Records that the view cannot read")?,
+            view_lag: make.gauge("view_lag_records", "Records that the view has not read yet")?,
+            view_not_kept: make
+                .counter("view_not_kept_total", "Records for which the view had no room")?,
+            view_foreign: make
+                .counter("view_foreign_total", "Records that the view cannot read")?,
         }
         .dead_letters_from_zero())
     }

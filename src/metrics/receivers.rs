@@ -4,9 +4,10 @@
 
 use std::time::Duration;
 
-use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts};
+use prometheus::{GaugeVec, HistogramVec, IntCounterVec};
 
 use super::Metrics;
+use super::making::Making;
 use crate::event::words;
 use crate::time::{Span, Timestamp};
 
@@ -61,38 +62,28 @@ impl Receivers {
     /// # Errors
     /// When they are registered already.
     pub fn register(metrics: &Metrics, names: &[String]) -> Result<Receivers, prometheus::Error> {
-        let registry = &metrics.registry;
-        let named = |name: &str, help: &str| Opts::new(format!("shutterlag_{name}"), help);
-        let deliveries = IntCounterVec::new(
-            named("deliveries_total", "Deliveries to a receiver, by what they were answered."),
+        let make = Making(&metrics.registry);
+        let deliveries = make.counters(
+            "deliveries_total",
+            "Deliveries to a receiver, by what they were answered.",
             &["receiver", "result"],
         )?;
-        let answers = HistogramVec::new(
-            HistogramOpts::new(
-                "shutterlag_delivery_answer_seconds",
-                "Time from the end of a delivery's body to its answer.",
-            )
-            .buckets(ANSWER_BUCKETS.to_vec()),
+        let answers = make.histograms(
+            "delivery_answer_seconds",
+            "Time from the end of a delivery's body to its answer.",
+            &ANSWER_BUCKETS,
             &["receiver"],
         )?;
-        let last = GaugeVec::new(
-            named(
-                "last_delivery_timestamp_seconds",
-                "When a delivery to a receiver was last taken; 0 before the first one.",
-            ),
+        let last = make.levels(
+            "last_delivery_timestamp_seconds",
+            "When a delivery to a receiver was last taken; 0 before the first one.",
             &["receiver"],
         )?;
-        let expected = GaugeVec::new(
-            named(
-                "expected_delivery_seconds",
-                "How often a delivery to a receiver is expected; 0 where none is.",
-            ),
+        let expected = make.levels(
+            "expected_delivery_seconds",
+            "How often a delivery to a receiver is expected; 0 where none is.",
             &["receiver"],
         )?;
-        registry.register(Box::new(expected.clone()))?;
-        registry.register(Box::new(deliveries.clone()))?;
-        registry.register(Box::new(answers.clone()))?;
-        registry.register(Box::new(last.clone()))?;
         for name in names {
             for result in DeliveryResult::ALL {
                 deliveries.with_label_values(&[name.as_str(), result.as_str()]);

@@ -26,6 +26,8 @@ mod review;
 mod reviewer_finding;
 mod rules;
 mod window;
+mod window_reading;
+mod window_writing;
 
 pub use alert::{AlertRecord, ReviewerAlert};
 pub use dead_letter::{DeadLetter, EventName, Origin};
@@ -41,7 +43,8 @@ pub use recorded::{judgement, review};
 pub use review::{Exposure, Handed, Judged};
 pub use reviewer_finding::{Flagged, PathStep, ReviewerEvidence, SignalEvidence};
 pub use rules::{RulesShown, SignalRules};
-pub use window::{AttackerChance, Circumstances, Durations, RecordedTruth, WindowRecord};
+pub use window::{AttackerChance, Durations, RecordedTruth, WindowRecord};
+pub use window_writing::Circumstances;
 
 #[cfg(test)]
 mod tests;

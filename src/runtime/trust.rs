@@ -1,9 +1,14 @@
-//! The authorities that certificates of web servers are checked against.
+//! How we ask web servers, and the authorities that their certificates are checked against.
 
 use std::path::Path;
 use std::sync::Arc;
 
+use ureq::config::ConfigBuilder;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig};
+use ureq::typestate::AgentScope;
+use ureq::{Agent, Proxy};
+
+use crate::time::Span;
 
 /// Why there are no authorities.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,8 +19,37 @@ pub(crate) enum NoTrust {
     Nobody,
 }
 
+/// Who may be between us and a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Between {
+    /// Nobody.
+    Nobody,
+    /// The proxy that the environment names, if it names one and TLS keeps it from reading.
+    Proxy,
+}
+
+/// What asks the server at `url`: with TLS, except for `http://`; it follows no redirect, and gives
+/// up after `within`.
+pub(crate) fn asking(
+    url: &str,
+    ca_file: Option<&Path>,
+    between: Between,
+    within: Span,
+) -> Result<ConfigBuilder<AgentScope>, NoTrust> {
+    let plain = url.starts_with("http://");
+    let proxy = if plain || between == Between::Nobody { None } else { Proxy::try_from_env() };
+    let config = Agent::config_builder()
+        .https_only(!plain)
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .user_agent("shutterlag")
+        .proxy(proxy)
+        .timeout_global(Some(within.to_std()));
+    Ok(if plain { config } else { config.tls_config(tls(ca_file)?) })
+}
+
 /// TLS that trusts the system's authorities and those in `ca_file`.
-pub(crate) fn tls(ca_file: Option<&Path>) -> Result<TlsConfig, NoTrust> {
+fn tls(ca_file: Option<&Path>) -> Result<TlsConfig, NoTrust> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     Ok(TlsConfig::builder()
         .root_certs(authorities(ca_file)?)

@@ -335,18 +335,7 @@ impl World {
         action: Action,
         actor_kind: Actor,
     ) {
-        let body = Body::DecisionMade(DecisionMade {
-            reviewer: Cow::Borrowed(by),
-            action,
-            actor_kind,
-            verdict: None,
-            rationale_words: None,
-            rationale_digest: None,
-            batch_id: None,
-            batch_size: None,
-            items_opened: None,
-            authorized: None,
-        });
+        let body = Body::DecisionMade(DecisionMade::by(Cow::Borrowed(by), actor_kind, action));
         self.happens(case, System::Desk, at, organisation::REVIEW_DESK, body);
     }
 }

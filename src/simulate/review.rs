@@ -163,16 +163,13 @@ impl World {
         }
         let (batch_id, batch_size) = batch.unzip();
         let body = Body::DecisionMade(DecisionMade {
-            reviewer: Cow::Owned(name.clone()),
-            action: answer.action,
-            actor_kind: Actor::Human,
             verdict: answer.verdict,
             rationale_words: Some(rationale_words),
             rationale_digest: Some(Cow::Owned(rationale_digest)),
             batch_id: batch_id.clone().map(Cow::Owned),
             batch_size,
-            items_opened: None,
             authorized,
+            ..DecisionMade::by(Cow::Owned(name.clone()), Actor::Human, answer.action)
         });
         self.happens(case, System::Desk, decided_at, organisation::REVIEW_DESK, body);
         Review {
@@ -227,16 +224,10 @@ impl World {
         let who = self.people.assign_senior(at, &mut self.dice);
         let reviewer = self.people.get(who).name.clone();
         let body = Body::DecisionMade(DecisionMade {
-            reviewer: Cow::Owned(reviewer.clone()),
-            action,
-            actor_kind: Actor::Human,
-            verdict: None,
             rationale_words: Some(8 + self.dice.below(40) as u32),
             rationale_digest: Some(Cow::Owned(digest(&mut self.dice))),
-            batch_id: None,
-            batch_size: None,
-            items_opened: None,
             authorized: Some(true),
+            ..DecisionMade::by(Cow::Owned(reviewer.clone()), Actor::Human, action)
         });
         self.happens(case, System::Desk, at, organisation::REVIEW_DESK, body);
         reviewer

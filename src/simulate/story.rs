@@ -184,16 +184,11 @@ impl Teller {
         reasons: &str,
     ) {
         let body = Body::DecisionMade(DecisionMade {
-            reviewer: Cow::Borrowed(reviewer),
-            action,
-            actor_kind: Actor::Human,
             verdict: Some(verdict),
             rationale_words: Some(14),
             rationale_digest: Some(Cow::Owned(reasons.to_owned())),
-            batch_id: None,
-            batch_size: None,
-            items_opened: None,
             authorized: Some(true),
+            ..DecisionMade::by(Cow::Borrowed(reviewer), Actor::Human, action)
         });
         self.push(case, at, "decision", "review-desk-eu-1", body);
     }

@@ -55,13 +55,18 @@ struct Root(tempfile::TempDir);
 
 impl Root {
     fn installed() -> Root {
-        let root = Root(tempfile::tempdir().unwrap());
+        // On the file system of the program, so that there can be a link to it.
+        let root = Root(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap());
         for (to, (source, mode)) in files("deb") {
             let to = root.path(&to);
             fs::create_dir_all(to.parent().unwrap()).unwrap();
-            let program = source == "target/release/shutterlag";
-            let source = if program { env!("CARGO_BIN_EXE_shutterlag") } else { &source };
-            fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join(source), &to).unwrap();
+            if source == "target/release/shutterlag" {
+                // Not copied: while another test starts a process, that process holds what is open
+                // for writing here, and a program that is open for writing cannot be started.
+                fs::hard_link(env!("CARGO_BIN_EXE_shutterlag"), &to).unwrap();
+            } else {
+                fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join(source), &to).unwrap();
+            }
             let mode = u32::from_str_radix(&mode, 8).unwrap();
             fs::set_permissions(to, fs::Permissions::from_mode(mode)).unwrap();
         }

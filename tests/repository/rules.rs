@@ -201,6 +201,15 @@ fn no_name_is_recorded_twice() {
 
 /// What waits is a stock that grows with everything nobody ever closes. A share of it, or a share
 /// that contains it, changes with the uptime alone.
+/// So a test of alerts may leave the recordings of panels out.
+#[test]
+fn no_alert_reads_what_is_recorded_for_panels() {
+    let recorded = named(&read("dashboards/rules/panels.yml"), "record");
+    assert!(!recorded.is_empty());
+    let read: Vec<_> = metrics(&read(RULES)).intersection(&recorded).cloned().collect();
+    assert_eq!(read, [""; 0]);
+}
+
 #[test]
 fn no_rule_divides_by_a_stock() {
     let text = LOADED.map(read).concat();

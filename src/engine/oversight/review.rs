@@ -166,18 +166,38 @@ impl<'r> Review<'r> {
     ) -> Option<Review<'r>> {
         let decision = window.decision?;
         let reviewer = config.canonical(decision.reviewer);
-        let advised_by = window.advice.and_then(|advice| advice.source);
-        let source = advised_by.filter(|_| decision.advice_same_clock);
         let requested_by = window.advice.and_then(|advice| advice.requested_by);
         let requested_by = requested_by.or(window.requested_by);
+        Some(Review {
+            mark: window.decision_mark().unwrap_or_default(),
+            reviewer: reviewer.into(),
+            own_request: requested_by.map(|id| config.canonical(id)) == Some(reviewer),
+            authorized: config.authorized(
+                profile.approver,
+                decision.owner,
+                decision.reviewer,
+                decision.authorized,
+            ),
+            expects_opening: profile.expects_opening,
+            ..Review::told_by(window)?
+        })
+    }
+
+    /// What `window` tells of its review without any rules: nobody is known by another name, no
+    /// request is the reviewer's own, and authority was not checked. `None` while nobody has
+    /// decided.
+    pub fn told_by(window: &Window<'r>) -> Option<Review<'r>> {
+        let decision = window.decision?;
+        let advised_by = window.advice.and_then(|advice| advice.source);
+        let source = advised_by.filter(|_| decision.advice_same_clock);
         Some(Review {
             origin: 0,
             workflow: window.key.workflow,
             credential_id: window.key.credential_id.into(),
             detected_at: window.detected_at,
             revision: window.events,
-            mark: window.decision_mark().unwrap_or_default(),
-            reviewer: reviewer.into(),
+            mark: 0,
+            reviewer: decision.reviewer.into(),
             decided_at: decision.decided_at,
             first_opened_at: decision.first_opened_at,
             opened_by_same_clock: decision.opening_same_clock,
@@ -201,18 +221,13 @@ impl<'r> Review<'r> {
             severity: window.advice.map_or(window.severity, |advice| advice.severity),
             model: window.advice.and_then(|advice| advice.model).map(Cow::Borrowed),
             incident: window.incident.map(Cow::Borrowed),
-            own_request: requested_by.map(|id| config.canonical(id)) == Some(reviewer),
+            own_request: false,
             batch_id: decision.batch_id.map(Cow::Borrowed),
             rationale_words: decision.rationale_words,
             rationale_digest: decision.rationale_digest.map(Cow::Borrowed),
-            authorized: config.authorized(
-                profile.approver,
-                decision.owner,
-                decision.reviewer,
-                decision.authorized,
-            ),
+            authorized: None,
             truth: window.truth.map(Known::from),
-            expects_opening: profile.expects_opening,
+            expects_opening: false,
             ahead: window.band() == Some(Band::Ahead),
         })
     }

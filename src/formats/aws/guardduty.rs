@@ -12,10 +12,11 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::keys;
-use crate::event::{Body, Event, Severity, Workflow, is_access_key_id};
-use crate::formats::field::{invalid, object_or_absent, required, too_long, wrong_type};
+use super::uses::{self, Uses};
+use crate::event::{Event, Severity, is_access_key_id};
+use crate::formats::field::{invalid, object_or_absent, required, wrong_type};
 use crate::formats::value::{List, Scalar, Slot, object};
-use crate::formats::{Context, Decoded, RejectReason, Rejection, SkipReason, json};
+use crate::formats::{Context, Decoded, Rejection, SkipReason, json};
 
 object! {
     Finding {
@@ -103,12 +104,7 @@ pub(in crate::formats) fn decode<'a>(
     if found.is_empty() || kind.starts_with("Policy:") {
         return Ok(Decoded::Skipped(SkipReason::NotMeasured));
     }
-    if found.len() > limits.events_per_record {
-        return Err(Rejection::new(
-            RejectReason::TooLong,
-            format!("stands for {} events, the limit is {}", found.len(), limits.events_per_record),
-        ));
-    }
+    uses::bounded(&found, limits)?;
     const SEEN: &str = "detail.service.eventFirstSeen";
     let time = required(service.first_seen.time(SEEN)?, SEEN)?;
     let id = match finding.id.text("detail.id", limits.id_bytes)? {
@@ -116,32 +112,8 @@ pub(in crate::formats) fn decode<'a>(
         None => required(envelope_id.text("id", limits.id_bytes)?, "id")?,
     };
     let severity = severity(&finding.severity)?;
-    let several = found.len() > 1;
-    for credential_id in found {
-        // GuardDuty sends a finding again whenever it grows, under one id.
-        let mut id = id.clone().into_owned();
-        if let Some(severity) = severity {
-            id.push_str(&format!("/{severity}"));
-        }
-        if several {
-            id.push_str(&format!("/{credential_id}"));
-        }
-        if id.len() > limits.id_bytes {
-            return Err(too_long("detail.id", id.len(), limits.id_bytes));
-        }
-        out.push(Event {
-            id: Cow::Owned(id),
-            time,
-            credential_id,
-            workflow: Workflow::SecretExposure,
-            source: Some(Cow::Borrowed("guardduty")),
-            severity,
-            owner: None,
-            noted: crate::event::Noted::default(),
-            body: Body::CredentialAbused,
-        });
-    }
-    Ok(Decoded::Events)
+    // GuardDuty sends a finding again whenever it grows, under one id.
+    Uses { source: "guardduty", id_field: "detail.id", id, time, severity }.of(found, limits, out)
 }
 
 impl<'a> Sequence<'a> {

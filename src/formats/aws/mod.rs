@@ -5,3 +5,4 @@ pub(super) mod guardduty;
 pub(super) mod health;
 mod keys;
 pub(super) mod security_hub;
+mod uses;

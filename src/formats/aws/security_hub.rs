@@ -8,10 +8,11 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::keys;
-use crate::event::{Body, Event, Severity, Workflow, is_access_key_id};
-use crate::formats::field::{required, too_long};
+use super::uses::{self, Uses};
+use crate::event::{Event, Severity, is_access_key_id};
+use crate::formats::field::required;
 use crate::formats::value::{List, Scalar, object};
-use crate::formats::{Context, Decoded, RejectReason, Rejection, SkipReason, json};
+use crate::formats::{Context, Decoded, Rejection, SkipReason, json};
 
 object! {
     Finding {
@@ -67,12 +68,7 @@ pub(in crate::formats) fn decode<'a>(
     if archived || keys.is_empty() {
         return Ok(Decoded::Skipped(SkipReason::NotMeasured));
     }
-    if keys.len() > limits.events_per_record {
-        return Err(Rejection::new(
-            RejectReason::TooLong,
-            format!("stands for {} events, the limit is {}", keys.len(), limits.events_per_record),
-        ));
-    }
+    uses::bounded(&keys, limits)?;
     let time = required(finding.first_observed.time("FirstObservedAt")?, "FirstObservedAt")?;
     let severity = match finding.severity.label {
         Scalar::Text(label) => match label.as_ref() {
@@ -84,29 +80,8 @@ pub(in crate::formats) fn decode<'a>(
         },
         _ => None,
     };
-    let mut id = required(finding.id.text("Id", limits.id_bytes)?, "Id")?.into_owned();
-    if let Some(severity) = severity {
-        id.push_str(&format!("/{severity}"));
-    }
-    let several = keys.len() > 1;
-    for credential_id in keys {
-        let id = if several { format!("{id}/{credential_id}") } else { id.clone() };
-        if id.len() > limits.id_bytes {
-            return Err(too_long("Id", id.len(), limits.id_bytes));
-        }
-        out.push(Event {
-            id: Cow::Owned(id),
-            time,
-            credential_id,
-            workflow: Workflow::SecretExposure,
-            source: Some(Cow::Borrowed("security_hub")),
-            severity,
-            owner: None,
-            noted: crate::event::Noted::default(),
-            body: Body::CredentialAbused,
-        });
-    }
-    Ok(Decoded::Events)
+    let id = required(finding.id.text("Id", limits.id_bytes)?, "Id")?;
+    Uses { source: "security_hub", id_field: "Id", id, time, severity }.of(keys, limits, out)
 }
 
 #[cfg(test)]

@@ -212,17 +212,10 @@ fn resolved<'a>(
     out.push(subject.event(
         time,
         Body::DecisionMade(DecisionMade {
-            reviewer,
-            action,
-            actor_kind,
-            verdict: None,
             rationale_words: comment.as_deref().map(names::words),
             rationale_digest:
                 comment.map(|text| Cow::Owned(names::rationale(&text, context.identity))),
-            batch_id: None,
-            batch_size: None,
-            items_opened: None,
-            authorized: None,
+            ..DecisionMade::by(reviewer, actor_kind, action)
         }),
     ));
     if action == Action::Revoke {

@@ -212,16 +212,6 @@ fn answered<'a>(
 
 fn decision(reviewer: Cow<'_, str>, action: Action) -> DecisionMade<'_> {
     let program = is_program(&reviewer) || reviewer == SOURCE;
-    DecisionMade {
-        actor_kind: if program { Actor::Automation } else { Actor::Human },
-        reviewer,
-        action,
-        verdict: None,
-        rationale_words: None,
-        rationale_digest: None,
-        batch_id: None,
-        batch_size: None,
-        items_opened: None,
-        authorized: None,
-    }
+    let actor_kind = if program { Actor::Automation } else { Actor::Human };
+    DecisionMade::by(reviewer, actor_kind, action)
 }

@@ -11,7 +11,8 @@ use data_encoding::HEXLOWER;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::rows::{Counts, Row};
+use super::row::Row;
+use super::rows::Counts;
 use crate::event::words;
 use crate::time::Timestamp;
 

@@ -9,7 +9,8 @@
 use std::collections::BTreeMap;
 
 use super::question::Question;
-use super::rows::{Row, Rows};
+use super::row::Row;
+use super::rows::Rows;
 use crate::config::OversightFault;
 use crate::engine::oversight::{
     BySignal, Comparison, Evidence, Factors, Judgement, Reviews, Rules, Signal, SignalStanding,

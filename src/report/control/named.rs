@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::context::Context;
-use super::rows::Row;
+use super::row::Row;
 
 /// Further names of a credential that a table shows.
 const SHOWN_MAX: usize = 8;

@@ -47,7 +47,7 @@ use crate::time::Timestamp;
 /// # Errors
 /// Everything that keeps a run from starting.
 pub fn check(settings: &Settings, tokens: &Tokens) -> Result<usize, Fault> {
-    topics::ensure(settings, tokens)
+    client::ensure::ensure(settings, tokens)
 }
 
 /// Compares this machine's clock with that of the brokers.

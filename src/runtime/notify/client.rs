@@ -6,12 +6,12 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
-use ureq::{Agent, Proxy};
+use ureq::Agent;
 
 use super::postable::PostableAlert;
 use crate::metrics::PushFailure;
 use crate::runtime::clock;
-use crate::runtime::trust::{self, NoTrust};
+use crate::runtime::trust::{self, Between, NoTrust};
 use crate::settings::{Alertmanager, Login, Secret};
 use crate::time::{Span, Timestamp};
 
@@ -55,24 +55,14 @@ impl Client {
     /// # Errors
     /// Certificates that cannot be read, or none at all.
     pub(super) fn new(settings: &Alertmanager, ends_after: Span) -> Result<Client, String> {
-        let plain = settings.url.starts_with("http://");
-        let mut config = Agent::config_builder()
-            .https_only(!plain)
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .user_agent("shutterlag")
-            .timeout_global(Some(settings.timeout.to_std()));
-        config = if plain {
-            config.proxy(None)
-        } else {
-            let tls = trust::tls(settings.ca_file.as_deref()).map_err(|why| match why {
-                NoTrust::File(why) => format!("ca_file: {why}; give PEM certificates"),
-                NoTrust::Nobody => "this system has no certificates of authorities; install them \
-                                    (ca-certificates), or set ca_file"
-                    .to_owned(),
-            })?;
-            config.proxy(Proxy::try_from_env()).tls_config(tls)
-        };
+        let ca_file = settings.ca_file.as_deref();
+        let config = trust::asking(&settings.url, ca_file, Between::Proxy, settings.timeout);
+        let config = config.map_err(|why| match why {
+            NoTrust::File(why) => format!("ca_file: {why}; give PEM certificates"),
+            NoTrust::Nobody => "this system has no certificates of authorities; install them \
+                                (ca-certificates), or set ca_file"
+                .to_owned(),
+        })?;
         let authorization = settings.login().map(|login| match login {
             Login::Bearer(token) => format!("Bearer {}", token.reveal()),
             Login::Basic { username, password } => {

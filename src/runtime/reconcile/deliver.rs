@@ -6,7 +6,7 @@
 use ureq::Agent;
 
 use crate::runtime::http::EVENTS;
-use crate::runtime::trust::{self, NoTrust};
+use crate::runtime::trust::{self, Between, NoTrust};
 use crate::settings::Secret;
 use crate::time::Span;
 
@@ -48,27 +48,15 @@ pub fn deliver(destination: &Destination, events: &[Vec<u8>]) -> Result<(), Stri
 }
 
 fn agent(url: &str) -> Result<Agent, String> {
-    let plain = url.starts_with("http://");
-    if !plain && !url.starts_with("https://") {
+    if !url.starts_with("http://") && !url.starts_with("https://") {
         return Err(format!("{url}: expected http://… or https://…"));
     }
-    let mut config = Agent::config_builder()
-        .https_only(!plain)
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .user_agent("shutterlag")
-        .proxy(None)
-        .timeout_global(Some(WITHIN.to_std()));
-    if !plain {
-        config = config.tls_config(trust::tls(None).map_err(|why| {
-            match why {
-                NoTrust::File(why) => why,
-                NoTrust::Nobody => "this system has no certificates of authorities; install them \
-                                (ca-certificates)"
-                    .to_owned(),
-            }
-        })?);
-    }
+    let config = trust::asking(url, None, Between::Nobody, WITHIN).map_err(|why| match why {
+        NoTrust::File(why) => why,
+        NoTrust::Nobody => "this system has no certificates of authorities; install them \
+                            (ca-certificates)"
+            .to_owned(),
+    })?;
     Ok(config.build().new_agent())
 }
 

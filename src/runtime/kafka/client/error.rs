@@ -95,6 +95,26 @@ pub(crate) fn advice(code: RDKafkaErrorCode) -> Option<&'static str> {
     })
 }
 
+/// Why a client could not be made, in the words of the settings.
+pub(super) fn starting(what: &str, error: &KafkaError) -> Fault {
+    const FILES: &[(&str, &str)] = &[
+        ("ssl.ca.location", "ca_file"),
+        ("ssl.certificate.location", "certificate_file"),
+        ("ssl.key.location", "key_file"),
+    ];
+    let words = error.to_string();
+    let file = FILES.iter().find(|(option, _)| words.contains(option));
+    let advice = file.map(|(_, setting)| format!("; check [kafka.security] {setting}"));
+    Fault::Lasting(format!("starting {what}: {words}{}", advice.unwrap_or_default()))
+}
+
+/// The error as one that waiting does not mend.
+pub(super) fn lasting(doing: &str, error: &KafkaError) -> Fault {
+    match Fault::of(doing, error) {
+        Fault::Passing(why) | Fault::Doubtful(why) | Fault::Lasting(why) => Fault::Lasting(why),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

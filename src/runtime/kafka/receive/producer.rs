@@ -11,6 +11,7 @@ use super::in_sync::lacking;
 use super::unanswered::Unanswered;
 use crate::formats::Identity;
 use crate::runtime::clock;
+use crate::runtime::kafka::client::admin;
 use crate::runtime::kafka::client::config;
 use crate::runtime::kafka::client::context::{ClientEvents, Context};
 use crate::runtime::kafka::client::partitioner::placed;
@@ -73,7 +74,7 @@ impl IdempotentProducer {
             producer,
             topics: topics::names(&settings.topics),
             partitions: shared.partitions,
-            replicas_min: topics::replicas_min(settings, &shared.tokens),
+            replicas_min: admin::replicas_min(settings, &shared.tokens),
         })
     }
 

@@ -10,13 +10,13 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ureq::{Agent, Proxy};
+use ureq::Agent;
 
 use super::answer::{FETCHING, Token, read};
 use crate::runtime::clock;
 use crate::runtime::percent::encoded;
 use crate::runtime::stages::Fault;
-use crate::runtime::trust::{self, NoTrust};
+use crate::runtime::trust::{self, Between, NoTrust};
 use crate::settings::{Sasl, Secret};
 use crate::time::Span;
 
@@ -58,21 +58,9 @@ impl Endpoint {
             return Err(Fault::Lasting(format!("kafka.security.sasl: OAUTHBEARER needs {needed}")));
         };
         // The settings allow plain HTTP for this machine only.
-        let plain = url.starts_with("http://");
-        let mut config = Agent::config_builder()
-            .https_only(!plain)
-            .http_status_as_error(false)
-            .max_redirects(0)
-            // Requests are too rare to keep a connection.
-            .max_idle_connections(0)
-            .user_agent("shutterlag")
-            .timeout_global(Some(answer_within.to_std()));
-        config = if plain {
-            config.proxy(None)
-        } else {
-            let tls = trust::tls(ca_file).map_err(no_trust)?;
-            config.proxy(Proxy::try_from_env()).tls_config(tls)
-        };
+        let config = trust::asking(url, ca_file, Between::Proxy, answer_within);
+        // Requests are too rare to keep a connection.
+        let config = config.map_err(no_trust)?.max_idle_connections(0);
         let login = format!("{}:{}", encoded(client_id), encoded(secret.reveal()));
         let mut request = "grant_type=client_credentials".to_owned();
         if let Some(scope) = &sasl.scope {
