@@ -88,7 +88,7 @@ pub fn not_joined(view: &View<'_>, as_of: Timestamp) -> Vec<NotJoined> {
     let mut found = Vec::new();
     view.unjoined(|key, unjoined: Unjoined| found.push(NotJoined::new(key, &unjoined, as_of)));
     suggest(&mut found, |consider| {
-        view.for_each(|window| consider(window.key));
+        view.detected(consider);
     });
     found
 }
@@ -125,9 +125,9 @@ pub fn suggest(found: &mut [NotJoined], windows: impl FnOnce(&mut dyn FnMut(Key<
 
 impl Wanted {
     fn consider(&mut self, asked: &str, name: &str, its_parts: &BTreeSet<String>) {
-        let similarity = similarity(asked, &self.parts, name, its_parts);
-        let worst = self.nearest.last().map_or(0.0, |(similarity, _)| *similarity);
-        if similarity < SIMILAR || self.nearest.len() == NEAREST_MAX && similarity <= worst {
+        let worst = self.nearest.get(NEAREST_MAX - 1).map_or(0.0, |(similarity, _)| *similarity);
+        let similarity = similarity(asked, &self.parts, name, its_parts, SIMILAR.max(worst));
+        if similarity < SIMILAR || similarity <= worst {
             return;
         }
         if self.nearest.iter().any(|(_, known)| known == name) {
@@ -140,21 +140,36 @@ impl Wanted {
 }
 
 /// From 0 to 1: the share of common parts (Dice's coefficient), or of letters that stay in their
-/// order, whichever is more.
+/// order, whichever is more. Letters are left out where they come to less than `enough`.
 fn similarity(
     a: &str,
     parts_of_a: &BTreeSet<String>,
     b: &str,
     parts_of_b: &BTreeSet<String>,
+    enough: f64,
 ) -> f64 {
     let common = parts_of_a.intersection(parts_of_b).count() as f64;
     let parts = (parts_of_a.len() + parts_of_b.len()).max(1) as f64;
     let shared = 2.0 * common / parts;
     let short = a.len() <= SHORT_BYTES && b.len() <= SHORT_BYTES;
-    if shared < COMPARED && !short {
+    if shared < COMPARED && !short || letters_at_most(a, b) < enough {
         return shared;
     }
     shared.max(strsim::normalized_damerau_levenshtein(a, b))
+}
+
+/// A bound on the share of letters that stay in their order, which takes a small part of the time:
+/// every letter that one name has more of than the other is a change.
+fn letters_at_most(a: &str, b: &str) -> f64 {
+    if !a.is_ascii() || !b.is_ascii() {
+        return 1.0;
+    }
+    let mut more = [0_i32; 128];
+    a.bytes().for_each(|letter| more[usize::from(letter)] += 1);
+    b.bytes().for_each(|letter| more[usize::from(letter)] -= 1);
+    let of_a: i32 = more.iter().filter(|more| **more > 0).sum();
+    let of_b: i32 = -more.iter().filter(|more| **more < 0).sum::<i32>();
+    1.0 - f64::from(of_a.max(of_b)) / a.len().max(b.len()).max(1) as f64
 }
 
 /// The words and numbers of a name, in lower case.
@@ -170,7 +185,27 @@ mod tests {
     use super::*;
 
     fn like(a: &str, b: &str) -> bool {
-        similarity(a, &parts(a), b, &parts(b)) >= SIMILAR
+        similarity(a, &parts(a), b, &parts(b), SIMILAR) >= SIMILAR
+    }
+
+    #[test]
+    fn the_bound_on_letters_is_one() {
+        let names = [
+            "",
+            "c01",
+            "c-01",
+            "10c",
+            "AKIAIOSFODNN7EXAMPEL",
+            "AKIAIOSFODNN7EXAMPLE",
+            "github:acme/paymnets#7",
+            "github:acme/payments#7",
+            "zürich",
+        ];
+        for (a, b) in names.iter().flat_map(|a| names.iter().map(move |b| (a, b))) {
+            let letters = strsim::normalized_damerau_levenshtein(a, b);
+            assert!(letters_at_most(a, b) >= letters - 1e-12, "{a} {b}");
+        }
+        assert!(letters_at_most("c01", "x99") < 0.1);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Reading all windows at once, as a replay does at the end of its input.
 
 use super::fold::{self, Fate};
-use super::log::Key;
+use super::log::{self, Head, Key};
 use super::order;
 use super::state::{self, Held};
 use super::store::{Windows, rules};
@@ -77,12 +77,24 @@ impl View<'_> {
         let mut heads = Vec::new();
         for bytes in &self.order {
             let Some(state) = Held::read(bytes, &self.windows.texts) else { continue };
-            if state.settled.is_some() {
+            if opens(&state, &mut heads) {
                 continue;
             }
             order::ordered(state.log, &mut heads);
             if let Some(unjoined) = Unjoined::of(state.log, &heads) {
                 each(state.log.key, unjoined);
+            }
+        }
+    }
+
+    /// Every name under which something was detected, in the ledger's order. A name of which final
+    /// windows are kept may come more than once.
+    pub fn detected(&self, mut each: impl FnMut(Key<'_>)) {
+        let mut heads = Vec::new();
+        for bytes in &self.order {
+            let state = Held::read(bytes, &self.windows.texts);
+            if let Some(state) = state.filter(|state| opens(state, &mut heads)) {
+                each(state.log.key);
             }
         }
     }
@@ -114,6 +126,12 @@ impl Part<'_> {
         }
         unplaced
     }
+}
+
+/// Whether the credential has a window, or had one. It reads the events without ordering them.
+fn opens(state: &Held<'_>, heads: &mut Vec<Head>) -> bool {
+    log::heads(state.log, heads);
+    state.settled.is_some() || heads.iter().any(|head| head.kind.opens())
 }
 
 fn key(bytes: &[u8]) -> Option<Key<'_>> {

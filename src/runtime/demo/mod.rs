@@ -67,7 +67,8 @@ impl Demo {
             .map_err(|fault| Fault::Lasting(fault.to_string()))?;
         self.view.clear();
         std::thread::scope(|scope| {
-            scope.spawn(|| past::look_back(self, &rules, past, stop));
+            let past = past.map(|(_, event)| event);
+            scope.spawn(|| past::look_back(&self.context, &self.view, &rules, past, stop));
             self.feed(&Arc::new(rules.clone()), feed, stop)
         })
     }

@@ -5,34 +5,36 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Demo, Fed};
 use crate::config::EngineConfig;
 use crate::engine::oversight::{Reviews, Rules};
 use crate::engine::windows::Windows;
+use crate::event::Event;
+use crate::runtime::stages::Context;
+use crate::runtime::view::View;
 
-/// Adds the windows of `past` to the trend, unless it is stopped before.
+/// Adds the windows of `past` to the trend of `view`, unless it is stopped before.
 pub(super) fn look_back(
-    demo: &Demo,
+    context: &Context,
+    view: &View,
     rules: &Rules,
-    past: impl Iterator<Item = Fed>,
+    past: impl Iterator<Item = Event<'static>>,
     stop: &AtomicBool,
 ) {
-    let profiles = demo.context.profiles;
+    let profiles = context.profiles;
     let mut windows = Windows::new(EngineConfig { profiles, ..EngineConfig::default() });
-    for (_, event) in past {
+    for event in past {
         if stop.load(Ordering::Relaxed) {
             return;
         }
         let _ = windows.handle(&event);
     }
     let mut reviews = Reviews::new();
-    windows
-        .view()
-        .for_each(|window| reviews.push(window, profiles.get(window.key.workflow), rules));
+    let all = windows.view();
+    all.for_each(|window| reviews.push(window, profiles.get(window.key.workflow), rules));
     let mut judgements = reviews.judge(rules).judgements.into_iter();
-    let now = demo.context.clock.now();
-    windows.view().for_each(|window| {
+    let now = context.clock.now();
+    all.for_each(|window| {
         let quality = judgements.next().and_then(|judgement| judgement.quality());
-        demo.view.remember(window, quality, now);
+        view.remember(window, quality, now);
     });
 }

@@ -10,11 +10,10 @@ const WHY = {
   templated_rationale: "The same reasons were given again and again.",
 };
 const QUALITY = {
-  meaningful: "A meaningful review: nothing speaks against it.",
+  meaningful: "A meaningful review: nothing shows that it was none.",
   hollow: "Hollow: something shows that it was not a review.",
   unassessed: "Unassessed: nothing tells whether it was a review.",
 };
-/** Where the decision fell. A band that is not known says nothing. */
 const STATES = { open: "open: nobody has decided", contained: "contained, but nobody has decided", reviewed: "decided, but not contained", closed: "closed", withdrawn: "withdrawn by its source" };
 const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
 const asked = named();
@@ -72,7 +71,6 @@ function advice(record) {
   ]), record.ai_acted_first ? el("p", "bad", "The AI acted before any person had decided.") : null);
 }
 
-/** Whether a decision was in time. */
 /** Whether the wait is measured from the detection, and the exposure may be older. */
 const sinceFound = (record) => record.raced && record.clock === "detected";
 
@@ -80,6 +78,27 @@ function soon(record, took) {
   if (took >= record.late_ms) return "late";
   if (took >= record.in_time_ms) return "overdue";
   return sinceFound(record) ? "in time after it was found; when it was exposed is not known" : "in time";
+}
+
+/** The time that the person had, by what is known of it: without a look it is no reading time. */
+function timeToRead(record, reading) {
+  if (reading?.attention_ms === null || reading?.attention_ms === undefined) return [];
+  const usual = `${length(reading.attention_ms)}; most people need ${length(reading.usual_ms ?? 0)} to read the advice`;
+  return [[record.opened_at ? "Time to read" : "From the advice to the decision", usual]];
+}
+
+/** What a short time means where it proves nothing. */
+function shortTime(record, reading) {
+  const short = reading?.attention_ms < reading?.usual_ms;
+  if (!short || record.quality === "hollow") return null;
+  return el("p", "small", "This took less time than most people need. That alone does not make it hollow: people read at different speeds, and the clocks of two sources differ.");
+}
+
+/** What was looked at before the decision. */
+function looked(record) {
+  if (record.evidence) return record.evidence === "raw" ? "the raw evidence" : "the AI's summary";
+  if (record.opened_at) return "the case";
+  return record.hollow?.includes("evidence_unopened") ? "nothing: the source reports who opens a case, and reported nobody" : "not known";
 }
 
 function decision(record, reading) {
@@ -93,14 +112,14 @@ function decision(record, reading) {
     ["When", fullTime(record.decided_at)],
     ["Time to review", took === null ? "unknown: clocks contradict each other" : `${length(took)}${sinceFound(record) ? " or more" : ""}, target ${limit(record.in_time_ms)} (${soon(record, took)})`],
     ["After it was found", record.exposed_at ? length(Date.parse(record.decided_at) - Date.parse(record.detected_at)) : null],
-    ["Looked at", record.evidence === "raw" ? "the raw evidence" : record.evidence === "summary" ? "the AI's summary" : record.opened_at ? "the case" : "not known"],
+    ["Looked at", looked(record)],
     ["Items opened", record.items === null ? null : `${record.items_opened ?? "unknown"} of ${record.items}`],
-    ["Time to read", reading?.attention_ms === null || reading?.attention_ms === undefined ? null : `${length(reading.attention_ms)}; most people need ${length(reading.usual_ms ?? 0)}`],
+    ...timeToRead(record, reading),
     ["Reasons given", record.rationale_words === null ? null : `${record.rationale_words} words`],
     ["Later decisions", record.further_decisions > 0 ? `${record.further_decisions}; the last one: ${words(record.final_action)}` : null],
   ])];
   const verdict = el("p", `verdict ${record.effective === true ? "effective" : record.quality ?? ""}`, record.effective === true ? "An effective review: meaningful, and in time." : QUALITY[record.quality] ?? "Not judged yet. A decision is judged about ten minutes after it was made.");
-  parts.push(verdict);
+  parts.push(verdict, shortTime(record, reading));
   if (record.hollow?.length) {
     const list = el("ul", "why");
     for (const reason of record.hollow) list.append(el("li", "", WHY[reason] ?? words(reason)));

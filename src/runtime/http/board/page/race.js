@@ -145,7 +145,7 @@ export class Race {
         known.band = at.band;
       }
       set(known.count, countdown(known.row, at.band, now));
-      const end = known.row.contained_ms ?? known.row.decided_ms ?? known.row.withdrawn_ms ?? now;
+      const end = known.row.decided_ms ?? known.row.contained_ms ?? known.row.withdrawn_ms ?? now;
       const share = filled(end - known.row.start_ms, known.row).toFixed(3);
       if (known.share !== share) { known.share = share; known.fill.style.transform = `scaleX(${share})`; }
       order.push(known);
