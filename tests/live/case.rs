@@ -118,11 +118,12 @@ impl Case {
         }
     }
 
-    /// Waits until the ledger has records that it did not have when this was called.
+    /// Sends so many events, and waits until the ledger has records that it did not have before.
     #[track_caller]
-    pub(crate) fn until_more_in_ledger(&self, limit: Duration) {
+    pub(crate) fn send_until_in_ledger(&mut self, count: usize, limit: Duration) {
         let topic = self.config.topic("windows");
         let before = self.client.ends(&topic, "read_committed");
+        self.send(count);
         let began = Instant::now();
         while self.client.ends(&topic, "read_committed") == before {
             assert!(began.elapsed() < limit, "nothing gets into the ledger");

@@ -83,8 +83,7 @@ fn state_survives_a_full_restart() {
     for _ in 0..3 {
         let mut program = Program::start(&case.config);
         program.until_ready(READY);
-        case.send(2_000);
-        case.until_more_in_ledger(READY);
+        case.send_until_in_ledger(2_000, READY);
         program.stop();
     }
     let mut program = Program::start(&case.config);
