@@ -199,7 +199,7 @@ record! {
 }
 
 record! {
-    /// How likely an attacker was first.
+    /// How likely an attacker was first ([`AttackerFirst`](crate::engine::attacker::AttackerFirst)).
     #[derive(Copy)]
     pub struct AttackerChance {
         /// Under the curve's law, 0 to 1.
@@ -212,7 +212,7 @@ record! {
 }
 
 record! {
-    /// What turned out to be right.
+    /// What turned out to be right ([`Truth`](crate::engine::windows::Truth)).
     #[derive(Copy, Eq)]
     pub struct RecordedTruth {
         /// When it became known.
