@@ -147,7 +147,7 @@ impl Organisation {
         let asked: Vec<Value> = asked.collect();
         let days = looks.last().map_or(0, |look| look.day);
         // Without the recordings of panels: no alert reads one (`tests/repository/rules.rs`), and
-        // they take a third of the time.
+        // they take a quarter of the time.
         let rules = [root("dashboards/rules/shutterlag.rules.yml")];
         let groups = ["ratios", "control", "silence", "pipeline"];
         // JSON is YAML.

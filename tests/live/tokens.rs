@@ -88,6 +88,12 @@ fn by_token(broker: &Broker, issuer: &Issuer, prefix: &str) -> Config {
     config
 }
 
+/// How many tokens all clients together may ask for within this time: each lasts for four fifths
+/// of its life, and a busy machine takes its time.
+fn tokens_within(time: Duration) -> usize {
+    1 + (time.as_secs() / (LIFETIME.as_secs() * 3 / 4)) as usize
+}
+
 #[test]
 fn tokens_are_accepted_and_renewed_and_wrong_ones_are_told() {
     let broker = Broker::start_secured();
@@ -99,13 +105,19 @@ fn tokens_are_accepted_and_renewed_and_wrong_ones_are_told() {
     // It can work, and may take its time on a machine that is busy.
     good.set("kafka.startup_timeout", "30s");
     let input = Input::simulate(3, 400, Arrival::Ordered);
-    let program = Program::start(&good);
+    let (program, began) = (Program::start(&good), Instant::now());
     let half = input.lines.len() / 2;
     arrives(&client, &program, input.records(0..half));
-    assert_eq!(issuer.asked(), 1, "one token for all clients");
+    let first = issuer.asked();
+    assert!(
+        (1..=tokens_within(began.elapsed())).contains(&first),
+        "one token for all clients: {first}"
+    );
     // Until what all of its clients began with has run out.
     std::thread::sleep(LIFETIME + Duration::from_secs(2));
-    assert_eq!(issuer.asked(), 2, "one renewal; {}", program.tail());
+    let asked = issuer.asked();
+    let renewed = first + 1..=tokens_within(began.elapsed());
+    assert!(renewed.contains(&asked), "{asked} tokens, not {renewed:?}; {}", program.tail());
     arrives(&client, &program, input.records(half..input.lines.len()));
     // A connection that is lost while it logs in is made again, and says nothing of
     // tokens; on a busy machine it happens.
