@@ -146,6 +146,20 @@ fn a_restart_reports_anew() {
     assert_eq!(before.len(), 1);
 }
 
+/// A detection that has the id of an earlier event repeats it, and opens nothing.
+#[test]
+fn a_detection_that_repeats_an_act_joins_nothing() {
+    let mut windows = Windows::new(EngineConfig::default());
+    for mut event in [leak().of("k", 30), triage(Revoke).of("k", 0)] {
+        event.id = "one".into();
+        let _ = windows.handle(&event);
+    }
+    let (mut unjoined, mut detected) = (0, 0);
+    windows.view().unjoined(|_, _| unjoined += 1);
+    windows.view().detected(|_| detected += 1);
+    assert_eq!((unjoined, detected), (1, 0));
+}
+
 proptest! {
     /// An hour after the last event, live reports are what the whole set of events gives.
     #[test]

@@ -128,10 +128,20 @@ impl Part<'_> {
     }
 }
 
-/// Whether the credential has a window, or had one. It reads the events without ordering them.
+/// Whether the credential has a window, or had one. Ordering the events takes most of the time, and
+/// where the first of them opens a window, it is not needed: that one repeats no other.
 fn opens(state: &Held<'_>, heads: &mut Vec<Head>) -> bool {
+    if state.settled.is_some() {
+        return true;
+    }
     log::heads(state.log, heads);
-    state.settled.is_some() || heads.iter().any(|head| head.kind.opens())
+    let opening = heads.iter().filter(|head| head.kind.opens()).map(|head| head.time).min();
+    let Some(opening) = opening else { return false };
+    if heads.iter().all(|head| head.kind.opens() || head.time > opening) {
+        return true;
+    }
+    order::ordered(state.log, heads);
+    heads.iter().any(|head| head.kind.opens())
 }
 
 fn key(bytes: &[u8]) -> Option<Key<'_>> {
