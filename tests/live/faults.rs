@@ -289,8 +289,8 @@ impl Harness {
     }
 
     /// Waits until all instances are ready. A broker of Kafka 4.4 that coordinates a transaction
-    /// gives its end up for good when a marker meets a full disk elsewhere. Whoever operates it
-    /// has to restart it, and so does this.
+    /// does not end it any more when a marker meets a full disk on another broker. An operator has
+    /// to restart the coordinator, and so does this.
     fn until_ready(&mut self) {
         if self.fleet.is_ready_within(GIVEN_UP) {
             return;

@@ -68,7 +68,9 @@ pub(crate) fn column(place: &Place, sql: &str) -> Vec<String> {
 }
 
 /// What is in one delivery is late for nothing else in it. So the ledger is that of events which
-/// came when they happened, whatever their order is.
+/// came when they happened, whatever their order is. This holds for events of some hours. Where a
+/// truth or a name comes later than the settle time after its window's closing, a replay by time
+/// has that window final, and one delivery has not.
 fn one_delivery_equals_a_replay(place: &Place, events: &[String]) {
     let program = place.start();
     assert!(program.deliver(events.join("\n").as_bytes()));

@@ -80,16 +80,19 @@ function soon(record, took) {
   return sinceFound(record) ? "in time after it was found; when it was exposed is not known" : "in time";
 }
 
-/** The time that the person had, by what is known of it: without a look it is no reading time. */
+/** Whether anything is known of the time that the person had: in a comparison null would be 0. */
+const timed = (reading) => typeof reading?.attention_ms === "number";
+
+/** The time that the person had. Without a look it is no reading time. */
 function timeToRead(record, reading) {
-  if (reading?.attention_ms === null || reading?.attention_ms === undefined) return [];
+  if (!timed(reading)) return [];
   const usual = `${length(reading.attention_ms)}; most people need ${length(reading.usual_ms ?? 0)} to read the advice`;
   return [[record.opened_at ? "Time to read" : "From the advice to the decision", usual]];
 }
 
-/** What a short time means where it proves nothing. */
+/** That a short time proves nothing by itself. */
 function shortTime(record, reading) {
-  const short = reading?.attention_ms < reading?.usual_ms;
+  const short = timed(reading) && reading.attention_ms < reading.usual_ms;
   if (!short || record.quality === "hollow") return null;
   return el("p", "small", "This took less time than most people need. That alone does not make it hollow: people read at different speeds, and the clocks of two sources differ.");
 }
