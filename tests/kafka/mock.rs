@@ -65,7 +65,9 @@ fn settings(brokers: &str, [kafka, sources]: [&str; 2]) -> Settings {
 /// Events of a moment ago: a decided and contained case, an open one, and what
 /// nobody can use.
 fn records() -> Vec<(&'static str, String)> {
-    let at = |seconds_ago: i64| Timestamp::from_millis(now().as_millis() - seconds_ago * 1000);
+    // Read once, or a millisecond that passes between two events is in their durations.
+    let now = now().as_millis();
+    let at = |seconds_ago: i64| Timestamp::from_millis(now - seconds_ago * 1000);
     let event = |kind: &str, id: &str, credential: &str, ago: i64, rest: &str| {
         let time = at(ago);
         format!(
