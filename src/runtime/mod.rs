@@ -1,5 +1,6 @@
 //! What touches the world: files, streams, clocks.
 
+pub mod blocks;
 pub mod clock;
 pub mod demo;
 pub mod health;

@@ -11,6 +11,7 @@ use shutterlag::engine::oversight::Rules;
 use shutterlag::formats::maps::Maps;
 use shutterlag::formats::{Format, Identity};
 use shutterlag::metrics::{Metrics, Pipeline};
+use shutterlag::runtime::blocks::BlockWriter;
 use shutterlag::runtime::clock::Clock;
 use shutterlag::runtime::stages::{
     Context, Fault, Fresh, Outbox, Outgoing, Oversight, Record, Restored, Stage, Topic,
@@ -24,7 +25,9 @@ const EVENTS: u64 = 40_000;
 /// Events of one commit of the windows.
 const COMMIT_EVENTS: usize = 8_000;
 /// What all topics together may get for an event.
-const RECORDS_MAX: f64 = 1.1;
+const RECORDS_MAX: f64 = 0.66;
+/// Of a block of a changelog, as a worker makes them.
+const BLOCK_BYTES_MAX: usize = 256 << 10;
 
 /// A record for the other stage: key and value.
 type Sent = (Vec<u8>, Vec<u8>);
@@ -36,19 +39,52 @@ struct Written {
     topics: BTreeMap<Topic, [usize; 3]>,
     /// What is for the other stage.
     sent: Vec<Sent>,
+    /// The changelogs.
+    blocks: BTreeMap<Topic, BlockWriter>,
 }
 
 impl Outbox for Written {
     fn send(&mut self, record: Outgoing<'_>) -> Result<(), Fault> {
-        let [records, tombstones, bytes] = self.topics.entry(record.topic).or_default();
-        *records += 1;
-        *tombstones += usize::from(record.value.is_none());
-        *bytes += record.key.len() + record.value.map_or(0, <[u8]>::len);
+        let Written { topics, blocks, .. } = self;
+        if matches!(record.topic, Topic::State | Topic::Reviewers) {
+            let blocks = blocks.entry(record.topic).or_insert_with(|| BlockWriter::new(1));
+            let entry = (record.key, record.value);
+            return blocks.push(entry, record.written_at, BLOCK_BYTES_MAX, |block| {
+                count(topics, record.topic, block.key, block.block);
+                Ok(())
+            });
+        }
+        count(topics, record.topic, record.key, record.value);
         if matches!(record.topic, Topic::Reviews | Topic::Events) {
             self.sent.push((record.key.to_vec(), record.value.unwrap().to_vec()));
         }
         Ok(())
     }
+}
+
+fn count(topics: &mut BTreeMap<Topic, [usize; 3]>, topic: Topic, key: &[u8], value: Option<&[u8]>) {
+    let [records, tombstones, bytes] = topics.entry(topic).or_default();
+    *records += 1;
+    *tombstones += usize::from(value.is_none());
+    *bytes += key.len() + value.map_or(0, <[u8]>::len);
+}
+
+/// One commit of a stage whose changelog this is, as a worker makes it.
+fn commit(stage: &mut impl Stage, changelog: Topic, written: &mut Written) {
+    let held = stage.held(0);
+    let mut blocks = written.blocks.remove(&changelog).unwrap_or_else(|| BlockWriter::new(1));
+    let all = blocks.rewrites(held).is_some_and(|most| stage.rewrite(0, most));
+    written.blocks.insert(changelog, blocks);
+    stage.checkpoint(written).unwrap();
+    let Written { topics, blocks, .. } = written;
+    let blocks = blocks.get_mut(&changelog).unwrap();
+    let sent = blocks.flush(|block| -> Result<(), Fault> {
+        count(topics, changelog, block.key, block.block);
+        Ok(())
+    });
+    sent.unwrap();
+    blocks.committed(all);
+    stage.committed();
 }
 
 impl Written {
@@ -116,8 +152,7 @@ impl Pipe {
         let Pipe { windows, oversight, written } = self;
         loop {
             let all = windows.punctuate(0, now, written).unwrap();
-            windows.checkpoint(written).unwrap();
-            windows.committed();
+            commit(windows, Topic::State, written);
             if all {
                 break;
             }
@@ -126,8 +161,7 @@ impl Pipe {
             oversight.take(record(0, &key, &value), written).unwrap();
         }
         while !oversight.punctuate(0, now, written).unwrap() {}
-        oversight.checkpoint(written).unwrap();
-        oversight.committed();
+        commit(oversight, Topic::Reviewers, written);
         for (key, value) in std::mem::take(&mut written.sent) {
             windows.take(record(0, &key, &value), written).unwrap();
         }

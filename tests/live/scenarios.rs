@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use shutterlag::runtime::blocks::Block;
 
 use crate::broker::Broker;
 use crate::case::Case;
 use crate::checker::{Fault, no_faults};
-use crate::client::{Client, Sent, compacted};
+use crate::client::{Client, Record, Sent, compacted};
 use crate::harness::dice::Dice;
 use crate::input::{Arrival, Input};
 use crate::poison;
@@ -317,9 +318,9 @@ fn windows_settle_and_their_state_goes() {
         windows.iter().partition(|window| is_closed(window));
     assert!(!closed.is_empty() && !unclosed.is_empty());
     assert!(unclosed.iter().all(|window| window["final"] == false));
-    // One record of state for each credential that has an unclosed window.
+    // One entry of state for each credential that has an unclosed window.
     let states = case.client.read(&case.config.topic("state"));
-    let held = compacted(&states).len();
+    let held = states_of(&states).len();
     let credentials: BTreeSet<_> = unclosed
         .iter()
         .map(|window| (window["workflow"].to_string(), window["credential_id"].to_string()))
@@ -329,6 +330,22 @@ fn windows_settle_and_their_state_goes() {
         "{held} states for {} credentials",
         credentials.len()
     );
+}
+
+/// The states that the blocks of a changelog hold, by partition and key.
+fn states_of(log: &[Record]) -> BTreeMap<(i32, Vec<u8>), Vec<u8>> {
+    let mut states = BTreeMap::new();
+    for record in log {
+        let block = record.value.as_ref().and_then(|value| Block::read(value));
+        for (key, state) in block.iter().flat_map(Block::entries) {
+            let key = (record.partition, key.to_vec());
+            match state {
+                Some(state) => drop(states.insert(key, state.to_vec())),
+                None => drop(states.remove(&key)),
+            }
+        }
+    }
+    states
 }
 
 /// A backlog, so that all that belongs before a decision is there when it is

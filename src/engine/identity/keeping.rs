@@ -55,6 +55,16 @@ impl Names {
         }
     }
 
+    /// Every name of which something is known.
+    pub fn all(&self) -> impl Iterator<Item = &str> {
+        self.nodes.keys().map(|name| &**name)
+    }
+
+    /// Has the next checkpoint hand out what is known of a name again, or that nothing is.
+    pub fn rewrite(&mut self, name: Box<str>) {
+        self.unsaved.insert(name);
+    }
+
     /// Takes back what [`Names::checkpoint`] handed out.
     pub fn restore(&mut self, name: &str, node: Option<Node>) {
         match node {

@@ -79,6 +79,11 @@ const STRATA_MAX: usize = 4_096;
 pub(super) struct Totals(BTreeMap<i64, PeerCounts>);
 
 impl Totals {
+    /// The periods of which acts are counted.
+    pub(super) fn periods(&self) -> impl Iterator<Item = i64> {
+        self.0.keys().copied()
+    }
+
     /// Counts an act; `first` says whether it is its reviewer's first in the stratum and period.
     pub(super) fn count(&mut self, act: &Compared, first: bool) {
         let counts = self.0.entry(act.period).or_default();

@@ -394,6 +394,18 @@ impl Stage {
         }
     }
 
+    /// Has [`Stage::changes`] hand out everything again, if changes are noted.
+    pub fn rewrite(&mut self) {
+        let Some(unsaved) = &mut self.unsaved else { return };
+        for (number, entry) in self.entries.iter_mut().enumerate() {
+            if !std::mem::replace(&mut entry.unsaved, true) {
+                // Reviewers have a bound that fits.
+                unsaved.reviewers.push(number as u32);
+            }
+        }
+        unsaved.periods.extend(self.totals.periods());
+    }
+
     /// Brings back the acts of a period, in place of what was brought back before.
     pub fn count(&mut self, counts: &PeerCounts) {
         self.totals.set(counts);

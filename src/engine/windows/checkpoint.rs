@@ -99,6 +99,23 @@ impl Windows {
         }
     }
 
+    /// Has the next checkpoint hand out up to `most` credentials again, those from place `from`
+    /// on. Returns the place to go on with; `None`: there are no more. Places of credentials do
+    /// not change, and what comes later is handed out anyway.
+    pub fn rewrite(&mut self, from: usize, most: usize) -> Option<usize> {
+        let mut left = most;
+        for at in from..self.entries.len() {
+            if left == 0 {
+                return Some(at);
+            }
+            if !self.entries[at].bytes.is_empty() {
+                self.mark_unsaved(at as u32);
+                left -= 1;
+            }
+        }
+        None
+    }
+
     /// Whether a credential has as much as it may. Its checkpoint is one record of a log
     /// that has a bound of its own, and each text stands there in full, where here it may
     /// be a number.

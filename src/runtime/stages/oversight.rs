@@ -29,6 +29,8 @@ const LISTS_EVERY: Span = Span::from_secs(10);
 /// Decisions and truths that one punctuation judges: one transaction has to hold what
 /// follows.
 const STEPS_MAX: usize = 50_000;
+/// That somebody is on a list: the key says all.
+const LISTED: &[u8] = b"{}";
 /// The partition that holds all reviewers.
 const ONLY: i32 = 0;
 
@@ -57,6 +59,8 @@ struct Held {
     /// When that was.
     looked_at: Option<Timestamp>,
     waiting: WaitingReviews,
+    /// Whether the lists are to be written again.
+    rewrites_lists: bool,
 }
 
 impl Oversight {
@@ -86,7 +90,8 @@ impl Stage for Oversight {
         };
         let waiting = WaitingReviews::restored(overseeing.resume());
         let overseeing = *overseeing;
-        self.held = Some(Held { overseeing, time, news: true, looked_at: None, waiting });
+        let (news, looked_at, rewrites_lists) = (true, None, false);
+        self.held = Some(Held { overseeing, time, news, looked_at, waiting, rewrites_lists });
     }
 
     fn revoke(&mut self, _partition: i32) {
@@ -148,7 +153,7 @@ impl Stage for Oversight {
             (*news, held.looked_at) = (false, Some(now));
             let now_listed = publisher.lists(stage, listed, now)?;
             for changed in listed.symmetric_difference(&now_listed) {
-                let value = now_listed.contains(changed).then_some(&b"{}"[..]);
+                let value = now_listed.contains(changed).then_some(LISTED);
                 send(outbox, held.time, &Part::Listed.key(changed), value)?;
             }
             *listed = now_listed;
@@ -178,7 +183,29 @@ impl Stage for Oversight {
             };
         });
         sent?;
+        if std::mem::take(&mut held.rewrites_lists) {
+            for listed in &held.overseeing.listed {
+                send(outbox, time, &Part::Listed.key(listed), Some(LISTED))?;
+            }
+        }
         held.save(outbox)
+    }
+
+    fn held(&self, _partition: i32) -> usize {
+        self.held.as_ref().map_or(0, |held| {
+            let Overseeing { stage, listed, .. } = &held.overseeing;
+            stage.reviewers() + listed.len() + held.waiting.len()
+        })
+    }
+
+    /// All at once: reviewers are few, and so are the reviews that wait for long.
+    fn rewrite(&mut self, _partition: i32, _most: usize) -> bool {
+        if let Some(held) = &mut self.held {
+            held.overseeing.stage.rewrite();
+            held.rewrites_lists = true;
+            held.waiting.rewrite();
+        }
+        true
     }
 
     fn committed(&mut self) {

@@ -76,6 +76,18 @@ pub trait Stage {
         Ok(())
     }
 
+    /// How many entries of the changelog the partition's state has, about.
+    fn held(&self, _partition: i32) -> usize {
+        0
+    }
+
+    /// Takes about `most` further entries of the partition's state for changed, so that the next
+    /// checkpoint sends them again. Returns whether that was asked of all of them since it first
+    /// was asked of any, or since it last was of all.
+    fn rewrite(&mut self, _partition: i32, _most: usize) -> bool {
+        true
+    }
+
     /// Everything that was sent is committed: figures may show it now.
     fn committed(&mut self) {}
 }

@@ -3,7 +3,7 @@
 //! Invariant: a record that is not understood is refused and never passed over, since an
 //! incomplete state leads to wrong results.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -231,9 +231,9 @@ impl Overseeing {
         Ok(())
     }
 
-    /// Hands the waiting reviews to the engine, once everything else is restored. Returns their
-    /// keys.
-    pub(super) fn resume(&mut self) -> HashSet<Vec<u8>> {
+    /// Hands the waiting reviews to the engine, once everything else is restored. Returns them by
+    /// their keys.
+    pub(super) fn resume(&mut self) -> HashMap<Vec<u8>, Vec<u8>> {
         let waiting = std::mem::take(&mut self.waiting);
         for review in waiting.values() {
             if let Ok(Handed::Review { review, former, .. }) = serde_json::from_slice(review) {
@@ -241,7 +241,7 @@ impl Overseeing {
                 let _ = self.stage.handle_renamed(review, &former);
             }
         }
-        waiting.into_keys().collect()
+        waiting.into_iter().collect()
     }
 }
 

@@ -3,7 +3,7 @@
 //! Invariant: a review that comes and is judged between two commits is never written. While
 //! input lags behind, that is nearly every one.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use super::fault::Fault;
 
@@ -17,12 +17,12 @@ pub(super) struct WaitingReviews {
     unsaved: BTreeMap<Vec<u8>, Vec<u8>>,
     unsaved_bytes: usize,
     /// What the changelog has.
-    saved: HashSet<Vec<u8>>,
+    saved: HashMap<Vec<u8>, Vec<u8>>,
 }
 
 impl WaitingReviews {
     /// As a changelog has them.
-    pub(super) fn restored(saved: HashSet<Vec<u8>>) -> WaitingReviews {
+    pub(super) fn restored(saved: HashMap<Vec<u8>, Vec<u8>>) -> WaitingReviews {
         WaitingReviews { saved, ..WaitingReviews::default() }
     }
 
@@ -41,7 +41,7 @@ impl WaitingReviews {
         if let Some(review) = self.unsaved.remove(key) {
             self.unsaved_bytes -= review.len();
         }
-        self.saved.remove(key)
+        self.saved.remove(key).is_some()
     }
 
     /// Hands out what the changelog does not have.
@@ -52,8 +52,24 @@ impl WaitingReviews {
         self.unsaved_bytes = 0;
         for (key, review) in std::mem::take(&mut self.unsaved) {
             each(&key, &review)?;
-            self.saved.insert(key);
+            self.saved.insert(key, review);
         }
         Ok(())
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.saved.len() + self.unsaved.len()
+    }
+
+    /// Has all of them saved again.
+    pub(super) fn rewrite(&mut self) {
+        for (key, review) in &self.saved {
+            // What is not saved yet is newer.
+            if !self.unsaved.contains_key(key) {
+                self.unsaved_bytes += review.len();
+                self.unsaved.insert(key.clone(), review.clone());
+            }
+        }
     }
 }

@@ -70,6 +70,15 @@ struct Partition {
     counted: Counts,
     /// Since when it goes by the clock, as uptime.
     present_since: Option<Span>,
+    /// What is still to be written again.
+    rewriting: Option<Rewriting>,
+}
+
+/// How far the state of a partition is written again.
+struct Rewriting {
+    /// The place of the windows to go on with.
+    windows: Option<usize>,
+    names: Vec<Box<str>>,
 }
 
 impl WindowsStage {
@@ -129,7 +138,9 @@ impl Stage for WindowsStage {
         names.resume(&mut windows);
         self.show(partition, &windows);
         self.context.unjoined.begin(partition);
-        let fresh = Partition { windows, names, time, emitted: time, counted, present_since: None };
+        let (present_since, rewriting) = (None, None);
+        let fresh =
+            Partition { windows, names, time, emitted: time, counted, present_since, rewriting };
         self.partitions.insert(partition, fresh);
     }
 
@@ -292,6 +303,28 @@ impl Stage for WindowsStage {
             sent?;
         }
         Ok(())
+    }
+
+    fn held(&self, partition: i32) -> usize {
+        let partition = self.partitions.get(&partition);
+        partition.map_or(0, |held| held.windows.credentials() + held.names.len())
+    }
+
+    fn rewrite(&mut self, partition: i32, most: usize) -> bool {
+        let Some(partition) = self.partitions.get_mut(&partition) else { return true };
+        let Partition { windows, names, rewriting, .. } = partition;
+        let left = rewriting.get_or_insert_with(|| Rewriting {
+            windows: Some(0),
+            names: names.all().map(Into::into).collect(),
+        });
+        left.windows = left.windows.and_then(|from| windows.rewrite(from, most));
+        let rest = left.names.len().saturating_sub(most);
+        left.names.drain(rest..).for_each(|name| names.rewrite(name));
+        let all = left.windows.is_none() && left.names.is_empty();
+        if all {
+            *rewriting = None;
+        }
+        all
     }
 
     fn committed(&mut self) {

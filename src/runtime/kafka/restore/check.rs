@@ -13,9 +13,14 @@ pub(super) const KEY: &[u8] = b"check";
 /// What the identity key turns into a name: the key itself must not be in a topic.
 const CHECKED: &[u8] = b"shutterlag identity check";
 
+/// How the state is laid out in the changelog: in blocks.
+const LAYOUT: u8 = 2;
+
 /// What a check record says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Check {
+    /// How the state is laid out in the changelog.
+    layout: u8,
     /// What the identity key makes of a fixed text.
     identity: String,
     /// The partition of the changelog.
@@ -39,7 +44,7 @@ pub(super) enum Mismatch {
 
 impl Check {
     pub(super) fn new(identity: &Identity, partition: i32, partitions: usize) -> Check {
-        Check { identity: identity.name(CHECKED), partition, partitions }
+        Check { layout: LAYOUT, identity: identity.name(CHECKED), partition, partitions }
     }
 
     /// The value of the record.
@@ -54,6 +59,9 @@ impl Check {
     /// The first thing that differs.
     pub(super) fn compare(&self, record: &[u8]) -> Result<(), Mismatch> {
         let found: Check = serde_json::from_slice(record).map_err(|_| Mismatch::Unreadable)?;
+        if found.layout != self.layout {
+            return Err(Mismatch::Unreadable);
+        }
         if found.identity != self.identity {
             return Err(Mismatch::OtherIdentity);
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rdkafka::config::ClientConfig;
 
 use crate::formats::Identity;
+use crate::runtime::blocks::BlockWriter;
 use crate::runtime::kafka::client::auth::Tokens;
 use crate::runtime::stages::{Fresh, Restored, Topic};
 use crate::settings::Start;
@@ -30,6 +31,8 @@ pub(crate) struct Ready {
     pub(crate) offsets: Vec<(usize, i64)>,
     /// The state, if the stage has any.
     pub(crate) state: Option<Restored>,
+    /// Writes the changelog on, if there is one.
+    pub(crate) blocks: Option<BlockWriter>,
     /// Whether one of the positions is not committed yet.
     pub(crate) unpinned: bool,
     /// The check record that the changelog lacks, to be written with the first positions.

@@ -19,6 +19,7 @@ use super::check::{self, Check};
 use super::plan::{Changelog, CheckRecord, Plan, Ready, Wanted};
 use super::reading::Reading;
 use super::threads::{Share, Unfinished, read_share};
+use crate::runtime::blocks::{Found, Missing};
 use crate::runtime::clock;
 use crate::runtime::health::WorkerHealth;
 use crate::runtime::kafka::client::context::Context;
@@ -95,6 +96,7 @@ impl Reader {
                     unpinned,
                     check: None,
                     state: None,
+                    blocks: None,
                     took: Duration::ZERO,
                 })
                 .collect());
@@ -117,6 +119,7 @@ impl Reader {
                     check: None,
                     unusable: BTreeMap::new(),
                     state: changelog.fresh.state(),
+                    blocks: Found::default(),
                     time: None,
                     first: low,
                     next: low,
@@ -135,28 +138,8 @@ impl Reader {
             milliseconds = took.as_millis(),
             "restored"
         );
-        Ok(readings
-            .into_values()
-            .map(
-                |Reading {
-                     wanted: Wanted { partition, epoch, .. },
-                     offsets,
-                     unpinned,
-                     check,
-                     state,
-                     time,
-                     ..
-                 }| {
-                    let state = Some(Restored { partition, state, time });
-                    let check = check.is_none().then(|| CheckRecord {
-                        topic: changelog.topic,
-                        key: check::KEY,
-                        value: Check::new(&changelog.identity, partition, partitions).written(),
-                    });
-                    Ready { partition, epoch, offsets, unpinned, check, state, took }
-                },
-            )
-            .collect())
+        let ready = readings.into_values().map(|reading| ready(&changelog, reading, took));
+        ready.collect()
     }
 
     /// Whether the state that was read belongs to the positions, and can be used.
@@ -368,4 +351,35 @@ struct Positions {
     new: bool,
     /// Whether one of them was not.
     unpinned: bool,
+}
+
+/// A partition whose state was read and fits.
+fn ready(changelog: &Changelog, reading: Reading, took: Duration) -> Result<Ready, Fault> {
+    let Reading { wanted: Wanted { partition, epoch, .. }, partitions, check, .. } = reading;
+    // No two sessions may have one number.
+    let session = getrandom::u64()
+        .map_err(|error| Fault::Passing(format!("asking for a random number: {error}")))?;
+    let blocks = reading.blocks.go_on(session).map_err(|Missing { first, blocks }| {
+        Fault::Lasting(format!(
+            "partition {partition} of {} lacks {blocks} blocks of its state, the first of them \
+             number {first}: somebody deleted records; begin anew under another [topics] prefix \
+             and another [kafka] group",
+            changelog.name
+        ))
+    })?;
+    let check = check.is_none().then(|| CheckRecord {
+        topic: changelog.topic,
+        key: check::KEY,
+        value: Check::new(&changelog.identity, partition, partitions).written(),
+    });
+    Ok(Ready {
+        partition,
+        epoch,
+        offsets: reading.offsets,
+        unpinned: reading.unpinned,
+        check,
+        state: Some(Restored { partition, state: reading.state, time: reading.time }),
+        blocks: Some(blocks),
+        took,
+    })
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::plan::Wanted;
+use crate::runtime::blocks::Found;
 use crate::runtime::health::Restoring;
 use crate::runtime::stages::State;
 use crate::time::Timestamp;
@@ -24,6 +25,8 @@ pub(super) struct Reading {
     /// Keys whose latest record so far cannot be used, and why.
     pub(super) unusable: BTreeMap<Vec<u8>, String>,
     pub(super) state: State,
+    /// The blocks that hold it.
+    pub(super) blocks: Found,
     /// The latest time of a record.
     pub(super) time: Option<Timestamp>,
     pub(super) first: i64,

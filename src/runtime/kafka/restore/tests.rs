@@ -1,6 +1,7 @@
 //! Restoring from a broker of librdkafka's own making. It knows no transactions, which
 //! the live tests show; here are partitions, threads and faults.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::engine::windows::{Key, Windows};
 use crate::event::{Body, Event, LeakDetected, Workflow};
 use crate::formats::Identity;
 use crate::metrics::PipelineStage;
+use crate::runtime::blocks::{BlockWriter, Sent};
 use crate::runtime::clock;
 use crate::runtime::health::{Health, Restoring, WorkerHealth};
 use crate::runtime::kafka::client::auth::Tokens;
@@ -33,6 +35,8 @@ const CREDENTIALS: usize = 40;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Changelog {
+    /// By partition.
+    blocks: RefCell<BTreeMap<i32, BlockWriter>>,
     health: Health,
     worker: Arc<WorkerHealth>,
     cluster: MockCluster<'static, DefaultProducerContext>,
@@ -40,13 +44,15 @@ struct Changelog {
 }
 
 impl Changelog {
-    /// Each credential stands in it twice.
+    /// Each credential stands in it twice, in blocks of ten.
     fn new() -> Changelog {
         let log = Changelog::empty();
         for partition in 0..PARTITIONS {
             log.check(partition, &identity(1));
-            for (key, state) in states(partition).iter().chain(&states(partition)) {
-                log.write(partition, key, state);
+            let states = states(partition);
+            let twice: Vec<_> = states.iter().chain(&states).collect();
+            for ten in twice.chunks(10) {
+                log.block(partition, ten.iter().map(|(key, state)| (&key[..], Some(&state[..]))));
             }
         }
         log.producer.flush(PATIENCE).unwrap();
@@ -62,7 +68,30 @@ impl Changelog {
         config.set("bootstrap.servers", cluster.bootstrap_servers());
         let health = Health::new();
         let worker = health.worker(PipelineStage::Windows, 0, Span::ZERO);
-        Changelog { health, worker, cluster, producer: config.create().unwrap() }
+        let producer = config.create().unwrap();
+        Changelog { blocks: RefCell::default(), health, worker, cluster, producer }
+    }
+
+    /// Writes a block of these entries.
+    fn block<'e>(
+        &self,
+        partition: i32,
+        entries: impl IntoIterator<Item = (&'e [u8], Option<&'e [u8]>)>,
+    ) {
+        let mut blocks = self.blocks.borrow_mut();
+        let blocks = blocks.entry(partition).or_insert_with(|| BlockWriter::new(1));
+        let mut send = |Sent { key, block, .. }: Sent<'_>| {
+            self.write(partition, key, block.unwrap());
+            Ok::<(), ()>(())
+        };
+        for entry in entries {
+            blocks.push(entry, None, usize::MAX, &mut send).unwrap();
+        }
+        blocks.flush(&mut send).unwrap();
+    }
+
+    fn state(&self, partition: i32, key: &[u8], state: Option<&[u8]>) {
+        self.block(partition, [(key, state)]);
     }
 
     fn write(&self, partition: i32, key: &[u8], state: &[u8]) {
@@ -202,7 +231,7 @@ fn partitions_come_back_whole_whichever_thread_reads_them() {
         seen.sort_unstable();
         assert_eq!(seen, wanted);
     }
-    let records = 1 + 2 * CREDENTIALS as u64;
+    let records = 1 + 2 * CREDENTIALS as u64 / 10;
     let told = log.health.report(Span::ZERO, Span::MAX).remove(0).restoring;
     let whole = Restoring { restored: records, expected: records };
     assert_eq!(told, BTreeMap::from([(2, whole)]), "of what is waited for, and nothing else");
@@ -225,8 +254,9 @@ fn a_record_that_is_none_of_ours_ends_all_of_it_and_is_named() {
         }
     };
     let Fault::Lasting(why) = fault else { panic!("{fault:?}") };
-    let offset = 1 + 2 * CREDENTIALS;
-    assert!(why.starts_with(&format!("state, partition 3, offset {offset}: not a state")), "{why}");
+    let offset = 1 + 2 * CREDENTIALS / 10;
+    let named = format!("state, partition 3, offset {offset}: not a record of ours");
+    assert!(why.starts_with(&named), "{why}");
 }
 
 #[test]
@@ -234,10 +264,12 @@ fn a_bad_record_that_was_replaced_or_deleted_does_not_matter() {
     let log = Changelog::new();
     committed(&log);
     let [first, second] = [0, 1].map(|at| states(3).swap_remove(at));
-    log.write(3, &first.0, b"what a stranger wrote");
-    log.write(3, &first.0, &first.1);
-    log.write(3, &second.0, b"what a stranger wrote");
-    log.delete(3, &second.0);
+    log.state(3, &first.0, Some(b"what nobody can read"));
+    log.state(3, &first.0, Some(&first.1));
+    log.state(3, &second.0, Some(b"what nobody can read"));
+    log.state(3, &second.0, None);
+    log.write(3, b"strange", b"what a stranger wrote");
+    log.delete(3, b"strange");
     log.producer.flush(PATIENCE).unwrap();
     let restorer = log.restorer();
     restorer.want_all([3]);
@@ -251,7 +283,7 @@ fn a_state_under_another_key_is_refused() {
     let log = Changelog::new();
     committed(&log);
     let [first, second] = [0, 1].map(|at| states(3).swap_remove(at));
-    log.write(3, &first.0, &second.1);
+    log.state(3, &first.0, Some(&second.1));
     let why = log.refused();
     assert!(why.contains("the state of another name than its key says"), "{why}");
 }
@@ -261,9 +293,31 @@ fn a_state_in_another_partition_is_refused() {
     let log = Changelog::new();
     committed(&log);
     let (key, state) = states(4).swap_remove(0);
-    log.write(3, &key, &state);
+    log.state(3, &key, Some(&state));
     let why = log.refused();
     assert!(why.contains("belongs to partition 4"), "{why}");
+}
+
+#[test]
+fn a_state_of_which_a_part_was_deleted_is_refused() {
+    let log = Changelog::new();
+    committed(&log);
+    // The second of its blocks.
+    log.delete(3, b"block/0000000000000001/1");
+    let why = log.refused();
+    assert!(why.contains("lacks 1 blocks of its state, the first of them number 1"), "{why}");
+}
+
+#[test]
+fn a_state_of_another_layout_is_refused_however_much_there_is() {
+    let log = Changelog::empty();
+    committed(&log);
+    log.write(3, check::KEY, br#"{"identity":"x","partition":3,"partitions":11}"#);
+    for number in 0..2_000 {
+        log.write(3, format!("secret_exposure/{number}").as_bytes(), b"a state");
+    }
+    let why = log.refused();
+    assert!(why.contains("the check record") && why.contains("the version that wrote it"), "{why}");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::check;
 use super::reading::Reading;
+use crate::runtime::blocks::{self, Block};
 use crate::runtime::clock;
 use crate::runtime::kafka::client::context::Context;
 use crate::runtime::kafka::client::partitioner::partition_of;
@@ -85,8 +86,12 @@ pub(super) fn read_share(
 /// Keys at most of which the latest record may be unusable before the restore gives up.
 const UNUSABLE_MAX: usize = 1_000;
 
-/// One record of the changelog. A record that cannot be used is forgiven if a later one of the
-/// same key can: compaction would have removed it.
+const FIND_OUT: &str = "find out who writes to this topic, then delete the record with a tombstone \
+                        of its key, or begin anew under another [topics] prefix and another \
+                        [kafka] group";
+
+/// One record of the changelog. What cannot be used is forgiven if a later record, or entry, of
+/// the same key can: compaction would have removed it.
 fn take(reading: &mut Reading, changelog: &str, record: Message<'_>) -> Result<(), Fault> {
     let key = record.key().unwrap_or_default();
     let written_at = record.created_ms().map(Timestamp::from_millis);
@@ -95,28 +100,51 @@ fn take(reading: &mut Reading, changelog: &str, record: Message<'_>) -> Result<(
         reading.check = record.payload().map(<[u8]>::to_vec);
         return Ok(());
     }
-    match usable(reading, key, record) {
-        Ok(()) => {
-            if !reading.unusable.is_empty() {
-                reading.unusable.remove(key);
-            }
-            Ok(())
+    let Some(value) = record.payload() else {
+        reading.blocks.take(key, None);
+        reading.unusable.remove(key);
+        return Ok(());
+    };
+    let block = blocks::is_key(key).then(|| Block::read(value)).flatten();
+    let Some(block) = block else {
+        let why = format!("{}; {FIND_OUT}", Refusal::Foreign);
+        note_unusable(reading, changelog, key, record, why);
+        return Ok(());
+    };
+    reading.unusable.remove(key);
+    let mut entries = 0;
+    for (key, state) in block.entries() {
+        entries += 1;
+        match usable(reading, key, state) {
+            Ok(()) if reading.unusable.is_empty() => {}
+            Ok(()) => drop(reading.unusable.remove(key)),
+            Err(why) => note_unusable(reading, changelog, key, record, why),
         }
-        Err(why) => {
-            let (partition, offset) = (record.partition(), record.offset());
-            let why = format!("{changelog}, partition {partition}, offset {offset}: {why}");
-            if reading.unusable.len() >= UNUSABLE_MAX {
-                return Err(Fault::Lasting(why));
-            }
-            reading.unusable.insert(key.to_vec(), why);
-            Ok(())
-        }
+    }
+    reading.blocks.take(key, Some((&block, entries)));
+    Ok(())
+}
+
+/// Notes that the latest record, or entry, of a key cannot be used. Of too many the rest is not
+/// read.
+fn note_unusable(
+    reading: &mut Reading,
+    changelog: &str,
+    key: &[u8],
+    record: Message<'_>,
+    why: String,
+) {
+    let (partition, offset) = (record.partition(), record.offset());
+    let why = format!("{changelog}, partition {partition}, offset {offset}: {why}");
+    reading.unusable.insert(key.to_vec(), why);
+    if reading.unusable.len() >= UNUSABLE_MAX {
+        reading.end = reading.next;
     }
 }
 
-/// Takes the record into the state, or says why it cannot be used and what to do.
-fn usable(reading: &mut Reading, key: &[u8], record: Message<'_>) -> Result<(), String> {
-    reading.state.take(key, record.payload()).map_err(|refusal| {
+/// Takes an entry into the state, or says why it cannot be used and what to do.
+fn usable(reading: &mut Reading, key: &[u8], state: Option<&[u8]>) -> Result<(), String> {
+    reading.state.take(key, state).map_err(|refusal| {
         let advice = match refusal {
             Refusal::Version { version, known } if version > known => {
                 "run the version that wrote it, or a later one"
@@ -125,18 +153,15 @@ fn usable(reading: &mut Reading, key: &[u8], record: Message<'_>) -> Result<(), 
                 "run the version that wrote it, or begin anew under another [topics] prefix and \
                  another [kafka] group"
             }
-            Refusal::Foreign | Refusal::Damaged | Refusal::OtherKey => {
-                "find out who writes to this topic, then delete the record with a tombstone of \
-                 its key, or begin anew under another [topics] prefix and another [kafka] group"
-            }
+            Refusal::Foreign | Refusal::Damaged | Refusal::OtherKey => FIND_OUT,
             Refusal::TooMany => "raise [windows] credentials",
         };
         format!("{refusal}; {advice}")
     })?;
-    let name = reading.state.partitioned_by(key).filter(|_| record.payload().is_some());
+    let name = reading.state.partitioned_by(key).filter(|_| state.is_some());
     let Some(name) = name else { return Ok(()) };
     let belongs = partition_of(name, reading.partitions);
-    if belongs == record.partition() {
+    if belongs == reading.wanted.partition {
         return Ok(());
     }
     Err(format!(

@@ -78,6 +78,7 @@ pub(crate) fn all(
             tokens: shared.tokens.clone(),
             delivery: settings.kafka.delivery,
             commit_interval: settings.kafka.commit_interval,
+            state_bytes_max: settings.windows.engine.credential_bytes,
             patience: settings.kafka.transaction_timeout,
             time: match kind {
                 PipelineStage::Receivers | PipelineStage::Intake => TimeSource::None,

@@ -18,6 +18,7 @@ use super::fetched::{self, Fetched};
 use super::inputs::Inputs;
 use super::linger::{FollowLag, Linger};
 use super::member::{Change, Member};
+use super::output::Output;
 use super::producer::TransactionalProducer;
 use super::setup::{Setup, TimeSource};
 use crate::metrics::TransactionResult;
@@ -89,6 +90,8 @@ pub(crate) fn run<S: Stage>(setup: &Setup, stage: &dyn Fn() -> S) -> Result<(), 
 fn session<S: Stage>(setup: &Setup, stage: S) -> Result<(), Fault> {
     // The transaction of an earlier session ends before anything is restored.
     let producer = TransactionalProducer::new(setup, Linger::default())?;
+    let changelog = setup.plan.state.as_ref().map(|changelog| changelog.topic);
+    let output = Output::new(producer, changelog, setup.state_bytes_max);
     let topics: Vec<&str> = setup.plan.inputs.iter().map(String::as_str).collect();
     let restorer = Restorer::new(setup.plan.clone(), Arc::clone(&setup.health))?;
     let member = Member::join(&setup.consumer, &setup.tokens, &topics)?;
@@ -97,7 +100,7 @@ fn session<S: Stage>(setup: &Setup, stage: S) -> Result<(), Fault> {
         setup,
         stage,
         restorer,
-        producer,
+        output,
         member,
         inputs,
         partitions: Vec::new(),
@@ -121,7 +124,7 @@ fn session<S: Stage>(setup: &Setup, stage: S) -> Result<(), Fault> {
 struct Session<'s, S> {
     setup: &'s Setup,
     stage: S,
-    producer: TransactionalProducer,
+    output: Output,
     member: Member,
     restorer: Restorer,
     inputs: Inputs,
@@ -148,7 +151,7 @@ struct Session<'s, S> {
 
 impl<S: Stage> Session<'_, S> {
     fn step(&mut self) -> Result<(), Fault> {
-        self.producer.serve();
+        self.output.producer.serve();
         while let Some(change) = self.member.serve()? {
             self.change(change)?;
         }
@@ -169,11 +172,11 @@ impl<S: Stage> Session<'_, S> {
         }
         let caught_up = self.inputs.caught_up(uptime);
         let linger = self.follow_lag.at(caught_up, uptime);
-        self.producer.set_linger(self.setup, linger)?;
+        self.output.producer.set_linger(self.setup, linger)?;
         self.setup.health.progressed(clock::uptime());
         self.setup.health.caught_up(caught_up);
         if uptime > self.began + IDLE_IS_WELL
-            && !self.producer.is_open()
+            && !self.output.producer.is_open()
             && !self.inputs.have_moved()
         {
             self.setup.health.committed();
@@ -193,7 +196,7 @@ impl<S: Stage> Session<'_, S> {
     /// and the more events of a window come together, the less there is to write.
     fn interval(&self, uptime: Span) -> Span {
         let configured = self.setup.commit_interval;
-        if S::DEFERS && !self.producer.is_open() {
+        if S::DEFERS && !self.output.producer.is_open() {
             return configured.max(DEFERRED_INTERVAL);
         }
         let transaction = Span::from_millis(self.setup.patience.as_millis() / 4);
@@ -241,7 +244,7 @@ impl<S: Stage> Session<'_, S> {
 
     /// Takes the records that are fetched, up to a round of them. Returns whether none is left.
     fn take(&mut self, wait_ms: u32) -> Result<bool, Fault> {
-        let Session { setup, stage, producer, member, inputs, taken, .. } = self;
+        let Session { setup, stage, output, member, inputs, taken, .. } = self;
         let mut round: Option<(Span, Timestamp)> = None;
         let mut known: Option<(usize, usize)> = None;
         let mut fault = None;
@@ -280,7 +283,7 @@ impl<S: Stage> Session<'_, S> {
                             value: message.payload().unwrap_or_default(),
                             headers: Some(&message),
                         };
-                        match stage.take(record, producer) {
+                        match stage.take(record, output) {
                             Ok(Some(time)) => input.time(time),
                             Ok(None) => {}
                             Err(error) => fault = Some(error),
@@ -356,17 +359,27 @@ impl<S: Stage> Session<'_, S> {
         for at in 0..self.partitions.len() {
             let partition = self.partitions[at];
             let Some(now) = self.time(partition, present, uptime) else { continue };
-            let room = self.producer.sent() < TRANSACTION_RECORDS_MAX;
-            if room && self.stage.punctuate(partition, now, &mut self.producer)? {
+            let room = self.output.producer.sent() < TRANSACTION_RECORDS_MAX;
+            if room && self.stage.punctuate(partition, now, &mut self.output)? {
                 news |= self.pending.remove(&partition);
             } else {
                 self.pending.insert(partition);
             }
         }
-        self.stage.checkpoint(&mut self.producer)?;
-        if self.producer.is_open() || self.inputs.have_moved() || news {
+        let mut rewritten = BTreeSet::new();
+        for partition in &self.partitions {
+            let held = self.stage.held(*partition);
+            if let Some(most) = self.output.rewrites(*partition, held)
+                && self.stage.rewrite(*partition, most)
+            {
+                rewritten.insert(*partition);
+            }
+        }
+        self.stage.checkpoint(&mut self.output)?;
+        self.output.flush()?;
+        if self.output.producer.is_open() || self.inputs.have_moved() || news {
             let began = clock::instant();
-            self.producer.commit(&self.member, &self.positions()?)?;
+            self.output.producer.commit(&self.member, &self.positions()?)?;
             let took = clock::instant() - began;
             self.setup.pipeline.transaction(S::KIND, TransactionResult::Committed, took);
             let took_ms = took.min(LAGGING_INTERVAL.to_std()).as_millis() as i64;
@@ -375,6 +388,7 @@ impl<S: Stage> Session<'_, S> {
             self.stage.committed();
             self.setup.health.committed();
         }
+        self.output.committed(&rewritten);
         self.taken = 0;
         self.taken_since = None;
         Ok(())
@@ -468,20 +482,23 @@ impl<S: Stage> Session<'_, S> {
         }
         if let Some(CheckRecord { topic, key, value }) = &ready.check {
             // In one transaction with the first positions: a later session that finds
-            // positions without this record knows that the state is lost.
+            // positions without this record knows that the state is lost. It is in no block.
             let record = Outgoing::changelog(*topic, partition, None, key, Some(value));
-            self.producer.send(record)?;
+            self.output.producer.send(record)?;
         }
         if ready.unpinned || ready.check.is_some() {
             // Committed before anything follows from it: a later session must not begin
             // elsewhere, nor find state without a position.
-            if self.inputs.have_moved() || self.producer.is_open() {
+            if self.inputs.have_moved() || self.output.producer.is_open() {
                 // The positions of the other partitions go with the state they lead to.
                 self.commit(clock::now(), clock::uptime())?;
             } else {
-                self.producer.commit(&self.member, &self.positions()?)?;
+                self.output.producer.commit(&self.member, &self.positions()?)?;
                 self.inputs.committed();
             }
+        }
+        if let Some(blocks) = ready.blocks {
+            self.output.begin(partition, blocks);
         }
         if let Some(mut restored) = ready.state {
             if let Some(ahead) = restored.not_ahead_of(clock::now()) {
@@ -520,6 +537,7 @@ impl<S: Stage> Session<'_, S> {
             self.inputs.remove(topic, *partition);
             if self.inputs.of(*partition).next().is_none() {
                 self.stage.revoke(*partition);
+                self.output.revoke(*partition);
                 self.setup.health.restored(*partition);
                 self.partitions.retain(|held| held != partition);
                 self.pending.remove(partition);

@@ -27,6 +27,8 @@ pub(crate) struct Setup {
     pub(super) plan: Plan,
     pub(super) delivery: Delivery,
     pub(super) commit_interval: Span,
+    /// Bytes of a credential's state at most: records may be as large.
+    pub(super) state_bytes_max: usize,
     /// How long a step of a transaction may take.
     pub(super) patience: Span,
     pub(super) time: TimeSource,

@@ -65,6 +65,51 @@ fn stages_that_are_restored_go_on_as_if_nothing_had_been() {
     assert_eq!(found, expected);
 }
 
+/// What a changelog is written anew from, so that what came before can go.
+#[test]
+fn what_is_written_again_is_all_of_the_state() {
+    let links = |pipe: &mut Pipe| {
+        let aliases = r#","relation":"same","aliases":["gg:1"]"#;
+        pipe.event("identity.linked", "l1", "acme/case#1", ago(50), aliases);
+        first_half(pipe);
+    };
+    let mut whole = Pipe::new();
+    links(&mut whole);
+
+    let mut before = Pipe::new();
+    links(&mut before);
+    before.windows.checkpoint(&mut before.outbox).unwrap();
+    before.oversight.checkpoint(&mut before.outbox).unwrap();
+    before.outbox = Memory::default();
+    let mut parts = 0;
+    while !before.windows.rewrite(0, 5) {
+        before.windows.checkpoint(&mut before.outbox).unwrap();
+        parts += 1;
+        assert!(before.outbox.to(Topic::State).len() <= 2 * 5 * parts, "no more than asked for");
+    }
+    assert!(parts >= 2);
+    assert!(before.oversight.rewrite(0, 5));
+    before.windows.checkpoint(&mut before.outbox).unwrap();
+    before.oversight.checkpoint(&mut before.outbox).unwrap();
+    let written = before.outbox.to(Topic::State).len();
+    assert_eq!(written, before.windows.held(0), "each entry once");
+    let written = before.outbox.to(Topic::Reviewers).len();
+    assert!(written >= before.oversight.held(0) && written > 0);
+
+    let mut after = Pipe::new();
+    let states = restored(&after, &before.outbox);
+    after.begin(states);
+    let (expected, found) = (second_half(&mut whole), second_half(&mut after));
+    assert!(expected.iter().any(|sent| sent.topic == Topic::Findings));
+    assert_eq!(found, expected);
+    // And once more: it begins from the beginning again.
+    after.windows.checkpoint(&mut after.outbox).unwrap();
+    after.outbox = Memory::default();
+    while !after.windows.rewrite(0, 1_000) {}
+    after.windows.checkpoint(&mut after.outbox).unwrap();
+    assert_eq!(after.outbox.to(Topic::State).len(), after.windows.held(0));
+}
+
 #[test]
 fn a_time_that_is_ahead_of_the_present_is_brought_back_to_it() {
     let pipe = Pipe::new();
