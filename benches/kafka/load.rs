@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::Value;
+use shutterlag::time::Timestamp;
 
 use crate::client::{Client, Sent};
 use crate::program::{Config, Program};
@@ -124,6 +125,16 @@ fn from_the_beginning(consumer: BaseConsumer, topic: &str) -> BaseConsumer {
     }
     consumer.assign(&list).unwrap();
     consumer
+}
+
+/// The detection of a credential of its own.
+pub(crate) fn leak(number: usize, at_ms: i64) -> Sent {
+    let credential = format!("cred-{number:032x}");
+    let time = Timestamp::from_millis(at_ms);
+    let value = format!(
+        r#"{{"type":"leak.detected","id":"{number:08x}-0000-4000-8000-000000000000","time":"{time}","credential_id":"{credential}","source":"scanner","severity":"high","owner":"team-payments@example.org","location":"github"}}"#
+    );
+    Sent::new(credential, value)
 }
 
 /// A consumer that belongs to no group, at the beginning of a topic.

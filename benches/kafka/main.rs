@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Arguments are one or more of `throughput`, `restore`, `deadlines`, `burst`, `receivers`, `links`,
-//! `latency`, `soak`; without an argument all run. The broker runs on the same cores, so compare within one run.
+//! `latency`, `scale`, `soak`; without an argument all run. The broker runs on the same cores, so compare within one run.
 
 #![expect(
     clippy::unwrap_used,
@@ -47,6 +47,7 @@ mod program;
 mod receivers;
 mod relay;
 mod restore;
+mod scale;
 #[path = "../../tests/live/scratch.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
 mod scratch;
@@ -60,7 +61,7 @@ fn main() {
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|chosen| chosen == name);
     type Bench = fn(&Broker);
-    let benches: [(&str, Bench); 8] = [
+    let benches: [(&str, Bench); 9] = [
         ("throughput", throughput::run),
         ("restore", restore::run),
         ("deadlines", deadlines::run),
@@ -68,6 +69,7 @@ fn main() {
         ("receivers", receivers::run),
         ("links", links::run),
         ("latency", latency::run),
+        ("scale", scale::run),
         ("soak", soak::run),
     ];
     for (name, run) in benches.into_iter().filter(|(name, _)| wanted(name)) {

@@ -2,10 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use shutterlag::time::Timestamp;
-
 use crate::broker::Broker;
-use crate::client::{Client, Sent};
+use crate::client::Client;
 use crate::load;
 use crate::monitoring::now_ms;
 use crate::program::{Config, Program, READY};
@@ -16,7 +14,7 @@ pub(crate) fn run(broker: &Broker) {
     client.create("leaks", load::PARTITIONS, &[]);
     // None of them becomes due while this runs, so each has one record of state.
     let now_ms = now_ms();
-    client.write("leaks", (0..windows).map(|number| leak(number, now_ms)));
+    client.write("leaks", (0..windows).map(|number| load::leak(number, now_ms)));
     let config = load::prekeyed(Config::new(broker, "r"), "leaks");
     let one = config.instance("one");
 
@@ -97,15 +95,6 @@ fn restored_in(program: &Program) -> f64 {
         digits.split(|c: char| !c.is_ascii_digit()).next()?.parse::<f64>().ok()
     });
     ms.sum::<f64>() / 1e3
-}
-
-fn leak(number: usize, at_ms: i64) -> Sent {
-    let credential = format!("cred-{number:032x}");
-    let time = Timestamp::from_millis(at_ms);
-    let value = format!(
-        r#"{{"type":"leak.detected","id":"{number:08x}-0000-4000-8000-000000000000","time":"{time}","credential_id":"{credential}","source":"scanner","severity":"high","owner":"team-payments@example.org","location":"github"}}"#
-    );
-    Sent::new(credential, value)
 }
 
 fn held(program: &Program) -> usize {

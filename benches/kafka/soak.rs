@@ -41,7 +41,8 @@ pub(crate) fn run(broker: &Broker) {
     program.stop();
 }
 
-fn case(number: usize, at: Timestamp) -> [Sent; 3] {
+/// Detection, decision and containment of a credential of its own, all at once.
+pub(crate) fn case(number: usize, at: Timestamp) -> [Sent; 3] {
     let credential = format!("cred-{number:016x}");
     let event = |kind: &str, rest: &str| {
         let value = format!(

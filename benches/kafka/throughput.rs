@@ -103,7 +103,8 @@ fn program(broker: &Broker, client: &Client, round: usize, way: Way, size: f64) 
     let program = Program::start(&config);
     let stage = if way.intake { "intake" } else { "windows" };
     let (began, before) = load::until_begun(client, &format!("{prefix}.{stage}"), "input");
-    let ended = until_quiet(client, &program, &prefix, &format!("{prefix}.{stage}"), size as i64);
+    let group = format!("{prefix}.{stage}");
+    let ended = until_quiet(client, &program, &prefix, (&group, "input"), size as i64);
     let took = Took {
         events_per_second: (size - before as f64) / (ended - began).as_secs_f64(),
         cpu_us: program.cpu().as_secs_f64() * 1e6 / size,
@@ -133,18 +134,18 @@ fn ends(client: &Client, prefix: &str) -> BTreeMap<&'static str, i64> {
     relay::OUTPUTS.iter().copied().map(end).collect()
 }
 
-/// Waits until the input is read, nothing more is written, and the view has read everything.
-/// Returns when that was.
-fn until_quiet(
+/// Waits until the group has read so many records of the input, nothing more is written, and the
+/// view has read everything. Returns when that was.
+pub(crate) fn until_quiet(
     client: &Client,
     program: &Program,
     prefix: &str,
-    group: &str,
+    (group, input): (&str, &str),
     size: i64,
 ) -> Instant {
     let (mut before, mut since) = (None, Instant::now());
     loop {
-        let read: i64 = client.committed(group, "input").values().map(|at| (*at).max(0)).sum();
+        let read: i64 = client.committed(group, input).values().map(|at| (*at).max(0)).sum();
         let view_lag = load::metric(program, "shutterlag_view_lag_records", "");
         let now = (read, ends(client, prefix), view_lag as i64);
         let done = now.0 >= size && now.2 == 0;
