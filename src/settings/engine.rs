@@ -48,7 +48,7 @@ impl Default for WindowsStage {
             engine: EngineConfig {
                 settle: Some(Span::from_mins(10)),
                 keep_settled: false,
-                // A state is one record of the changelog, and brokers accept a
+                // A record of the changelog may be as large, and brokers accept a
                 // mebibyte unless configured otherwise.
                 credential_bytes: 256 << 10,
                 // Half a gigabyte, which a small machine has.
@@ -86,7 +86,7 @@ keys! { WindowsStage {
     /// dead letters.
     credentials: usize, in 1..=CREDENTIALS_MAX, at engine.credentials;
     /// Bytes of one credential's state, in memory and as written; events beyond it are refused.
-    /// A state is one record of the changelog: keep this below the broker's
+    /// A record of the changelog may be as large: keep this below the broker's
     /// `message.max.bytes`.
     credential_bytes: usize, in 4096..=64 << 20, at engine.credential_bytes;
 } }
