@@ -9,6 +9,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::spelling::Spelling;
 use crate::engine::windows::{Key, Unjoined, View};
 use crate::event::{Kind, Workflow};
 use crate::time::Timestamp;
@@ -62,7 +63,10 @@ impl fmt::Display for NotJoined {
 
 /// A name that is looked for.
 struct Wanted {
+    name: String,
+    workflow: Workflow,
     parts: BTreeSet<String>,
+    spelling: Option<Spelling>,
     /// The best so far, with their similarity.
     nearest: Vec<(f64, String)>,
 }
@@ -100,22 +104,19 @@ pub fn suggest(found: &mut [NotJoined], windows: impl FnOnce(&mut dyn FnMut(Key<
     if count == 0 {
         return;
     }
-    let mut wanted: Vec<Wanted> = found[..count]
-        .iter()
-        .map(|name| Wanted { parts: parts(&name.credential_id), nearest: Vec::new() })
-        .collect();
+    let mut wanted: Vec<Wanted> =
+        found[..count].iter().map(|name| Wanted::new(&name.credential_id, name.workflow)).collect();
     let mut last = String::new();
     windows(&mut |key| {
         let name = key.credential_id;
-        if name == last {
+        let asked = wanted.iter().any(|wanted| wanted.workflow == key.workflow);
+        if !asked || name == last {
             return;
         }
         name.clone_into(&mut last);
         let its_parts = parts(name);
-        for (wanted, asked) in wanted.iter_mut().zip(&*found) {
-            if asked.workflow == key.workflow {
-                wanted.consider(&asked.credential_id, name, &its_parts);
-            }
+        for wanted in wanted.iter_mut().filter(|wanted| wanted.workflow == key.workflow) {
+            wanted.consider(name, &its_parts);
         }
     });
     for (wanted, name) in wanted.into_iter().zip(found) {
@@ -124,9 +125,14 @@ pub fn suggest(found: &mut [NotJoined], windows: impl FnOnce(&mut dyn FnMut(Key<
 }
 
 impl Wanted {
-    fn consider(&mut self, asked: &str, name: &str, its_parts: &BTreeSet<String>) {
+    fn new(name: &str, workflow: Workflow) -> Wanted {
+        let (parts, spelling) = (parts(name), Spelling::new(name));
+        Wanted { name: name.to_owned(), workflow, parts, spelling, nearest: Vec::new() }
+    }
+
+    fn consider(&mut self, name: &str, its_parts: &BTreeSet<String>) {
         let worst = self.nearest.get(NEAREST_MAX - 1).map_or(0.0, |(similarity, _)| *similarity);
-        let similarity = similarity(asked, &self.parts, name, its_parts, SIMILAR.max(worst));
+        let similarity = self.similarity(name, its_parts, SIMILAR.max(worst));
         if similarity < SIMILAR || similarity <= worst {
             return;
         }
@@ -137,25 +143,27 @@ impl Wanted {
         self.nearest.insert(at, (similarity, name.to_owned()));
         self.nearest.truncate(NEAREST_MAX);
     }
-}
 
-/// From 0 to 1: the share of common parts (Dice's coefficient), or of letters that stay in their
-/// order, whichever is more. Letters are left out where they come to less than `enough`.
-fn similarity(
-    a: &str,
-    parts_of_a: &BTreeSet<String>,
-    b: &str,
-    parts_of_b: &BTreeSet<String>,
-    enough: f64,
-) -> f64 {
-    let common = parts_of_a.intersection(parts_of_b).count() as f64;
-    let parts = (parts_of_a.len() + parts_of_b.len()).max(1) as f64;
-    let shared = 2.0 * common / parts;
-    let short = a.len() <= SHORT_BYTES && b.len() <= SHORT_BYTES;
-    if shared < COMPARED && !short || letters_at_most(a, b) < enough {
-        return shared;
+    /// From 0 to 1: the share of common parts (Dice's coefficient), or of letters that stay in
+    /// their order, whichever is more. Letters are left out where they come to less than `enough`.
+    fn similarity(&self, name: &str, its_parts: &BTreeSet<String>, enough: f64) -> f64 {
+        let common = self.parts.intersection(its_parts).count() as f64;
+        let parts = (self.parts.len() + its_parts.len()).max(1) as f64;
+        let shared = 2.0 * common / parts;
+        let short = self.name.len() <= SHORT_BYTES && name.len() <= SHORT_BYTES;
+        if shared < COMPARED && !short || letters_at_most(&self.name, name) < enough {
+            return shared;
+        }
+        shared.max(self.letters(name))
     }
-    shared.max(strsim::normalized_damerau_levenshtein(a, b))
+
+    /// The share of letters that stay in their order.
+    fn letters(&self, name: &str) -> f64 {
+        let changes = self.spelling.as_ref().and_then(|spelling| spelling.changes(name));
+        let changes = changes.unwrap_or_else(|| strsim::osa_distance(&self.name, name));
+        let letters = self.name.chars().count().max(name.chars().count()).max(1);
+        1.0 - changes as f64 / letters as f64
+    }
 }
 
 /// A bound on the share of letters that stay in their order, which takes a small part of the time:
@@ -184,8 +192,12 @@ fn parts(name: &str) -> BTreeSet<String> {
 mod tests {
     use super::*;
 
+    fn wanted(name: &str) -> Wanted {
+        Wanted::new(name, Workflow::SecretExposure)
+    }
+
     fn like(a: &str, b: &str) -> bool {
-        similarity(a, &parts(a), b, &parts(b), SIMILAR) >= SIMILAR
+        wanted(a).similarity(b, &parts(b), SIMILAR) >= SIMILAR
     }
 
     #[test]
@@ -202,7 +214,7 @@ mod tests {
             "zürich",
         ];
         for (a, b) in names.iter().flat_map(|a| names.iter().map(move |b| (a, b))) {
-            let letters = strsim::normalized_damerau_levenshtein(a, b);
+            let letters = wanted(a).letters(b);
             assert!(letters_at_most(a, b) >= letters - 1e-12, "{a} {b}");
         }
         assert!(letters_at_most("c01", "x99") < 0.1);

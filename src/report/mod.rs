@@ -8,6 +8,7 @@ mod joining;
 mod ledger;
 mod numbers;
 mod oversight;
+mod spelling;
 pub mod spreadsheet;
 pub mod terminal;
 

@@ -172,6 +172,47 @@ fn a_live_run_says_what_a_replay_says_in_any_order_of_arrival() {
     }
 }
 
+/// Time has passed in an empty stage, as when a new store gets the past in one delivery.
+#[test]
+fn the_past_in_one_delivery_is_judged_as_in_a_replay() {
+    let reviews = reviews(4);
+    let (wanted, wanted_standings) = whole(&reviews);
+    let compared = |standing: &Standing| standing.signals[Signal::Agreement as usize].steps;
+    assert!(wanted_standings.values().map(compared).sum::<u64>() > 20, "little is compared");
+    let now = reviews.iter().map(|review| review.decided_at).max().unwrap() + days(300);
+    let (mut stage, mut heard) = (Stage::new(rules()).noting_changes(), Heard::default());
+    stage.advance(now, &mut |said| heard.hear(said));
+    for review in &reviews {
+        assert_eq!(stage.handle(review.clone()), Receipt::Held);
+    }
+    stage.advance(now + Span::from_secs(1), &mut |said| heard.hear(said));
+    assert!(heard == wanted);
+    assert!(standings(&stage) == wanted_standings);
+
+    // Now its periods are settled, however often the run starts anew: a newcomer's acts in the
+    // last of them are judged, and compared with nobody's.
+    let mut kept = Kept::default();
+    kept.keep(&mut stage);
+    let last = reviews.iter().filter(|review| review.agreed.is_some());
+    let last = last.max_by_key(|review| review.decided_at).unwrap();
+    for mut stage in [stage, kept.restored()] {
+        stage.advance(now + days(1), &mut |_| {});
+        for number in 0..3 {
+            let detected_at = last.detected_at + Span::from_millis(number);
+            let late = Review { reviewer: "newcomer".into(), detected_at, ..last.clone() };
+            assert_eq!(stage.handle(late), Receipt::Held);
+        }
+        stage.advance(now + days(2), &mut |_| {});
+        let newcomer = stage.standings()["newcomer"];
+        let steps = newcomer.signals[Signal::Agreement as usize].steps;
+        assert_eq!((newcomer.decisions, newcomer.alone, steps), (3, 0, 0));
+    }
+}
+
+const fn days(days: i64) -> Span {
+    Span::from_mins(days * 24 * 60)
+}
+
 /// What somebody else holds of a stage, so that another can go on from it.
 #[derive(Default)]
 struct Kept {

@@ -373,7 +373,8 @@ fn moments_are_of_one_clock_if_one_known_source_tells_them() {
 #[test]
 fn the_same_advice_decided_before_by_the_same_person_is_known() {
     let again = |words, settle| {
-        let config = EngineConfig { settle, ..EngineConfig::default() };
+        // Final windows are kept to be read, as in a replay in which windows settle.
+        let config = EngineConfig { settle, keep_settled: true, ..EngineConfig::default() };
         let mut engine = Windows::new(config);
         let first =
             [leak_exposed(0).at(0), advised(120, "m").at(20), decided(Action::Dismiss).at(60)];
@@ -392,11 +393,13 @@ fn the_same_advice_decided_before_by_the_same_person_is_known() {
     };
     // An AI seldom writes a text twice in the same number of words.
     for (words, known) in [(120, true), (110, true), (135, true), (180, false), (80, false)] {
-        let mut repeats = Vec::new();
-        let _ = again(words, None)
-            .view()
-            .for_each(|window| repeats.push(window.decision.unwrap().repeats_advice));
-        assert_eq!(repeats, [false, known]);
+        for settle in [None, Some(Span::from_mins(10))] {
+            let mut repeats = Vec::new();
+            let _ = again(words, settle)
+                .view()
+                .for_each(|window| repeats.push(window.decision.unwrap().repeats_advice));
+            assert_eq!(repeats, [false, known], "{words} words, settle {settle:?}");
+        }
     }
     // A live run has forgotten the first window, and knows what was decided.
     let mut engine = again(120, Some(Span::from_mins(10)));

@@ -18,22 +18,28 @@ const OF_THE_MOMENT: [&str; 2] = ["final", "attacker_first"];
 /// Fields that a judgement sets.
 const JUDGED: [&str; 3] = ["hollow", "quality", "effective"];
 
+/// The default of a live run.
+const SETTLE: &str = "10m";
+
 /// Asserts that the store's ledger is that of a replay of `events`, without what depends on
 /// the moment, and without judgements where the run makes none.
 #[track_caller]
 pub(crate) fn assert_equal_ledgers(place: &Place, events: &Path, judged: bool) {
+    assert_equal_settled_ledgers(place, events, judged.then_some(SETTLE));
+}
+
+/// The same where windows settle in the time `settle`, and decisions are judged then.
+#[track_caller]
+fn assert_equal_settled_ledgers(place: &Place, events: &Path, settle: Option<&str>) {
     let out = place.path("replayed");
     let _ = std::fs::remove_dir_all(&out);
     let mut arguments = vec!["replay", events.to_str().unwrap(), "--out", out.to_str().unwrap()];
-    if judged {
-        // The default of a live run.
-        arguments.extend_from_slice(&["--settle", "10m"]);
-    }
+    arguments.extend(settle.iter().flat_map(|settle| ["--settle", settle]));
     place.prints(&arguments);
     let read = |text: &str| -> Value {
         let mut record: Value = serde_json::from_str(text).unwrap();
         let fields = record.as_object_mut().unwrap();
-        let judged = if judged { &[][..] } else { &JUDGED[..] };
+        let judged = if settle.is_some() { &[][..] } else { &JUDGED[..] };
         for field in OF_THE_MOMENT.iter().chain(judged) {
             fields.remove(*field).unwrap();
         }
@@ -67,11 +73,9 @@ pub(crate) fn column(place: &Place, sql: &str) -> Vec<String> {
     texts.map(Result::unwrap).collect()
 }
 
-/// What is in one delivery is late for nothing else in it. So the ledger is that of events which
-/// came when they happened, whatever their order is. This holds for events of some hours. Where a
-/// truth or a name comes later than the settle time after its window's closing, a replay by time
-/// has that window final, and one delivery has not.
-fn one_delivery_equals_a_replay(place: &Place, events: &[String]) {
+/// What is in one delivery is late for nothing else in it, however long ago it happened. So the
+/// ledger is that of events which came when they happened, whatever their order is.
+fn one_delivery_equals_a_replay(place: &Place, events: &[String], settle: &str) {
     let program = place.start();
     assert!(program.deliver(events.join("\n").as_bytes()));
     let metrics = program.get("/metrics").body;
@@ -80,9 +84,9 @@ fn one_delivery_equals_a_replay(place: &Place, events: &[String]) {
     by_time.sort_by_cached_key(|event| time_of(event));
     let path = place.path("events.ndjson");
     std::fs::write(&path, by_time.join("\n")).unwrap();
-    assert_equal_ledgers(place, &path, true);
+    assert_equal_settled_ledgers(place, &path, Some(settle));
     assert_equal_findings(place);
-    assert_equal_alerts(place, &path);
+    assert_equal_alerts(place, &path, settle);
     for name in ["review_acts_total", "verdict_acts_total"] {
         assert!(equal_counts(place, &metrics, name).values().sum::<u64>() > 100, "{name}");
     }
@@ -150,7 +154,30 @@ fn time_of(event: &str) -> String {
 fn one_delivery_gives_the_ledger_the_findings_and_the_alerts_of_a_replay() {
     let place = Place::new("");
     let options = ["--events", "3000", "--seed", "5", "--start", "2026-01-05T00:00:00Z"];
-    one_delivery_equals_a_replay(&place, &simulated(&place, &options));
+    one_delivery_equals_a_replay(&place, &simulated(&place, &options), SETTLE);
+}
+
+/// Planted cases are revealed days later, and days of agreement with peers are settled.
+#[test]
+fn one_delivery_of_days_gives_the_ledger_the_findings_and_the_alerts_of_a_replay() {
+    let place = Place::new("");
+    let options = ["--events", "3000", "--seed", "5", "--start", "2026-01-05T00:00:00Z"];
+    let days = ["--windows-per-day", "150", "--seeded", "0.2", "--upgrade-after", "1000"];
+    one_delivery_equals_a_replay(
+        &place,
+        &simulated(&place, &[&options[..], &days].concat()),
+        SETTLE,
+    );
+    let findings = column(&place, "SELECT record FROM findings").into_iter();
+    let mut findings = findings.map(|finding| serde_json::from_str::<Value>(&finding).unwrap());
+    assert!(findings.any(|finding| compares(&finding)), "nobody is compared with peers");
+}
+
+/// Whether the evidence of a finding about a reviewer includes comparisons with peers.
+fn compares(finding: &Value) -> bool {
+    let signals = finding["evidence"]["signals"].as_array().into_iter().flatten();
+    let mut agreement = signals.filter(|it| it["signal"] == "agreement");
+    agreement.any(|signal| signal["observed"].as_u64() > Some(0))
 }
 
 /// What a tool calls the credential of an event: each has three names.
@@ -165,8 +192,20 @@ fn called(own: &str, number: usize) -> String {
 /// Reviews are judged, and a link comes right after the first event that it joins.
 #[test]
 fn linked_names_are_judged_as_in_a_replay() {
-    let place = Place::new("");
-    let options = ["--events", "3000", "--seed", "8", "--start", "2026-01-05T00:00:00Z"];
+    linked_names_equal_a_replay("8", &[], SETTLE);
+}
+
+/// A name that comes more than the settle time after its window's closing is too late for it by
+/// its time, and not in one delivery. So windows settle late here.
+#[test]
+fn names_linked_over_days_are_judged_as_in_a_replay() {
+    linked_names_equal_a_replay("14", &["--windows-per-day", "150", "--seeded", "0.2"], "15d");
+}
+
+fn linked_names_equal_a_replay(seed: &str, more: &[&str], settle: &str) {
+    let place = Place::new(&format!("windows.settle = \"{settle}\"\n"));
+    let options = ["--events", "3000", "--seed", seed, "--start", "2026-01-05T00:00:00Z"];
+    let options = [&options, more].concat();
     let mut names: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let (mut events, mut linked) = (Vec::new(), 0);
     for (number, line) in simulated(&place, &options).iter().enumerate() {
@@ -188,7 +227,7 @@ fn linked_names_are_judged_as_in_a_replay() {
         known.insert(name);
     }
     assert!(linked > 900, "{linked}");
-    one_delivery_equals_a_replay(&place, &events);
+    one_delivery_equals_a_replay(&place, &events, settle);
 }
 
 /// The findings about decisions are those of the replay that was compared with.
@@ -206,11 +245,11 @@ fn assert_equal_findings(place: &Place) {
 }
 
 /// What fires is what fires by now in a replay. A window that is final has no alert any more.
-fn assert_equal_alerts(place: &Place, events: &Path) {
+fn assert_equal_alerts(place: &Place, events: &Path, settle: &str) {
     let out = place.path("replayed-by-now");
     let (events, by_now) = (events.to_str().unwrap(), out.to_str().unwrap());
     let now = now().to_string();
-    let arguments = ["--settle", "10m", "--as-of", &now, "--out", by_now, events];
+    let arguments = ["--settle", settle, "--as-of", &now, "--out", by_now, events];
     place.prints(&[&["replay"][..], &arguments].concat());
     let subject = |alert: &Value| {
         let named = ["renamed_to", "exposure_id", "reviewer"].into_iter();

@@ -111,6 +111,11 @@ impl Totals {
         counts.copied().unwrap_or_default()
     }
 
+    /// The latest period with acts in it, up to `period`.
+    pub(super) fn latest(&self, period: i64) -> Option<i64> {
+        self.0.range(..=period).next_back().map(|(latest, _)| *latest)
+    }
+
     pub(super) fn forget_before(&mut self, period: i64) {
         self.0 = self.0.split_off(&period);
     }

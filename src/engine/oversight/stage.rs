@@ -50,7 +50,7 @@ struct Waiting {
     at: [Option<Timestamp>; 2],
 }
 
-/// Periods whose totals are kept after the one that was settled last.
+/// Periods before the one that was settled last whose totals are kept.
 const PERIODS_KEPT: i64 = 3;
 
 /// Where steps that are taken are noted.
@@ -280,16 +280,20 @@ impl Stage {
         true
     }
 
-    /// Closes the periods of which everything that was waited for was judged by `now`.
+    /// Closes the periods of which everything that was waited for was judged by `now`. Time
+    /// alone closes none: as long as nobody's acts are known of a period or of a later one, acts
+    /// in it are late for nothing. So a new store judges the past as a replay does.
     fn settle_before(&mut self, now: Timestamp) {
         let config = self.rules.config();
         let waited = config.delay.as_millis().saturating_mul(2);
         let waited = waited.saturating_add(config.batch_hold.as_millis());
         let over = self.rules.period_of(now + Span::from_millis(waited.saturating_neg())) - 1;
-        if self.settled.is_none_or(|settled| settled < over) {
-            self.settled = Some(over);
+        if let Some(latest) = self.totals.latest(over)
+            && self.settled < Some(latest)
+        {
+            self.settled = Some(latest);
             // A reviewer may still wait for a batch before taking the period in.
-            self.totals.forget_before(over.saturating_sub(PERIODS_KEPT));
+            self.totals.forget_before(latest.saturating_sub(PERIODS_KEPT));
         }
     }
 

@@ -136,7 +136,7 @@ impl Windows {
         }
         let mut formers = Formers::of(&state, &windows);
         let mut kept = Kept { settled: state.settled, ..Kept::default() };
-        let mut gone = 0;
+        let (mut gone, mut before_gone) = (0, Vec::new());
         let (mut older_are_final, expire) = (true, self.expires_unjudged);
         for (number, window) in windows.iter().enumerate() {
             let number = number as u32;
@@ -180,6 +180,9 @@ impl Windows {
             let changing = Changing { window, moments: &moments, profile, now };
             let firing = changing.emit(&mut formers, number, (fired, firing), emit);
             if is_final {
+                if self.config.keep_settled {
+                    before_gone.push(kept.settled);
+                }
                 kept.settle(window, &self.config.aliases);
                 gone = number + 1;
             } else {
@@ -204,7 +207,7 @@ impl Windows {
         let former = formers.stays(gone);
         self.counts.repeats(repeats);
         if self.config.keep_settled {
-            keep_aside(&mut self.settled, gone, state.log, heads, fates);
+            keep_aside(&mut self.settled, &before_gone, state.log, heads, fates);
         }
 
         let undetected = windows.is_empty() && state.settled.is_none();
@@ -377,17 +380,18 @@ impl Kept {
     }
 }
 
-/// Adds the first `gone` windows to `settled`, each with its own events alone.
+/// Adds the first windows to `settled`, each with its own events and what is remembered of those
+/// `before` it, as many as there are of these.
 fn keep_aside(
     settled: &mut Vec<Box<[u8]>>,
-    gone: u32,
+    before: &[Option<Settled>],
     log: Log<'_>,
     heads: &[Head],
     fates: &[Fate],
 ) {
-    let mut states = vec![Vec::new(); gone as usize];
-    for state in &mut states {
-        begin(state, log.key, None, &[], &[]);
+    let mut states = vec![Vec::new(); before.len()];
+    for (state, before) in states.iter_mut().zip(before) {
+        begin(state, log.key, *before, &[], &[]);
     }
     for (head, fate) in heads.iter().zip(fates) {
         if let Fate::Window(number) | Fate::Resighting(number) = fate
