@@ -4,7 +4,6 @@
 //! Invariants: the time is bounded by the names of the windows and [`SUGGESTED_MAX`]; no name is
 //! suggested that belongs to another workflow.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Serialize;
@@ -65,7 +64,8 @@ impl fmt::Display for NotJoined {
 struct Wanted {
     name: String,
     workflow: Workflow,
-    parts: BTreeSet<String>,
+    /// Its parts, in order.
+    parts: Vec<String>,
     spelling: Option<Spelling>,
     /// The best so far, with their similarity.
     nearest: Vec<(f64, String)>,
@@ -106,7 +106,7 @@ pub fn suggest(found: &mut [NotJoined], windows: impl FnOnce(&mut dyn FnMut(Key<
     }
     let mut wanted: Vec<Wanted> =
         found[..count].iter().map(|name| Wanted::new(&name.credential_id, name.workflow)).collect();
-    let mut last = String::new();
+    let (mut last, mut lower) = (String::new(), String::new());
     windows(&mut |key| {
         let name = key.credential_id;
         let asked = wanted.iter().any(|wanted| wanted.workflow == key.workflow);
@@ -114,7 +114,8 @@ pub fn suggest(found: &mut [NotJoined], windows: impl FnOnce(&mut dyn FnMut(Key<
             return;
         }
         name.clone_into(&mut last);
-        let its_parts = parts(name);
+        lower_into(name, &mut lower);
+        let its_parts = parts(&lower);
         for wanted in wanted.iter_mut().filter(|wanted| wanted.workflow == key.workflow) {
             wanted.consider(name, &its_parts);
         }
@@ -126,11 +127,14 @@ pub fn suggest(found: &mut [NotJoined], windows: impl FnOnce(&mut dyn FnMut(Key<
 
 impl Wanted {
     fn new(name: &str, workflow: Workflow) -> Wanted {
-        let (parts, spelling) = (parts(name), Spelling::new(name));
-        Wanted { name: name.to_owned(), workflow, parts, spelling, nearest: Vec::new() }
+        let mut lower = String::new();
+        lower_into(name, &mut lower);
+        let parts = parts(&lower).into_iter().map(str::to_owned).collect();
+        let (name, spelling) = (name.to_owned(), Spelling::new(name));
+        Wanted { name, workflow, parts, spelling, nearest: Vec::new() }
     }
 
-    fn consider(&mut self, name: &str, its_parts: &BTreeSet<String>) {
+    fn consider(&mut self, name: &str, its_parts: &[&str]) {
         let worst = self.nearest.get(NEAREST_MAX - 1).map_or(0.0, |(similarity, _)| *similarity);
         let similarity = self.similarity(name, its_parts, SIMILAR.max(worst));
         if similarity < SIMILAR || similarity <= worst {
@@ -146,8 +150,9 @@ impl Wanted {
 
     /// From 0 to 1: the share of common parts (Dice's coefficient), or of letters that stay in
     /// their order, whichever is more. Letters are left out where they come to less than `enough`.
-    fn similarity(&self, name: &str, its_parts: &BTreeSet<String>, enough: f64) -> f64 {
-        let common = self.parts.intersection(its_parts).count() as f64;
+    fn similarity(&self, name: &str, its_parts: &[&str], enough: f64) -> f64 {
+        let has = |part: &&String| its_parts.binary_search(&part.as_str()).is_ok();
+        let common = self.parts.iter().filter(has).count() as f64;
         let parts = (self.parts.len() + its_parts.len()).max(1) as f64;
         let shared = 2.0 * common / parts;
         let short = self.name.len() <= SHORT_BYTES && name.len() <= SHORT_BYTES;
@@ -180,12 +185,19 @@ fn letters_at_most(a: &str, b: &str) -> f64 {
     1.0 - f64::from(of_a.max(of_b)) / a.len().max(b.len()).max(1) as f64
 }
 
-/// The words and numbers of a name, in lower case.
-fn parts(name: &str) -> BTreeSet<String> {
-    name.split(|c: char| !c.is_alphanumeric())
-        .filter(|part| !part.is_empty())
-        .map(str::to_lowercase)
-        .collect()
+/// Writes a name in lower case.
+fn lower_into(name: &str, into: &mut String) {
+    into.clear();
+    into.extend(name.chars().flat_map(char::to_lowercase));
+}
+
+/// The words and numbers of a name in lower case, in order, each once.
+fn parts(lower: &str) -> Vec<&str> {
+    let parts = lower.split(|c: char| !c.is_alphanumeric());
+    let mut parts: Vec<_> = parts.filter(|part| !part.is_empty()).collect();
+    parts.sort_unstable();
+    parts.dedup();
+    parts
 }
 
 #[cfg(test)]
@@ -197,7 +209,9 @@ mod tests {
     }
 
     fn like(a: &str, b: &str) -> bool {
-        wanted(a).similarity(b, &parts(b), SIMILAR) >= SIMILAR
+        let mut lower = String::new();
+        lower_into(b, &mut lower);
+        wanted(a).similarity(b, &parts(&lower), SIMILAR) >= SIMILAR
     }
 
     #[test]

@@ -24,7 +24,7 @@ use crate::config::{EngineConfig, FiguresConfig, Limits, OversightConfig, Profil
 use crate::engine::attacker::{CurveSetting, Race};
 use crate::engine::oversight::Rules;
 use crate::engine::summary::{EventCounts, Summary, Tally};
-use crate::engine::windows::Stage;
+use crate::engine::windows::{Stage, View};
 use crate::event::Workflow;
 use crate::formats::maps::Maps;
 use crate::formats::{Format, RejectReason};
@@ -193,10 +193,11 @@ pub fn run(args: Args) -> Result<Outcome, CliError> {
     bar.finish();
     replayed.settle_rest(run.args.settle, &mut |refused| refusals.add(refused));
     let as_of = replayed.as_of.unwrap_or(Timestamp::MIN);
-    let not_joined = not_joined(&replayed.joined.windows.view(), as_of);
+    let view = replayed.joined.windows.view();
+    let not_joined = not_joined(&view, as_of);
     not_joined.iter().for_each(|name| refusals.not_joined(name));
     let totals = refusals.finish()?;
-    let summary = run.conclude(&replayed, &totals, &not_joined)?;
+    let summary = run.conclude(&replayed, &view, &totals, &not_joined)?;
     let printed = run.print(&summary, &replayed, &totals, &not_joined);
     run.notices(&replayed, &totals, &summary.events);
     match printed {
@@ -318,12 +319,12 @@ impl Run {
     fn conclude(
         &self,
         replayed: &Replayed,
+        view: &View<'_>,
         totals: &Totals,
         not_joined: &[NotJoined],
     ) -> io::Result<Summary> {
         // Without an event there is no window, and the time does not matter.
         let as_of = replayed.as_of.unwrap_or(Timestamp::MIN);
-        let view = replayed.joined.windows.view();
         let telling = Telling {
             race: &self.race,
             profiles: &self.profiles,
@@ -335,7 +336,7 @@ impl Run {
         };
         let metrics = Metrics::new().map_err(io::Error::other)?;
         let (tally, unplaced) = match &self.files {
-            None => conclude(&view, &telling, None)?,
+            None => conclude(view, &telling, None)?,
             Some(files) => {
                 let mut people = if self.args.reviewer_names {
                     People::names(self.keyed.identity.clone())
@@ -353,7 +354,7 @@ impl Run {
                     people: &mut people,
                     threads: cores(),
                 };
-                let figures = conclude(&view, &telling, Some(ledger))?;
+                let figures = conclude(view, &telling, Some(ledger))?;
                 for file in [windows, alerts, findings] {
                     file.finish()?;
                 }
