@@ -73,8 +73,9 @@ fn count(topics: &mut BTreeMap<Topic, [usize; 3]>, topic: Topic, key: &[u8], val
 fn commit(stage: &mut impl Stage, changelog: Topic, written: &mut Written) {
     let held = stage.held(0);
     let mut blocks = written.blocks.remove(&changelog).unwrap_or_else(|| BlockWriter::new(1));
-    let all = blocks.rewrites(held).is_some_and(|most| stage.rewrite(0, most));
+    let most = blocks.rewrites(held);
     written.blocks.insert(changelog, blocks);
+    let all = most.is_some_and(|most| stage.rewrite(0, most, written).unwrap());
     stage.checkpoint(written).unwrap();
     let Written { topics, blocks, .. } = written;
     let blocks = blocks.get_mut(&changelog).unwrap();

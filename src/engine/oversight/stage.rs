@@ -398,16 +398,21 @@ impl Stage {
         }
     }
 
-    /// Has [`Stage::changes`] hand out everything again, if changes are noted.
-    pub fn rewrite(&mut self) {
-        let Some(unsaved) = &mut self.unsaved else { return };
-        for (number, entry) in self.entries.iter_mut().enumerate() {
+    /// Has [`Stage::changes`], if changes are noted, hand out up to `most` reviewers again, those
+    /// from number `from` on, and with the first of them all periods. Returns the number to go on
+    /// with; `None`: there are no more.
+    pub fn rewrite(&mut self, from: usize, most: usize) -> Option<usize> {
+        let unsaved = self.unsaved.as_mut()?;
+        if from == 0 {
+            unsaved.periods.extend(self.totals.periods());
+        }
+        for (number, entry) in self.entries.iter_mut().enumerate().skip(from).take(most) {
             if !std::mem::replace(&mut entry.unsaved, true) {
                 // Reviewers have a bound that fits.
                 unsaved.reviewers.push(number as u32);
             }
         }
-        unsaved.periods.extend(self.totals.periods());
+        Some(from + most).filter(|next| *next < self.entries.len())
     }
 
     /// Brings back the acts of a period, in place of what was brought back before.

@@ -58,6 +58,8 @@ pub fn checkpoint_key(checkpoint: &[u8]) -> Option<Key<'_>> {
     }
 }
 
+/// Places that a rewriting looks at for each credential that it is to hand out.
+const PLACES_PER_CREDENTIAL: usize = 64;
 /// What an event takes in a checkpoint beside its texts, at most.
 const EVENT_FIXED_MAX: usize = 128;
 
@@ -103,8 +105,10 @@ impl Windows {
     /// on. Returns the place to go on with; `None`: there are no more. Places of credentials do
     /// not change, and what comes later is handed out anyway.
     pub fn rewrite(&mut self, from: usize, most: usize) -> Option<usize> {
+        // After an incident most places may be free.
+        let to = self.entries.len().min(from + PLACES_PER_CREDENTIAL * most);
         let mut left = most;
-        for at in from..self.entries.len() {
+        for at in from..to {
             if left == 0 {
                 return Some(at);
             }
@@ -113,10 +117,10 @@ impl Windows {
                 left -= 1;
             }
         }
-        None
+        Some(to).filter(|to| *to < self.entries.len())
     }
 
-    /// Whether a credential has as much as it may. Its checkpoint is one record of a log
+    /// Whether a credential has as much as it may. Its checkpoint lies in a record of a log
     /// that has a bound of its own, and each text stands there in full, where here it may
     /// be a number.
     pub(super) fn is_full(&mut self, at: u32) -> bool {

@@ -18,6 +18,8 @@ pub struct Missing {
 #[derive(Debug, Default)]
 pub struct Found {
     by_key: HashMap<Box<[u8]>, Seen>,
+    /// The block that was read last.
+    last: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -28,8 +30,18 @@ struct Seen {
 }
 
 impl Found {
-    /// Notes the block that a record with this key holds; `None`: it is deleted. Later records
-    /// must come later.
+    /// Says whether blocks before this one are missing, so that what was read so far is to be
+    /// forgotten; it is here already. Compaction removes the oldest blocks first, so blocks that
+    /// follow each other have consecutive numbers, unless compaction removed some while the topic
+    /// was read. Then nothing that was read before the gap matters. Otherwise the gap is found in
+    /// the end.
+    pub fn begins_anew(&mut self, block: &Block<'_>) -> bool {
+        let last = self.last.replace(block.number);
+        last.is_some_and(|last| block.number > last + 1)
+    }
+
+    /// Notes the block that a record with this key holds, with how many entries; `None`: it is
+    /// deleted. Later records must come later.
     pub fn take(&mut self, key: &[u8], block: Option<(&Block<'_>, usize)>) {
         match block {
             Some((block, entries)) => {

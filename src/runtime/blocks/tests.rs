@@ -10,6 +10,8 @@ use crate::time::Timestamp;
 
 /// The records of a topic: key and block.
 type Log = Vec<(Vec<u8>, Option<Vec<u8>>)>;
+/// What is done while a topic is read.
+type Reading = (Held, Found);
 type Held = BTreeMap<Vec<u8>, Vec<u8>>;
 
 const BYTES_MAX: usize = 2_000;
@@ -23,25 +25,44 @@ fn log_to(log: &mut Log) -> impl FnMut(Sent<'_>) -> Result<(), ()> {
 
 /// Reads a topic from its beginning to its end.
 fn read(log: &Log, session: u64) -> Result<(Held, BlockWriter), Missing> {
-    let (mut held, mut found) = (Held::new(), Found::default());
-    for (key, value) in log {
-        assert!(is_key(key));
-        let Some(value) = value else {
-            found.take(key, None);
-            continue;
-        };
-        let block = Block::read(value).expect("a block");
-        let mut entries = 0;
-        for (key, state) in block.entries() {
-            entries += 1;
-            match state {
-                Some(state) => drop(held.insert(key.to_vec(), state.to_vec())),
-                None => drop(held.remove(key)),
-            }
-        }
-        found.take(key, Some((&block, entries)));
-    }
+    let (mut held, mut found) = Reading::default();
+    log.iter().for_each(|record| read_one(record, (&mut held, &mut found)));
     Ok((held, found.go_on(session)?))
+}
+
+fn read_one((key, value): &(Vec<u8>, Option<Vec<u8>>), (held, found): (&mut Held, &mut Found)) {
+    assert!(is_key(key));
+    let Some(value) = value else {
+        found.take(key, None);
+        return;
+    };
+    let block = Block::read(value).expect("a block");
+    if found.begins_anew(&block) {
+        held.clear();
+    }
+    let mut entries = 0;
+    for (key, state) in block.entries() {
+        entries += 1;
+        match state {
+            Some(state) => drop(held.insert(key.to_vec(), state.to_vec())),
+            None => drop(held.remove(key)),
+        }
+    }
+    found.take(key, Some((&block, entries)));
+}
+
+/// Reads a topic that is compacted once the first `part` of it, in hundredths, is read.
+fn read_while_compacted(log: &Log, part: usize, looked_at: usize) -> Held {
+    let (mut held, mut found) = Reading::default();
+    let read = log.len() * part / 100;
+    log[..read].iter().for_each(|record| read_one(record, (&mut held, &mut found)));
+    // The same records under their offsets, as compaction leaves them.
+    let mut compacted = log.clone();
+    compact(&mut compacted, log.len() * looked_at / 100);
+    let left = |record: &&(Vec<u8>, Option<Vec<u8>>)| log[read..].contains(record);
+    compacted.iter().filter(left).for_each(|record| read_one(record, (&mut held, &mut found)));
+    found.go_on(1_000).unwrap();
+    held
 }
 
 /// Removes what compaction may remove that has looked at the first `looked_at` records: every one
@@ -143,6 +164,10 @@ proptest! {
             }
         }
         prop_assert_eq!(&read(&log, 1_000).unwrap().0, &stage.held);
+        for part in [10, 30, 50, 70, 90] {
+            prop_assert_eq!(&read_while_compacted(&log, part, 100), &stage.held);
+            prop_assert_eq!(&read_while_compacted(&log, part, 80), &stage.held);
+        }
     }
 
     /// Without transactions a writer that stops in the middle leaves what it had sent, and the

@@ -11,9 +11,11 @@ use crate::time::Timestamp;
 const ENTRIES_PER_HELD: usize = 3;
 /// Entries beside, so that a small state is not written again all the time.
 const ENTRIES_SPARE: usize = 100;
-/// Entries to write again for each that changed in the commit before, and at least.
+/// Entries to write again with a commit: for each that changed in the commit before, and at least
+/// so many, or this part of the state, so that it ends before a session does.
 const REWRITTEN_PER_CHANGED: usize = 2;
 const REWRITTEN_MIN: usize = 100;
+const REWRITTEN_PART: usize = 500;
 /// Blocks without use beside those in use, above which some are deleted.
 const UNUSED_SPARE: usize = 16;
 /// Blocks that are deleted with one that is written, at most.
@@ -170,7 +172,8 @@ impl BlockWriter {
         }
         // What is in the block being filled comes with it.
         self.rewriting.get_or_insert(self.next);
-        let most = (REWRITTEN_PER_CHANGED * self.changed_before).max(REWRITTEN_MIN);
+        let least = REWRITTEN_MIN.max(held / REWRITTEN_PART);
+        let most = (REWRITTEN_PER_CHANGED * self.changed_before).max(least);
         self.rewritten = most;
         Some(most)
     }
@@ -195,24 +198,22 @@ impl BlockWriter {
     fn slot(&mut self, deleted: &mut Vec<Vec<u8>>) -> u32 {
         let mut freed = Vec::new();
         while deleted.len() < DELETED_MAX
-            && self.kept.front().is_some_and(|kept| kept.number < self.from)
+            && let Some(oldest) = self.kept.front().filter(|kept| kept.number < self.from)
         {
-            let too_many = self.has_too_many();
-            match self.kept.front().map(|kept| &kept.place) {
-                Some(Place::Own(slot)) if !too_many => {
-                    let slot = *slot;
-                    if deleted.is_empty() {
-                        self.kept.pop_front();
-                        return slot;
+            match &oldest.place {
+                Place::Own(slot) if !self.has_too_many() => {
+                    if !deleted.is_empty() {
+                        break;
                     }
-                    break;
+                    let slot = *slot;
+                    self.kept.pop_front();
+                    return slot;
                 }
-                Some(Place::Own(slot)) => {
+                Place::Own(slot) => {
                     deleted.push(form::key(self.session, *slot));
                     freed.push(*slot);
                 }
-                Some(Place::Other(key)) => deleted.push(key.to_vec()),
-                None => break,
+                Place::Other(key) => deleted.push(key.to_vec()),
             }
             self.kept.pop_front();
         }

@@ -59,8 +59,18 @@ struct Held {
     /// When that was.
     looked_at: Option<Timestamp>,
     waiting: WaitingReviews,
-    /// Whether the lists are to be written again.
-    rewrites_lists: bool,
+    /// What is still to be written again.
+    rewriting: Option<Rewriting>,
+}
+
+/// How far the state is written again.
+struct Rewriting {
+    /// Whether the lists are.
+    lists: bool,
+    /// The reviewer to go on with.
+    reviewers: Option<usize>,
+    /// Reviews that wait.
+    waiting: Vec<Vec<u8>>,
 }
 
 impl Oversight {
@@ -90,8 +100,8 @@ impl Stage for Oversight {
         };
         let waiting = WaitingReviews::restored(overseeing.resume());
         let overseeing = *overseeing;
-        let (news, looked_at, rewrites_lists) = (true, None, false);
-        self.held = Some(Held { overseeing, time, news, looked_at, waiting, rewrites_lists });
+        let (news, looked_at, rewriting) = (true, None, None);
+        self.held = Some(Held { overseeing, time, news, looked_at, waiting, rewriting });
     }
 
     fn revoke(&mut self, _partition: i32) {
@@ -183,11 +193,6 @@ impl Stage for Oversight {
             };
         });
         sent?;
-        if std::mem::take(&mut held.rewrites_lists) {
-            for listed in &held.overseeing.listed {
-                send(outbox, time, &Part::Listed.key(listed), Some(LISTED))?;
-            }
-        }
         held.save(outbox)
     }
 
@@ -198,14 +203,34 @@ impl Stage for Oversight {
         })
     }
 
-    /// All at once: reviewers are few, and so are the reviews that wait for long.
-    fn rewrite(&mut self, _partition: i32, _most: usize) -> bool {
-        if let Some(held) = &mut self.held {
-            held.overseeing.stage.rewrite();
-            held.rewrites_lists = true;
-            held.waiting.rewrite();
+    fn rewrite<O: Outbox>(
+        &mut self,
+        _partition: i32,
+        most: usize,
+        outbox: &mut O,
+    ) -> Result<bool, Fault> {
+        let Some(held) = &mut self.held else { return Ok(true) };
+        let left = held.rewriting.get_or_insert_with(|| Rewriting {
+            lists: true,
+            reviewers: Some(0),
+            waiting: held.waiting.saved(),
+        });
+        if std::mem::take(&mut left.lists) {
+            for listed in &held.overseeing.listed {
+                send(outbox, held.time, &Part::Listed.key(listed), Some(LISTED))?;
+            }
         }
-        true
+        if let Some(from) = left.reviewers {
+            left.reviewers = held.overseeing.stage.rewrite(from, most);
+            return Ok(false);
+        }
+        let rest = left.waiting.len().saturating_sub(most);
+        left.waiting.drain(rest..).for_each(|key| held.waiting.rewrite(key));
+        let all = left.waiting.is_empty();
+        if all {
+            held.rewriting = None;
+        }
+        Ok(all)
     }
 
     fn committed(&mut self) {

@@ -81,11 +81,18 @@ pub trait Stage {
         0
     }
 
-    /// Takes about `most` further entries of the partition's state for changed, so that the next
-    /// checkpoint sends them again. Returns whether that was asked of all of them since it first
-    /// was asked of any, or since it last was of all.
-    fn rewrite(&mut self, _partition: i32, _most: usize) -> bool {
-        true
+    /// Has the next checkpoint send about `most` further entries of the partition's state again,
+    /// or sends them. Returns true once all of them were asked for; the next call begins anew.
+    ///
+    /// # Errors
+    /// What the outbox returns.
+    fn rewrite<O: Outbox>(
+        &mut self,
+        _partition: i32,
+        _most: usize,
+        _outbox: &mut O,
+    ) -> Result<bool, Fault> {
+        Ok(true)
     }
 
     /// Everything that was sent is committed: figures may show it now.

@@ -3,6 +3,7 @@
 //! Invariant: a review that comes and is judged between two commits is never written. While
 //! input lags behind, that is nearly every one.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use super::fault::Fault;
@@ -62,14 +63,18 @@ impl WaitingReviews {
         self.saved.len() + self.unsaved.len()
     }
 
-    /// Has all of them saved again.
-    pub(super) fn rewrite(&mut self) {
-        for (key, review) in &self.saved {
-            // What is not saved yet is newer.
-            if !self.unsaved.contains_key(key) {
-                self.unsaved_bytes += review.len();
-                self.unsaved.insert(key.clone(), review.clone());
-            }
+    /// The keys of those that the changelog has.
+    pub(super) fn saved(&self) -> Vec<Vec<u8>> {
+        self.saved.keys().cloned().collect()
+    }
+
+    /// Has the review saved again, if it still waits.
+    pub(super) fn rewrite(&mut self, key: Vec<u8>) {
+        let Some(review) = self.saved.get(&key) else { return };
+        // What is not saved yet is newer.
+        if let Entry::Vacant(place) = self.unsaved.entry(key) {
+            self.unsaved_bytes += review.len();
+            place.insert(review.clone());
         }
     }
 }

@@ -310,21 +310,31 @@ impl Stage for WindowsStage {
         partition.map_or(0, |held| held.windows.credentials() + held.names.len())
     }
 
-    fn rewrite(&mut self, partition: i32, most: usize) -> bool {
-        let Some(partition) = self.partitions.get_mut(&partition) else { return true };
+    fn rewrite<O: Outbox>(
+        &mut self,
+        partition: i32,
+        most: usize,
+        _outbox: &mut O,
+    ) -> Result<bool, Fault> {
+        let Some(partition) = self.partitions.get_mut(&partition) else { return Ok(true) };
         let Partition { windows, names, rewriting, .. } = partition;
         let left = rewriting.get_or_insert_with(|| Rewriting {
             windows: Some(0),
             names: names.all().map(Into::into).collect(),
         });
-        left.windows = left.windows.and_then(|from| windows.rewrite(from, most));
+        if let Some(from) = left.windows {
+            left.windows = windows.rewrite(from, most);
+            if left.windows.is_some() || !left.names.is_empty() {
+                return Ok(false);
+            }
+        }
         let rest = left.names.len().saturating_sub(most);
         left.names.drain(rest..).for_each(|name| names.rewrite(name));
-        let all = left.windows.is_none() && left.names.is_empty();
+        let all = left.names.is_empty();
         if all {
             *rewriting = None;
         }
-        all
+        Ok(all)
     }
 
     fn committed(&mut self) {

@@ -118,6 +118,8 @@ impl Reader {
                     partitions,
                     check: None,
                     unusable: BTreeMap::new(),
+                    unusable_entries: BTreeMap::new(),
+                    fresh: changelog.fresh.clone(),
                     state: changelog.fresh.state(),
                     blocks: Found::default(),
                     time: None,
@@ -138,8 +140,51 @@ impl Reader {
             milliseconds = took.as_millis(),
             "restored"
         );
-        let ready = readings.into_values().map(|reading| ready(&changelog, reading, took));
-        ready.collect()
+        readings.into_values().map(|reading| self.ready(&changelog, reading, took)).collect()
+    }
+
+    /// A partition whose state was read and fits.
+    fn ready(
+        &self,
+        changelog: &Changelog,
+        reading: Reading,
+        took: Duration,
+    ) -> Result<Ready, Fault> {
+        let Reading { wanted: Wanted { partition, epoch, .. }, partitions, check, end, .. } =
+            reading;
+        // No two sessions may have one number.
+        let session = getrandom::u64()
+            .map_err(|error| Fault::Passing(format!("asking for a random number: {error}")))?;
+        let name = &changelog.name;
+        let blocks = match reading.blocks.go_on(session) {
+            Ok(blocks) => blocks,
+            Err(_) if self.watermarks(name, partition)?.1 > end => {
+                let why = format!("partition {partition} of {name} was written while it was read");
+                return Err(Fault::Passing(why));
+            }
+            Err(Missing { first, blocks }) => {
+                return Err(Fault::Lasting(format!(
+                    "partition {partition} of {name} lacks blocks of its state: {blocks}, the first \
+                     of them number {first}; somebody deleted records; begin anew under another \
+                     [topics] prefix and another [kafka] group"
+                )));
+            }
+        };
+        let check = check.is_none().then(|| CheckRecord {
+            topic: changelog.topic,
+            key: check::KEY,
+            value: Check::new(&changelog.identity, partition, partitions).written(),
+        });
+        Ok(Ready {
+            partition,
+            epoch,
+            offsets: reading.offsets,
+            unpinned: reading.unpinned,
+            check,
+            state: Some(Restored { partition, state: reading.state, time: reading.time }),
+            blocks: Some(blocks),
+            took,
+        })
     }
 
     /// Whether the state that was read belongs to the positions, and can be used.
@@ -153,8 +198,9 @@ impl Reader {
                 return Err(Fault::Lasting(why));
             }
         }
-        if let Some(why) = reading.unusable.values().next() {
-            return Err(Fault::Lasting(match reading.unusable.len() - 1 {
+        let mut unusable = reading.unusable.values().chain(reading.unusable_entries.values());
+        if let Some(why) = unusable.next() {
+            return Err(Fault::Lasting(match unusable.count() {
                 0 => why.clone(),
                 others => format!("{why} (so are the records of {others} other keys)"),
             }));
@@ -351,35 +397,4 @@ struct Positions {
     new: bool,
     /// Whether one of them was not.
     unpinned: bool,
-}
-
-/// A partition whose state was read and fits.
-fn ready(changelog: &Changelog, reading: Reading, took: Duration) -> Result<Ready, Fault> {
-    let Reading { wanted: Wanted { partition, epoch, .. }, partitions, check, .. } = reading;
-    // No two sessions may have one number.
-    let session = getrandom::u64()
-        .map_err(|error| Fault::Passing(format!("asking for a random number: {error}")))?;
-    let blocks = reading.blocks.go_on(session).map_err(|Missing { first, blocks }| {
-        Fault::Lasting(format!(
-            "partition {partition} of {} lacks {blocks} blocks of its state, the first of them \
-             number {first}: somebody deleted records; begin anew under another [topics] prefix \
-             and another [kafka] group",
-            changelog.name
-        ))
-    })?;
-    let check = check.is_none().then(|| CheckRecord {
-        topic: changelog.topic,
-        key: check::KEY,
-        value: Check::new(&changelog.identity, partition, partitions).written(),
-    });
-    Ok(Ready {
-        partition,
-        epoch,
-        offsets: reading.offsets,
-        unpinned: reading.unpinned,
-        check,
-        state: Some(Restored { partition, state: reading.state, time: reading.time }),
-        blocks: Some(blocks),
-        took,
-    })
 }

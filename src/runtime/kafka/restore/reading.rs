@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::plan::Wanted;
 use crate::runtime::blocks::Found;
 use crate::runtime::health::Restoring;
-use crate::runtime::stages::State;
+use crate::runtime::stages::{Fresh, State};
 use crate::time::Timestamp;
 
 /// A partition while its changelog is read, from offset `first` to `end`.
@@ -24,6 +24,10 @@ pub(super) struct Reading {
     pub(super) check: Option<Vec<u8>>,
     /// Keys whose latest record so far cannot be used, and why.
     pub(super) unusable: BTreeMap<Vec<u8>, String>,
+    /// The same of entries in blocks.
+    pub(super) unusable_entries: BTreeMap<Vec<u8>, String>,
+    /// What an empty state is made of.
+    pub(super) fresh: Fresh,
     pub(super) state: State,
     /// The blocks that hold it.
     pub(super) blocks: Found,

@@ -305,7 +305,7 @@ fn a_state_of_which_a_part_was_deleted_is_refused() {
     // The second of its blocks.
     log.delete(3, b"block/0000000000000001/1");
     let why = log.refused();
-    assert!(why.contains("lacks 1 blocks of its state, the first of them number 1"), "{why}");
+    assert!(why.contains("lacks blocks of its state: 1, the first of them number 1"), "{why}");
 }
 
 #[test]

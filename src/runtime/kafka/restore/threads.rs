@@ -86,6 +86,8 @@ pub(super) fn read_share(
 /// Keys at most of which the latest record may be unusable before the restore gives up.
 const UNUSABLE_MAX: usize = 1_000;
 
+const BEGIN_ANEW: &str = "find out who writes to this topic, then begin anew under another [topics] \
+                          prefix and another [kafka] group";
 const FIND_OUT: &str = "find out who writes to this topic, then delete the record with a tombstone \
                         of its key, or begin anew under another [topics] prefix and another \
                         [kafka] group";
@@ -105,39 +107,59 @@ fn take(reading: &mut Reading, changelog: &str, record: Message<'_>) -> Result<(
         reading.unusable.remove(key);
         return Ok(());
     };
-    let block = blocks::is_key(key).then(|| Block::read(value)).flatten();
-    let Some(block) = block else {
+    if !blocks::is_key(key) {
         let why = format!("{}; {FIND_OUT}", Refusal::Foreign);
-        note_unusable(reading, changelog, key, record, why);
+        note_unusable(reading, changelog, key, record, &why);
+        return Ok(());
+    }
+    let Some(block) = Block::read(value) else {
+        let why = format!("not a block; {BEGIN_ANEW}");
+        note_unusable(reading, changelog, key, record, &why);
         return Ok(());
     };
+    if reading.blocks.begins_anew(&block) {
+        reading.state = reading.fresh.state();
+        reading.unusable_entries.clear();
+    }
     reading.unusable.remove(key);
     let mut entries = 0;
     for (key, state) in block.entries() {
         entries += 1;
         match usable(reading, key, state) {
-            Ok(()) if reading.unusable.is_empty() => {}
-            Ok(()) => drop(reading.unusable.remove(key)),
-            Err(why) => note_unusable(reading, changelog, key, record, why),
+            Ok(()) if reading.unusable_entries.is_empty() => {}
+            Ok(()) => drop(reading.unusable_entries.remove(key)),
+            Err(why) => {
+                let why = placed(changelog, record, &why);
+                reading.unusable_entries.insert(key.to_vec(), why);
+            }
         }
     }
+    give_up(reading);
     reading.blocks.take(key, Some((&block, entries)));
     Ok(())
 }
 
-/// Notes that the latest record, or entry, of a key cannot be used. Of too many the rest is not
-/// read.
+/// Notes that the latest record of a key cannot be used.
 fn note_unusable(
     reading: &mut Reading,
     changelog: &str,
     key: &[u8],
     record: Message<'_>,
-    why: String,
+    why: &str,
 ) {
+    reading.unusable.insert(key.to_vec(), placed(changelog, record, why));
+    give_up(reading);
+}
+
+/// Where something is, and what is wrong with it.
+fn placed(changelog: &str, record: Message<'_>, why: &str) -> String {
     let (partition, offset) = (record.partition(), record.offset());
-    let why = format!("{changelog}, partition {partition}, offset {offset}: {why}");
-    reading.unusable.insert(key.to_vec(), why);
-    if reading.unusable.len() >= UNUSABLE_MAX {
+    format!("{changelog}, partition {partition}, offset {offset}: {why}")
+}
+
+/// Reads no further where too much cannot be used.
+fn give_up(reading: &mut Reading) {
+    if reading.unusable.len() + reading.unusable_entries.len() >= UNUSABLE_MAX {
         reading.end = reading.next;
     }
 }
@@ -153,7 +175,7 @@ fn usable(reading: &mut Reading, key: &[u8], state: Option<&[u8]>) -> Result<(),
                 "run the version that wrote it, or begin anew under another [topics] prefix and \
                  another [kafka] group"
             }
-            Refusal::Foreign | Refusal::Damaged | Refusal::OtherKey => FIND_OUT,
+            Refusal::Foreign | Refusal::Damaged | Refusal::OtherKey => BEGIN_ANEW,
             Refusal::TooMany => "raise [windows] credentials",
         };
         format!("{refusal}; {advice}")
@@ -164,10 +186,7 @@ fn usable(reading: &mut Reading, key: &[u8], state: Option<&[u8]>) -> Result<(),
     if belongs == reading.wanted.partition {
         return Ok(());
     }
-    Err(format!(
-        "the state of a credential that belongs to partition {belongs}; find out who writes to \
-         this topic, then begin anew under another [topics] prefix and another [kafka] group"
-    ))
+    Err(format!("the state of a credential that belongs to partition {belongs}; {BEGIN_ANEW}"))
 }
 
 fn stuck(changelog: &str, share: &Share<'_>) -> Fault {

@@ -201,7 +201,7 @@ fn heartbeat(session_timeout: Span) -> Span {
 
 fn producer(settings: &Settings, id: &str) -> ClientConfig {
     let kafka = &settings.kafka;
-    // A credential's state is one record; an event more than the bound may be in it.
+    // A credential's state may fill a record; an event more than the bound may be in it.
     let record_bytes = settings.windows.engine.credential_bytes + RECORD_SPARE_BYTES;
     let mut config = match kafka.delivery {
         Delivery::ExactlyOnce => {
@@ -212,7 +212,12 @@ fn producer(settings: &Settings, id: &str) -> ClientConfig {
             unless_set(&mut config, "retry.backoff.ms", "5");
             config
         }
-        Delivery::AtLeastOnce => config::producer(kafka, record_bytes),
+        Delivery::AtLeastOnce => {
+            let mut config = config::producer(kafka, record_bytes);
+            // A block that was refused must not be followed by the next one.
+            config.set("enable.gapless.guarantee", "true");
+            config
+        }
     };
     // Only failures are polled for; see `raw::commit_transaction`.
     config.set("delivery.report.only.error", "true");

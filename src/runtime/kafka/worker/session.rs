@@ -370,7 +370,7 @@ impl<S: Stage> Session<'_, S> {
         for partition in &self.partitions {
             let held = self.stage.held(*partition);
             if let Some(most) = self.output.rewrites(*partition, held)
-                && self.stage.rewrite(*partition, most)
+                && self.stage.rewrite(*partition, most, &mut self.output)?
             {
                 rewritten.insert(*partition);
             }
