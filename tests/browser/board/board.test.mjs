@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { until, wait } from "./demo.mjs";
-import { frame, made, rateOf, send } from "./made.mjs";
+import { exposure, frame, made, rateOf, send } from "./made.mjs";
 import { browser, clean, open } from "./page.mjs";
 
 test("a board that was hidden while the connection was lost comes back when it is looked at", async (t) => {
@@ -29,9 +29,8 @@ test("a board that was hidden while the connection was lost comes back when it i
 });
 
 test("a page about one thing stays while the server is busy, and asks once while nobody is signed in", async (t) => {
-  const now = Date.now(), id = "secret_exposure/a/1";
-  const record = { exposure_id: id, credential_id: "a", workflow: "secret_exposure", state: "open", raced: true, in_time_ms: 540_000, late_ms: 1_020_000, detected_at: new Date(now - 60_000).toISOString(), exposed_at: null, owner: null, incident: null, detections: 1, durations_ms: {}, revision: 1 };
-  const known = { as_of: new Date(now).toISOString(), exposure_id: id, started_at: record.detected_at, window: { waiting_ms: 1, known_as: "a", record }, other_names: [], labels: { credential: "credential-0" }, alerts: [], reading: null };
+  const id = "secret_exposure/a/1";
+  const known = exposure();
   let says = [401, {}], asked = 0;
   const url = await made(t, () => {}, (path) => { if (!path.startsWith("/api/v1/exposures/")) return null; asked += 1; return says; });
   const page = await (await browser(t)).newPage();
@@ -108,6 +107,19 @@ test("every figure follows the targets of its workflow, and what is unknown is a
   assert.ok(await page.$eval("#unjoined-none", (node) => node.hidden));
   assert.ok((await page.$$(".chart path.unassessed")).length === 1, "unassessed decisions have a shape of their own");
   assert.ok(!(await page.content()).includes("NaN"));
+  await clean(opened);
+});
+
+test("the bar of a decided window ends at the decision, whenever it was contained", async (t) => {
+  const now = Date.now(), made_up = frame(1, now, ["late", "soon"]), { k0: late, k1: soon } = made_up.lists.windows.set;
+  // Attacked windows stay in the list when they are decided.
+  const decided = (row, seconds, contained) => Object.assign(row, { start_ms: now - 3_600_000, attacked_ms: now - 60_000, state: "reviewed", decided_ms: now - 3_600_000 + 1_000 * seconds, contained_ms: contained && now - 3_600_000 + 1_000 * contained, action: "revoke", reviewer: "r" });
+  decided(late, 1_137, 168);
+  decided(soon, 32, 309);
+  const opened = await open(await browser(t), await made(t, (response) => send(response, "whole", made_up)));
+  const ends = await opened.page.$$eval("#windows li:not(.group)", (rows) => Object.fromEntries(rows.map((row) => [row.querySelector("bdi").textContent, Number(/scaleX\(([\d.]+)\)/.exec(row.querySelector(".track i").style.transform)[1])])));
+  assert.ok(ends.late >= 0.85, `decided after 18 min 57 s is late: ${ends.late}`);
+  assert.ok(Math.abs(ends.soon - 0.45 * 32 / 540) < 0.002, `decided after 32 s: ${ends.soon}`);
   await clean(opened);
 });
 

@@ -51,3 +51,11 @@ export function frame(n, now, names) {
     rate: { complete: true, open: 1, older_open: 0, effective: rateOf(0.25, 0.5), in_time_ms: 540_000, withdrawn: 0, others: [{ workflow: "policy_change", in_time_ms: 86_400_000, effective: rateOf(0.5, 0.5) }], reviews: 1, judged: 1, hollow: 0, unassessed: 1, by_reason: {}, unknown: 0, median_ms: { low: 90_000, high: null }, attacker_first: { low: 0.2, high: 1 } },
   } };
 }
+
+/** The answer about one exposure, found a minute and a half ago and leaked before; `decided` half a minute later. */
+export function exposure({ name = "a", decided = false, record = {}, ...more } = {}) {
+  const now = Date.now(), at = (seconds) => new Date(now - 1000 * seconds).toISOString(), id = `secret_exposure/${name}/1`;
+  const decision = decided ? { state: "closed", presented_at: at(85), recommendation: "dismiss", confidence: null, summary_words: 150, advice_source: "ai", decided_at: at(60), reviewer: "reviewer-0", action: "dismiss", verdict: "approve", durations_ms: { time_to_review: 30_000 } } : { durations_ms: {} };
+  const whole = { exposure_id: id, credential_id: name, workflow: "secret_exposure", state: "open", severity: "high", raced: true, in_time_ms: 540_000, late_ms: 1_020_000, detected_at: at(90), exposed_at: null, owner: null, incident: null, items: null, rationale_words: null, further_decisions: 0, detections: 1, revision: 1, ...decision, ...record };
+  return { as_of: at(0), exposure_id: id, started_at: at(90), window: { waiting_ms: decided ? null : 90_000, known_as: name, record: whole }, other_names: [], labels: { credential: "credential-0" }, alerts: [], reading: null, ...more };
+}

@@ -94,7 +94,8 @@ function timeToRead(record, reading) {
 function shortTime(record, reading) {
   const short = timed(reading) && reading.attention_ms < reading.usual_ms;
   if (!short || record.quality === "hollow") return null;
-  return el("p", "small", "This took less time than most people need. That alone does not make it hollow: people read at different speeds, and the clocks of two sources differ.");
+  const proves = record.quality === "unassessed" ? "does not tell either" : "does not make it hollow";
+  return el("p", "small", `This took less time than most people need. That alone ${proves}: people read at different speeds, and the clocks of two sources differ.`);
 }
 
 /** What was looked at before the decision. */

@@ -1,0 +1,40 @@
+// The page of one exposure with answers that the test makes up: what it says of a decision, and of
+// what nobody knows.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { exposure, made } from "./made.mjs";
+import { browser, clean, open } from "./page.mjs";
+
+const text = (page, selector) => page.$eval(selector, (node) => node.textContent);
+
+/** Opens the page of an exposure whose answer is made up. */
+async function shown(t, answer) {
+  const url = await made(t, () => {}, (path) => (path.startsWith("/api/v1/exposures/") ? [200, answer] : null));
+  const opened = await open(await browser(t), url, { path: `/exposure/${encodeURIComponent(answer.exposure_id)}`, shows: ".about h1" });
+  return { ...opened, facts: await opened.page.$$eval(".facts > div", (all) => Object.fromEntries(all.map((one) => [one.querySelector("dt").textContent, one.querySelector("dd").textContent]))) };
+}
+
+test("a short time is told, and that it proves nothing by itself", async (t) => {
+  const reading = { attention_ms: 3_000, usual_ms: 45_000, certificate: null };
+  for (const [quality, expected] of [["meaningful", /most people need\. That alone does not make it hollow/], ["unassessed", /most people need\. That alone does not tell either/], [null, /most people need\. That alone does not make it hollow/]]) {
+    const opened = await shown(t, exposure({ decided: true, record: { quality, hollow: quality ? [] : null, opened_at: new Date(Date.now() - 60_000).toISOString() }, reading }));
+    assert.match(opened.facts["Time to read"], /^3 s; most people need 45 s/);
+    assert.match(await text(opened.page, "#main"), expected, quality);
+    await clean(opened);
+  }
+  const enough = await shown(t, exposure({ decided: true, record: { quality: "meaningful", hollow: [] }, reading: { ...reading, attention_ms: 60_000 } }));
+  assert.doesNotMatch(await text(enough.page, "#main"), /That alone/);
+  const hollow = await shown(t, exposure({ decided: true, record: { quality: "hollow", hollow: ["impossible_reading"] }, reading }));
+  assert.doesNotMatch(await text(hollow.page, "#main"), /That alone/, "of a hollow decision the reason is told");
+});
+
+test("a case that nobody opened has no time to read", async (t) => {
+  const reading = { attention_ms: 331_000, usual_ms: 45_000, certificate: null };
+  const unopened = await shown(t, exposure({ decided: true, record: { quality: "hollow", hollow: ["evidence_unopened"], opened_at: null }, reading }));
+  assert.match(unopened.facts["Looked at"], /^nothing: .*reported nobody/);
+  assert.equal(unopened.facts["Time to read"], undefined);
+  assert.match(unopened.facts["From the advice to the decision"], /^5 min 31 s/);
+  await clean(unopened);
+  const unknown = await shown(t, exposure({ decided: true, record: { quality: "meaningful", hollow: [], opened_at: null }, reading: null }));
+  assert.equal(unknown.facts["Looked at"], "not known");
+});
