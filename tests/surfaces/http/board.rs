@@ -184,7 +184,8 @@ fn each_window_counts_by_the_targets_of_its_workflow_and_an_attack_stands_apart(
         (&others[0]["workflow"], &others[0]["in_time_ms"]),
         (&json!("policy_change"), &json!(DAY_MS))
     );
-    assert_eq!(whole["parts"]["rate"]["in_time_ms"], 540_000);
+    let rate = &whole["parts"]["rate"];
+    assert_eq!((&rate["in_time_ms"], &rate["late_ms"]), (&json!(540_000), &json!(1_020_000)));
 }
 
 #[test]

@@ -7,6 +7,7 @@
 )]
 
 mod ageing;
+mod alerts_listed;
 mod board;
 mod client;
 mod hostile;

@@ -16,6 +16,7 @@ use super::headline::Headline;
 use super::notes::{self, Note};
 use super::rest::Rested;
 use super::reviews;
+use super::strongest::strongest;
 use super::text;
 use super::unjoined::UnjoinedPart;
 use super::waiting_row::{self, Urgency, WaitingRow};
@@ -298,7 +299,8 @@ fn pick(shown: &Shown, now: Timestamp) -> Picked {
 impl Picked {
     fn take(&mut self, row: &Arc<Row>, shown: &Shown, now: Timestamp) {
         let profile = shown.profiles.get(row.workflow);
-        for alert in row.moments.iter().flat_map(|moments| moments.at(profile, now).0.iter()) {
+        let holding = row.moments.iter().map(|moments| moments.at(profile, now).0);
+        for alert in holding.flat_map(strongest) {
             *self.firing.entry(alert).or_default() += 1;
         }
         let waiting = &mut self.waiting;
