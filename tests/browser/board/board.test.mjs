@@ -84,6 +84,7 @@ test("every figure follows the targets of its workflow, and what is unknown is a
   assert.equal(await text("rate"), "25.0–50.0 %");
   assert.equal(await text("rate-note"), "A range because of 1 unassessed");
   assert.match(await text("rate-text"), /within 9 min/);
+  assert.match(await text("race-words"), /overdue after 9 min, and late after 17 min/);
   assert.match(await text("rate-sample"), /^4 windows in 2 incidents; .*10\.0–90\.0 %$/);
   assert.equal(await text("rate-others"), "policy change, within 1 d: 50.0 % (4 windows in 2 incidents)entitlement review, within 7 d: no review is due yet");
   const cells = (id) => page.$$eval(`#${id} tr`, (lines) => lines.map((line) => [...line.cells].map((cell) => cell.textContent)));

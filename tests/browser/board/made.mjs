@@ -5,22 +5,22 @@ import { demo } from "./demo.mjs";
 
 const PAGE = `${process.env.SHUTTERLAG_ROOT}/src/runtime/http/board/page`;
 
-/** The pages as they are, with a stream made by the test, and `answer(path)` for the rest as `[status, value]`. */
+/** The pages as they are, with a stream made by the test, and `answer(path)` as `[status, value]` where the test has one. */
 export async function made(t, frames, answer = () => null) {
   const types = { html: "text/html", css: "text/css", js: "text/javascript", svg: "image/svg+xml" };
   const real = await demo(t);
   const policy = (await fetch(real.url)).headers.get("content-security-policy");
-  const server = createServer((request, response) => {
+  const server = createServer(async (request, response) => {
     if (request.url === "/api/v1/session") { response.writeHead(200, { "content-type": "application/json" }).end('{"needed":false}'); return; }
+    const own = await answer(request.url);
+    if (own) { response.writeHead(own[0], { "content-type": "application/json" }).end(JSON.stringify(own[1])); return; }
     if (request.url.startsWith("/api/v1/board/windows")) { response.writeHead(200, { "content-type": "application/json" }).end('{"matching":0,"rows":[],"choices":{}}'); return; }
     if (request.url === "/api/v1/board") {
       response.writeHead(200, { "content-type": "text/event-stream" });
       frames(response);
       return;
     }
-    const own = answer(request.url);
-    if (own) { response.writeHead(own[0], { "content-type": "application/json" }).end(JSON.stringify(own[1])); return; }
-    const name = request.url === "/" ? "board.html" : request.url.startsWith("/exposure/") ? "exposure.html" : request.url.split("/").pop();
+    const name = new URL(request.url, "http://made").pathname === "/" ? "board.html" : request.url.startsWith("/exposure/") ? "exposure.html" : request.url.split("/").pop();
     response.writeHead(200, { "content-type": types[name.split(".").pop()], "content-security-policy": policy });
     response.end(readFileSync(`${PAGE}/${name}`));
   });
@@ -48,7 +48,7 @@ export function frame(n, now, names) {
     firing: { ReviewDueSoon: 3 }, suspected: { more: 0, pages: names.slice(0, 4).map(page) },
     unjoined: { names: names.length + 1, events: 12, rows: names.map((text, at) => ({ credential: text, workflow: at ? text : "secret_exposure", kind: "decision.made", source: at ? text : null, at_ms: now - 600_000 - at, events: 1 + at, nearest: at ? [text, text] : [] })) },
     health: { healthy: false, ready: false, missing: names.slice(0, 4), lag_records: 1, not_kept: 1, foreign: 1, windows: 1, workers: 1 },
-    rate: { complete: true, open: 1, older_open: 0, effective: rateOf(0.25, 0.5), in_time_ms: 540_000, withdrawn: 0, others: [{ workflow: "policy_change", in_time_ms: 86_400_000, effective: rateOf(0.5, 0.5) }], reviews: 1, judged: 1, hollow: 0, unassessed: 1, by_reason: {}, unknown: 0, median_ms: { low: 90_000, high: null }, attacker_first: { low: 0.2, high: 1 } },
+    rate: { complete: true, open: 1, older_open: 0, effective: rateOf(0.25, 0.5), in_time_ms: 540_000, late_ms: 1_020_000, withdrawn: 0, others: [{ workflow: "policy_change", in_time_ms: 86_400_000, effective: rateOf(0.5, 0.5) }], reviews: 1, judged: 1, hollow: 0, unassessed: 1, by_reason: {}, unknown: 0, median_ms: { low: 90_000, high: null }, attacker_first: { low: 0.2, high: 1 } },
   } };
 }
 

@@ -1,6 +1,7 @@
 // What the pages about one thing share: they ask for it again and again, and show what changed.
 import { ask, signOutButton } from "./session.js";
-import { el, fullTime, isolated, set, zoneSwitch } from "./text.js";
+import { typing } from "./keys.js";
+import { boardAt, el, fullTime, isolated, set, zoneSwitch } from "./text.js";
 
 const EVERY_MS = 5_000;
 
@@ -44,10 +45,20 @@ export function follow(path, { show, missing, tick }) {
     }
   }
 
+  waysBack();
   zoneSwitch(document.getElementById("zone"));
   signOutButton(document.getElementById("sign-out"));
   load();
   setInterval(() => { if (!document.hidden) load(); }, EVERY_MS);
+}
+
+/** The links to the board, and Escape, lead to its list as it was asked for. */
+function waysBack() {
+  const back = document.getElementById("back"), home = document.querySelector(".home a");
+  back.href = home.href = boardAt();
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !event.ctrlKey && !event.metaKey && !event.altKey && !typing(document.activeElement)) back.click();
+  });
 }
 
 /** A section with a heading. */
@@ -90,5 +101,8 @@ export function table(label, titles, lines) {
 
 /** What to show where there is nothing. */
 export function nothing(title, message) {
-  document.getElementById("main").replaceChildren(el("h1", "", title), el("p", "", message));
+  const way = el("p"), board = el("a", "", "To the board");
+  board.href = boardAt();
+  way.append(board);
+  document.getElementById("main").replaceChildren(el("h1", "", title), el("p", "", message), way);
 }

@@ -5,14 +5,14 @@ import { keys } from "./keys.js";
 import { Race } from "./race.js";
 import { signOutButton } from "./session.js";
 import { follow } from "./source.js";
-import { NAMES, SIGNALS, amount, el, exposureAt, length, limit, link, names, parts as dateParts, plural, reviewerAt, set, timeOn, took, words, zoneSwitch } from "./text.js";
+import { NAMES, SIGNALS, amount, el, exposureAt, length, limit, link, listAt, names, parts as dateParts, plural, reviewerAt, set, timeOn, took, words, zoneSwitch } from "./text.js";
 import { Unjoined } from "./unjoined.js";
 
 const $ = (id) => document.getElementById(id);
 const model = { n: 0, parts: {}, lists: { windows: new Map(), decisions: new Map(), notes: new Map() } };
 const race = new Race($("windows"));
 const unjoined = new Unjoined($);
-let chart = null, paused = false, clock = { at: 0, as_of: 0, speed: 1 }, answer = null;
+let chart = null, paused = false, clock = { at: 0, as_of: 0, speed: 1 }, answer = null, troubled = null;
 
 const now = () => clock.as_of + (performance.now() - clock.at) * clock.speed;
 /** The time of day; with the date where that is not today's. */
@@ -38,6 +38,7 @@ function take(name, data) {
 // Draws only what changed.
 function show({ parts, lists }) {
   performance.mark("show");
+  const first = $("main").classList.contains("waiting");
   if (parts.moment) moment(parts.moment);
   if (parts.waiting) waiting(parts.waiting);
   if (parts.rate) rate(parts.rate);
@@ -47,10 +48,11 @@ function show({ parts, lists }) {
   if (parts.suspected) suspected(parts.suspected);
   if (parts.unjoined) unjoined.update(parts.unjoined, now());
   if (parts.health) health(parts.health);
-  if ((lists.windows || lists.decisions) && !answer) list();
+  if (first || (lists.windows || lists.decisions) && !answer) list();
   if (lists.decisions) decisions(model.lists.decisions);
   if (lists.notes) notes(model.lists.notes);
   $("main").classList.remove("waiting");
+  if (first && location.hash === "#race") $("race").scrollIntoView();
   performance.measure("update", "show");
   performance.clearMarks("show");
 }
@@ -66,11 +68,19 @@ const byId = (rows) => new Map([...rows.values()].map((row) => [row.id, row]));
 
 // The rows that the stream sends, or those that somebody asked for.
 function list() {
+  $("windows").classList.toggle("old", !answer && filter.asked());
+  if (!answer && filter.asked()) {
+    // What is asked for has not come yet: rows that were there stay, and no others come.
+    if (race.rows.size === 0) none(troubled ?? "Looking for the windows that match.", { clear: troubled !== null });
+    return;
+  }
   const rows = answer ? answer.data.rows : [...model.lists.windows.values()];
   race.update(rows, byId(model.lists.decisions), now(), answer ? answer.grouped : true);
   const all = answer ? answer.data.matching : model.parts.waiting?.listed ?? 0, more = all - rows.length;
-  $("windows-none").hidden = all > 0;
-  set($("windows-none"), answer ? "No window matches. Clear the search and the filters to see all." : "No window waits: every exposure was decided or contained.");
+  const waits = $("by-state").value === "waiting";
+  if (all > 0) none(null);
+  else if (answer) none(waits ? "No window that waits matches." : "No window matches.", { clear: true, everywhere: $("by-state").value !== "all" });
+  else none("No window waits: every exposure was decided or contained.");
   const decided = model.parts.waiting?.reviewed ?? 0;
   set($("windows-more"), [
     answer ? plural(all, "window matches", "windows match") : "",
@@ -79,11 +89,20 @@ function list() {
   ].filter(Boolean).join(" · "));
 }
 
+/** Says why there are no rows, and offers what may bring some. */
+function none(why, { clear = false, everywhere = false } = {}) {
+  $("windows-none").hidden = why === null;
+  set($("windows-why"), why ?? "");
+  $("windows-clear").hidden = !clear;
+  $("windows-everywhere").hidden = !everywhere;
+}
+
 function waiting(data) {
-  set($("race-count"), [
+  const counts = [
     data.attacked > 0 ? `${data.attacked} attacked` : "",
     `${data.ahead} in time`, `${data.contested} overdue`, `${data.behind} late`, `${data.contained} contained`,
-  ].filter(Boolean).join(" · "));
+  ].filter(Boolean).join(" · ");
+  set($("race-count"), filter.asked() ? `of all that wait: ${counts}` : counts);
 }
 
 // A range whose ends look the same is one number.
@@ -107,6 +126,7 @@ function rate(data) {
   set($("rate-note"), causes.length ? `A range because of ${causes.join(", ")}` : "");
   const within = in_time_ms === null ? "in time" : `within ${limit(in_time_ms)}`;
   set($("rate-text"), `of the exposures that attackers race for were decided by a person ${within}, with a meaningful review. The rest were decided late, hollow or not at all, or nobody can say: that is the width of the range.`);
+  set($("race-words"), in_time_ms === null ? "In time, overdue and late follow the targets of each workflow." : `Where attackers race, a window is overdue after ${limit(in_time_ms)}, and late after ${limit(data.late_ms)}: an attacker is likely there by then.`);
   set($("rate-sample"), effective.low === null ? "No review was due yet." : `${sample(effective)}; with chance taken into account, ${range(effective.low_bound, effective.high_bound)}`);
   if ($("bands").childElementCount === 0) {
     for (const [name, label] of OUTCOMES) {
@@ -164,16 +184,36 @@ function trend(today, periods) {
 }
 
 const URGENCY = { AttackObserved: "critical", AttackerLikelyPresent: "critical", AiActedFirst: "critical", ReviewOverdue: "page", RubberStampSuspected: "page" };
+const LISTED = Object.keys(NAMES).filter((alert) => [...$("by-alert").options].some((option) => option.value === alert));
+/** The count of each alert leads to what it counts, and a small link to what to do. */
 function firing(data) {
   const items = Object.entries(data).map(([alert, count]) => {
-    const item = el("li", URGENCY[alert] ?? "warning"), number = el("b");
-    set(number, String(count));
-    item.append(number, link(`/runbook/${alert}`, NAMES[alert] ?? alert));
+    const item = el("li", URGENCY[alert] ?? "warning"), number = el("b", "", String(count)), name = NAMES[alert] ?? alert;
+    const rows = LISTED.includes(alert) ? link(listAt("alert", alert), name) : link("#suspects-title", name);
+    rows.dataset.alert = alert;
+    const book = Object.assign(link(`/runbook/${alert}`, "runbook"), { className: "book" });
+    book.setAttribute("aria-label", `runbook: ${name}`);
+    item.append(number, rows, book);
     return item;
   });
-  if (items.length === 0) { const none = el("li"); set(none, "none"); items.push(none); }
+  if (items.length === 0) items.push(el("li", "", "none"));
   $("firing").replaceChildren(...items);
+  marked();
 }
+
+/** Marks the count whose windows the list shows. */
+function marked() {
+  const alert = $("by-alert").value;
+  for (const one of $("firing").querySelectorAll("a[data-alert]")) if (alert && one.dataset.alert === alert) one.setAttribute("aria-current", "true"); else one.removeAttribute("aria-current");
+}
+$("firing").addEventListener("click", (event) => {
+  const alert = event.target.closest("a[data-alert]")?.dataset.alert;
+  if (!LISTED.includes(alert) || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  filter.choose({ alert, state: "all" });
+  $("race").focus({ preventScroll: true });
+  $("race").scrollIntoView();
+});
 
 function noted(note) {
   if (note.what === "CloseCall") return `decided ${length(note.margin_ms)} before it was overdue`;
@@ -310,11 +350,29 @@ function linkState(word) {
 }
 follow({ take, state: (word) => { if (!paused) linkState(word); else linked = word; } });
 
-const filter = new Filter($, (data, grouped, fresh) => {
-  if (data === null ? answer !== null : fresh) race.reset();
-  answer = data === null ? null : { data, grouped };
-  list();
+const filter = new Filter($, {
+  answer(data, grouped, fresh) {
+    if (data === null ? answer !== null : fresh) race.reset();
+    troubled = null;
+    answer = data === null ? null : { data, grouped };
+    asked();
+  },
+  trouble(message) {
+    race.reset();
+    troubled = `The address asks for something that there is not: ${message}.`;
+    answer = null;
+    asked();
+  },
 });
+/** The list, and what says to which question it is the answer. */
+function asked() {
+  if (model.n === 0) return;
+  list();
+  marked();
+  waiting(model.parts.waiting);
+}
+$("windows-clear").addEventListener("click", () => filter.reset());
+$("windows-everywhere").addEventListener("click", () => { $("by-state").value = "all"; filter.changed("state"); });
 keys({ search: $("by-q"), list: $("windows"), help: $("help"), clear: () => filter.reset() });
 $("keys").addEventListener("click", () => $("help").showModal());
 $("filter").addEventListener("submit", (event) => event.preventDefault());

@@ -66,6 +66,7 @@ export class Race {
   reset() {
     for (const known of this.rows.values()) { clearTimeout(known.done); known.item.remove(); }
     this.rows.clear();
+    this.place([]);
     this.first = true;
   }
 
@@ -95,15 +96,15 @@ export class Race {
     name.append(open);
     track.append(fill);
     item.append(name, count, meta, track);
-    const known = { row, index, item, credential, count, meta, fill, band: "" };
+    const known = { row, index, item, open, credential, count, meta, fill, band: "" };
     if (!this.first) item.classList.add("fresh");
     this.rows.set(row.id, known);
     this.describe(known);
   }
 
-  describe({ row, credential, meta }) {
+  describe({ row, open, credential, meta }) {
     set(credential, row.credential);
-    credential.title = names(row);
+    open.title = names(row);
     const parts = [row.raced ? words(row.workflow) : `${words(row.workflow)}, due within ${limit(row.in_time_ms)}`];
     if (row.other_names) parts.push(`also ${others(row)}`);
     if (row.owner) parts.push(`owner ${row.owner}`);
