@@ -47,7 +47,7 @@ export function frame(n, now, names) {
     receivers: [{ name: "events", last_at_ms: null, expected_ms: null, taken: 0, refused: 0 }, ...names.slice(0, 1).map((name) => ({ name, last_at_ms: now - 7_200_000, expected_ms: 3_600_000, taken: 12, refused: 1 }))],
     firing: { ReviewDueSoon: 3 }, suspected: { more: 0, pages: names.slice(0, 4).map(page) },
     unjoined: { names: names.length + 1, events: 12, rows: names.map((text, at) => ({ credential: text, workflow: at ? text : "secret_exposure", kind: "decision.made", source: at ? text : null, at_ms: now - 600_000 - at, events: 1 + at, nearest: at ? [text, text] : [] })) },
-    health: { healthy: false, ready: false, missing: names.slice(0, 4), lag_records: 1, not_kept: 1, foreign: 1, windows: 1, workers: 1 },
+    health: { healthy: false, ready: false, missing: names.slice(0, 4), lag_records: 1, not_kept: 1, foreign: 1, windows: 1, workers: 1, catching_up: null },
     rate: { complete: true, open: 1, older_open: 0, effective: rateOf(0.25, 0.5), in_time_ms: 540_000, late_ms: 1_020_000, withdrawn: 0, others: [{ workflow: "policy_change", in_time_ms: 86_400_000, effective: rateOf(0.5, 0.5) }], reviews: 1, judged: 1, hollow: 0, unassessed: 1, by_reason: {}, unknown: 0, median_ms: { low: 90_000, high: null }, attacker_first: { low: 0.2, high: 1 } },
   } };
 }

@@ -29,7 +29,7 @@ use crate::runtime::http::options::Shown;
 use crate::runtime::http::status;
 use crate::runtime::reviewer_alerts::{AlertState, Cited, Counted};
 use crate::runtime::view::{Attack, Row, TrendPeriod};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// Windows shown, the most urgent.
 const WINDOWS_MAX: usize = 100;
@@ -94,6 +94,17 @@ struct PipelineHealth {
     foreign: u64,
     windows: u64,
     workers: usize,
+    /// Null unless what is shown is of an earlier time, since the program has just started.
+    catching_up: Option<CatchingUp>,
+}
+
+/// How far what is shown is behind the present.
+#[derive(Serialize)]
+struct CatchingUp {
+    /// By the time of the events; null if that is not known.
+    behind_ms: Option<Span>,
+    /// Records that are still to be read.
+    records: u64,
 }
 
 /// Reviewers with an alert, now or lately.
@@ -375,6 +386,7 @@ fn health(shown: &Shown) -> PipelineHealth {
     let alive = status::alive(shown);
     let ready = status::ready(shown);
     let view = shown.view.status();
+    let catches_up = !view.caught_up || shown.health.catching_up();
     PipelineHealth {
         healthy: alive.healthy,
         ready: ready.ready,
@@ -384,5 +396,9 @@ fn health(shown: &Shown) -> PipelineHealth {
         foreign: view.foreign,
         windows: view.windows,
         workers: ready.workers(),
+        catching_up: catches_up.then(|| CatchingUp {
+            behind_ms: shown.health.behind(shown.clock.now()),
+            records: view.lag_records + ready.to_restore(),
+        }),
     }
 }

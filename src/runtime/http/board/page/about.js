@@ -37,7 +37,8 @@ export function follow(path, { show, missing, tick }) {
       state("off", status ? "No answer, trying again" : "Connection lost, trying again");
     } else {
       offset = Date.parse(data.as_of) - Date.now();
-      state("on", "Live");
+      // Just started, the server has not read the ledger to its end.
+      if (data.view?.caught_up === false) state("catches", "Catching up"); else state("on", "Live");
       set(clock, fullTime(data.as_of));
       const { as_of, view, ...rest } = data, text = JSON.stringify(rest, (key, value) => (key === "waiting_ms" || key === "attacker_first" ? undefined : value));
       if (text !== last) { last = text; show(data, now()); }

@@ -5,7 +5,7 @@ import { keys } from "./keys.js";
 import { Race } from "./race.js";
 import { signOutButton } from "./session.js";
 import { follow } from "./source.js";
-import { NAMES, SIGNALS, amount, el, exposureAt, length, limit, link, listAt, names, parts as dateParts, plural, reviewerAt, set, timeOn, took, words, zoneSwitch } from "./text.js";
+import { NAMES, SIGNALS, amount, el, exposureAt, length, limit, link, listAt, names, parts as dateParts, plural, reviewerAt, set, span, timeOn, took, words, zoneSwitch } from "./text.js";
 import { Unjoined } from "./unjoined.js";
 
 const $ = (id) => document.getElementById(id);
@@ -47,7 +47,7 @@ function show({ parts, lists }) {
   if (parts.firing) firing(parts.firing);
   if (parts.suspected) suspected(parts.suspected);
   if (parts.unjoined) unjoined.update(parts.unjoined, now());
-  if (parts.health) health(parts.health);
+  if (parts.health) { health(parts.health); linkState(linked); }
   if (first || (lists.windows || lists.decisions) && !answer) list();
   if (lists.decisions) decisions(model.lists.decisions);
   if (lists.notes) notes(model.lists.notes);
@@ -340,13 +340,23 @@ function tick() {
   unjoined.tick(now());
 }
 
+/** How far what is shown is behind the present after a start; nothing once it has caught up. */
+function catchingUp() {
+  const behind = model.parts.health?.catching_up;
+  if (!behind) return null;
+  const { behind_ms, records } = behind;
+  if (behind_ms !== null) return `Catching up, ${behind_ms < 60_000 ? "less than a minute" : span(behind_ms)} behind`;
+  return records > 0 ? `Catching up, ${plural(records, "record", "records")} to read` : "Catching up";
+}
+
 const STATES = { on: "Live", off: "Connection lost, reconnecting", asks: "Waiting for a token" };
 let linked = "off";
 function linkState(word) {
   linked = word;
   // What is shown does not change, so it is not live, whatever the connection is.
-  set($("link"), paused ? `Paused at ${dateParts(now()).time}` : STATES[word]);
-  $("link").className = `link ${paused ? "paused" : word}`;
+  const late = word === "on" ? catchingUp() : null;
+  set($("link"), paused ? `Paused at ${dateParts(now()).time}` : late ?? STATES[word]);
+  $("link").className = `link ${paused ? "paused" : late ? "catches" : word}`;
 }
 follow({ take, state: (word) => { if (!paused) linkState(word); else linked = word; } });
 
