@@ -92,7 +92,13 @@ export function table(label, titles, lines) {
   head.append(row);
   for (const line of lines) {
     const made_row = el("tr");
-    for (const value of line) { const cell = el("td"); cell.append(value instanceof Node ? value : isolated(String(value))); made_row.append(cell); }
+    line.forEach((value, at) => {
+      const cell = el("td");
+      // On a phone each line is a card, and each cell has its own title.
+      cell.dataset.title = titles[at];
+      cell.append(value instanceof Node ? value : isolated(String(value)));
+      made_row.append(cell);
+    });
     body.append(made_row);
   }
   made.append(head, body);

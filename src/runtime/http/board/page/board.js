@@ -2,7 +2,7 @@
 import { Chart, quality, quadrant } from "./chart.js";
 import { Filter } from "./filter.js";
 import { keys } from "./keys.js";
-import { Race } from "./race.js";
+import { Race, narrow } from "./race.js";
 import { signOutButton } from "./session.js";
 import { follow } from "./source.js";
 import { NAMES, SIGNALS, amount, el, exposureAt, length, limit, link, listAt, names, parts as dateParts, plural, reviewerAt, set, span, timeOn, took, words, zoneSwitch } from "./text.js";
@@ -126,7 +126,7 @@ function rate(data) {
   set($("rate-note"), causes.length ? `A range because of ${causes.join(", ")}` : "");
   const within = in_time_ms === null ? "in time" : `within ${limit(in_time_ms)}`;
   set($("rate-text"), `of the exposures that attackers race for were decided by a person ${within}, with a meaningful review. The rest were decided late, hollow or not at all, or nobody can say: that is the width of the range.`);
-  set($("race-words"), in_time_ms === null ? "In time, overdue and late follow the targets of each workflow." : `Where attackers race, a window is overdue after ${limit(in_time_ms)}, and late after ${limit(data.late_ms)}: an attacker is likely there by then.`);
+  set($("race-words"), in_time_ms === null ? "In time, overdue and late follow the targets of each workflow." : `Where attackers race: overdue after ${limit(in_time_ms)}, late after ${limit(data.late_ms)}, when an attacker is likely there.`);
   set($("rate-sample"), effective.low === null ? "No review was due yet." : `${sample(effective)}; with chance taken into account, ${range(effective.low_bound, effective.high_bound)}`);
   if ($("bands").childElementCount === 0) {
     for (const [name, label] of OUTCOMES) {
@@ -386,6 +386,8 @@ $("windows-everywhere").addEventListener("click", () => { $("by-state").value = 
 keys({ search: $("by-q"), list: $("windows"), help: $("help"), clear: () => filter.reset() });
 $("keys").addEventListener("click", () => $("help").showModal());
 $("filter").addEventListener("submit", (event) => event.preventDefault());
+// On a phone the list comes first to hand; what the rate is made of is one step away.
+$("rate-more").open = !narrow.matches;
 zoneSwitch($("zone"));
 signOutButton($("sign-out"));
 $("pause").addEventListener("click", () => {
