@@ -38,3 +38,12 @@ test("a case that nobody opened has no time to read", async (t) => {
   const unknown = await shown(t, exposure({ decided: true, record: { quality: "meaningful", hollow: [], opened_at: null }, reading: null }));
   assert.equal(unknown.facts["Looked at"], "not known");
 });
+
+test("a window that is not here leads to the board as it was asked for", async (t) => {
+  const url = await made(t, () => {}, (path) => (path.startsWith("/api/v1/exposures/") ? [404, { error: { code: "not_found", message: "no window" } }] : null));
+  const opened = await open(await browser(t), url, { path: "/exposure/none?severity=high&tz=local", shows: "#main h1" });
+  assert.equal(await text(opened.page, "h1"), "No such window here");
+  assert.match(await text(opened.page, "#main"), /shutterlag report and shutterlag explain read it\.To the board$/);
+  assert.equal(await opened.page.$eval("#main a", (link) => link.getAttribute("href")), "/?severity=high&tz=local#race");
+  await clean(opened);
+});

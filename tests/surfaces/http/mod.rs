@@ -12,6 +12,7 @@ mod board;
 mod client;
 mod hostile;
 mod made;
+mod missing;
 mod one_figure;
 mod page;
 mod pages;

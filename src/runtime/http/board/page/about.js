@@ -106,10 +106,11 @@ export function table(label, titles, lines) {
   return scroll;
 }
 
-/** What to show where there is nothing. */
-export function nothing(title, message) {
-  const way = el("p"), board = el("a", "", "To the board");
+/** What to show where there is nothing; the message is texts and nodes. */
+export function nothing(title, ...message) {
+  const way = el("p"), board = el("a", "", "To the board"), why = el("p");
   board.href = boardAt();
   way.append(board);
-  document.getElementById("main").replaceChildren(el("h1", "", title), el("p", "", message), way);
+  why.append(...message);
+  document.getElementById("main").replaceChildren(el("h1", "", title), why, way);
 }

@@ -193,7 +193,7 @@ follow(`/api/v1/exposures/${encodeURIComponent(asked)}`, {
     main.querySelectorAll("details").forEach((details, at) => { details.open = kept[at] ?? false; });
   },
   missing() {
-    nothing("No such window here", "This server has no window of this name. Either there is none, or the server has not read it yet, or it was closed more than a day ago. The ledger keeps closed windows: see shutterlag report.");
+    nothing("No such window here", "This server has no window of this name. Either there is none, or the server has not read it yet, or it was closed more than a day ago. The ledger keeps closed windows: ", el("code", "", "shutterlag report"), " and ", el("code", "", "shutterlag explain"), " read it.");
   },
   tick: (now) => ticking(now),
 });
