@@ -235,14 +235,15 @@ async fn runbook(Path(name): Path<String>) -> Result<Response, Problem> {
     runbooks::page(&name).ok_or(Problem::NotFound("there is no runbook of this name"))
 }
 
-/// Whether people have to sign in. Anybody may ask.
+/// Whether people have to sign in, and whether all is made up. Anybody may ask.
 #[derive(Serialize)]
 struct SignsIn {
     needed: bool,
+    simulated: bool,
 }
 
 async fn signs_in(State(server): State<Server>) -> Response {
-    json(StatusCode::OK, &SignsIn { needed: server.token.is_some() })
+    json(StatusCode::OK, &SignsIn { needed: server.token.is_some(), simulated: server.shown.demo })
 }
 
 /// The token of somebody who signs in.

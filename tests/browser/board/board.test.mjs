@@ -68,6 +68,7 @@ test("every figure follows the targets of its workflow, and what is unknown is a
     { days: 7, rate: shares(0.6, 0.7, 0.55, 0.75), before: shares(0.3, 0.4, 0.25, 0.45), begins_at: null, comparable: true },
     { days: 30, rate: shares(0.6, 0.7, 0.35, 0.9), before: shares(0.3, 0.4, 0.2, 0.5), begins_at: null, comparable: true }, { days: 90, rate: shares(0.1, 0.1, 0.05, 0.2), before: shares(0.9, 0.9, 0.8, 0.95), begins_at: "2026-01-05T08:00:00.000Z", comparable: false },
   ];
+  Object.assign(made_up.parts.rate, { older_open: 1, median_ms: { low: 90_000, high: HOUR }, attacker_first: { low: 0.2, high: 326.6 } });
   made_up.lists.notes.set.n3.at = new Date(now - 2 * DAY).toISOString();
   made_up.parts.suspected.pages[0].signals.push({ signal: "agreement", observed: 40, signs: 39, allowed: null, statistic: 3 });
   const url = await made(t, (response) => send(response, "whole", made_up));
@@ -84,12 +85,17 @@ test("every figure follows the targets of its workflow, and what is unknown is a
   assert.equal(await text("rate"), "25.0–50.0 %");
   assert.equal(await text("rate-note"), "A range because of 1 unassessed");
   assert.match(await text("rate-text"), /within 9 min/);
-  assert.match(await text("race-words"), /overdue after 9 min, and late after 17 min/);
+  assert.match(await text("rate-sample"), /chance included, the rate is within/);
+  assert.deepEqual(await page.$$eval("#rate-open li", (lines) => lines.map((line) => line.textContent)), [
+    "2 windows are still undecided, 1 of them older than a day", "Where attackers race, the median wait is between 1 min 30 s and 1 h 00 min, undecided windows included",
+    "If attackers try every leaked key, they are expected to come first in 0.2 to 327 of the windows", "Of 1 judged decision 0 hollow, 1 unassessed",
+  ]);
+  assert.match(await text("race-words"), /overdue after 9 min, late after 17 min/);
   assert.match(await text("rate-sample"), /^4 windows in 2 incidents; .*10\.0–90\.0 %$/);
   assert.equal(await text("rate-others"), "policy change, within 1 d: 50.0 % (4 windows in 2 incidents)entitlement review, within 7 d: no review is due yet");
   const cells = (id) => page.$$eval(`#${id} tr`, (lines) => lines.map((line) => [...line.cells].map((cell) => cell.textContent)));
   assert.deepEqual(await cells("trend"), [
-    ["24 hours", "25.0–50.0 %", "", "4"], ["7 days", "60.0–70.0 %", "30.0–40.0 %: better", "4"],
+    ["24 hours", "25.0–50.0 %", "not compared", "4"], ["7 days", "60.0–70.0 %", "30.0–40.0 %: better", "4"],
     ["30 days", "60.0–70.0 %", "30.0–40.0 %: no clear change", "4"], ["90 days since 2026-01-05", "10.0 %", "90.0 %, of a part of them", "4"],
   ]);
   const received = await cells("receivers");
@@ -136,6 +142,18 @@ test("the bar of a decided window ends at the decision, whenever it was containe
   const ends = await opened.page.$$eval("#windows li:not(.group)", (rows) => Object.fromEntries(rows.map((row) => [row.querySelector("bdi").textContent, Number(/scaleX\(([\d.]+)\)/.exec(row.querySelector(".track i").style.transform)[1])])));
   assert.ok(ends.late >= 0.85, `decided after 18 min 57 s is late: ${ends.late}`);
   assert.ok(Math.abs(ends.soon - 0.45 * 32 / 540) < 0.002, `decided after 32 s: ${ends.soon}`);
+  await clean(opened);
+});
+
+test("a row that leaves says how it was decided, and waits for nobody any more", async (t) => {
+  const now = Date.now(), first = frame(1, now, ["a", "b"]), id = first.lists.windows.set.k0.id;
+  let stream = null;
+  const opened = await open(await browser(t), await made(t, (response) => { stream = response; send(response, "whole", first); })), { page } = opened;
+  const row = (selector) => page.$eval(`#windows li${selector}`, (item) => item.textContent);
+  assert.match(await row(":has(a[href*='made%2F0'])"), /waits for a person/);
+  send(stream, "change", { n: 2, parts: {}, lists: { windows: { gone: ["k0"] }, decisions: { set: { left: { ...first.lists.decisions.set.d0, id } } } } });
+  await page.waitForSelector("#windows li.gone");
+  assert.match(await row(".gone"), /^adecided in 1 min 00 shigh · hollow$/);
   await clean(opened);
 });
 

@@ -11,7 +11,7 @@ export async function made(t, frames, answer = () => null) {
   const real = await demo(t);
   const policy = (await fetch(real.url)).headers.get("content-security-policy");
   const server = createServer(async (request, response) => {
-    if (request.url === "/api/v1/session") { response.writeHead(200, { "content-type": "application/json" }).end('{"needed":false}'); return; }
+    if (request.url === "/api/v1/session") { response.writeHead(200, { "content-type": "application/json" }).end('{"needed":false,"simulated":true}'); return; }
     const own = await answer(request.url);
     if (own) { response.writeHead(own[0], { "content-type": "application/json" }).end(JSON.stringify(own[1])); return; }
     if (request.url.startsWith("/api/v1/board/windows")) { response.writeHead(200, { "content-type": "application/json" }).end('{"matching":0,"rows":[],"choices":{}}'); return; }

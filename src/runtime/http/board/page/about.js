@@ -48,7 +48,7 @@ export function follow(path, { show, missing, tick }) {
 
   waysBack();
   zoneSwitch(document.getElementById("zone"));
-  signOutButton(document.getElementById("sign-out"));
+  signOutButton(document.getElementById("sign-out"), document.getElementById("demo"));
   load();
   setInterval(() => { if (!document.hidden) load(); }, EVERY_MS);
 }
