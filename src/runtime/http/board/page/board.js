@@ -115,8 +115,8 @@ function range(low, high) {
 const CAUSES = { unjudged: "not judged yet", unassessed: "unassessed", unknown_exposure: "of unknown exposure" };
 // What came of the reviews that were due. Only what is effective is green.
 const OUTCOMES = [["effective", "effective"], ["hollow", "in time, but hollow"], ["overdue", "late or not at all"], ["unjudged", "not judged yet"], ["unassessed", "unassessed"], ["unknown_exposure", "of unknown exposure"]];
-/** A range whose ends are equal is one figure; without a known upper end it is open. */
-const between = (low, high) => (high === null ? `${low} or more` : low === high ? `${low}` : `${low} to ${high}`);
+/** A length of time that is known to lie between two; without a known upper end it is open. */
+const lies = ({ low, high }) => (high === null ? `${length(low)} or more` : low === high ? length(low) : `between ${length(low)} and ${length(high)}`);
 const sample = (rate) => `${plural(rate.windows, "window", "windows")} in ${plural(rate.incidents, "incident", "incidents")}`;
 
 function rate(data) {
@@ -125,9 +125,9 @@ function rate(data) {
   const causes = Object.entries(CAUSES).filter(([cause]) => effective.outcomes[cause] > 0).map(([cause, text]) => `${effective.outcomes[cause]} ${text}`);
   set($("rate-note"), causes.length ? `A range because of ${causes.join(", ")}` : "");
   const within = in_time_ms === null ? "in time" : `within ${limit(in_time_ms)}`;
-  set($("rate-text"), `of the exposures that attackers race for were decided by a person ${within}, with a meaningful review. The rest were decided late, hollow or not at all, or nobody can say: that is the width of the range.`);
+  set($("rate-text"), `of the exposures that attackers race for got a meaningful review by a person ${within}. The others were decided late, hollow or not at all. Of some nobody can say: they make it a range.`);
   set($("race-words"), in_time_ms === null ? "In time, overdue and late follow the targets of each workflow." : `Where attackers race: overdue after ${limit(in_time_ms)}, late after ${limit(data.late_ms)}, when an attacker is likely there.`);
-  set($("rate-sample"), effective.low === null ? "No review was due yet." : `${sample(effective)}; with chance taken into account, ${range(effective.low_bound, effective.high_bound)}`);
+  set($("rate-sample"), effective.low === null ? "No review was due yet." : `${sample(effective)}; chance included, the rate is within ${range(effective.low_bound, effective.high_bound)}`);
   if ($("bands").childElementCount === 0) {
     for (const [name, label] of OUTCOMES) {
       $("bands").append(el("i", name));
@@ -148,15 +148,16 @@ function rate(data) {
   }));
   const open = data.open + data.older_open;
   const hollow = Object.entries(data.by_reason).sort((a, b) => b[1] - a[1]).map(([reason, count]) => `${words(reason)} ${count}`);
-  set($("rate-open"), [
+  const first = [data.attacker_first.low, data.attacker_first.high].map((count) => (count < 10 ? count : Math.round(count)).toLocaleString("en"));
+  $("rate-open").replaceChildren(...[
     `${plural(open, "window is", "windows are")} still undecided` + (data.older_open ? `, ${data.older_open} of them older than a day` : ""),
-    data.median_ms.low === null ? "" : `median wait including them, where attackers race, ${between(length(data.median_ms.low), data.median_ms.high === null ? null : length(data.median_ms.high))}`,
-    data.unknown > 0 ? `${data.unknown} decided, nobody knows whether in time` : "",
+    data.median_ms.low === null ? "" : `Where attackers race, the median wait is ${lies(data.median_ms)}, undecided windows included`,
+    data.unknown > 0 ? `${data.unknown} decided, and nobody knows whether in time` : "",
     data.withdrawn > 0 ? `${data.withdrawn} withdrawn by the source` : "",
-    `${between(data.attacker_first.low, data.attacker_first.high)} expected to be tried by an attacker first, if they try every leaked key`,
-    data.judged ? `of ${data.judged} judged ${data.hollow} hollow` + (hollow.length ? ` (${hollow.join(", ")})` : "") + `, ${data.unassessed} unassessed` : "",
-    data.complete ? "" : "some windows of the day are missing",
-  ].filter(Boolean).join(" · "));
+    `If attackers try every leaked key, they are expected to come first in ${first[0] === first[1] ? first[0] : `${first[0]} to ${first[1]}`} of the windows`,
+    data.judged ? `Of ${plural(data.judged, "judged decision", "judged decisions")} ${data.hollow} hollow` + (hollow.length ? ` (${hollow.join(", ")})` : "") + `, ${data.unassessed} unassessed` : "",
+    data.complete ? "" : "Some windows of the day are missing",
+  ].filter(Boolean).map((line) => el("li", "", line)));
 }
 
 const PERIODS = { 7: "7 days", 30: "30 days", 90: "90 days" };
@@ -175,7 +176,7 @@ function trend(today, periods) {
     head.scope = "row";
     if (begins_at) head.append(el("small", "", ` since ${dateParts(begins_at).day}`));
     const told = (one) => (one ? range(one.low, one.high) : "not known");
-    const then = before === undefined ? "" : before && before.low === null ? "no data" : `${told(before)}${before && !comparable ? ", of a part of them" : ""}`;
+    const then = before === undefined ? "not compared" : before && before.low === null ? "no data" : `${told(before)}${before && !comparable ? ", of a part of them" : ""}`;
     const was = el("td", "", then);
     if (verdict) was.append(": ", el("b", verdict === "no clear change" ? "" : verdict, verdict));
     row.append(head, el("td", "", rate && rate.low === null ? "no data" : told(rate)), was, el("td", "", rate ? rate.windows.toLocaleString("en") : "–"));
@@ -268,7 +269,7 @@ function suspected(data) {
   const shown = data.pages.map((page) => {
     const box = el("article", `suspect${page.ended_at ? " over" : ""}`), who = el("p", "who"), name = el("b"), what = el("span");
     name.append(link(reviewerAt(page.id), page.reviewer));
-    set(what, `${page.ended_at ? `alert ended ${when(page.ended_at)}` : `alert since ${when(page.at)}`}, counted since ${when(page.since)}; evidence ${amount(page.statistic)}, an alert from ${page.threshold.toLocaleString("en")}`);
+    set(what, `${page.ended_at ? `alert ended ${when(page.ended_at)}` : `alert since ${when(page.at)}`}, counted since ${when(page.since)}; evidence ${amount(page.statistic)}; an alert fires from ${page.threshold.toLocaleString("en")} on`);
     who.append(name, what);
     const table = el("table"), body = el("tbody"), head = el("thead"), titles = el("tr");
     for (const text of ["Sign", "Seen", "Allowed"]) { const cell = el("th"); cell.scope = "col"; set(cell, text); titles.append(cell); }
