@@ -123,9 +123,9 @@ test("a board that has not caught up says so, and how far it is", async (t) => {
   health.catching_up = { behind_ms: 43_500_000, records: 0 };
   const opened = await open(await browser(t), await made(t, (response) => { stream = response; send(response, "whole", first); })), { page } = opened;
   const says = (expected) => until(expected, 5_000, async () => (await page.$eval("#link", (link) => link.textContent)) === expected);
-  await says("Catching up, 12 h 05 min behind");
+  await says("Catching up: 12 h 05 min");
   let n = 1;
-  for (const [catching_up, expected] of [[{ behind_ms: 20_000, records: 0 }, "Catching up, less than a minute behind"], [{ behind_ms: null, records: 1_200 }, "Catching up, 1,200 records to read"], [{ behind_ms: null, records: 0 }, "Catching up"], [null, "Live"]]) {
+  for (const [catching_up, expected] of [[{ behind_ms: 20_000, records: 0 }, "Catching up: under a minute"], [{ behind_ms: null, records: 1_200 }, "Catching up: 1,200 records"], [{ behind_ms: null, records: 0 }, "Catching up"], [null, "Live"]]) {
     send(stream, "change", { n: n += 1, parts: { health: { ...health, catching_up } }, lists: {} });
     await says(expected);
   }

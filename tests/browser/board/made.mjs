@@ -5,11 +5,19 @@ import { demo } from "./demo.mjs";
 
 const PAGE = `${process.env.SHUTTERLAG_ROOT}/src/runtime/http/board/page`;
 
+let policy = null;
+/** The policy that the server gives its pages. The demo that tells it ends: it would load the machine. */
+async function policyOf(t) {
+  const real = await demo(t), answer = await fetch(real.url);
+  real.child.kill("SIGTERM");
+  return answer.headers.get("content-security-policy");
+}
+
 /** The pages as they are, with a stream made by the test, and `answer(path)` as `[status, value]` where the test has one. */
 export async function made(t, frames, answer = () => null) {
   const types = { html: "text/html", css: "text/css", js: "text/javascript", svg: "image/svg+xml" };
-  const real = await demo(t);
-  const policy = (await fetch(real.url)).headers.get("content-security-policy");
+  policy ??= policyOf(t);
+  const headers = { "content-security-policy": await policy };
   const server = createServer(async (request, response) => {
     if (request.url === "/api/v1/session") { response.writeHead(200, { "content-type": "application/json" }).end('{"needed":false,"simulated":true}'); return; }
     const own = await answer(request.url);
@@ -21,7 +29,7 @@ export async function made(t, frames, answer = () => null) {
       return;
     }
     const name = new URL(request.url, "http://made").pathname === "/" ? "board.html" : request.url.startsWith("/exposure/") ? "exposure.html" : request.url.split("/").pop();
-    response.writeHead(200, { "content-type": types[name.split(".").pop()], "content-security-policy": policy });
+    response.writeHead(200, { "content-type": types[name.split(".").pop()], ...headers });
     response.end(readFileSync(`${PAGE}/${name}`));
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -346,8 +346,8 @@ function catchingUp() {
   const behind = model.parts.health?.catching_up;
   if (!behind) return null;
   const { behind_ms, records } = behind;
-  if (behind_ms !== null) return `Catching up, ${behind_ms < 60_000 ? "less than a minute" : span(behind_ms)} behind`;
-  return records > 0 ? `Catching up, ${plural(records, "record", "records")} to read` : "Catching up";
+  if (behind_ms !== null) return `Catching up: ${behind_ms < 60_000 ? "under a minute" : span(behind_ms)}`;
+  return records > 0 ? `Catching up: ${plural(records, "record", "records")}` : "Catching up";
 }
 
 const STATES = { on: "Live", off: "Connection lost, reconnecting", asks: "Waiting for a token" };
