@@ -23,6 +23,8 @@ pub struct Health {
     /// When the oldest delivery arrived that is not durable yet, in milliseconds since the
     /// epoch; 0 if none waits.
     waiting_since_ms: AtomicI64,
+    /// Up to when everything has been taken in, in milliseconds since the epoch; 0 if nobody says.
+    reached_ms: AtomicI64,
 }
 
 /// Sessions in a row that may end without a commit. A worker beyond them does no work, whatever
@@ -38,6 +40,8 @@ pub struct WorkerHealth {
     progress_ms: AtomicI64,
     assigned: AtomicBool,
     caught_up: AtomicBool,
+    /// Whether it was at their end once since they were assigned.
+    was_caught_up: AtomicBool,
     /// Sessions that have ended without a commit since the last commit.
     restarts: AtomicU32,
     rare: Mutex<Rare>,
@@ -112,11 +116,33 @@ impl Health {
             progress_ms: AtomicI64::new(uptime.as_millis()),
             assigned: AtomicBool::new(false),
             caught_up: AtomicBool::new(false),
+            was_caught_up: AtomicBool::new(false),
             restarts: AtomicU32::new(0),
             rare: Mutex::default(),
         });
         lock(&self.workers).insert((stage, number), Arc::clone(&worker));
         worker
+    }
+
+    /// Whether a worker of a stage has not been at the end of its partitions since it got them:
+    /// what is shown is of an earlier time.
+    pub fn catching_up(&self) -> bool {
+        let behind = |worker: &WorkerHealth| {
+            worker.stage != PipelineStage::Receivers
+                && !worker.was_caught_up.load(Ordering::Relaxed)
+        };
+        lock(&self.workers).values().any(|worker| behind(worker))
+    }
+
+    /// Everything up to `at` has been taken in.
+    pub fn reached(&self, at: Timestamp) {
+        self.reached_ms.store(at.as_millis(), Ordering::Relaxed);
+    }
+
+    /// How far what was taken in is behind `now`; `None` if nobody says.
+    pub fn behind(&self, now: Timestamp) -> Option<Span> {
+        let reached_ms = self.reached_ms.load(Ordering::Relaxed);
+        (reached_ms != 0).then(|| now.since(Timestamp::from_millis(reached_ms)).max(Span::ZERO))
     }
 
     /// The process is about to end: it is not ready any more.
@@ -177,6 +203,7 @@ impl WorkerHealth {
     pub fn revoked(&self) {
         self.assigned.store(false, Ordering::Relaxed);
         self.caught_up.store(false, Ordering::Relaxed);
+        self.was_caught_up.store(false, Ordering::Relaxed);
         lock(&self.rare).restoring.clear();
     }
 
@@ -200,6 +227,9 @@ impl WorkerHealth {
     /// Whether it is at the end of its partitions. Cheap.
     pub fn caught_up(&self, caught_up: bool) {
         self.caught_up.store(caught_up, Ordering::Relaxed);
+        if caught_up {
+            self.was_caught_up.store(true, Ordering::Relaxed);
+        }
     }
 
     /// A session has ended, and the next one begins. Operators see `why`, so it must not hold a
@@ -263,6 +293,23 @@ mod tests {
     fn only(health: &Health, uptime: Span) -> WorkerReport {
         let [report] = health.report(uptime, LIMIT).try_into().unwrap();
         report
+    }
+
+    #[test]
+    fn a_worker_catches_up_once_after_each_assignment() {
+        let health = Health::new();
+        let worker = health.worker(PipelineStage::Windows, 0, up(0));
+        health.worker(PipelineStage::Receivers, 0, up(0));
+        assert!(health.catching_up());
+        assert_eq!(health.behind(at(60)), None);
+        health.reached(at(20));
+        assert_eq!(health.behind(at(60)), Some(Span::from_secs(40)));
+        worker.caught_up(true);
+        // What comes at the moment is no reason to doubt what is shown.
+        worker.caught_up(false);
+        assert!(!health.catching_up());
+        worker.revoked();
+        assert!(health.catching_up());
     }
 
     #[test]

@@ -108,6 +108,7 @@ impl Demo {
             }
             transactions.transact(&mut deliveries, until)?;
             reached = Some(until);
+            self.health.reached(until);
             if until < now {
                 continue;
             }

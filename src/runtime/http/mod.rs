@@ -8,9 +8,11 @@
 mod answer;
 mod board;
 mod compared;
+mod document;
 mod exposure;
 mod guard;
 mod joining;
+mod missing;
 mod options;
 mod places;
 mod query;

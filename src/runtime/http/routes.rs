@@ -29,7 +29,7 @@ use super::query::{Parameters, cursor, sort_key_cursor};
 use super::receivers::{self, Receivers};
 use super::reviewer::{ReviewerAlertAnswer, ReviewerAlertsAnswer};
 use super::window_now::WindowNow;
-use super::{runbooks, session, status};
+use super::{missing, runbooks, session, status};
 use crate::engine::windows::State as WindowState;
 use crate::report::figures::LedgerFigures;
 use crate::runtime::clock;
@@ -107,6 +107,8 @@ fn windows_routes() -> Router<Server> {
 /// Around every answer: access, the time limit, and headers.
 async fn around(State(server): State<Server>, request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let page = !server.shown.only_receives
+        && missing::asks_for_page(&method, request.uri(), request.headers());
     let mut renewed = None;
     let mut response = match admitted(&server, &request) {
         Err(problem) => problem.into_response(),
@@ -118,6 +120,9 @@ async fn around(State(server): State<Server>, request: Request, next: Next) -> R
             answer.unwrap_or_else(|_| Problem::Timeout.into_response())
         }
     };
+    if page {
+        missing::say_on_page(&mut response);
+    }
     for (name, value) in SECURITY_HEADERS {
         // The board's page sets its own policy.
         response.headers_mut().entry(name).or_insert(value);
@@ -230,14 +235,15 @@ async fn runbook(Path(name): Path<String>) -> Result<Response, Problem> {
     runbooks::page(&name).ok_or(Problem::NotFound("there is no runbook of this name"))
 }
 
-/// Whether people have to sign in. Anybody may ask.
+/// Whether people have to sign in, and whether all is made up. Anybody may ask.
 #[derive(Serialize)]
 struct SignsIn {
     needed: bool,
+    simulated: bool,
 }
 
 async fn signs_in(State(server): State<Server>) -> Response {
-    json(StatusCode::OK, &SignsIn { needed: server.token.is_some() })
+    json(StatusCode::OK, &SignsIn { needed: server.token.is_some(), simulated: server.shown.demo })
 }
 
 /// The token of somebody who signs in.

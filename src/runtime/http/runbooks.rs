@@ -2,10 +2,9 @@
 //!
 //! Invariant: the texts are part of the program; nothing that anybody sends gets into a page.
 
-use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
-use super::board::POLICY;
+use super::document::{HEADERS, document};
 
 /// Declares the runbooks: the name of each, and its text.
 macro_rules! runbooks {
@@ -32,27 +31,11 @@ runbooks! {
 pub(super) fn page(name: &str) -> Option<Response> {
     let (_, text) = RUNBOOKS.iter().find(|(known, _)| *known == name)?;
     let title = text.lines().next().unwrap_or_default().trim_start_matches("# ");
-    let mut html = String::from(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-        <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-        <meta name=\"color-scheme\" content=\"light dark\">\n<title>",
-    );
-    escape(&mut html, title);
-    html.push_str(
-        " – shutterlag runbook</title>\n\
-        <link rel=\"icon\" href=\"/board/icon.svg\" type=\"image/svg+xml\">\n\
-        <link rel=\"stylesheet\" href=\"/board/board.css\">\n</head>\n<body>\n\
-        <header class=\"bar\"><p class=\"home\"><a href=\"/\">shutterlag</a></p>\
-        <p><a href=\"/runbook/README\">All runbooks</a></p></header>\n\
-        <main class=\"page prose\">\n",
-    );
+    let (mut head, mut html) = (String::new(), String::new());
+    escape(&mut head, title);
+    head.push_str(" – shutterlag runbook");
     blocks(&mut html, text);
-    html.push_str("</main>\n</body>\n</html>\n");
-    let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
-        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
-    ];
-    Some((headers, html).into_response())
+    Some((HEADERS, document(&head, &html)).into_response())
 }
 
 /// What kind of block lines belong to.

@@ -45,6 +45,12 @@ impl Ready {
         &self.missing
     }
 
+    /// Records that workers have yet to read to restore their state.
+    pub(super) fn to_restore(&self) -> u64 {
+        let restoring = self.workers.iter().flat_map(|worker| worker.restoring.values());
+        restoring.map(|progress| progress.expected.saturating_sub(progress.restored)).sum()
+    }
+
     /// How many workers there are.
     pub(super) fn workers(&self) -> usize {
         self.workers.len()

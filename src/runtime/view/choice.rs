@@ -1,8 +1,10 @@
 //! Which windows somebody wants to see, and in which order.
 
 use super::row::{Attack, Row};
+use crate::engine::oversight::Quality;
 use crate::engine::windows::State;
 use crate::event::words;
+use crate::records::WindowRecord;
 
 words! {
     /// Which windows, by what they wait for.
@@ -39,6 +41,33 @@ words! {
         Credential = "credential",
         /// By the owner's name; windows without an owner last.
         Owner = "owner",
+    }
+}
+
+words! {
+    /// How a decision was judged.
+    Judged {
+        /// It was a review.
+        Meaningful = "meaningful",
+        /// It shows signs of not having been a review.
+        Hollow = "hollow",
+        /// Nothing tells whether it was a review.
+        Unassessed = "unassessed",
+        /// Decided, and not judged yet.
+        Unjudged = "unjudged",
+    }
+}
+
+impl Judged {
+    /// Whether there is a decision, and it was judged so.
+    pub fn is(self, record: &WindowRecord) -> bool {
+        let quality = match self {
+            Judged::Meaningful => Some(Quality::Meaningful),
+            Judged::Hollow => Some(Quality::Hollow),
+            Judged::Unassessed => Some(Quality::Unassessed),
+            Judged::Unjudged => None,
+        };
+        record.decided_at.is_some() && record.quality == quality
     }
 }
 

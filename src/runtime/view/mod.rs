@@ -28,7 +28,7 @@ mod tests;
 pub(in crate::runtime) mod trend;
 
 pub use apply::{Applied, Foreign};
-pub use choice::{Sort, Which};
+pub use choice::{Judged, Sort, Which};
 pub use figures::{Bands, Older, Period, Reviewer, Reviewers, Summary};
 pub use page::{Filter, Page};
 pub use row::{Attack, Row, SortKey};

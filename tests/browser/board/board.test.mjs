@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { until, wait } from "./demo.mjs";
-import { frame, made, rateOf, send } from "./made.mjs";
+import { exposure, frame, made, rateOf, send } from "./made.mjs";
 import { browser, clean, open } from "./page.mjs";
 
 test("a board that was hidden while the connection was lost comes back when it is looked at", async (t) => {
@@ -29,9 +29,8 @@ test("a board that was hidden while the connection was lost comes back when it i
 });
 
 test("a page about one thing stays while the server is busy, and asks once while nobody is signed in", async (t) => {
-  const now = Date.now(), id = "secret_exposure/a/1";
-  const record = { exposure_id: id, credential_id: "a", workflow: "secret_exposure", state: "open", raced: true, in_time_ms: 540_000, late_ms: 1_020_000, detected_at: new Date(now - 60_000).toISOString(), exposed_at: null, owner: null, incident: null, detections: 1, durations_ms: {}, revision: 1 };
-  const known = { as_of: new Date(now).toISOString(), exposure_id: id, started_at: record.detected_at, window: { waiting_ms: 1, known_as: "a", record }, other_names: [], labels: { credential: "credential-0" }, alerts: [], reading: null };
+  const id = "secret_exposure/a/1";
+  const known = exposure();
   let says = [401, {}], asked = 0;
   const url = await made(t, () => {}, (path) => { if (!path.startsWith("/api/v1/exposures/")) return null; asked += 1; return says; });
   const page = await (await browser(t)).newPage();
@@ -69,6 +68,7 @@ test("every figure follows the targets of its workflow, and what is unknown is a
     { days: 7, rate: shares(0.6, 0.7, 0.55, 0.75), before: shares(0.3, 0.4, 0.25, 0.45), begins_at: null, comparable: true },
     { days: 30, rate: shares(0.6, 0.7, 0.35, 0.9), before: shares(0.3, 0.4, 0.2, 0.5), begins_at: null, comparable: true }, { days: 90, rate: shares(0.1, 0.1, 0.05, 0.2), before: shares(0.9, 0.9, 0.8, 0.95), begins_at: "2026-01-05T08:00:00.000Z", comparable: false },
   ];
+  Object.assign(made_up.parts.rate, { older_open: 1, median_ms: { low: 90_000, high: HOUR }, attacker_first: { low: 0.2, high: 326.6 } });
   made_up.lists.notes.set.n3.at = new Date(now - 2 * DAY).toISOString();
   made_up.parts.suspected.pages[0].signals.push({ signal: "agreement", observed: 40, signs: 39, allowed: null, statistic: 3 });
   const url = await made(t, (response) => send(response, "whole", made_up));
@@ -85,11 +85,17 @@ test("every figure follows the targets of its workflow, and what is unknown is a
   assert.equal(await text("rate"), "25.0–50.0 %");
   assert.equal(await text("rate-note"), "A range because of 1 unassessed");
   assert.match(await text("rate-text"), /within 9 min/);
+  assert.match(await text("rate-sample"), /chance included, the rate is within/);
+  assert.deepEqual(await page.$$eval("#rate-open li", (lines) => lines.map((line) => line.textContent)), [
+    "2 windows are still undecided, 1 of them older than a day", "Where attackers race, the median wait is between 1 min 30 s and 1 h 00 min, undecided windows included",
+    "If attackers try every leaked key, they are expected to come first in 0.2 to 327 of the windows", "Of 1 judged decision 0 hollow, 1 unassessed",
+  ]);
+  assert.match(await text("race-words"), /overdue after 9 min, late after 17 min/);
   assert.match(await text("rate-sample"), /^4 windows in 2 incidents; .*10\.0–90\.0 %$/);
   assert.equal(await text("rate-others"), "policy change, within 1 d: 50.0 % (4 windows in 2 incidents)entitlement review, within 7 d: no review is due yet");
   const cells = (id) => page.$$eval(`#${id} tr`, (lines) => lines.map((line) => [...line.cells].map((cell) => cell.textContent)));
   assert.deepEqual(await cells("trend"), [
-    ["24 hours", "25.0–50.0 %", "", "4"], ["7 days", "60.0–70.0 %", "30.0–40.0 %: better", "4"],
+    ["24 hours", "25.0–50.0 %", "not compared", "4"], ["7 days", "60.0–70.0 %", "30.0–40.0 %: better", "4"],
     ["30 days", "60.0–70.0 %", "30.0–40.0 %: no clear change", "4"], ["90 days since 2026-01-05", "10.0 %", "90.0 %, of a part of them", "4"],
   ]);
   const received = await cells("receivers");
@@ -108,6 +114,46 @@ test("every figure follows the targets of its workflow, and what is unknown is a
   assert.ok(await page.$eval("#unjoined-none", (node) => node.hidden));
   assert.ok((await page.$$(".chart path.unassessed")).length === 1, "unassessed decisions have a shape of their own");
   assert.ok(!(await page.content()).includes("NaN"));
+  await clean(opened);
+});
+
+test("a board that has not caught up says so, and how far it is", async (t) => {
+  const first = frame(1, Date.now(), ["a"]), health = first.parts.health;
+  let stream = null;
+  health.catching_up = { behind_ms: 43_500_000, records: 0 };
+  const opened = await open(await browser(t), await made(t, (response) => { stream = response; send(response, "whole", first); })), { page } = opened;
+  const says = (expected) => until(expected, 5_000, async () => (await page.$eval("#link", (link) => link.textContent)) === expected);
+  await says("Catching up: 12 h 05 min");
+  let n = 1;
+  for (const [catching_up, expected] of [[{ behind_ms: 20_000, records: 0 }, "Catching up: under a minute"], [{ behind_ms: null, records: 1_200 }, "Catching up: 1,200 records"], [{ behind_ms: null, records: 0 }, "Catching up"], [null, "Live"]]) {
+    send(stream, "change", { n: n += 1, parts: { health: { ...health, catching_up } }, lists: {} });
+    await says(expected);
+  }
+  await clean(opened);
+});
+
+test("the bar of a decided window ends at the decision, whenever it was contained", async (t) => {
+  const now = Date.now(), made_up = frame(1, now, ["late", "soon"]), { k0: late, k1: soon } = made_up.lists.windows.set;
+  // Attacked windows stay in the list when they are decided.
+  const decided = (row, seconds, contained) => Object.assign(row, { start_ms: now - 3_600_000, attacked_ms: now - 60_000, state: "reviewed", decided_ms: now - 3_600_000 + 1_000 * seconds, contained_ms: contained && now - 3_600_000 + 1_000 * contained, action: "revoke", reviewer: "r" });
+  decided(late, 1_137, 168);
+  decided(soon, 32, 309);
+  const opened = await open(await browser(t), await made(t, (response) => send(response, "whole", made_up)));
+  const ends = await opened.page.$$eval("#windows li:not(.group)", (rows) => Object.fromEntries(rows.map((row) => [row.querySelector("bdi").textContent, Number(/scaleX\(([\d.]+)\)/.exec(row.querySelector(".track i").style.transform)[1])])));
+  assert.ok(ends.late >= 0.85, `decided after 18 min 57 s is late: ${ends.late}`);
+  assert.ok(Math.abs(ends.soon - 0.45 * 32 / 540) < 0.002, `decided after 32 s: ${ends.soon}`);
+  await clean(opened);
+});
+
+test("a row that leaves says how it was decided, and waits for nobody any more", async (t) => {
+  const now = Date.now(), first = frame(1, now, ["a", "b"]), id = first.lists.windows.set.k0.id;
+  let stream = null;
+  const opened = await open(await browser(t), await made(t, (response) => { stream = response; send(response, "whole", first); })), { page } = opened;
+  const row = (selector) => page.$eval(`#windows li${selector}`, (item) => item.textContent);
+  assert.match(await row(":has(a[href*='made%2F0'])"), /waits for a person/);
+  send(stream, "change", { n: 2, parts: {}, lists: { windows: { gone: ["k0"] }, decisions: { set: { left: { ...first.lists.decisions.set.d0, id } } } } });
+  await page.waitForSelector("#windows li.gone");
+  assert.match(await row(".gone"), /^adecided in 1 min 00 shigh · hollow$/);
   await clean(opened);
 });
 

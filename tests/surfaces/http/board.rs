@@ -6,9 +6,11 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use shutterlag::metrics::PipelineStage;
+use shutterlag::runtime::health::Restoring;
 
 use super::client::{connect, get, request};
-use super::made::{Made, ago, dismissed, open, options, served, shown, start};
+use super::made::{Made, ago, dismissed, open, options, served, shown, start, uptime_ago};
 
 /// A stream of frames, read as they come.
 pub(super) struct Board(BufReader<TcpStream>);
@@ -184,7 +186,8 @@ fn each_window_counts_by_the_targets_of_its_workflow_and_an_attack_stands_apart(
         (&others[0]["workflow"], &others[0]["in_time_ms"]),
         (&json!("policy_change"), &json!(DAY_MS))
     );
-    assert_eq!(whole["parts"]["rate"]["in_time_ms"], 540_000);
+    let rate = &whole["parts"]["rate"];
+    assert_eq!((&rate["in_time_ms"], &rate["late_ms"]), (&json!(540_000), &json!(1_020_000)));
 }
 
 #[test]
@@ -251,6 +254,28 @@ fn what_did_not_join_is_on_the_board() {
     let row = &part["rows"][0];
     assert_eq!(row["nearest"], json!(["github:acme/payments#7"]));
     assert_eq!((&row["kind"], &row["source"]), (&json!("decision.made"), &json!("slack\\u{202e}")));
+}
+
+#[test]
+fn what_is_shown_is_not_called_live_before_it_is_of_now() {
+    let made = lively(|_| {});
+    let mut board = Board::open(made.address());
+    let catching_up = |frame: &Value| frame["parts"]["health"].get("catching_up").cloned();
+    assert_eq!(
+        catching_up(&board.next().1),
+        Some(json!({"behind_ms": null, "records": 0})),
+        "the view has read nothing yet"
+    );
+    let worker = made.health.worker(PipelineStage::Windows, 3, uptime_ago(-3600));
+    made.view.progress(|progress| progress.assigned([(0, 0, 0)]));
+    worker.restoring(3);
+    worker.read_back(3, Restoring { restored: 1200, expected: 4500 });
+    made.health.reached(ago(43_500));
+    let behind = json!({"behind_ms": 43_500_000, "records": 3_300});
+    board.find(|frame| catching_up(frame).filter(|now| *now == behind));
+    worker.restored(3);
+    worker.caught_up(true);
+    board.find(|frame| catching_up(frame).filter(Value::is_null));
 }
 
 #[test]

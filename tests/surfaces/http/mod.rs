@@ -7,10 +7,12 @@
 )]
 
 mod ageing;
+mod alerts_listed;
 mod board;
 mod client;
 mod hostile;
 mod made;
+mod missing;
 mod one_figure;
 mod page;
 mod pages;

@@ -69,6 +69,18 @@ fn the_list_shows_attacks_first_then_severity_then_what_can_still_be_won() {
     assert_eq!(all["choices"]["severity"], json!({"low": 1, "high": 1, "critical": 3}));
     assert_eq!(all["choices"]["owner"], json!({"Payments": 1, "payments": 2}));
     assert_eq!(all["choices"]["source"], json!({"aws": 1, "github": 5}));
+    // A count follows every other filter, and not that of its own field.
+    let choices = |query: &str| list(query).json()["choices"].clone();
+    let team = choices("?severity=critical&owner=payments");
+    assert_eq!(team["severity"], json!({"high": 1, "critical": 1}));
+    assert_eq!(team["owner"], json!({"Payments": 1, "payments": 1}));
+    assert_eq!(
+        (&team["source"], &team["workflow"]),
+        (&json!({"github": 1}), &json!({"secret_exposure": 1}))
+    );
+    assert_eq!(choices("?owner=PAY")["severity"], json!({"high": 1, "critical": 2}));
+    assert_eq!(choices("?q=push-7&source=aws")["source"], json!({"github": 1}));
+    assert_eq!(choices("?state=attacked")["severity"], json!({"low": 1}));
     for (query, expected) in [
         ("?severity=critical&owner=payments", vec!["late-critical"]),
         ("?q=PAYMENTS", vec!["racing-critical", "late-critical", "racing-high"]),

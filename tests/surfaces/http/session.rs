@@ -30,7 +30,10 @@ fn sign_in(made: &Made, headers: &[(&str, &str)]) -> String {
 #[test]
 fn who_signs_in_may_read_and_nothing_else() {
     let made = start(options(Some(TOKEN)));
-    assert_eq!(get(made.address(), "/api/v1/session").is(200).json(), json!({"needed": true}));
+    assert_eq!(
+        get(made.address(), "/api/v1/session").is(200).json(),
+        json!({"needed": true, "simulated": false})
+    );
     let browser = ("User-Agent", "Browser/1");
     let cookie = sign_in(&made, &[browser]);
     assert!(!cookie.contains(TOKEN));
@@ -114,6 +117,9 @@ fn a_wrong_token_a_foreign_page_and_a_wrong_body_get_no_session() {
     let own = format!("http://{}", made.address());
     sign_in(&made, &[("Origin", &own)]);
     let open = start(options(None));
-    assert_eq!(get(open.address(), "/api/v1/session").is(200).json(), json!({"needed": false}));
+    assert_eq!(
+        get(open.address(), "/api/v1/session").is(200).json(),
+        json!({"needed": false, "simulated": false})
+    );
     post(open.address(), "/api/v1/session", &right, &[]).is(404);
 }

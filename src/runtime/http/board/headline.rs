@@ -23,8 +23,9 @@ pub(super) struct Headline {
     open: u64,
     older_open: u64,
     effective: EffectiveRate,
-    /// The target of the raced workflows; null where they differ from each other.
+    /// The targets of the raced workflows; null where they differ from each other.
     in_time_ms: Option<Span>,
+    late_ms: Option<Span>,
     unknown: u64,
     withdrawn: u64,
     others: Vec<OtherRate>,
@@ -68,6 +69,7 @@ impl Headline {
             older_open: older.open + older.contained,
             effective: figures.effective_review_rate,
             in_time_ms: targets.map(|targets| targets.in_time),
+            late_ms: targets.map(|targets| targets.late),
             unknown: race.bands.unknown,
             withdrawn: race.bands.withdrawn,
             others: others.collect(),

@@ -2,32 +2,34 @@
 //! CSV.
 //!
 //! Invariants: the answer counts all windows that match, however few it shows; choices that
-//! a filter offers come from the windows themselves; the order is the same for the same
-//! windows.
+//! a filter offers come from the windows themselves; an alert has as many windows here as the
+//! board counts; the order is the same for the same windows.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
 
+use super::choices::{Choices, Misses};
 use super::csv;
+use super::strongest::strongest;
 use super::waiting_row::{self, WaitingRow};
+use crate::engine::alerts::Alert;
 use crate::event::{Severity, Workflow};
 use crate::records::WindowRecord;
 use crate::runtime::http::answer::{Problem, json};
 use crate::runtime::http::options::Shown;
 use crate::runtime::http::query::Parameters;
-use crate::runtime::view::{Row, Sort, Status, Which};
+use crate::runtime::view::{Judged, Row, Sort, Status, Which};
 use crate::time::Timestamp;
 
 /// Lines of a CSV at most.
 const LINES_MAX: usize = 50_000;
 
-/// Owners and sources that are offered as choices.
-const CHOICES_MAX: usize = 200;
+/// The alerts that have a window. The last one is about a reviewer.
+const ALERTS: &[Alert] = Alert::ALL.split_at(Alert::ALL.len() - 1).0;
 
 /// Characters of a search that are looked for.
 const SEARCH_CHARS_MAX: usize = 200;
@@ -37,6 +39,8 @@ const SEARCH_CHARS_MAX: usize = 200;
 pub(in crate::runtime::http) struct ListQuery {
     words: Vec<String>,
     which: Which,
+    alert: Option<Alert>,
+    judged: Option<Judged>,
     workflow: Option<Workflow>,
     severity: Option<Severity>,
     owner: Option<OwnerQuery>,
@@ -56,6 +60,10 @@ struct OwnerQuery {
 impl OwnerQuery {
     fn new(name: String) -> OwnerQuery {
         OwnerQuery { lower: name.to_lowercase(), name }
+    }
+
+    fn matches(&self, record: &WindowRecord, whole: bool) -> bool {
+        if whole { self.is(record) } else { self.is_in(record) }
     }
 
     fn is_in(&self, record: &WindowRecord) -> bool {
@@ -79,9 +87,12 @@ impl ListQuery {
         let words = search.split_whitespace().map(str::to_lowercase).collect();
         let which = parameters.word("state", Which::parse, Which::ALL, |it| it.as_str())?;
         let sort = parameters.word("sort", Sort::parse, Sort::ALL, |it| it.as_str())?;
+        let alert = |word: &str| Alert::parse(word).filter(|alert| ALERTS.contains(alert));
         Ok(ListQuery {
             words,
             which: which.unwrap_or(Which::Waiting),
+            alert: parameters.word("alert", alert, ALERTS, |it| it.as_str())?,
+            judged: parameters.word("quality", Judged::parse, Judged::ALL, |it| it.as_str())?,
             workflow: parameters.workflow()?,
             severity: parameters
                 .word("severity", Severity::parse, Severity::ALL, |it| it.as_str())?,
@@ -93,17 +104,28 @@ impl ListQuery {
     }
 
     /// The parameters that there are.
-    pub(in crate::runtime::http) const KNOWN: &[&str] =
-        &["q", "state", "workflow", "severity", "owner", "source", "sort", "limit"];
+    pub(in crate::runtime::http) const KNOWN: &[&str] = &[
+        "q", "state", "alert", "quality", "workflow", "severity", "owner", "source", "sort",
+        "limit",
+    ];
 
-    fn matches(&self, row: &Row, record: &WindowRecord) -> bool {
-        let is =
-            |wanted: &Option<String>, text: &Option<String>| wanted.is_none() || wanted == text;
-        self.workflow.is_none_or(|workflow| row.workflow == workflow)
-            && self.severity.is_none_or(|severity| row.severity == Some(severity))
-            && self.owner.as_ref().is_none_or(|owner| owner.is_in(record))
-            && is(&self.source, &record.source)
+    /// Whether the window is in the list, unless a filter with choices keeps it out.
+    fn may_show(&self, row: &Row, record: &WindowRecord, shown: &Shown, now: Timestamp) -> bool {
+        self.alert.is_none_or(|alert| fires(alert, row, shown, now))
+            && self.judged.is_none_or(|judged| judged.is(record))
             && self.finds(record)
+    }
+
+    /// The filters with choices that keep the window out; `whole` is whether the owner's whole
+    /// name is meant.
+    fn misses(&self, row: &Row, record: &WindowRecord, whole: bool) -> Misses {
+        let owner = self.owner.as_ref();
+        Misses {
+            workflow: self.workflow.is_some_and(|workflow| row.workflow != workflow),
+            severity: self.severity.is_some_and(|severity| row.severity != Some(severity)),
+            owner: owner.is_some_and(|owner| !owner.matches(record, whole)),
+            source: self.source.is_some() && self.source != record.source,
+        }
     }
 
     /// Whether every word occurs in the window's names and places.
@@ -140,52 +162,38 @@ struct ListAnswer {
     choices: Choices,
 }
 
-/// What the windows in these states could be filtered by, with the number of windows of each.
-#[derive(Default, Serialize)]
-struct Choices {
-    workflow: BTreeMap<Workflow, u64>,
-    severity: BTreeMap<Severity, u64>,
-    owner: BTreeMap<String, u64>,
-    source: BTreeMap<String, u64>,
-}
-
-impl Choices {
-    fn count(&mut self, row: &Row, record: &WindowRecord) {
-        *self.workflow.entry(row.workflow).or_default() += 1;
-        if let Some(severity) = row.severity {
-            *self.severity.entry(severity).or_default() += 1;
-        }
-        for (choices, text) in
-            [(&mut self.owner, &record.owner), (&mut self.source, &record.source)]
-        {
-            let Some(text) = text else { continue };
-            if let Some(count) = choices.get_mut(text) {
-                *count += 1;
-            } else if choices.len() < CHOICES_MAX {
-                choices.insert(text.clone(), 1);
-            }
-        }
-    }
-}
-
 /// A window that matches.
 struct Match {
     row: Arc<Row>,
     record: WindowRecord,
 }
 
+/// Whether the board counts this alert of the window of `row` now.
+fn fires(alert: Alert, row: &Row, shown: &Shown, now: Timestamp) -> bool {
+    let profile = shown.profiles.get(row.workflow);
+    let holding = row.moments.as_ref().map(|moments| moments.at(profile, now).0);
+    holding.is_some_and(|holding| strongest(holding).any(|other| other == alert))
+}
+
 /// The windows that match, in order; and what could be asked for.
 fn select(query: &ListQuery, shown: &Shown, now: Timestamp) -> (Vec<Match>, Choices) {
-    let (mut found, mut choices) = (Vec::new(), Choices::default());
+    let mut found = Vec::new();
+    // Where only a part of the owner's name is meant, and where the whole is.
+    let (mut part, mut exact) = (Choices::default(), Choices::default());
     let mut whole = false;
     shown.view.each(|row| {
         if !query.which.is(row) {
             return;
         }
         let Some(record) = row.read() else { return };
-        choices.count(row, &record);
         whole |= query.owner.as_ref().is_some_and(|owner| owner.is(&record));
-        if query.matches(row, &record) {
+        if !query.may_show(row, &record, shown, now) {
+            return;
+        }
+        let misses = query.misses(row, &record, false);
+        part.count(row, &record, misses);
+        exact.count(row, &record, query.misses(row, &record, true));
+        if misses.none() {
             found.push(Match { row: Arc::clone(row), record });
         }
     });
@@ -193,6 +201,7 @@ fn select(query: &ListQuery, shown: &Shown, now: Timestamp) -> (Vec<Match>, Choi
     if let Some(owner) = query.owner.as_ref().filter(|_| whole) {
         found.retain(|it| owner.is(&it.record));
     }
+    let choices = if whole { exact } else { part };
     // The view's own order, which is the same each time, decides between equals.
     match query.sort {
         Sort::Urgency => {

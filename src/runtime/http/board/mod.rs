@@ -9,6 +9,7 @@
 //! reads is cut off; the pages are the same for everybody and hold no figures, so they need
 //! no token, but the stream and the answers do.
 
+mod choices;
 mod csv;
 mod frame;
 mod headline;
@@ -18,6 +19,7 @@ mod rest;
 mod reviews;
 mod snapshot;
 mod stream;
+mod strongest;
 mod text;
 mod unjoined;
 mod waiting_row;

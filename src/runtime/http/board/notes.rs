@@ -1,13 +1,15 @@
 //! Notes about what happened lately: alerts, close calls, and containment before a
 //! decision.
 //!
-//! Invariants: alerts are derived by the engine; nothing is kept between two snapshots.
+//! Invariants: alerts are derived by the engine, and of those about a missing decision each
+//! window has the strongest that has begun; nothing is kept between two snapshots.
 
 use serde::Serialize;
 
+use super::strongest::is_superseded;
 use super::text;
 use crate::config::Profile;
-use crate::engine::alerts::{Moments, Urgency};
+use crate::engine::alerts::{AlertSet, Moments, Urgency};
 use crate::engine::identity::NameOrder;
 use crate::event::Workflow;
 use crate::records::WindowRecord;
@@ -57,9 +59,12 @@ pub(super) fn of(
         let id = name.clone();
         (key, Note { at, until, what, urgency, id, names, workflow, margin_ms })
     };
-    let mut notes: Vec<_> = Moments::of(&window, false)
-        .episodes(profile)
-        .filter(|episode| episode.from <= now)
+    let moments = Moments::of(&window, false);
+    let begun = || moments.episodes(profile).filter(|episode| episode.from <= now);
+    let mut alerts = AlertSet::default();
+    begun().for_each(|episode| alerts.insert(episode.alert));
+    let mut notes: Vec<_> = begun()
+        .filter(|episode| !is_superseded(episode.alert, alerts))
         .map(|episode| {
             let until = episode.until.filter(|until| *until <= now);
             let (what, urgency) = (episode.alert.as_str(), Some(episode.alert.urgency()));

@@ -16,6 +16,7 @@ use super::headline::Headline;
 use super::notes::{self, Note};
 use super::rest::Rested;
 use super::reviews;
+use super::strongest::strongest;
 use super::text;
 use super::unjoined::UnjoinedPart;
 use super::waiting_row::{self, Urgency, WaitingRow};
@@ -28,7 +29,7 @@ use crate::runtime::http::options::Shown;
 use crate::runtime::http::status;
 use crate::runtime::reviewer_alerts::{AlertState, Cited, Counted};
 use crate::runtime::view::{Attack, Row, TrendPeriod};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// Windows shown, the most urgent.
 const WINDOWS_MAX: usize = 100;
@@ -93,6 +94,17 @@ struct PipelineHealth {
     foreign: u64,
     windows: u64,
     workers: usize,
+    /// Null unless what is shown is of an earlier time, since the program has just started.
+    catching_up: Option<CatchingUp>,
+}
+
+/// How far what is shown is behind the present.
+#[derive(Serialize)]
+struct CatchingUp {
+    /// By the time of the events; null if that is not known.
+    behind_ms: Option<Span>,
+    /// Records that are still to be read.
+    records: u64,
 }
 
 /// Reviewers with an alert, now or lately.
@@ -298,7 +310,8 @@ fn pick(shown: &Shown, now: Timestamp) -> Picked {
 impl Picked {
     fn take(&mut self, row: &Arc<Row>, shown: &Shown, now: Timestamp) {
         let profile = shown.profiles.get(row.workflow);
-        for alert in row.moments.iter().flat_map(|moments| moments.at(profile, now).0.iter()) {
+        let holding = row.moments.iter().map(|moments| moments.at(profile, now).0);
+        for alert in holding.flat_map(strongest) {
             *self.firing.entry(alert).or_default() += 1;
         }
         let waiting = &mut self.waiting;
@@ -373,6 +386,7 @@ fn health(shown: &Shown) -> PipelineHealth {
     let alive = status::alive(shown);
     let ready = status::ready(shown);
     let view = shown.view.status();
+    let catches_up = !view.caught_up || shown.health.catching_up();
     PipelineHealth {
         healthy: alive.healthy,
         ready: ready.ready,
@@ -382,5 +396,9 @@ fn health(shown: &Shown) -> PipelineHealth {
         foreign: view.foreign,
         windows: view.windows,
         workers: ready.workers(),
+        catching_up: catches_up.then(|| CatchingUp {
+            behind_ms: shown.health.behind(shown.clock.now()),
+            records: view.lag_records + ready.to_restore(),
+        }),
     }
 }

@@ -1,6 +1,7 @@
 // What the pages about one thing share: they ask for it again and again, and show what changed.
 import { ask, signOutButton } from "./session.js";
-import { el, fullTime, isolated, set, zoneSwitch } from "./text.js";
+import { typing } from "./keys.js";
+import { boardAt, el, fullTime, isolated, set, zoneSwitch } from "./text.js";
 
 const EVERY_MS = 5_000;
 
@@ -36,7 +37,8 @@ export function follow(path, { show, missing, tick }) {
       state("off", status ? "No answer, trying again" : "Connection lost, trying again");
     } else {
       offset = Date.parse(data.as_of) - Date.now();
-      state("on", "Live");
+      // Just started, the server has not read the ledger to its end.
+      if (data.view?.caught_up === false) state("catches", "Catching up"); else state("on", "Live");
       set(clock, fullTime(data.as_of));
       const { as_of, view, ...rest } = data, text = JSON.stringify(rest, (key, value) => (key === "waiting_ms" || key === "attacker_first" ? undefined : value));
       if (text !== last) { last = text; show(data, now()); }
@@ -44,10 +46,20 @@ export function follow(path, { show, missing, tick }) {
     }
   }
 
+  waysBack();
   zoneSwitch(document.getElementById("zone"));
-  signOutButton(document.getElementById("sign-out"));
+  signOutButton(document.getElementById("sign-out"), document.getElementById("demo"));
   load();
   setInterval(() => { if (!document.hidden) load(); }, EVERY_MS);
+}
+
+/** The links to the board, and Escape, lead to its list as it was asked for. */
+function waysBack() {
+  const back = document.getElementById("back"), home = document.querySelector(".home a");
+  back.href = home.href = boardAt();
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !event.ctrlKey && !event.metaKey && !event.altKey && !typing(document.activeElement)) back.click();
+  });
 }
 
 /** A section with a heading. */
@@ -80,7 +92,13 @@ export function table(label, titles, lines) {
   head.append(row);
   for (const line of lines) {
     const made_row = el("tr");
-    for (const value of line) { const cell = el("td"); cell.append(value instanceof Node ? value : isolated(String(value))); made_row.append(cell); }
+    line.forEach((value, at) => {
+      const cell = el("td");
+      // On a phone each line is a card, and each cell has its own title.
+      cell.dataset.title = titles[at];
+      cell.append(value instanceof Node ? value : isolated(String(value)));
+      made_row.append(cell);
+    });
     body.append(made_row);
   }
   made.append(head, body);
@@ -88,7 +106,11 @@ export function table(label, titles, lines) {
   return scroll;
 }
 
-/** What to show where there is nothing. */
-export function nothing(title, message) {
-  document.getElementById("main").replaceChildren(el("h1", "", title), el("p", "", message));
+/** What to show where there is nothing; the message is texts and nodes. */
+export function nothing(title, ...message) {
+  const way = el("p"), board = el("a", "", "To the board"), why = el("p");
+  board.href = boardAt();
+  way.append(board);
+  why.append(...message);
+  document.getElementById("main").replaceChildren(el("h1", "", title), why, way);
 }

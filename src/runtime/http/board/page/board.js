@@ -2,17 +2,17 @@
 import { Chart, quality, quadrant } from "./chart.js";
 import { Filter } from "./filter.js";
 import { keys } from "./keys.js";
-import { Race } from "./race.js";
+import { Race, narrow } from "./race.js";
 import { signOutButton } from "./session.js";
 import { follow } from "./source.js";
-import { NAMES, SIGNALS, amount, el, exposureAt, length, limit, link, names, parts as dateParts, plural, reviewerAt, set, timeOn, took, words, zoneSwitch } from "./text.js";
+import { NAMES, SIGNALS, amount, el, exposureAt, length, limit, link, listAt, names, parts as dateParts, plural, reviewerAt, set, span, timeOn, took, words, zoneSwitch } from "./text.js";
 import { Unjoined } from "./unjoined.js";
 
 const $ = (id) => document.getElementById(id);
 const model = { n: 0, parts: {}, lists: { windows: new Map(), decisions: new Map(), notes: new Map() } };
 const race = new Race($("windows"));
 const unjoined = new Unjoined($);
-let chart = null, paused = false, clock = { at: 0, as_of: 0, speed: 1 }, answer = null;
+let chart = null, paused = false, clock = { at: 0, as_of: 0, speed: 1 }, answer = null, troubled = null;
 
 const now = () => clock.as_of + (performance.now() - clock.at) * clock.speed;
 /** The time of day; with the date where that is not today's. */
@@ -38,6 +38,7 @@ function take(name, data) {
 // Draws only what changed.
 function show({ parts, lists }) {
   performance.mark("show");
+  const first = $("main").classList.contains("waiting");
   if (parts.moment) moment(parts.moment);
   if (parts.waiting) waiting(parts.waiting);
   if (parts.rate) rate(parts.rate);
@@ -46,11 +47,12 @@ function show({ parts, lists }) {
   if (parts.firing) firing(parts.firing);
   if (parts.suspected) suspected(parts.suspected);
   if (parts.unjoined) unjoined.update(parts.unjoined, now());
-  if (parts.health) health(parts.health);
-  if ((lists.windows || lists.decisions) && !answer) list();
+  if (parts.health) { health(parts.health); linkState(linked); }
+  if (first || (lists.windows || lists.decisions) && !answer) list();
   if (lists.decisions) decisions(model.lists.decisions);
   if (lists.notes) notes(model.lists.notes);
   $("main").classList.remove("waiting");
+  if (first && location.hash === "#race") $("race").scrollIntoView();
   performance.measure("update", "show");
   performance.clearMarks("show");
 }
@@ -66,11 +68,19 @@ const byId = (rows) => new Map([...rows.values()].map((row) => [row.id, row]));
 
 // The rows that the stream sends, or those that somebody asked for.
 function list() {
+  $("windows").classList.toggle("old", !answer && filter.asked());
+  if (!answer && filter.asked()) {
+    // What is asked for has not come yet: rows that were there stay, and no others come.
+    if (race.rows.size === 0) none(troubled ?? "Looking for the windows that match.", { clear: troubled !== null });
+    return;
+  }
   const rows = answer ? answer.data.rows : [...model.lists.windows.values()];
   race.update(rows, byId(model.lists.decisions), now(), answer ? answer.grouped : true);
   const all = answer ? answer.data.matching : model.parts.waiting?.listed ?? 0, more = all - rows.length;
-  $("windows-none").hidden = all > 0;
-  set($("windows-none"), answer ? "No window matches. Clear the search and the filters to see all." : "No window waits: every exposure was decided or contained.");
+  const waits = $("by-state").value === "waiting";
+  if (all > 0) none(null);
+  else if (answer) none(waits ? "No window that waits matches." : "No window matches.", { clear: true, everywhere: $("by-state").value !== "all" });
+  else none("No window waits: every exposure was decided or contained.");
   const decided = model.parts.waiting?.reviewed ?? 0;
   set($("windows-more"), [
     answer ? plural(all, "window matches", "windows match") : "",
@@ -79,11 +89,20 @@ function list() {
   ].filter(Boolean).join(" · "));
 }
 
+/** Says why there are no rows, and offers what may bring some. */
+function none(why, { clear = false, everywhere = false } = {}) {
+  $("windows-none").hidden = why === null;
+  set($("windows-why"), why ?? "");
+  $("windows-clear").hidden = !clear;
+  $("windows-everywhere").hidden = !everywhere;
+}
+
 function waiting(data) {
-  set($("race-count"), [
+  const counts = [
     data.attacked > 0 ? `${data.attacked} attacked` : "",
     `${data.ahead} in time`, `${data.contested} overdue`, `${data.behind} late`, `${data.contained} contained`,
-  ].filter(Boolean).join(" · "));
+  ].filter(Boolean).join(" · ");
+  set($("race-count"), filter.asked() ? `of all that wait: ${counts}` : counts);
 }
 
 // A range whose ends look the same is one number.
@@ -96,8 +115,8 @@ function range(low, high) {
 const CAUSES = { unjudged: "not judged yet", unassessed: "unassessed", unknown_exposure: "of unknown exposure" };
 // What came of the reviews that were due. Only what is effective is green.
 const OUTCOMES = [["effective", "effective"], ["hollow", "in time, but hollow"], ["overdue", "late or not at all"], ["unjudged", "not judged yet"], ["unassessed", "unassessed"], ["unknown_exposure", "of unknown exposure"]];
-/** A range whose ends are equal is one figure; without a known upper end it is open. */
-const between = (low, high) => (high === null ? `${low} or more` : low === high ? `${low}` : `${low} to ${high}`);
+/** A length of time that is known to lie between two; without a known upper end it is open. */
+const lies = ({ low, high }) => (high === null ? `${length(low)} or more` : low === high ? length(low) : `between ${length(low)} and ${length(high)}`);
 const sample = (rate) => `${plural(rate.windows, "window", "windows")} in ${plural(rate.incidents, "incident", "incidents")}`;
 
 function rate(data) {
@@ -106,8 +125,9 @@ function rate(data) {
   const causes = Object.entries(CAUSES).filter(([cause]) => effective.outcomes[cause] > 0).map(([cause, text]) => `${effective.outcomes[cause]} ${text}`);
   set($("rate-note"), causes.length ? `A range because of ${causes.join(", ")}` : "");
   const within = in_time_ms === null ? "in time" : `within ${limit(in_time_ms)}`;
-  set($("rate-text"), `of the exposures that attackers race for were decided by a person ${within}, with a meaningful review. The rest were decided late, hollow or not at all, or nobody can say: that is the width of the range.`);
-  set($("rate-sample"), effective.low === null ? "No review was due yet." : `${sample(effective)}; with chance taken into account, ${range(effective.low_bound, effective.high_bound)}`);
+  set($("rate-text"), `of the exposures that attackers race for got a meaningful review by a person ${within}. The others were decided late, hollow or not at all. Of some nobody can say: they make it a range.`);
+  set($("race-words"), in_time_ms === null ? "In time, overdue and late follow the targets of each workflow." : `Where attackers race: overdue after ${limit(in_time_ms)}, late after ${limit(data.late_ms)}, when an attacker is likely there.`);
+  set($("rate-sample"), effective.low === null ? "No review was due yet." : `${sample(effective)}; chance included, the rate is within ${range(effective.low_bound, effective.high_bound)}`);
   if ($("bands").childElementCount === 0) {
     for (const [name, label] of OUTCOMES) {
       $("bands").append(el("i", name));
@@ -128,15 +148,16 @@ function rate(data) {
   }));
   const open = data.open + data.older_open;
   const hollow = Object.entries(data.by_reason).sort((a, b) => b[1] - a[1]).map(([reason, count]) => `${words(reason)} ${count}`);
-  set($("rate-open"), [
+  const first = [data.attacker_first.low, data.attacker_first.high].map((count) => (count < 10 ? count : Math.round(count)).toLocaleString("en"));
+  $("rate-open").replaceChildren(...[
     `${plural(open, "window is", "windows are")} still undecided` + (data.older_open ? `, ${data.older_open} of them older than a day` : ""),
-    data.median_ms.low === null ? "" : `median wait including them, where attackers race, ${between(length(data.median_ms.low), data.median_ms.high === null ? null : length(data.median_ms.high))}`,
-    data.unknown > 0 ? `${data.unknown} decided, nobody knows whether in time` : "",
+    data.median_ms.low === null ? "" : `Where attackers race, the median wait is ${lies(data.median_ms)}, undecided windows included`,
+    data.unknown > 0 ? `${data.unknown} decided, and nobody knows whether in time` : "",
     data.withdrawn > 0 ? `${data.withdrawn} withdrawn by the source` : "",
-    `${between(data.attacker_first.low, data.attacker_first.high)} expected to be tried by an attacker first, if they try every leaked key`,
-    data.judged ? `of ${data.judged} judged ${data.hollow} hollow` + (hollow.length ? ` (${hollow.join(", ")})` : "") + `, ${data.unassessed} unassessed` : "",
-    data.complete ? "" : "some windows of the day are missing",
-  ].filter(Boolean).join(" · "));
+    `If attackers try every leaked key, they are expected to come first in ${first[0] === first[1] ? first[0] : `${first[0]} to ${first[1]}`} of the windows`,
+    data.judged ? `Of ${plural(data.judged, "judged decision", "judged decisions")} ${data.hollow} hollow` + (hollow.length ? ` (${hollow.join(", ")})` : "") + `, ${data.unassessed} unassessed` : "",
+    data.complete ? "" : "Some windows of the day are missing",
+  ].filter(Boolean).map((line) => el("li", "", line)));
 }
 
 const PERIODS = { 7: "7 days", 30: "30 days", 90: "90 days" };
@@ -155,7 +176,7 @@ function trend(today, periods) {
     head.scope = "row";
     if (begins_at) head.append(el("small", "", ` since ${dateParts(begins_at).day}`));
     const told = (one) => (one ? range(one.low, one.high) : "not known");
-    const then = before === undefined ? "" : before && before.low === null ? "no data" : `${told(before)}${before && !comparable ? ", of a part of them" : ""}`;
+    const then = before === undefined ? "not compared" : before && before.low === null ? "no data" : `${told(before)}${before && !comparable ? ", of a part of them" : ""}`;
     const was = el("td", "", then);
     if (verdict) was.append(": ", el("b", verdict === "no clear change" ? "" : verdict, verdict));
     row.append(head, el("td", "", rate && rate.low === null ? "no data" : told(rate)), was, el("td", "", rate ? rate.windows.toLocaleString("en") : "–"));
@@ -164,16 +185,36 @@ function trend(today, periods) {
 }
 
 const URGENCY = { AttackObserved: "critical", AttackerLikelyPresent: "critical", AiActedFirst: "critical", ReviewOverdue: "page", RubberStampSuspected: "page" };
+const LISTED = Object.keys(NAMES).filter((alert) => [...$("by-alert").options].some((option) => option.value === alert));
+/** The count of each alert leads to what it counts, and a small link to what to do. */
 function firing(data) {
   const items = Object.entries(data).map(([alert, count]) => {
-    const item = el("li", URGENCY[alert] ?? "warning"), number = el("b");
-    set(number, String(count));
-    item.append(number, link(`/runbook/${alert}`, NAMES[alert] ?? alert));
+    const item = el("li", URGENCY[alert] ?? "warning"), number = el("b", "", String(count)), name = NAMES[alert] ?? alert;
+    const rows = LISTED.includes(alert) ? link(listAt("alert", alert), name) : link("#suspects-title", name);
+    rows.dataset.alert = alert;
+    const book = Object.assign(link(`/runbook/${alert}`, "runbook"), { className: "book" });
+    book.setAttribute("aria-label", `runbook: ${name}`);
+    item.append(number, rows, book);
     return item;
   });
-  if (items.length === 0) { const none = el("li"); set(none, "none"); items.push(none); }
+  if (items.length === 0) items.push(el("li", "", "none"));
   $("firing").replaceChildren(...items);
+  marked();
 }
+
+/** Marks the count whose windows the list shows. */
+function marked() {
+  const alert = $("by-alert").value;
+  for (const one of $("firing").querySelectorAll("a[data-alert]")) if (alert && one.dataset.alert === alert) one.setAttribute("aria-current", "true"); else one.removeAttribute("aria-current");
+}
+$("firing").addEventListener("click", (event) => {
+  const alert = event.target.closest("a[data-alert]")?.dataset.alert;
+  if (!LISTED.includes(alert) || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  filter.choose({ alert, state: "all" });
+  $("race").focus({ preventScroll: true });
+  $("race").scrollIntoView();
+});
 
 function noted(note) {
   if (note.what === "CloseCall") return `decided ${length(note.margin_ms)} before it was overdue`;
@@ -228,7 +269,7 @@ function suspected(data) {
   const shown = data.pages.map((page) => {
     const box = el("article", `suspect${page.ended_at ? " over" : ""}`), who = el("p", "who"), name = el("b"), what = el("span");
     name.append(link(reviewerAt(page.id), page.reviewer));
-    set(what, `${page.ended_at ? `alert ended ${when(page.ended_at)}` : `alert since ${when(page.at)}`}, counted since ${when(page.since)}; evidence ${amount(page.statistic)}, an alert from ${page.threshold.toLocaleString("en")}`);
+    set(what, `${page.ended_at ? `alert ended ${when(page.ended_at)}` : `alert since ${when(page.at)}`}, counted since ${when(page.since)}; evidence ${amount(page.statistic)}; an alert fires from ${page.threshold.toLocaleString("en")} on`);
     who.append(name, what);
     const table = el("table"), body = el("tbody"), head = el("thead"), titles = el("tr");
     for (const text of ["Sign", "Seen", "Allowed"]) { const cell = el("th"); cell.scope = "col"; set(cell, text); titles.append(cell); }
@@ -300,24 +341,54 @@ function tick() {
   unjoined.tick(now());
 }
 
+/** How far what is shown is behind the present after a start; nothing once it has caught up. */
+function catchingUp() {
+  const behind = model.parts.health?.catching_up;
+  if (!behind) return null;
+  const { behind_ms, records } = behind;
+  if (behind_ms !== null) return `Catching up: ${behind_ms < 60_000 ? "under a minute" : span(behind_ms)}`;
+  return records > 0 ? `Catching up: ${plural(records, "record", "records")}` : "Catching up";
+}
+
 const STATES = { on: "Live", off: "Connection lost, reconnecting", asks: "Waiting for a token" };
 let linked = "off";
 function linkState(word) {
   linked = word;
   // What is shown does not change, so it is not live, whatever the connection is.
-  set($("link"), paused ? `Paused at ${dateParts(now()).time}` : STATES[word]);
-  $("link").className = `link ${paused ? "paused" : word}`;
+  const late = word === "on" ? catchingUp() : null;
+  set($("link"), paused ? `Paused at ${dateParts(now()).time}` : late ?? STATES[word]);
+  $("link").className = `link ${paused ? "paused" : late ? "catches" : word}`;
 }
 follow({ take, state: (word) => { if (!paused) linkState(word); else linked = word; } });
 
-const filter = new Filter($, (data, grouped, fresh) => {
-  if (data === null ? answer !== null : fresh) race.reset();
-  answer = data === null ? null : { data, grouped };
-  list();
+const filter = new Filter($, {
+  answer(data, grouped, fresh) {
+    if (data === null ? answer !== null : fresh) race.reset();
+    troubled = null;
+    answer = data === null ? null : { data, grouped };
+    asked();
+  },
+  trouble(message) {
+    race.reset();
+    troubled = `The address asks for something that there is not: ${message}.`;
+    answer = null;
+    asked();
+  },
 });
+/** The list, and what says to which question it is the answer. */
+function asked() {
+  if (model.n === 0) return;
+  list();
+  marked();
+  waiting(model.parts.waiting);
+}
+$("windows-clear").addEventListener("click", () => filter.reset());
+$("windows-everywhere").addEventListener("click", () => { $("by-state").value = "all"; filter.changed("state"); });
 keys({ search: $("by-q"), list: $("windows"), help: $("help"), clear: () => filter.reset() });
 $("keys").addEventListener("click", () => $("help").showModal());
 $("filter").addEventListener("submit", (event) => event.preventDefault());
+// On a phone the list comes first to hand; what the rate is made of is one step away.
+$("rate-more").open = !narrow.matches;
 zoneSwitch($("zone"));
 signOutButton($("sign-out"));
 $("pause").addEventListener("click", () => {

@@ -94,7 +94,8 @@ function timeToRead(record, reading) {
 function shortTime(record, reading) {
   const short = timed(reading) && reading.attention_ms < reading.usual_ms;
   if (!short || record.quality === "hollow") return null;
-  return el("p", "small", "This took less time than most people need. That alone does not make it hollow: people read at different speeds, and the clocks of two sources differ.");
+  const proves = record.quality === "unassessed" ? "does not tell either" : "does not make it hollow";
+  return el("p", "small", `This took less time than most people need. That alone ${proves}: people read at different speeds, and the clocks of two sources differ.`);
 }
 
 /** What was looked at before the decision. */
@@ -137,13 +138,34 @@ function decision(record, reading) {
   return section("Who decided, and was it a review?", ...parts);
 }
 
-function alerts(list, labels, record) {
+function alerts(list, name, labels, record) {
   if (list.length === 0) return section("Alerts", el("p", "", record.final ? "None. Nothing can change this window any more, so it has no alerts." : "None."));
   const lines = list.map((one) => [NAMES[one.alert] ?? one.alert, one.urgency, one.phase === "pending" ? `due ${fullTime(one.from)}` : `since ${fullTime(one.from)}`, one.phase === "firing" ? "firing" : one.until ? `until ${fullTime(one.until)}` : one.phase, link(one.runbook, "what to do")]);
-  const mute = el("details"), code = el("pre", "wraps", `amtool silence add credential="${labels.credential}" workflow="${record.workflow}" --duration=1h --comment="who, and why"`);
+  return section("Alerts", table("Alerts", ["Alert", "Urgency", "Began", "State", "Runbook"], lines), mute(name, labels, record));
+}
+
+/** A name as it may stand in a command that somebody copies: no letter of it means anything to a shell. */
+const harmless = (name) => name.replace(/[^A-Za-z0-9 ._:/#@+=,-]/g, "_").slice(0, 96);
+
+function mute(name, labels, record) {
+  const made = el("details"), code = el("pre", "wraps", `amtool silence add credential="${labels.credential}" workflow="${record.workflow}" --duration=1h --comment="${harmless(name)}: who, and why"`);
   code.tabIndex = 0;
-  mute.append(el("summary", "", "Mute the alerts about this credential for an hour"), code, el("p", "small", "The command mutes this credential in this workflow and nothing else. If amtool does not know your Alertmanager, add --alertmanager.url= and its address. Without amtool: in Alertmanager's own pages, make a silence with the two labels that the command names."));
-  return section("Alerts", table("Alerts", ["Alert", "Urgency", "Began", "State", "Runbook"], lines), mute);
+  const copy = el("button", "", "Copy the command");
+  copy.type = "button";
+  copy.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+      set(copy, "Copied");
+    } catch {
+      // Without HTTPS a page may not write to the clipboard.
+      getSelection().selectAllChildren(code);
+      set(copy, "Selected: copy it with the keyboard");
+    }
+  });
+  const which = el("p", "small", "In Alertmanager the credential ");
+  which.append(isolated(name), " is called ", el("code", "", labels.credential), ": labels of alerts have no names of sources. The command mutes this credential in this workflow and nothing else. If amtool does not know your Alertmanager, add --alertmanager.url= and its address. Without amtool: in Alertmanager's own pages, make a silence with the two labels that the command names.");
+  made.append(el("summary", "", "Mute the alerts about this credential for an hour"), code, copy, which);
+  return made;
 }
 
 function timeline(record, start) {
@@ -184,15 +206,18 @@ follow(`/api/v1/exposures/${encodeURIComponent(asked)}`, {
     document.title = `${window.known_as ?? record.credential_id} – shutterlag`;
     const moved = exposure_id === asked ? null : el("p", "notice", "The address that you followed names a window that is now part of this one: its credential turned out to be the same, or to have leaked earlier.");
     if (moved) history.replaceState(null, "", exposureAt(exposure_id));
-    const columns = el("div", "columns");
-    columns.append(where(record), advice(record), decision(record, reading), timeline(record, start), alerts(list, labels, record), everything(record, exposure_id));
+    // Two columns of their own: what is opened in one moves nothing in the other.
+    const columns = el("div", "columns"), first = el("div"), second = el("div");
+    first.append(where(record), advice(record), decision(record, reading));
+    second.append(timeline(record, start), alerts(list, window.known_as ?? record.credential_id, labels, record), everything(record, exposure_id));
+    columns.append(first, second);
     main.replaceChildren(...[moved ?? main.querySelector(".moved"), headline(record, window, others, list, start, now), columns].filter(Boolean));
     moved?.classList.add("moved");
     // What somebody has opened stays open.
     main.querySelectorAll("details").forEach((details, at) => { details.open = kept[at] ?? false; });
   },
   missing() {
-    nothing("No such window here", "This server has no window of this name. Either there is none, or the server has not read it yet, or it was closed more than a day ago. The ledger keeps closed windows: see shutterlag report.");
+    nothing("No such window here", "This server has no window of this name. Either there is none, or the server has not read it yet, or it was closed more than a day ago. The ledger keeps closed windows: ", el("code", "", "shutterlag report"), " and ", el("code", "", "shutterlag explain"), " read it.");
   },
   tick: (now) => ticking(now),
 });

@@ -1,39 +1,44 @@
 // The question that the list answers: a search, filters and an order, kept in the address.
 import { ask } from "./session.js";
-import { el, exposureAt, set, words } from "./text.js";
+import { LIST, el, exposureAt, isLocal, leadBack, set, words } from "./text.js";
 
-const FIELDS = ["q", "state", "workflow", "severity", "owner", "source", "sort"];
 const DEFAULTS = { state: "waiting", sort: "urgency" };
 const ASK_EVERY_MS = 2_000, CHOICES_EVERY_MS = 30_000, TYPED_AFTER_MS = 200;
 const ROWS = 200;
+const SEVERITIES = ["critical", "high", "medium", "low"];
 
 export class Filter {
-  /** Calls `answer(data, grouped)` with rows, or `answer(null)` where the stream's rows are what is asked for. */
-  constructor(find, answer) {
-    this.answer = answer;
-    this.fields = Object.fromEntries(FIELDS.map((name) => [name, find(`by-${name}`)]));
+  /**
+   * Calls `answer(data, grouped, fresh)` with rows, `answer(null)` where the stream's rows are what is asked for, and
+   * `trouble(message)` where the server does not know what is asked for.
+   */
+  constructor(find, { answer, trouble }) {
+    Object.assign(this, { answer, trouble });
+    this.fields = Object.fromEntries(LIST.map((name) => [name, find(`by-${name}`)]));
     this.csv = find("csv");
     this.clear = find("clear");
     this.owners = find("owners");
     this.paused = false;
     this.number = 0;
     this.asking = 0;
-    const query = new URLSearchParams(location.search);
+    this.typed = null;
     for (const [name, field] of Object.entries(this.fields)) {
-      const value = query.get(name);
-      if (value === null) continue;
-      // A choice that no window has now is still what the address asks for.
-      if (field.tagName === "SELECT" && ![...field.options].some((option) => option.value === value)) field.append(this.option(value, words(value)));
-      field.value = value;
-    }
-    for (const field of Object.values(this.fields)) {
       const typed = field.tagName === "INPUT";
-      field.addEventListener(typed ? "input" : "change", () => this.changed(typed));
+      field.addEventListener(typed ? "input" : "change", () => this.changed(name, typed));
     }
     this.clear.addEventListener("click", () => this.reset());
+    addEventListener("popstate", () => {
+      const before = this.query().toString();
+      this.read();
+      leadBack();
+      // A link within the page is a step as well.
+      if (this.query().toString() !== before) this.question(0);
+    });
+    this.read();
     // From a figure to the page behind it: the first window of this list.
-    this.goes = query.get("go") === "first";
-    this.changed(false);
+    this.goes = new URLSearchParams(location.search).get("go") === "first";
+    this.write(false);
+    this.question(0);
     setInterval(() => { if (!this.paused && !document.hidden && this.asked() && this.asking === 0) this.load(); }, ASK_EVERY_MS);
     this.choices();
     setInterval(() => { if (!this.paused && !document.hidden) this.choices(); }, CHOICES_EVERY_MS);
@@ -52,7 +57,7 @@ export class Filter {
   /** What differs from the list of all that waits. */
   query() {
     const query = new URLSearchParams();
-    for (const name of FIELDS) {
+    for (const name of LIST) {
       const value = this.value(name);
       if (value && value !== DEFAULTS[name]) query.set(name, value);
     }
@@ -63,24 +68,66 @@ export class Filter {
     return this.query().size > 0;
   }
 
+  /** Sets the fields; those that are not named are as if nothing were asked for. */
+  fill(wanted) {
+    for (const [name, field] of Object.entries(this.fields)) {
+      const value = wanted[name] ?? DEFAULTS[name] ?? "";
+      for (const old of field.querySelectorAll?.("option[data-asked]") ?? []) if (old.value !== value) old.remove();
+      // A choice that no window has now, or that there is not, is still what is asked for.
+      if (field.tagName === "SELECT" && ![...field.options].some((option) => option.value === value)) {
+        const asked = this.option(value, words(value));
+        asked.dataset.asked = "";
+        field.append(asked);
+      }
+      field.value = value;
+    }
+  }
+
+  /** Takes over what the address asks for. */
+  read() {
+    this.fill(Object.fromEntries(new URLSearchParams(location.search)));
+    this.typed = null;
+  }
+
+  /** Puts what is asked for into the address: as a step of its own, or in place of the last one. */
+  write(step) {
+    const shown = this.query();
+    if (isLocal()) shown.set("tz", "local");
+    const at = `${location.pathname}${shown.size ? `?${shown}` : ""}${step ? "" : location.hash}`;
+    if (at !== location.pathname + location.search + location.hash) history[step ? "pushState" : "replaceState"](null, "", at);
+    leadBack();
+  }
+
   /** Asks for all that waits again; false if that is what was asked for. */
   reset() {
     if (!this.asked()) return false;
-    for (const [name, field] of Object.entries(this.fields)) field.value = DEFAULTS[name] ?? "";
-    this.changed(false);
+    this.fill({});
+    this.changed(null);
     return true;
   }
 
-  changed(typing) {
-    const query = this.query(), shown = new URLSearchParams(query), zone = new URLSearchParams(location.search).get("tz");
-    this.csv.href = `/api/v1/board/windows.csv?${query}`;
+  /** Asks for this and nothing else; the order stays. */
+  choose(wanted) {
+    this.fill({ ...wanted, sort: this.value("sort") });
+    this.changed(null);
+  }
+
+  /** Somebody has changed a field. All letters of a word are one step. */
+  changed(name, typed = false) {
+    // An alert may go on when somebody has decided, and a review is one that was made.
+    if (["alert", "quality"].includes(name) && this.value(name) && this.value("state") === DEFAULTS.state) this.fields.state.value = "all";
+    this.write(!typed || this.typed !== name);
+    this.typed = typed ? name : null;
+    this.question(typed ? TYPED_AFTER_MS : 0);
+  }
+
+  question(after) {
+    this.csv.href = `/api/v1/board/windows.csv?${this.query()}`;
     this.clear.disabled = !this.asked();
-    if (zone) shown.set("tz", zone);
-    history.replaceState(null, "", shown.size ? `?${shown}` : location.pathname);
     this.number += 1;
     clearTimeout(this.timer);
     if (!this.asked() && !this.goes) { this.answer(null); return; }
-    this.timer = setTimeout(() => this.load(true), typing ? TYPED_AFTER_MS : 0);
+    this.timer = setTimeout(() => this.load(true), after);
   }
 
   async load(fresh = false) {
@@ -94,6 +141,7 @@ export class Filter {
       if (number !== this.number || this.paused && !fresh) return;
       if (answer.ok && this.goes && data.rows.length > 0) { this.goes = false; location.replace(exposureAt(data.rows[0].id)); return; }
       if (answer.ok) { this.goes = false; this.offer(data.choices); this.answer(data, this.fields.sort.value === "urgency", fresh); }
+      if (answer.status === 400) this.trouble(data.error.message);
     } catch { /* The stream says that the connection is lost. */ } finally { this.asking -= 1; }
   }
 
@@ -114,7 +162,7 @@ export class Filter {
       const chosen = field.value, [all] = field.options;
       const values = Object.keys(counts);
       if (chosen && !values.includes(chosen)) values.push(chosen);
-      if (name === "severity") values.sort((a, b) => ["critical", "high", "medium", "low"].indexOf(a) - ["critical", "high", "medium", "low"].indexOf(b));
+      if (name === "severity") values.sort((a, b) => SEVERITIES.indexOf(a) - SEVERITIES.indexOf(b));
       const text = (value) => `${name === "source" ? value.slice(0, 60) : words(value)} (${(counts[value] ?? 0).toLocaleString("en")})`;
       const same = field.options.length === values.length + 1 && values.every((value, at) => field.options[at + 1].value === value);
       if (same) { values.forEach((value, at) => set(field.options[at + 1], text(value))); continue; }
@@ -122,6 +170,7 @@ export class Filter {
       field.value = chosen;
     }
   }
+
   /** Owners are typed: there may be many, and a part of the name will do. */
   owns(names) {
     const known = names.join("\n");

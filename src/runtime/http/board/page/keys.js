@@ -1,6 +1,6 @@
 // The keyboard: / searches, j and k walk through the rows, Enter opens, ? explains.
 
-const typing = (node) => node instanceof HTMLElement && (node.isContentEditable || ["INPUT", "SELECT", "TEXTAREA"].includes(node.tagName));
+export const typing = (node) => node instanceof HTMLElement && (node.isContentEditable || ["INPUT", "SELECT", "TEXTAREA"].includes(node.tagName));
 
 export function keys({ search, list, help, clear }) {
   const links = () => [...list.querySelectorAll("li:not(.gone) a")];

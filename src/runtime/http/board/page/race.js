@@ -5,10 +5,13 @@ import { el, exposureAt, length, limit, names, others, set, span, took, words } 
 // Where the marks of the bar are: all rows have them at the same places, whatever their targets.
 const DUE = 0.45, LATE = 0.85;
 const LEAVES_AFTER_MS = 2_500;
+// Letters of a name that is not cut, and of the end that stays of a longer one.
+const SHORT = 24, END = 10;
 const SEVERITIES = ["critical", "high", "medium", "low"];
 const ATTACKED = "Attack observed, neither contained nor dismissed";
 const UNRATED = "No severity stated";
-const narrow = matchMedia("(max-width: 900px)");
+/** A phone, or as narrow. */
+export const narrow = matchMedia("(max-width: 900px)");
 
 const rank = (severity) => { const at = SEVERITIES.indexOf(severity); return at < 0 ? SEVERITIES.length : at; };
 
@@ -52,6 +55,13 @@ const compare = (a, b) => {
   return 0;
 };
 
+/** A name whose end stays when there is no room for all of it: names of one place differ at the end. */
+function cut(node, name) {
+  if (node.textContent === name) return;
+  const letters = [...name], end = letters.length > SHORT ? letters.splice(-END).join("") : "";
+  node.replaceChildren(el("span", "begins", letters.join("")), el("span", "ends", end));
+}
+
 export class Race {
   constructor(list) {
     this.list = list;
@@ -66,6 +76,7 @@ export class Race {
   reset() {
     for (const known of this.rows.values()) { clearTimeout(known.done); known.item.remove(); }
     this.rows.clear();
+    this.place([]);
     this.first = true;
   }
 
@@ -95,23 +106,25 @@ export class Race {
     name.append(open);
     track.append(fill);
     item.append(name, count, meta, track);
-    const known = { row, index, item, credential, count, meta, fill, band: "" };
+    const known = { row, index, item, open, credential, count, meta, fill, band: "" };
     if (!this.first) item.classList.add("fresh");
     this.rows.set(row.id, known);
     this.describe(known);
   }
 
-  describe({ row, credential, meta }) {
-    set(credential, row.credential);
-    credential.title = names(row);
-    const parts = [row.raced ? words(row.workflow) : `${words(row.workflow)}, due within ${limit(row.in_time_ms)}`];
-    if (row.other_names) parts.push(`also ${others(row)}`);
-    if (row.owner) parts.push(`owner ${row.owner}`);
-    if (row.location) parts.push(row.location);
+  describe({ row, open, credential, meta }) {
+    cut(credential, row.credential);
+    open.title = names(row);
+    // What somebody has to know first: there may be no room for all of it.
+    const parts = [];
     if (row.decided_ms !== null) parts.push(`${words(row.action)} by ${row.reviewer}`);
     else if (row.awaiting) parts.push(row.awaiting === "triage" ? "waits for the AI" : "waits for a person");
+    if (row.recommendation) parts.push(`AI advises: ${words(row.recommendation)}`);
     if (row.escalated) parts.push("escalated"); else if (row.touched && row.decided_ms === null) parts.push("looked at");
-    if (row.recommendation) parts.push(`AI advises: ${row.recommendation}`);
+    if (row.owner) parts.push(`owner ${row.owner}`);
+    if (row.location) parts.push(row.location);
+    parts.push(row.raced ? words(row.workflow) : `${words(row.workflow)}, due within ${limit(row.in_time_ms)}`);
+    if (row.other_names) parts.push(`also ${others(row)}`);
     if (row.detections > 1) parts.push(`seen ${row.detections} times`);
     if (row.incident) parts.push(`incident ${row.incident}`);
     const text = parts.join(" · "), severity = row.severity ?? "";
@@ -125,6 +138,8 @@ export class Race {
     known.leaving = true;
     known.item.classList.add("gone");
     set(known.count, decision ? `decided in ${took(decision)}` : "no longer in this list");
+    // What it waited for is over.
+    known.meta.querySelector("bdi")?.replaceChildren(decision ? (known.row.severity ? " · " : "") + (decision.quality ?? "not judged yet") : "");
     known.done = setTimeout(() => {
       known.item.remove();
       if (this.rows.get(id) === known) this.rows.delete(id);
@@ -156,7 +171,7 @@ export class Race {
 
   place(order) {
     this.last = order;
-    const height = narrow.matches ? 92 : 64, head = 32, focused = document.activeElement;
+    const height = narrow.matches ? 112 : 64, head = 32, focused = document.activeElement;
     const wanted = [];
     let group = "", top = 0;
     for (const known of order) {

@@ -32,8 +32,9 @@ follow(`/api/v1/reviewer-alerts/${encodeURIComponent(asked)}`, {
     title.append("Rubber-stamping suspected: ", isolated(alert.reviewer));
     line.append(alert.ended_at ? `The alert ended ${fullTime(alert.ended_at)}.` : `The alert has been firing since ${fullTime(alert.at)}.`, ` It counts from ${fullTime(alert.since)}. The evidence came to ${amount(alert.statistic)}; an alert fires from ${alert.threshold.toLocaleString("en")}. `, link(runbook, "What to do"));
     head.append(title, line, el("p", "small", "The alert says that time, context or authority may be missing. It is not a verdict on a person. By chance alone, a reviewer whose rates are as allowed is reported once in as many decisions as the threshold says."));
-    const columns = el("div", "columns");
-    columns.append(signals(alert), day(figures), path(alert, names));
+    const columns = el("div", "columns"), first = el("div");
+    first.append(signals(alert), day(figures));
+    columns.append(first, path(alert, names));
     main.replaceChildren(head, columns);
   },
   missing(message) { nothing("No such alert here", `${message}.`); },

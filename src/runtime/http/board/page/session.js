@@ -53,11 +53,12 @@ export async function ask(path, options = {}) {
   }
 }
 
-/** Shows a button that ends the session, where people have to sign in. */
-export async function signOutButton(button) {
+/** Shows a button that ends the session, where people have to sign in, and `badge` where all is made up. */
+export async function signOutButton(button, badge) {
   try {
-    const { needed } = await (await fetch("/api/v1/session", { cache: "no-store" })).json();
+    const { needed, simulated } = await (await fetch("/api/v1/session", { cache: "no-store" })).json();
     button.hidden = !needed;
+    if (badge) badge.hidden = !simulated;
   } catch {
     button.hidden = true;
   }

@@ -80,11 +80,29 @@ export function fullTime(time) {
   return `${day} ${clock} ${zone}`;
 }
 
-/** The address of a page of this server, in the reader's choice of time zone. */
-const address = (path) => path + (isLocal() ? "?tz=local" : "");
+/** The parts of the board's address that say what its list is asked for. */
+export const LIST = ["q", "state", "alert", "quality", "workflow", "severity", "owner", "source", "sort"];
+
+/** What the address says of the list and of the time zone: pages about one thing hand it back to the board. */
+function kept() {
+  const query = new URLSearchParams(location.search);
+  for (const name of [...query.keys()]) if (name !== "tz" && !LIST.includes(name)) query.delete(name);
+  return query.size ? `?${query}` : "";
+}
+
+/** The board as it was asked for; its list, if something was. */
+export const boardAt = () => `/${kept()}${LIST.some((name) => new URLSearchParams(location.search).has(name)) ? "#race" : ""}`;
+
+const address = (path) => path + kept();
 export const exposureAt = (id) => address(`/exposure/${encodeURIComponent(id)}`);
+
+/** Lets the links to pages about one thing lead back to the list as it is asked for now. */
+export function leadBack() {
+  for (const one of document.links) if (/^\/(exposure|reviewer)\//.test(one.pathname)) one.search = kept();
+}
+
 /** The board's list of all windows, whatever their state, that a search or a filter finds. */
-export const listAt = (name, value) => `/?${new URLSearchParams({ [name]: value, state: "all", ...(isLocal() ? { tz: "local" } : {}) })}`;
+export const listAt = (name, value) => `/?${new URLSearchParams({ [name]: value, state: "all", ...(isLocal() ? { tz: "local" } : {}) })}#race`;
 export const reviewerAt = (id) => address(`/reviewer/${encodeURIComponent(id)}`);
 
 /** What the rest of this page's address names. */

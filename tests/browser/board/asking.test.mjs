@@ -1,0 +1,150 @@
+// What somebody asks the list for: by a count of alerts, by the address, step by step and back.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { until, wait } from "./demo.mjs";
+import { frame, made, send } from "./made.mjs";
+import { LOOKS, SHOTS, axe, browser, clean, fits, open } from "./page.mjs";
+import { event, leak, run } from "./run.mjs";
+
+const text = (page, selector) => page.$eval(selector, (node) => node.textContent);
+const names = (page) => page.$$eval("#windows .cred", (rows) => rows.map((row) => row.textContent));
+const fields = (page, ...ids) => page.evaluate((all) => all.map((id) => document.getElementById(`by-${id}`).value), ids);
+const search = (page) => new URL(page.url()).search;
+const rows = async (page, ...expected) => {
+  let seen = [];
+  await until("the rows", 10_000, async () => { seen = await names(page).catch(() => []); return seen.join() === expected.join(); }).catch(() => assert.deepEqual(seen, expected));
+};
+
+const DELIVERED = [
+  leak("fresh", 60, { severity: "critical" }), leak("overdue", 700), leak("late", 2_000, { owner: "identity" }), leak("later", 3_000),
+  leak("revoked", 90_000), event("decision.made", "revoked", 89_900, { reviewer: "dana", action: "revoke" }),
+];
+
+test("a count of alerts filters the list, and a link beside it says what to do", async (t) => {
+  const { url, deliver } = await run(t, { token: null });
+  await deliver(DELIVERED, 5);
+  const opened = await open(await browser(t), url), { page } = opened;
+  await rows(page, "fresh", "overdue", "late", "later");
+  const chips = () => page.$$eval("#firing li", (items) => Object.fromEntries(items.map((item) => [item.querySelector("a").textContent, item.querySelector("b").textContent])));
+  // Of due soon, overdue and late each exposure counts once, by the strongest.
+  await until("the counts", 5_000, async () => Object.keys(await chips()).length === 3);
+  assert.deepEqual(await chips(), { "review overdue": "1", "attacker likely present": "2", "containment overdue": "1" });
+  assert.deepEqual(await page.$$eval("#firing .book", (links) => links.map((link) => [new URL(link.href).pathname, link.getAttribute("aria-label")])), [["/runbook/ReviewOverdue", "runbook: review overdue"], ["/runbook/AttackerLikelyPresent", "runbook: attacker likely present"], ["/runbook/ContainmentOverdue", "runbook: containment overdue"]]);
+  const click = (alert) => page.click(`#firing a[data-alert=${alert}]`);
+  await click("AttackerLikelyPresent");
+  await rows(page, "late", "later");
+  assert.equal(search(page), "?state=all&alert=AttackerLikelyPresent");
+  assert.deepEqual(await fields(page, "state", "alert"), ["all", "AttackerLikelyPresent"]);
+  assert.equal(await text(page, "#firing a[aria-current]"), "attacker likely present");
+  await until("the list is in sight", 2_000, async () => page.evaluate(() => document.getElementById("race").getBoundingClientRect().top < 200));
+  // A decided one does not wait, and is found all the same.
+  await click("ContainmentOverdue");
+  await rows(page, "revoked");
+  const csv = await (await fetch(await page.$eval("#csv", (link) => link.href))).text();
+  assert.equal(csv.split("\r\n").length, 3);
+  await page.goBack();
+  await rows(page, "late", "later");
+  // The counts of the menus follow the other filters, and the header says what it counts.
+  const menu = (id) => page.$$eval(`#by-${id} option`, (options) => options.map((option) => option.textContent));
+  assert.deepEqual(await menu("severity"), ["any", "high (2)"]);
+  assert.match(await text(page, "#race-count"), /^of all that wait: 1 in time · 1 overdue · 2 late/);
+  // By hand: a review is one that was made.
+  await page.click("#clear");
+  await rows(page, "fresh", "overdue", "late", "later");
+  assert.match(await text(page, "#race-count"), /^1 in time/);
+  await page.select("#by-quality", "unjudged");
+  await until("a state that has decisions", 2_000, async () => (await fields(page, "state"))[0] === "all");
+  assert.deepEqual(await axe(page), []);
+  await clean(opened);
+});
+
+test("every question is a step, a word is one, and a page leads back to it", async (t) => {
+  const { url, deliver } = await run(t, { token: null });
+  await deliver(DELIVERED, 5);
+  const opened = await open(await browser(t), url), { page } = opened;
+  await rows(page, "fresh", "overdue", "late", "later");
+  await page.select("#by-severity", "critical");
+  await rows(page, "fresh");
+  await page.select("#by-severity", "");
+  await page.select("#by-sort", "oldest");
+  await rows(page, "later", "late", "overdue", "fresh");
+  await page.type("#by-q", "late");
+  await rows(page, "later", "late");
+  assert.equal(search(page), "?q=late&sort=oldest");
+  await page.goBack();
+  await rows(page, "later", "late", "overdue", "fresh");
+  assert.deepEqual([search(page), ...await fields(page, "q", "sort")], ["?sort=oldest", "", "oldest"]);
+  await page.goBack();
+  await rows(page, "fresh", "overdue", "late", "later");
+  await page.goBack();
+  await rows(page, "fresh");
+  await page.goForward();
+  await page.goForward();
+  await page.goForward();
+  await rows(page, "later", "late");
+  await page.click("#zone");
+  await page.waitForSelector("#windows li", { visible: true });
+  await rows(page, "later", "late");
+  assert.equal(search(page), "?q=late&sort=oldest&tz=local");
+  // A click anywhere in a row opens its page; the page leads back to what was asked for.
+  const far = async () => { const box = await (await page.$("#windows li:not(.group) .count")).boundingBox(); await page.mouse.click(box.x + box.width / 2, box.y + 40); await page.waitForSelector(".about h1", { visible: true }); };
+  await far();
+  assert.equal(await text(page, "h1"), "later");
+  assert.equal(await text(page, "#back"), "← Back to the list");
+  await page.click("#back");
+  await page.waitForSelector("#windows li", { visible: true });
+  await rows(page, "later", "late");
+  assert.equal(search(page), "?q=late&sort=oldest&tz=local");
+  await far();
+  await page.keyboard.press("Escape");
+  await page.waitForSelector("#windows li", { visible: true });
+  await rows(page, "later", "late");
+  assert.deepEqual(await fields(page, "q", "sort"), ["late", "oldest"]);
+  await far();
+  await page.click(".home a");
+  await page.waitForSelector("#windows li", { visible: true });
+  await rows(page, "later", "late");
+  await clean(opened);
+});
+
+test("what the address asks for is shown, or why it is not, and nothing else before", async (t) => {
+  let answers = null;
+  const list = new Promise((resolve) => { answers = resolve; });
+  const url = await made(t, (response) => send(response, "whole", frame(1, Date.now(), ["a", "b"])), async (path) => (path.startsWith("/api/v1/board/windows?") ? list : null));
+  const opened = await open(await browser(t), url, { path: "/?severity=low", shows: "#windows-why" }), { page } = opened;
+  await wait(500);
+  assert.deepEqual([await names(page), await text(page, "#windows-why")], [[], "Looking for the windows that match."]);
+  answers([200, { matching: 0, rows: [], choices: {} }]);
+  await until("the answer", 5_000, async () => (await text(page, "#windows-why")) === "No window that waits matches.");
+  await page.click("#windows-everywhere");
+  await until("every state", 5_000, async () => (await text(page, "#windows-why")) === "No window matches.");
+  assert.equal(search(page), "?state=all&severity=low");
+  await page.click("#windows-clear");
+  await rows(page, "b", "a");
+  await clean(opened);
+});
+
+test("a filter that there is not is told, and cleared", async (t) => {
+  const { url, deliver } = await run(t, { token: null });
+  await deliver(DELIVERED, 5);
+  const chromium = await browser(t);
+  for (const [asked, told] of [["?severity=purple", /`severity` is one of critical, high|`severity` is one of/], ["?state=lost", /`state` is one of waiting/], ["?sort=luck", /`sort` is one of urgency/]]) {
+    const page = await chromium.newPage();
+    await page.goto(`${url}/${asked}`);
+    await until("why there are no rows", 10_000, async () => told.test(await page.$eval("#windows-why", (why) => why.textContent).catch(() => "")));
+    assert.deepEqual(await names(page), []);
+    await page.click("#windows-clear");
+    await rows(page, "fresh", "overdue", "late", "later");
+    assert.equal(search(page), "");
+    await page.close();
+  }
+  for (const [name, options] of LOOKS) {
+    const looked = await open(chromium, url, { path: "/?state=all&alert=AttackerLikelyPresent#race", ...options });
+    await rows(looked.page, "late", "later");
+    assert.ok(await looked.page.evaluate(() => document.getElementById("race").getBoundingClientRect().top < 200), "a link leads to the list");
+    assert.deepEqual(await axe(looked.page), [], name);
+    await fits(looked.page, name);
+    await looked.page.screenshot({ path: `${SHOTS}/asked-${name}.png` });
+    await looked.page.close();
+  }
+});

@@ -1,0 +1,76 @@
+// The page of one exposure with answers that the test makes up: what it says of a decision, and of
+// what nobody knows.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { exposure, made } from "./made.mjs";
+import { browser, clean, open } from "./page.mjs";
+
+const text = (page, selector) => page.$eval(selector, (node) => node.textContent);
+
+/** Opens the page of an exposure whose answer is made up. */
+async function shown(t, answer) {
+  const url = await made(t, () => {}, (path) => (path.startsWith("/api/v1/exposures/") ? [200, answer] : null));
+  const opened = await open(await browser(t), url, { path: `/exposure/${encodeURIComponent(answer.exposure_id)}`, shows: ".about h1" });
+  return { ...opened, facts: await opened.page.$$eval(".facts > div", (all) => Object.fromEntries(all.map((one) => [one.querySelector("dt").textContent, one.querySelector("dd").textContent]))) };
+}
+
+test("a short time is told, and that it proves nothing by itself", async (t) => {
+  const reading = { attention_ms: 3_000, usual_ms: 45_000, certificate: null };
+  for (const [quality, expected] of [["meaningful", /most people need\. That alone does not make it hollow/], ["unassessed", /most people need\. That alone does not tell either/], [null, /most people need\. That alone does not make it hollow/]]) {
+    const opened = await shown(t, exposure({ decided: true, record: { quality, hollow: quality ? [] : null, opened_at: new Date(Date.now() - 60_000).toISOString() }, reading }));
+    assert.match(opened.facts["Time to read"], /^3 s; most people need 45 s/);
+    assert.match(await text(opened.page, "#main"), expected, quality);
+    await clean(opened);
+  }
+  const enough = await shown(t, exposure({ decided: true, record: { quality: "meaningful", hollow: [] }, reading: { ...reading, attention_ms: 60_000 } }));
+  assert.doesNotMatch(await text(enough.page, "#main"), /That alone/);
+  const hollow = await shown(t, exposure({ decided: true, record: { quality: "hollow", hollow: ["impossible_reading"] }, reading }));
+  assert.doesNotMatch(await text(hollow.page, "#main"), /That alone/, "of a hollow decision the reason is told");
+});
+
+test("a case that nobody opened has no time to read", async (t) => {
+  const reading = { attention_ms: 331_000, usual_ms: 45_000, certificate: null };
+  const unopened = await shown(t, exposure({ decided: true, record: { quality: "hollow", hollow: ["evidence_unopened"], opened_at: null }, reading }));
+  assert.match(unopened.facts["Looked at"], /^nothing: .*reported nobody/);
+  assert.equal(unopened.facts["Time to read"], undefined);
+  assert.match(unopened.facts["From the advice to the decision"], /^5 min 31 s/);
+  await clean(unopened);
+  const unknown = await shown(t, exposure({ decided: true, record: { quality: "meaningful", hollow: [], opened_at: null, owner: "payments" }, reading: null }));
+  assert.equal(await unknown.page.$eval("a[href*=owner]", (link) => link.getAttribute("href")), "/?owner=payments&state=all#race", "an owner leads to the list itself");
+  assert.equal(unknown.facts["Looked at"], "not known");
+});
+
+test("a window that is not here leads to the board as it was asked for", async (t) => {
+  const url = await made(t, () => {}, (path) => (path.startsWith("/api/v1/exposures/") ? [404, { error: { code: "not_found", message: "no window" } }] : null));
+  const opened = await open(await browser(t), url, { path: "/exposure/none?severity=high&tz=local", shows: "#main h1" });
+  assert.equal(await text(opened.page, "h1"), "No such window here");
+  assert.match(await text(opened.page, "#main"), /shutterlag report and shutterlag explain read it\.To the board$/);
+  assert.equal(await opened.page.$eval("#main a", (link) => link.getAttribute("href")), "/?severity=high&tz=local#race");
+  await clean(opened);
+});
+
+test("the command that mutes names what the page shows, is copied, and moves nothing beside it", async (t) => {
+  const at = new Date(Date.now() - 3_600_000).toISOString(), name = "acme/payments#7";
+  const alerts = [{ alert: "ReviewOverdue", urgency: "page", phase: "firing", from: at, until: null, runbook: "/runbook/ReviewOverdue" }];
+  const opened = await shown(t, exposure({ name, decided: true, alerts })), { page } = opened;
+  await page.waitForSelector("#demo", { visible: true });
+  const places = () => page.$$eval(".columns .card", (cards) => cards.map((card) => [card.querySelector("h2").textContent, card.getBoundingClientRect().left, card.getBoundingClientRect().top]));
+  const before = await places();
+  assert.deepEqual(before.map(([title]) => title), ["What leaked, and where", "What the AI said", "Who decided, and was it a review?", "Timeline", "Alerts", "Record"]);
+  await page.evaluate(() => [...document.querySelectorAll("summary")].find((one) => one.textContent.startsWith("Mute")).click());
+  assert.deepEqual((await places()).slice(0, 5), before.slice(0, 5));
+  assert.equal(await text(page, "pre.wraps"), `amtool silence add credential="credential-0" workflow="secret_exposure" --duration=1h --comment="${name}: who, and why"`);
+  assert.match(await text(page, "details"), /In Alertmanager the credential acme\/payments#7 is called credential-0:/);
+  await page.evaluate(() => { navigator.clipboard.writeText = async (copied) => { window.copied = copied; }; });
+  await page.click("details button");
+  await page.waitForFunction(() => document.querySelector("details button").textContent === "Copied");
+  assert.equal(await page.evaluate(() => window.copied), await text(page, "pre.wraps"));
+  await page.evaluate(() => { navigator.clipboard.writeText = async () => { throw new Error("not allowed"); }; });
+  await page.click("details button");
+  await page.waitForFunction(() => /^Selected/.test(document.querySelector("details button").textContent));
+  assert.equal(await page.evaluate(() => getSelection().toString().trim()), await text(page, "pre.wraps"));
+  await clean(opened);
+  // What a stranger calls a credential means nothing to a shell.
+  const hostile = await shown(t, exposure({ name: "a\"; rm -rf $HOME `id` !! '\n\u202e", alerts }));
+  assert.match(await text(hostile.page, "pre.wraps"), /--comment="a__ rm -rf _HOME _id_ __ ___: who, and why"$/);
+});

@@ -1,0 +1,66 @@
+// What there must be room for: on a phone the list, every count and every column; everywhere the end
+// of a name and the last line of a card.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { until } from "./demo.mjs";
+import { exposure, frame, made, send } from "./made.mjs";
+import { SHOTS, browser, clean, fits, open } from "./page.mjs";
+
+const PHONE = { width: 390, height: 844, scale: 2 };
+const LONG = ["npm:example-org/payments-api-22-of-the-eastern-region#912", "npm:example-org/payments-api-22-of-the-eastern-region#913"];
+const ALERTS = { AttackObserved: 12, ReviewDueSoon: 3, ReviewOverdue: 1, AttackerLikelyPresent: 47, ContainmentOverdue: 53, AiActedFirst: 2, HollowApproval: 149, SeededCaseMissed: 3, RubberStampSuspected: 2 };
+
+/** A board with all that it may have to show at once. */
+function full() {
+  const all = frame(1, Date.now(), LONG), { rate } = all.parts;
+  all.parts.firing = ALERTS;
+  rate.others.push({ ...rate.others[0], workflow: "entitlement_review" });
+  Object.assign(rate, { older_open: 13, unknown: 144, withdrawn: 20, hollow: 124, judged: 539, median_ms: { low: 967_000, high: 237_600_000 }, by_reason: { evidence_unopened: 103, templated_rationale: 53, impossible_reading: 10, unauthorized: 7, self_approval: 2 }, complete: false });
+  for (const row of Object.values(all.lists.windows.set)) Object.assign(row, { owner: "a-team-with-a-long-name@engineering.example.org", location: "example-org/payments-api" });
+  return all;
+}
+
+test("on a phone the list begins on the first screen and every count is seen", async (t) => {
+  const opened = await open(await browser(t), await made(t, (response) => send(response, "whole", full())), PHONE), { page } = opened;
+  const [list, hidden, seen] = await page.evaluate(() => {
+    const chips = document.getElementById("firing");
+    return [document.getElementById("race").getBoundingClientRect().top, chips.scrollHeight - chips.clientHeight, chips.childElementCount];
+  });
+  assert.ok(list < 844, `the list begins at ${list}`);
+  assert.deepEqual([hidden <= 1, seen], [true, 9]);
+  const details = () => page.$eval("#trend", (table) => table.checkVisibility());
+  assert.equal(await details(), false);
+  await page.click("#rate-more summary");
+  assert.equal(await details(), true);
+  await fits(page, "the board");
+  await page.screenshot({ path: `${SHOTS}/room-phone.png`, fullPage: true });
+  await clean(opened);
+});
+
+test("a name that is cut keeps its end, and no card cuts its last line", async (t) => {
+  const url = await made(t, (response) => send(response, "whole", full())), chromium = await browser(t);
+  for (const options of [{}, PHONE]) {
+    const opened = await open(chromium, url, options), { page } = opened;
+    await until("the rows", 5_000, async () => (await page.$$("#windows .cred")).length === 2);
+    const ends = await page.$$eval("#windows .cred", (rows) => rows.map((row) => ({ name: row.textContent, inside: row.querySelector(".ends").getBoundingClientRect().right <= row.getBoundingClientRect().right + 1, end: row.querySelector(".ends").textContent })));
+    assert.deepEqual(ends.map(({ name }) => name).sort(), LONG);
+    for (const { name, inside, end } of ends) assert.ok(inside && /#91[23]$/.test(end), name);
+    const first = await page.$eval("#windows .meta", (meta) => meta.textContent);
+    assert.match(first, /^high · waits for a person · AI advises: revoke · owner/);
+    assert.ok(await page.$eval(".rate", (card) => card.scrollHeight <= card.clientHeight + 1), "the rate's card shows all of it");
+    await clean(opened);
+    await page.close();
+  }
+});
+
+test("on a phone every cell of a table is within the page, with its title", async (t) => {
+  const at = new Date(Date.now() - 3_600_000).toISOString();
+  const answer = exposure({ alerts: [{ alert: "AttackerLikelyPresent", urgency: "critical", phase: "resolved", from: at, until: at, runbook: "/runbook/AttackerLikelyPresent" }] });
+  const url = await made(t, () => {}, (path) => (path.startsWith("/api/v1/exposures/") ? [200, answer] : null));
+  const opened = await open(await browser(t), url, { ...PHONE, path: `/exposure/${encodeURIComponent(answer.exposure_id)}?tz=local`, shows: ".about h1" });
+  const cells = await opened.page.$$eval("td", (all) => all.map((cell) => [cell.dataset.title, cell.textContent, cell.getBoundingClientRect().right <= innerWidth && cell.scrollWidth <= cell.clientWidth]));
+  assert.deepEqual(cells.map(([title]) => title), ["Alert", "Urgency", "Began", "State", "Runbook"]);
+  for (const [title, text, inside] of cells) assert.ok(text.length > 0 && inside, title);
+  await fits(opened.page, "the exposure");
+  await clean(opened);
+});
