@@ -248,13 +248,24 @@ pub(crate) fn with_state(prefix: &str) -> (Case, Vec<u8>, Vec<u8>) {
 
 #[test]
 fn a_changelog_of_a_newer_version_is_told() {
-    let (case, key, mut value) = with_state("newer");
-    let block = Block::read(&value).unwrap();
-    let state = block.entries().find_map(|(_, state)| state).expect("an entry with a state");
-    // The first byte says that it is one of ours.
-    let version = state.as_ptr() as usize - value.as_ptr() as usize + 1;
+    let (case, _, _) = with_state("newer");
+    let states = case.client.read(&case.config.topic("state"));
+    let (record, version) = states
+        .iter()
+        .rev()
+        .find_map(|record| {
+            let value = record.value.as_ref()?;
+            let state = Block::read(value)?.entries().find_map(|(_, state)| state)?;
+            // The first byte says that it is one of ours.
+            Some((record, state.as_ptr() as usize - value.as_ptr() as usize + 1))
+        })
+        .expect("a block with a state");
+    let mut value = record.value.clone().unwrap();
     value[version] += 1;
-    case.client.write(&case.config.topic("state"), [Sent::new(key, value)]);
+    // In its partition, or it is refused for another reason.
+    let partition = Some(record.partition);
+    let sent = Sent { partition, ..Sent::new(record.key.clone().unwrap(), value) };
+    case.client.write(&case.config.topic("state"), [sent]);
     refuses(&case.config, &["newer.state", "version"]);
 }
 

@@ -187,6 +187,12 @@ impl Client {
     /// open transaction hides any of what was written before the call.
     #[track_caller]
     pub(crate) fn read(&self, topic: &str) -> Vec<Record> {
+        self.read_those(topic, &|_| true)
+    }
+
+    /// Those of them whose key `wanted` says.
+    #[track_caller]
+    pub(crate) fn read_those(&self, topic: &str, wanted: &dyn Fn(&[u8]) -> bool) -> Vec<Record> {
         let ends = self.ends(topic, "read_uncommitted");
         let began = Instant::now();
         loop {
@@ -200,12 +206,22 @@ impl Client {
             );
             std::thread::sleep(Duration::from_millis(100));
         }
-        self.read_as("read_committed", topic)
+        self.read_where("read_committed", topic, wanted)
     }
 
     /// All records of a topic up to where `isolation` lets one read.
     #[track_caller]
     pub(crate) fn read_as(&self, isolation: &str, topic: &str) -> Vec<Record> {
+        self.read_where(isolation, topic, &|_| true)
+    }
+
+    #[track_caller]
+    fn read_where(
+        &self,
+        isolation: &str,
+        topic: &str,
+        wanted: &dyn Fn(&[u8]) -> bool,
+    ) -> Vec<Record> {
         let consumer: BaseConsumer = self
             .config()
             .set("group.id", "reads without a group")
@@ -225,7 +241,10 @@ impl Client {
         let mut heard = Instant::now();
         while ended.contains(&false) {
             match consumer.poll(Duration::from_millis(100)) {
-                Some(Ok(message)) => records.push(record(&message)),
+                Some(Ok(message)) if wanted(message.key().unwrap_or_default()) => {
+                    records.push(record(&message));
+                }
+                Some(Ok(_)) => {}
                 Some(Err(KafkaError::PartitionEOF(partition))) => {
                     ended[partition as usize] = true;
                 }

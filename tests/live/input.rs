@@ -148,6 +148,22 @@ pub(crate) struct Expected {
 }
 
 impl Expected {
+    /// The part of it that is about the windows and reviewers that `belongs` says.
+    pub(crate) fn part(&self, belongs: &dyn Fn(&str) -> bool) -> Expected {
+        let about = |value: &Value| {
+            let named = ["exposure_id", "reviewer"].into_iter();
+            named.filter_map(|field| value[field].as_str()).next().is_some_and(belongs)
+        };
+        let window = |text: &&String| about(&serde_json::from_str(text).unwrap());
+        let those = |lines: &[Value]| lines.iter().filter(|line| about(line)).cloned().collect();
+        Expected {
+            windows: self.windows.iter().filter(window).cloned().collect(),
+            alerts: those(&self.alerts),
+            findings: those(&self.findings),
+            ..*self
+        }
+    }
+
     fn read(out: &Path) -> Expected {
         let out = Out(out.to_owned());
         Expected {
