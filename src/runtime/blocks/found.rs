@@ -30,11 +30,12 @@ struct Seen {
 }
 
 impl Found {
-    /// Says whether blocks before this one are missing, so that what was read so far is to be
-    /// forgotten; it is here already. Compaction removes the oldest blocks first, so blocks that
-    /// follow each other have consecutive numbers, unless compaction removed some while the topic
-    /// was read. Then nothing that was read before the gap matters. Otherwise the gap is found in
-    /// the end.
+    /// Notes the number of the block that is read next. Returns whether numbers before it are
+    /// missing; the caller then forgets the entries that it has read.
+    ///
+    /// Compaction removes the oldest blocks first, so the numbers have a gap only if compaction
+    /// ran while the topic was read. Then all blocks before the gap are obsolete. If somebody
+    /// deleted blocks that matter, [`Found::go_on`] reports it.
     pub fn begins_anew(&mut self, block: &Block<'_>) -> bool {
         let last = self.last.replace(block.number);
         last.is_some_and(|last| block.number > last + 1)
@@ -62,24 +63,22 @@ impl Found {
         let Some((from, last)) = kept.last().map(|(from, last)| (*from, last.number)) else {
             return Ok(BlockWriter::new(session));
         };
-        let mut next = from;
-        let mut missing: Option<Missing> = None;
+        let (mut next, mut missing) = (from, Missing { first: from, blocks: 0 });
         for (_, Kept { number, .. }) in &kept {
-            // Two of one number: without transactions a writer may repeat what it wrote.
             if *number > next {
-                let first = missing.map_or(next, |missing| missing.first);
-                let before = missing.map_or(0, |missing| missing.blocks);
-                missing = Some(Missing { first, blocks: before + (*number - next) });
+                if missing.blocks == 0 {
+                    missing.first = next;
+                }
+                missing.blocks += *number - next;
             }
+            // Two may have one number: without transactions a writer may repeat what it wrote.
             next = next.max(*number + 1);
         }
-        match missing {
-            Some(missing) => Err(missing),
-            None => {
-                let kept = kept.into_iter().map(|(_, kept)| kept).collect();
-                Ok(BlockWriter::going_on(session, last + 1, from, kept))
-            }
+        if missing.blocks > 0 {
+            return Err(missing);
         }
+        let kept = kept.into_iter().map(|(_, kept)| kept).collect();
+        Ok(BlockWriter::going_on(session, last + 1, from, kept))
     }
 }
 

@@ -121,6 +121,23 @@ impl Writing {
         writer.committed(all);
         Ok(())
     }
+
+    /// Takes steps from a session on; after each restart it has what it held.
+    fn take(&mut self, steps: Vec<Step>, session: u64, mut writer: BlockWriter, log: &mut Log) {
+        let mut session = session;
+        for step in steps {
+            match step {
+                Step::Commit(changes) => self.commit(&changes, &mut writer, log).unwrap(),
+                Step::Compact(part) => compact(log, log.len() * part / 100),
+                Step::Restart => {
+                    session += 1;
+                    let (held, anew) = read(log, session).unwrap();
+                    assert_eq!(held, self.held);
+                    (writer, self.left) = (anew, None);
+                }
+            }
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -147,22 +164,7 @@ proptest! {
     #[test]
     fn what_is_read_back_is_what_was_held(steps in steps()) {
         let (mut log, mut stage) = (Log::new(), Writing::default());
-        let (mut writer, mut session) = (BlockWriter::new(0), 0);
-        for step in steps {
-            match step {
-                Step::Commit(changes) => stage.commit(&changes, &mut writer, &mut log).unwrap(),
-                Step::Compact(part) => {
-                    let looked_at = log.len() * part / 100;
-                    compact(&mut log, looked_at);
-                }
-                Step::Restart => {
-                    session += 1;
-                    let (held, anew) = read(&log, session).unwrap();
-                    prop_assert_eq!(&held, &stage.held);
-                    (writer, stage.left) = (anew, None);
-                }
-            }
-        }
+        stage.take(steps, 0, BlockWriter::new(0), &mut log);
         prop_assert_eq!(&read(&log, 1_000).unwrap().0, &stage.held);
         for part in [10, 30, 50, 70, 90] {
             prop_assert_eq!(&read_while_compacted(&log, part, 100), &stage.held);
@@ -189,22 +191,10 @@ proptest! {
         let (whole, _) = read(&log, 1).unwrap();
         let looked_at = log.len() * looked_at / 100;
         compact(&mut log, looked_at);
-        let (held, mut writer) = read(&log, 1).unwrap();
+        let (held, writer) = read(&log, 1).unwrap();
         prop_assert_eq!(&held, &whole);
-        let (mut stage, mut session) = (Writing { held, left: None }, 1);
-        for step in later {
-            match step {
-                Step::Commit(changes) => stage.commit(&changes, &mut writer, &mut log).unwrap(),
-                Step::Compact(part) => {
-                    let looked_at = log.len() * part / 100;
-                    compact(&mut log, looked_at);
-                }
-                Step::Restart => {
-                    session += 1;
-                    (writer, stage.left) = (read(&log, session).unwrap().1, None);
-                }
-            }
-        }
+        let mut stage = Writing { held, left: None };
+        stage.take(later, 1, writer, &mut log);
         prop_assert_eq!(&read(&log, 1_000).unwrap().0, &stage.held);
     }
 }

@@ -146,7 +146,8 @@ impl BlockWriter {
         let key = form::key(self.session, slot);
         let written_at = self.written_at;
         send(Sent { key: &key, block: Some(&self.block), written_at })?;
-        // Only after the block that says that they do not matter.
+        // After the block whose `from` makes them obsolete: without transactions a writer may stop
+        // between the two.
         for key in deleted {
             send(Sent { key: &key, block: None, written_at })?;
         }
@@ -191,10 +192,10 @@ impl BlockWriter {
         self.entries = matter.map(|kept| kept.entries).sum();
     }
 
-    /// The key for the next block: of the oldest that does not matter, or a new one. Blocks whose
-    /// keys are of other sessions, or of which there are too many, are `deleted`; then the key is
-    /// a new one, since the record with it comes before the deletions and must replace no block
-    /// that is newer than they are.
+    /// The number of the key for the next block: that of the oldest obsolete block, or a new one.
+    /// Adds to `deleted` the keys of obsolete blocks of other sessions, and of those that are too
+    /// many. Then the number is a new one: the block is sent before the deletions, and obsolete
+    /// blocks must go oldest first.
     fn slot(&mut self, deleted: &mut Vec<Vec<u8>>) -> u32 {
         let mut freed = Vec::new();
         while deleted.len() < DELETED_MAX

@@ -53,7 +53,7 @@ pub(super) fn read_share(
             }
             match record.kind() {
                 Kind::Data => {
-                    fault = take(reading, changelog, record).err();
+                    take(reading, changelog, record);
                     reading.next = record.offset() + 1;
                 }
                 Kind::End => reading.next = reading.next.max(record.offset()),
@@ -94,28 +94,28 @@ const FIND_OUT: &str = "find out who writes to this topic, then delete the recor
 
 /// One record of the changelog. What cannot be used is forgiven if a later record, or entry, of
 /// the same key can: compaction would have removed it.
-fn take(reading: &mut Reading, changelog: &str, record: Message<'_>) -> Result<(), Fault> {
+fn take(reading: &mut Reading, changelog: &str, record: Message<'_>) {
     let key = record.key().unwrap_or_default();
     let written_at = record.created_ms().map(Timestamp::from_millis);
     reading.time = reading.time.max(written_at.and_then(restored_time));
     if key == check::KEY {
         reading.check = record.payload().map(<[u8]>::to_vec);
-        return Ok(());
+        return;
     }
     let Some(value) = record.payload() else {
         reading.blocks.take(key, None);
         reading.unusable.remove(key);
-        return Ok(());
+        return;
     };
     if !blocks::is_key(key) {
         let why = format!("{}; {FIND_OUT}", Refusal::Foreign);
         note_unusable(reading, changelog, key, record, &why);
-        return Ok(());
+        return;
     }
     let Some(block) = Block::read(value) else {
         let why = format!("not a block; {BEGIN_ANEW}");
         note_unusable(reading, changelog, key, record, &why);
-        return Ok(());
+        return;
     };
     if reading.blocks.begins_anew(&block) {
         reading.state = reading.fresh.state();
@@ -136,7 +136,6 @@ fn take(reading: &mut Reading, changelog: &str, record: Message<'_>) -> Result<(
     }
     give_up(reading);
     reading.blocks.take(key, Some((&block, entries)));
-    Ok(())
 }
 
 /// Notes that the latest record of a key cannot be used.
