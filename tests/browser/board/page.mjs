@@ -15,8 +15,8 @@ export async function browser(t) {
 /** Light, dark and on a phone. */
 export const LOOKS = [["light", {}], ["dark", { scheme: "dark" }], ["phone", { width: 390, height: 844, scale: 2 }]];
 
-/** A page that notes whatever is wrong, with how the page is to look. */
-export async function open(browser, url, { path = "/", scheme = "light", width = 1440, height = 1000, scale = 1, shows = "#windows li" } = {}) {
+/** A page that notes whatever is wrong, with how the page is to look and how many times slower the machine is to be. */
+export async function open(browser, url, { path = "/", scheme = "light", width = 1440, height = 1000, scale = 1, slower = 1, shows = "#windows li" } = {}) {
   const page = await browser.newPage();
   const faults = [];
   page.on("pageerror", (error) => faults.push(`error: ${error.message}`));
@@ -31,6 +31,7 @@ export async function open(browser, url, { path = "/", scheme = "light", width =
   });
   await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
   await page.setViewport({ width, height, deviceScaleFactor: scale });
+  if (slower > 1) await page.emulateCPUThrottling(slower);
   await page.goto(`${url}${path}`);
   if (shows) await page.waitForSelector(shows, { visible: true, timeout: 15_000 });
   return { page, faults };
