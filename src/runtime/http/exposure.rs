@@ -25,14 +25,14 @@ const CASES_MAX: usize = 100;
 
 /// The answer about one exposure.
 #[derive(Serialize)]
-pub(super) struct ExposureAnswer<'r> {
+pub(super) struct ExposureAnswer {
     as_of: Timestamp,
     view: Status,
     /// The name of the window, which is not the one that was asked for if that leads on.
     exposure_id: String,
     /// Where its measurement starts.
     started_at: Timestamp,
-    window: WindowNow<'r>,
+    window: WindowNow,
     /// The further names of its credential, the better-known first.
     other_names: Vec<String>,
     /// The labels that its alerts have.
@@ -110,7 +110,7 @@ fn leads_to(view: &View, asked: &str) -> Option<Arc<Row>> {
     let part = serde_json::to_string(name).ok()?;
     let mut found: Vec<(Timestamp, Arc<Row>)> = Vec::new();
     view.each(|row| {
-        if row.workflow != asked.key.workflow || !row.record.contains(&part) {
+        if row.workflow != asked.key.workflow || !row.text().contains(&part) {
             return;
         }
         let Some(record) = row.read() else { return };
@@ -125,9 +125,9 @@ fn leads_to(view: &View, asked: &str) -> Option<Arc<Row>> {
     found.into_iter().nth(at).map(|(_, row)| row)
 }
 
-impl ExposureAnswer<'_> {
+impl ExposureAnswer {
     /// The answer about the window of `row`.
-    pub(super) fn of<'r>(row: &'r Row, shown: &Shown) -> Option<ExposureAnswer<'r>> {
+    pub(super) fn of(row: &Row, shown: &Shown) -> Option<ExposureAnswer> {
         let as_of = shown.clock.now();
         let record = row.read()?;
         let exposure_id = record.exposure_id.to_string();
@@ -173,7 +173,7 @@ fn reading(record: &WindowRecord, shown: &Shown) -> Option<Reading> {
     let part = serde_json::to_string(reviewer).ok()?;
     let mut own: Vec<WindowRecord> = Vec::new();
     shown.view.each(|row| {
-        if row.decided_at.is_some() && row.record.contains(&part) {
+        if row.decided_at.is_some() && row.text().contains(&part) {
             own.extend(row.read().filter(|other| other.reviewer.as_deref() == Some(reviewer)));
         }
     });

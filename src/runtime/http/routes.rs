@@ -368,10 +368,10 @@ async fn metrics(State(server): State<Server>) -> Result<Response, Problem> {
 }
 
 #[derive(Serialize)]
-struct WindowsAnswer<'r> {
+struct WindowsAnswer {
     as_of: Timestamp,
     view: Status,
-    windows: Vec<WindowNow<'r>>,
+    windows: Vec<WindowNow>,
     next: Option<String>,
 }
 
@@ -393,10 +393,10 @@ async fn windows(State(server): State<Server>, uri: Uri) -> Result<Response, Pro
 }
 
 #[derive(Serialize)]
-struct WindowAnswer<'r> {
+struct WindowAnswer {
     as_of: Timestamp,
     view: Status,
-    window: WindowNow<'r>,
+    window: WindowNow,
 }
 
 async fn window(

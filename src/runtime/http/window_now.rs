@@ -11,19 +11,19 @@ use crate::time::{Span, Timestamp};
 
 /// One window in an answer.
 #[derive(Serialize)]
-pub(super) struct WindowNow<'r> {
+pub(super) struct WindowNow {
     /// How long it has been waiting; null once it is closed.
     waiting_ms: Option<Span>,
     /// The attacker's chance now. The record has it for the time when it was written.
     attacker_first: Option<AttackerFirst>,
     /// The name of its credential that people know best; the record has all of them.
     known_as: Option<String>,
-    record: Option<&'r RawValue>,
+    record: Option<Box<RawValue>>,
 }
 
-impl WindowNow<'_> {
+impl WindowNow {
     /// The window of `row` at `now`.
-    pub(super) fn of<'r>(row: &'r Row, shown: &Shown, now: Timestamp) -> WindowNow<'r> {
+    pub(super) fn of(row: &Row, shown: &Shown, now: Timestamp) -> WindowNow {
         let record = row.read();
         let waits = !matches!(row.state, State::Closed | State::Withdrawn);
         WindowNow {

@@ -70,7 +70,7 @@ impl<'s> Transactions<'s> {
         self.pipeline.committed();
         for Revised { exposure_id, record } in self.transaction.ledger.drain(..) {
             match record {
-                Some((json, record)) => self.view.keep(&exposure_id, json, &record, now),
+                Some((json, record)) => self.view.keep(&exposure_id, &json, &record, now),
                 None => self.view.apply(exposure_id.as_bytes(), None, now),
             };
         }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::packed::Packed;
 use super::row::{Attack, Row};
 use super::store::{Orders, View};
 use super::trend::{Past, Reviewed};
@@ -69,20 +70,20 @@ impl View {
         }
         // Never fails: these bytes were just parsed as JSON.
         let text = std::str::from_utf8(value).map_err(|_| Foreign::Key)?;
-        Ok(self.keep(key, text.into(), &record, now))
+        Ok(self.keep(key, text, &record, now))
     }
 
     /// Keeps the window of this name as `record` describes it, which is what `json` says.
     pub(in crate::runtime) fn keep(
         &self,
         key: &str,
-        json: Box<str>,
+        json: &str,
         record: &WindowRecord,
         now: Timestamp,
     ) -> Applied {
         let moments = moments(record);
         let row = Row {
-            record: json,
+            record: Packed::new(json),
             workflow: record.workflow,
             state: record.state,
             attack: Attack::of(moments.as_ref()),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
+use super::packed::Packed;
 use super::trend::Reviewed;
 use crate::engine::alerts::Moments;
 use crate::engine::windows::State;
@@ -44,7 +45,7 @@ impl Attack {
 #[derive(Debug)]
 pub struct Row {
     /// The record, byte for byte.
-    pub record: Box<str>,
+    pub(super) record: Packed,
     /// The kind of process.
     pub workflow: Workflow,
     /// Its state.
@@ -75,15 +76,20 @@ impl Row {
         SortKey { attack: self.attack, start: self.start, exposure_id }
     }
 
+    /// The record as text.
+    pub fn text(&self) -> String {
+        self.record.text()
+    }
+
     /// The parsed record.
     pub fn read(&self) -> Option<WindowRecord> {
         // Never `None`: a row is only made from a record that could be parsed.
-        WindowRecord::read(self.record.as_bytes()).ok()
+        WindowRecord::read(self.text().as_bytes()).ok()
     }
 
     /// The record as JSON, to be passed on byte for byte.
-    pub fn json(&self) -> Option<&RawValue> {
+    pub fn json(&self) -> Option<Box<RawValue>> {
         // Never `None`, for the same reason.
-        serde_json::from_str(&self.record).ok()
+        RawValue::from_string(self.text()).ok()
     }
 }
