@@ -8,6 +8,7 @@ mod inputs;
 mod linger;
 mod member;
 mod output;
+mod pace;
 pub(super) mod prepare;
 mod producer;
 pub(super) mod session;

@@ -19,6 +19,7 @@ use super::inputs::Inputs;
 use super::linger::{FollowLag, Linger};
 use super::member::{Change, Member};
 use super::output::Output;
+use super::pace::Pace;
 use super::producer::TransactionalProducer;
 use super::setup::{Setup, TimeSource};
 use crate::metrics::TransactionResult;
@@ -45,9 +46,6 @@ const IDLE_IS_WELL: Span = Span::from_secs(60);
 const FIRST_ASSIGNMENT: Span = Span::from_secs(1);
 /// The time between two commits of a worker that lags, and the longest of one that does not.
 const LAGGING_INTERVAL: Span = Span::from_secs(1);
-/// How many times as long as its last commit took a worker waits for the next: where brokers are
-/// slow, or partitions many, commits come less often.
-const WAIT_PER_COMMIT: i64 = 4;
 /// How long a stage that defers its results keeps positions without a commit. What is settled
 /// before the next commit never needs a record of the changelog.
 const DEFERRED_INTERVAL: Span = Span::from_secs(5);
@@ -109,7 +107,7 @@ fn session<S: Stage>(setup: &Setup, stage: S) -> Result<(), Fault> {
         times: BTreeMap::new(),
         began: clock::uptime(),
         follow_lag: FollowLag::default(),
-        commit_took: Span::ZERO,
+        pace: Pace::default(),
         taken: 0,
         taken_since: None,
     };
@@ -141,8 +139,8 @@ struct Session<'s, S> {
     /// When it began, as uptime.
     began: Span,
     follow_lag: FollowLag,
-    /// How long the last commit took.
-    commit_took: Span,
+    /// What commits take.
+    pace: Pace,
     /// Records in the open transaction.
     taken: usize,
     /// Since when.
@@ -202,8 +200,7 @@ impl<S: Stage> Session<'_, S> {
         let transaction = Span::from_millis(self.setup.patience.as_millis() / 4);
         let longest = LAGGING_INTERVAL.min(transaction);
         if self.inputs.caught_up(uptime) {
-            let share = Span::from_millis(WAIT_PER_COMMIT * self.commit_took.as_millis());
-            return configured.max(share.min(longest));
+            return configured.max(self.pace.wait().min(longest));
         }
         configured.max(longest)
     }
@@ -382,8 +379,7 @@ impl<S: Stage> Session<'_, S> {
             self.output.producer.commit(&self.member, &self.positions()?)?;
             let took = clock::instant() - began;
             self.setup.pipeline.transaction(S::KIND, TransactionResult::Committed, took);
-            let took_ms = took.min(LAGGING_INTERVAL.to_std()).as_millis() as i64;
-            self.commit_took = Span::from_millis(took_ms);
+            self.pace.took(took);
             self.inputs.committed();
             self.stage.committed();
             self.setup.health.committed();
