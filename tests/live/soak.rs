@@ -14,7 +14,7 @@ use crate::client::{Client, Sent};
 use crate::clock::Clock;
 use crate::cluster::Cluster;
 use crate::faults::number;
-use crate::input::{Arrival, replay};
+use crate::input::{Arrival, Expected, Spool};
 use crate::program::{Config, Program, READY, until_drained};
 
 const PREFIX: &str = "soak";
@@ -110,14 +110,14 @@ fn a_soak_stays_flat_and_its_ledger_is_that_of_a_replay() {
     let mut run = Supervised { program: start(), start: &start, restarts: 0 };
     run.program.until_ready(READY);
     let writer = client.writer();
-    let (began, mut lines, mut sizes) = (Instant::now(), Vec::new(), Vec::new());
+    let (began, mut spool, mut sizes) = (Instant::now(), Spool::new(), Vec::new());
     let mut done = [0; 2];
     for second in 0..seconds {
         for number in second * cases..(second + 1) * cases {
             for event in case(number) {
                 let (key, line) = (event["credential_id"].as_str().unwrap(), event.to_string());
-                writer.send(&format!("{PREFIX}.source"), &Sent::new(key, line.clone()));
-                lines.push(line.into_bytes());
+                spool.add(line.as_bytes());
+                writer.send(&format!("{PREFIX}.source"), &Sent::new(key, line));
             }
         }
         // Six corrections and four restarts, however long it takes.
@@ -143,23 +143,24 @@ fn a_soak_stays_flat_and_its_ledger_is_that_of_a_replay() {
     run.look_while(|| until_drained(&client, &config, &[&format!("{PREFIX}.source")], DRAINING));
     run.program.until_ready(READY);
     sizes.extend(memory(&run.program));
-    let mut expected = replay(&lines);
-    expected.judged = true;
+    let events = spool.events;
+    let replayed = spool.replayed();
     // The last decisions have yet to be judged.
     let drained = Instant::now();
     let mut faults = Vec::new();
-    for part in 0..lines.len().div_ceil(PART_EVENTS) {
+    let parts = events.div_ceil(PART_EVENTS);
+    for part in 0..parts {
         let belongs = |name: &str| {
             let place =
                 name.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31) + byte as usize);
-            place % lines.len().div_ceil(PART_EVENTS) == part
+            place % parts == part
         };
         let key = |key: &[u8]| belongs(&String::from_utf8_lossy(key));
         let subject = |key: &[u8]| {
             let key = String::from_utf8_lossy(key);
             belongs(key.split_once('/').map_or("", |(_, subject)| subject))
         };
-        let expected = expected.part(&belongs);
+        let expected = Expected { judged: true, ..replayed.part(&belongs) };
         loop {
             let log = client.read_those(&config.topic("windows"), &key);
             let ledger = judge_ledger(&expected, &log, Arrival::Disturbed);
@@ -174,7 +175,7 @@ fn a_soak_stays_flat_and_its_ledger_is_that_of_a_replay() {
         }
     }
     run.program.stop();
-    let (events, took) = (lines.len(), began.elapsed().as_secs());
+    let took = began.elapsed().as_secs();
     let mut error = std::io::stderr();
     let _ = writeln!(
         error,

@@ -46,6 +46,9 @@ const IDLE_IS_WELL: Span = Span::from_secs(60);
 const FIRST_ASSIGNMENT: Span = Span::from_secs(1);
 /// The time between two commits of a worker that lags, and the longest of one that does not.
 const LAGGING_INTERVAL: Span = Span::from_secs(1);
+/// How long the first records after a pause wait for others: what was sent together arrives in
+/// several fetches.
+const GATHER: Span = Span::from_millis(5);
 /// How long a stage that defers its results keeps positions without a commit. What is settled
 /// before the next commit never needs a record of the changelog.
 const DEFERRED_INTERVAL: Span = Span::from_secs(5);
@@ -110,6 +113,7 @@ fn session<S: Stage>(setup: &Setup, stage: S) -> Result<(), Fault> {
         pace: Pace::default(),
         taken: 0,
         taken_since: None,
+        committed_at: None,
     };
     while !setup.stop.load(Ordering::Acquire) {
         session.step()?;
@@ -145,6 +149,8 @@ struct Session<'s, S> {
     taken: usize,
     /// Since when.
     taken_since: Option<Span>,
+    /// When the last commit ended.
+    committed_at: Option<Span>,
 }
 
 impl<S: Stage> Session<'_, S> {
@@ -163,7 +169,7 @@ impl<S: Stage> Session<'_, S> {
             self.fetched(&fetched, asked);
         }
         let (present, uptime) = (clock::now(), clock::uptime());
-        let due = self.taken_since.is_some_and(|since| uptime >= since + self.interval(uptime))
+        let due = self.due_at(uptime).is_some_and(|due| uptime >= due)
             || self.taken >= TRANSACTION_RECORDS_MAX;
         if due || self.pending_is_due(present, uptime) || self.punctuation_is_due(present, uptime) {
             self.commit(present, uptime)?;
@@ -190,13 +196,21 @@ impl<S: Stage> Session<'_, S> {
         }
     }
 
+    /// When to commit what was taken. After a pause that is soon: somebody may wait for it, and
+    /// commits are far enough apart.
+    fn due_at(&self, uptime: Span) -> Option<Span> {
+        let since = self.taken_since?;
+        if S::DEFERS && !self.output.producer.is_open() {
+            return Some(since + self.setup.commit_interval.max(DEFERRED_INTERVAL));
+        }
+        let soon = since + GATHER.min(self.setup.commit_interval);
+        Some(self.committed_at.map_or(soon, |at| soon.max(at + self.interval(uptime))))
+    }
+
     /// The time between two commits. Nobody waits for the results of a worker that lags,
     /// and the more events of a window come together, the less there is to write.
     fn interval(&self, uptime: Span) -> Span {
         let configured = self.setup.commit_interval;
-        if S::DEFERS && !self.output.producer.is_open() {
-            return configured.max(DEFERRED_INTERVAL);
-        }
         let transaction = Span::from_millis(self.setup.patience.as_millis() / 4);
         let longest = LAGGING_INTERVAL.min(transaction);
         if self.inputs.caught_up(uptime) {
@@ -212,9 +226,8 @@ impl<S: Stage> Session<'_, S> {
             return 0;
         }
         let mut wait_ms = i64::from(WAIT_MS_MAX);
-        if let Some(since) = self.taken_since {
-            let left = (since + self.interval(uptime)).as_millis() - uptime.as_millis();
-            wait_ms = wait_ms.min(left);
+        if let Some(due) = self.due_at(uptime) {
+            wait_ms = wait_ms.min(due.as_millis() - uptime.as_millis());
         }
         for at in 0..self.partitions.len() {
             let partition = self.partitions[at];
@@ -380,6 +393,7 @@ impl<S: Stage> Session<'_, S> {
             let took = clock::instant() - began;
             self.setup.pipeline.transaction(S::KIND, TransactionResult::Committed, took);
             self.pace.took(took);
+            self.committed_at = Some(clock::uptime());
             self.inputs.committed();
             self.stage.committed();
             self.setup.health.committed();
