@@ -48,9 +48,10 @@ settings! {
         /// `exactly_once` commits offsets, results and state in one transaction;
         /// `at_least_once` loses nothing, but after a crash some results appear twice.
         delivery: Delivery = Delivery::ExactlyOnce;
-        /// How long results are collected before they are committed; less than half of
-        /// `transaction_timeout`. Where commits are slow they come less often, so that a worker
-        /// spends at most a fifth of its time in them.
+        /// The time between two commits, in which results are collected; less than half of
+        /// `transaction_timeout`. What comes after a pause as long as that is committed soon. Where
+        /// commits are slow they come less often, so that a worker spends about a fifth of its time
+        /// in them at most.
         commit_interval: Span = Span::from_millis(25), in SHORTEST..;
         /// How the processes of a group share the work: `classic` is Kafka's first protocol;
         /// `consumer` is that of KIP-848, where brokers (Apache Kafka 4.0 or later) assign

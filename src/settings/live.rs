@@ -94,7 +94,7 @@ settings! {
         /// The token that requests must carry: 16 or more visible ASCII characters, for instance
         /// from `openssl rand -hex 32`.
         token: Option<Secret>, check token;
-        /// Windows that can be queried, at most.
+        /// Windows that can be queried, at most; about 1 kB of memory each.
         view_windows_max: usize = 200_000, in 1..=10_000_000;
     }
 
