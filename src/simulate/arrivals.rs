@@ -24,7 +24,8 @@ pub(super) struct Arrival {
 /// A credential whose earlier window is closed.
 #[derive(Debug)]
 pub(super) struct ReLeak {
-    pub(super) credential_id: String,
+    /// `None` until it is detected, unless it is named by its place.
+    pub(super) credential_id: Option<String>,
     pub(super) workflow: Workflow,
     pub(super) detector: &'static Detector,
     pub(super) severity: Severity,

@@ -80,7 +80,7 @@ impl World {
     fn same_commit(&mut self, first: &Case, number: i64) -> Case {
         let (detector, dice) = (first.detector, &mut self.dice);
         let leak = ReLeak {
-            credential_id: organisation::credential_id(self.next_case, self.key, detector, dice),
+            credential_id: organisation::name_by_place(self.next_case, detector, dice),
             workflow: first.workflow,
             detector,
             severity: first.severity,
@@ -140,7 +140,7 @@ impl World {
                 let workflow = *dice.weighted(organisation::WORKFLOWS);
                 let detector = organisation::pick_detector(workflow, dice);
                 ReLeak {
-                    credential_id: organisation::credential_id(number, self.key, detector, dice),
+                    credential_id: organisation::name_by_place(number, detector, dice),
                     workflow,
                     detector,
                     severity: organisation::pick_severity(detector.public, dice),
@@ -165,7 +165,8 @@ impl World {
         });
         Case {
             number,
-            credential_id,
+            // What a detector does not name by its place is named once its kind is known.
+            credential_id: credential_id.unwrap_or_default(),
             workflow,
             detector,
             severity,
@@ -189,9 +190,14 @@ impl World {
     fn happens_detected(&mut self, case: &mut Case) {
         if case.workflow != Workflow::SecretExposure {
             let reopened = case.re_leak_of.is_some();
+            self.name(case, organisation::subject_of(case.workflow));
             self.happens_opened(case, case.detected_at, reopened);
             return;
         }
+        let drawn = *self.dice.pick(case.detector.providers);
+        self.name(case, organisation::kind_of(drawn));
+        // A credential that leaks again is still of the provider that its name tells.
+        let provider = organisation::provider_of(&case.credential_id).unwrap_or(drawn);
         let (exposed_at, exposed_at_quality) = case
             .exposure
             .and_then(|exposure| exposure.reported)
@@ -200,13 +206,20 @@ impl World {
             exposed_at,
             exposed_at_quality,
             location: case.detector.location.map(Cow::Borrowed),
-            provider: Some(Cow::Borrowed(*self.dice.pick(case.detector.providers))),
+            provider: Some(Cow::Borrowed(provider)),
             requested_by: None,
             incident: case.incident.clone().map(Cow::Owned),
             // Otherwise it would be another sighting of a closed exposure.
             reopened: case.re_leak_of.is_some(),
         });
         self.happens(case, System::Detector, case.detected_at, case.detector.source, body);
+    }
+
+    /// Names the credential by its kind, unless it has a name.
+    fn name(&self, case: &mut Case, kind: &str) {
+        if case.credential_id.is_empty() {
+            case.credential_id = organisation::name_by_kind(case.number, self.key, kind);
+        }
     }
 
     /// A case in which nothing leaked is opened, the first time or again.

@@ -189,18 +189,73 @@ fn before(time: Timestamp, span: Span) -> Timestamp {
     time + Span::from_millis(-span.as_millis())
 }
 
-/// The credential's non-secret name. `number` is in it, directly or through a
-/// bijection, so that no two windows share a name by accident.
-pub(super) fn credential_id(number: u64, key: u64, detector: &Detector, dice: &mut Dice) -> String {
+/// What a detector calls the credentials of each issuer.
+const KINDS: &[(&str, &str)] = &[
+    ("aws", "aws-access-key"),
+    ("azure", "azure-client-secret"),
+    ("datadog", "datadog-app-key"),
+    ("gcp", "gcp-service-account"),
+    ("github", "github-deploy-key"),
+    ("openai", "openai-project-key"),
+    ("slack", "slack-webhook"),
+    ("stripe", "stripe-restricted-key"),
+];
+
+/// Of what kind a credential is that `provider` issued.
+pub(super) fn kind_of(provider: &str) -> &'static str {
+    KINDS.iter().find(|(issuer, _)| *issuer == provider).map_or("api-key", |(_, kind)| kind)
+}
+
+/// Who issued the credential of this name, if the name tells its kind.
+pub(super) fn provider_of(name: &str) -> Option<&'static str> {
+    let (kind, _) = name.split_once(':')?;
+    KINDS.iter().find(|(_, known)| *known == kind).map(|(provider, _)| *provider)
+}
+
+/// What a case is about in which nothing leaked.
+pub(super) const fn subject_of(workflow: Workflow) -> &'static str {
+    match workflow {
+        Workflow::SecretExposure => "api-key",
+        Workflow::ActivityTriage => "role-session",
+        Workflow::SocClassification => "api-client",
+        Workflow::PolicyChange => "policy-draft",
+        Workflow::EntitlementReview => "role-grant",
+    }
+}
+
+/// The credential's non-secret name, if its detector names the place where it was found.
+/// `number` is in it, so that no two windows share a name by accident.
+pub(super) fn name_by_place(number: u64, detector: &Detector, dice: &mut Dice) -> Option<String> {
     match detector.location {
         Some(place @ ("github" | "npm" | "pypi")) if dice.chance(0.7) => {
             let repository = dice.pick(REPOSITORIES);
             let copy = dice.below(40);
-            format!("{place}:example-org/{repository}-{copy}#{number}")
+            Some(format!("{place}:example-org/{repository}-{copy}#{number}"))
         }
-        _ => {
-            let unique = scramble(number ^ key);
-            format!("cred-{unique:016x}{:016x}", scramble(unique))
+        _ => None,
+    }
+}
+
+/// The credential's non-secret name by what it is: its kind, the system that uses it, and a
+/// fingerprint. `number` is in that through a bijection, so that no two windows share a name
+/// by accident.
+pub(super) fn name_by_kind(number: u64, key: u64, kind: &str) -> String {
+    let unique = scramble(number ^ key);
+    let system = REPOSITORIES[(unique % REPOSITORIES.len() as u64) as usize];
+    format!("{kind}:{system}:{unique:016x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_provider_has_a_kind_of_credential() {
+        for (_, detector) in SECRET_DETECTORS {
+            for provider in detector.providers {
+                let name = name_by_kind(7, 3, kind_of(provider));
+                assert_eq!(provider_of(&name), Some(*provider), "{name}");
+            }
         }
     }
 }

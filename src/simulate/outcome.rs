@@ -48,7 +48,7 @@ impl World {
         if closed_at.is_some() && truth_at.is_none() && self.dice.chance(self.options.re_leaks) {
             let rest = Span::from_mins(30) + self.dice.exponential(Span::from_mins(480));
             let leak = ReLeak {
-                credential_id: case.credential_id.clone(),
+                credential_id: Some(case.credential_id.clone()),
                 workflow: case.workflow,
                 detector: case.detector,
                 severity: case.severity,

@@ -60,6 +60,30 @@ struct Case<'c> {
     detected_at: Timestamp,
 }
 
+/// Where a credential leaked, who found it there, and whose it is: as its name says.
+struct Place {
+    location: &'static str,
+    source: &'static str,
+    owner: &'static str,
+}
+
+impl Place {
+    fn of(credential: &str) -> Place {
+        let (location, source) = match credential.split(':').next() {
+            Some("npm") => ("npm", "package-registry-watch"),
+            _ => ("github", "github-secret-scanning"),
+        };
+        let owners = [
+            ("search-indexer", "team-search-ranking@engineering.example.org"),
+            ("identity-service", "team-identity@engineering.example.org"),
+            ("checkout-web", "team-checkout@engineering.example.org"),
+        ];
+        let owner = owners.into_iter().find(|(repository, _)| credential.contains(repository));
+        let owner = owner.map_or("team-payments@engineering.example.org", |(_, owner)| owner);
+        Place { location, source, owner }
+    }
+}
+
 impl Teller {
     /// A decision after reading, in time and with reasons of its own; sometimes
     /// against the advice.
@@ -148,14 +172,15 @@ impl Teller {
     /// Adds the detection and the advice; returns the time of the advice.
     fn leak(&mut self, case: Case<'_>, taken: Span, advised: Action, words: u32) -> Timestamp {
         let exposed = case.detected_at + Span::from_secs(-20);
+        let place = Place::of(case.credential);
         let leak = Body::LeakDetected(LeakDetected {
             exposed_at: Some(exposed),
             exposed_at_quality: Some(ExposedAtQuality::Exact),
-            location: Some(Cow::Borrowed("github")),
+            location: Some(Cow::Borrowed(place.location)),
             provider: Some(Cow::Borrowed("aws")),
             ..LeakDetected::default()
         });
-        self.push(case, case.detected_at, "leak", "github-secret-scanning", leak);
+        self.push(case, case.detected_at, "leak", place.source, leak);
         let presented = case.detected_at + taken;
         let triage = Body::TriageCompleted(TriageCompleted {
             recommendation: advised,
@@ -213,7 +238,7 @@ impl Teller {
             workflow: Workflow::SecretExposure,
             source: Some(Cow::Borrowed(source)),
             severity: Some(case.severity),
-            owner: Some(Cow::Borrowed("team-payments@engineering.example.org")),
+            owner: Some(Cow::Borrowed(Place::of(case.credential).owner)),
             noted: crate::event::Noted::default(),
             body,
         };

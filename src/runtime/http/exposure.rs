@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::catching_up::CatchingUp;
 use super::options::Shown;
 use super::window_now::WindowNow;
 use crate::engine::alerts::{Alert, Phase, Urgency};
@@ -28,6 +29,8 @@ const CASES_MAX: usize = 100;
 pub(super) struct ExposureAnswer {
     as_of: Timestamp,
     view: Status,
+    /// How far all this is behind the present; null unless a start still catches up.
+    catching_up: Option<CatchingUp>,
     /// The name of the window, which is not the one that was asked for if that leads on.
     exposure_id: String,
     /// Where its measurement starts.
@@ -139,6 +142,7 @@ impl ExposureAnswer {
             },
             as_of,
             view: shown.view.status(),
+            catching_up: CatchingUp::of(shown),
             exposure_id,
             started_at: row.start,
             window: WindowNow::of(row, shown, as_of),

@@ -7,6 +7,7 @@
 
 mod answer;
 mod board;
+mod catching_up;
 mod compared;
 mod document;
 mod exposure;

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::answer::Problem;
 use crate::event::Workflow;
+use crate::report::terminal::printable;
 use crate::runtime::view::{Attack, SortKey};
 use crate::time::Timestamp;
 
@@ -21,6 +22,9 @@ const LIMIT_MAX: usize = 1000;
 
 /// Bytes of a cursor at most: enough for the longest name of a window.
 const CURSOR_BYTES_MAX: usize = 4 << 10;
+
+/// Characters that an error shows of the name of a parameter.
+const NAME_CHARS_MAX: usize = 60;
 
 /// What the cursor of a window begins with whose attack nobody has answered.
 const ATTACKED: &str = "attack/";
@@ -37,7 +41,9 @@ impl Parameters {
         for (at, (name, _)) in pairs.iter().enumerate() {
             if !known.contains(&name.as_str()) {
                 let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-                let why = format!("unknown parameter; known here: {known}");
+                let name: String = name.chars().take(NAME_CHARS_MAX).collect();
+                let name = printable(&name);
+                let why = format!("`{name}` is no parameter here; known are: {known}");
                 return Err(Problem::Parameter(why));
             }
             if pairs[..at].iter().any(|(before, _)| before == name) {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::catching_up::CatchingUp;
 use super::options::Shown;
 use crate::engine::alerts::Alert;
 use crate::runtime::reviewer_alerts::AlertState;
@@ -25,6 +26,8 @@ pub(super) struct ReviewerAlertsAnswer {
 pub(super) struct ReviewerAlertAnswer {
     as_of: Timestamp,
     view: Status,
+    /// How far all this is behind the present; null unless a start still catches up.
+    catching_up: Option<CatchingUp>,
     alert: AlertState,
     /// The best-known names of the credentials of its decisions, by exposure.
     known_as: BTreeMap<String, String>,
@@ -61,6 +64,7 @@ impl ReviewerAlertAnswer {
         Some(ReviewerAlertAnswer {
             as_of,
             view: shown.view.status(),
+            catching_up: CatchingUp::of(shown),
             figures: all.reviewers.remove(reviewer),
             known_as: known_as.collect(),
             alert,

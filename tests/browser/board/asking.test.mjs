@@ -87,7 +87,7 @@ test("every question is a step, a word is one, and a page leads back to it", asy
   await rows(page, "later", "late");
   assert.equal(search(page), "?q=late&sort=oldest&tz=local");
   // A click anywhere in a row opens its page; the page leads back to what was asked for.
-  const far = async () => { const box = await (await page.$("#windows li:not(.group) .count")).boundingBox(); await page.mouse.click(box.x + box.width / 2, box.y + 40); await page.waitForSelector(".about h1", { visible: true }); };
+  const far = async () => { const count = await page.$("#windows li:not(.group) .count"); await count.evaluate((node) => node.scrollIntoView({ block: "center" })); const box = await count.boundingBox(); await page.mouse.click(box.x + box.width / 2, box.y + 40); await page.waitForSelector(".about h1", { visible: true }); };
   await far();
   assert.equal(await text(page, "h1"), "later");
   assert.equal(await text(page, "#back"), "← Back to the list");
@@ -121,6 +121,46 @@ test("what the address asks for is shown, or why it is not, and nothing else bef
   assert.equal(search(page), "?state=all&severity=low");
   await page.click("#windows-clear");
   await rows(page, "b", "a");
+  await clean(opened);
+});
+
+test("the owner of an exposure leads to all windows of that owner", async (t) => {
+  const { url, deliver } = await run(t, { token: null });
+  await deliver([...DELIVERED, leak("other", 400, { owner: "identity-platform" }), leak("closed", 80_000, { owner: "identity" }), event("decision.made", "closed", 79_900, { reviewer: "dana", action: "revoke" })], 7);
+  const opened = await open(await browser(t), url, { path: "/?q=late&sort=oldest" }), { page } = opened;
+  await rows(page, "later", "late");
+  await page.click("#windows li:nth-child(2) a");
+  await page.waitForSelector(".about h1", { visible: true });
+  assert.equal(await text(page, "h1"), "late");
+  const owner = await page.waitForSelector(".facts a[href*=owner]", { visible: true });
+  assert.equal(await owner.evaluate((link) => link.textContent), "identity");
+  await owner.click();
+  await page.waitForSelector("#windows li", { visible: true });
+  // Whoever has this name, decided or not, and nobody whose name only begins like it.
+  await rows(page, "late", "closed");
+  assert.deepEqual([search(page), ...await fields(page, "owner", "state", "q", "sort")], ["?state=all&owner=identity", "identity", "all", "", "urgency"]);
+  assert.ok(await page.evaluate(() => document.getElementById("race").getBoundingClientRect().top < 200), "it leads to the list");
+  await page.goBack();
+  await page.waitForSelector(".about h1", { visible: true });
+  await clean(opened);
+});
+
+test("a name in the address that the board does not know is told, and the line goes when it is cleared", async (t) => {
+  const { url, deliver } = await run(t, { token: null });
+  await deliver(DELIVERED, 5);
+  const chromium = await browser(t);
+  const opened = await open(chromium, url, { path: "/?sverity=low&team=<b>x&severity=critical" }), { page } = opened;
+  await rows(page, "fresh");
+  assert.match(await text(page, "#unknown-why"), /does not know: sverity, team\. The list is without it\. Known are q, state, alert,/);
+  assert.equal(search(page), "?severity=critical", "the address says what the list shows");
+  assert.deepEqual(await axe(page), []);
+  await page.screenshot({ path: `${SHOTS}/unknown.png` });
+  await page.click("#unknown-clear");
+  assert.ok(await page.$eval("#unknown", (line) => line.hidden));
+  await rows(page, "fresh");
+  await page.goto(`${url}/?tz=local&state=all`);
+  await page.waitForSelector("#windows li", { visible: true });
+  assert.ok(await page.$eval("#unknown", (line) => line.hidden), "what the board knows is not told");
   await clean(opened);
 });
 

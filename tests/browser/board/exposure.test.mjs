@@ -2,7 +2,8 @@
 // what nobody knows.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { exposure, made } from "./made.mjs";
+import { until } from "./demo.mjs";
+import { exposure, frame, made, send } from "./made.mjs";
 import { browser, clean, open } from "./page.mjs";
 
 const text = (page, selector) => page.$eval(selector, (node) => node.textContent);
@@ -40,6 +41,19 @@ test("a case that nobody opened has no time to read", async (t) => {
   assert.equal(unknown.facts["Looked at"], "not known");
 });
 
+test("a page says like the board that a start still catches up, and how far it is", async (t) => {
+  const answer = exposure({ catching_up: { behind_ms: 43_500_000, records: 0 } });
+  const opened = await shown(t, answer), { page } = opened;
+  const says = (expected) => until(expected, 12_000, async () => (await text(page, "#link")) === expected);
+  await says("Catching up: 12 h 05 min");
+  assert.equal(await page.$eval("#link", (link) => link.className), "link catches");
+  answer.catching_up = { behind_ms: null, records: 1_200 };
+  await says("Catching up: 1,200 records");
+  answer.catching_up = null;
+  await says("Live");
+  await clean(opened);
+});
+
 test("a window that is not here leads to the board as it was asked for", async (t) => {
   const url = await made(t, () => {}, (path) => (path.startsWith("/api/v1/exposures/") ? [404, { error: { code: "not_found", message: "no window" } }] : null));
   const opened = await open(await browser(t), url, { path: "/exposure/none?severity=high&tz=local", shows: "#main h1" });
@@ -73,4 +87,23 @@ test("the command that mutes names what the page shows, is copied, and moves not
   // What a stranger calls a credential means nothing to a shell.
   const hostile = await shown(t, exposure({ name: "a\"; rm -rf $HOME `id` !! '\n\u202e", alerts }));
   assert.match(await text(hostile.page, "pre.wraps"), /--comment="a__ rm -rf _HOME _id_ __ ___: who, and why"$/);
+});
+
+test("the board and the page of an alert say what evidence is, and what an alert is by chance", async (t) => {
+  const now = Date.now(), at = new Date(now).toISOString(), words = /added up over all decisions .*An alert fires from 1,000 on: a reviewer at the allowed rates gets one by chance at most once in 1,000 decisions, on average\. It does not say how probable/;
+  const alert = { reviewer: "reviewer-0", at, ended_at: null, since: at, statistic: 2538, threshold: 1000, signals: [{ signal: "dwell", observed: 4, signs: 4, allowed: 0.1, statistic: 3 }], path: [] };
+  const url = await made(t, (response) => send(response, "whole", frame(1, now, ["a"])), (path) => (path.startsWith("/api/v1/reviewer-alerts/") ? [200, { as_of: at, alert, known_as: {}, runbook: "/runbook/RubberStampSuspected", period: {}, figures: null, catching_up: { behind_ms: 20_000, records: 0 } }] : null));
+  const chromium = await browser(t), board = await open(chromium, url);
+  assert.match(await text(board.page, "#suspects-means"), words);
+  assert.match(await text(board.page, ".suspect .who"), /evidence 1,500$/);
+  await clean(board);
+  const nobody = frame(1, now, ["a"]);
+  nobody.parts.suspected = { more: 0, pages: [] };
+  const quiet = await open(chromium, await made(t, (response) => send(response, "whole", nobody)));
+  assert.ok(await quiet.page.$eval("#suspects-means", (means) => means.hidden), "without an alert there is nothing to explain");
+  const page = await open(chromium, url, { path: "/reviewer/reviewer-0", shows: ".about h1" });
+  assert.match(await text(page.page, ".about"), words);
+  assert.match(await text(page.page, ".about .lead"), /The evidence came to 2,538\./);
+  assert.equal(await text(page.page, "#link"), "Catching up: under a minute");
+  await clean(page);
 });

@@ -28,7 +28,7 @@ export async function made(t, frames, answer = () => null) {
       frames(response);
       return;
     }
-    const name = new URL(request.url, "http://made").pathname === "/" ? "board.html" : request.url.startsWith("/exposure/") ? "exposure.html" : request.url.split("/").pop();
+    const name = new URL(request.url, "http://made").pathname === "/" ? "board.html" : request.url.startsWith("/exposure/") ? "exposure.html" : request.url.startsWith("/reviewer/") ? "reviewer.html" : request.url.split("/").pop();
     response.writeHead(200, { "content-type": types[name.split(".").pop()], ...headers });
     response.end(readFileSync(`${PAGE}/${name}`));
   });

@@ -53,6 +53,51 @@ test("a name that is cut keeps its end, and no card cuts its last line", async (
   }
 });
 
+test("on a narrow screen every count of alerts is seen, and a name has a line of its own", async (t) => {
+  const all = full();
+  Object.values(all.lists.windows.set)[0].credential = "aws-access-key:payments-api:628326259bf2f656";
+  const opened = await open(await browser(t), await made(t, (response) => send(response, "whole", all)), { width: 1024, height: 768 }), { page } = opened;
+  await until("the rows", 5_000, async () => (await page.$$("#windows .cred")).length === 2);
+  assert.ok(await page.$eval("#firing", (chips) => chips.childElementCount === 9 && chips.scrollHeight - chips.clientHeight <= 1), "all counts");
+  const cut = await page.$$eval("#windows .begins", (names) => names.filter((name) => name.scrollWidth > name.clientWidth).map((name) => name.parentElement.textContent));
+  assert.deepEqual(cut, [LONG[1]]);
+  await fits(page, "narrow");
+  await clean(opened);
+});
+
+/** Whether all of `part` of the first row's text is within the row, the height of the row, and where the second one is. */
+const seen = (page, part) => page.evaluate((text) => {
+  const [row, next] = document.querySelectorAll("#windows li:not(.group)"), meta = row.querySelector(".meta"), node = meta.querySelector("bdi").firstChild, at = node.data.indexOf(text), range = document.createRange();
+  range.setStart(node, at);
+  range.setEnd(node, at + text.length);
+  const limit = meta.getBoundingClientRect();
+  return { whole: [...range.getClientRects()].every(({ right, bottom }) => right <= limit.right + 1 && bottom <= limit.bottom + 1), height: row.offsetHeight, next: next.getBoundingClientRect().top - document.getElementById("windows").getBoundingClientRect().top };
+}, part);
+
+test("an owner's name has room, and the row at hand shows all of a longer one without moving another", async (t) => {
+  const chromium = await browser(t), longest = `${"a-team-of-many-words-".repeat(4)}@example.org`;
+  for (const [name, options] of [["wide", {}], ["narrow", { width: 1024, height: 768 }], ["phone", PHONE]]) {
+    for (const owner of ["team-warehouse-robots@engineering.example.org", longest]) {
+      const all = full();
+      for (const row of Object.values(all.lists.windows.set)) Object.assign(row, { owner, incident: "incident ".repeat(20) });
+      const opened = await open(chromium, await made(t, (response) => send(response, "whole", all)), options), { page } = opened;
+      await until("the rows", 5_000, async () => (await page.$$("#windows .cred")).length === 2);
+      const before = await seen(page, `owner ${owner}`), end = "incident incident ";
+      if (owner !== longest) assert.ok(before.whole, `${name}: the owner is seen`);
+      assert.ok(!(await seen(page, `${end}`.repeat(9))).whole, `${name}: not all of the text has room`);
+      await page.focus("#windows li:not(.group) a");
+      const after = await seen(page, `owner ${owner}`);
+      assert.ok(after.whole && (await seen(page, `${end}`.repeat(9))).whole, `${name}: the row at hand shows all`);
+      assert.ok(after.height > before.height, `${name}: it has grown`);
+      assert.equal(after.next, before.next, `${name}: the row below has not moved`);
+      await page.screenshot({ path: `${SHOTS}/owner-${name}.png` });
+      await fits(page, name);
+      await clean(opened);
+      await page.close();
+    }
+  }
+});
+
 test("on a phone every cell of a table is within the page, with its title", async (t) => {
   const at = new Date(Date.now() - 3_600_000).toISOString();
   const answer = exposure({ alerts: [{ alert: "AttackerLikelyPresent", urgency: "critical", phase: "resolved", from: at, until: at, runbook: "/runbook/AttackerLikelyPresent" }] });

@@ -273,9 +273,20 @@ fn what_is_shown_is_not_called_live_before_it_is_of_now() {
     made.health.reached(ago(43_500));
     let behind = json!({"behind_ms": 43_500_000, "records": 3_300});
     board.find(|frame| catching_up(frame).filter(|now| *now == behind));
+    // The page about one exposure says the same.
+    made.put(&open("github:example-org/payments#1", 120));
+    let said = || {
+        let windows = get(made.address(), "/api/v1/windows").is(200).json();
+        let id =
+            windows["windows"][0]["record"]["exposure_id"].as_str().unwrap().replace('#', "%23");
+        get(made.address(), &format!("/api/v1/exposures/{id}")).is(200).json()["catching_up"]
+            .clone()
+    };
+    assert_eq!(said(), behind);
     worker.restored(3);
     worker.caught_up(true);
     board.find(|frame| catching_up(frame).filter(Value::is_null));
+    assert_eq!(said(), Value::Null);
 }
 
 #[test]

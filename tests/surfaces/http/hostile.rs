@@ -63,7 +63,9 @@ fn without_a_token_a_page_that_calls_itself_this_host_gets_nothing() {
 fn a_parameter_that_is_wrong_is_refused_with_what_is_right() {
     let made = start(options(None));
     for (query, message) in [
-        ("sate=open", "unknown parameter; known here: state, workflow, limit, after"),
+        ("sate=open", "`sate` is no parameter here; known are: state, workflow, limit, after"),
+        ("a%E2%80%AEb=1", "`a\\u{202e}b` is no parameter here"),
+        ("=1", "`` is no parameter here"),
         ("state=opened", "`state` is one of open, reviewed, contained, closed"),
         ("state=open&state=closed", "`state` is given twice"),
         ("workflow=", "`workflow` is one of secret_exposure, activity_triage"),
@@ -82,6 +84,11 @@ fn a_parameter_that_is_wrong_is_refused_with_what_is_right() {
     }
     let long = "A".repeat(8000);
     get(made.address(), &format!("/api/v1/windows?after={long}")).is(400);
+    let many = get(made.address(), &format!("/api/v1/windows?{}=1", "b".repeat(4000))).is(400);
+    assert!(many.json()["error"]["message"].as_str().unwrap().len() < 250, "a long name is cut");
+    let list = get(made.address(), "/api/v1/board/windows?sverity=low").is(400);
+    let told = "`sverity` is no parameter here; known are: q, state, alert";
+    assert!(list.json()["error"]["message"].as_str().unwrap().starts_with(told));
     get(made.address(), "/api/v1/summary?limit=1").is(400);
     get(made.address(), "/api/v1/windows/secret_exposure/a/1?x=1").is(400);
 }

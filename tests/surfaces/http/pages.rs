@@ -259,7 +259,13 @@ fn a_reviewers_alert_has_its_evidence() {
         (&json!(3), &json!("/runbook/RubberStampSuspected"))
     );
     let step = one["alert"]["path"][0]["exposure_id"].as_str().unwrap();
-    get(made.address(), &format!("/api/v1/exposures/{}", encoded(step))).is(200);
+    let case = get(made.address(), &format!("/api/v1/exposures/{}", encoded(step))).is(200).json();
+    assert_eq!(
+        one["catching_up"],
+        json!({"behind_ms": null, "records": 0}),
+        "nothing was read yet"
+    );
+    assert_eq!(one["catching_up"], case["catching_up"]);
     get(made.address(), "/api/v1/reviewer-alerts/reviewer-04").is(404);
 }
 

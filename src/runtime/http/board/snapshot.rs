@@ -25,11 +25,12 @@ use crate::engine::attacker::Band;
 use crate::engine::oversight::{Rules, Signal};
 use crate::engine::windows::State;
 use crate::records::{WindowRecord, exposure_id};
+use crate::runtime::http::catching_up::CatchingUp;
 use crate::runtime::http::options::Shown;
 use crate::runtime::http::status;
 use crate::runtime::reviewer_alerts::{AlertState, Cited, Counted};
 use crate::runtime::view::{Attack, Row, TrendPeriod};
-use crate::time::{Span, Timestamp};
+use crate::time::Timestamp;
 
 /// Windows shown, the most urgent.
 const WINDOWS_MAX: usize = 100;
@@ -96,15 +97,6 @@ struct PipelineHealth {
     workers: usize,
     /// Null unless what is shown is of an earlier time, since the program has just started.
     catching_up: Option<CatchingUp>,
-}
-
-/// How far what is shown is behind the present.
-#[derive(Serialize)]
-struct CatchingUp {
-    /// By the time of the events; null if that is not known.
-    behind_ms: Option<Span>,
-    /// Records that are still to be read.
-    records: u64,
 }
 
 /// Reviewers with an alert, now or lately.
@@ -386,7 +378,6 @@ fn health(shown: &Shown) -> PipelineHealth {
     let alive = status::alive(shown);
     let ready = status::ready(shown);
     let view = shown.view.status();
-    let catches_up = !view.caught_up || shown.health.catching_up();
     PipelineHealth {
         healthy: alive.healthy,
         ready: ready.ready,
@@ -396,9 +387,6 @@ fn health(shown: &Shown) -> PipelineHealth {
         foreign: view.foreign,
         windows: view.windows,
         workers: ready.workers(),
-        catching_up: catches_up.then(|| CatchingUp {
-            behind_ms: shown.health.behind(shown.clock.now()),
-            records: view.lag_records + ready.to_restore(),
-        }),
+        catching_up: CatchingUp::of(shown),
     }
 }

@@ -1,7 +1,7 @@
 // What the pages about one thing share: they ask for it again and again, and show what changed.
 import { ask, signOutButton } from "./session.js";
 import { typing } from "./keys.js";
-import { boardAt, el, fullTime, isolated, set, zoneSwitch } from "./text.js";
+import { boardAt, catchingUp, el, fullTime, isolated, set, zoneSwitch } from "./text.js";
 
 const EVERY_MS = 5_000;
 
@@ -38,9 +38,10 @@ export function follow(path, { show, missing, tick }) {
     } else {
       offset = Date.parse(data.as_of) - Date.now();
       // Just started, the server has not read the ledger to its end.
-      if (data.view?.caught_up === false) state("catches", "Catching up"); else state("on", "Live");
+      const late = catchingUp(data.catching_up);
+      state(late ? "catches" : "on", late ?? "Live");
       set(clock, fullTime(data.as_of));
-      const { as_of, view, ...rest } = data, text = JSON.stringify(rest, (key, value) => (key === "waiting_ms" || key === "attacker_first" ? undefined : value));
+      const { as_of, view, catching_up, ...rest } = data, text = JSON.stringify(rest, (key, value) => (key === "waiting_ms" || key === "attacker_first" ? undefined : value));
       if (text !== last) { last = text; show(data, now()); }
       tick?.(now());
     }

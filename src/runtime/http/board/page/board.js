@@ -5,7 +5,7 @@ import { keys } from "./keys.js";
 import { Race, narrow } from "./race.js";
 import { signOutButton } from "./session.js";
 import { follow } from "./source.js";
-import { NAMES, SIGNALS, amount, el, exposureAt, length, limit, link, listAt, names, parts as dateParts, plural, reviewerAt, set, span, timeOn, took, words, zoneSwitch } from "./text.js";
+import { NAMES, SIGNALS, amount, catchingUp, el, evidenceMeans, exposureAt, length, limit, link, listAt, names, parts as dateParts, plural, reviewerAt, set, span, timeOn, took, words, zoneSwitch } from "./text.js";
 import { Unjoined } from "./unjoined.js";
 
 const $ = (id) => document.getElementById(id);
@@ -99,8 +99,8 @@ function none(why, { clear = false, everywhere = false } = {}) {
 
 function waiting(data) {
   const counts = [
-    data.attacked > 0 ? `${data.attacked} attacked` : "",
-    `${data.ahead} in time`, `${data.contested} overdue`, `${data.behind} late`, `${data.contained} contained`,
+    data.attacked > 0 ? `${data.attacked.toLocaleString("en")} attacked` : "",
+    ...[[data.ahead, "in time"], [data.contested, "overdue"], [data.behind, "late"], [data.contained, "contained"]].map(([count, what]) => `${count.toLocaleString("en")} ${what}`),
   ].filter(Boolean).join(" · ");
   set($("race-count"), filter.asked() ? `of all that wait: ${counts}` : counts);
 }
@@ -269,7 +269,7 @@ function suspected(data) {
   const shown = data.pages.map((page) => {
     const box = el("article", `suspect${page.ended_at ? " over" : ""}`), who = el("p", "who"), name = el("b"), what = el("span");
     name.append(link(reviewerAt(page.id), page.reviewer));
-    set(what, `${page.ended_at ? `alert ended ${when(page.ended_at)}` : `alert since ${when(page.at)}`}, counted since ${when(page.since)}; evidence ${amount(page.statistic)}; an alert fires from ${page.threshold.toLocaleString("en")} on`);
+    set(what, `${page.ended_at ? `alert ended ${when(page.ended_at)}` : `alert since ${when(page.at)}`}, counted since ${when(page.since)}; evidence ${amount(page.statistic)}`);
     who.append(name, what);
     const table = el("table"), body = el("tbody"), head = el("thead"), titles = el("tr");
     for (const text of ["Sign", "Seen", "Allowed"]) { const cell = el("th"); cell.scope = "col"; set(cell, text); titles.append(cell); }
@@ -303,6 +303,8 @@ function suspected(data) {
   if (shown.length === 0) { const none = el("p", "empty"); set(none, "Nobody: no reviewer's evidence has crossed its threshold."); shown.push(none); }
   if (data.more > 0) { const more = el("p", "small"); set(more, `and ${data.more} more`); shown.push(more); }
   $("suspects").replaceChildren(...shown);
+  $("suspects-means").hidden = data.pages.length === 0;
+  if (data.pages.length > 0) set($("suspects-means"), evidenceMeans(data.pages[0].threshold));
 }
 
 function health(data) {
@@ -341,21 +343,12 @@ function tick() {
   unjoined.tick(now());
 }
 
-/** How far what is shown is behind the present after a start; nothing once it has caught up. */
-function catchingUp() {
-  const behind = model.parts.health?.catching_up;
-  if (!behind) return null;
-  const { behind_ms, records } = behind;
-  if (behind_ms !== null) return `Catching up: ${behind_ms < 60_000 ? "under a minute" : span(behind_ms)}`;
-  return records > 0 ? `Catching up: ${plural(records, "record", "records")}` : "Catching up";
-}
-
 const STATES = { on: "Live", off: "Connection lost, reconnecting", asks: "Waiting for a token" };
 let linked = "off";
 function linkState(word) {
   linked = word;
   // What is shown does not change, so it is not live, whatever the connection is.
-  const late = word === "on" ? catchingUp() : null;
+  const late = word === "on" ? catchingUp(model.parts.health?.catching_up) : null;
   set($("link"), paused ? `Paused at ${dateParts(now()).time}` : late ?? STATES[word]);
   $("link").className = `link ${paused ? "paused" : late ? "catches" : word}`;
 }

@@ -18,6 +18,8 @@ export class Filter {
     this.csv = find("csv");
     this.clear = find("clear");
     this.owners = find("owners");
+    this.unknown = { line: find("unknown"), why: find("unknown-why") };
+    find("unknown-clear").addEventListener("click", () => { this.foreign([]); this.fields.q.focus(); });
     this.paused = false;
     this.number = 0;
     this.asking = 0;
@@ -83,10 +85,19 @@ export class Filter {
     }
   }
 
-  /** Takes over what the address asks for. */
+  /** Takes over what the address asks for, and says which parts of it mean nothing here. */
   read() {
-    this.fill(Object.fromEntries(new URLSearchParams(location.search)));
+    const query = new URLSearchParams(location.search);
+    this.fill(Object.fromEntries(query));
+    this.foreign([...new Set(query.keys())].filter((name) => !LIST.includes(name) && !["tz", "go"].includes(name)));
     this.typed = null;
+  }
+
+  /** Says which names of the address the board does not know; what they ask for has no effect. */
+  foreign(names) {
+    const { line, why } = this.unknown;
+    line.hidden = names.length === 0;
+    if (names.length > 0) set(why, `The address asks for something that the board does not know: ${names.slice(0, 5).map((name) => name.slice(0, 40)).join(", ")}. The list is without it. Known are ${LIST.join(", ")}.`);
   }
 
   /** Puts what is asked for into the address: as a step of its own, or in place of the last one. */

@@ -12,6 +12,8 @@ const ATTACKED = "Attack observed, neither contained nor dismissed";
 const UNRATED = "No severity stated";
 /** A phone, or as narrow. */
 export const narrow = matchMedia("(max-width: 900px)");
+/** Too narrow for a name and a countdown side by side. */
+const close = matchMedia("(max-width: 1250px)");
 
 const rank = (severity) => { const at = SEVERITIES.indexOf(severity); return at < 0 ? SEVERITIES.length : at; };
 
@@ -69,7 +71,7 @@ export class Race {
     this.heads = new Map();
     this.first = true;
     this.grouped = true;
-    narrow.addEventListener("change", () => this.place(this.last ?? []));
+    for (const width of [narrow, close]) width.addEventListener("change", () => this.place(this.last ?? []));
   }
 
   /** Forgets all rows: what comes next answers another question. */
@@ -171,7 +173,7 @@ export class Race {
 
   place(order) {
     this.last = order;
-    const height = narrow.matches ? 112 : 64, head = 32, focused = document.activeElement;
+    const height = narrow.matches ? 132 : close.matches ? 106 : 84, head = 32, focused = document.activeElement;
     const wanted = [];
     let group = "", top = 0;
     for (const known of order) {

@@ -1,6 +1,6 @@
 // The page of the alert about one reviewer, with the evidence that it is based on.
 import { facts, follow, nothing, section, table } from "./about.js";
-import { SIGNALS, amount, el, exposureAt, fullTime, isolated, link, named, words } from "./text.js";
+import { SIGNALS, amount, el, evidenceMeans, exposureAt, fullTime, isolated, link, named, words } from "./text.js";
 
 const asked = named();
 const main = document.getElementById("main");
@@ -8,7 +8,7 @@ const credential = (id) => id.split("/").slice(1, -1).join("/") || id;
 
 function signals(alert) {
   const lines = alert.signals.map((one) => [SIGNALS[one.signal] ?? one.signal, `${one.signs} of ${one.observed}`, one.allowed === null ? "as peers in like cases" : `${Math.round(100 * one.allowed)} %`, amount(one.statistic)]);
-  return section("What was seen", el("p", "", "How often each sign was there since the counting began, and how often it is allowed. The evidence says how much likelier the decisions are under rubber-stamping than by chance; the alert adds the signs up, each with a fixed weight."), table("Signs", ["Sign", "Seen", "Allowed", "Evidence"], lines));
+  return section("What was seen", el("p", "", "How often each sign was there since the counting began, and how often it is allowed. The evidence of the alert is the mean of theirs, each with a fixed weight."), table("Signs", ["Sign", "Seen", "Allowed", "Evidence"], lines));
 }
 
 function path(alert, names) {
@@ -30,8 +30,8 @@ follow(`/api/v1/reviewer-alerts/${encodeURIComponent(asked)}`, {
     document.title = `${alert.reviewer} – shutterlag`;
     const head = el("header", "about"), title = el("h1"), line = el("p", "lead");
     title.append("Rubber-stamping suspected: ", isolated(alert.reviewer));
-    line.append(alert.ended_at ? `The alert ended ${fullTime(alert.ended_at)}.` : `The alert has been firing since ${fullTime(alert.at)}.`, ` It counts from ${fullTime(alert.since)}. The evidence came to ${amount(alert.statistic)}; an alert fires from ${alert.threshold.toLocaleString("en")}. `, link(runbook, "What to do"));
-    head.append(title, line, el("p", "small", "The alert says that time, context or authority may be missing. It is not a verdict on a person. By chance alone, a reviewer whose rates are as allowed is reported once in as many decisions as the threshold says."));
+    line.append(alert.ended_at ? `The alert ended ${fullTime(alert.ended_at)}.` : `The alert has been firing since ${fullTime(alert.at)}.`, ` It counts from ${fullTime(alert.since)}. The evidence came to ${amount(alert.statistic)}. `, link(runbook, "What to do"));
+    head.append(title, line, el("p", "small lead", evidenceMeans(alert.threshold)), el("p", "small", "The alert says that time, context or authority may be missing. It is not a verdict on a person."));
     const columns = el("div", "columns"), first = el("div");
     first.append(signals(alert), day(figures));
     columns.append(first, path(alert, names));

@@ -43,6 +43,14 @@ export function length(ms) {
   return total < 3600 ? `${Math.floor(total / 60)} min ${two(total % 60)} s` : span(ms);
 }
 
+/** How far what is shown is behind the present after a start; nothing once it has caught up. */
+export function catchingUp(behind) {
+  if (!behind) return null;
+  const { behind_ms, records } = behind;
+  if (behind_ms !== null) return `Catching up: ${behind_ms < 60_000 ? "under a minute" : length(behind_ms)}`;
+  return records > 0 ? `Catching up: ${plural(records, "record", "records")}` : "Catching up";
+}
+
 /** A target: 9 min, 1 d. */
 export function limit(ms) {
   const unit = [[86_400_000, "d"], [3_600_000, "h"], [60_000, "min"], [1_000, "s"]].find(([size]) => ms % size === 0);
@@ -130,6 +138,15 @@ export const NAMES = {
 };
 
 export const SIGNALS = { seeded: "wrong advice let through", dwell: "less time than reading takes", context: "evidence not opened", agreement: "agreed with the AI" };
+
+/**
+ * What evidence is and when an alert fires, in words. It is a sum of likelihood ratios, one for every decision since
+ * which the change may have come (Shiryaev and Roberts); it is no probability that somebody rubber-stamps.
+ */
+export function evidenceMeans(threshold) {
+  const from = threshold.toLocaleString("en");
+  return `Evidence says how many times likelier these signs are after a turn to rubber-stamping than at the allowed rates, added up over all decisions at which the turn may have come. An alert fires from ${from} on: a reviewer at the allowed rates gets one by chance at most once in ${from} decisions, on average. It does not say how probable rubber-stamping is.`;
+}
 
 export const amount = (value) => (value < 100 ? value.toFixed(1) : Math.round(value).toLocaleString("en"));
 
