@@ -33,8 +33,10 @@ pub(super) fn look_back(
     all.for_each(|window| reviews.push(window, profiles.get(window.key.workflow), rules));
     let mut judgements = reviews.judge(rules).judgements.into_iter();
     let now = context.clock.now();
-    all.for_each(|window| {
-        let quality = judgements.next().and_then(|judgement| judgement.quality());
-        view.remember(window, quality, now);
+    view.remember(now, |keep| {
+        all.for_each(|window| {
+            let quality = judgements.next().and_then(|judgement| judgement.quality());
+            keep(window, quality);
+        });
     });
 }

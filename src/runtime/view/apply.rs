@@ -111,15 +111,18 @@ impl View {
         applied
     }
 
-    /// Adds a window of before to the trend, without showing it.
+    /// Adds windows of before to the trend, without showing them: `each` calls what it is given for
+    /// each. They come all at once, since a rate of some of them would be a wrong figure.
     pub(in crate::runtime) fn remember(
         &self,
-        window: &Window<'_>,
-        quality: Option<Quality>,
         now: Timestamp,
+        each: impl FnOnce(&mut dyn FnMut(&Window<'_>, Option<Quality>)),
     ) {
-        let name = window.exposure_id().to_string();
-        self.past().keep(&name, Reviewed::judged(window, quality), now);
+        let mut past = self.past();
+        each(&mut |window, quality| {
+            let name = window.exposure_id().to_string();
+            past.keep(&name, Reviewed::judged(window, quality), now);
+        });
     }
 
     /// Removes windows that closed too long ago.
