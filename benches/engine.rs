@@ -193,8 +193,8 @@ fn engine(criterion: &mut Criterion) {
     };
     group.bench_function("figures, per event", |bencher| {
         bencher.iter(|| {
-            conclude(&held.view(), &telling, None).map(|(tally, _)| {
-                tally.summary(&telling.figure_rules(), Some(as_of), Default::default())
+            conclude(&held.view(), &telling, None).map(|concluded| {
+                concluded.tally.summary(&telling.figure_rules(), Some(as_of), Default::default())
             })
         });
     });

@@ -353,6 +353,13 @@ impl Tally {
         Tally::default()
     }
 
+    /// Nothing taken in yet, with room for so many windows: what does not have to grow is not
+    /// copied, and room that is not used takes no memory.
+    pub fn with_capacity(windows: usize) -> Tally {
+        let (waits, seen) = (Waits::with_capacity(windows), Vec::with_capacity(windows));
+        Tally { waits, seen, ..Tally::default() }
+    }
+
     /// Takes in one window as it stands at `as_of`.
     pub fn add(&mut self, window: &Window<'_>, rules: &FigureRules<'_>, as_of: Timestamp) {
         self.windows.0[window.state() as usize] += 1;
@@ -450,6 +457,18 @@ impl Tally {
             Some(false) => oversight.seeded.missed += 1,
             None => {}
         }
+    }
+
+    /// The same as if it had been merged into an empty one. A histogram that recorded its values
+    /// states another bound than one that took them over, so a written file would tell which
+    /// windows were taken in first.
+    #[must_use]
+    pub fn as_merged(mut self) -> Tally {
+        for (histogram, _) in &mut self.stages {
+            let recorded = std::mem::take(histogram);
+            histogram.merge(&recorded);
+        }
+        self
     }
 
     /// Takes in all that another tally took in, before either is judged.

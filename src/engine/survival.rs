@@ -57,6 +57,11 @@ impl Survival {
         Survival::default()
     }
 
+    /// Nothing observed yet, with room for so many.
+    pub fn with_capacity(observations: usize) -> Survival {
+        Survival { keys: Vec::with_capacity(observations), refused: 0 }
+    }
+
     /// Adds one subject, watched for `t`: `observed` if its event then came, else
     /// it was still waiting when last seen. A negative time is no observation;
     /// it is counted in [`Survival::refused`].

@@ -69,6 +69,12 @@ impl Waits {
         Waits::default()
     }
 
+    /// Nothing yet, with room for so many.
+    pub fn with_capacity(waits: usize) -> Waits {
+        let room = || Survival::with_capacity(waits);
+        Waits { known: room(), unknown: room() }
+    }
+
     /// Takes in one.
     pub fn add(&mut self, wait: Wait) {
         let of = if wait.known { &mut self.known } else { &mut self.unknown };

@@ -87,37 +87,38 @@ impl NotJoined {
     }
 }
 
-/// Lists what did not join, as of a moment.
-pub fn not_joined(view: &View<'_>, as_of: Timestamp) -> Vec<NotJoined> {
-    let mut found = Vec::new();
-    view.unjoined(|key, unjoined: Unjoined| found.push(NotJoined::new(key, &unjoined, as_of)));
-    suggest(&mut found, |consider| {
-        view.detected(consider);
-    });
-    found
-}
-
 /// Adds to the first `SUGGESTED_MAX` of `found` the nearest names of windows, which `windows`
 /// hands to the function that it is given. A name may come more than once.
 pub fn suggest(found: &mut [NotJoined], windows: impl FnOnce(&mut dyn FnMut(Key<'_>))) {
+    suggest_if(found, |consider| windows(&mut |key| consider(key, &mut || true)));
+}
+
+/// The same of all windows of a view.
+pub(super) fn suggest_of(found: &mut [NotJoined], view: &View<'_>) {
+    suggest_if(found, |consider| view.names(consider));
+}
+
+/// Takes a name, and a question whether it is one of a window.
+type Consider<'c> = dyn FnMut(Key<'_>, &mut dyn FnMut() -> bool) + 'c;
+
+/// The same of names that may be none of windows: few are near enough to ask.
+fn suggest_if(found: &mut [NotJoined], names: impl FnOnce(&mut Consider<'_>)) {
     let count = found.len().min(SUGGESTED_MAX);
     if count == 0 {
         return;
     }
     let mut wanted: Vec<Wanted> =
         found[..count].iter().map(|name| Wanted::new(&name.credential_id, name.workflow)).collect();
-    let (mut last, mut lower) = (String::new(), String::new());
-    windows(&mut |key| {
+    let mut lower = String::new();
+    names(&mut |key, detected| {
         let name = key.credential_id;
-        let asked = wanted.iter().any(|wanted| wanted.workflow == key.workflow);
-        if !asked || name == last {
+        if !wanted.iter().any(|wanted| wanted.workflow == key.workflow) {
             return;
         }
-        name.clone_into(&mut last);
         lower_into(name, &mut lower);
         let its_parts = parts(&lower);
         for wanted in wanted.iter_mut().filter(|wanted| wanted.workflow == key.workflow) {
-            wanted.consider(name, &its_parts);
+            wanted.consider(name, &its_parts, detected);
         }
     });
     for (wanted, name) in wanted.into_iter().zip(found) {
@@ -134,16 +135,23 @@ impl Wanted {
         Wanted { name, workflow, parts, spelling, nearest: Vec::new() }
     }
 
-    fn consider(&mut self, name: &str, its_parts: &[&str]) {
-        let worst = self.nearest.get(NEAREST_MAX - 1).map_or(0.0, |(similarity, _)| *similarity);
-        let similarity = self.similarity(name, its_parts, SIMILAR.max(worst));
-        if similarity < SIMILAR || similarity <= worst {
+    fn consider(&mut self, name: &str, its_parts: &[&str], detected: &mut dyn FnMut() -> bool) {
+        let worst = self.nearest.get(NEAREST_MAX - 1);
+        let enough = worst.map_or(SIMILAR, |(worst, _)| SIMILAR.max(*worst));
+        let similarity = self.similarity(name, its_parts, enough);
+        // Of names that are equally near, the first in order stands first, whenever it comes.
+        let key = Key { workflow: self.workflow, credential_id: name };
+        let before = |(other, known): &(f64, String)| {
+            let known = Key { credential_id: known, ..key };
+            *other > similarity || (*other == similarity && known < key)
+        };
+        if similarity < SIMILAR || worst.is_some_and(before) {
             return;
         }
-        if self.nearest.iter().any(|(_, known)| known == name) {
+        if self.nearest.iter().any(|(_, known)| known == name) || !detected() {
             return;
         }
-        let at = self.nearest.partition_point(|(better, _)| *better >= similarity);
+        let at = self.nearest.partition_point(before);
         self.nearest.insert(at, (similarity, name.to_owned()));
         self.nearest.truncate(NEAREST_MAX);
     }
@@ -188,7 +196,13 @@ fn letters_at_most(a: &str, b: &str) -> f64 {
 /// Writes a name in lower case.
 fn lower_into(name: &str, into: &mut String) {
     into.clear();
-    into.extend(name.chars().flat_map(char::to_lowercase));
+    if name.is_ascii() {
+        // As the next line, in a small part of the time.
+        into.push_str(name);
+        into.make_ascii_lowercase();
+    } else {
+        into.extend(name.chars().flat_map(char::to_lowercase));
+    }
 }
 
 /// The words and numbers of a name in lower case, in order, each once.
@@ -232,6 +246,25 @@ mod tests {
             assert!(letters_at_most(a, b) >= letters - 1e-12, "{a} {b}");
         }
         assert!(letters_at_most("c01", "x99") < 0.1);
+    }
+
+    #[test]
+    fn the_order_of_names_does_not_matter() {
+        let names = ["acme/pay#1", "acme/pay#2", "acme/pay#3", "acme/pay#4", "acme/pay#77", "c01"];
+        let nearest = |names: &mut dyn Iterator<Item = &&str>| {
+            let (key, time) = (
+                Key { workflow: Workflow::SecretExposure, credential_id: "acme/pay#7" },
+                Timestamp::MIN,
+            );
+            let unjoined = Unjoined { kind: Kind::DecisionMade, source: None, time, events: 1 };
+            let mut found = [NotJoined::new(key, &unjoined, time)];
+            suggest(&mut found, |consider| {
+                names.for_each(|name| consider(Key { credential_id: name, ..key }));
+            });
+            found[0].nearest.clone()
+        };
+        assert_eq!(nearest(&mut names.iter()), ["acme/pay#77", "acme/pay#1", "acme/pay#2"]);
+        assert_eq!(nearest(&mut names.iter().rev()), nearest(&mut names.iter()));
     }
 
     #[test]

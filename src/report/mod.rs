@@ -12,8 +12,8 @@ mod spelling;
 pub mod spreadsheet;
 pub mod terminal;
 
-pub use conclude::conclude;
-pub use joining::{NotJoined, not_joined, suggest};
+pub use conclude::{Conclusion, conclude};
+pub use joining::{NotJoined, suggest};
 pub use ledger::{Ledger, Telling};
 
 use std::io::{self, Write};

@@ -6,7 +6,8 @@ use shutterlag::config::{EngineConfig, FiguresConfig, OversightConfig, Profiles}
 use shutterlag::engine::attacker::Race;
 use shutterlag::engine::identity::Names;
 use shutterlag::engine::oversight::Rules;
-use shutterlag::engine::windows::Windows;
+use shutterlag::engine::summary::Tally;
+use shutterlag::engine::windows::{Stage, Windows};
 use shutterlag::formats::Identity;
 use shutterlag::metrics::Metrics;
 use shutterlag::records::People;
@@ -30,6 +31,26 @@ fn written(windows: &Windows, telling: &Telling<'_>, threads: usize) -> [Vec<u8>
     conclude(&windows.view(), telling, Some(ledger)).unwrap();
     let [windows, alerts, findings] = files;
     [windows, alerts, findings, metrics.encode().unwrap()]
+}
+
+/// The file of a histogram, with windows counted in stretches of so many credentials.
+fn log(windows: &Windows, telling: &Telling<'_>, credentials: usize) -> Vec<u8> {
+    let view = windows.view();
+    let tallies = view.parts(credentials).map(|part| {
+        let mut tally = Tally::new();
+        let _ = part.for_each(|window| tally.add(window, &telling.figure_rules(), telling.as_of));
+        tally
+    });
+    let whole = tallies.reduce(|whole, part| {
+        let mut whole = whole.as_merged();
+        whole.merge(&part);
+        whole
+    });
+    let mut file = Vec::new();
+    let whole = whole.unwrap().as_merged();
+    let (stage, from) = (Stage::TimeToReview, Timestamp::MIN);
+    whole.histogram(stage).write_log(&mut file, stage.as_str(), from, telling.as_of).unwrap();
+    file
 }
 
 #[test]
@@ -56,6 +77,10 @@ fn the_ledger_is_the_same_on_one_thread_and_on_several() {
     assert!(one.iter().all(|file| !file.is_empty()));
     for threads in [2, 3, 8] {
         assert!(written(&windows, &telling, threads) == one, "{threads} threads");
+    }
+    let whole = log(&windows, &telling, usize::MAX);
+    for credentials in [7, 1024, 3000] {
+        assert!(log(&windows, &telling, credentials) == whole, "{credentials} at a time");
     }
     // In the ledger's order, each window once.
     let names: Vec<String> = one[0]

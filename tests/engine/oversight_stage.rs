@@ -189,23 +189,41 @@ fn the_past_in_one_delivery_is_judged_as_in_a_replay() {
     assert!(heard == wanted);
     assert!(standings(&stage) == wanted_standings);
 
-    // Now its periods are settled, however often the run starts anew: a newcomer's acts in the
-    // last of them are judged, and compared with nobody's.
+    // Now its periods are settled, however often the run starts anew, and whether it does so before
+    // or while the late acts wait: a newcomer's acts in the last of them are judged, and compared
+    // with nobody's.
     let mut kept = Kept::default();
     kept.keep(&mut stage);
     let last = reviews.iter().filter(|review| review.agreed.is_some());
     let last = last.max_by_key(|review| review.decided_at).unwrap();
-    for mut stage in [stage, kept.restored()] {
-        stage.advance(now + days(1), &mut |_| {});
-        for number in 0..3 {
-            let detected_at = last.detected_at + Span::from_millis(number);
-            let late = Review { reviewer: "newcomer".into(), detected_at, ..last.clone() };
-            assert_eq!(stage.handle(late), Receipt::Held);
+    let late = |number| {
+        let detected_at = last.detected_at + Span::from_millis(number);
+        Review { reviewer: "newcomer".into(), detected_at, ..last.clone() }
+    };
+    let late = [late(0), late(1), late(2)];
+    let mut while_they_wait = Kept::default();
+    while_they_wait.reviewers.clone_from(&kept.reviewers);
+    while_they_wait.periods.clone_from(&kept.periods);
+    for review in &late {
+        while_they_wait.reviews.insert(review.exposure_id().to_string(), review.clone());
+    }
+    let counted = kept.counted();
+    for (mut stage, wait) in
+        [(stage, false), (kept.restored(), false), (while_they_wait.restored(), true)]
+    {
+        if !wait {
+            stage.advance(now + days(1), &mut |_| {});
+            for review in &late {
+                assert_eq!(stage.handle(review.clone()), Receipt::Held);
+            }
         }
         stage.advance(now + days(2), &mut |_| {});
         let newcomer = stage.standings()["newcomer"];
         let steps = newcomer.signals[Signal::Agreement as usize].steps;
-        assert_eq!((newcomer.decisions, newcomer.alone, steps), (3, 0, 0));
+        assert_eq!((newcomer.decisions, newcomer.alone, steps), (3, 0, 0), "{wait}");
+        let mut after = Kept { periods: kept.periods.clone(), ..Kept::default() };
+        after.keep(&mut stage);
+        assert_eq!(after.counted(), counted, "{wait}");
     }
 }
 
@@ -235,6 +253,12 @@ impl Kept {
                 self.periods.push(counts.clone());
             }
         });
+    }
+
+    /// Acts by period, as the last word on each says.
+    fn counted(&self) -> BTreeMap<i64, u64> {
+        let acts = |counts: &PeerCounts| counts.strata.values().map(|counts| counts.acts).sum();
+        self.periods.iter().map(|counts| (counts.period, acts(counts))).collect()
     }
 
     fn restored(&self) -> Stage {

@@ -25,7 +25,7 @@ use shutterlag::event::{
     Action, Actor, Body, CaseOpened, DecisionMade, Event, LeakDetected, Method, Provenance,
     ReviewOpened, Severity, TriageCompleted, Verdict, Workflow,
 };
-use shutterlag::report::{Telling, conclude};
+use shutterlag::report::{Conclusion, Telling, conclude};
 use shutterlag::simulate::{self, Extent, Options, Simulation};
 use shutterlag::time::{Span, Timestamp};
 
@@ -86,7 +86,7 @@ fn concluded(events: &[Event<'_>], asked: &Asked) -> Value {
         names: &Names::default(),
     };
     let rules = telling.figure_rules();
-    let (tally, unplaced) = conclude(&windows.view(), &telling, None).unwrap();
+    let Conclusion { tally, unplaced, .. } = conclude(&windows.view(), &telling, None).unwrap();
     let counts = windows.counts();
     let counted = EventCounts {
         read: events.len() as u64,

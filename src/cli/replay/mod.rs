@@ -31,7 +31,7 @@ use crate::formats::{Format, RejectReason};
 use crate::metrics::{Metrics, Source};
 use crate::records::People;
 use crate::report::terminal::{self, NotUsed};
-use crate::report::{Ledger, NotJoined, Telling, conclude, not_joined};
+use crate::report::{Conclusion, Ledger, NotJoined, Telling, conclude};
 use crate::runtime::clock;
 use crate::runtime::input::Input;
 use crate::runtime::ledger;
@@ -192,12 +192,8 @@ pub fn run(args: Args) -> Result<Outcome, CliError> {
         });
     bar.finish();
     replayed.settle_rest(run.args.settle, &mut |refused| refusals.add(refused));
-    let as_of = replayed.as_of.unwrap_or(Timestamp::MIN);
     let view = replayed.joined.windows.view();
-    let not_joined = not_joined(&view, as_of);
-    not_joined.iter().for_each(|name| refusals.not_joined(name));
-    let totals = refusals.finish()?;
-    let summary = run.conclude(&replayed, &view, &totals, &not_joined)?;
+    let (summary, totals, not_joined) = run.conclude(&replayed, &view, refusals)?;
     let printed = run.print(&summary, &replayed, &totals, &not_joined);
     run.notices(&replayed, &totals, &summary.events);
     match printed {
@@ -320,9 +316,8 @@ impl Run {
         &self,
         replayed: &Replayed,
         view: &View<'_>,
-        totals: &Totals,
-        not_joined: &[NotJoined],
-    ) -> io::Result<Summary> {
+        mut refusals: Refusals,
+    ) -> io::Result<(Summary, Totals, Vec<NotJoined>)> {
         // Without an event there is no window, and the time does not matter.
         let as_of = replayed.as_of.unwrap_or(Timestamp::MIN);
         let telling = Telling {
@@ -335,7 +330,7 @@ impl Run {
             names: &replayed.joined.names,
         };
         let metrics = Metrics::new().map_err(io::Error::other)?;
-        let (tally, unplaced) = match &self.files {
+        let Conclusion { tally, unplaced, not_joined } = match &self.files {
             None => conclude(view, &telling, None)?,
             Some(files) => {
                 let mut people = if self.args.reviewer_names {
@@ -361,6 +356,8 @@ impl Run {
                 figures
             }
         };
+        not_joined.iter().for_each(|name| refusals.not_joined(name));
+        let totals = refusals.finish()?;
         let counts = replayed.joined.windows.counts();
         let names = replayed.joined.names.counts();
         let events = EventCounts {
@@ -374,10 +371,10 @@ impl Run {
         };
         let summary = tally.summary(&telling.figure_rules(), replayed.as_of, events);
         if let Some(files) = &self.files {
-            let printed = Printed::of(&summary, not_joined);
-            write_figures(files, &printed, &tally, &metrics, replayed, totals)?;
+            let printed = Printed::of(&summary, &not_joined);
+            write_figures(files, &printed, &tally, &metrics, replayed, &totals)?;
         }
-        Ok(summary)
+        Ok((summary, totals, not_joined))
     }
 
     fn print(

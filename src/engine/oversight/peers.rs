@@ -64,6 +64,9 @@ pub struct PeerCounts {
     pub period: i64,
     /// Every stratum in which there was an act.
     pub strata: BTreeMap<Stratum, Counts>,
+    /// Whether the period is settled, and with it all before: acts that come later are late.
+    #[serde(default)]
+    pub settled: bool,
 }
 
 /// The period in which `at` lies.
@@ -96,6 +99,13 @@ impl Totals {
         counts.acts += 1;
         counts.agreed += u64::from(act.agreed);
         counts.reviewers += u32::from(first);
+    }
+
+    /// Notes that a period is settled.
+    pub(super) fn settle(&mut self, period: i64) {
+        if let Some(counts) = self.0.get_mut(&period) {
+            counts.settled = true;
+        }
     }
 
     pub(super) fn set(&mut self, counts: &PeerCounts) {

@@ -292,6 +292,10 @@ impl Stage {
             && self.settled < Some(latest)
         {
             self.settled = Some(latest);
+            self.totals.settle(latest);
+            if let Some(unsaved) = &mut self.unsaved {
+                unsaved.periods.insert(latest);
+            }
             // A reviewer may still wait for a batch before taking the period in.
             self.totals.forget_before(latest.saturating_sub(PERIODS_KEPT));
         }
@@ -415,8 +419,12 @@ impl Stage {
         Some(from + most).filter(|next| *next < self.entries.len())
     }
 
-    /// Brings back the acts of a period, in place of what was brought back before.
+    /// Brings back the acts of a period, in place of what was brought back before. What was settled
+    /// stays so: an act in it that waits, or that comes before time passes, is late.
     pub fn count(&mut self, counts: &PeerCounts) {
+        if counts.settled {
+            self.settled = self.settled.max(Some(counts.period));
+        }
         self.totals.set(counts);
     }
 

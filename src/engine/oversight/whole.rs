@@ -164,10 +164,11 @@ impl Reviews {
 
     /// Judges all of them, and hands out every step of the evidence.
     pub fn judge_watched(mut self, rules: &Rules, watch: &mut dyn FnMut(&Watched<'_>)) -> Overseen {
-        self.reviews.sort_unstable_by_key(|r| (r.reviewer, r.facts.decided_at, r.number));
+        // A review is large, so it is moved once, when its place is known.
+        self.reviews.sort_by_cached_key(|r| (r.reviewer, r.facts.decided_at, r.number));
         let names: HashMap<NonZeroU32, &str> =
             self.reviewers.iter().map(|(name, number)| (*number, name.as_str())).collect();
-        let mut acts = Vec::new();
+        let mut acts = Vec::with_capacity(self.reviews.len());
         let mut everybody = Vec::new();
         for mine in self.reviews.chunk_by_mut(|a, b| a.reviewer == b.reviewer) {
             let from = acts.len();
@@ -179,7 +180,8 @@ impl Reviews {
             count(mine, &acts[own.clone()], rules, &mut totals);
         }
         let mut judgements = vec![Judgement::default(); self.windows as usize];
-        let (mut people, mut answered, mut acts_judged) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut people, mut answered) = (Vec::new(), Vec::new());
+        let mut acts_judged = Vec::with_capacity(acts.len());
         for (mine, own) in &everybody {
             let Some(first) = mine.first() else { continue };
             let reviewer = names.get(&first.reviewer).copied().unwrap_or_default();

@@ -47,13 +47,16 @@ impl Windows {
         View { order: self.in_order(), windows: self }
     }
 
-    fn in_order(&self) -> Vec<&[u8]> {
-        // Settled windows come first: they are the older ones of their credential,
-        // and the number of each keeps that order.
+    /// The states of all, the settled ones first: they are the older ones of their credential.
+    fn all(&self) -> impl Iterator<Item = &[u8]> {
         let settled = self.settled.iter().map(|bytes| &**bytes);
-        let held = self.entries.iter().map(|entry| &*entry.bytes);
-        let mut all: Vec<(u128, u32, &[u8])> = settled
-            .chain(held)
+        settled.chain(self.entries.iter().map(|entry| &*entry.bytes))
+    }
+
+    fn in_order(&self) -> Vec<&[u8]> {
+        // The number of each keeps settled windows first.
+        let mut all: Vec<(u128, u32, &[u8])> = self
+            .all()
             .zip(0..)
             .filter_map(|(bytes, number)| Some((prefix(state::read_key(bytes)?.0), number, bytes)))
             .collect();
@@ -71,31 +74,17 @@ impl View<'_> {
         Part { windows: self.windows, order: &self.order }.for_each(each)
     }
 
-    /// Every name on which somebody acted and under which nothing was detected, in the ledger's
-    /// order.
-    pub fn unjoined(&self, mut each: impl FnMut(Key<'_>, Unjoined)) {
+    /// Every name, with the question whether something was detected under it: the answer takes
+    /// longer than to hand the name out. They come in no order, because memory is read faster in
+    /// its own. A name of which final windows are kept may come more than once.
+    pub fn names(&self, mut each: impl FnMut(Key<'_>, &mut dyn FnMut() -> bool)) {
         let mut heads = Vec::new();
-        for bytes in &self.order {
-            let Some(state) = Held::read(bytes, &self.windows.texts) else { continue };
-            if opens(&state, &mut heads) {
-                continue;
-            }
-            order::ordered(state.log, &mut heads);
-            if let Some(unjoined) = Unjoined::of(state.log, &heads) {
-                each(state.log.key, unjoined);
-            }
-        }
-    }
-
-    /// Every name under which something was detected, in the ledger's order. A name of which final
-    /// windows are kept may come more than once.
-    pub fn detected(&self, mut each: impl FnMut(Key<'_>)) {
-        let mut heads = Vec::new();
-        for bytes in &self.order {
-            let state = Held::read(bytes, &self.windows.texts);
-            if let Some(state) = state.filter(|state| opens(state, &mut heads)) {
-                each(state.log.key);
-            }
+        for bytes in self.windows.all() {
+            let Some(key) = key(bytes) else { continue };
+            each(key, &mut || {
+                let state = Held::read(bytes, &self.windows.texts);
+                state.is_some_and(|state| opens(&state, &mut heads))
+            });
         }
     }
 
@@ -107,13 +96,32 @@ impl View<'_> {
 }
 
 impl Part<'_> {
+    /// How many credentials it has at most.
+    pub const fn credentials(&self) -> usize {
+        self.order.len()
+    }
+
     /// As [`View::for_each`], for this stretch.
-    pub fn for_each(&self, mut each: impl FnMut(&Window<'_>)) -> Unplaced {
+    pub fn for_each(&self, each: impl FnMut(&Window<'_>)) -> Unplaced {
+        self.read(each, |_, _| {})
+    }
+
+    /// The same, with every name on which somebody acted and under which nothing was detected.
+    pub fn read(
+        &self,
+        mut each: impl FnMut(&Window<'_>),
+        mut unjoined: impl FnMut(Key<'_>, Unjoined),
+    ) -> Unplaced {
         let mut unplaced = Unplaced::default();
         let (mut heads, mut fates) = (Vec::new(), Vec::new());
         for bytes in self.order {
             let Some(state) = Held::read(bytes, &self.windows.texts) else { continue };
             unplaced.duplicate += order::ordered(state.log, &mut heads);
+            if state.settled.is_none()
+                && let Some(found) = Unjoined::of(state.log, &heads)
+            {
+                unjoined(state.log.key, found);
+            }
             let rules = rules(&self.windows.config, state.settled);
             fold::fold(state.log, &heads, rules, &mut fates, |_, window| each(window));
             for (head, fate) in heads.iter().zip(&fates) {
