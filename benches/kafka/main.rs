@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Arguments are one or more of `throughput`, `restore`, `deadlines`, `burst`, `receivers`, `links`,
-//! `latency`, `scale`, `soak`; without an argument all run. The broker runs on the same cores, so compare within one run.
+//! `latency`, `scale`, `soak`; without an argument all of these run. `peers` runs when it is named, with
+//! what `benches/peers/run` prints in `SHUTTERLAG_BENCH_PEERS`. The broker runs on the same cores, so compare within one run.
 
 #![expect(
     clippy::unwrap_used,
@@ -41,6 +42,7 @@ mod load;
 mod monitoring;
 #[path = "../common/names.rs"]
 mod names;
+mod peers;
 #[path = "../../tests/live/program.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
 mod program;
@@ -52,6 +54,7 @@ mod scale;
 #[allow(dead_code, reason = "the tests use more of it")]
 mod scratch;
 mod soak;
+mod streams;
 mod throughput;
 
 use broker::Broker;
@@ -59,9 +62,12 @@ use broker::Broker;
 fn main() {
     let chosen: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|chosen| chosen == name);
+    // It needs more than the others.
+    let wanted = |name: &str| {
+        (chosen.is_empty() && name != "peers") || chosen.iter().any(|chosen| chosen == name)
+    };
     type Bench = fn(&Broker);
-    let benches: [(&str, Bench); 9] = [
+    let benches: [(&str, Bench); 10] = [
         ("throughput", throughput::run),
         ("restore", restore::run),
         ("deadlines", deadlines::run),
@@ -71,6 +77,7 @@ fn main() {
         ("latency", latency::run),
         ("scale", scale::run),
         ("soak", soak::run),
+        ("peers", peers::run),
     ];
     for (name, run) in benches.into_iter().filter(|(name, _)| wanted(name)) {
         println!("== {name}");
