@@ -22,9 +22,8 @@ const SESSION_OVER: Duration = Duration::from_secs(12);
 #[derive(Clone, Copy)]
 struct Took {
     events_per_second: f64,
-    /// CPU of the whole process for an event: all of it; without the start; and after half of
-    /// the input, when a virtual machine has compiled what is hot.
-    cpu_us: [f64; 3],
+    /// CPU of the whole process for an event: all of it, and without the start.
+    cpu_us: [f64; 2],
 }
 
 /// One of those compared, as it runs.
@@ -54,19 +53,13 @@ pub(crate) fn run(broker: &Broker) {
         let ours = program(broker, &client, round, ours_start);
         for way in [EACH, GATHERED] {
             let peer = job(broker, &client, round, way, job_start);
-            let [all, started, _] = ours.cpu_us;
-            // The program compiles nothing while it runs, and at its half the view and oversight
-            // still have work of the first half: its second half says nothing.
-            let times: Vec<String> = [all, started, all]
-                .iter()
-                .zip(peer.cpu_us)
-                .map(|(ours, peer)| format!("{:.2}", peer / ours))
-                .collect();
+            let times = |at: usize| peer.cpu_us[at] / ours.cpu_us[at];
             println!(
-                "{}: {} times the CPU of the program (all, without the start, its second half by all of ours); the \
-                 program has {:.2} times its rate",
+                "{}: {:.2} times the CPU of the program, {:.2} without the start; the program has {:.2} \
+                 times its rate",
                 way.name,
-                times.join(", "),
+                times(0),
+                times(1),
                 ours.events_per_second / peer.events_per_second
             );
             agreement(&client, round, way);
@@ -191,7 +184,7 @@ impl Run<'_> {
     fn until_quiet(&self, client: &Client) -> Took {
         let size = load::size(client, "input");
         let (began, before) = load::until_begun(client, &self.group, "input");
-        let (mut last, mut half) = (None, None);
+        let mut last = None;
         // When something last changed, and the CPU used by then.
         let (mut since, mut used) = (Instant::now(), Duration::ZERO);
         loop {
@@ -204,33 +197,25 @@ impl Run<'_> {
             if last.as_ref() != Some(&now) {
                 last = Some(now);
                 (since, used) = (Instant::now(), (self.cpu)());
-                if read >= size / 2 {
-                    half.get_or_insert((read, used));
-                }
             } else if done && since.elapsed() >= QUIET {
                 break;
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        let (read, until_half) = half.expect("it has read more than half");
-        let us = |cpu: Duration, events: i64| cpu.as_secs_f64() * 1e6 / events as f64;
+        let us = |cpu: Duration| cpu.as_secs_f64() * 1e6 / size as f64;
         let took = Took {
             events_per_second: (size - before) as f64 / (since - began).as_secs_f64(),
-            cpu_us: [
-                us(used, size),
-                us(used.saturating_sub(self.start), size),
-                us(used - until_half, size - read),
-            ],
+            cpu_us: [us(used), us(used.saturating_sub(self.start))],
         };
-        self.print(&took, &last.unwrap().1, size, read);
+        self.print(&took, &last.unwrap().1, size);
         took
     }
 
-    fn print(&self, took: &Took, written: &[i64], size: i64, half: i64) {
-        let [all, started, second] = took.cpu_us;
+    fn print(&self, took: &Took, written: &[i64], size: i64) {
+        let [all, started] = took.cpu_us;
         println!(
-            "{:<20} {:>9.0} events/s; {all:.2} µs of CPU an event, {started:.2} without the start, \
-             {second:.2} after the first {half}; {:.2} records an event",
+            "{:<20} {:>9.0} events/s; {all:.2} µs of CPU an event, {started:.2} without the start; \
+             {:.2} records an event",
             self.name,
             took.events_per_second,
             written.iter().sum::<i64>() as f64 / size as f64
