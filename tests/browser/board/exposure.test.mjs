@@ -41,6 +41,22 @@ test("a case that nobody opened has no time to read", async (t) => {
   assert.equal(unknown.facts["Looked at"], "not known");
 });
 
+test("nothing is said with more certainty than there is", async (t) => {
+  const minute = 60_000, decided = { decided: true, record: { quality: "hollow", hollow: ["evidence_unopened"], opened_at: null, raced: true, clock: "detected", exposed_at: null, durations_ms: { time_to_review: 28 * minute } } };
+  const found = await shown(t, exposure(decided));
+  assert.match(await text(found.page, "#main"), /there is a sign that it was not a review\..*Nothing tells that the person opened the case/);
+  // Nobody knows when it was exposed: the time is a lower bound, wherever it stands.
+  assert.match(await text(found.page, ".about .figure strong"), /^28 min.* or more$/);
+  assert.match(found.facts["Time to review"], /^28 min.* or more,/);
+  await clean(found);
+  const at = new Date(Date.now() - 60 * minute).toISOString();
+  const firing = (...alerts) => alerts.map((alert) => ({ alert, urgency: "page", phase: "firing", from: at, until: null, runbook: `/runbook/${alert}` }));
+  const several = await shown(t, exposure({ alerts: firing("ReviewOverdue", "AttackerLikelyPresent") }));
+  assert.match(await text(several.page, "#main"), /the board counts the strongest\. Alertmanager sends the strongest only/);
+  const one = await shown(t, exposure({ record: { abused_at: at }, alerts: firing("ReviewOverdue", "AttackObserved") }));
+  assert.doesNotMatch(await text(one.page, "#main"), /counts the strongest/);
+});
+
 test("a page says like the board that a start still catches up, and how far it is", async (t) => {
   const answer = exposure({ catching_up: { behind_ms: 43_500_000, records: 0 } });
   const opened = await shown(t, answer), { page } = opened;
@@ -71,7 +87,7 @@ test("the command that mutes names what the page shows, is copied, and moves not
   const places = () => page.$$eval(".columns .card", (cards) => cards.map((card) => [card.querySelector("h2").textContent, card.getBoundingClientRect().left, card.getBoundingClientRect().top]));
   const before = await places();
   assert.deepEqual(before.map(([title]) => title), ["What leaked, and where", "What the AI said", "Who decided, and was it a review?", "Timeline", "Alerts", "Record"]);
-  await page.evaluate(() => [...document.querySelectorAll("summary")].find((one) => one.textContent.startsWith("Mute")).click());
+  await page.evaluate(() => [...document.querySelectorAll("summary")].find((one) => one.textContent.startsWith("The command that mutes")).click());
   assert.deepEqual((await places()).slice(0, 5), before.slice(0, 5));
   assert.equal(await text(page, "pre.wraps"), `amtool silence add credential="credential-0" workflow="secret_exposure" --duration=1h --comment="${name}: who, and why"`);
   assert.match(await text(page, "details"), /In Alertmanager the credential acme\/payments#7 is called credential-0:/);

@@ -4,17 +4,19 @@ import { NAMES, el, exposureAt, fullTime, isolated, length, limit, link, listAt,
 
 const WHY = {
   impossible_reading: "The person cannot have read all that was approved: there was less time than reading takes.",
-  evidence_unopened: "The person did not open the case before deciding.",
+  evidence_unopened: "Nothing tells that the person opened the case before deciding, and its source reports who opens a case.",
   unauthorized: "The person had no authority for this decision.",
   self_approval: "The person approved an own request.",
   templated_rationale: "The same reasons were given again and again.",
 };
 const QUALITY = {
   meaningful: "A meaningful review: nothing shows that it was none.",
-  hollow: "Hollow: something shows that it was not a review.",
+  hollow: "Hollow: there is a sign that it was not a review.",
   unassessed: "Unassessed: nothing tells whether it was a review.",
 };
 const STATES = { open: "open: nobody has decided", contained: "contained, but nobody has decided", reviewed: "decided, but not contained", closed: "closed", withdrawn: "withdrawn by its source" };
+/** Alerts that follow each other while nobody decides, the strongest last. */
+const STEPS = ["ReviewDueSoon", "ReviewOverdue", "AttackerLikelyPresent"];
 const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
 const asked = named();
 const main = document.getElementById("main");
@@ -42,7 +44,7 @@ function headline(record, window, others, list, start, now) {
   ticking = (at) => {
     const waits = window.waiting_ms !== null && !record.decided_at;
     const age = record.durations_ms.time_to_review ?? at - start;
-    set(strong, record.decided_at ? length(age) : waits ? span(age) : "–");
+    set(strong, record.decided_at ? `${length(age)}${sinceFound(record) ? " or more" : ""}` : waits ? span(age) : "–");
     set(note, record.decided_at ? ` from ${!record.raced ? "the beginning" : record.exposed_at ? "the exposure" : "the detection"} to the decision; the target is ${limit(record.in_time_ms)}` : waits ? ` since it ${!record.raced ? "began" : record.exposed_at ? "was exposed" : "was found; it was exposed earlier, and nobody knows when"}. A decision is due within ${limit(record.in_time_ms)}, and late from ${limit(record.late_ms)} on.` : "");
   };
   ticking(now);
@@ -141,7 +143,9 @@ function decision(record, reading) {
 function alerts(list, name, labels, record) {
   if (list.length === 0) return section("Alerts", el("p", "", record.final ? "None. Nothing can change this window any more, so it has no alerts." : "None."));
   const lines = list.map((one) => [NAMES[one.alert] ?? one.alert, one.urgency, one.phase === "pending" ? `due ${fullTime(one.from)}` : `since ${fullTime(one.from)}`, one.phase === "firing" ? "firing" : one.until ? `until ${fullTime(one.until)}` : one.phase, link(one.runbook, "what to do")]);
-  return section("Alerts", table("Alerts", ["Alert", "Urgency", "Began", "State", "Runbook"], lines), mute(name, labels, record));
+  const several = list.filter((one) => STEPS.includes(one.alert) && one.phase === "firing").length > 1;
+  const sent = several ? el("p", "small", `Of ${STEPS.map((step) => NAMES[step]).join(", ")} the board counts the strongest. Alertmanager sends the strongest only, if it has the inhibition rules that come with shutterlag.`) : null;
+  return section("Alerts", table("Alerts", ["Alert", "Urgency", "Began", "State", "Runbook"], lines), sent, mute(name, labels, record));
 }
 
 /** A name as it may stand in a command that somebody copies: no letter of it means anything to a shell. */
@@ -164,7 +168,7 @@ function mute(name, labels, record) {
   });
   const which = el("p", "small", "In Alertmanager the credential ");
   which.append(isolated(name), " is called ", el("code", "", labels.credential), ": labels of alerts have no names of sources. The command mutes this credential in this workflow and nothing else. If amtool does not know your Alertmanager, add --alertmanager.url= and its address. Without amtool: in Alertmanager's own pages, make a silence with the two labels that the command names.");
-  made.append(el("summary", "", "Mute the alerts about this credential for an hour"), code, copy, which);
+  made.append(el("summary", "", "The command that mutes the alerts about this credential for an hour"), code, copy, which);
   return made;
 }
 

@@ -119,7 +119,7 @@ export class Race {
     open.title = names(row);
     // What somebody has to know first: there may be no room for all of it.
     const parts = [];
-    if (row.decided_ms !== null) parts.push(`${words(row.action)} by ${row.reviewer}`);
+    if (row.decided_ms !== null) parts.push(`${row.state === "reviewed" ? "decided, not contained" : "decided"}: ${words(row.action)} by ${row.reviewer}`);
     else if (row.awaiting) parts.push(row.awaiting === "triage" ? "waits for the AI" : "waits for a person");
     if (row.recommendation) parts.push(`AI advises: ${words(row.recommendation)}`);
     if (row.escalated) parts.push("escalated"); else if (row.touched && row.decided_ms === null) parts.push("looked at");
