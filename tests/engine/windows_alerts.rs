@@ -273,3 +273,25 @@ fn alerts_go_with_a_window_that_gets_another_name() {
     ];
     assert_eq!(transitions.collect::<Vec<_>>(), wanted);
 }
+
+#[test]
+fn an_alert_comes_back_with_a_window_that_gets_its_first_name_again() {
+    let mut t = Timeline::new();
+    t.push(60, [leak().at(60)]);
+    t.push(530, [leak().at(0)]);
+    // It closes the window of the earlier detection before the later one, which is on its own again.
+    t.push(610, [decided(Dismiss).at(30)]);
+    let (first, earlier) = (seconds(60), seconds(0));
+    let firing: Vec<_> =
+        t.live.firing().into_iter().map(|((_, _, window), alert)| (window, alert)).collect();
+    assert_eq!(firing, [(first, ReviewDueSoon), (first, ReviewOverdue)]);
+    let renamed = t.live.said.iter().filter_map(|(now, said)| match said {
+        Said::Renamed((_, _, name), alert, (_, _, window)) => Some((*now, *name, *alert, *window)),
+        _ => None,
+    });
+    let wanted = [
+        (seconds(530), first, ReviewDueSoon, earlier),
+        (seconds(610), first, ReviewDueSoon, first),
+    ];
+    assert_eq!(renamed.collect::<Vec<_>>(), wanted);
+}

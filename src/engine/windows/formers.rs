@@ -58,6 +58,14 @@ impl<'w> Formers<'w> {
             list.iter_mut().for_each(|former| former.announced = false);
             merge(&mut list, gone.map(former).collect());
         }
+        // So do windows that belong to one that was not there at the last look.
+        let known = |window: &Window<'_>| {
+            state.published().any(|published| published.detected_at == window.detected_at)
+        };
+        for former in &mut list {
+            let heir = windows.get(Formers::heir(windows, former));
+            former.announced &= heir.is_none_or(known);
+        }
         Formers { list, windows }
     }
 
