@@ -228,6 +228,8 @@ impl Client {
             .set("enable.auto.commit", "false")
             .set("enable.partition.eof", "true")
             .set("isolation.level", isolation)
+            // The default of a second starves a reader that is fast: a long topic takes minutes.
+            .set("fetch.queue.backoff.ms", "5")
             .create()
             .unwrap();
         let partitions = self.partitions(topic);
