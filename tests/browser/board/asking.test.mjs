@@ -48,6 +48,13 @@ test("a count of alerts filters the list, and a link beside it says what to do",
   const menu = (id) => page.$$eval(`#by-${id} option`, (options) => options.map((option) => option.textContent));
   assert.deepEqual(await menu("severity"), ["any", "high (2)"]);
   assert.match(await text(page, "#race-count"), /^of all that wait: 1 in time · 1 overdue · 2 late/);
+  // A search that finds nothing leaves no choices; they are there again as soon as it is cleared.
+  await page.type("#by-q", "no such name");
+  await until("a menu without choices", 5_000, async () => (await menu("severity")).length === 1);
+  await page.click("#clear");
+  await until("a menu with all choices", 5_000, async () => (await menu("severity")).join() === "any,critical (1),high (3)");
+  await page.goBack();
+  await page.goBack();
   // By hand: a review is one that was made.
   await page.click("#clear");
   await rows(page, "fresh", "overdue", "late", "later");

@@ -47,6 +47,7 @@ test("nothing is said with more certainty than there is", async (t) => {
   assert.match(await text(found.page, "#main"), /there is a sign that it was not a review\..*Nothing tells that the person opened the case/);
   // Nobody knows when it was exposed: the time is a lower bound, wherever it stands.
   assert.match(await text(found.page, ".about .figure strong"), /^28 min.* or more$/);
+  assert.match(await text(found.page, ".about .figure span"), /^ from the exposure, whose time nobody knows, to the decision;/);
   assert.match(found.facts["Time to review"], /^28 min.* or more,/);
   await clean(found);
   const at = new Date(Date.now() - 60 * minute).toISOString();

@@ -42,7 +42,6 @@ export class Filter {
     this.write(false);
     this.question(0);
     setInterval(() => { if (!this.paused && !document.hidden && this.asked() && this.asking === 0) this.load(); }, ASK_EVERY_MS);
-    this.choices();
     setInterval(() => { if (!this.paused && !document.hidden) this.choices(); }, CHOICES_EVERY_MS);
   }
 
@@ -137,7 +136,7 @@ export class Filter {
     this.clear.disabled = !this.asked();
     this.number += 1;
     clearTimeout(this.timer);
-    if (!this.asked() && !this.goes) { this.answer(null); return; }
+    if (!this.asked() && !this.goes) { this.answer(null); this.choices(); return; }
     this.timer = setTimeout(() => this.load(true), after);
   }
 
@@ -157,11 +156,14 @@ export class Filter {
   }
 
   async choices() {
-    if (this.asked() || this.asking > 0) return;
+    if (this.asked()) return;
+    const number = this.number;
     this.asking += 1;
     try {
       const answer = await ask("/api/v1/board/windows?limit=1");
-      if (answer.ok) this.offer((await answer.json()).choices);
+      const data = await answer.json();
+      // Another question was asked in the meantime: its answer has the choices.
+      if (answer.ok && number === this.number) this.offer(data.choices);
     } catch { /* As above. */ } finally { this.asking -= 1; }
   }
 
