@@ -353,8 +353,8 @@ impl Tally {
         Tally::default()
     }
 
-    /// Nothing taken in yet, with room for so many windows: what does not have to grow is not
-    /// copied, and room that is not used takes no memory.
+    /// Nothing taken in yet, with room for so many windows. Lists that have their room need not
+    /// grow, so they are not copied. The kernel gives memory only for room that is used.
     pub fn with_capacity(windows: usize) -> Tally {
         let (waits, seen) = (Waits::with_capacity(windows), Vec::with_capacity(windows));
         Tally { waits, seen, ..Tally::default() }

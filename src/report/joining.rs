@@ -197,7 +197,7 @@ fn letters_at_most(a: &str, b: &str) -> f64 {
 fn lower_into(name: &str, into: &mut String) {
     into.clear();
     if name.is_ascii() {
-        // As the next line, in a small part of the time.
+        // The same, but faster.
         into.push_str(name);
         into.make_ascii_lowercase();
     } else {

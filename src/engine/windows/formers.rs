@@ -58,7 +58,7 @@ impl<'w> Formers<'w> {
             list.iter_mut().for_each(|former| former.announced = false);
             merge(&mut list, gone.map(former).collect());
         }
-        // So do windows that belong to one that was not there at the last look.
+        // Where a new window takes over a former name, the alerts under that name move to it.
         let known = |window: &Window<'_>| {
             state.published().any(|published| published.detected_at == window.detected_at)
         };

@@ -74,9 +74,9 @@ impl View<'_> {
         Part { windows: self.windows, order: &self.order }.for_each(each)
     }
 
-    /// Every name, with the question whether something was detected under it: the answer takes
-    /// longer than to hand the name out. They come in no order, because memory is read faster in
-    /// its own. A name of which final windows are kept may come more than once.
+    /// Calls `each` with every name, and with a function that tells whether something was detected
+    /// under it, which takes longer. The names come in the order of memory, which is faster. A name
+    /// of which final windows are kept may come more than once.
     pub fn names(&self, mut each: impl FnMut(Key<'_>, &mut dyn FnMut() -> bool)) {
         let mut heads = Vec::new();
         for bytes in self.windows.all() {

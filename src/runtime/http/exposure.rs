@@ -113,10 +113,10 @@ fn leads_to(view: &View, asked: &str) -> Option<Arc<Row>> {
     let part = serde_json::to_string(name).ok()?;
     let mut found: Vec<(Timestamp, Arc<Row>)> = Vec::new();
     view.each(|row| {
-        if row.workflow != asked.key.workflow || !row.text().contains(&part) {
+        if row.workflow != asked.key.workflow {
             return;
         }
-        let Some(record) = row.read() else { return };
+        let Some(record) = row.read_if_it_has(&part) else { return };
         let aliases = record.aliases.as_deref().unwrap_or_default();
         if record.credential_id == name || aliases.iter().any(|alias| alias == name) {
             found.push((record.detected_at, Arc::clone(row)));
@@ -177,8 +177,9 @@ fn reading(record: &WindowRecord, shown: &Shown) -> Option<Reading> {
     let part = serde_json::to_string(reviewer).ok()?;
     let mut own: Vec<WindowRecord> = Vec::new();
     shown.view.each(|row| {
-        if row.decided_at.is_some() && row.text().contains(&part) {
-            own.extend(row.read().filter(|other| other.reviewer.as_deref() == Some(reviewer)));
+        if row.decided_at.is_some() {
+            let other = row.read_if_it_has(&part);
+            own.extend(other.filter(|other| other.reviewer.as_deref() == Some(reviewer)));
         }
     });
     own.sort_by_key(|other| std::cmp::Reverse(other.decided_at));

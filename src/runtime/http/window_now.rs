@@ -24,7 +24,7 @@ pub(super) struct WindowNow {
 impl WindowNow {
     /// The window of `row` at `now`.
     pub(super) fn of(row: &Row, shown: &Shown, now: Timestamp) -> WindowNow {
-        let record = row.read();
+        let (record, json) = row.read_json().unzip();
         let waits = !matches!(row.state, State::Closed | State::Withdrawn);
         WindowNow {
             waiting_ms: waits.then(|| now.since(row.start).max(Span::ZERO)),
@@ -32,7 +32,7 @@ impl WindowNow {
                 .as_ref()
                 .and_then(|r| r.window().attacker_first(&shown.race, now)),
             known_as: record.as_ref().map(|record| record.known_as(&shown.names).best.to_owned()),
-            record: row.json(),
+            record: json,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How long a worker that has caught up waits between two commits, by what commits take.
+//! When a worker commits next, by what its commits take and when the last one ended.
 //!
 //! Where brokers are slow, or partitions many, commits come less often. One commit that takes
 //! long among quick ones says little about the next, and whoever waits for the records after it
@@ -14,19 +14,32 @@ const WAITS: u32 = 4;
 /// The weight of the latest commit in the mean is one in so many.
 const COMMITS: u32 = 8;
 
-/// What the latest commits took.
+/// How long the first records after a pause wait for others: what was sent together arrives in
+/// several fetches.
+const GATHER: Span = Span::from_millis(5);
+
+/// What the latest commits took, and when the last one ended.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
     mean: Duration,
+    ended_at: Option<Span>,
 }
 
 impl Pace {
-    /// Notes what a commit took.
-    pub(super) fn took(&mut self, took: Duration) {
+    /// Notes what a commit took, and when it ended.
+    pub(super) fn committed(&mut self, took: Duration, ended_at: Span) {
         self.mean = (self.mean * (COMMITS - 1) + took) / COMMITS;
+        self.ended_at = Some(ended_at);
     }
 
-    /// The shortest wait between two commits.
+    /// When to commit records that have come since `since`, with commits that are `interval` apart.
+    /// After a longer pause that is soon, since somebody may wait for them.
+    pub(super) fn due(&self, since: Span, interval: Span) -> Span {
+        let soon = since + GATHER.min(interval);
+        self.ended_at.map_or(soon, |ended_at| soon.max(ended_at + interval))
+    }
+
+    /// The shortest wait between two commits of a worker that has caught up.
     pub(super) fn wait(&self) -> Span {
         let wait_ms = (self.mean * WAITS).as_millis();
         Span::from_millis(i64::try_from(wait_ms).unwrap_or(i64::MAX))
@@ -39,7 +52,8 @@ mod tests {
 
     fn after(commits_ms: impl IntoIterator<Item = u64>) -> i64 {
         let mut pace = Pace::default();
-        commits_ms.into_iter().for_each(|took| pace.took(Duration::from_millis(took)));
+        let commits = commits_ms.into_iter().map(Duration::from_millis);
+        commits.for_each(|took| pace.committed(took, Span::ZERO));
         pace.wait().as_millis()
     }
 
@@ -48,6 +62,18 @@ mod tests {
         assert_eq!(after([]), 0, "nothing is known yet");
         let wait = after([50; 100]);
         assert!((199..=200).contains(&wait), "four times as long: {wait} ms");
+    }
+
+    #[test]
+    fn commits_are_an_interval_apart_and_a_record_after_a_pause_waits_little() {
+        let (ms, interval) = (Span::from_millis, Span::from_millis(25));
+        let mut pace = Pace::default();
+        assert_eq!(pace.due(ms(100), interval), ms(105), "nothing was committed yet");
+        pace.committed(Duration::from_millis(5), ms(200));
+        assert_eq!(pace.due(ms(201), interval), ms(225), "they keep coming");
+        assert_eq!(pace.due(ms(222), interval), ms(227), "what comes together goes together");
+        assert_eq!(pace.due(ms(900), interval), ms(905), "after a pause");
+        assert_eq!(pace.due(ms(900), ms(2)), ms(902), "never longer than an interval");
     }
 
     #[test]

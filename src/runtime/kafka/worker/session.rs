@@ -46,9 +46,6 @@ const IDLE_IS_WELL: Span = Span::from_secs(60);
 const FIRST_ASSIGNMENT: Span = Span::from_secs(1);
 /// The time between two commits of a worker that lags, and the longest of one that does not.
 const LAGGING_INTERVAL: Span = Span::from_secs(1);
-/// How long the first records after a pause wait for others: what was sent together arrives in
-/// several fetches.
-const GATHER: Span = Span::from_millis(5);
 /// How long a stage that defers its results keeps positions without a commit. What is settled
 /// before the next commit never needs a record of the changelog.
 const DEFERRED_INTERVAL: Span = Span::from_secs(5);
@@ -113,7 +110,6 @@ fn session<S: Stage>(setup: &Setup, stage: S) -> Result<(), Fault> {
         pace: Pace::default(),
         taken: 0,
         taken_since: None,
-        committed_at: None,
     };
     while !setup.stop.load(Ordering::Acquire) {
         session.step()?;
@@ -143,14 +139,12 @@ struct Session<'s, S> {
     /// When it began, as uptime.
     began: Span,
     follow_lag: FollowLag,
-    /// What commits take.
+    /// What the latest commits took, and when the last one ended.
     pace: Pace,
     /// Records in the open transaction.
     taken: usize,
     /// Since when.
     taken_since: Option<Span>,
-    /// When the last commit ended.
-    committed_at: Option<Span>,
 }
 
 impl<S: Stage> Session<'_, S> {
@@ -196,15 +190,13 @@ impl<S: Stage> Session<'_, S> {
         }
     }
 
-    /// When to commit what was taken. After a pause that is soon: somebody may wait for it, and
-    /// commits are far enough apart.
+    /// When to commit what was taken.
     fn due_at(&self, uptime: Span) -> Option<Span> {
         let since = self.taken_since?;
         if S::DEFERS && !self.output.producer.is_open() {
             return Some(since + self.setup.commit_interval.max(DEFERRED_INTERVAL));
         }
-        let soon = since + GATHER.min(self.setup.commit_interval);
-        Some(self.committed_at.map_or(soon, |at| soon.max(at + self.interval(uptime))))
+        Some(self.pace.due(since, self.interval(uptime)))
     }
 
     /// The time between two commits. Nobody waits for the results of a worker that lags,
@@ -392,8 +384,7 @@ impl<S: Stage> Session<'_, S> {
             self.output.producer.commit(&self.member, &self.positions()?)?;
             let took = clock::instant() - began;
             self.setup.pipeline.transaction(S::KIND, TransactionResult::Committed, took);
-            self.pace.took(took);
-            self.committed_at = Some(clock::uptime());
+            self.pace.committed(took, clock::uptime());
             self.inputs.committed();
             self.stage.committed();
             self.setup.health.committed();

@@ -173,7 +173,7 @@ export class Race {
 
   place(order) {
     this.last = order;
-    const height = narrow.matches ? 132 : close.matches ? 106 : 84, head = 32, focused = document.activeElement;
+    const height = parseFloat(getComputedStyle(this.list).getPropertyValue("--row")), head = 32, focused = document.activeElement;
     const wanted = [];
     let group = "", top = 0;
     for (const known of order) {
