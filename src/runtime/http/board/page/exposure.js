@@ -44,8 +44,8 @@ function headline(record, window, others, list, start, now) {
   ticking = (at) => {
     const waits = window.waiting_ms !== null && !record.decided_at;
     const age = record.durations_ms.time_to_review ?? at - start;
-    set(strong, record.decided_at ? `${length(age)}${sinceFound(record) ? " or more" : ""}` : waits ? span(age) : "–");
-    set(note, record.decided_at ? ` from ${!record.raced ? "the beginning" : sinceFound(record) ? "the exposure, whose time nobody knows," : record.exposed_at ? "the exposure" : "the detection"} to the decision; the target is ${limit(record.in_time_ms)}` : waits ? ` since it ${!record.raced ? "began" : record.exposed_at ? "was exposed" : "was found; it was exposed earlier, and nobody knows when"}. A decision is due within ${limit(record.in_time_ms)}, and late from ${limit(record.late_ms)} on.` : "");
+    set(strong, record.decided_at ? length(age) : waits ? span(age) : "–");
+    set(note, record.decided_at ? ` from ${!record.raced ? "the beginning" : record.exposed_at ? "the exposure" : "the detection"} to the decision;${sinceFound(record) ? " it was exposed earlier, and nobody knows when;" : ""} the target is ${limit(record.in_time_ms)}` : waits ? ` since it ${!record.raced ? "began" : record.exposed_at ? "was exposed" : "was found; it was exposed earlier, and nobody knows when"}. A decision is due within ${limit(record.in_time_ms)}, and late from ${limit(record.late_ms)} on.` : "");
   };
   ticking(now);
   return head;
