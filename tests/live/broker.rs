@@ -31,6 +31,9 @@ const JARS: &str = "SHUTTERLAG_LIVE_JARS";
 /// others keep the processors busy.
 const PATIENCE: Duration = Duration::from_secs(240);
 
+/// How long the session of a member is under the group protocol of KIP-848, where brokers decide.
+pub(crate) const SESSION: Duration = Duration::from_secs(12);
+
 /// A password for everybody: this is a test.
 pub(crate) const PASSWORD: &str = "not-a-real-password";
 
@@ -355,11 +358,11 @@ const PROPERTIES: &[(&str, &str)] = &[
     ("transaction.state.log.num.partitions", "4"),
     ("group.initial.rebalance.delay.ms", "0"),
     ("group.min.session.timeout.ms", "1000"),
-    // As `Config::new` asks for it of the classic protocol, and ten heartbeats in it.
+    // `SESSION`, and ten heartbeats in it.
     ("group.consumer.min.session.timeout.ms", "1000"),
-    ("group.consumer.session.timeout.ms", "6000"),
+    ("group.consumer.session.timeout.ms", "12000"),
     ("group.consumer.min.heartbeat.interval.ms", "100"),
-    ("group.consumer.heartbeat.interval.ms", "600"),
+    ("group.consumer.heartbeat.interval.ms", "1200"),
     ("transaction.abort.timed.out.transaction.cleanup.interval.ms", "1000"),
     ("log.cleaner.backoff.ms", "1000"),
     ("log.cleaner.dedupe.buffer.size", "33554432"),
