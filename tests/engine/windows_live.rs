@@ -83,8 +83,19 @@ impl Run {
 
     /// The run without abuse, truth and sightings that come too late for their window, or that
     /// are the first sign of a window whose own detection is on its way for longer
-    /// than the window before it takes to settle.
+    /// than the window before it takes to settle. Windows change when events of theirs go, so it
+    /// looks again until all may stay.
     fn timely(mut self) -> Run {
+        loop {
+            let deliveries = self.deliveries.len();
+            self = self.without_untimely();
+            if self.deliveries.len() == deliveries {
+                return self;
+            }
+        }
+    }
+
+    fn without_untimely(mut self) -> Run {
         let windows = ledger(&self.events()).windows;
         let settle = Span::from_millis(self.settle_ms);
         let all = self.deliveries.clone();
