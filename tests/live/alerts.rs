@@ -17,13 +17,13 @@ use crate::poison;
 use crate::program::{Config, Program, READY, until_drained};
 
 /// How long something may take that should take no time.
-const SOON: Duration = Duration::from_secs(15);
+const SOON: Duration = Duration::from_secs(90);
 /// From a deadline to whoever is paged. The aim is a second; a machine that also
 /// builds and runs brokers gets more.
-const LATE_MS: i64 = 5_000;
-/// The deadlines of these tests.
-const DUE_SOON_MS: i64 = 2_000;
-const OVERDUE_MS: i64 = 4_000;
+const LATE_MS: i64 = 12_000;
+/// The deadlines of these tests. The second mutes the first, so a busy machine gets time between them.
+const DUE_SOON_MS: i64 = 5_000;
+const OVERDUE_MS: i64 = 20_000;
 
 struct Scene {
     client: Client,
@@ -42,7 +42,7 @@ impl Scene {
             .set("profiles.secret_exposure.in_time", format!("{OVERDUE_MS}ms"))
             .set("profiles.secret_exposure.late", "1h")
             .set("alerts.resend_interval", "1s")
-            .set("alerts.ends_after", "60s")
+            .set("alerts.ends_after", "180s")
             .set("alerts.external_url", "https://lag.example.org")
             .alertmanager(&alertmanager.url());
         Scene { client, config, source }
@@ -248,7 +248,7 @@ fn until_pushed(program: &Program, pushes: u64) {
     let began = Instant::now();
     let name = "shutterlag_notify_pushed_total{alertmanager=\"0\"} ";
     loop {
-        let (_, text) = program.get("/metrics").unwrap();
+        let text = program.metrics();
         let count = text.lines().find_map(|line| line.strip_prefix(name));
         if count.is_some_and(|count| count.parse::<u64>().unwrap() >= pushes) {
             return;
@@ -266,9 +266,9 @@ fn five_hundred_keys_in_one_commit_are_one_page_for_each_deadline() {
     let mut program = Program::start(&scene.config);
     program.until_ready(READY);
     // What is published within one minute of the clock is told together: neither of the
-    // deadlines may fall on its edge.
+    // deadlines, nor the time that a busy machine takes after it, may fall on its edge.
     let into = Timestamp::now().as_second().rem_euclid(60);
-    if into > 45 {
+    if into > 20 {
         std::thread::sleep(Duration::from_secs(u64::try_from(60 - into).unwrap()));
     }
     // Exposed at the same moment, as keys of one commit are.
@@ -318,7 +318,7 @@ fn rules_and_dashboards_speak_of_what_a_scrape_has_and_buckets_are_the_bands() {
         let mut lines = metrics.lines();
         lines.any(|line| line.starts_with("shutterlag_reviews_total{") && !line.ends_with(" 0"))
     };
-    while !judged(&program.get("/metrics").unwrap().1) {
+    while !judged(&program.metrics()) {
         assert!(began.elapsed() < READY, "nothing is judged");
         std::thread::sleep(Duration::from_millis(200));
     }

@@ -15,7 +15,7 @@ use crate::input::{Arrival, Input};
 use crate::program::{Config, Program, READY};
 
 /// Longer than a start may look for a broker, see [`config`].
-const ENDED: Duration = Duration::from_secs(20);
+const ENDED: Duration = Duration::from_secs(90);
 
 /// What a process that only starts and ends may use of a processor.
 const CPU: Duration = Duration::from_secs(3);
@@ -23,7 +23,7 @@ const CPU: Duration = Duration::from_secs(3);
 /// A configuration that soon gives up.
 pub(crate) fn config(broker: &Broker, prefix: &str) -> Config {
     let mut config = Config::new(broker, prefix);
-    config.set("kafka.startup_timeout", "5s");
+    config.set("kafka.startup_timeout", "12s");
     config
 }
 
@@ -60,7 +60,7 @@ pub(crate) fn refuses_with(config: &Config, environment: &[(&str, &str)], words:
 fn an_unreachable_broker_is_told() {
     let address = format!("127.0.0.1:{}", broker::port());
     let mut config = config(Broker::shared(), "unreachable");
-    config.set("kafka.brokers", address.as_str());
+    config.set("kafka.brokers", address.as_str()).set("kafka.startup_timeout", "5s");
     refuses(&config, &[&address]);
 }
 
@@ -79,7 +79,9 @@ fn login(broker: &Broker, user: &str, password: &str, mechanism: &str) -> Config
 
 #[track_caller]
 fn works(config: &Config) {
-    let mut program = Program::start(config);
+    let mut config = config.clone();
+    config.set("kafka.startup_timeout", "60s");
+    let mut program = Program::start(&config);
     program.until_ready(READY);
     program.stop();
 }

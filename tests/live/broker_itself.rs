@@ -13,9 +13,9 @@ use crate::acl::{Operation, Resource, Right, allow};
 use crate::broker::{Broker, LIMITED, OPERATOR, PASSWORD, STRANGER};
 use crate::client::{Client, Record, Sent, compacted};
 
-const WAIT: Duration = Duration::from_secs(20);
+const WAIT: Duration = Duration::from_secs(60);
 /// How long a connection with TLS and a login may take on a busy machine. A refused one takes all of it.
-const SHAKEN: Duration = Duration::from_secs(10);
+const SHAKEN: Duration = Duration::from_secs(20);
 
 fn transactional(client: &Client, id: &str) -> BaseProducer {
     let producer: BaseProducer = client.config().set("transactional.id", id).create().unwrap();
@@ -109,7 +109,7 @@ fn an_open_transaction_ends_by_itself_and_holds_readers_up_until_then() {
         .config()
         .set("transactional.id", "left-open")
         // Long enough for a slow machine to read the topic before it ends.
-        .set("transaction.timeout.ms", "10000")
+        .set("transaction.timeout.ms", "30000")
         .create()
         .unwrap();
     producer.init_transactions(WAIT).unwrap();

@@ -16,7 +16,7 @@ use crate::scratch;
 const DRAINING: Duration = Duration::from_secs(120);
 
 /// How long alerts and judgements may lag behind the clock.
-const CATCHING_UP: Duration = Duration::from_secs(40);
+const CATCHING_UP: Duration = Duration::from_secs(120);
 
 /// Partitions of a source: other than those of the topics behind it, which must
 /// not matter.

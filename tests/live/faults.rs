@@ -58,7 +58,7 @@ impl Plan {
             name,
             seed: number("SHUTTERLAG_LIVE_SEED", 1),
             kills: number("SHUTTERLAG_LIVE_KILLS", kills) as usize,
-            limit: Duration::from_secs(number("SHUTTERLAG_LIVE_SECONDS", 300)),
+            limit: Duration::from_secs(number("SHUTTERLAG_LIVE_SECONDS", 900)),
             nodes,
             broker: number("SHUTTERLAG_LIVE_BROKER", 0) != 0,
             events_per_step: if nodes > 1 { 300 } else { 1_000 },

@@ -104,7 +104,7 @@ impl Guarded {
     /// Kills it and waits until it is gone.
     pub(crate) fn kill(&mut self) {
         self.signal(Signal::KILL);
-        let ended = self.wait(Duration::from_secs(10));
+        let ended = self.wait(Duration::from_secs(60));
         assert!(ended.is_some(), "{:?} is not gone after SIGKILL", self.pid);
     }
 

@@ -75,7 +75,7 @@ fn a_topic_that_grows_ends_the_run_and_keeps_the_next_from_starting() {
     let mut program = Program::start(&case.config);
     program.until_ready(READY);
     case.client.grow("lost-grown.events", 8);
-    assert_eq!(program.wait(Duration::from_secs(30)), Some(1), "{}", program.tail());
+    assert_eq!(program.wait(READY), Some(1), "{}", program.tail());
     assert!(program.said().contains("gave topic lost-grown.events 8 partitions"));
     refuses(&case.config, &["lost-grown.events", "partitions"]);
     // Even if all of them grow alike.

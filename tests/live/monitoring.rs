@@ -22,7 +22,7 @@ use crate::guard::Guarded;
 use crate::scratch;
 
 /// How long one of them may take to start or to stop.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What somebody who is paged was sent.
 #[derive(Clone, Debug)]
@@ -261,7 +261,7 @@ fn until_ready(mut running: Guarded, port: u16) -> Guarded {
 /// The status and the body of an answer; `None` without one.
 fn get(port: u16, path: &str) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
     // Of version 1.0, so that it comes in one piece.
     stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").as_bytes()).ok()?;
     let mut answer = String::new();

@@ -22,8 +22,8 @@ use crate::scratch;
 /// session of a killed predecessor that has to run out.
 pub(crate) const READY: Duration = Duration::from_secs(120);
 
-/// How long stopping may take: the program's own limit, and a little.
-const STOPPING: Duration = Duration::from_secs(25);
+/// How long stopping may take: the program's own limit, and what a busy machine adds.
+const STOPPING: Duration = Duration::from_secs(60);
 
 /// A delay that no decision of a test has behind it.
 const NEVER: &str = "3650d";
@@ -288,6 +288,19 @@ impl Program {
         let asked = Asked::of(&self.address(), &request)?;
         let Answer { status, body, .. } = asked.answer(Duration::from_secs(2))?;
         Some((status, body))
+    }
+
+    /// What it says about itself to Prometheus; a busy machine may answer late.
+    #[track_caller]
+    pub(crate) fn metrics(&self) -> String {
+        let began = Instant::now();
+        loop {
+            if let Some((200, metrics)) = self.get("/metrics") {
+                return metrics;
+            }
+            assert!(began.elapsed() < READY, "no metrics; {}", self.tail());
+            std::thread::sleep(Duration::from_millis(100));
+        }
     }
 
     /// Sends a body with these headers; the answer comes later.

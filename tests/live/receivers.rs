@@ -135,7 +135,7 @@ fn a_signed_hook_reaches_the_ledger_through_a_process_that_only_takes_deliveries
     assert_eq!(members, 2, "one of windows and one of oversight: {:?}", client.groups("hooks"));
     assert_eq!(edge.get("/api/v1/windows").unwrap().0, 404);
     assert_eq!(stages.get("/api/v1/windows").unwrap().0, 200);
-    let (_, metrics) = edge.get("/metrics").unwrap();
+    let metrics = edge.metrics();
     for line in [
         r#"shutterlag_deliveries_total{receiver="hooks",result="taken"} 2"#,
         r#"shutterlag_deliveries_total{receiver="hooks",result="unverified"} 1"#,

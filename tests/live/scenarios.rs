@@ -130,10 +130,10 @@ fn broker_restart() {
         }
         // Long enough for a transaction to time out in the meantime.
         std::thread::sleep(Duration::from_secs(7));
-        let busy = program.cpu();
-        std::thread::sleep(Duration::from_secs(2));
-        let busy = program.cpu() - busy;
-        assert!(busy < Duration::from_millis(500), "{busy:?} of work without a broker in 2 s");
+        let (began, busy) = (Instant::now(), program.cpu());
+        std::thread::sleep(Duration::from_secs(4));
+        let (took, busy) = (began.elapsed(), program.cpu() - busy);
+        assert!(busy < took / 4, "{busy:?} of work without a broker in {took:?}");
         broker.restart();
         assert_eq!(program.status(), None, "ended while the broker was away; {}", program.tail());
         program.until_ready(READY);
@@ -280,7 +280,7 @@ fn poison_is_kept_aside() {
     case.send_rest();
     case.until_done();
     assert!(!program.said().contains(poison::CANARY), "a secret in the log");
-    let (_, metrics) = program.get("/metrics").expect("metrics");
+    let metrics = program.metrics();
     assert!(!metrics.contains(poison::CANARY), "a secret in the metrics");
     program.stop();
     case.must_be_faultless();
@@ -367,7 +367,7 @@ fn reviews_are_judged_as_a_replay_judges_them() {
     let mut program = Program::start(&case.config);
     program.until_ready(READY);
     case.until_done();
-    let (_, metrics) = program.get("/metrics").expect("metrics");
+    let metrics = program.metrics();
     assert!(metrics.contains("\nshutterlag_reviewers_flagged "), "{metrics}");
     program.stop();
     case.must_be_faultless();
@@ -403,7 +403,7 @@ fn a_backlog_in_several_topics_is_told_and_judged_as_by_a_replay() {
     let mut program = Program::start(&case.config);
     program.until_ready(READY);
     case.until_done();
-    let (_, metrics) = program.get("/metrics").expect("metrics");
+    let metrics = program.metrics();
     assert!(metrics.contains("shutterlag_reviews_unjudged_total 0"), "{metrics}");
     program.stop();
     case.must_be_faultless();
@@ -414,7 +414,7 @@ fn deadlines_pass_without_any_traffic() {
     const DUE_SOON: SignedDuration = SignedDuration::from_mins(6);
     // How long after its deadline an alert may be in its topic; there is time for a slow
     // machine in it, and still none for waiting until something else happens.
-    const LATE_MS: i64 = 2_000;
+    const LATE_MS: i64 = 20_000;
     let client = Client::new(Broker::shared().address());
     client.create("deadlines.source", 1, &[]);
     // The broker's clock says when an alert arrived.
@@ -423,7 +423,7 @@ fn deadlines_pass_without_any_traffic() {
     let config = Config::new(Broker::shared(), "deadlines");
     let mut program = Program::start(&config);
     program.until_ready(READY);
-    let due = |n: i64| Timestamp::now() + SignedDuration::from_millis(3_000 + 400 * n);
+    let due = |n: i64| Timestamp::now() + SignedDuration::from_millis(10_000 + 400 * n);
     let deadlines: Vec<i64> = (0..5)
         .map(|n| {
             let due = due(n);
