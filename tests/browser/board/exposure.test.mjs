@@ -15,6 +15,39 @@ async function shown(t, answer) {
   return { ...opened, facts: await opened.page.$$eval(".facts > div", (all) => Object.fromEntries(all.map((one) => [one.querySelector("dt").textContent, one.querySelector("dd").textContent]))) };
 }
 
+test("the times and the lengths of time that a page shows never contradict each other", async (t) => {
+  const at = (clock) => `2026-01-05T${clock}Z`, HOUR = 3_600_000;
+  // 1 min 59.3 s between times whose seconds are two minutes apart; two steps of 59.65 s; steps of more than an hour.
+  const record = { exposed_at: at("10:00:00.900"), detected_at: at("10:01:00.550"), decided_at: at("10:02:00.200"), contained_at: at("11:01:00.000"), abused_at: at("12:30:30.000"), durations_ms: { time_to_review: 119_300 } };
+  const opened = await shown(t, exposure({ decided: true, record: { ...record, presented_at: null }, started_at: record.exposed_at })), { page, facts } = opened;
+  const lines = await page.$$eval(".timeline li", (all) => all.map((one) => [one.querySelector("time").textContent, one.querySelector(".small").textContent]));
+  assert.deepEqual(lines, [
+    ["2026-01-05 10:00:00.900 UTC", "the start"], ["2026-01-05 10:01:00.550 UTC", "+59.650 s"],
+    ["2026-01-05 10:02:00.200 UTC", "+1 min 59.300 s, 59.650 s after the step before"],
+    ["2026-01-05 11:01:00 UTC", "+1 h 00 min 59.100 s, 58 min 59.800 s after the step before"],
+    ["2026-01-05 12:30:30 UTC", "+2 h 30 min 29.100 s, 1 h 29 min 30 s after the step before"],
+  ]);
+  // Everywhere else a length of time is cut, never rounded: it is not longer than its times say.
+  assert.match(await text(page, ".about .figure"), /^1 min 59 s from the exposure to the decision;/);
+  assert.match(facts["Time to review"], /^1 min 59 s, /);
+  assert.equal(facts["When"], "2026-01-05 10:02:00.200 UTC");
+  assert.equal(facts["After it was found"], "59 s");
+  assert.match(facts["Exposed"], /^2026-01-05 10:00:00\.900 UTC/);
+  // Whole seconds are shown as such.
+  const whole = await shown(t, exposure({ decided: true, record: { exposed_at: at("09:00:00"), detected_at: at("10:00:00"), decided_at: "2026-01-08T12:00:05.000Z", presented_at: null, durations_ms: { time_to_review: 75 * HOUR } }, started_at: at("09:00:00") }));
+  assert.deepEqual(await whole.page.$$eval(".timeline li", (all) => all.map((one) => one.querySelector(".small").textContent)), ["the start", "+1 h 00 min 00 s", "+3 d 03 h 00 min 05 s, 3 d 02 h 00 min 05 s after the step before"]);
+  assert.match(await text(page, "#clock"), /^\S+ \d\d:\d\d:\d\d UTC$/, "a running clock has seconds");
+  await clean(opened);
+});
+
+test("a certificate that nobody can read shows that, to the millisecond", async (t) => {
+  const from = "2026-01-05T10:00:00.900Z", to = "2026-01-05T10:00:04.100Z";
+  const certificate = { from, to, available_ms: 3_204, needed_ms: 3_241, unread_ms: 0, cases: [] };
+  const opened = await shown(t, exposure({ decided: true, record: { quality: "hollow", hollow: ["impossible_reading"] }, reading: { attention_ms: 3_000, usual_ms: 45_000, certificate } }));
+  assert.match(await text(opened.page, "#main"), /From 2026-01-05 10:00:00\.900 UTC to 2026-01-05 10:00:04\.100 UTC there were 3\.204 s, .* what takes 3\.241 s at/);
+  await clean(opened);
+});
+
 test("a short time is told, and that it proves nothing by itself", async (t) => {
   const reading = { attention_ms: 3_000, usual_ms: 45_000, certificate: null };
   for (const [quality, expected] of [["meaningful", /most people need\. That alone does not make it hollow/], ["unassessed", /most people need\. That alone does not tell either/], [null, /most people need\. That alone does not make it hollow/]]) {

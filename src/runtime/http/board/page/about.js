@@ -1,7 +1,7 @@
 // What the pages about one thing share: they ask for it again and again, and show what changed.
 import { ask, signOutButton } from "./session.js";
 import { typing } from "./keys.js";
-import { boardAt, catchingUp, el, fullTime, isolated, set, zoneSwitch } from "./text.js";
+import { boardAt, catchingUp, clockTime, el, isolated, set, zoneSwitch } from "./text.js";
 
 const EVERY_MS = 5_000;
 
@@ -40,7 +40,7 @@ export function follow(path, { show, missing, tick }) {
       // Just started, the server has not read the ledger to its end.
       const late = catchingUp(data.catching_up);
       state(late ? "catches" : "on", late ?? "Live");
-      set(clock, fullTime(data.as_of));
+      set(clock, clockTime(data.as_of));
       const { as_of, view, catching_up, ...rest } = data, text = JSON.stringify(rest, (key, value) => (key === "waiting_ms" || key === "attacker_first" ? undefined : value));
       if (text !== last) { last = text; show(data, now()); }
       tick?.(now());

@@ -5,7 +5,7 @@ import { keys } from "./keys.js";
 import { Race, narrow } from "./race.js";
 import { signOutButton } from "./session.js";
 import { follow } from "./source.js";
-import { NAMES, SIGNALS, amount, catchingUp, el, evidenceMeans, exposureAt, length, limit, link, listAt, names, parts as dateParts, plural, reviewerAt, set, span, timeOn, took, words, zoneSwitch } from "./text.js";
+import { NAMES, SIGNALS, amount, catchingUp, clockTime, el, evidenceMeans, exposureAt, length, limit, link, listAt, names, parts as dateParts, plural, reviewerAt, set, span, timeOn, took, words, zoneSwitch } from "./text.js";
 import { Unjoined } from "./unjoined.js";
 
 const $ = (id) => document.getElementById(id);
@@ -336,8 +336,7 @@ function receivers(list) {
 
 function tick() {
   if (paused || clock.at === 0) return;
-  const { day, time, zone } = dateParts(now());
-  set($("clock"), `${day} ${time} ${zone}`);
+  set($("clock"), clockTime(now()));
   $("clock").dateTime = new Date(now()).toISOString();
   race.tick(now());
   unjoined.tick(now());
