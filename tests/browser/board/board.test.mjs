@@ -87,7 +87,7 @@ test("every figure follows the targets of its workflow, and what is unknown is a
   assert.match(await text("rate-text"), /within 9 min/);
   assert.match(await text("rate-sample"), /chance included, the rate is within/);
   assert.deepEqual(await page.$$eval("#rate-open li", (lines) => lines.map((line) => line.textContent)), [
-    "2 windows are still undecided, 1 of them older than a day", "Where attackers race, the median wait is between 1 min 30 s and 1 h 00 min, undecided windows included",
+    "2 windows are still undecided, 1 of them older than a day", "Median wait where attackers race, undecided windows included: 1 min 30 s to 1 h 00 min",
     "If attackers try every leaked key, they are expected to come first in 0.2 to 327 of the windows", "Of 1 judged decision 0 hollow, 1 unassessed",
   ]);
   assert.match(await text("race-words"), /overdue after 9 min, late after 17 min/);

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { until } from "./demo.mjs";
 import { exposure, frame, made, send } from "./made.mjs";
-import { SHOTS, browser, clean, fits, open } from "./page.mjs";
+import { SHOTS, browser, clean, fits, open, shift } from "./page.mjs";
 
 const PHONE = { width: 390, height: 844, scale: 2 };
 const LONG = ["npm:example-org/payments-api-22-of-the-eastern-region#912", "npm:example-org/payments-api-22-of-the-eastern-region#913"];
@@ -35,6 +35,32 @@ test("on a phone the list begins on the first screen and every count is seen", a
   await fits(page, "the board");
   await page.screenshot({ path: `${SHOTS}/room-phone.png`, fullPage: true });
   await clean(opened);
+});
+
+test("on a usual screen the first windows, the rate and the counts of alerts are seen without scrolling, and nothing moves them", async (t) => {
+  const all = full(), [row] = Object.values(all.lists.windows.set);
+  for (let at = 2; at < 30; at += 1) all.lists.windows.set[`k${at}`] = { ...row, id: `${row.id}-${at}`, credential: `${row.credential}-${at}` };
+  const url = await made(t, (response) => {
+    send(response, "whole", frame(1, Date.now(), LONG));
+    // More of everything comes later.
+    setTimeout(() => send(response, "change", { ...all, n: 2 }), 1_000);
+  });
+  const chromium = await browser(t);
+  for (const scheme of ["light", "dark"]) {
+    const opened = await open(chromium, url, { scheme, width: 1440, height: 900 }), { page } = opened;
+    await until("the rows", 10_000, async () => (await page.$$("#windows .cred")).length === 30);
+    await until("the rows are at their places", 5_000, async () => page.evaluate(() => document.getAnimations().every((one) => one.playState === "finished")));
+    const bottoms = await page.evaluate(() => ["#windows li:not(.group):nth-of-type(5)", "#bands-key", "#firing"].map((what) => document.querySelector(what).getBoundingClientRect().bottom));
+    assert.ok(bottoms.every((bottom) => bottom <= 900), `the fourth window, the key of the rate and the counts of alerts end at ${bottoms}`);
+    assert.ok(await page.$eval("#firing", (chips) => chips.childElementCount === 9 && chips.scrollHeight - chips.clientHeight <= 1), "all counts");
+    assert.ok(await page.$eval(".rate", (card) => card.scrollHeight <= card.clientHeight + 1), "the rate's card shows all of it");
+    const { worst, moved } = await shift(page);
+    assert.ok(worst <= 0.02, `${worst} by ${moved}`);
+    await fits(page, scheme);
+    await page.screenshot({ path: `${SHOTS}/room-usual-${scheme}.png` });
+    await clean(opened);
+    await page.close();
+  }
 });
 
 test("a name that is cut keeps its end, and no card cuts its last line", async (t) => {

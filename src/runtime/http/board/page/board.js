@@ -116,7 +116,7 @@ const CAUSES = { unjudged: "not judged yet", unassessed: "unassessed", unknown_e
 // What came of the reviews that were due. Only what is effective is green.
 const OUTCOMES = [["effective", "effective"], ["hollow", "in time, but hollow"], ["overdue", "late or not at all"], ["unjudged", "not judged yet"], ["unassessed", "unassessed"], ["unknown_exposure", "of unknown exposure"]];
 /** A length of time that is known to lie between two; without a known upper end it is open. */
-const lies = ({ low, high }) => (high === null ? `${length(low)} or more` : low === high ? length(low) : `between ${length(low)} and ${length(high)}`);
+const lies = ({ low, high }) => (high === null ? `${length(low)} or more` : low === high ? length(low) : `${length(low)} to ${length(high)}`);
 const sample = (rate) => `${plural(rate.windows, "window", "windows")} in ${plural(rate.incidents, "incident", "incidents")}`;
 
 function rate(data) {
@@ -125,7 +125,7 @@ function rate(data) {
   const causes = Object.entries(CAUSES).filter(([cause]) => effective.outcomes[cause] > 0).map(([cause, text]) => `${effective.outcomes[cause]} ${text}`);
   set($("rate-note"), causes.length ? `A range because of ${causes.join(", ")}` : "");
   const within = in_time_ms === null ? "in time" : `within ${limit(in_time_ms)}`;
-  set($("rate-text"), `of the exposures that attackers race for got a meaningful review by a person ${within}. The others were decided late, hollow or not at all. Of some nobody can say: they make it a range.`);
+  set($("rate-text"), `of the exposures that attackers race for got a meaningful review by a person ${within}. The others were decided late, hollow or not at all.`);
   set($("race-words"), in_time_ms === null ? "In time, overdue and late follow the targets of each workflow." : `Where attackers race: overdue after ${limit(in_time_ms)}, late after ${limit(data.late_ms)}, when an attacker is likely there.`);
   set($("rate-sample"), effective.low === null ? "No review was due yet." : `${sample(effective)}; chance included, the rate is within ${range(effective.low_bound, effective.high_bound)}`);
   if ($("bands").childElementCount === 0) {
@@ -151,7 +151,7 @@ function rate(data) {
   const first = [data.attacker_first.low, data.attacker_first.high].map((count) => (count < 10 ? count : Math.round(count)).toLocaleString("en"));
   $("rate-open").replaceChildren(...[
     `${plural(open, "window is", "windows are")} still undecided` + (data.older_open ? `, ${data.older_open} of them older than a day` : ""),
-    data.median_ms.low === null ? "" : `Where attackers race, the median wait is ${lies(data.median_ms)}, undecided windows included`,
+    data.median_ms.low === null ? "" : `Median wait where attackers race, undecided windows included: ${lies(data.median_ms)}`,
     data.unknown > 0 ? `${data.unknown} decided, and nobody knows whether in time` : "",
     data.withdrawn > 0 ? `${data.withdrawn} withdrawn by the source` : "",
     `If attackers try every leaked key, they are expected to come first in ${first[0] === first[1] ? first[0] : `${first[0]} to ${first[1]}`} of the windows`,
