@@ -47,7 +47,7 @@ test("a count of alerts filters the list, and a link beside it says what to do",
   // The counts of the menus follow the other filters, and the header says what it counts.
   const menu = (id) => page.$$eval(`#by-${id} option`, (options) => options.map((option) => option.textContent));
   assert.deepEqual(await menu("severity"), ["any", "high (2)"]);
-  assert.match(await text(page, "#race-count"), /^of all that wait: 1 in time · 1 overdue · 2 late/);
+  assert.match(await text(page, "#race-count"), /^of all that wait now: 1 in time · 1 overdue · 2 late/);
   // A search that finds nothing leaves no choices; they are there again as soon as it is cleared.
   await page.type("#by-q", "no such name");
   await until("a menu without choices", 5_000, async () => (await menu("severity")).length === 1);
@@ -58,7 +58,7 @@ test("a count of alerts filters the list, and a link beside it says what to do",
   // By hand: a review is one that was made.
   await page.click("#clear");
   await rows(page, "fresh", "overdue", "late", "later");
-  assert.match(await text(page, "#race-count"), /^1 in time/);
+  assert.match(await text(page, "#race-count"), /^waiting now: 1 in time/);
   await page.select("#by-quality", "unjudged");
   await until("a state that has decisions", 2_000, async () => (await fields(page, "state"))[0] === "all");
   assert.deepEqual(await axe(page), []);
