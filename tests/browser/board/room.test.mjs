@@ -100,6 +100,31 @@ const seen = (page, part) => page.evaluate((text) => {
   return { whole: [...range.getClientRects()].every(({ right, bottom }) => right <= limit.right + 1 && bottom <= limit.bottom + 1), height: row.offsetHeight, next: next.getBoundingClientRect().top - document.getElementById("windows").getBoundingClientRect().top };
 }, part);
 
+test("every choice of a menu has room in it", async (t) => {
+  const url = await made(t, (response) => send(response, "whole", full()), (path) => (path.startsWith("/api/v1/board/windows") ? [200, { matching: 0, rows: [], choices: { severity: { critical: 1_234 }, workflow: { secret_exposure: 1_234, entitlement_review: 1_234 } } }] : null));
+  const chromium = await browser(t);
+  for (const options of [{}, { width: 1024, height: 768 }, { width: 1920, height: 1080 }]) {
+    const opened = await open(chromium, url, options), { page } = opened;
+    await until("the choices", 5_000, async () => (await page.$$("#by-workflow option")).length === 3);
+    // As wide as its longest choice needs: a copy tells.
+    const needs = await page.$$eval("#filter select", (menus) => menus.map((menu) => {
+      const copy = menu.cloneNode(true);
+      copy.removeAttribute("id");
+      Object.assign(copy.style, { width: "max-content", position: "absolute" });
+      menu.after(copy);
+      const [needs, has] = [copy, menu].map((one) => one.getBoundingClientRect().width);
+      copy.remove();
+      return { menu: menu.id, needs, has };
+    }));
+    assert.equal(needs.length, 7);
+    assert.deepEqual(needs.filter(({ needs, has }) => needs > has + 0.5), [], `${options.width ?? 1440}`);
+    await fits(page, "the fields");
+    await page.screenshot({ path: `${SHOTS}/menus-${options.width ?? 1440}.png` });
+    await clean(opened);
+    await page.close();
+  }
+});
+
 test("an owner's name has room, and the row at hand shows all of a longer one without moving another", async (t) => {
   const chromium = await browser(t), longest = `${"a-team-of-many-words-".repeat(4)}@example.org`;
   for (const [name, options] of [["wide", {}], ["narrow", { width: 1024, height: 768 }], ["phone", PHONE]]) {
