@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { until } from "./demo.mjs";
 import { exposure, frame, made, send } from "./made.mjs";
-import { browser, clean, open } from "./page.mjs";
+import { axe, browser, clean, open } from "./page.mjs";
 
 const text = (page, selector) => page.$eval(selector, (node) => node.textContent);
 
@@ -155,4 +155,35 @@ test("the board and the page of an alert say what evidence is, and what an alert
   assert.match(await text(page.page, ".about .lead"), /The evidence came to 2,538\./);
   assert.equal(await text(page.page, "#link"), "Catching up: under a minute");
   await clean(page);
+});
+
+test("on the pages about one thing, as on the board, ? shows the keys that work there", async (t) => {
+  const at = new Date().toISOString(), answer = exposure(), alert = { reviewer: "reviewer-0", at, ended_at: null, since: at, statistic: 2538, threshold: 1000, signals: [], path: [] };
+  const url = await made(t, (response) => send(response, "whole", frame(1, Date.now(), ["a"])), (path) => (path.startsWith("/api/v1/exposures/") ? [200, answer] : path.startsWith("/api/v1/reviewer-alerts/") ? [200, { as_of: at, alert, known_as: {}, runbook: "/runbook/RubberStampSuspected", period: {}, figures: null, catching_up: null }] : null));
+  const chromium = await browser(t);
+  for (const [path, shows, expected] of [
+    ["/", "#windows li", ["/", "j k", "Enter", "Esc", "?"]],
+    [`/exposure/${encodeURIComponent(answer.exposure_id)}`, ".about h1", ["Esc", "?"]], ["/reviewer/reviewer-0", ".about h1", ["Esc", "?"]],
+  ]) {
+    const opened = await open(chromium, url, { path, shows }), { page } = opened, here = page.url();
+    const shown = () => page.$eval("#help", (help) => help.open);
+    for (const show of [() => page.keyboard.press("?"), () => page.click("#keys")]) {
+      await show();
+      assert.ok(await shown(), path);
+      await page.keyboard.press("Escape");
+      await until("the help is closed", 2_000, async () => !(await shown()));
+      assert.equal(page.url(), here, "Escape closes the help and nothing else");
+    }
+    await page.keyboard.press("?");
+    assert.deepEqual(await page.$$eval("#help th", (keys) => keys.map((key) => key.textContent)), expected, path);
+    assert.deepEqual(await axe(page), [], path);
+    await page.click("#help button");
+    assert.ok(!(await shown()));
+    if (path !== "/") {
+      await page.keyboard.press("Escape");
+      await page.waitForSelector("#windows li", { visible: true });
+    }
+    await clean(opened);
+    await page.close();
+  }
 });

@@ -1,6 +1,7 @@
 // The board: applies frames, shows them, and runs the clock between them.
 import { Chart, quality, quadrant } from "./chart.js";
 import { Filter } from "./filter.js";
+import { help } from "./help.js";
 import { keys } from "./keys.js";
 import { Race, narrow } from "./race.js";
 import { signOutButton } from "./session.js";
@@ -378,8 +379,8 @@ function asked() {
 }
 $("windows-clear").addEventListener("click", () => filter.reset());
 $("windows-everywhere").addEventListener("click", () => { $("by-state").value = "all"; filter.changed("state"); });
-keys({ search: $("by-q"), list: $("windows"), help: $("help"), clear: () => filter.reset() });
-$("keys").addEventListener("click", () => $("help").showModal());
+const shortcuts = help([["/", "search"], ["j k", "next and previous window"], ["Enter", "open the window's page"], ["Esc", "clear the search and the filters"]]);
+keys({ search: $("by-q"), list: $("windows"), help: shortcuts, clear: () => filter.reset() });
 $("filter").addEventListener("submit", (event) => event.preventDefault());
 // On a phone the list comes first to hand; what the rate is made of is one step away.
 $("rate-more").open = !narrow.matches;

@@ -1,4 +1,4 @@
-// The keyboard: / searches, j and k walk through the rows, Enter opens, ? explains.
+// The keyboard: / searches, j and k walk through the rows, Enter opens, Escape clears.
 
 export const typing = (node) => node instanceof HTMLElement && (node.isContentEditable || ["INPUT", "SELECT", "TEXTAREA"].includes(node.tagName));
 
@@ -19,10 +19,9 @@ export function keys({ search, list, help, clear }) {
     // In a list of choices and in the help the browser has a use for it of its own.
     if (event.key === "Escape" && !help.open && document.activeElement?.tagName !== "SELECT") { if (!clear()) document.activeElement?.blur(); return; }
     if (typing(document.activeElement) || help.open) return;
-    const act = { "/": () => { search.focus(); search.select(); }, j: () => walk(1), k: () => walk(-1), "?": () => help.showModal() }[event.key];
+    const act = { "/": () => { search.focus(); search.select(); }, j: () => walk(1), k: () => walk(-1) }[event.key];
     if (!act) return;
     event.preventDefault();
     act();
   });
-  help.querySelector("button").addEventListener("click", () => help.close());
 }
