@@ -131,6 +131,52 @@ test("what the address asks for is shown, or why it is not, and nothing else bef
   await clean(opened);
 });
 
+test("Escape keeps the row that was selected: in the list, and from the help, a search and a menu", async (t) => {
+  const url = await made(t, (response) => send(response, "whole", frame(1, Date.now(), ["a", "b", "c", "d"])));
+  const opened = await open(await browser(t), url), { page } = opened, escape = () => page.keyboard.press("Escape");
+  const selected = () => page.evaluate(() => document.activeElement.closest("#windows") && document.activeElement.textContent);
+  const help = () => page.$eval("#help", (dialog) => dialog.open);
+  await rows(page, "d", "c", "b", "a");
+  await page.keyboard.press("j");
+  await page.keyboard.press("j");
+  assert.equal(await selected(), "c");
+  await escape();
+  assert.equal(await selected(), "c", "in the list");
+  for (const [how, show] of [["by its key", () => page.keyboard.press("?")], ["by its button", () => page.click("#keys")]]) {
+    await show();
+    assert.ok(await help());
+    await escape();
+    assert.deepEqual([await help(), await selected()], [false, "c"], `from the help, opened ${how}`);
+  }
+  // The search empties the list; Escape brings all rows back, and the one that was selected is selected.
+  await page.keyboard.press("/");
+  await page.keyboard.type("nothing");
+  await rows(page);
+  await escape();
+  await rows(page, "d", "c", "b", "a");
+  assert.deepEqual([await selected(), await fields(page, "q")], ["c", [""]], "from a search");
+  await page.keyboard.press("/");
+  await escape();
+  assert.equal(await selected(), "c", "from a search for nothing");
+  // In a menu Escape only leads back: it takes no choice away.
+  await page.select("#by-severity", "");
+  await page.focus("#by-sort");
+  await page.select("#by-sort", "oldest");
+  await page.focus("#by-sort");
+  await rows(page);
+  await escape();
+  assert.equal(search(page), "?sort=oldest");
+  await page.evaluate(() => document.activeElement.blur());
+  await escape();
+  await rows(page, "d", "c", "b", "a");
+  await page.focus("#by-sort");
+  await escape();
+  assert.equal(await selected(), "c", "from a menu");
+  await page.keyboard.press("j");
+  assert.equal(await selected(), "b", "and the keys go on from there");
+  await clean(opened);
+});
+
 test("the owner of an exposure leads to all windows of that owner", async (t) => {
   const { url, deliver } = await run(t, { token: null });
   await deliver([...DELIVERED, leak("other", 400, { owner: "identity-platform" }), leak("closed", 80_000, { owner: "identity" }), event("decision.made", "closed", 79_900, { reviewer: "dana", action: "revoke" })], 7);

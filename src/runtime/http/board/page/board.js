@@ -379,7 +379,7 @@ function asked() {
 }
 $("windows-clear").addEventListener("click", () => filter.reset());
 $("windows-everywhere").addEventListener("click", () => { $("by-state").value = "all"; filter.changed("state"); });
-const shortcuts = help([["/", "search"], ["j k", "next and previous window"], ["Enter", "open the window's page"], ["Esc", "clear the search and the filters"]]);
+const shortcuts = help([["/", "search"], ["j k", "next and previous window"], ["Enter", "open the window's page"], ["Esc", "clear the search and the filters, and go back to the selected window"]]);
 keys({ search: $("by-q"), list: $("windows"), help: shortcuts, clear: () => filter.reset() });
 $("filter").addEventListener("submit", (event) => event.preventDefault());
 // On a phone the list comes first to hand; what the rate is made of is one step away.
