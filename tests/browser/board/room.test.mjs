@@ -154,7 +154,7 @@ test("on a phone every cell of a table is within the page, with its title", asyn
   const answer = exposure({ alerts: [{ alert: "AttackerLikelyPresent", urgency: "critical", phase: "resolved", from: at, until: at, runbook: "/runbook/AttackerLikelyPresent" }] });
   const url = await made(t, () => {}, (path) => (path.startsWith("/api/v1/exposures/") ? [200, answer] : null));
   const opened = await open(await browser(t), url, { ...PHONE, path: `/exposure/${encodeURIComponent(answer.exposure_id)}?tz=local`, shows: ".about h1" });
-  const cells = await opened.page.$$eval("td", (all) => all.map((cell) => [cell.dataset.title, cell.textContent, cell.getBoundingClientRect().right <= innerWidth && cell.scrollWidth <= cell.clientWidth]));
+  const cells = await opened.page.$$eval("main td", (all) => all.map((cell) => [cell.dataset.title, cell.textContent, cell.getBoundingClientRect().right <= innerWidth && cell.scrollWidth <= cell.clientWidth]));
   assert.deepEqual(cells.map(([title]) => title), ["Alert", "Urgency", "Began", "State", "Runbook"]);
   for (const [title, text, inside] of cells) assert.ok(text.length > 0 && inside, title);
   await fits(opened.page, "the exposure");
