@@ -47,7 +47,7 @@ test("a count of alerts filters the list, and a link beside it says what to do",
   // The counts of the menus follow the other filters, and the header says what it counts.
   const menu = (id) => page.$$eval(`#by-${id} option`, (options) => options.map((option) => option.textContent));
   assert.deepEqual(await menu("severity"), ["any", "high (2)"]);
-  assert.match(await text(page, "#race-count"), /^of all that wait: 1 in time · 1 overdue · 2 late/);
+  assert.match(await text(page, "#race-count"), /^of all that wait now: 1 in time · 1 overdue · 2 late/);
   // A search that finds nothing leaves no choices; they are there again as soon as it is cleared.
   await page.type("#by-q", "no such name");
   await until("a menu without choices", 5_000, async () => (await menu("severity")).length === 1);
@@ -58,7 +58,7 @@ test("a count of alerts filters the list, and a link beside it says what to do",
   // By hand: a review is one that was made.
   await page.click("#clear");
   await rows(page, "fresh", "overdue", "late", "later");
-  assert.match(await text(page, "#race-count"), /^1 in time/);
+  assert.match(await text(page, "#race-count"), /^waiting now: 1 in time/);
   await page.select("#by-quality", "unjudged");
   await until("a state that has decisions", 2_000, async () => (await fields(page, "state"))[0] === "all");
   assert.deepEqual(await axe(page), []);
@@ -128,6 +128,52 @@ test("what the address asks for is shown, or why it is not, and nothing else bef
   assert.equal(search(page), "?state=all&severity=low");
   await page.click("#windows-clear");
   await rows(page, "b", "a");
+  await clean(opened);
+});
+
+test("Escape keeps the row that was selected: in the list, and from the help, a search and a menu", async (t) => {
+  const url = await made(t, (response) => send(response, "whole", frame(1, Date.now(), ["a", "b", "c", "d"])));
+  const opened = await open(await browser(t), url), { page } = opened, escape = () => page.keyboard.press("Escape");
+  const selected = () => page.evaluate(() => document.activeElement.closest("#windows") && document.activeElement.textContent);
+  const help = () => page.$eval("#help", (dialog) => dialog.open);
+  await rows(page, "d", "c", "b", "a");
+  await page.keyboard.press("j");
+  await page.keyboard.press("j");
+  assert.equal(await selected(), "c");
+  await escape();
+  assert.equal(await selected(), "c", "in the list");
+  for (const [how, show] of [["by its key", () => page.keyboard.press("?")], ["by its button", () => page.click("#keys")]]) {
+    await show();
+    assert.ok(await help());
+    await escape();
+    assert.deepEqual([await help(), await selected()], [false, "c"], `from the help, opened ${how}`);
+  }
+  // The search empties the list; Escape brings all rows back, and the one that was selected is selected.
+  await page.keyboard.press("/");
+  await page.keyboard.type("nothing");
+  await rows(page);
+  await escape();
+  await rows(page, "d", "c", "b", "a");
+  assert.deepEqual([await selected(), await fields(page, "q")], ["c", [""]], "from a search");
+  await page.keyboard.press("/");
+  await escape();
+  assert.equal(await selected(), "c", "from a search for nothing");
+  // In a menu Escape only leads back: it takes no choice away.
+  await page.select("#by-severity", "");
+  await page.focus("#by-sort");
+  await page.select("#by-sort", "oldest");
+  await page.focus("#by-sort");
+  await rows(page);
+  await escape();
+  assert.equal(search(page), "?sort=oldest");
+  await page.evaluate(() => document.activeElement.blur());
+  await escape();
+  await rows(page, "d", "c", "b", "a");
+  await page.focus("#by-sort");
+  await escape();
+  assert.equal(await selected(), "c", "from a menu");
+  await page.keyboard.press("j");
+  assert.equal(await selected(), "b", "and the keys go on from there");
   await clean(opened);
 });
 

@@ -87,12 +87,18 @@ test("every figure follows the targets of its workflow, and what is unknown is a
   assert.match(await text("rate-text"), /within 9 min/);
   assert.match(await text("rate-sample"), /chance included, the rate is within/);
   assert.deepEqual(await page.$$eval("#rate-open li", (lines) => lines.map((line) => line.textContent)), [
-    "2 windows are still undecided, 1 of them older than a day", "Where attackers race, the median wait is between 1 min 30 s and 1 h 00 min, undecided windows included",
-    "If attackers try every leaked key, they are expected to come first in 0.2 to 327 of the windows", "Of 1 judged decision 0 hollow, 1 unassessed",
+    "Undecided now: 2 windows, 1 of them older than a day", "Of the windows of the last 24 hours:", "Median wait where attackers race, undecided windows included: 1 min 30 s to 1 h 00 min",
+    "If attackers try every leaked key, they are expected to come first in 0.2 to 327 of the windows", "0 of 1 judged decision hollow, 1 unassessed",
   ]);
+  // Figures of now and of the day stand beside each other: each says which it is.
+  assert.match(await text("rate-text"), /^of the exposures found in the last 24 hours/);
+  assert.match(await text("bands-key"), /^Last 24 hours:1effective/);
+  assert.match(await text("race-count"), /^waiting now: 10,000 in time/);
+  assert.equal(await text("firing"), "review due soon3 nowrunbook");
+  assert.match(await text("both-count"), /^the latest 4 decisions since (\d\d:\d\d:\d\d|\d\d-\d\d \d\d:\d\d)$/);
   assert.match(await text("race-words"), /overdue after 9 min, late after 17 min/);
-  assert.match(await text("rate-sample"), /^4 windows in 2 incidents; .*10\.0–90\.0 %$/);
-  assert.equal(await text("rate-others"), "policy change, within 1 d: 50.0 % (4 windows in 2 incidents)entitlement review, within 7 d: no review is due yet");
+  assert.match(await text("rate-sample"), /^Last 24 hours: 4 windows in 2 incidents; .*10\.0–90\.0 %$/);
+  assert.equal(await text("rate-others"), "policy change, within 1 d: 50.0 % (last 24 hours: 4 windows in 2 incidents)entitlement review, within 7 d: no review is due yet");
   const cells = (id) => page.$$eval(`#${id} tr`, (lines) => lines.map((line) => [...line.cells].map((cell) => cell.textContent)));
   assert.deepEqual(await cells("trend"), [
     ["24 hours", "25.0–50.0 %", "not compared", "4"], ["7 days", "60.0–70.0 %", "30.0–40.0 %: better", "4"],

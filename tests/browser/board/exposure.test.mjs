@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { until } from "./demo.mjs";
 import { exposure, frame, made, send } from "./made.mjs";
-import { browser, clean, open } from "./page.mjs";
+import { axe, browser, clean, open } from "./page.mjs";
 
 const text = (page, selector) => page.$eval(selector, (node) => node.textContent);
 
@@ -14,6 +14,39 @@ async function shown(t, answer) {
   const opened = await open(await browser(t), url, { path: `/exposure/${encodeURIComponent(answer.exposure_id)}`, shows: ".about h1" });
   return { ...opened, facts: await opened.page.$$eval(".facts > div", (all) => Object.fromEntries(all.map((one) => [one.querySelector("dt").textContent, one.querySelector("dd").textContent]))) };
 }
+
+test("the times and the lengths of time that a page shows never contradict each other", async (t) => {
+  const at = (clock) => `2026-01-05T${clock}Z`, HOUR = 3_600_000;
+  // 1 min 59.3 s between times whose seconds are two minutes apart; two steps of 59.65 s; steps of more than an hour.
+  const record = { exposed_at: at("10:00:00.900"), detected_at: at("10:01:00.550"), decided_at: at("10:02:00.200"), contained_at: at("11:01:00.000"), abused_at: at("12:30:30.000"), durations_ms: { time_to_review: 119_300 } };
+  const opened = await shown(t, exposure({ decided: true, record: { ...record, presented_at: null }, started_at: record.exposed_at })), { page, facts } = opened;
+  const lines = await page.$$eval(".timeline li", (all) => all.map((one) => [one.querySelector("time").textContent, one.querySelector(".small").textContent]));
+  assert.deepEqual(lines, [
+    ["2026-01-05 10:00:00.900 UTC", "the start"], ["2026-01-05 10:01:00.550 UTC", "+59.650 s"],
+    ["2026-01-05 10:02:00.200 UTC", "+1 min 59.300 s, 59.650 s after the step before"],
+    ["2026-01-05 11:01:00 UTC", "+1 h 00 min 59.100 s, 58 min 59.800 s after the step before"],
+    ["2026-01-05 12:30:30 UTC", "+2 h 30 min 29.100 s, 1 h 29 min 30 s after the step before"],
+  ]);
+  // Everywhere else a length of time is cut, never rounded: it is not longer than its times say.
+  assert.match(await text(page, ".about .figure"), /^1 min 59 s from the exposure to the decision;/);
+  assert.match(facts["Time to review"], /^1 min 59 s, /);
+  assert.equal(facts["When"], "2026-01-05 10:02:00.200 UTC");
+  assert.equal(facts["After it was found"], "59 s");
+  assert.match(facts["Exposed"], /^2026-01-05 10:00:00\.900 UTC/);
+  // Whole seconds are shown as such.
+  const whole = await shown(t, exposure({ decided: true, record: { exposed_at: at("09:00:00"), detected_at: at("10:00:00"), decided_at: "2026-01-08T12:00:05.000Z", presented_at: null, durations_ms: { time_to_review: 75 * HOUR } }, started_at: at("09:00:00") }));
+  assert.deepEqual(await whole.page.$$eval(".timeline li", (all) => all.map((one) => one.querySelector(".small").textContent)), ["the start", "+1 h 00 min 00 s", "+3 d 03 h 00 min 05 s, 3 d 02 h 00 min 05 s after the step before"]);
+  assert.match(await text(page, "#clock"), /^\S+ \d\d:\d\d:\d\d UTC$/, "a running clock has seconds");
+  await clean(opened);
+});
+
+test("a certificate that nobody can read shows that, to the millisecond", async (t) => {
+  const from = "2026-01-05T10:00:00.900Z", to = "2026-01-05T10:00:04.100Z";
+  const certificate = { from, to, available_ms: 3_204, needed_ms: 3_241, unread_ms: 0, cases: [] };
+  const opened = await shown(t, exposure({ decided: true, record: { quality: "hollow", hollow: ["impossible_reading"] }, reading: { attention_ms: 3_000, usual_ms: 45_000, certificate } }));
+  assert.match(await text(opened.page, "#main"), /From 2026-01-05 10:00:00\.900 UTC to 2026-01-05 10:00:04\.100 UTC there were 3\.204 s, .* what takes 3\.241 s at/);
+  await clean(opened);
+});
 
 test("a short time is told, and that it proves nothing by itself", async (t) => {
   const reading = { attention_ms: 3_000, usual_ms: 45_000, certificate: null };
@@ -122,4 +155,35 @@ test("the board and the page of an alert say what evidence is, and what an alert
   assert.match(await text(page.page, ".about .lead"), /The evidence came to 2,538\./);
   assert.equal(await text(page.page, "#link"), "Catching up: under a minute");
   await clean(page);
+});
+
+test("on the pages about one thing, as on the board, ? shows the keys that work there", async (t) => {
+  const at = new Date().toISOString(), answer = exposure(), alert = { reviewer: "reviewer-0", at, ended_at: null, since: at, statistic: 2538, threshold: 1000, signals: [], path: [] };
+  const url = await made(t, (response) => send(response, "whole", frame(1, Date.now(), ["a"])), (path) => (path.startsWith("/api/v1/exposures/") ? [200, answer] : path.startsWith("/api/v1/reviewer-alerts/") ? [200, { as_of: at, alert, known_as: {}, runbook: "/runbook/RubberStampSuspected", period: {}, figures: null, catching_up: null }] : null));
+  const chromium = await browser(t);
+  for (const [path, shows, expected] of [
+    ["/", "#windows li", ["/", "j k", "Enter", "Esc", "?"]],
+    [`/exposure/${encodeURIComponent(answer.exposure_id)}`, ".about h1", ["Esc", "?"]], ["/reviewer/reviewer-0", ".about h1", ["Esc", "?"]],
+  ]) {
+    const opened = await open(chromium, url, { path, shows }), { page } = opened, here = page.url();
+    const shown = () => page.$eval("#help", (help) => help.open);
+    for (const show of [() => page.keyboard.press("?"), () => page.click("#keys")]) {
+      await show();
+      assert.ok(await shown(), path);
+      await page.keyboard.press("Escape");
+      await until("the help is closed", 2_000, async () => !(await shown()));
+      assert.equal(page.url(), here, "Escape closes the help and nothing else");
+    }
+    await page.keyboard.press("?");
+    assert.deepEqual(await page.$$eval("#help th", (keys) => keys.map((key) => key.textContent)), expected, path);
+    assert.deepEqual(await axe(page), [], path);
+    await page.click("#help button");
+    assert.ok(!(await shown()));
+    if (path !== "/") {
+      await page.keyboard.press("Escape");
+      await page.waitForSelector("#windows li", { visible: true });
+    }
+    await clean(opened);
+    await page.close();
+  }
 });

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { until } from "./demo.mjs";
 import { exposure, frame, made, send } from "./made.mjs";
-import { SHOTS, browser, clean, fits, open } from "./page.mjs";
+import { SHOTS, browser, clean, fits, open, shift } from "./page.mjs";
 
 const PHONE = { width: 390, height: 844, scale: 2 };
 const LONG = ["npm:example-org/payments-api-22-of-the-eastern-region#912", "npm:example-org/payments-api-22-of-the-eastern-region#913"];
@@ -35,6 +35,32 @@ test("on a phone the list begins on the first screen and every count is seen", a
   await fits(page, "the board");
   await page.screenshot({ path: `${SHOTS}/room-phone.png`, fullPage: true });
   await clean(opened);
+});
+
+test("on a usual screen the first windows, the rate and the counts of alerts are seen without scrolling, and nothing moves them", async (t) => {
+  const all = full(), [row] = Object.values(all.lists.windows.set);
+  for (let at = 2; at < 30; at += 1) all.lists.windows.set[`k${at}`] = { ...row, id: `${row.id}-${at}`, credential: `${row.credential}-${at}` };
+  const url = await made(t, (response) => {
+    send(response, "whole", frame(1, Date.now(), LONG));
+    // More of everything comes later.
+    setTimeout(() => send(response, "change", { ...all, n: 2 }), 1_000);
+  });
+  const chromium = await browser(t);
+  for (const scheme of ["light", "dark"]) {
+    const opened = await open(chromium, url, { scheme, width: 1440, height: 900 }), { page } = opened;
+    await until("the rows", 10_000, async () => (await page.$$("#windows .cred")).length === 30);
+    await until("the rows are at their places", 5_000, async () => page.evaluate(() => document.getAnimations().every((one) => one.playState === "finished")));
+    const bottoms = await page.evaluate(() => ["#windows li:not(.group):nth-of-type(5)", "#bands-key", "#firing"].map((what) => document.querySelector(what).getBoundingClientRect().bottom));
+    assert.ok(bottoms.every((bottom) => bottom <= 900), `the fourth window, the key of the rate and the counts of alerts end at ${bottoms}`);
+    assert.ok(await page.$eval("#firing", (chips) => chips.childElementCount === 9 && chips.scrollHeight - chips.clientHeight <= 1), "all counts");
+    assert.ok(await page.$eval(".rate", (card) => card.scrollHeight <= card.clientHeight + 1), "the rate's card shows all of it");
+    const { worst, moved } = await shift(page);
+    assert.ok(worst <= 0.02, `${worst} by ${moved}`);
+    await fits(page, scheme);
+    await page.screenshot({ path: `${SHOTS}/room-usual-${scheme}.png` });
+    await clean(opened);
+    await page.close();
+  }
 });
 
 test("a name that is cut keeps its end, and no card cuts its last line", async (t) => {
@@ -74,6 +100,31 @@ const seen = (page, part) => page.evaluate((text) => {
   return { whole: [...range.getClientRects()].every(({ right, bottom }) => right <= limit.right + 1 && bottom <= limit.bottom + 1), height: row.offsetHeight, next: next.getBoundingClientRect().top - document.getElementById("windows").getBoundingClientRect().top };
 }, part);
 
+test("every choice of a menu has room in it", async (t) => {
+  const url = await made(t, (response) => send(response, "whole", full()), (path) => (path.startsWith("/api/v1/board/windows") ? [200, { matching: 0, rows: [], choices: { severity: { critical: 1_234 }, workflow: { secret_exposure: 1_234, entitlement_review: 1_234 } } }] : null));
+  const chromium = await browser(t);
+  for (const options of [{}, { width: 1024, height: 768 }, { width: 1920, height: 1080 }]) {
+    const opened = await open(chromium, url, options), { page } = opened;
+    await until("the choices", 5_000, async () => (await page.$$("#by-workflow option")).length === 3);
+    // As wide as its longest choice needs: a copy tells.
+    const needs = await page.$$eval("#filter select", (menus) => menus.map((menu) => {
+      const copy = menu.cloneNode(true);
+      copy.removeAttribute("id");
+      Object.assign(copy.style, { width: "max-content", position: "absolute" });
+      menu.after(copy);
+      const [needs, has] = [copy, menu].map((one) => one.getBoundingClientRect().width);
+      copy.remove();
+      return { menu: menu.id, needs, has };
+    }));
+    assert.equal(needs.length, 7);
+    assert.deepEqual(needs.filter(({ needs, has }) => needs > has + 0.5), [], `${options.width ?? 1440}`);
+    await fits(page, "the fields");
+    await page.screenshot({ path: `${SHOTS}/menus-${options.width ?? 1440}.png` });
+    await clean(opened);
+    await page.close();
+  }
+});
+
 test("an owner's name has room, and the row at hand shows all of a longer one without moving another", async (t) => {
   const chromium = await browser(t), longest = `${"a-team-of-many-words-".repeat(4)}@example.org`;
   for (const [name, options] of [["wide", {}], ["narrow", { width: 1024, height: 768 }], ["phone", PHONE]]) {
@@ -103,7 +154,7 @@ test("on a phone every cell of a table is within the page, with its title", asyn
   const answer = exposure({ alerts: [{ alert: "AttackerLikelyPresent", urgency: "critical", phase: "resolved", from: at, until: at, runbook: "/runbook/AttackerLikelyPresent" }] });
   const url = await made(t, () => {}, (path) => (path.startsWith("/api/v1/exposures/") ? [200, answer] : null));
   const opened = await open(await browser(t), url, { ...PHONE, path: `/exposure/${encodeURIComponent(answer.exposure_id)}?tz=local`, shows: ".about h1" });
-  const cells = await opened.page.$$eval("td", (all) => all.map((cell) => [cell.dataset.title, cell.textContent, cell.getBoundingClientRect().right <= innerWidth && cell.scrollWidth <= cell.clientWidth]));
+  const cells = await opened.page.$$eval("main td", (all) => all.map((cell) => [cell.dataset.title, cell.textContent, cell.getBoundingClientRect().right <= innerWidth && cell.scrollWidth <= cell.clientWidth]));
   assert.deepEqual(cells.map(([title]) => title), ["Alert", "Urgency", "Began", "State", "Runbook"]);
   for (const [title, text, inside] of cells) assert.ok(text.length > 0 && inside, title);
   await fits(opened.page, "the exposure");

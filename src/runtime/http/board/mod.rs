@@ -36,13 +36,14 @@ pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-sr
                       'none'";
 
 /// The pages' files: path, type, content.
-const FILES: [(&str, &str, &str); 15] = [
+const FILES: [(&str, &str, &str); 16] = [
     ("/", HTML, include_str!("page/board.html")),
     ("/board/board.css", "text/css; charset=utf-8", include_str!("page/board.css")),
     ("/board/board.js", SCRIPT, include_str!("page/board.js")),
     ("/board/source.js", SCRIPT, include_str!("page/source.js")),
     ("/board/race.js", SCRIPT, include_str!("page/race.js")),
     ("/board/filter.js", SCRIPT, include_str!("page/filter.js")),
+    ("/board/help.js", SCRIPT, include_str!("page/help.js")),
     ("/board/keys.js", SCRIPT, include_str!("page/keys.js")),
     ("/board/chart.js", SCRIPT, include_str!("page/chart.js")),
     ("/board/text.js", SCRIPT, include_str!("page/text.js")),

@@ -1,7 +1,8 @@
 // What the pages about one thing share: they ask for it again and again, and show what changed.
 import { ask, signOutButton } from "./session.js";
+import { help } from "./help.js";
 import { typing } from "./keys.js";
-import { boardAt, catchingUp, el, fullTime, isolated, set, zoneSwitch } from "./text.js";
+import { boardAt, catchingUp, clockTime, el, isolated, set, zoneSwitch } from "./text.js";
 
 const EVERY_MS = 5_000;
 
@@ -40,7 +41,7 @@ export function follow(path, { show, missing, tick }) {
       // Just started, the server has not read the ledger to its end.
       const late = catchingUp(data.catching_up);
       state(late ? "catches" : "on", late ?? "Live");
-      set(clock, fullTime(data.as_of));
+      set(clock, clockTime(data.as_of));
       const { as_of, view, catching_up, ...rest } = data, text = JSON.stringify(rest, (key, value) => (key === "waiting_ms" || key === "attacker_first" ? undefined : value));
       if (text !== last) { last = text; show(data, now()); }
       tick?.(now());
@@ -58,8 +59,9 @@ export function follow(path, { show, missing, tick }) {
 function waysBack() {
   const back = document.getElementById("back"), home = document.querySelector(".home a");
   back.href = home.href = boardAt();
+  const shortcuts = help([["Esc", "back to the list"]]);
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && !event.ctrlKey && !event.metaKey && !event.altKey && !typing(document.activeElement)) back.click();
+    if (event.key === "Escape" && !shortcuts.open && !event.ctrlKey && !event.metaKey && !event.altKey && !typing(document.activeElement)) back.click();
   });
 }
 

@@ -1,11 +1,12 @@
 // The board: applies frames, shows them, and runs the clock between them.
 import { Chart, quality, quadrant } from "./chart.js";
 import { Filter } from "./filter.js";
+import { help } from "./help.js";
 import { keys } from "./keys.js";
 import { Race, narrow } from "./race.js";
 import { signOutButton } from "./session.js";
 import { follow } from "./source.js";
-import { NAMES, SIGNALS, amount, catchingUp, el, evidenceMeans, exposureAt, length, limit, link, listAt, names, parts as dateParts, plural, reviewerAt, set, span, timeOn, took, words, zoneSwitch } from "./text.js";
+import { NAMES, SIGNALS, amount, catchingUp, clockTime, el, evidenceMeans, exposureAt, length, limit, link, listAt, names, parts as dateParts, plural, reviewerAt, set, span, timeOn, took, words, zoneSwitch } from "./text.js";
 import { Unjoined } from "./unjoined.js";
 
 const $ = (id) => document.getElementById(id);
@@ -102,7 +103,7 @@ function waiting(data) {
     data.attacked > 0 ? `${data.attacked.toLocaleString("en")} attacked` : "",
     ...[[data.ahead, "in time"], [data.contested, "overdue"], [data.behind, "late"], [data.contained, "contained"]].map(([count, what]) => `${count.toLocaleString("en")} ${what}`),
   ].filter(Boolean).join(" · ");
-  set($("race-count"), filter.asked() ? `of all that wait: ${counts}` : counts);
+  set($("race-count"), `${filter.asked() ? "of all that wait now" : "waiting now"}: ${counts}`);
 }
 
 // A range whose ends look the same is one number.
@@ -116,19 +117,21 @@ const CAUSES = { unjudged: "not judged yet", unassessed: "unassessed", unknown_e
 // What came of the reviews that were due. Only what is effective is green.
 const OUTCOMES = [["effective", "effective"], ["hollow", "in time, but hollow"], ["overdue", "late or not at all"], ["unjudged", "not judged yet"], ["unassessed", "unassessed"], ["unknown_exposure", "of unknown exposure"]];
 /** A length of time that is known to lie between two; without a known upper end it is open. */
-const lies = ({ low, high }) => (high === null ? `${length(low)} or more` : low === high ? length(low) : `between ${length(low)} and ${length(high)}`);
+const lies = ({ low, high }) => (high === null ? `${length(low)} or more` : low === high ? length(low) : `${length(low)} to ${length(high)}`);
 const sample = (rate) => `${plural(rate.windows, "window", "windows")} in ${plural(rate.incidents, "incident", "incidents")}`;
 
+// Every figure says beside it of which period it is: some are of now, some of a day.
 function rate(data) {
   const { effective, in_time_ms } = data;
   set($("rate"), range(effective.low, effective.high));
   const causes = Object.entries(CAUSES).filter(([cause]) => effective.outcomes[cause] > 0).map(([cause, text]) => `${effective.outcomes[cause]} ${text}`);
   set($("rate-note"), causes.length ? `A range because of ${causes.join(", ")}` : "");
   const within = in_time_ms === null ? "in time" : `within ${limit(in_time_ms)}`;
-  set($("rate-text"), `of the exposures that attackers race for got a meaningful review by a person ${within}. The others were decided late, hollow or not at all. Of some nobody can say: they make it a range.`);
+  set($("rate-text"), `of the exposures found in the last 24 hours that attackers race for got a meaningful review by a person ${within}. The others were decided late, hollow or not at all.`);
   set($("race-words"), in_time_ms === null ? "In time, overdue and late follow the targets of each workflow." : `Where attackers race: overdue after ${limit(in_time_ms)}, late after ${limit(data.late_ms)}, when an attacker is likely there.`);
-  set($("rate-sample"), effective.low === null ? "No review was due yet." : `${sample(effective)}; chance included, the rate is within ${range(effective.low_bound, effective.high_bound)}`);
+  set($("rate-sample"), effective.low === null ? "No review of the last 24 hours was due yet." : `Last 24 hours: ${sample(effective)}; chance included, the rate is within ${range(effective.low_bound, effective.high_bound)}`);
   if ($("bands").childElementCount === 0) {
+    $("bands-key").append(el("li", "", "Last 24 hours:"));
     for (const [name, label] of OUTCOMES) {
       $("bands").append(el("i", name));
       const item = el("li"), count = el("b");
@@ -138,24 +141,24 @@ function rate(data) {
   }
   OUTCOMES.forEach(([name], at) => {
     $("bands").children[at].style.flexGrow = String(effective.outcomes[name]);
-    set($("bands-key").children[at].querySelector("b"), String(effective.outcomes[name]));
+    set($("bands-key").children[at + 1].querySelector("b"), String(effective.outcomes[name]));
   });
   $("rate-others").replaceChildren(...data.others.map((other) => {
     const item = el("li");
-    const { effective } = other, share = effective.low === null ? "no review is due yet" : `${range(effective.low, effective.high)} (${sample(effective)})`;
+    const { effective } = other, share = effective.low === null ? "no review is due yet" : `${range(effective.low, effective.high)} (last 24 hours: ${sample(effective)})`;
     set(item, `${words(other.workflow)}, within ${limit(other.in_time_ms)}: ${share}`);
     return item;
   }));
   const open = data.open + data.older_open;
   const hollow = Object.entries(data.by_reason).sort((a, b) => b[1] - a[1]).map(([reason, count]) => `${words(reason)} ${count}`);
   const first = [data.attacker_first.low, data.attacker_first.high].map((count) => (count < 10 ? count : Math.round(count)).toLocaleString("en"));
-  $("rate-open").replaceChildren(...[
-    `${plural(open, "window is", "windows are")} still undecided` + (data.older_open ? `, ${data.older_open} of them older than a day` : ""),
-    data.median_ms.low === null ? "" : `Where attackers race, the median wait is ${lies(data.median_ms)}, undecided windows included`,
+  const undecided = `Undecided now: ${plural(open, "window", "windows")}` + (data.older_open ? `, ${data.older_open} of them older than a day` : "");
+  $("rate-open").replaceChildren(el("li", "", undecided), el("li", "period", "Of the windows of the last 24 hours:"), ...[
+    data.median_ms.low === null ? "" : `Median wait where attackers race, undecided windows included: ${lies(data.median_ms)}`,
     data.unknown > 0 ? `${data.unknown} decided, and nobody knows whether in time` : "",
     data.withdrawn > 0 ? `${data.withdrawn} withdrawn by the source` : "",
     `If attackers try every leaked key, they are expected to come first in ${first[0] === first[1] ? first[0] : `${first[0]} to ${first[1]}`} of the windows`,
-    data.judged ? `Of ${plural(data.judged, "judged decision", "judged decisions")} ${data.hollow} hollow` + (hollow.length ? ` (${hollow.join(", ")})` : "") + `, ${data.unassessed} unassessed` : "",
+    data.judged ? `${data.hollow} of ${plural(data.judged, "judged decision", "judged decisions")} hollow` + (hollow.length ? ` (${hollow.join(", ")})` : "") + `, ${data.unassessed} unassessed` : "",
     data.complete ? "" : "Some windows of the day are missing",
   ].filter(Boolean).map((line) => el("li", "", line)));
 }
@@ -194,7 +197,7 @@ function firing(data) {
     rows.dataset.alert = alert;
     const book = Object.assign(link(`/runbook/${alert}`, "runbook"), { className: "book" });
     book.setAttribute("aria-label", `runbook: ${name}`);
-    item.append(number, rows, book);
+    item.append(rows, number, " now", book);
     return item;
   });
   if (items.length === 0) items.push(el("li", "", "none"));
@@ -252,8 +255,8 @@ function announce(all) {
 
 function decisions(list) {
   chart ??= new Chart($("chart"));
-  const { without, placed } = chart.update(list);
-  set($("both-count"), `the latest ${plural(placed, "decision", "decisions")}` + (without ? `; ${without} more about advice of unknown length` : ""));
+  const { without, placed } = chart.update(list), times = [...list.values()].map(({ at }) => at).sort();
+  set($("both-count"), `the latest ${plural(placed, "decision", "decisions")}` + (times.length ? ` since ${when(times[0])}` : "") + (without ? `; ${without} more about advice of unknown length` : ""));
   const latest = [...list.values()].sort((a, b) => (a.at < b.at ? 1 : -1)).slice(0, 25);
   $("decisions").replaceChildren(...latest.map((decision) => {
     const row = el("tr"), kind = quality(decision), where = decision.attention_ratio === null ? "" : quadrant(decision);
@@ -336,8 +339,7 @@ function receivers(list) {
 
 function tick() {
   if (paused || clock.at === 0) return;
-  const { day, time, zone } = dateParts(now());
-  set($("clock"), `${day} ${time} ${zone}`);
+  set($("clock"), clockTime(now()));
   $("clock").dateTime = new Date(now()).toISOString();
   race.tick(now());
   unjoined.tick(now());
@@ -377,8 +379,8 @@ function asked() {
 }
 $("windows-clear").addEventListener("click", () => filter.reset());
 $("windows-everywhere").addEventListener("click", () => { $("by-state").value = "all"; filter.changed("state"); });
-keys({ search: $("by-q"), list: $("windows"), help: $("help"), clear: () => filter.reset() });
-$("keys").addEventListener("click", () => $("help").showModal());
+const shortcuts = help([["/", "search"], ["j k", "next and previous window"], ["Enter", "open the window's page"], ["Esc", "clear the search and the filters, and go back to the selected window"]]);
+keys({ search: $("by-q"), list: $("windows"), help: shortcuts, clear: () => filter.reset() });
 $("filter").addEventListener("submit", (event) => event.preventDefault());
 // On a phone the list comes first to hand; what the rate is made of is one step away.
 $("rate-more").open = !narrow.matches;

@@ -1,6 +1,6 @@
 // The page of one exposure: what leaked, what the AI said, who decided, and what followed.
 import { facts, follow, nothing, section, table } from "./about.js";
-import { NAMES, el, exposureAt, fullTime, isolated, length, limit, link, listAt, named, set, span, words } from "./text.js";
+import { NAMES, el, exact, exposureAt, fullTime, isolated, length, limit, link, listAt, named, set, span, words } from "./text.js";
 
 const WHY = {
   impossible_reading: "The person cannot have read all that was approved: there was less time than reading takes.",
@@ -17,7 +17,6 @@ const QUALITY = {
 const STATES = { open: "open: nobody has decided", contained: "contained, but nobody has decided", reviewed: "decided, but not contained", closed: "closed", withdrawn: "withdrawn by its source" };
 /** Alerts that follow each other while nobody decides, the strongest last. */
 const STEPS = ["ReviewDueSoon", "ReviewOverdue", "AttackerLikelyPresent"];
-const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
 const asked = named();
 const main = document.getElementById("main");
 let ticking = () => {};
@@ -134,8 +133,8 @@ function decision(record, reading) {
   if (record.truth) parts.push(el("p", "", `It turned out that ${words(record.truth.correct_action)} was right${record.truth.seeded ? "; the AI's advice was wrong on purpose, as a test" : ""}.`));
   const found = reading?.certificate;
   if (found) {
-    parts.push(el("h3", "", "The certificate"), el("p", "", `From ${fullTime(found.from)} to ${fullTime(found.to)} there were ${seconds(found.available_ms)}, differences between clocks included, to read what takes ${seconds(found.needed_ms - found.unread_ms)} at 1,000 words a minute.`),
-      table("Cases approved in the interval", ["Case", "Readable since", "Decided", "Reading takes at least"], found.cases.map((one) => [link(exposureAt(one.exposure_id), one.known_as), one.released_at ? fullTime(one.released_at) : "–", fullTime(one.decided_at), seconds(one.floor_ms)])));
+    parts.push(el("h3", "", "The certificate"), el("p", "", `From ${fullTime(found.from)} to ${fullTime(found.to)} there were ${exact(found.available_ms)}, differences between clocks included, to read what takes ${exact(found.needed_ms - found.unread_ms)} at 1,000 words a minute.`),
+      table("Cases approved in the interval", ["Case", "Readable since", "Decided", "Reading takes at least"], found.cases.map((one) => [link(exposureAt(one.exposure_id), one.known_as), one.released_at ? fullTime(one.released_at) : "–", fullTime(one.decided_at), exact(one.floor_ms)])));
   }
   return section("Who decided, and was it a review?", ...parts);
 }
@@ -188,7 +187,7 @@ function timeline(record, start) {
   for (const [name, at] of steps) {
     const item = el("li", name.startsWith("Used") ? "bad" : ""), time = el("time", "", fullTime(at)), what = isolated(name), since = Date.parse(at) - start;
     time.dateTime = at;
-    item.append(time, what, el("span", "small", since === 0 ? "the start" : `${since < 0 ? "−" : "+"}${length(Math.abs(since))}${Date.parse(at) > before && before > start ? `, ${length(Date.parse(at) - before)} after the step before` : ""}`));
+    item.append(time, what, el("span", "small", since === 0 ? "the start" : `${since < 0 ? "−" : "+"}${exact(Math.abs(since))}${Date.parse(at) > before && before > start ? `, ${exact(Date.parse(at) - before)} after the step before` : ""}`));
     before = Date.parse(at);
     list.append(item);
   }

@@ -43,6 +43,20 @@ export function length(ms) {
   return total < 3600 ? `${Math.floor(total / 60)} min ${two(total % 60)} s` : span(ms);
 }
 
+/** A length of time to the millisecond, so that lengths on a page add up: 59.650 s, 1 h 00 min 59 s. Whole seconds have no fraction. */
+export function exact(ms) {
+  const seconds = Math.floor(ms / 1000);
+  const units = [[Math.floor(seconds / 86_400), "d"], [Math.floor(seconds / 3_600) % 24, "h"], [Math.floor(seconds / 60) % 60, "min"], [seconds % 60, "s"]];
+  const first = units.findIndex(([count, unit]) => count > 0 || unit === "s");
+  return units.slice(first).map(([count, unit], at) => `${at === 0 ? count : two(count)}${unit === "s" ? fractionOf(ms) : ""} ${unit}`).join(" ");
+}
+
+/** The part of a time below a second, if there is one: .650 */
+function fractionOf(ms) {
+  const below = ((ms % 1000) + 1000) % 1000;
+  return below ? `.${String(below).padStart(3, "0")}` : "";
+}
+
 /** How far what is shown is behind the present after a start; nothing once it has caught up. */
 export function catchingUp(behind) {
   if (!behind) return null;
@@ -83,7 +97,14 @@ export function timeOn(time, now) {
   return at.day === parts(now).day ? at.time : `${at.day.slice(5)} ${at.time.slice(0, 5)}`;
 }
 
+/** A time as it was recorded, to the millisecond: times cut to seconds would contradict the lengths of time between them. */
 export function fullTime(time) {
+  const { day, time: clock, zone } = parts(time);
+  return `${day} ${clock}${fractionOf(Date.parse(time))} ${zone}`;
+}
+
+/** What a clock shows: the time to the second. */
+export function clockTime(time) {
   const { day, time: clock, zone } = parts(time);
   return `${day} ${clock} ${zone}`;
 }
