@@ -12,7 +12,7 @@ const fields = (page, ...ids) => page.evaluate((all) => all.map((id) => document
 const search = (page) => new URL(page.url()).search;
 const rows = async (page, ...expected) => {
   let seen = [];
-  await until("the rows", 10_000, async () => { seen = await names(page).catch(() => []); return seen.join() === expected.join(); }).catch(() => assert.deepEqual(seen, expected));
+  await until("the rows", async () => { seen = await names(page).catch(() => []); return seen.join() === expected.join(); }).catch(() => assert.deepEqual(seen, expected));
 };
 
 const DELIVERED = [
@@ -27,7 +27,7 @@ test("a count of alerts filters the list, and a link beside it says what to do",
   await rows(page, "fresh", "overdue", "late", "later");
   const chips = () => page.$$eval("#firing li", (items) => Object.fromEntries(items.map((item) => [item.querySelector("a").textContent, item.querySelector("b").textContent])));
   // Of due soon, overdue and late each exposure counts once, by the strongest.
-  await until("the counts", 5_000, async () => Object.keys(await chips()).length === 3);
+  await until("the counts", async () => Object.keys(await chips()).length === 3);
   assert.deepEqual(await chips(), { "review overdue": "1", "attacker likely present": "2", "containment overdue": "1" });
   assert.deepEqual(await page.$$eval("#firing .book", (links) => links.map((link) => [new URL(link.href).pathname, link.getAttribute("aria-label")])), [["/runbook/ReviewOverdue", "runbook: review overdue"], ["/runbook/AttackerLikelyPresent", "runbook: attacker likely present"], ["/runbook/ContainmentOverdue", "runbook: containment overdue"]]);
   const click = (alert) => page.click(`#firing a[data-alert=${alert}]`);
@@ -36,7 +36,7 @@ test("a count of alerts filters the list, and a link beside it says what to do",
   assert.equal(search(page), "?state=all&alert=AttackerLikelyPresent");
   assert.deepEqual(await fields(page, "state", "alert"), ["all", "AttackerLikelyPresent"]);
   assert.equal(await text(page, "#firing a[aria-current]"), "attacker likely present");
-  await until("the list is in sight", 2_000, async () => page.evaluate(() => document.getElementById("race").getBoundingClientRect().top < 200));
+  await until("the list is in sight", async () => page.evaluate(() => document.getElementById("race").getBoundingClientRect().top < 200));
   // A decided one does not wait, and is found all the same.
   await click("ContainmentOverdue");
   await rows(page, "revoked");
@@ -50,9 +50,9 @@ test("a count of alerts filters the list, and a link beside it says what to do",
   assert.match(await text(page, "#race-count"), /^of all that wait now: 1 in time · 1 overdue · 2 late/);
   // A search that finds nothing leaves no choices; they are there again as soon as it is cleared.
   await page.type("#by-q", "no such name");
-  await until("a menu without choices", 5_000, async () => (await menu("severity")).length === 1);
+  await until("a menu without choices", async () => (await menu("severity")).length === 1);
   await page.click("#clear");
-  await until("a menu with all choices", 5_000, async () => (await menu("severity")).join() === "any,critical (1),high (3)");
+  await until("a menu with all choices", async () => (await menu("severity")).join() === "any,critical (1),high (3)");
   await page.goBack();
   await page.goBack();
   // By hand: a review is one that was made.
@@ -60,7 +60,7 @@ test("a count of alerts filters the list, and a link beside it says what to do",
   await rows(page, "fresh", "overdue", "late", "later");
   assert.match(await text(page, "#race-count"), /^waiting now: 1 in time/);
   await page.select("#by-quality", "unjudged");
-  await until("a state that has decisions", 2_000, async () => (await fields(page, "state"))[0] === "all");
+  await until("a state that has decisions", async () => (await fields(page, "state"))[0] === "all");
   assert.deepEqual(await axe(page), []);
   await clean(opened);
 });
@@ -68,7 +68,7 @@ test("a count of alerts filters the list, and a link beside it says what to do",
 test("every question is a step, a word is one, and a page leads back to it", async (t) => {
   const { url, deliver } = await run(t, { token: null });
   await deliver(DELIVERED, 5);
-  const opened = await open(await browser(t), url), { page } = opened;
+  const opened = await open(await browser(t), url, { motion: "reduce" }), { page } = opened;
   await rows(page, "fresh", "overdue", "late", "later");
   await page.select("#by-severity", "critical");
   await rows(page, "fresh");
@@ -122,9 +122,9 @@ test("what the address asks for is shown, or why it is not, and nothing else bef
   await wait(500);
   assert.deepEqual([await names(page), await text(page, "#windows-why")], [[], "Looking for the windows that match."]);
   answers([200, { matching: 0, rows: [], choices: {} }]);
-  await until("the answer", 5_000, async () => (await text(page, "#windows-why")) === "No window that waits matches.");
+  await until("the answer", async () => (await text(page, "#windows-why")) === "No window that waits matches.");
   await page.click("#windows-everywhere");
-  await until("every state", 5_000, async () => (await text(page, "#windows-why")) === "No window matches.");
+  await until("every state", async () => (await text(page, "#windows-why")) === "No window matches.");
   assert.equal(search(page), "?state=all&severity=low");
   await page.click("#windows-clear");
   await rows(page, "b", "a");
@@ -208,6 +208,11 @@ test("a name in the address that the board does not know is told, and the line g
   assert.equal(search(page), "?severity=critical", "the address says what the list shows");
   assert.deepEqual(await axe(page), []);
   await page.screenshot({ path: `${SHOTS}/unknown.png` });
+  await page.select("#by-severity", "");
+  await rows(page, "fresh", "overdue", "late", "later");
+  await page.goBack();
+  await rows(page, "fresh");
+  assert.ok(await page.$eval("#unknown", (line) => !line.hidden), "it stays until it is cleared");
   await page.click("#unknown-clear");
   assert.ok(await page.$eval("#unknown", (line) => line.hidden));
   await rows(page, "fresh");
@@ -224,7 +229,7 @@ test("a filter that there is not is told, and cleared", async (t) => {
   for (const [asked, told] of [["?severity=purple", /`severity` is one of critical, high|`severity` is one of/], ["?state=lost", /`state` is one of waiting/], ["?sort=luck", /`sort` is one of urgency/]]) {
     const page = await chromium.newPage();
     await page.goto(`${url}/${asked}`);
-    await until("why there are no rows", 10_000, async () => told.test(await page.$eval("#windows-why", (why) => why.textContent).catch(() => "")));
+    await until("why there are no rows", async () => told.test(await page.$eval("#windows-why", (why) => why.textContent).catch(() => "")));
     assert.deepEqual(await names(page), []);
     await page.click("#windows-clear");
     await rows(page, "fresh", "overdue", "late", "later");

@@ -94,11 +94,11 @@ async function prometheus(t, address) {
     assert.equal(status, "success", `${error}: ${parameters.query}`);
     return data.result ?? data;
   };
-  await until("Prometheus answers", 20_000, () => fetch(`http://127.0.0.1:${port}/-/ready`).then(({ ok }) => ok, () => false));
+  await until("Prometheus answers", () => fetch(`http://127.0.0.1:${port}/-/ready`).then(({ ok }) => ok, () => false));
   return { instant: (query) => ask("query", { query }), range: (query) => { const end = Date.now() / 1000; return ask("query_range", { query, start: end - 30, end, step: 5 }); }, ask };
 }
 
-test("every query of every panel gives data on a demo, and agrees with the summary", { timeout: 240_000 }, async (t) => {
+test("every query of every panel gives data on a demo, and agrees with the summary", { timeout: 1_200_000 }, async (t) => {
   const { url, address } = await demo(t);
   const asked = await prometheus(t, address);
   const expression = (expr, workflow = ".*") => expr.replaceAll("$workflow", workflow);
@@ -117,7 +117,7 @@ test("every query of every panel gives data on a demo, and agrees with the summa
     return empty;
   };
   let last = [];
-  await until("data in every panel", 80_000, async () => { last = await missing(); if (last.length) await wait(1_500); return last.length === 0; })
+  await until("data in every panel", async () => { last = await missing(); if (last.length) await wait(1_500); return last.length === 0; })
     .catch((error) => { throw new Error(`${error.message}\n${last.join("\n")}`); });
   t.diagnostic(`${all.length} queries of ${dashboards.flatMap(panels).length} panels gave data`);
 
@@ -126,7 +126,7 @@ test("every query of every panel gives data on a demo, and agrees with the summa
 
   // What both know at one moment must be the same, but for what happens between two questions.
   const number = async (query) => Number((await asked.instant(query))[0].value[1]);
-  await until("agreement with the summary", 20_000, async () => {
+  await until("agreement with the summary", async () => {
     const { figures, older } = await (await fetch(`${url}/api/v1/summary`)).json();
     const undecided = figures.windows.open + figures.windows.contained + older.open + older.contained;
     const told = await number("sum(shutterlag:undecided_windows:sum)");
@@ -134,11 +134,14 @@ test("every query of every panel gives data on a demo, and agrees with the summa
     t.diagnostic(`undecided: ${told} by Prometheus, ${undecided} by the summary`);
     return Math.abs(told - undecided) <= 1 && Math.abs(shown - figures.windows.open - older.open) <= 1;
   });
-  const open = await (await fetch(`${url}/api/v1/windows?limit=1000`)).json();
-  const waiting = open.windows.filter(({ record }) => ["open", "contained"].includes(record.state)).map(({ waiting_ms }) => waiting_ms / 1000);
-  const oldest = await number("max(shutterlag:oldest_undecided_seconds:max)");
-  // Three seconds of the demo's sixty-fold time, and the whole second in which it began.
-  assert.ok(Math.abs(oldest - Math.max(...waiting)) <= 3 * 60 + 1, `${oldest} and ${Math.max(...waiting)}`);
+  await until("agreement on what waits longest", async () => {
+    const open = await (await fetch(`${url}/api/v1/windows?limit=1000`)).json();
+    const waiting = open.windows.filter(({ record }) => ["open", "contained"].includes(record.state)).map(({ waiting_ms }) => waiting_ms / 1000);
+    const oldest = await number("max(shutterlag:oldest_undecided_seconds:max)");
+    t.diagnostic(`waits longest: ${oldest} s by Prometheus, ${Math.max(...waiting)} s by the list`);
+    // Three seconds of the demo's sixty-fold time, and the whole second in which it began.
+    return Math.abs(oldest - Math.max(...waiting)) <= 3 * 60 + 1;
+  });
 
   // Each variable, at every value: a panel is of what was chosen, and of nothing else.
   const workflows = await asked.ask("label/workflow/values", { "match[]": "shutterlag:undecided_windows:sum" });
@@ -164,11 +167,11 @@ test("every query of every panel gives data on a demo, and agrees with the summa
   const raced = leadership.templating.list.find(({ name }) => name === "workflow").current.value.join("|");
   const [first, second] = panels(leadership)[0].targets.map(({ expr }) => expression(expr, raced));
   const [low, high] = [await number(first), await number(second)];
-  await until("agreement with the rules", 20_000, async () => (await number(`abs((${first}) - shutterlag:effective_review_low:ratio1d) + abs((${second}) - shutterlag:effective_review_high:ratio1d)`)) < 1e-6);
+  await until("agreement with the rules", async () => (await number(`abs((${first}) - shutterlag:effective_review_low:ratio1d) + abs((${second}) - shutterlag:effective_review_high:ratio1d)`)) < 1e-6);
   const outcomes = targets(leadership).find(({ panel }) => panel.title.startsWith("What came of")).target.expr;
   assert.ok(low >= 0 && low <= high && high <= 1, `a share: ${low} to ${high}`);
   // While rules are being evaluated, one series is a second newer than the other.
-  await until("outcomes that are all", 20_000, async () => {
+  await until("outcomes that are all", async () => {
     const shares = (await asked.instant(expression(outcomes))).map(({ value }) => Number(value[1]));
     return Math.abs(shares.reduce((sum, share) => sum + share, 0) - 1) < 1e-6;
   });

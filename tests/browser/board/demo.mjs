@@ -30,13 +30,16 @@ export function freePort() {
 
 export const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Asks until `check` gives something, for so long. */
-export async function until(what, ms, check) {
-  const end = Date.now() + ms;
+/** How long anything may take: what is quick on a machine of one's own may take minutes on one that many share. */
+export const PATIENCE_MS = 300_000;
+
+/** Asks until `check` gives something. */
+export async function until(what, check) {
+  const end = Date.now() + PATIENCE_MS;
   for (;;) {
     const found = await check();
     if (found) return found;
-    if (Date.now() > end) throw new Error(`not within ${ms} ms: ${what}`);
+    if (Date.now() > end) throw new Error(`not within ${PATIENCE_MS / 1000} s: ${what}`);
     await wait(100);
   }
 }

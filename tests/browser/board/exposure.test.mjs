@@ -93,7 +93,7 @@ test("nothing is said with more certainty than there is", async (t) => {
 test("a page says like the board that a start still catches up, and how far it is", async (t) => {
   const answer = exposure({ catching_up: { behind_ms: 43_500_000, records: 0 } });
   const opened = await shown(t, answer), { page } = opened;
-  const says = (expected) => until(expected, 12_000, async () => (await text(page, "#link")) === expected);
+  const says = (expected) => until(expected, async () => (await text(page, "#link")) === expected);
   await says("Catching up: 12 h 05 min");
   assert.equal(await page.$eval("#link", (link) => link.className), "link catches");
   answer.catching_up = { behind_ms: null, records: 1_200 };
@@ -171,7 +171,7 @@ test("on the pages about one thing, as on the board, ? shows the keys that work 
       await show();
       assert.ok(await shown(), path);
       await page.keyboard.press("Escape");
-      await until("the help is closed", 2_000, async () => !(await shown()));
+      await until("the help is closed", async () => !(await shown()));
       assert.equal(page.url(), here, "Escape closes the help and nothing else");
     }
     await page.keyboard.press("?");

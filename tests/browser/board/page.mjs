@@ -2,12 +2,13 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import puppeteer from "puppeteer-core";
+import { PATIENCE_MS } from "./demo.mjs";
 
 const AXE = readFileSync(`${process.env.SHUTTERLAG_WORK}/node_modules/axe-core/axe.min.js`, "utf8");
 export const SHOTS = `${process.env.SHUTTERLAG_WORK}/shots`;
 
 export async function browser(t) {
-  const started = await puppeteer.launch({ executablePath: process.env.SHUTTERLAG_CHROMIUM, args: ["--no-sandbox", "--disable-gpu"] });
+  const started = await puppeteer.launch({ executablePath: process.env.SHUTTERLAG_CHROMIUM, args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"], timeout: PATIENCE_MS });
   t.after(() => started.close());
   return started;
 }
@@ -15,9 +16,10 @@ export async function browser(t) {
 /** Light, dark and on a phone. */
 export const LOOKS = [["light", {}], ["dark", { scheme: "dark" }], ["phone", { width: 390, height: 844, scale: 2 }]];
 
-/** A page that notes whatever is wrong, with how the page is to look and how many times slower the machine is to be. */
-export async function open(browser, url, { path = "/", scheme = "light", width = 1440, height = 1000, scale = 1, slower = 1, shows = "#windows li" } = {}) {
+/** A page that notes whatever is wrong, with how the page is to look and how many times slower the machine is to be. A row can only be hit where nothing moves. */
+export async function open(browser, url, { path = "/", scheme = "light", width = 1440, height = 1000, scale = 1, slower = 1, motion = "no-preference", shows = "#windows li" } = {}) {
   const page = await browser.newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
   const faults = [];
   page.on("pageerror", (error) => faults.push(`error: ${error.message}`));
   page.on("console", (message) => { if (["error", "warn"].includes(message.type()) && !/status of 40[14]/.test(message.text())) faults.push(`console: ${message.text()}`); });
@@ -29,11 +31,11 @@ export async function open(browser, url, { path = "/", scheme = "light", width =
     window.shifts = [];
     new PerformanceObserver((list) => window.shifts.push(...list.getEntries().filter((entry) => !entry.hadRecentInput).map((entry) => ({ value: entry.value, at: entry.startTime, what: entry.sources.map((source) => source.node?.id || source.node?.className || source.node?.nodeName) })))).observe({ type: "layout-shift", buffered: true });
   });
-  await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
+  await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }, { name: "prefers-reduced-motion", value: motion }]);
   await page.setViewport({ width, height, deviceScaleFactor: scale });
   if (slower > 1) await page.emulateCPUThrottling(slower);
   await page.goto(`${url}${path}`);
-  if (shows) await page.waitForSelector(shows, { visible: true, timeout: 15_000 });
+  if (shows) await page.waitForSelector(shows, { visible: true });
   return { page, faults };
 }
 

@@ -38,7 +38,7 @@ test("a link in a page leads to the exposure, past the sign-in", async (t) => {
   assert.equal(await page.evaluate(() => document.activeElement.id), "token");
   assert.deepEqual(await axe(page), []);
   await page.keyboard.type("wrong\n");
-  await until("the refusal", 5_000, async () => (await text(page, "#refused")).length > 0);
+  await until("the refusal", async () => (await text(page, "#refused")).length > 0);
   await signIn(page);
   await page.waitForSelector(".alarm", { visible: true });
   const shown = await text(page, "#main");
@@ -90,39 +90,39 @@ test("the list is searched, filtered, sorted, shared, saved and walked through b
     leak("three", 1_500), leak("four", 300, { severity: "low", source: "other-scanner" }), event("credential.abused", "four", 20), leak("five", 90, { owner: null, severity: null }),
   ].map((made) => Object.fromEntries(Object.entries(made).filter(([, value]) => value !== null))), 5);
   const chromium = await browser(t), opened = await open(chromium, url), { page } = opened;
-  await until("all rows", 5_000, async () => (await names(page)).length === 5);
+  await until("all rows", async () => (await names(page)).length === 5);
   assert.deepEqual(await names(page), ["four", "two", "one", "three", "five"]);
   // All critical ones of one team.
   await page.select("#by-severity", "critical");
   await page.type("#by-owner", "pay");
-  await until("the filtered rows", 5_000, async () => (await names(page)).join() === "one");
+  await until("the filtered rows", async () => (await names(page)).join() === "one");
   assert.match(page.url(), /\?severity=critical&owner=pay$/);
   assert.match(await text(page, "#windows-more"), /^1 window matches/);
   // Share what you see: the address alone shows the same to somebody else.
   const other = await open(chromium, url, { path: new URL(page.url()).search });
-  await until("the same rows", 5_000, async () => (await names(other.page)).join() === "one");
+  await until("the same rows", async () => (await names(other.page)).join() === "one");
   assert.deepEqual(await other.page.evaluate(() => [document.getElementById("by-severity").value, document.getElementById("by-owner").value]), ["critical", "pay"]);
   await other.page.close();
   await page.bringToFront();
   const csv = await (await fetch(await page.$eval("#csv", (link) => link.href))).text();
   assert.equal(csv.split("\r\n").length, 3);
   await page.click("#clear");
-  await until("all rows again", 5_000, async () => (await names(page)).length === 5);
+  await until("all rows again", async () => (await names(page)).length === 5);
   await page.select("#by-severity", "low");
-  await until("the low one", 5_000, async () => (await names(page)).join() === "four");
+  await until("the low one", async () => (await names(page)).join() === "four");
   await page.evaluate(() => document.activeElement.blur());
   await page.keyboard.press("Escape");
-  await until("all rows, cleared from outside of the fields", 5_000, async () => (await names(page)).length === 5);
+  await until("all rows, cleared from outside of the fields", async () => (await names(page)).length === 5);
   assert.equal(new URL(page.url()).search, "");
   // By keyboard.
   await page.evaluate(() => document.activeElement.blur());
   await page.keyboard.press("/");
   assert.equal(await page.evaluate(() => document.activeElement.id), "by-q");
   await page.keyboard.type("THREE");
-  await until("what was searched for", 5_000, async () => (await names(page)).join() === "three");
+  await until("what was searched for", async () => (await names(page)).join() === "three");
   await page.keyboard.press("Escape");
   await page.keyboard.press("Escape");
-  await until("all rows once more", 5_000, async () => (await names(page)).length === 5);
+  await until("all rows once more", async () => (await names(page)).length === 5);
   const focused = () => page.evaluate(() => document.activeElement.textContent);
   for (const [key, name] of [["j", "four"], ["j", "two"], ["j", "one"], ["k", "two"]]) { await page.keyboard.press(key); assert.equal(await focused(), name); }
   await page.keyboard.press("?");
@@ -173,7 +173,7 @@ test("what strangers write does nothing on any page", async (t) => {
     await opened.page.close();
   }
   const board = await open(chromium, url, { path: "/?state=all" });
-  await until("all rows", 5_000, async () => (await names(board.page)).length === HOSTILE.length);
+  await until("all rows", async () => (await names(board.page)).length === HOSTILE.length);
   assert.equal(await board.page.evaluate(() => typeof window.owned), "undefined");
   await fits(board.page, "the board");
   await clean(board);
@@ -184,9 +184,9 @@ test("what strangers write does nothing on any page", async (t) => {
 test("every kind of page is readable by everybody", async (t) => {
   const { url } = await demo(t), chromium = await browser(t);
   const get = async (path) => (await fetch(`${url}${path}`)).json();
-  const { alerts: [{ reviewer }] } = await until("an alert about a reviewer", 60_000, async () => { const all = await get("/api/v1/reviewer-alerts"); return all.alerts.length > 0 && all; });
+  const { alerts: [{ reviewer }] } = await until("an alert about a reviewer", async () => { const all = await get("/api/v1/reviewer-alerts"); return all.alerts.length > 0 && all; });
   // While the demo catches up, windows of a day leave within seconds. Of those that stay the oldest go first.
-  const hollow = await until("a demo that has caught up", 60_000, async () => {
+  const hollow = await until("a demo that has caught up", async () => {
     const { windows } = await get("/api/v1/windows?state=closed&limit=500");
     const found = windows.findLast(({ record }) => record.hollow?.includes("impossible_reading")) ?? windows.at(-1);
     const answer = found && await get(`/api/v1/exposures/${encodeURIComponent(found.record.exposure_id)}`);
@@ -220,7 +220,7 @@ test("a window with 256 events has a page, and ten thousand aliases make none", 
   assert.match(await text(opened.page, "#main"), /256/);
   await fits(opened.page, "256 events");
   await deliver([leak("too-many-names", 5, { aliases: Array.from({ length: 10_000 }, (_, at) => `alias-${at}`) }), leak("the-next", 5)], 2);
-  await until("the refusal", 10_000, async () => /shutterlag_events_rejected_total\{[^}]*\} [1-9]/.test(await (await ask("/metrics")).text()));
+  await until("the refusal", async () => /shutterlag_events_rejected_total\{[^}]*\} [1-9]/.test(await (await ask("/metrics")).text()));
   const { windows } = await (await ask("/api/v1/windows")).json();
   assert.deepEqual(windows.map((one) => one.record.credential_id).sort(), [id, "the-next"]);
   await clean(opened);
@@ -235,21 +235,21 @@ test("what people come for, each in at most three steps from the board", async (
   const home = async () => { await page.goto(url); await page.waitForSelector("#windows li a", { visible: true }); steps.length = 0; };
   const facts = () => page.$$eval(".facts > div", (all) => Object.fromEntries(all.map((one) => [one.querySelector("dt").textContent, one.querySelector("dd").textContent])));
   // Is it better than last month: nothing to do at all.
-  await until("the trend", 10_000, async () => (await page.$$("#trend tr")).length === 4);
+  await until("the trend", async () => (await page.$$("#trend tr")).length === 4);
   assert.match(await text(page, "#trend"), /30 days/);
   // Which windows have an attacker in them: they come first, and can be had alone.
-  await until("an attack, which comes first", 60_000, async () => /^Attack observed/.test(await text(page, "#windows li.group")));
+  await until("an attack, which comes first", async () => /^Attack observed/.test(await text(page, "#windows li.group")));
   await choose("state", "attacked");
-  await until("attacked windows alone", 10_000, async () => { const counts = await page.evaluate(() => [...document.querySelectorAll("#windows .count")].map((count) => count.textContent)); return counts.length > 0 && counts.every((count) => count.startsWith("‼")); });
+  await until("attacked windows alone", async () => { const counts = await page.evaluate(() => [...document.querySelectorAll("#windows .count")].map((count) => count.textContent)); return counts.length > 0 && counts.every((count) => count.startsWith("‼")); });
   within(1);
   // All critical ones of one team, and what is seen is shared by its address.
   await home();
-  await until("teams to choose from", 10_000, async () => (await page.$$("#owners option")).length > 2);
+  await until("teams to choose from", async () => (await page.$$("#owners option")).length > 2);
   const team = await page.$eval("#owners option:nth-child(2)", (option) => option.value);
   await choose("severity", "critical");
   steps.push(`owner: ${team}`);
   await page.type("#by-owner", team);
-  await until("their windows", 10_000, async () => /match/.test(await text(page, "#windows-more")));
+  await until("their windows", async () => /match/.test(await text(page, "#windows-more")));
   assert.deepEqual([...new URL(page.url()).searchParams], [["severity", "critical"], ["owner", team]]);
   within(2);
   // What leaked and where, whose it is, what the AI said, and how to mute it for an hour.
@@ -264,7 +264,7 @@ test("what people come for, each in at most three steps from the board", async (
   // Who decided, how long that took, and why it was hollow.
   await home();
   await choose("state", "closed");
-  await until("hollow ones among the closed", 20_000, async () => page.evaluate(() => { const row = [...document.querySelectorAll("#windows li")].find((item) => item.querySelector(".count")?.textContent.startsWith("hollow")); if (row) row.querySelector("a").id = "hollow-one"; return row !== undefined; }));
+  await until("hollow ones among the closed", async () => page.evaluate(() => { const row = [...document.querySelectorAll("#windows li")].find((item) => item.querySelector(".count")?.textContent.startsWith("hollow")); if (row) row.querySelector("a").id = "hollow-one"; return row !== undefined; }));
   await click("one that was hollow", "#hollow-one");
   await page.waitForSelector(".verdict.hollow", { visible: true });
   const hollow = await facts();

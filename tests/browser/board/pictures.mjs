@@ -17,7 +17,7 @@ const open = async (scheme) => {
 };
 // The story is told: the planted case was let through.
 const first = await open("light");
-await until("the story", 120_000, () => first.evaluate(() => document.getElementById("notes").textContent.includes("#planted")));
+await until("the story", () => first.evaluate(() => document.getElementById("notes").textContent.includes("#planted")));
 await first.close();
 for (const scheme of ["light", "dark"]) {
   const page = await open(scheme);

@@ -48,8 +48,8 @@ test("on a usual screen the first windows, the rate and the counts of alerts are
   const chromium = await browser(t);
   for (const scheme of ["light", "dark"]) {
     const opened = await open(chromium, url, { scheme, width: 1440, height: 900 }), { page } = opened;
-    await until("the rows", 10_000, async () => (await page.$$("#windows .cred")).length === 30);
-    await until("the rows are at their places", 5_000, async () => page.evaluate(() => document.getAnimations().every((one) => one.playState === "finished")));
+    await until("the rows", async () => (await page.$$("#windows .cred")).length === 30);
+    await until("the rows are at their places", async () => page.evaluate(() => document.getAnimations().every((one) => one.playState === "finished")));
     const bottoms = await page.evaluate(() => ["#windows li:not(.group):nth-of-type(5)", "#bands-key", "#firing"].map((what) => document.querySelector(what).getBoundingClientRect().bottom));
     assert.ok(bottoms.every((bottom) => bottom <= 900), `the fourth window, the key of the rate and the counts of alerts end at ${bottoms}`);
     assert.ok(await page.$eval("#firing", (chips) => chips.childElementCount === 9 && chips.scrollHeight - chips.clientHeight <= 1), "all counts");
@@ -67,7 +67,7 @@ test("a name that is cut keeps its end, and no card cuts its last line", async (
   const url = await made(t, (response) => send(response, "whole", full())), chromium = await browser(t);
   for (const options of [{}, PHONE]) {
     const opened = await open(chromium, url, options), { page } = opened;
-    await until("the rows", 5_000, async () => (await page.$$("#windows .cred")).length === 2);
+    await until("the rows", async () => (await page.$$("#windows .cred")).length === 2);
     const ends = await page.$$eval("#windows .cred", (rows) => rows.map((row) => ({ name: row.textContent, inside: row.querySelector(".ends").getBoundingClientRect().right <= row.getBoundingClientRect().right + 1, end: row.querySelector(".ends").textContent })));
     assert.deepEqual(ends.map(({ name }) => name).sort(), LONG);
     for (const { name, inside, end } of ends) assert.ok(inside && /#91[23]$/.test(end), name);
@@ -83,7 +83,7 @@ test("on a narrow screen every count of alerts is seen, and a name has a line of
   const all = full();
   Object.values(all.lists.windows.set)[0].credential = "aws-access-key:payments-api:628326259bf2f656";
   const opened = await open(await browser(t), await made(t, (response) => send(response, "whole", all)), { width: 1024, height: 768 }), { page } = opened;
-  await until("the rows", 5_000, async () => (await page.$$("#windows .cred")).length === 2);
+  await until("the rows", async () => (await page.$$("#windows .cred")).length === 2);
   assert.ok(await page.$eval("#firing", (chips) => chips.childElementCount === 9 && chips.scrollHeight - chips.clientHeight <= 1), "all counts");
   const cut = await page.$$eval("#windows .begins", (names) => names.filter((name) => name.scrollWidth > name.clientWidth).map((name) => name.parentElement.textContent));
   assert.deepEqual(cut, [LONG[1]]);
@@ -105,7 +105,7 @@ test("every choice of a menu has room in it", async (t) => {
   const chromium = await browser(t);
   for (const options of [{}, { width: 1024, height: 768 }, { width: 1920, height: 1080 }]) {
     const opened = await open(chromium, url, options), { page } = opened;
-    await until("the choices", 5_000, async () => (await page.$$("#by-workflow option")).length === 3);
+    await until("the choices", async () => (await page.$$("#by-workflow option")).length === 3);
     // As wide as its longest choice needs: a copy tells.
     const needs = await page.$$eval("#filter select", (menus) => menus.map((menu) => {
       const copy = menu.cloneNode(true);
@@ -132,7 +132,7 @@ test("an owner's name has room, and the row at hand shows all of a longer one wi
       const all = full();
       for (const row of Object.values(all.lists.windows.set)) Object.assign(row, { owner, incident: "incident ".repeat(20) });
       const opened = await open(chromium, await made(t, (response) => send(response, "whole", all)), options), { page } = opened;
-      await until("the rows", 5_000, async () => (await page.$$("#windows .cred")).length === 2);
+      await until("the rows", async () => (await page.$$("#windows .cred")).length === 2);
       const before = await seen(page, `owner ${owner}`), end = "incident incident ";
       if (owner !== longest) assert.ok(before.whole, `${name}: the owner is seen`);
       assert.ok(!(await seen(page, `${end}`.repeat(9))).whole, `${name}: not all of the text has room`);

@@ -22,7 +22,7 @@ export async function run(t, { token = TOKEN } = {}) {
   });
   const url = `http://${address}`, headers = token ? { authorization: `Bearer ${token}` } : {};
   const ask = (path, options = {}) => fetch(`${url}${path}`, { ...options, headers: { ...headers, ...options.headers } });
-  await until(`a run that is ready: ${log}`, 20_000, async () => {
+  await until(`a run that is ready: ${log}`, async () => {
     if (child.exitCode !== null) throw new Error(`the run ended: ${log}`);
     return (await ask("/readyz").catch(() => null))?.status === 200;
   });
@@ -30,7 +30,7 @@ export async function run(t, { token = TOKEN } = {}) {
   const deliver = async (events, windows) => {
     const answer = await ask("/in/events", { method: "POST", headers: { "content-type": "application/x-ndjson" }, body: events.map((event) => JSON.stringify(event)).join("\n") });
     if (answer.status !== 200) throw new Error(`${answer.status}: ${await answer.text()}`);
-    await until(`${windows} windows`, 60_000, async () => (await (await ask("/readyz")).json()).view.windows >= windows);
+    await until(`${windows} windows`, async () => (await (await ask("/readyz")).json()).view.windows >= windows);
   };
   return { url, ask, deliver };
 }

@@ -39,8 +39,8 @@ export function follow(path, { show, missing, tick }) {
     } else {
       offset = Date.parse(data.as_of) - Date.now();
       // Just started, the server has not read the ledger to its end.
-      const late = catchingUp(data.catching_up);
-      state(late ? "catches" : "on", late ?? "Live");
+      const behind = catchingUp(data.catching_up);
+      state(behind ? "catches" : "on", behind ?? "Live");
       set(clock, clockTime(data.as_of));
       const { as_of, view, catching_up, ...rest } = data, text = JSON.stringify(rest, (key, value) => (key === "waiting_ms" || key === "attacker_first" ? undefined : value));
       if (text !== last) { last = text; show(data, now()); }

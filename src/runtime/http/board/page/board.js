@@ -272,7 +272,7 @@ function suspected(data) {
   const shown = data.pages.map((page) => {
     const box = el("article", `suspect${page.ended_at ? " over" : ""}`), who = el("p", "who"), name = el("b"), what = el("span");
     name.append(link(reviewerAt(page.id), page.reviewer));
-    set(what, `${page.ended_at ? `alert ended ${when(page.ended_at)}` : `alert since ${when(page.at)}`}, counted since ${when(page.since)}; evidence ${amount(page.statistic)}`);
+    set(what, `${page.ended_at ? `alert ended ${when(page.ended_at)}` : `alert since ${when(page.at)}`}, counted since ${when(page.since)}; evidence ${amount(page.statistic)}` + (page.threshold === data.pages[0].threshold ? "" : `, fired from ${page.threshold.toLocaleString("en")} on`));
     who.append(name, what);
     const table = el("table"), body = el("tbody"), head = el("thead"), titles = el("tr");
     for (const text of ["Sign", "Seen", "Allowed"]) { const cell = el("th"); cell.scope = "col"; set(cell, text); titles.append(cell); }
@@ -350,9 +350,9 @@ let linked = "off";
 function linkState(word) {
   linked = word;
   // What is shown does not change, so it is not live, whatever the connection is.
-  const late = word === "on" ? catchingUp(model.parts.health?.catching_up) : null;
-  set($("link"), paused ? `Paused at ${dateParts(now()).time}` : late ?? STATES[word]);
-  $("link").className = `link ${paused ? "paused" : late ? "catches" : word}`;
+  const behind = word === "on" ? catchingUp(model.parts.health?.catching_up) : null;
+  set($("link"), paused ? `Paused at ${dateParts(now()).time}` : behind ?? STATES[word]);
+  $("link").className = `link ${paused ? "paused" : behind ? "catches" : word}`;
 }
 follow({ take, state: (word) => { if (!paused) linkState(word); else linked = word; } });
 

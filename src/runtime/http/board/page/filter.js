@@ -19,7 +19,7 @@ export class Filter {
     this.clear = find("clear");
     this.owners = find("owners");
     this.unknown = { line: find("unknown"), why: find("unknown-why") };
-    find("unknown-clear").addEventListener("click", () => { this.foreign([]); this.fields.q.focus(); });
+    find("unknown-clear").addEventListener("click", () => { this.unknown.line.hidden = true; this.fields.q.focus(); });
     this.paused = false;
     this.number = 0;
     this.asking = 0;
@@ -37,6 +37,7 @@ export class Filter {
       if (this.query().toString() !== before) this.question(0);
     });
     this.read();
+    this.tellUnknown();
     // From a figure to the page behind it: the first window of this list.
     this.goes = new URLSearchParams(location.search).get("go") === "first";
     this.write(false);
@@ -84,16 +85,15 @@ export class Filter {
     }
   }
 
-  /** Takes over what the address asks for, and says which parts of it mean nothing here. */
+  /** Takes over what the address asks for. */
   read() {
-    const query = new URLSearchParams(location.search);
-    this.fill(Object.fromEntries(query));
-    this.foreign([...new Set(query.keys())].filter((name) => !LIST.includes(name) && !["tz", "go"].includes(name)));
+    this.fill(Object.fromEntries(new URLSearchParams(location.search)));
     this.typed = null;
   }
 
   /** Says which names of the address the board does not know; what they ask for has no effect. */
-  foreign(names) {
+  tellUnknown() {
+    const names = [...new Set(new URLSearchParams(location.search).keys())].filter((name) => !LIST.includes(name) && !["tz", "go"].includes(name));
     const { line, why } = this.unknown;
     line.hidden = names.length === 0;
     if (names.length > 0) set(why, `The address asks for something that the board does not know: ${names.slice(0, 5).map((name) => name.slice(0, 40)).join(", ")}. The list is without it. Known are ${LIST.join(", ")}.`);

@@ -13,7 +13,7 @@ const UNRATED = "No severity stated";
 /** A phone, or as narrow. */
 export const narrow = matchMedia("(max-width: 900px)");
 /** Too narrow for a name and a countdown side by side. */
-const close = matchMedia("(max-width: 1250px)");
+const stacked = matchMedia("(max-width: 1250px)");
 
 const rank = (severity) => { const at = SEVERITIES.indexOf(severity); return at < 0 ? SEVERITIES.length : at; };
 
@@ -71,7 +71,7 @@ export class Race {
     this.heads = new Map();
     this.first = true;
     this.grouped = true;
-    for (const width of [narrow, close]) width.addEventListener("change", () => this.place(this.last ?? []));
+    for (const width of [narrow, stacked]) width.addEventListener("change", () => this.place(this.last ?? []));
   }
 
   /** Forgets all rows: what comes next answers another question. */
