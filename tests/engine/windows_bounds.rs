@@ -116,6 +116,57 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(crate::seeded::cases(1_000))]
+
+    #[test]
+    fn beyond_the_cap_a_late_decision_has_its_own_advice_or_none(
+        (events, at_s) in undecided().prop_flat_map(|Events(events)| {
+            let first = events[0].clone();
+            let others = Just(events[1..].to_vec()).prop_shuffle();
+            let all = others.prop_map(move |others| [vec![first.clone()], others].concat());
+            (all, 0_i64..1500)
+        }),
+        cap in select(&[8_u32, 16][..]),
+    ) {
+        let mut events = events;
+        let mut decision = decided(Revoke).of("credential-b", at_s);
+        decision.workflow = Workflow::SecretExposure;
+        events.push(numbered(events.len(), decision));
+        let config = EngineConfig { events_per_window: cap, ..EngineConfig::default() };
+        let (got, wanted) = (replay(config, &events), ledger(&events));
+        let (got, wanted) = (&got.windows[0].advice, &wanted.windows[0].advice);
+        prop_assert!(got == wanted || got.is_none(), "{got:?}, not {wanted:?}: {:?}", Events(events));
+    }
+}
+
+#[test]
+fn a_late_decision_among_folded_advice_is_not_judged_by_another() {
+    let advice = |n: i64| {
+        let mut event = triage(if n < 3 { Rotate } else { Revoke }).at(10 + n);
+        if let Body::TriageCompleted(triage) = &mut event.body {
+            triage.summary_words = Some(if n < 3 { 30 } else { 3_000 });
+        }
+        event
+    };
+    let mut events = vec![leak().at(0)];
+    events.extend((0..260).map(advice));
+    events.push(decided(Revoke).at(130));
+    let mut events: Vec<_> = events.into_iter().enumerate().map(|(n, e)| numbered(n, e)).collect();
+    let late = replay(EngineConfig::default(), &events);
+    assert_eq!(late.windows[0].advice, None);
+    assert!(late.windows[0].decision.is_some());
+    // Before the folded ones, after them, and in order, it is known.
+    for at_s in [10, 269, 400] {
+        let mut decision = decided(Revoke).at(at_s);
+        decision.id = "decision".into();
+        let events = [&events[..261], &[decision][..]].concat();
+        assert_eq!(replay(EngineConfig::default(), &events).windows, ledger(&events).windows);
+    }
+    in_order(&mut events);
+    same_as_without_a_cap(&events);
+}
+
 #[test]
 fn a_window_of_a_hundred_thousand_events_has_every_field_right() {
     let mut events = vec![leak().at(0)];

@@ -145,7 +145,8 @@ pub(super) fn fold<'l>(
                 };
                 let targets = rules.profiles.get(log.key.workflow).targets;
                 let window = Window::opened(log.key, targets, event.time);
-                let mut open = Open { number, from: waiting, window, rules, decided };
+                let (from, advice_folded) = (waiting, false);
+                let mut open = Open { number, from, window, rules, decided, advice_folded };
                 open.apply(&event, *head, log, &heads[..at], fates);
                 fates[at] = Fate::Window(number);
                 for early in waiting..at {
@@ -223,6 +224,8 @@ struct Open<'l, 'r> {
     rules: Rules<'r>,
     /// Who decided about which advice in the windows before.
     decided: Decided,
+    /// Whether advice was folded between the one before and the one that comes next.
+    advice_folded: bool,
 }
 
 impl<'l> Open<'l, '_> {
@@ -262,7 +265,12 @@ impl<'l> Open<'l, '_> {
                 exposed(window, self.rules.exposed(event));
                 case_opened(window, case);
             }
-            Body::TriageCompleted(triage) => triaged(window, event, triage, head.number(log)),
+            Body::TriageCompleted(triage) => {
+                // The first and the last of those that are folded stand for more than themselves.
+                let is_advice = triage.provenance != Some(Provenance::Fallback);
+                self.advice_folded ^= is_advice && weight > 1;
+                triaged(window, event, triage, head.number(log));
+            }
             // Only the decider's looks count further; they are found again from the decision.
             Body::ReviewOpened(_) => touched(window, event.time),
             Body::DecisionMade(decision) if decision.actor_kind == Actor::Human => {
@@ -335,6 +343,10 @@ impl<'l> Open<'l, '_> {
         let person = canonical(aliases, &decision.reviewer);
         let looks = Looks::of(person, aliases, heads, log);
         let window = &mut self.window;
+        if self.advice_folded {
+            // Which advice the person had is forgotten: nothing is said by another one.
+            window.advice = None;
+        }
         let source = clock_of(event.source.as_ref());
         let reviewer = borrowed(Some(&decision.reviewer)).unwrap_or_default();
         let advice = window.advice.as_ref();

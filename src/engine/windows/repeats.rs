@@ -3,7 +3,8 @@
 //! Invariants: up to the limit nothing is lost; beyond it the events that any
 //! field of the window comes from stay, and every count stays. Forgotten are the
 //! ids of the folded repeats, and where between their first and their last each
-//! one stood.
+//! one stood. Of two or more that are folded, both their first and their last stand
+//! for some: so advice that is folded leaves a mark on either side of the gap.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,15 +44,55 @@ struct Class<'l> {
     fallback: bool,
     looker: Option<Cow<'l, str>>,
     evidence: Option<Evidence>,
-    /// Whether the advice or look is by another clock than the first of its kind.
+    /// Whether the look is by another clock than the first.
     other_clock: bool,
 }
 
-/// A class: its first event, which takes over what the others stood for, and
-/// its last, which stays itself.
+/// A class: its first event and its last, which stay, and what is between them.
 struct Run {
     first: Head,
+    middle: Middle,
     last: Option<Head>,
+}
+
+enum Middle {
+    Nothing,
+    /// It stays: alone, it would leave no mark on one of the sides.
+    One(Head),
+    /// The first has taken over one of them; the last is to take over this one, which stands for
+    /// all others.
+    Folded(Head),
+}
+
+impl Run {
+    const fn of(first: Head) -> Run {
+        Run { first, middle: Middle::Nothing, last: None }
+    }
+
+    fn add(&mut self, head: Head) {
+        let Some(middle) = self.last.replace(head) else { return };
+        match &mut self.middle {
+            Middle::Nothing => self.middle = Middle::One(middle),
+            Middle::One(one) => {
+                self.first.take_over(*one);
+                self.middle = Middle::Folded(middle);
+            }
+            Middle::Folded(others) => others.take_over(middle),
+        }
+    }
+
+    fn kept(self) -> impl Iterator<Item = Head> {
+        let Run { first, middle, mut last } = self;
+        let one = match middle {
+            Middle::Nothing => None,
+            Middle::One(one) => Some(one),
+            Middle::Folded(others) => {
+                last.iter_mut().for_each(|last| last.take_over(others));
+                None
+            }
+        };
+        [Some(first), one, last].into_iter().flatten()
+    }
 }
 
 /// A shortened log.
@@ -97,7 +138,7 @@ pub(super) fn shorten(
         let Some(event) = head.event(log) else { continue };
         let resighting = matches!(fate, Fate::Resighting(_));
         let mut class = Class { resighting, ..class(&event, *place, group.decided, &mut lookers) };
-        if matches!(class.kind, Kind::TriageCompleted | Kind::ReviewOpened) {
+        if class.kind == Kind::ReviewOpened {
             let any = Class { evidence: None, ..class.clone() };
             let first = clocks.entry(any).or_insert_with(|| event.source.clone());
             class.other_clock = *first != event.source;
@@ -110,20 +151,11 @@ pub(super) fn shorten(
             continue;
         }
         match runs.get_mut(&class) {
-            None => drop(runs.insert(class, Run { first: *head, last: None })),
-            Some(run) => {
-                if let Some(middle) = run.last.replace(*head) {
-                    run.first.take_over(middle);
-                }
-            }
+            None => drop(runs.insert(class, Run::of(*head))),
+            Some(run) => run.add(*head),
         }
     }
-    for run in runs.values() {
-        short.keep(log, run.first);
-        if let Some(last) = run.last {
-            short.keep(log, last);
-        }
-    }
+    runs.into_values().flat_map(Run::kept).for_each(|head| short.keep(log, head));
     Some(short)
 }
 
@@ -158,8 +190,9 @@ struct Group<'l> {
     /// The first thing that a person did, and the first escalation.
     touch: Option<usize>,
     escalation: Option<usize>,
-    /// The first advice.
-    advice: Option<usize>,
+    /// The first advice, with its source, and the first from another one.
+    advice: Option<(usize, Option<Cow<'l, str>>)>,
+    other_advice: Option<usize>,
     /// The first containment for good.
     kill: Option<usize>,
     /// The most items that each reviewer looked at.
@@ -216,7 +249,13 @@ impl<'l> Group<'l> {
                 }
             }
             Body::TriageCompleted(triage) if triage.provenance != Some(Provenance::Fallback) => {
-                self.advice = self.advice.or(Some(at));
+                match &self.advice {
+                    None => self.advice = Some((at, event.source.clone())),
+                    Some((_, first)) if *first != event.source => {
+                        self.other_advice = self.other_advice.or(Some(at));
+                    }
+                    Some(_) => {}
+                }
             }
             Body::CredentialContained { method, .. } if method.kills() => {
                 self.kill = self.kill.or(Some(at));
@@ -257,6 +296,7 @@ impl<'l> Group<'l> {
     fn is_witness(&self, at: usize) -> bool {
         let exposed = self.exposed.map(|(_, _, at)| at);
         let items = self.items.map(|(_, at)| at);
+        let advice = self.advice.as_ref().map(|(at, _)| *at);
         [
             self.opener,
             self.source,
@@ -269,7 +309,8 @@ impl<'l> Group<'l> {
             self.requester,
             self.touch,
             self.escalation,
-            self.advice,
+            advice,
+            self.other_advice,
             self.kill,
         ]
         .contains(&Some(at))
