@@ -76,22 +76,22 @@ impl Row {
         SortKey { attack: self.attack, start: self.start, exposure_id }
     }
 
-    /// The parsed record.
+    /// The parsed record. `None`, which is counted: there is no memory for its text. A row is only
+    /// made from a record that could be parsed.
     pub fn read(&self) -> Option<WindowRecord> {
-        // Never `None`: a row is only made from a record that could be parsed.
-        WindowRecord::read(self.record.text().as_bytes()).ok()
+        WindowRecord::read(self.record.text()?.as_bytes()).ok()
     }
 
     /// The same, and the record as JSON, to be passed on byte for byte.
     pub fn read_json(&self) -> Option<(WindowRecord, Box<RawValue>)> {
-        let text = self.record.text();
+        let text = self.record.text()?;
         let record = WindowRecord::read(text.as_bytes()).ok()?;
         Some((record, RawValue::from_string(text).ok()?))
     }
 
     /// The parsed record, if its text has this part: to look for that is faster than to parse.
     pub fn read_if_it_has(&self, part: &str) -> Option<WindowRecord> {
-        let text = self.record.text();
+        let text = self.record.text()?;
         text.contains(part).then(|| WindowRecord::read(text.as_bytes()).ok())?
     }
 }
