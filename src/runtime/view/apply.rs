@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::marks::Marks;
 use super::packed::Packed;
 use super::row::{Attack, Row};
 use super::store::{Orders, View};
@@ -82,6 +83,7 @@ impl View {
         let moments = moments(record);
         let row = Row {
             record: Packed::new(json),
+            marks: Marks::of(record),
             workflow: record.workflow,
             state: record.state,
             attack: Attack::of(moments.as_ref()),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
+use super::marks::Marks;
 use super::packed::Packed;
 use super::trend::Reviewed;
 use crate::engine::alerts::Moments;
@@ -46,6 +47,7 @@ impl Attack {
 pub struct Row {
     /// The record, byte for byte.
     pub(super) record: Packed,
+    pub(super) marks: Marks,
     /// The kind of process.
     pub workflow: Workflow,
     /// Its state.
@@ -87,6 +89,16 @@ impl Row {
         let text = self.record.text()?;
         let record = WindowRecord::read(text.as_bytes()).ok()?;
         Some((record, RawValue::from_string(text).ok()?))
+    }
+
+    /// Whether the decision may be this reviewer's. It is not for certain: see the record.
+    pub fn may_be_by(&self, reviewer: &str) -> bool {
+        self.decided_at.is_some() && self.marks.may_be_by(reviewer)
+    }
+
+    /// Whether this may be a name of the credential. It is not for certain: see the record.
+    pub fn may_be_of(&self, name: &str) -> bool {
+        self.marks.may_be_of(name)
     }
 
     /// The parsed record, if its text has this part: to look for that is faster than to parse.
