@@ -47,6 +47,7 @@ impl Attack {
 pub struct Row {
     /// The record, byte for byte.
     pub(super) record: Packed,
+    /// What tells without its text that a name is not in it.
     pub(super) marks: Marks,
     /// The kind of process.
     pub workflow: Workflow,
@@ -71,6 +72,14 @@ pub struct Row {
     /// What comes of its review, where attackers race.
     pub(super) reviewed: Option<Reviewed>,
 }
+
+/// The marks cost nothing: with the four fields of a byte each they are one word, which would be
+/// half empty without them.
+const _: () = assert!(
+    size_of::<Row>()
+        == size_of::<(Packed, u64, [Timestamp; 2], [Option<Timestamp>; 2])>()
+            + size_of::<(Option<Moments>, Option<Reviewed>)>()
+);
 
 impl Row {
     /// Its place among all windows; `exposure_id` is its name.
