@@ -25,7 +25,7 @@ use super::{CliError, Outcome, dressed, map, tell};
 use crate::config::{EngineConfig, FiguresConfig, Limits, OversightConfig, Profiles};
 use crate::engine::attacker::{CurveSetting, Race};
 use crate::engine::oversight::Rules;
-use crate::engine::summary::{EventCounts, Summary, Tally};
+use crate::engine::summary::{EventCounts, Summary};
 use crate::engine::windows::{Stage, View};
 use crate::event::Workflow;
 use crate::formats::maps::Maps;
