@@ -303,7 +303,8 @@ pub struct AgreementConfig {
     pub peers_min: u32,
     /// With fewer acts of peers to compare with, the comparison waits for more.
     pub peer_acts_min: u64,
-    /// The length of the periods that are compared.
+    /// The length of the periods that are compared. No setting changes it: a kept state numbers
+    /// its periods by one length, and read with another, it would name other times.
     pub period: Span,
 }
 

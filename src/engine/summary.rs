@@ -459,9 +459,9 @@ impl Tally {
         }
     }
 
-    /// The same as if it had been merged into an empty one. A histogram that recorded its values
-    /// states another bound than one that took them over, so a written file would tell which
-    /// windows were taken in first.
+    /// The same as if it had been merged into an empty one. Recording and merging leave different
+    /// bounds in a histogram. Once even the first tally is merged, a written file is the same for
+    /// any number of threads.
     #[must_use]
     pub fn as_merged(mut self) -> Tally {
         for (histogram, _) in &mut self.stages {

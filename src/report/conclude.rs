@@ -7,7 +7,7 @@
 
 use std::io;
 
-use super::joining::{NotJoined, suggest_of};
+use super::joining::{NotJoined, suggest};
 use super::ledger::{Ledger, Stretch, Telling};
 use super::oversight::Reviewers;
 use crate::engine::oversight::{Flags, Reviews};
@@ -54,7 +54,7 @@ pub fn conclude(
         count(&stretches, telling);
     let overseen = std::thread::scope(|scope| {
         // Neither needs the other, and each keeps one thread busy.
-        scope.spawn(|| suggest_of(&mut not_joined, view));
+        scope.spawn(|| suggest(&mut not_joined, |consider| view.names(consider)));
         reviews.judge(telling.oversight)
     });
     let judgements = &overseen.judgements;

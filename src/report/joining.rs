@@ -9,7 +9,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::spelling::Spelling;
-use crate::engine::windows::{Key, Unjoined, View};
+use crate::engine::windows::{Key, Unjoined};
 use crate::event::{Kind, Workflow};
 use crate::time::Timestamp;
 
@@ -87,22 +87,12 @@ impl NotJoined {
     }
 }
 
-/// Adds to the first `SUGGESTED_MAX` of `found` the nearest names of windows, which `windows`
-/// hands to the function that it is given. A name may come more than once.
-pub fn suggest(found: &mut [NotJoined], windows: impl FnOnce(&mut dyn FnMut(Key<'_>))) {
-    suggest_if(found, |consider| windows(&mut |key| consider(key, &mut || true)));
-}
-
-/// The same of all windows of a view.
-pub(super) fn suggest_of(found: &mut [NotJoined], view: &View<'_>) {
-    suggest_if(found, |consider| view.names(consider));
-}
-
-/// Takes a name, and a question whether it is one of a window.
+/// Takes a name, and a question whether it is one of a window: few are near enough to ask.
 type Consider<'c> = dyn FnMut(Key<'_>, &mut dyn FnMut() -> bool) + 'c;
 
-/// The same of names that may be none of windows: few are near enough to ask.
-fn suggest_if(found: &mut [NotJoined], names: impl FnOnce(&mut Consider<'_>)) {
+/// Adds to the first `SUGGESTED_MAX` of `found` the nearest names of windows. `names` hands the
+/// names that there are to the function that it is given; one may come more than once.
+pub fn suggest(found: &mut [NotJoined], names: impl FnOnce(&mut Consider<'_>)) {
     let count = found.len().min(SUGGESTED_MAX);
     if count == 0 {
         return;
@@ -259,7 +249,7 @@ mod tests {
             let unjoined = Unjoined { kind: Kind::DecisionMade, source: None, time, events: 1 };
             let mut found = [NotJoined::new(key, &unjoined, time)];
             suggest(&mut found, |consider| {
-                names.for_each(|name| consider(Key { credential_id: name, ..key }));
+                names.for_each(|name| consider(Key { credential_id: name, ..key }, &mut || true));
             });
             found[0].nearest.clone()
         };

@@ -30,6 +30,8 @@ pub(super) struct ReLeak {
     pub(super) detector: &'static Detector,
     pub(super) severity: Severity,
     pub(super) owner: &'static str,
+    /// Who issued it; `None` until it is detected, and if nothing leaked.
+    pub(super) provider: Option<&'static str>,
     /// The number of the earlier window.
     pub(super) after: u64,
 }

@@ -85,6 +85,7 @@ impl World {
             detector,
             severity: first.severity,
             owner: first.owner,
+            provider: None,
             after: first.number,
         };
         let at = first.detected_at + Span::from_millis(number * 120);
@@ -135,7 +136,7 @@ impl World {
         let number = self.next_case;
         self.next_case += 1;
         let re_leak_of = arrival.again.as_ref().map(|leak| leak.after);
-        let ReLeak { credential_id, workflow, detector, severity, owner, .. } =
+        let ReLeak { credential_id, workflow, detector, severity, owner, provider, .. } =
             arrival.again.unwrap_or_else(|| {
                 let workflow = *dice.weighted(organisation::WORKFLOWS);
                 let detector = organisation::pick_detector(workflow, dice);
@@ -145,6 +146,7 @@ impl World {
                     detector,
                     severity: organisation::pick_severity(detector.public, dice),
                     owner: dice.pick::<&str>(organisation::OWNERS),
+                    provider: None,
                     after: 0,
                 }
             });
@@ -171,6 +173,7 @@ impl World {
             detector,
             severity,
             owner,
+            provider,
             re_leak_of,
             exposure,
             detected_at,
@@ -194,10 +197,10 @@ impl World {
             self.happens_opened(case, case.detected_at, reopened);
             return;
         }
+        // Drawn in every case, so that what follows does not depend on the provider.
         let drawn = *self.dice.pick(case.detector.providers);
-        self.name(case, organisation::kind_of(drawn));
-        // A credential that leaks again is still of the provider that its name tells.
-        let provider = organisation::provider_of(&case.credential_id).unwrap_or(drawn);
+        let provider = *case.provider.get_or_insert(drawn);
+        self.name(case, organisation::kind_of(provider));
         let (exposed_at, exposed_at_quality) = case
             .exposure
             .and_then(|exposure| exposure.reported)

@@ -52,6 +52,8 @@ pub(super) struct Case {
     pub(super) detector: &'static Detector,
     pub(super) severity: Severity,
     pub(super) owner: &'static str,
+    /// Who issued the credential; `None` until it is detected, and if nothing leaked.
+    pub(super) provider: Option<&'static str>,
     pub(super) re_leak_of: Option<u64>,
     pub(super) exposure: Option<Exposure>,
     pub(super) detected_at: Timestamp,

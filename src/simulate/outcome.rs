@@ -53,6 +53,7 @@ impl World {
                 detector: case.detector,
                 severity: case.severity,
                 owner: case.owner,
+                provider: case.provider,
                 after: case.number,
             };
             self.arrivals.leak_again(case.last_event_at + rest, leak);

@@ -28,7 +28,7 @@ use crate::mock::{now, read};
 
 const PARTITIONS: i32 = 2;
 /// How long the brokers may take to acknowledge a delivery.
-const WITHIN: Duration = Duration::from_secs(2);
+const WITHIN: Duration = Duration::from_secs(10);
 
 /// A process that only takes deliveries.
 struct Process {
@@ -160,14 +160,14 @@ fn without_a_broker_nothing_is_taken_and_with_one_again_it_goes_on() {
     for id in ["2", "3"] {
         let began = Instant::now();
         process.deliver(&leak(id)).unwrap_err();
-        assert!(began.elapsed() < WITHIN + Duration::from_secs(2), "{:?}", began.elapsed());
+        assert!(began.elapsed() < WITHIN + Duration::from_secs(5), "{:?}", began.elapsed());
     }
     process.until_ready(false);
     // Whoever balances deliveries sends none here now. One that comes all the same is
     // refused soon.
     let began = Instant::now();
     process.deliver(&leak("2")).unwrap_err();
-    assert!(began.elapsed() < Duration::from_millis(1_500), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     process.cluster.broker_up(1).unwrap();
     process.until_ready(true);
     // One connection may be there before the other.
@@ -212,7 +212,7 @@ fn deliveries_wait_for_a_slow_broker_side_by_side() {
     let process = Process::start();
     // The producer has its id after the first one.
     process.deliver(&leak("first")).unwrap();
-    process.cluster.broker_round_trip_time(1, Duration::from_millis(300)).unwrap();
+    process.cluster.broker_round_trip_time(1, Duration::from_secs(1)).unwrap();
     let began = Instant::now();
     std::thread::scope(|scope| {
         for id in 0..10 {
@@ -220,7 +220,7 @@ fn deliveries_wait_for_a_slow_broker_side_by_side() {
             scope.spawn(move || deliver(&deliveries, &leak(&id.to_string())).unwrap());
         }
     });
-    assert!(began.elapsed() < Duration::from_millis(1_500), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     assert_eq!(process.read("s.events").len(), 11);
     process.stop();
 }

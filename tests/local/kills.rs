@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,8 @@ use crate::process::{Place, from_environment, lines, simulated};
 const KILLS: u32 = 12;
 /// Programs that deliver at the same time.
 const SENDERS: usize = 4;
+/// How long the last deliveries may take.
+const ENDS_WITHIN: Duration = Duration::from_secs(300);
 
 #[test]
 fn what_was_answered_is_kept_through_kills() {
@@ -42,11 +44,11 @@ fn what_was_answered_is_kept_through_kills() {
     }
     let next = Mutex::new(chunks.iter());
     let (written, writes) = mpsc::channel();
-    let over = AtomicBool::new(false);
+    let (over, ended) = (AtomicBool::new(false), AtomicUsize::new(0));
     let mut restarts = Vec::new();
     std::thread::scope(|scope| {
         for _ in 0..SENDERS {
-            let (next, written, over) = (&next, written.clone(), &over);
+            let (next, written, over, ended) = (&next, written.clone(), &over, &ended);
             scope.spawn(move || {
                 loop {
                     let Some(chunk) = next.lock().unwrap().next() else { break };
@@ -55,6 +57,7 @@ fn what_was_answered_is_kept_through_kills() {
                         std::thread::sleep(Duration::from_millis(2));
                     }
                 }
+                ended.fetch_add(1, Ordering::Relaxed);
             });
         }
         drop(written);
@@ -76,10 +79,10 @@ fn what_was_answered_is_kept_through_kills() {
         }
         let program = place.start();
         // All senders end, since nothing kills it any more.
-        while next.lock().unwrap().len() > 0 {
+        let began = Instant::now();
+        while ended.load(Ordering::Relaxed) < SENDERS && began.elapsed() < ENDS_WITHIN {
             std::thread::sleep(Duration::from_millis(10));
         }
-        std::thread::sleep(Duration::from_millis(500));
         program.stop();
         over.store(true, Ordering::Relaxed);
     });

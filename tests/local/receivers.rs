@@ -241,7 +241,7 @@ fn slow_senders_hold_nobody_up() {
         let began = Instant::now();
         assert_eq!(program.get(path).status, 200, "{path}");
         let took = began.elapsed();
-        assert!(took < Duration::from_secs(1), "{path}: {took:?}");
+        assert!(took < Duration::from_secs(5), "{path}: {took:?}");
     }
     let began = Instant::now();
     assert!(program.deliver(leak("1").as_bytes()));

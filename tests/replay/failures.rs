@@ -280,6 +280,10 @@ fn a_full_disk_is_told() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("events.ndjson");
     fs::write(&file, events::ndjson(&events::simulated(options).0)).unwrap();
+    let whole = directory.path().join("whole");
+    Run::replay().key(KEY).arg(&file).arg("--out").arg(&whole).go().exits(0);
+    let mut refused = Out(whole).lines("rejected.ndjson");
+    refused.retain(|line| line["reason"] != "not_joined");
     // Nobody may fill a disk in a test; a file that must not grow fails as late.
     for kilobytes in ["0", "1", "16", "200"] {
         let out = directory.path().join(format!("{kilobytes}.out"));
@@ -295,6 +299,11 @@ fn a_full_disk_is_told() {
         assert_eq!(output.status.code(), Some(1), "{kilobytes}: {stderr}");
         assert!(stderr.contains("File too large"), "{kilobytes}: {stderr}");
         assert!(crate::harness::FILES.iter().any(|name| stderr.contains(name)), "{stderr}");
+        // Whoever has a ledger that could not be written has the refusals all the same.
+        if kilobytes == "200" {
+            assert!(stderr.contains("windows.ndjson"), "{stderr}");
+            assert_eq!(Out(out).lines("rejected.ndjson"), refused);
+        }
     }
     for extra in [&[][..], &["--json"]] {
         let mut command = Run::replay().key(KEY).arg(&file).args(extra).into_command();

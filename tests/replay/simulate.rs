@@ -83,7 +83,7 @@ fn the_same_options_give_the_same_bytes_everywhere() {
     assert_eq!(
         [sha256(&lines), sha256(windows.as_bytes())],
         [
-            "d7ef7dee8440b0522f66d7d0e4e0ad0ef5bf1246170d1e4f22e3ebc7999ca056",
+            "8564225353e3557242284adebcb1d69430c5fc433b609fa71900778f2bd053ac",
             "f1a2dcd2593f09bb5d8609674e57898b7ba460776564ae4fed70e0f185154c74"
         ]
     );
@@ -209,6 +209,28 @@ fn every_line_is_a_whole_event_when_no_garbage_is_asked_for() {
         bytes += line.len() + 1;
     }
     near(bytes as f64 / 10_000.0, 390.0, 20.0);
+}
+
+#[test]
+fn a_credential_that_leaks_again_is_still_of_the_same_provider() {
+    let told = told(Options { re_leaks: 0.5, ..options(20_000) });
+    let mut providers: HashMap<&str, (&str, HashSet<Timestamp>)> = HashMap::new();
+    for event in &told.events {
+        let Body::LeakDetected(leak) = &event.body else { continue };
+        // A further sighting says nothing of it.
+        let Some(provider) = leak.provider.as_deref() else { continue };
+        let (first, times) =
+            providers.entry(&event.credential_id).or_insert((provider, HashSet::new()));
+        assert_eq!(*first, provider, "{}", event.credential_id);
+        times.insert(event.time);
+    }
+    // Those named by their place are among them.
+    let again = |by_place| {
+        let of = |name: &&&str| name.starts_with("github:") == by_place;
+        let again = providers.iter().filter(|(_, (_, times))| times.len() > 1);
+        again.map(|(name, _)| name).filter(of).count()
+    };
+    assert!(again(true) > 50 && again(false) > 50, "{} {}", again(true), again(false));
 }
 
 #[test]

@@ -6,9 +6,9 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -442,10 +442,45 @@ fn interrupt(child: &Child) {
     rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
 }
 
-/// Interrupts the run once it has had time to read, and returns its summary.
+/// Waits until `is` holds.
+#[track_caller]
+fn until(what: &str, is: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is() {
+        assert!(began.elapsed() < Duration::from_secs(60), "{what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Waits until the run handles an interrupt itself.
+fn until_it_handles_interrupts(child: &Child) {
+    let status = format!("/proc/{}/status", child.id());
+    until("it handles no interrupt", || {
+        let text = fs::read_to_string(&status).unwrap();
+        let caught = text.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+        let caught = u64::from_str_radix(caught.trim(), 16).unwrap();
+        caught & (1 << (rustix::process::Signal::INT.as_raw() - 1)) != 0
+    });
+}
+
+/// Waits until the run has read `file` to its end.
+fn until_it_has_read(child: &Child, file: &Path) {
+    let process = PathBuf::from(format!("/proc/{}", child.id()));
+    let file = file.canonicalize().unwrap();
+    let length = fs::metadata(&file).unwrap().len().to_string();
+    until("it does not read the file", || {
+        let open = fs::read_dir(process.join("fd")).unwrap().map(|entry| entry.unwrap());
+        let mut of_file = open.filter(|open| fs::read_link(open.path()).is_ok_and(|to| to == file));
+        of_file.any(|open| {
+            let info = fs::read_to_string(process.join("fdinfo").join(open.file_name()));
+            let info = info.unwrap_or_default();
+            info.lines().find_map(|line| line.strip_prefix("pos:")).map(str::trim) == Some(&length)
+        })
+    });
+}
+
+/// Interrupts the run, and returns its summary.
 fn summary_after_interrupt(mut child: Child) -> Value {
-    // Nothing shows from outside how far it has read. Were this too short, the test would fail.
-    std::thread::sleep(Duration::from_secs(2));
     interrupt(&child);
     let mut printed = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_to_string(&mut printed).unwrap();
@@ -464,6 +499,8 @@ fn an_interrupted_stream_tells_what_came_so_far() {
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(lines(&[alert("created", "10:00", json!({}))]).as_bytes()).unwrap();
     stdin.flush().unwrap();
+    until_it_handles_interrupts(&child);
+    until("it does not read", || rustix::io::ioctl_fionread(&stdin).unwrap() == 0);
     let summary = summary_after_interrupt(child);
     assert_eq!(number(&summary, "windows.open"), 1);
     drop(stdin);
@@ -475,10 +512,12 @@ fn a_file_that_grows_is_followed() {
     let path = directory.path().join("input");
     fs::write(&path, lines(&[alert("created", "10:00", json!({}))])).unwrap();
     let child = start(directory.path(), &["--follow", "input"]);
-    std::thread::sleep(Duration::from_secs(1));
+    until_it_handles_interrupts(&child);
+    until_it_has_read(&child, &path);
     let mut file = fs::OpenOptions::new().append(true).open(&path).unwrap();
     let resolved = alert("resolved", "10:06", closed(person(), "false_positive", "10:06"));
     file.write_all(lines(&[resolved]).as_bytes()).unwrap();
+    until_it_has_read(&child, &path);
     let summary = summary_after_interrupt(child);
     assert_eq!(number(&summary, "windows.closed"), 1);
     Run::replay().within(directory.path()).args(["--follow", "-"]).go().exits(2);

@@ -94,7 +94,7 @@ fn told(demo: &Demo, enough: usize) -> BTreeSet<String> {
         if pages.iter().any(cites) {
             told.insert("RubberStampSuspected".to_owned());
         }
-        if told.len() >= enough || began.elapsed() > Duration::from_secs(90) {
+        if told.len() >= enough || began.elapsed() > Duration::from_secs(300) {
             break;
         }
     }
@@ -133,7 +133,7 @@ fn the_last_month_has_one_before_it_to_compare_with() {
         trend.into_iter().find(|period| period["days"] == 30)
     });
     let month = months.find(|month| {
-        assert!(began.elapsed() < Duration::from_secs(60), "{month}");
+        assert!(began.elapsed() < Duration::from_secs(240), "{month}");
         month["comparable"] == true
     });
     let month = month.expect("frames go on");
@@ -153,7 +153,7 @@ fn it_ends_when_it_is_told_to() {
         let pid = demo.child.id().to_string();
         assert!(Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
         assert_eq!(demo.child.wait().unwrap().code(), Some(0), "{signal}");
-        assert!(asked.elapsed() < Duration::from_secs(8), "{signal}");
+        assert!(asked.elapsed() < Duration::from_secs(30), "{signal}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! `shutterlag replay`: turns files of events into windows, figures and a ledger.
 
 mod bar;
+mod figures;
 mod files;
 mod growing;
 mod into;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use self::bar::Bar;
+use self::figures::{Printed, write_figures};
 use self::files::Files;
 use self::into::Comparison;
 use self::refusals::{Refusals, Totals};
@@ -23,7 +25,7 @@ use super::{CliError, Outcome, dressed, map, tell};
 use crate::config::{EngineConfig, FiguresConfig, Limits, OversightConfig, Profiles};
 use crate::engine::attacker::{CurveSetting, Race};
 use crate::engine::oversight::Rules;
-use crate::engine::summary::{EventCounts, Summary, Tally};
+use crate::engine::summary::{EventCounts, Summary};
 use crate::engine::windows::{Stage, View};
 use crate::event::Workflow;
 use crate::formats::maps::Maps;
@@ -193,7 +195,7 @@ pub fn run(args: Args) -> Result<Outcome, CliError> {
     bar.finish();
     replayed.settle_rest(run.args.settle, &mut |refused| refusals.add(refused));
     let view = replayed.joined.windows.view();
-    let (summary, totals, not_joined) = run.conclude(&replayed, &view, refusals)?;
+    let Concluded { summary, totals, not_joined } = run.conclude(&replayed, &view, refusals)?;
     let printed = run.print(&summary, &replayed, &totals, &not_joined);
     run.notices(&replayed, &totals, &summary.events);
     match printed {
@@ -215,6 +217,13 @@ pub fn run(args: Args) -> Result<Outcome, CliError> {
     // for nothing.
     std::mem::forget(replayed);
     Ok(outcome)
+}
+
+/// What a run comes to.
+struct Concluded {
+    summary: Summary,
+    totals: Totals,
+    not_joined: Vec<NotJoined>,
 }
 
 /// What the arguments and the environment configure.
@@ -317,7 +326,7 @@ impl Run {
         replayed: &Replayed,
         view: &View<'_>,
         mut refusals: Refusals,
-    ) -> io::Result<(Summary, Totals, Vec<NotJoined>)> {
+    ) -> io::Result<Concluded> {
         // Without an event there is no window, and the time does not matter.
         let as_of = replayed.as_of.unwrap_or(Timestamp::MIN);
         let telling = Telling {
@@ -330,34 +339,14 @@ impl Run {
             names: &replayed.joined.names,
         };
         let metrics = Metrics::new().map_err(io::Error::other)?;
-        let Conclusion { tally, unplaced, not_joined } = match &self.files {
-            None => conclude(view, &telling, None)?,
-            Some(files) => {
-                let mut people = if self.args.reviewer_names {
-                    People::names(self.keyed.identity.clone())
-                } else {
-                    People::pseudonyms(self.keyed.identity.clone())
-                };
-                let mut windows = files.open("windows.ndjson")?;
-                let mut alerts = files.open("alerts.ndjson")?;
-                let mut findings = files.open("findings.ndjson")?;
-                let ledger = Ledger {
-                    windows: &mut windows,
-                    alerts: &mut alerts,
-                    findings: &mut findings,
-                    metrics: &metrics,
-                    people: &mut people,
-                    threads: cores(),
-                };
-                let figures = conclude(view, &telling, Some(ledger))?;
-                for file in [windows, alerts, findings] {
-                    file.finish()?;
-                }
-                figures
-            }
-        };
-        not_joined.iter().for_each(|name| refusals.not_joined(name));
-        let totals = refusals.finish()?;
+        let conclusion = self.go_through(view, &telling, &metrics);
+        for name in conclusion.iter().flat_map(|conclusion| &conclusion.not_joined) {
+            refusals.not_joined(name);
+        }
+        // Whoever has a ledger that cannot be written has the refusals all the same.
+        let totals = refusals.finish();
+        let Conclusion { tally, unplaced, not_joined } = conclusion?;
+        let totals = totals?;
         let counts = replayed.joined.windows.counts();
         let names = replayed.joined.names.counts();
         let events = EventCounts {
@@ -374,7 +363,38 @@ impl Run {
             let printed = Printed::of(&summary, &not_joined);
             write_figures(files, &printed, &tally, &metrics, replayed, &totals)?;
         }
-        Ok((summary, totals, not_joined))
+        Ok(Concluded { summary, totals, not_joined })
+    }
+
+    /// Goes through all windows, and writes the ledger if there is a place for it.
+    fn go_through(
+        &self,
+        view: &View<'_>,
+        telling: &Telling<'_>,
+        metrics: &Metrics,
+    ) -> io::Result<Conclusion> {
+        let Some(files) = &self.files else { return conclude(view, telling, None) };
+        let mut people = if self.args.reviewer_names {
+            People::names(self.keyed.identity.clone())
+        } else {
+            People::pseudonyms(self.keyed.identity.clone())
+        };
+        let mut windows = files.open("windows.ndjson")?;
+        let mut alerts = files.open("alerts.ndjson")?;
+        let mut findings = files.open("findings.ndjson")?;
+        let ledger = Ledger {
+            windows: &mut windows,
+            alerts: &mut alerts,
+            findings: &mut findings,
+            metrics,
+            people: &mut people,
+            threads: cores(),
+        };
+        let conclusion = conclude(view, telling, Some(ledger))?;
+        for file in [windows, alerts, findings] {
+            file.finish()?;
+        }
+        Ok(conclusion)
     }
 
     fn print(
@@ -448,58 +468,6 @@ impl Run {
 fn is_unusable(events: &EventCounts, after_as_of: u64) -> bool {
     events.accepted + events.duplicate + events.late + after_as_of == 0
         && events.rejected + events.unsupported > 0
-}
-
-/// The names that the summary lists; `rejected.ndjson` has them all.
-const NOT_JOINED_MAX: usize = 100;
-
-/// The summary as it is printed.
-#[derive(serde::Serialize)]
-struct Printed<'p> {
-    #[serde(flatten)]
-    summary: &'p Summary,
-    not_joined: &'p [NotJoined],
-}
-
-impl<'p> Printed<'p> {
-    fn of(summary: &'p Summary, not_joined: &'p [NotJoined]) -> Printed<'p> {
-        Printed { summary, not_joined: &not_joined[..not_joined.len().min(NOT_JOINED_MAX)] }
-    }
-}
-
-fn write_figures(
-    files: &Files,
-    printed: &Printed<'_>,
-    tally: &Tally,
-    metrics: &Metrics,
-    replayed: &Replayed,
-    totals: &Totals,
-) -> io::Result<()> {
-    for (kind, source, count) in replayed.sources.iter() {
-        metrics.events(kind, source, count);
-    }
-    // Late events have a metric of their own.
-    for (reason, count) in totals.by_reason.iter().filter(|(r, _)| **r != RejectReason::Late) {
-        metrics.rejected(*reason, *count);
-    }
-    let as_of = replayed.as_of.unwrap_or(Timestamp::MIN);
-    let summary = printed.summary;
-    metrics.reviewers(summary.oversight.reviewers.flagged);
-    metrics.finish(&summary.events, as_of);
-    let mut file = files.open("metrics.prom")?;
-    file.write_all(&metrics.encode().map_err(io::Error::other)?)?;
-    file.finish()?;
-
-    for stage in Stage::ALL {
-        let mut file = files.open(&format!("{stage}.hlog"))?;
-        let from = replayed.from.unwrap_or(as_of).min(as_of);
-        tally.histogram(*stage).write_log(&mut file, stage.as_str(), from, as_of)?;
-        file.finish()?;
-    }
-    let mut file = files.open("summary.json")?;
-    serde_json::to_writer_pretty(&mut file, printed)?;
-    file.write_all(b"\n")?;
-    file.finish()
 }
 
 /// Every file that `--out` writes.

@@ -11,6 +11,7 @@ use crate::engine::windows::Windows;
 use crate::event::Event;
 use crate::runtime::stages::Context;
 use crate::runtime::view::View;
+use crate::runtime::view::trend::Reviewed;
 
 /// Adds the windows of `past` to the trend of `view`, unless it is stopped before.
 pub(super) fn look_back(
@@ -32,11 +33,10 @@ pub(super) fn look_back(
     let all = windows.view();
     all.for_each(|window| reviews.push(window, profiles.get(window.key.workflow), rules));
     let mut judgements = reviews.judge(rules).judgements.into_iter();
-    let now = context.clock.now();
-    view.remember(now, |keep| {
-        all.for_each(|window| {
-            let quality = judgements.next().and_then(|judgement| judgement.quality());
-            keep(window, quality);
-        });
+    let mut windows = Vec::new();
+    all.for_each(|window| {
+        let quality = judgements.next().and_then(|judgement| judgement.quality());
+        windows.push((window.exposure_id().to_string(), Reviewed::judged(window, quality)));
     });
+    view.remember(context.clock.now(), windows);
 }

@@ -111,21 +111,28 @@ fn leads_to(view: &View, asked: &str) -> Option<Arc<Row>> {
     // Texts and their JSON differ in escapes only, so a record without this part of it
     // cannot hold the name.
     let part = serde_json::to_string(name).ok()?;
-    let mut found: Vec<(Timestamp, Arc<Row>)> = Vec::new();
-    view.each(|row| {
-        if row.workflow != asked.key.workflow {
-            return;
-        }
-        let Some(record) = row.read_if_it_has(&part) else { return };
+    // To unpack all would take long, and the writer would wait for it.
+    let near = rows(view, |row| row.workflow == asked.key.workflow && row.may_be_of(name));
+    let has_the_name = |row: &Arc<Row>| {
+        let Some(record) = row.read_if_it_has(&part) else { return false };
         let aliases = record.aliases.as_deref().unwrap_or_default();
-        if record.credential_id == name || aliases.iter().any(|alias| alias == name) {
-            found.push((record.detected_at, Arc::clone(row)));
+        record.credential_id == name || aliases.iter().any(|alias| alias == name)
+    };
+    let mut found: Vec<_> = near.into_iter().filter(has_the_name).collect();
+    found.sort_by_key(|row| row.detected_at);
+    let later = found.partition_point(|row| row.detected_at <= asked.detected_at);
+    found.into_iter().nth(later.saturating_sub(1))
+}
+
+/// The windows that are `wanted`, the most urgent first.
+fn rows(view: &View, wanted: impl Fn(&Row) -> bool) -> Vec<Arc<Row>> {
+    let mut rows = Vec::new();
+    view.each(|row| {
+        if wanted(row) {
+            rows.push(Arc::clone(row));
         }
     });
-    found.sort_by_key(|(detected_at, _)| *detected_at);
-    let later = found.partition_point(|(detected_at, _)| *detected_at <= asked.detected_at);
-    let at = later.saturating_sub(1);
-    found.into_iter().nth(at).map(|(_, row)| row)
+    rows
 }
 
 impl ExposureAnswer {
@@ -175,15 +182,11 @@ fn alerts(row: &Row, shown: &Shown, now: Timestamp) -> Vec<AlertNow> {
 fn reading(record: &WindowRecord, shown: &Shown) -> Option<Reading> {
     let reviewer = record.reviewer.as_deref()?;
     let part = serde_json::to_string(reviewer).ok()?;
-    let mut own: Vec<WindowRecord> = Vec::new();
-    shown.view.each(|row| {
-        if row.decided_at.is_some() {
-            let other = row.read_if_it_has(&part);
-            own.extend(other.filter(|other| other.reviewer.as_deref() == Some(reviewer)));
-        }
-    });
-    own.sort_by_key(|other| std::cmp::Reverse(other.decided_at));
-    own.truncate(DECISIONS_READ);
+    let mut near = rows(&shown.view, |row| row.may_be_by(reviewer));
+    near.sort_by_key(|row| std::cmp::Reverse(row.decided_at));
+    let is_own = |other: &WindowRecord| other.reviewer.as_deref() == Some(reviewer);
+    let read = near.iter().filter_map(|row| row.read_if_it_has(&part));
+    let mut own: Vec<WindowRecord> = read.filter(is_own).take(DECISIONS_READ).collect();
     // Within a batch cases are judged by their names.
     own.sort_by_cached_key(|other| other.exposure_id.to_string());
     let mut reviews = Reviews::new();

@@ -34,7 +34,7 @@ impl Joining {
         suggest(&mut unjoined, |consider| {
             for name in shown.view.names() {
                 if let Some(exposure) = exposure_id::parse(&name) {
-                    consider(exposure.key);
+                    consider(exposure.key, &mut || true);
                 }
             }
         });

@@ -6,13 +6,12 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::marks::Marks;
 use super::packed::Packed;
 use super::row::{Attack, Row};
 use super::store::{Orders, View};
 use super::trend::{Past, Reviewed};
 use crate::engine::alerts::Moments;
-use crate::engine::oversight::Quality;
-use crate::engine::windows::Window;
 use crate::records::{Declared, RecordError, WindowRecord, exposure_id};
 use crate::time::Timestamp;
 
@@ -84,6 +83,7 @@ impl View {
         let moments = moments(record);
         let row = Row {
             record: Packed::new(json),
+            marks: Marks::of(record),
             workflow: record.workflow,
             state: record.state,
             attack: Attack::of(moments.as_ref()),
@@ -111,18 +111,18 @@ impl View {
         applied
     }
 
-    /// Adds windows of before to the trend, without showing them: `each` calls what it is given for
-    /// each. They come all at once, since a rate of some of them would be a wrong figure.
+    /// Adds windows of before to the trend, by their names, without showing them. They come all at
+    /// once, since a rate of some of them would be a wrong figure. And they come as what is kept of
+    /// them, since whoever asks for the view waits while they are added.
     pub(in crate::runtime) fn remember(
         &self,
         now: Timestamp,
-        each: impl FnOnce(&mut dyn FnMut(&Window<'_>, Option<Quality>)),
+        windows: Vec<(String, Option<Reviewed>)>,
     ) {
         let mut past = self.past();
-        each(&mut |window, quality| {
-            let name = window.exposure_id().to_string();
-            past.keep(&name, Reviewed::judged(window, quality), now);
-        });
+        for (name, reviewed) in windows {
+            past.keep(&name, reviewed, now);
+        }
     }
 
     /// Removes windows that closed too long ago.

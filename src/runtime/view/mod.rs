@@ -19,6 +19,7 @@
 mod apply;
 mod choice;
 mod figures;
+mod marks;
 mod packed;
 mod page;
 pub mod reader;

@@ -7,8 +7,11 @@
 //! of the memory of a view.
 
 use std::cell::RefCell;
+use std::io;
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use tracing::error;
 use zstd::bulk::{Compressor, Decompressor};
 use zstd::dict::{DecoderDictionary, EncoderDictionary};
 
@@ -32,8 +35,15 @@ static DECODER: LazyLock<DecoderDictionary<'static>> =
 thread_local! {
     static PACKER: RefCell<Option<Compressor<'static>>> =
         RefCell::new(Compressor::with_prepared_dictionary(&ENCODER).ok());
-    static UNPACKER: RefCell<Option<Decompressor<'static>>> =
-        RefCell::new(Decompressor::with_prepared_dictionary(&DECODER).ok());
+    static UNPACKER: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+}
+
+/// How often a text could not be had, in this process.
+static UNREADABLE: AtomicU64 = AtomicU64::new(0);
+
+/// How often a text could not be had, in this process.
+pub(super) fn unreadable() -> u64 {
+    UNREADABLE.load(Ordering::Relaxed)
 }
 
 /// A text, compressed.
@@ -59,17 +69,49 @@ impl Packed {
         self.len
     }
 
-    /// The text.
-    pub(super) fn text(&self) -> String {
-        let bytes =
-            if self.bytes.len() == self.len { Some(self.bytes.to_vec()) } else { self.unpack() };
-        // Never fails: these bytes were made of a text, by the same dictionary.
-        bytes.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default()
+    /// The text. `None`, which is logged and counted: there is no memory for it.
+    pub(super) fn text(&self) -> Option<String> {
+        UNPACKER.with_borrow_mut(|unpacker| {
+            let make = || Decompressor::with_prepared_dictionary(&DECODER);
+            self.text_by(unpacker, make, &UNREADABLE)
+        })
     }
 
-    fn unpack(&self) -> Option<Vec<u8>> {
-        UNPACKER
-            .with_borrow_mut(|unpacker| unpacker.as_mut()?.decompress(&self.bytes, self.len).ok())
+    /// The same by this decompressor, or by one that `make` makes; failures are added to `failed`.
+    fn text_by(
+        &self,
+        unpacker: &mut Option<Decompressor<'static>>,
+        make: impl Fn() -> io::Result<Decompressor<'static>>,
+        failed: &AtomicU64,
+    ) -> Option<String> {
+        let bytes = match self.bytes.len() == self.len {
+            true => Ok(self.bytes.to_vec()),
+            false => self.unpack(unpacker, make),
+        };
+        // These bytes were made of a text, by the same dictionary.
+        let text = bytes.and_then(|bytes| String::from_utf8(bytes).map_err(io::Error::other));
+        text.inspect_err(|error| {
+            let times = failed.fetch_add(1, Ordering::Relaxed) + 1;
+            // Of a million windows not each has a line of the log.
+            if times.is_power_of_two() {
+                error!(times, "a record that the view holds cannot be unpacked: {error}");
+            }
+        })
+        .ok()
+    }
+
+    fn unpack(
+        &self,
+        unpacker: &mut Option<Decompressor<'static>>,
+        make: impl Fn() -> io::Result<Decompressor<'static>>,
+    ) -> io::Result<Vec<u8>> {
+        if let Some(Ok(bytes)) =
+            unpacker.as_mut().map(|unpacker| unpacker.decompress(&self.bytes, self.len))
+        {
+            return Ok(bytes);
+        }
+        // There is none yet, or it is the one that failed.
+        unpacker.insert(make()?).decompress(&self.bytes, self.len)
     }
 }
 
@@ -147,15 +189,36 @@ mod tests {
         let open =
             &text[text.rfind("{\"exposure_id").unwrap()..].replace("0123456789", "abcabcabca");
         let packed = Packed::new(open);
-        assert_eq!((packed.text().as_str(), packed.len()), (&**open, open.len()));
+        assert_eq!((packed.text().as_deref(), packed.len()), (Some(&**open), open.len()));
         assert!(packed.bytes.len() * 3 < open.len(), "{} of {}", packed.bytes.len(), open.len());
+    }
+
+    #[test]
+    fn a_text_that_cannot_be_unpacked_is_counted_and_comes_once_it_can() {
+        let text = String::from_utf8(sample()).unwrap();
+        let packed = Packed::new(&text);
+        let (failed, mut unpacker) = (AtomicU64::new(0), None);
+        let failures = || failed.load(Ordering::Relaxed);
+        let full = || Err(io::Error::from(io::ErrorKind::OutOfMemory));
+        assert_eq!(packed.text_by(&mut unpacker, full, &failed), None);
+        assert_eq!(failures(), 1);
+        let made = || Decompressor::with_prepared_dictionary(&DECODER);
+        assert_eq!(packed.text_by(&mut unpacker, made, &failed).as_ref(), Some(&text));
+        // One that cannot unpack it is replaced.
+        let mut useless = Some(Decompressor::new().unwrap());
+        assert_eq!(packed.text_by(&mut useless, full, &failed), None);
+        assert_eq!(packed.text_by(&mut useless, made, &failed), Some(text));
+        assert_eq!(failures(), 2);
+        let broken = Packed { len: 400, bytes: vec![0; 9].into() };
+        assert_eq!(broken.text_by(&mut useless, made, &failed), None);
+        assert_eq!(failures(), 3);
     }
 
     proptest! {
         #[test]
         fn any_text_comes_back(text in ".{0,400}", times in 0..20_usize) {
             let text = text.repeat(times);
-            prop_assert_eq!(Packed::new(&text).text(), text);
+            prop_assert_eq!(Packed::new(&text).text(), Some(text));
         }
     }
 }

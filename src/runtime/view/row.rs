@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
+use super::marks::Marks;
 use super::packed::Packed;
 use super::trend::Reviewed;
 use crate::engine::alerts::Moments;
@@ -46,6 +47,8 @@ impl Attack {
 pub struct Row {
     /// The record, byte for byte.
     pub(super) record: Packed,
+    /// What tells without its text that a name is not in it.
+    pub(super) marks: Marks,
     /// The kind of process.
     pub workflow: Workflow,
     /// Its state.
@@ -70,28 +73,46 @@ pub struct Row {
     pub(super) reviewed: Option<Reviewed>,
 }
 
+/// The marks cost nothing: with the four fields of a byte each they are one word, which would be
+/// half empty without them.
+const _: () = assert!(
+    size_of::<Row>()
+        == size_of::<(Packed, u64, [Timestamp; 2], [Option<Timestamp>; 2])>()
+            + size_of::<(Option<Moments>, Option<Reviewed>)>()
+);
+
 impl Row {
     /// Its place among all windows; `exposure_id` is its name.
     pub(super) fn sort_key(&self, exposure_id: Arc<str>) -> SortKey {
         SortKey { attack: self.attack, start: self.start, exposure_id }
     }
 
-    /// The parsed record.
+    /// The parsed record. `None`, which is counted: there is no memory for its text. A row is only
+    /// made from a record that could be parsed.
     pub fn read(&self) -> Option<WindowRecord> {
-        // Never `None`: a row is only made from a record that could be parsed.
-        WindowRecord::read(self.record.text().as_bytes()).ok()
+        WindowRecord::read(self.record.text()?.as_bytes()).ok()
     }
 
     /// The same, and the record as JSON, to be passed on byte for byte.
     pub fn read_json(&self) -> Option<(WindowRecord, Box<RawValue>)> {
-        let text = self.record.text();
+        let text = self.record.text()?;
         let record = WindowRecord::read(text.as_bytes()).ok()?;
         Some((record, RawValue::from_string(text).ok()?))
     }
 
+    /// Whether the decision may be this reviewer's. It is not for certain: see the record.
+    pub fn may_be_by(&self, reviewer: &str) -> bool {
+        self.decided_at.is_some() && self.marks.may_be_by(reviewer)
+    }
+
+    /// Whether this may be a name of the credential. It is not for certain: see the record.
+    pub fn may_be_of(&self, name: &str) -> bool {
+        self.marks.may_be_of(name)
+    }
+
     /// The parsed record, if its text has this part: to look for that is faster than to parse.
     pub fn read_if_it_has(&self, part: &str) -> Option<WindowRecord> {
-        let text = self.record.text();
+        let text = self.record.text()?;
         text.contains(part).then(|| WindowRecord::read(text.as_bytes()).ok())?
     }
 }

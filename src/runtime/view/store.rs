@@ -8,6 +8,7 @@ use dashmap::DashMap;
 use foldhash::quality::RandomState;
 use serde::Serialize;
 
+use super::packed;
 use super::row::{Attack, Row, SortKey};
 use super::trend::Past;
 use crate::engine::windows::State;
@@ -72,7 +73,8 @@ pub struct Status {
     pub not_kept: u64,
     /// Closed windows that were removed early to make room.
     pub closed_dropped: u64,
-    /// Records that are not of the ledger, or that this version cannot read.
+    /// Records that are not of the ledger, or that this version cannot read. Each time that a
+    /// record held cannot be unpacked counts as well.
     pub foreign: u64,
 }
 
@@ -116,7 +118,7 @@ impl View {
             windows_max: self.bounds.windows_max as u64,
             not_kept: self.not_kept.load(Ordering::Relaxed),
             closed_dropped: self.closed_dropped.load(Ordering::Relaxed),
-            foreign: self.foreign.load(Ordering::Relaxed),
+            foreign: self.unread(),
         }
     }
 
@@ -135,8 +137,13 @@ impl View {
             attacked: self.progress(|progress| progress.caught_up()).then_some(attacked),
             lag_records: self.progress(|progress| progress.lag_records()),
             not_kept: self.not_kept.load(Ordering::Relaxed),
-            foreign: self.foreign.load(Ordering::Relaxed),
+            foreign: self.unread(),
         }
+    }
+
+    /// Records that were not taken in, and how often one that is held could not be unpacked.
+    fn unread(&self) -> u64 {
+        self.foreign.load(Ordering::Relaxed) + packed::unreadable()
     }
 
     /// Reads or changes how far the ledger has been read.

@@ -62,7 +62,7 @@ impl TrendPeriod {
 
 /// What comes of one window's review.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Reviewed {
+pub(in crate::runtime) struct Reviewed {
     tie: Tie,
     detected_at: Timestamp,
     due_at: Timestamp,
@@ -78,7 +78,10 @@ impl Reviewed {
     }
 
     /// The same of a window itself, and what its review was.
-    pub(super) fn judged(window: &Window<'_>, quality: Option<Quality>) -> Option<Reviewed> {
+    pub(in crate::runtime) fn judged(
+        window: &Window<'_>,
+        quality: Option<Quality>,
+    ) -> Option<Reviewed> {
         let targets = window.targets;
         if !targets.raced {
             return None;
