@@ -14,6 +14,8 @@ pub(crate) fn cases(least: u32) -> ProptestConfig {
     println!("PROPTEST_RNG_SEED={seed}");
     ProptestConfig {
         cases: default.cases.max(least),
+        // Many cases have many that are left out.
+        max_global_rejects: default.max_global_rejects.max(2 * default.cases),
         rng_seed: RngSeed::Fixed(seed),
         failure_persistence: None,
         ..default
