@@ -462,7 +462,17 @@ fn an_interrupted_stream_tells_what_came_so_far() {
     let directory = tempfile::tempdir().unwrap();
     let mut child = start(directory.path(), &["-"]);
     let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(lines(&[alert("created", "10:00", json!({}))]).as_bytes()).unwrap();
+    // The end of its line is still to come, and then half of another.
+    let record = lines(&[alert("created", "10:00", json!({}))]);
+    stdin.write_all(record.trim().as_bytes()).unwrap();
+    stdin.flush().unwrap();
+    let summary = summary_after_interrupt(child);
+    assert_eq!(number(&summary, "windows.open"), 1);
+    drop(stdin);
+
+    let mut child = start(directory.path(), &["-"]);
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(format!("{record}{}", &record[..40]).as_bytes()).unwrap();
     stdin.flush().unwrap();
     let summary = summary_after_interrupt(child);
     assert_eq!(number(&summary, "windows.open"), 1);
@@ -483,3 +493,45 @@ fn a_file_that_grows_is_followed() {
     assert_eq!(number(&summary, "windows.closed"), 1);
     Run::replay().within(directory.path()).args(["--follow", "-"]).go().exits(2);
 }
+    assert_eq!(number(&summary, "events.rejected"), 0);
+/// Whole records with half of one behind them, whatever the pipe makes of the pieces.
+fn write_for_ever(mut stdin: impl Write + Send + 'static, pause: Duration) {
+    std::thread::spawn(move || {
+        for n in 0_u64.. {
+            let mut event = alert("created", "10:00", json!({}));
+            event["alert"]["number"] = n.into();
+            let line = lines(&[event]);
+            let (first, second) = line.split_at(line.len() / 2);
+            // The run has ended.
+            if stdin.write_all(first.as_bytes()).is_err()
+                || stdin.write_all(second.as_bytes()).is_err()
+            {
+                return;
+            }
+            std::thread::sleep(pause);
+        }
+    });
+}
+
+#[test]
+fn an_interrupted_stream_ends_between_records_though_its_writer_goes_on() {
+    for (pause, packed) in [(0, false), (0, true), (10, false)] {
+        let directory = tempfile::tempdir().unwrap();
+        let mut child = start(directory.path(), &["-"]);
+        let stdin = child.stdin.take().unwrap();
+        let pause = Duration::from_millis(pause);
+        match packed {
+            true => write_for_ever(
+                flate2::write::GzEncoder::new(stdin, flate2::Compression::fast()),
+                pause,
+            ),
+            false => write_for_ever(stdin, pause),
+        }
+        let summary = summary_after_interrupt(child);
+        let windows = number(&summary, "windows.open");
+        assert!(windows > 20, "{summary}");
+        assert_eq!(number(&summary, "events.accepted"), windows);
+        assert_eq!(number(&summary, "events.rejected"), 0, "{summary}");
+    }
+}
+

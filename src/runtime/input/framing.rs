@@ -153,6 +153,15 @@ impl Framer {
     /// From where on bytes are still needed.
     pub(super) fn needed_from(&self) -> usize {
         match self.state {
+    /// After a [`run`](Framer::run) that wanted more, which nobody wants to read: the record under way
+    /// counts if it is whole, and only the end of its line is still to come.
+    pub(super) fn stop(&mut self, bytes: &[u8], out: &mut Framed) {
+        if matches!(self.state, State::Line { object: true }) && !self.record.dropped {
+            self.follow(b'{', false);
+            self.run(bytes, Then::More, out);
+        }
+    }
+
             State::Line { .. } | State::Body if !self.record.dropped => self.record.start,
             _ => self.at,
         }
