@@ -423,6 +423,51 @@ fn what_did_not_join_is_listed_with_the_nearest_names() {
     );
 }
 
+/// Two names that cover each other: the leak of one of them is no credential's, and is not passed over.
+#[test]
+fn a_leak_that_a_circle_of_names_takes_is_told_in_any_order() {
+    let leak = json!({"type": "leak.detected", "id": "leak-1", "time": at("10:00"), "credential_id": "S1"});
+    let covers = |id: &str, name: &str, other: &str| {
+        json!({"type": "identity.linked", "id": id, "time": at("10:01"), "credential_id": name, "aliases": [other],
+            "relation": "covers"})
+    };
+    let mut records = [leak, covers("2", "S1", "S2"), covers("3", "S2", "S1")];
+    for turn in 0..6 {
+        records.rotate_left(1);
+        if turn == 3 {
+            records.swap(0, 1);
+        }
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("input"), lines(&records)).unwrap();
+        let run = || Run::replay().key(KEY).within(directory.path());
+        let summary = run().args(["--json", "--out", "out", "input"]).go().exits(0).json();
+        let counts = ["accepted", "duplicate", "rejected", "linked", "read"]
+            .map(|count| number(&summary, &format!("events.{count}")));
+        assert_eq!(counts, [0, 0, 1, 5, 6], "{records:?}");
+        let rejected = Out(directory.path().join("out")).lines("rejected.ndjson");
+        assert_eq!(each(&rejected, "reason"), ["too_many_aliases"]);
+        let detail = rejected[0]["detail"].as_str().unwrap();
+        assert!(detail.starts_with("leak.detected `leak-1`, handed on to `S"), "{detail}");
+        let said = run().arg("input").go().exits(0).stdout;
+        assert!(said.starts_with("1 detection in the input, and no window"), "{said}");
+        run().args(["--strict", "input"]).go().exits(3);
+    }
+}
+
+/// A link that is refused is not one that links.
+#[test]
+fn a_refused_link_counts_as_rejected() {
+    let leak =
+        json!({"type": "leak.detected", "id": "1", "time": at("10:00"), "credential_id": "S1"});
+    let itself = json!({"type": "identity.linked", "id": "2", "time": at("10:01"), "credential_id": "S1", "aliases": ["S1"],
+        "relation": "covers"});
+    let (summary, windows) = replay(lines(&[leak, itself]));
+    assert_eq!(windows.len(), 1);
+    let counts = ["accepted", "rejected", "linked", "read"]
+        .map(|count| number(&summary, &format!("events.{count}")));
+    assert_eq!(counts, [1, 1, 0, 2]);
+}
+
 /// A run that goes on until it is interrupted.
 fn start(directory: &Path, args: &[&str]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_shutterlag"))
@@ -476,24 +521,10 @@ fn an_interrupted_stream_tells_what_came_so_far() {
     stdin.flush().unwrap();
     let summary = summary_after_interrupt(child);
     assert_eq!(number(&summary, "windows.open"), 1);
+    assert_eq!(number(&summary, "events.rejected"), 0);
     drop(stdin);
 }
 
-#[test]
-fn a_file_that_grows_is_followed() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("input");
-    fs::write(&path, lines(&[alert("created", "10:00", json!({}))])).unwrap();
-    let child = start(directory.path(), &["--follow", "input"]);
-    std::thread::sleep(Duration::from_secs(1));
-    let mut file = fs::OpenOptions::new().append(true).open(&path).unwrap();
-    let resolved = alert("resolved", "10:06", closed(person(), "false_positive", "10:06"));
-    file.write_all(lines(&[resolved]).as_bytes()).unwrap();
-    let summary = summary_after_interrupt(child);
-    assert_eq!(number(&summary, "windows.closed"), 1);
-    Run::replay().within(directory.path()).args(["--follow", "-"]).go().exits(2);
-}
-    assert_eq!(number(&summary, "events.rejected"), 0);
 /// Whole records with half of one behind them, whatever the pipe makes of the pieces.
 fn write_for_ever(mut stdin: impl Write + Send + 'static, pause: Duration) {
     std::thread::spawn(move || {
@@ -535,3 +566,17 @@ fn an_interrupted_stream_ends_between_records_though_its_writer_goes_on() {
     }
 }
 
+#[test]
+fn a_file_that_grows_is_followed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("input");
+    fs::write(&path, lines(&[alert("created", "10:00", json!({}))])).unwrap();
+    let child = start(directory.path(), &["--follow", "input"]);
+    std::thread::sleep(Duration::from_secs(1));
+    let mut file = fs::OpenOptions::new().append(true).open(&path).unwrap();
+    let resolved = alert("resolved", "10:06", closed(person(), "false_positive", "10:06"));
+    file.write_all(lines(&[resolved]).as_bytes()).unwrap();
+    let summary = summary_after_interrupt(child);
+    assert_eq!(number(&summary, "windows.closed"), 1);
+    Run::replay().within(directory.path()).args(["--follow", "-"]).go().exits(2);
+}
