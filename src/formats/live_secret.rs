@@ -55,9 +55,18 @@ fn hex(b: u8) -> bool {
     b.is_ascii_hexdigit()
 }
 
+fn base64(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/')
+}
+
+/// What stands between `://` and the host of an address.
+fn userinfo(b: u8) -> bool {
+    b.is_ascii_graphic() && !matches!(b, b'/' | b'?' | b'#' | b'@' | b'"' | b'\'')
+}
+
 /// A token has at least [`SHORTEST`] bytes. Nearly every token has an underscore or a capital: in its
 /// prefix, or among the random letters behind it. The prefixes of all others end as [`holds_plain`]
-/// says.
+/// says, but for an address with a password.
 ///
 /// Of two prefixes of which one begins like the other, the longer one comes first.
 const FORMS: &[Form] = &[
@@ -102,6 +111,15 @@ const FORMS: &[Form] = &[
     form("ATATT3", 60, dotted, "an Atlassian token"),
     form("PMAK-", 40, url, "a Postman key"),
     form("AGE-SECRET-KEY-1", 40, alnum, "an age key"),
+    form("hooks.slack.com/services/T", 30, base64, "the address of a Slack webhook"),
+    form("GOCSPX-", 24, url, "the secret of a Google OAuth client"),
+    form("lin_api_", 32, alnum, "a Linear key"),
+    form("dp.pt.", 40, alnum, "a Doppler token"),
+    form("pul-", 40, hex, "a Pulumi token"),
+    form(".atlasv1.", 60, url, "a Terraform token"),
+    form("SK", 32, hex, "a Twilio key"),
+    form("AccountKey=", 80, base64, "a key of an Azure account"),
+    form("://", 3, userinfo, "an address with a password"),
 ];
 
 /// Characters behind the prefix of a token without a capital and an underscore, at least.
@@ -242,30 +260,70 @@ fn stands_out(text: &[u8]) -> bool {
     for word in words {
         marked |= marks(word);
     }
-    marked & TOPS != 0 || begins_plainly(text)
+    marked & TOPS != 0 || begins_plainly(text) || begins_as_address(text)
 }
 
 /// Whether a text begins as a token does that can be without a capital and an underscore.
 #[inline]
 fn begins_plainly(text: &[u8]) -> bool {
     // Few texts begin with one of these letters.
-    matches!(text.first(), Some(b'g' | b'h' | b's' | b'x' | b'y'))
+    matches!(text.first(), Some(b'd' | b'g' | b'h' | b'm' | b'p' | b's' | b'x' | b'y'))
         && matches!(
             text.first_chunk::<3>(),
-            Some(b"glp" | b"gld" | b"glr" | b"xox" | b"xap" | b"ya2" | b"sk-" | b"hvs" | b"hvb")
+            Some(
+                b"glp"
+                    | b"gld"
+                    | b"glr"
+                    | b"xox"
+                    | b"xap"
+                    | b"ya2"
+                    | b"sk-"
+                    | b"hvs"
+                    | b"hvb"
+                    | b"dp."
+                    | b"pul"
+                    // A long scheme: `mongodb+srv`.
+                    | b"mon"
+            )
         )
+}
+
+/// Whether a text begins as the address of a service does, and has an `@`. Looks at the eight bytes in
+/// which nearly every scheme ends.
+#[inline]
+fn begins_as_address(text: &[u8]) -> bool {
+    const SHORTEST_SCHEME: usize = 3;
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const COLONS: u64 = u64::from_le_bytes([b':'; 8]);
+    let end = text.get(SHORTEST_SCHEME..).unwrap_or_default();
+    let Some(end) = end.first_chunk::<8>() else { return false };
+    let word = u64::from_le_bytes(*end) ^ COLONS;
+    // The lowest bit is that of the first byte that is zero.
+    let colon = word.wrapping_sub(ONES) & !word & (ONES << 7);
+    let at = SHORTEST_SCHEME + colon.trailing_zeros() as usize / 8;
+    colon != 0 && holds_address(text.get(at..).unwrap_or_default())
+}
+
+/// Whether a colon, two slashes and, somewhere, an `@` come next.
+#[inline]
+fn holds_address(text: &[u8]) -> bool {
+    text.starts_with(b"://") && memchr::memchr(b'@', text).is_some()
 }
 
 /// Whether a token may begin in a text without a capital and an underscore. The prefix of such a token
 /// ends with a hyphen or a stop, and so much comes behind it that few texts have one where it matters.
 #[inline]
 fn holds_plain(text: &[u8]) -> bool {
+    // Few texts have an `@`, and most of those are the address of a person.
+    if memchr::memchr(b'@', text).is_some() && memchr::memmem::find(text, b"://").is_some() {
+        return true;
+    }
     let within = text.get(..text.len().saturating_sub(PLAIN_BEHIND)).unwrap_or_default();
     memchr::memchr2_iter(b'-', b'.', within).any(|at| {
         // The two characters in front of it rule out nearly all words.
         match within.get(at.wrapping_sub(2)..at) {
-            Some([b'x' | b'p' | b'd' | b'r' | b'a' | b's' | b'2' | b'v', last]) => {
-                matches!(last, b'a'..=b'b' | b'e' | b'k' | b'p' | b'r'..=b't' | b'9')
+            Some([b'x' | b'p' | b'd' | b'r' | b'a' | b's' | b'2' | b'v' | b'u', last]) => {
+                matches!(last, b'a'..=b'b' | b'e' | b'k'..=b'l' | b'p' | b'r'..=b't' | b'9')
             }
             _ => false,
         }
@@ -297,9 +355,9 @@ fn found(text: &[u8]) -> Option<&'static str> {
 fn form_at(text: &[u8], form: &Form, start: usize) -> Option<&'static str> {
     let (before, rest) = text.split_at(start);
     let rest = rest.get(form.prefix.len()..)?;
-    // A prefix in the middle of a word is none. A key in PEM form may follow anything.
-    let pem = form.prefix.starts_with('-');
-    if !pem && before.last().is_some_and(u8::is_ascii_alphanumeric) {
+    // A prefix in the middle of a word is none. One that begins with no letter may follow anything.
+    let word = form.prefix.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if word && before.last().is_some_and(u8::is_ascii_alphanumeric) {
         return None;
     }
     let length = rest.iter().take_while(|b| (form.chars)(**b)).count();
@@ -309,13 +367,40 @@ fn form_at(text: &[u8], form: &Form, start: usize) -> Option<&'static str> {
                 let line = &rest[..rest.len().min(48)];
                 memchr::memmem::find(line, b"PRIVATE KEY").is_some()
             }
-            // Header, claims and signature: the first two are JSON objects.
             "eyJ" => {
                 let token = &rest[..length];
+                // The token of a 1Password service account is one JSON object behind a mark.
+                if before.ends_with(b"ops_") && length >= 60 && varied(token) {
+                    return Some("a 1Password token");
+                }
+                // Header, claims and signature: the first two are JSON objects.
                 memchr::memmem::find(token, b".eyJ")
                     .is_some_and(|at| token[at + 4..].contains(&b'.'))
             }
             "SG." => rest[..length].contains(&b'.'),
+            // The workspace, the app and the secret.
+            "hooks.slack.com/services/T" => {
+                let mut parts = rest[..length].split(|b| *b == b'/');
+                let mut part = |begins: &[u8], least: usize| {
+                    parts.next().is_some_and(|part| part.starts_with(begins) && part.len() >= least)
+                };
+                part(b"", 6) && part(b"B", 7) && part(b"", 20)
+            }
+            // The first part of the token stands in front of the mark.
+            ".atlasv1." => {
+                let front = before.iter().rev().take_while(|b| b.is_ascii_alphanumeric()).count();
+                let token = &rest[..length];
+                front >= 14
+                    && has(token, u8::is_ascii_uppercase)
+                    && has(token, u8::is_ascii_lowercase)
+            }
+            // Exactly so long, as a digest behind two letters may be longer.
+            "SK" => {
+                length == form.least
+                    && !rest.get(length).is_some_and(|b| url(*b))
+                    && varied(&rest[..length])
+            }
+            "://" => text.len() >= SHORTEST && has_password(&rest[..length], &rest[length..]),
             // The token of a root has no `-` or `_`, and any other is long. So a host is none.
             "hvs." | "hvb." => {
                 let plain = rest.iter().take_while(|b| b.is_ascii_alphanumeric()).count();
@@ -332,6 +417,19 @@ fn form_at(text: &[u8], form: &Form, start: usize) -> Option<&'static str> {
             _ => varied(&rest[..length]),
         };
     is_token.then_some(form.what)
+}
+
+/// Whether what stands in front of the host of an address has a password that was not taken out.
+fn has_password(userinfo: &[u8], behind: &[u8]) -> bool {
+    let Some(colon) = userinfo.iter().position(|b| *b == b':') else { return false };
+    let password = &userinfo[colon + 1..];
+    let host =
+        matches!(behind, [b'@', first, ..] if first.is_ascii_alphanumeric() || *first == b'[');
+    // `***`, `xxx`, `<password>`, `${PASSWORD}` and the like stand for one.
+    let masked = password.iter().all(|b| matches!(b, b'*' | b'x' | b'X' | b'.' | b'-' | b'_'))
+        || matches!(password.first(), Some(b'<' | b'[' | b'{' | b'$' | b'%'))
+        || password.eq_ignore_ascii_case(b"redacted");
+    host && !masked
 }
 
 fn has(text: &[u8], kind: fn(&u8) -> bool) -> bool {
@@ -357,12 +455,16 @@ mod tests {
     use crate::formats::maps::Maps;
     use crate::formats::{Context, Format, Identity, decode};
 
+    /// Forms whose tokens are more than a prefix and characters behind it.
+    const MADE_BY_HAND: [&str; 6] =
+        ["-----BEGIN ", "eyJ", "SG.", "hooks.slack.com/services/T", ".atlasv1.", "://"];
+
     /// A token of each form, put together so that no scanner finds it in this file.
     fn tokens() -> Vec<String> {
         let fill = "a1B2c3D4e5F6a7B8c9D0";
         let mut tokens: Vec<String> = FORMS
             .iter()
-            .filter(|form| !["-----BEGIN ", "eyJ", "SG."].contains(&form.prefix))
+            .filter(|form| !MADE_BY_HAND.contains(&form.prefix))
             .map(|form| {
                 let rest: String = fill.chars().cycle().take(form.least).collect();
                 format!("{}{rest}", form.prefix)
@@ -372,6 +474,18 @@ mod tests {
         tokens.push(format!("-----BEGIN {} KEY-----", "PRIVATE"));
         tokens.push(["eyJhbGciOiJIUzI1NiJ9", "eyJzdWIiOiIxIn0", "c2lnbmF0dXJl"].join("."));
         tokens.push(format!("SG.{}.{}", &fill.repeat(2)[..22], &fill.repeat(3)[..43]));
+        let upper = &fill.to_ascii_uppercase()[..9];
+        let webhook = ["T", upper, "/B", upper, "/", &fill.repeat(2)[..24]].concat();
+        tokens.push(["https://hooks.slack.com/services/", &webhook].concat());
+        tokens.push([&fill[..14], "atlasv1", &fill.repeat(4)[..67]].join("."));
+        tokens.push(format!("ops_eyJ{}", fill.repeat(12)));
+        for user in ["app", "", "a%40b.example"] {
+            for (password, host) in
+                [("hunter2", "db.example.com:5432/x"), ("p:$w!", "[2001:db8::1]/x")]
+            {
+                tokens.push(format!("postgres://{user}:{password}@{host}"));
+            }
+        }
         tokens
     }
 
@@ -392,6 +506,35 @@ mod tests {
                 assert!(found(text.as_bytes()).is_some(), "{text}");
             }
         }
+    }
+
+    #[test]
+    fn a_native_event_with_a_token_of_any_form_is_refused() {
+        let refused = |text: &str| {
+            let record = serde_json::json!({
+                "type": "leak.detected", "id": "i", "time": "2026-01-05T09:00:00Z", "credential_id": text,
+            });
+            let identity = Identity::new(b"a key for tests only").unwrap();
+            let context = Context {
+                identity: &identity,
+                detected_at: None,
+                limits: Limits::DEFAULT,
+                maps: Maps::NONE,
+            };
+            let decoded =
+                decode(Format::Native, record.to_string().as_bytes(), &context, &mut Vec::new());
+            decoded.is_err_and(|rejection| rejection.reason == RejectReason::LooksLikeSecret)
+        };
+        for token in tokens() {
+            assert!(refused(&token), "{token}");
+        }
+        for scheme in ["ftp", "rediss", "postgresql", "mongodb+srv"] {
+            let [with, without] =
+                ["app:hunter2@", "app@"].map(|user| format!("{scheme}://{user}db.example.com/x"));
+            assert!(refused(&with) && !refused(&without), "{with}");
+        }
+        let mixed = ["amqp+ssl://app:Hunter2", "mq.example.com/x"].join("@");
+        assert!(refused(&format!("see {mixed}")) && !refused("AKIAIOSFODNN7EXAMPLE"));
     }
 
     #[test]
@@ -420,6 +563,26 @@ mod tests {
             "AIza is the beginning of keys of Google APIs",
             "reviewer-0123456789abcdef0123456789abcdef",
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+            "https://hooks.slack.com/services/TEAM/BOT/the-docs-of-webhooks",
+            "https://hooks.slack.com/services/T00000000/B00000000",
+            "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gins",
+            "lin_api_keys_of_the_payments_team_in_linear",
+            "dp.pt.example.com/projects-of-the-platform-team",
+            "pulse-0123456789abcdef0123456789abcdef01234567",
+            "pul-request-of-the-team-for-infrastructure-2026",
+            "registry.terraform.io/modules.atlasv1.example.com",
+            "SKU0123456789abcdef0123456789abcdef",
+            "SK0123456789abcdef0123456789abcdef0123456789abcdef",
+            "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU",
+            "ops_eyJ is how a token of 1Password begins",
+            "DefaultEndpointsProtocol=https;AccountKey=<the-key>",
+            "https://git@github.com:443/example-org/payments.git",
+            "https://registry.example.com:5000/team@sha256:0123",
+            "ssh://deploy@bastion.example.com:22/srv/payments",
+            "postgres://app:***@db.example.com:5432/payments",
+            "postgres://app:${PASSWORD}@db.example.com/payments",
+            "postgres://app:@db.example.com:5432/payments",
+            "github:github.com/41001#7 by alice@example.com",
         ] {
             assert_eq!(found(text.as_bytes()), None, "{text}");
         }
@@ -439,8 +602,10 @@ mod tests {
     fn a_token_of_small_letters_is_found_wherever_it_stands() {
         let mut found = 0;
         for form in FORMS {
-            // These begin with a capital, or need one.
-            if form.prefix.contains(|c: char| c.is_ascii_uppercase()) || form.prefix == "sk-" {
+            // These begin with a capital, or need one, or have no prefix.
+            if form.prefix.contains(|c: char| c.is_ascii_uppercase())
+                || ["sk-", ".atlasv1.", "://"].contains(&form.prefix)
+            {
                 continue;
             }
             let token = format!("{}{}", form.prefix, "0a1b2c3d4e".repeat(7));
@@ -456,7 +621,7 @@ mod tests {
                 found += 1;
             }
         }
-        assert_eq!(found, 32 * 6);
+        assert_eq!(found, 35 * 6);
         let slack = [
             "xoxp",
             "123456789012",
@@ -476,7 +641,7 @@ mod tests {
             before in "[a-z0-9 /:_A-Z-]{0,24}",
             prefix in 0..FORMS.len(),
             cut in 0..12_usize,
-            rest in "[a-f0-9]{0,70}|[a-zA-Z0-9_.-]{0,70}|[a-z0-9-]{0,40}",
+            rest in "[a-f0-9]{0,70}|[a-zA-Z0-9_.-]{0,70}|[a-z0-9-]{0,40}|[a-z]{0,5}:[a-z0-9$*@]{0,9}@?[a-z:/.]{0,20}",
             after in "[ a-z\"é]{0,9}",
         ) {
             let prefix = FORMS[prefix].prefix;

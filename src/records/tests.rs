@@ -454,7 +454,7 @@ fn the_longest_record_can_be_read() {
                     relation: Relation::Same,
                 }),
             };
-            let _ = joined.handle(&event, &mut |_, refusal| panic!("{refusal:?}"));
+            let _ = joined.handle(&event, &mut |it| panic!("{it:?}"));
         }
     }
     let id = name(0);
@@ -504,7 +504,7 @@ fn an_alert_has_the_names_of_its_credential_but_the_one_under_which_it_began() {
         }),
     };
     for event in [link("gg:31605", "AKIA1"), link("gg:31605", "github:o/r#12")] {
-        let _ = joined.handle(&event, &mut |_, refusal| panic!("{refusal:?}"));
+        let _ = joined.handle(&event, &mut |it| panic!("{it:?}"));
     }
     let key = Key { workflow: Workflow::SecretExposure, credential_id: "AKIA1" };
     let window = Window::opened(key, Targets::of(key.workflow), at(0));

@@ -45,6 +45,8 @@ pub struct NotUsed {
     pub skipped: [u64; SkipReason::ALL.len()],
     /// Events later than the moment asked for.
     pub after_as_of: u64,
+    /// Detections that names which cover each other handed round.
+    pub leaks_apart: u64,
     /// Names about which somebody acted and that no detection has.
     pub not_joined: Vec<NotJoined>,
     /// Where all refusals are written, if anywhere.
@@ -60,7 +62,7 @@ pub fn summary(summary: &Summary, not_used: &NotUsed) -> String {
 }
 
 fn write_summary(out: &mut String, summary: &Summary, not_used: &NotUsed) -> fmt::Result {
-    headline(out, summary)?;
+    headline(out, summary, not_used)?;
     if summary.windows.total() > 0 {
         bands(out, summary)?;
         latencies(out, summary)?;
@@ -70,14 +72,21 @@ fn write_summary(out: &mut String, summary: &Summary, not_used: &NotUsed) -> fmt
     events(out, summary, not_used)
 }
 
-fn headline(out: &mut String, summary: &Summary) -> fmt::Result {
+fn headline(out: &mut String, summary: &Summary, not_used: &NotUsed) -> fmt::Result {
     let windows = &summary.windows;
     let total = windows.total();
     let Some(as_of) = summary.as_of.filter(|_| total > 0) else {
-        return writeln!(
-            out,
-            "No leak was detected in the input: there is no window to measure.\n"
-        );
+        return match not_used.leaks_apart {
+            0 => {
+                writeln!(out, "No leak was detected in the input: there is no window to measure.\n")
+            }
+            leaks => writeln!(
+                out,
+                "{} in the input, and no window to measure: names cover each other in a circle, or more \
+                 than eight in a row, so that what came to them belongs to no credential.\n",
+                counted(leaks, "detection")
+            ),
+        };
     };
     writeln!(out, "{} as of {as_of}\n", counted(total, "exposure window"))?;
     effective(out, summary)?;

@@ -10,7 +10,7 @@ use shutterlag::config::EngineConfig;
 use shutterlag::engine::Receipt;
 use shutterlag::engine::identity::{Joined, Names, Refusal, Sent};
 use shutterlag::engine::windows::Windows;
-use shutterlag::event::{Action, Actor, Body, Event, IdentityLinked, Relation};
+use shutterlag::event::{Action, Actor, Body, Event, IdentityLinked, Kind, Relation};
 
 use crate::oracle::hostile::{self, Events, at};
 use crate::oracle::made::{At as _, contained_by, decided, leak, leak_exposed, seconds};
@@ -144,7 +144,7 @@ fn joined(events: &[Event<'static>]) -> (Joined, Vec<Refusal>) {
     let mut joined = Joined::new(Windows::new(EngineConfig::default()));
     let mut refused = Vec::new();
     for event in events {
-        let receipt = joined.handle(event, &mut |_, refusal| refused.push(refusal));
+        let receipt = joined.handle(event, &mut |it| refused.push(it.refusal));
         assert_eq!(receipt, Receipt::Held);
     }
     (joined, refused)
@@ -323,7 +323,7 @@ fn a_name_that_was_forgotten_is_joined_again_from_either_side() {
     for (name, alias) in [("x", "y"), ("y", "x")] {
         let mut joined = Joined::new(Windows::new(EngineConfig::default()));
         let mut handle = |event: &Event<'static>| {
-            let _ = joined.handle(event, &mut |_, refusal| panic!("{refusal:?}"));
+            let _ = joined.handle(event, &mut |it| panic!("{it:?}"));
         };
         let again =
             |n| Event { time: seconds(40 * DAY_S), ..link(n, name, &[alias], Relation::Same) };
@@ -332,7 +332,7 @@ fn a_name_that_was_forgotten_is_joined_again_from_either_side() {
         joined.names.expire(seconds(19 * DAY_S));
         assert_eq!(joined.names.len(), 1, "x alone");
         let mut handle = |event: &Event<'static>| {
-            let _ = joined.handle(event, &mut |_, refusal| panic!("{refusal:?}"));
+            let _ = joined.handle(event, &mut |it| panic!("{it:?}"));
         };
         handle(&leak().of("y", 39 * DAY_S));
         handle(&again(2));
@@ -356,16 +356,16 @@ fn a_sighting_under_a_name_that_was_linked_late_opens_nothing() {
             decided(Action::Revoke).of("y", 60),
             contained_by(Actor::Human).of("y", 120),
         ] {
-            let _ = joined.handle(&event, &mut |_, refusal| refused.push(refusal));
+            let _ = joined.handle(&event, &mut |it| refused.push(it.refusal));
         }
         joined.windows.advance(seconds(3_600), &mut |_| {});
         assert_eq!(records(&joined), []);
         let late = Event { time: seconds(DAY_S), ..link(1, name, &[alias], Relation::Same) };
-        let _ = joined.handle(&late, &mut |_, refusal| refused.push(refusal));
+        let _ = joined.handle(&late, &mut |it| refused.push(it.refusal));
         assert_eq!(refused, [Refusal::Late]);
         joined.windows.advance(seconds(DAY_S + 60), &mut |_| {});
         let again = leak_exposed(0).of("y", 2 * DAY_S);
-        let _ = joined.handle(&again, &mut |_, refusal| refused.push(refusal));
+        let _ = joined.handle(&again, &mut |it| refused.push(it.refusal));
         let mut emitted = 0;
         joined.windows.advance(seconds(2 * DAY_S + 3_600), &mut |_| emitted += 1);
         assert_eq!((records(&joined), emitted), (vec![], 0));
@@ -405,7 +405,7 @@ fn a_flood_of_links_is_refused_and_joins_what_it_can() {
     for n in 0..1_000 {
         let (one, other) = (format!("a{n}"), format!("b{n}"));
         let link = link(n, &one, &[&other], Relation::Same);
-        let _ = joined.handle(&link, &mut |_, refusal| refused.push(refusal));
+        let _ = joined.handle(&link, &mut |it| refused.push(it.refusal));
     }
     assert!(joined.names.len() <= 21, "{}", joined.names.len());
     assert_eq!(joined.names.aliases("a0").collect::<Vec<_>>(), ["b0"]);
@@ -436,6 +436,54 @@ fn names_that_cover_each_other_send_nothing_round_for_ever() {
     let records = records(&joined);
     assert_eq!(records.len(), 1);
     assert_eq!(records[0].credential_id, "k");
+}
+
+/// What no name took, as its kind and id, each once.
+fn lost(events: &[Event<'static>]) -> (usize, BTreeSet<(Kind, String)>) {
+    let mut joined = Joined::new(Windows::new(EngineConfig::default()));
+    let mut lost = BTreeSet::new();
+    for event in events {
+        let _ = joined.handle(event, &mut |it| {
+            assert_eq!(it.refusal, Refusal::Round);
+            let event = it.event.unwrap();
+            lost.insert((event.kind, event.id.to_string()));
+        });
+    }
+    (records(&joined).len(), lost)
+}
+
+proptest! {
+    #[test]
+    fn what_names_in_a_circle_lose_is_told_in_any_order(
+        length in 2..6_usize,
+        order in Just((0..8_usize).collect::<Vec<_>>()).prop_shuffle(),
+    ) {
+        let names = ["a", "b", "c", "d", "e"];
+        let covers = |n: usize| link(n, names[n], &[names[(n + 1) % length]], Relation::Covers);
+        let mut all: Vec<_> = (0..length).map(covers).collect();
+        all.push(Event { id: "leak".into(), ..leak().of("a", 60) });
+        all.push(Event { id: "decision".into(), ..decided(Action::Revoke).of("b", 90) });
+        let events: Vec<_> = order.iter().filter_map(|n| all.get(*n).cloned()).collect();
+        let expected = [
+            (Kind::LeakDetected, "leak".to_owned()),
+            (Kind::DecisionMade, "decision".to_owned()),
+        ];
+        prop_assert_eq!(lost(&events), (0, BTreeSet::from(expected)));
+    }
+}
+
+#[test]
+fn a_repeat_is_a_duplicate_whether_the_name_covers_others_by_then_or_not() {
+    let leaked = || leak().of("T", 0);
+    let mut events = vec![leaked(), leaked(), link(1, "T", &["k"], Relation::Covers)];
+    for _ in 0..events.len() {
+        events.rotate_left(1);
+        let (joined, refused) = joined(&events);
+        assert_eq!(refused, []);
+        let (names, windows) = (joined.names.counts(), joined.windows.counts());
+        let counts = (names.linked, names.duplicate + windows.duplicate, windows.accepted);
+        assert_eq!(counts, (2, 1, 1), "{events:?}");
+    }
 }
 
 #[test]

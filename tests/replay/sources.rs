@@ -423,6 +423,51 @@ fn what_did_not_join_is_listed_with_the_nearest_names() {
     );
 }
 
+/// Two names that cover each other: the leak of one of them is no credential's, and is not passed over.
+#[test]
+fn a_leak_that_a_circle_of_names_takes_is_told_in_any_order() {
+    let leak = json!({"type": "leak.detected", "id": "leak-1", "time": at("10:00"), "credential_id": "S1"});
+    let covers = |id: &str, name: &str, other: &str| {
+        json!({"type": "identity.linked", "id": id, "time": at("10:01"), "credential_id": name, "aliases": [other],
+            "relation": "covers"})
+    };
+    let mut records = [leak, covers("2", "S1", "S2"), covers("3", "S2", "S1")];
+    for turn in 0..6 {
+        records.rotate_left(1);
+        if turn == 3 {
+            records.swap(0, 1);
+        }
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("input"), lines(&records)).unwrap();
+        let run = || Run::replay().key(KEY).within(directory.path());
+        let summary = run().args(["--json", "--out", "out", "input"]).go().exits(0).json();
+        let counts = ["accepted", "duplicate", "rejected", "linked", "read"]
+            .map(|count| number(&summary, &format!("events.{count}")));
+        assert_eq!(counts, [0, 0, 1, 5, 6], "{records:?}");
+        let rejected = Out(directory.path().join("out")).lines("rejected.ndjson");
+        assert_eq!(each(&rejected, "reason"), ["too_many_aliases"]);
+        let detail = rejected[0]["detail"].as_str().unwrap();
+        assert!(detail.starts_with("leak.detected `leak-1`, handed on to `S"), "{detail}");
+        let said = run().arg("input").go().exits(0).stdout;
+        assert!(said.starts_with("1 detection in the input, and no window"), "{said}");
+        run().args(["--strict", "input"]).go().exits(3);
+    }
+}
+
+/// A link that is refused is not one that links.
+#[test]
+fn a_refused_link_counts_as_rejected() {
+    let leak =
+        json!({"type": "leak.detected", "id": "1", "time": at("10:00"), "credential_id": "S1"});
+    let itself = json!({"type": "identity.linked", "id": "2", "time": at("10:01"), "credential_id": "S1", "aliases": ["S1"],
+        "relation": "covers"});
+    let (summary, windows) = replay(lines(&[leak, itself]));
+    assert_eq!(windows.len(), 1);
+    let counts = ["accepted", "rejected", "linked", "read"]
+        .map(|count| number(&summary, &format!("events.{count}")));
+    assert_eq!(counts, [1, 1, 0, 2]);
+}
+
 /// A run that goes on until it is interrupted.
 fn start(directory: &Path, args: &[&str]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_shutterlag"))
@@ -497,13 +542,65 @@ fn an_interrupted_stream_tells_what_came_so_far() {
     let directory = tempfile::tempdir().unwrap();
     let mut child = start(directory.path(), &["-"]);
     let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(lines(&[alert("created", "10:00", json!({}))]).as_bytes()).unwrap();
+    // The end of its line is still to come, and then half of another.
+    let record = lines(&[alert("created", "10:00", json!({}))]);
+    stdin.write_all(record.trim().as_bytes()).unwrap();
     stdin.flush().unwrap();
     until_it_handles_interrupts(&child);
     until("it does not read", || rustix::io::ioctl_fionread(&stdin).unwrap() == 0);
     let summary = summary_after_interrupt(child);
     assert_eq!(number(&summary, "windows.open"), 1);
     drop(stdin);
+
+    let mut child = start(directory.path(), &["-"]);
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(format!("{record}{}", &record[..40]).as_bytes()).unwrap();
+    stdin.flush().unwrap();
+    let summary = summary_after_interrupt(child);
+    assert_eq!(number(&summary, "windows.open"), 1);
+    assert_eq!(number(&summary, "events.rejected"), 0);
+    drop(stdin);
+}
+
+/// Whole records with half of one behind them, whatever the pipe makes of the pieces.
+fn write_for_ever(mut stdin: impl Write + Send + 'static, pause: Duration) {
+    std::thread::spawn(move || {
+        for n in 0_u64.. {
+            let mut event = alert("created", "10:00", json!({}));
+            event["alert"]["number"] = n.into();
+            let line = lines(&[event]);
+            let (first, second) = line.split_at(line.len() / 2);
+            // The run has ended.
+            if stdin.write_all(first.as_bytes()).is_err()
+                || stdin.write_all(second.as_bytes()).is_err()
+            {
+                return;
+            }
+            std::thread::sleep(pause);
+        }
+    });
+}
+
+#[test]
+fn an_interrupted_stream_ends_between_records_though_its_writer_goes_on() {
+    for (pause, packed) in [(0, false), (0, true), (10, false)] {
+        let directory = tempfile::tempdir().unwrap();
+        let mut child = start(directory.path(), &["-"]);
+        let stdin = child.stdin.take().unwrap();
+        let pause = Duration::from_millis(pause);
+        match packed {
+            true => write_for_ever(
+                flate2::write::GzEncoder::new(stdin, flate2::Compression::fast()),
+                pause,
+            ),
+            false => write_for_ever(stdin, pause),
+        }
+        let summary = summary_after_interrupt(child);
+        let windows = number(&summary, "windows.open");
+        assert!(windows > 20, "{summary}");
+        assert_eq!(number(&summary, "events.accepted"), windows);
+        assert_eq!(number(&summary, "events.rejected"), 0, "{summary}");
+    }
 }
 
 #[test]

@@ -65,6 +65,33 @@ fn without_kafka_it_prints_no_topics_and_a_configuration_that_can_be_read_again(
     assert_eq!(json["settings"].get("kafka"), None);
 }
 
+/// What is read lies beside the configuration, and what is written where the program was started.
+#[test]
+fn the_path_of_the_store_starts_at_the_working_directory_and_others_at_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::create_dir(directory.path().join("etc")).unwrap();
+    let stores = |config: &str, variable: Option<&str>| {
+        fs::write(directory.path().join("etc/shutterlag.toml"), config).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_shutterlag"))
+            .env_clear()
+            .env("SHUTTERLAG_IDENTITY_KEY", "an identity key of these tests")
+            .envs(variable.map(|path| ("SHUTTERLAG__STORE__PATH", path)))
+            .args(["check", "--json", "--config", "etc/shutterlag.toml"])
+            .current_dir(&directory)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let printed: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        printed["settings"]["store"]["path"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(stores("store.path = \"kept.db\"", None), "kept.db");
+    assert_eq!(stores("", Some("../kept.db")), "../kept.db");
+    assert_eq!(stores("store.path = \"/srv/kept.db\"", None), "/srv/kept.db");
+    assert_eq!(stores("", None), "shutterlag.db");
+    fs::create_dir(directory.path().join("etc/maps")).unwrap();
+    assert_eq!(stores("intake.maps_dir = \"maps\"", None), "shutterlag.db");
+}
+
 #[test]
 fn a_process_that_only_takes_deliveries_uses_two_topics() {
     let environment = [("SHUTTERLAG__KAFKA__ROLE", "receiver")];

@@ -204,9 +204,7 @@ pub fn run(args: Args) -> Result<Outcome, CliError> {
         printed => printed?,
     }
     let events = &summary.events;
-    // A link that is refused is an event that was taken in, and not used.
-    let apart = totals.by_reason.contains_key(&RejectReason::TooManyAliases);
-    let unused = events.rejected + events.unsupported > 0 || apart || !not_joined.is_empty();
+    let unused = events.rejected + events.unsupported > 0 || !not_joined.is_empty();
     let outcome = match (run.args.strict && unused, replayed.incomplete) {
         (true, _) => Outcome::Refused,
         (false, true) => Outcome::Failed,
@@ -351,9 +349,9 @@ impl Run {
         let names = replayed.joined.names.counts();
         let events = EventCounts {
             read: replayed.events.read + names.copied,
-            linked: names.linked,
+            linked: names.linked - replayed.not_linked,
             accepted: counts.accepted - unplaced.late - unplaced.duplicate,
-            duplicate: counts.duplicate + unplaced.duplicate,
+            duplicate: counts.duplicate + names.duplicate + unplaced.duplicate,
             late: counts.late + unplaced.late,
             orphan: counts.orphan + unplaced.orphan,
             ..replayed.events
@@ -417,6 +415,7 @@ impl Run {
                 by_reason,
                 skipped: replayed.skipped,
                 after_as_of: replayed.after_as_of,
+                leaks_apart: replayed.leaks_apart,
                 not_joined: not_joined.to_vec(),
                 written_to: self.files.as_ref().map(|files| files.path("rejected.ndjson")),
             };
@@ -466,7 +465,7 @@ impl Run {
 /// Whether there was something in the input and nothing of it could be used. What was there to be
 /// used, but came too late, or after the time that is reported, could be.
 fn is_unusable(events: &EventCounts, after_as_of: u64) -> bool {
-    events.accepted + events.duplicate + events.late + after_as_of == 0
+    events.accepted + events.duplicate + events.late + events.linked + after_as_of == 0
         && events.rejected + events.unsupported > 0
 }
 

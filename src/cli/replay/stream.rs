@@ -1,7 +1,8 @@
 //! Inputs that may never end: the standard input, and a file that grows. Ctrl-C ends them, and
 //! the run tells what came so far.
 //!
-//! Invariants: what was read before the interruption is used; a second Ctrl-C ends the process.
+//! Invariants: every record that was read as a whole before the interruption is used, and one that was
+//! not is passed over; a second Ctrl-C ends the process.
 
 use std::io::{self, Read};
 use std::path::PathBuf;
@@ -13,10 +14,12 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use super::super::signals::Signals;
 use super::growing::Growing;
-use crate::runtime::input::Input;
+use crate::runtime::input::{Input, stopped};
 
 /// Bytes read from the standard input at a time.
 const PIECE_BYTES: usize = 256 << 10;
+/// Pieces that may wait to be used.
+const PIECES_WAITING: usize = 4;
 /// How often somebody who waits for more looks whether to stop.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// The status of a process that a second Ctrl-C ended, as shells have it.
@@ -79,11 +82,13 @@ struct Pieces {
     stop: Stop,
     piece: Vec<u8>,
     at: usize,
+    /// Pieces asked for since somebody wanted no more.
+    after_stop: usize,
 }
 
 impl Pieces {
     fn of(mut source: impl Read + Send + 'static, stop: Stop) -> Pieces {
-        let (give, pieces) = bounded(4);
+        let (give, pieces) = bounded(PIECES_WAITING);
         std::thread::spawn(move || {
             loop {
                 let mut piece = vec![0; PIECE_BYTES];
@@ -102,22 +107,39 @@ impl Pieces {
                 }
             }
         });
-        Pieces { pieces, stop, piece: Vec::new(), at: 0 }
+        Pieces { pieces, stop, piece: Vec::new(), at: 0, after_stop: 0 }
+    }
+}
+
+impl Pieces {
+    /// The next piece; `None` at the end.
+    fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+        loop {
+            // Asked before each piece: a source that never pauses has to be left as well.
+            if self.stop.is_asked() {
+                self.after_stop += 1;
+                return match self.pieces.try_recv() {
+                    Ok(piece) if self.after_stop <= PIECES_WAITING => piece.map(Some),
+                    _ => Err(stopped()),
+                };
+            }
+            match self.pieces.recv_timeout(LOOK_EVERY) {
+                Ok(piece) => return piece.map(Some),
+                Err(RecvTimeoutError::Disconnected) => return Ok(None),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
     }
 }
 
 impl Read for Pieces {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.at == self.piece.len() {
-            match self.pieces.recv_timeout(LOOK_EVERY) {
-                Ok(piece) => {
-                    self.piece = piece?;
-                    self.at = 0;
-                }
-                Err(RecvTimeoutError::Disconnected) => return Ok(0),
-                Err(RecvTimeoutError::Timeout) if self.stop.is_asked() => return Ok(0),
-                Err(RecvTimeoutError::Timeout) => {}
+        if self.at == self.piece.len() {
+            match self.next()? {
+                Some(piece) => self.piece = piece,
+                None => return Ok(0),
             }
+            self.at = 0;
         }
         let rest = &self.piece[self.at..];
         let count = rest.len().min(buffer.len());

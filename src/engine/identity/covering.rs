@@ -34,13 +34,15 @@ impl Names {
     ) -> Result<Receipt, Refusal> {
         match self.nodes.get_mut(to) {
             Some(Node::Root { covered, kept, .. }) if !covered.is_empty() => {
-                self.counts.linked += u64::from(weight);
-                if kept.iter().any(|kept| kept.event == event) {
-                    // It went round, or was delivered again.
-                    return if covers > 0 { Err(Refusal::Circle) } else { Ok(Receipt::Held) };
+                let known = kept.iter().any(|kept| kept.event == event);
+                if known && covers == 0 {
+                    self.counts.duplicate += u64::from(weight);
+                    return Ok(Receipt::Held);
                 }
-                if covers >= COVERS_MAX {
-                    return Err(Refusal::Circle);
+                self.counts.linked += u64::from(weight);
+                // It went round, or would.
+                if known || covers >= COVERS_MAX {
+                    return Err(Refusal::Round);
                 }
                 let event = Kept { event: event.into_owned(), weight, covers };
                 let others = covered.iter().filter(|name| ***name != *to);

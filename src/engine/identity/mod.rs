@@ -27,7 +27,7 @@ mod node;
 mod refusal;
 mod turn;
 
-pub use joined::Joined;
+pub use joined::{HandedOn, Joined, NotTaken};
 pub use linked::Linked;
 pub use message::{Message, Reported, Sent};
 pub use name_kind::NameKind;

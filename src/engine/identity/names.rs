@@ -42,6 +42,8 @@ pub struct Counts {
     pub linked: u64,
     /// Events of covering names that were handed on, one for each name covered.
     pub copied: u64,
+    /// Events of covering names that had come before.
+    pub duplicate: u64,
 }
 
 impl Default for Names {

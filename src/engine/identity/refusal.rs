@@ -9,9 +9,11 @@ pub enum Refusal {
     Covered,
     /// The names that it covers would have more than 128 KiB together.
     CoveredBytes,
-    /// A name would cover one of its own credential, or names cover each other in a circle or
-    /// in a row of more than eight.
+    /// A name would cover one of its own credential.
     Circle,
+    /// An event came to names that cover each other in a circle, or in a row of more than eight:
+    /// it belongs to none of them.
+    Round,
     /// As many names are linked as may be.
     Full,
     /// Windows of the name are final already: they stay under it. Everything else is joined.
@@ -28,9 +30,10 @@ impl Refusal {
                 "the names that the name would cover have more than 131,072 bytes together; the \
                  names stay apart"
             }
-            Refusal::Circle => {
-                "a name would cover itself or another name of the same credential, names cover \
-                 each other in a circle, or more than eight cover each other in a row"
+            Refusal::Circle => "a name would cover itself or another name of the same credential",
+            Refusal::Round => {
+                "names cover each other in a circle, or more than eight in a row, and the event \
+                 belongs to none of them"
             }
             Refusal::Full => "as many names are linked as may be; the names stay apart",
             Refusal::Late => {

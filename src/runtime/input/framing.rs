@@ -8,7 +8,7 @@
 //! The rules, with nothing to configure:
 //!
 //! - A record begins at the first byte that is neither blank nor a byte order
-//!   mark.
+//!   mark. Of many zero bytes in front of it, which are padding, it has a few.
 //! - Beginning with `{`: when the line also ends with `}`, the line is the record
 //!   and is not looked into, unless another `{` follows a `}` in it. Otherwise the
 //!   record reaches to the matching `}`, on this line or a later one, and what
@@ -32,6 +32,9 @@ use crate::formats::{RejectReason, Rejection};
 
 /// Blanks tolerated behind a record when it is measured against the limit.
 const SLACK_BYTES: usize = 4096;
+/// Zero bytes in front of a record that belong to it: one and a number of four bytes are how a
+/// Schema Registry frames a record.
+const ZEROS_MAX: usize = 5;
 /// The largest limit, so that positions in a chunk fit 32 bits.
 const LIMIT_BYTES_MAX: usize = 1 << 30;
 
@@ -150,6 +153,15 @@ impl Framer {
         while self.step(bytes, then, out) == Step::Go {}
     }
 
+    /// After a [`run`](Framer::run) that wanted more, which nobody wants to read: the record under way
+    /// counts if it is whole, and only the end of its line is still to come.
+    pub(super) fn stop(&mut self, bytes: &[u8], out: &mut Framed) {
+        if matches!(self.state, State::Line { object: true }) && !self.record.dropped {
+            self.follow(b'{', false);
+            self.run(bytes, Then::More, out);
+        }
+    }
+
     /// From where on bytes are still needed.
     pub(super) fn needed_from(&self) -> usize {
         match self.state {
@@ -221,6 +233,17 @@ impl Framer {
             b'[' if array => {
                 self.at += 1;
                 self.go(State::Array)
+            }
+            0 => {
+                let rest = &bytes[self.at..];
+                let zeros = rest.iter().position(|byte| *byte != 0).unwrap_or(rest.len());
+                // In pairs, since a character of UTF-16 begins at an even byte: so the cuts between
+                // reads do not matter either.
+                self.at += zeros.saturating_sub(ZEROS_MAX) & !1;
+                if zeros == rest.len() && then == Then::More {
+                    return Step::Starved;
+                }
+                self.begin(State::Line { object: false })
             }
             0xEF => {
                 let rest = &bytes[self.at..];

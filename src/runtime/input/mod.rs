@@ -20,6 +20,7 @@ mod line;
 mod open;
 mod progress;
 mod scan;
+mod stopped;
 mod utf16;
 mod whole;
 
@@ -29,12 +30,14 @@ use std::sync::Arc;
 pub use chunk::{Chunk, Fault, Item, Place};
 pub use open::Input;
 pub use progress::Progress;
+pub use stopped::stopped;
 pub use whole::whole;
 
 use crate::config::Limits;
 use crate::formats::{RejectReason, Rejection};
 use framing::{Framer, Then};
 use open::Opened;
+use stopped::is_stopped;
 
 /// Bytes of a chunk: enough to make a read and a hand-over cheap, few enough to
 /// be decoded while still in cache.
@@ -122,6 +125,8 @@ impl Inputs {
                 let framer = Framer::new(index, self.record_bytes_max);
                 self.current = Some(Current { index, source, framer, carried: Vec::new() });
             }
+            // Nothing of it was wanted any more.
+            Err(error) if is_stopped(&error) => {}
             Err(error) => {
                 let rejection = unreadable("cannot be opened", &error);
                 chunk.parts().1.fault(Fault { input: index, line: None, rejection });
@@ -151,12 +156,19 @@ impl Current {
         loop {
             let (count, read) = self.source.fill(&mut bytes[filled..]);
             filled += count;
+            let stopped = read.as_ref().is_err_and(is_stopped);
             let then = match read {
                 Ok(true) => Then::More,
                 Ok(false) => Then::End,
+                // What is unfinished goes on in bytes that nobody wants.
+                Err(_) if stopped => Then::More,
                 Err(_) => Then::Damage,
             };
             self.framer.run(&bytes[..filled], then, framed);
+            if stopped {
+                self.framer.stop(&bytes[..filled], framed);
+                return false;
+            }
             if let Err(error) = &read {
                 let line = Some(self.framer.line());
                 let rejection = unreadable("cannot be read further", error);

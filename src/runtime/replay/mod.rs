@@ -12,14 +12,16 @@ mod batch;
 mod pipeline;
 mod refused;
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::config::{EngineConfig, Limits};
-use crate::engine::identity::{Joined, Refusal};
+use crate::engine::identity::{HandedOn, Joined, NotTaken, Refusal};
 use crate::engine::summary::EventCounts;
 use crate::engine::windows::Windows;
 use crate::engine::{Output, Receipt};
-use crate::event::Event;
+use crate::event::{Event, Kind};
 use crate::formats::maps::Maps;
 use crate::formats::{Format, Identity, RejectReason, Rejection, SkipReason};
 use crate::metrics::SourceCounts;
@@ -73,6 +75,12 @@ pub struct Replayed {
     pub after_as_of: u64,
     /// Whether an input could not be read, or not to its end.
     pub incomplete: bool,
+    /// Events that names which cover each other handed round, by time, kind and id.
+    apart: BTreeSet<(Timestamp, Kind, Box<str>)>,
+    /// Detections among them.
+    pub leaks_apart: u64,
+    /// What the names counted as linked and was refused.
+    pub not_linked: u64,
 }
 
 /// Feeds batches to the engine and keeps the books.
@@ -105,6 +113,9 @@ pub fn run(
             skipped: Default::default(),
             after_as_of: 0,
             incomplete: false,
+            apart: BTreeSet::new(),
+            leaks_apart: 0,
+            not_linked: 0,
         },
         asked_as_of: options.as_of,
         advanced_to: None,
@@ -190,16 +201,44 @@ impl Books {
         }
         replayed.from = Some(replayed.from.map_or(event.time, |from| from.min(event.time)));
         let refused_before = replayed.joined.windows.counts().refused;
-        let refusal_at = |reason, why| Refused {
+        let refusal_at = |reason, why: Cow<'static, str>| Refused {
             input: Some(place.input),
             line: Some(place.line),
             events: 1,
             rejection: Rejection::new(reason, why),
             excerpt: None,
         };
-        let receipt = replayed.joined.handle(event, &mut |_, refusal| {
-            refused(&refusal_at(reject_reason(refusal), refusal.text()));
+        let mut link_refused = false;
+        let receipt = replayed.joined.handle(event, &mut |NotTaken { name, refusal, event }| {
+            let reason = reject_reason(refusal);
+            let Some(event) = event.filter(|_| refusal == Refusal::Round) else {
+                link_refused |= reason != RejectReason::Late;
+                refused(&refusal_at(reason, refusal.text().into()));
+                return;
+            };
+            let HandedOn { kind, id, time, weight } = event;
+            // It can go round in many ways, and once is enough.
+            if !replayed.apart.insert((time, kind, id.clone())) {
+                return;
+            }
+            let events = u64::from(weight);
+            replayed.events.rejected += events;
+            replayed.not_linked += events;
+            replayed.leaks_apart += if kind.opens() { events } else { 0 };
+            // Its place is not kept: it may have come long before the link that closed the circle.
+            refused(&Refused {
+                input: None,
+                line: None,
+                events,
+                rejection: Rejection::new(
+                    reason,
+                    format!("{kind} `{id}`, handed on to `{name}`: {}", refusal.text()),
+                ),
+                excerpt: None,
+            });
         });
+        replayed.events.rejected += u64::from(link_refused);
+        replayed.not_linked += u64::from(link_refused);
         let (reason, why) = match receipt {
             Receipt::Held => {
                 if settles {
@@ -214,7 +253,7 @@ impl Books {
                 (RejectReason::BeyondBound, "a bound of the engine is reached")
             }
         };
-        refused(&refusal_at(reason, why));
+        refused(&refusal_at(reason, why.into()));
     }
 
     /// Brings the engine up to the latest event, in steps that depend on the
@@ -233,9 +272,11 @@ const fn reject_reason(refusal: Refusal) -> RejectReason {
     match refusal {
         Refusal::Late => RejectReason::Late,
         Refusal::Full => RejectReason::BeyondBound,
-        Refusal::Names | Refusal::Covered | Refusal::CoveredBytes | Refusal::Circle => {
-            RejectReason::TooManyAliases
-        }
+        Refusal::Names
+        | Refusal::Covered
+        | Refusal::CoveredBytes
+        | Refusal::Circle
+        | Refusal::Round => RejectReason::TooManyAliases,
     }
 }
 

@@ -270,7 +270,8 @@ impl Stage for WindowsStage {
         if all {
             partition.emitted = Some(now);
         }
-        let counts = partition.windows.counts();
+        let mut counts = partition.windows.counts();
+        counts.duplicate += partition.names.counts().duplicate;
         self.publisher.pending.counts(partition.counted, counts);
         partition.counted = counts;
         Ok(all)

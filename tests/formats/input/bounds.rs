@@ -125,6 +125,24 @@ fn a_hundred_megabytes_of_blanks_are_nothing() {
 }
 
 #[test]
+fn a_hundred_megabytes_of_zeros_in_front_of_a_record_do_not_cost_it() {
+    let (found, capacity) = endless("{}\n", b"\0", "{}\n\0{}");
+    assert_eq!(found, [record(1, "{}"), record(2, "\0\0\0\0\0\0{}"), record(3, "\0{}")]);
+    assert!(capacity <= 4 << 16);
+}
+
+#[test]
+fn zeros_in_front_of_a_record_are_kept_in_pairs_however_they_are_read() {
+    for (zeros, kept) in [(4, 4), (5, 5), (6, 6), (7, 5), (8, 6), (20_001, 5), (20_002, 6)] {
+        let text = format!("\n{}\u{1}{{}}", "\0".repeat(zeros));
+        for (chunk_bytes, reads) in [(7, [1]), (64, [3]), (1 << 20, [usize::MAX])] {
+            let found = read_with(text.clone(), limits(1_000), chunk_bytes, &reads);
+            assert_eq!(found, [record(2, format!("{}\u{1}{{}}", "\0".repeat(kept)))], "{zeros}");
+        }
+    }
+}
+
+#[test]
 fn objects_on_one_line_without_end_are_all_found() {
     let count = 20_000;
     let found = read_with("{\"a\":{}} ".repeat(count), limits(1000), 4096, &[usize::MAX]);
