@@ -117,7 +117,6 @@ const FORMS: &[Form] = &[
     form("dp.pt.", 40, alnum, "a Doppler token"),
     form("pul-", 40, hex, "a Pulumi token"),
     form(".atlasv1.", 60, url, "a Terraform token"),
-    form("SK", 32, hex, "a Twilio key"),
     form("AccountKey=", 80, base64, "a key of an Azure account"),
     form("://", 3, userinfo, "an address with a password"),
 ];
@@ -394,12 +393,6 @@ fn form_at(text: &[u8], form: &Form, start: usize) -> Option<&'static str> {
                     && has(token, u8::is_ascii_uppercase)
                     && has(token, u8::is_ascii_lowercase)
             }
-            // Exactly so long, as a digest behind two letters may be longer.
-            "SK" => {
-                length == form.least
-                    && !rest.get(length).is_some_and(|b| url(*b))
-                    && varied(&rest[..length])
-            }
             "://" => text.len() >= SHORTEST && has_password(&rest[..length], &rest[length..]),
             // The token of a root has no `-` or `_`, and any other is long. So a host is none.
             "hvs." | "hvb." => {
@@ -571,8 +564,8 @@ mod tests {
             "pulse-0123456789abcdef0123456789abcdef01234567",
             "pul-request-of-the-team-for-infrastructure-2026",
             "registry.terraform.io/modules.atlasv1.example.com",
-            "SKU0123456789abcdef0123456789abcdef",
-            "SK0123456789abcdef0123456789abcdef0123456789abcdef",
+            // The public id of a Twilio key, as AKIA… is that of a key of AWS.
+            "SK0123456789abcdef0123456789abcdef",
             "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU",
             "ops_eyJ is how a token of 1Password begins",
             "DefaultEndpointsProtocol=https;AccountKey=<the-key>",
