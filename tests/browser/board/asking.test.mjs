@@ -98,10 +98,17 @@ test("every question is a step, a word is one, and a page leads back to it", asy
   await far();
   assert.equal(await text(page, "h1"), "later");
   assert.equal(await text(page, "#back"), "← Back to the list");
+  // The row that was opened is the one at hand again, whichever way leads back.
+  const atHand = () => until("the row at hand", () => page.evaluate(() => document.activeElement.closest("#windows") && document.activeElement.textContent === "later"));
   await page.click("#back");
   await page.waitForSelector("#windows li", { visible: true });
   await rows(page, "later", "late");
   assert.equal(search(page), "?q=late&sort=oldest&tz=local");
+  await atHand();
+  await far();
+  await page.goBack();
+  await rows(page, "later", "late");
+  await atHand();
   await far();
   await page.keyboard.press("Escape");
   await page.waitForSelector("#windows li", { visible: true });

@@ -160,3 +160,16 @@ test("on a phone every cell of a table is within the page, with its title", asyn
   await fits(opened.page, "the exposure");
   await clean(opened);
 });
+
+test("on paper every row that the page has is printed", async (t) => {
+  const names = Array.from({ length: 60 }, (_, at) => `github:example-org/payments-${at}`);
+  const opened = await open(await browser(t), await made(t, (response) => send(response, "whole", frame(1, Date.now(), names)))), { page } = opened;
+  await until("the rows", async () => (await page.$$("#windows .cred")).length >= 60);
+  await page.emulateMediaType("print");
+  const places = await page.$$eval("#windows li", (items) => items.map((item) => { const { top, bottom } = item.getBoundingClientRect(); return [top, bottom]; }));
+  places.slice(1).forEach(([top], at) => assert.ok(top >= places[at][1] - 1, `row ${at + 1} begins at ${top}, the one before ends at ${places[at][1]}`));
+  const card = await page.$eval(".race", (card) => card.getBoundingClientRect().bottom);
+  assert.ok(places.at(-1)[1] <= card, "nothing is cut");
+  assert.equal(await page.$$eval(".tools, .filter", (tools) => tools.filter((tool) => tool.getClientRects().length > 0).length), 0, "there is nothing to press");
+  await clean(opened);
+});

@@ -1,7 +1,7 @@
 // What the pages about one thing share: they ask for it again and again, and show what changed.
 import { ask, signOutButton } from "./session.js";
 import { help } from "./help.js";
-import { typing } from "./keys.js";
+import { leavesForList, typing } from "./keys.js";
 import { boardAt, catchingUp, clockTime, el, isolated, set, zoneSwitch } from "./text.js";
 
 const EVERY_MS = 5_000;
@@ -59,6 +59,7 @@ export function follow(path, { show, missing, tick }) {
 function waysBack() {
   const back = document.getElementById("back"), home = document.querySelector(".home a");
   back.href = home.href = boardAt();
+  back.addEventListener("click", leavesForList);
   const shortcuts = help([["Esc", "back to the list"]]);
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !shortcuts.open && !event.ctrlKey && !event.metaKey && !event.altKey && !typing(document.activeElement)) back.click();

@@ -100,10 +100,11 @@ function none(why, { clear = false, everywhere = false } = {}) {
 
 function waiting(data) {
   const counts = [
-    data.attacked > 0 ? `${data.attacked.toLocaleString("en")} attacked` : "",
     ...[[data.ahead, "in time"], [data.contested, "overdue"], [data.behind, "late"], [data.contained, "contained"]].map(([count, what]) => `${count.toLocaleString("en")} ${what}`),
-  ].filter(Boolean).join(" · ");
-  set($("race-count"), `${filter.asked() ? "of all that wait now" : "waiting now"}: ${counts}`);
+  ].join(" · ");
+  // Some of them wait for a decision and are counted above, some were decided and are not contained.
+  const attacked = data.attacked > 0 ? `; ${data.attacked.toLocaleString("en")} attacked, decided or not` : "";
+  set($("race-count"), `${filter.asked() ? "of all that wait now" : "waiting now"}: ${counts}${attacked}`);
 }
 
 // A range whose ends look the same is one number.
@@ -346,12 +347,12 @@ function tick() {
 }
 
 const STATES = { on: "Live", off: "Connection lost, reconnecting", asks: "Waiting for a token" };
-let linked = "off";
+let linked = "off", pausedAt = 0;
 function linkState(word) {
   linked = word;
   // What is shown does not change, so it is not live, whatever the connection is.
   const behind = word === "on" ? catchingUp(model.parts.health?.catching_up) : null;
-  set($("link"), paused ? `Paused at ${dateParts(now()).time}` : behind ?? STATES[word]);
+  set($("link"), paused ? `Paused at ${dateParts(pausedAt).time}` : behind ?? STATES[word]);
   $("link").className = `link ${paused ? "paused" : behind ? "catches" : word}`;
 }
 follow({ take, state: (word) => { if (!paused) linkState(word); else linked = word; } });
@@ -388,6 +389,9 @@ zoneSwitch($("zone"));
 signOutButton($("sign-out"));
 $("pause").addEventListener("click", () => {
   if (!paused && clock.at === 0) return;
+  // The clock stops at the moment that the pause tells.
+  tick();
+  pausedAt = Date.parse($("clock").dateTime);
   paused = filter.paused = !paused;
   $("pause").setAttribute("aria-pressed", String(paused));
   set($("pause"), paused ? "Resume" : "Pause");

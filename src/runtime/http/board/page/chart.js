@@ -20,7 +20,7 @@ const y = (ratio) => scale(ratio, Y, H - BOTTOM, TOP);
 
 const QUADRANTS = {
   best: "in time, with time to read", late: "late, with time to read",
-  worst: "in time, too short to read", both: "late, too short to read",
+  worst: "in time, faster than most read", both: "late, faster than most read",
 };
 
 /** How much of its target a decision took. */

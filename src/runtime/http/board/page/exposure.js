@@ -3,7 +3,7 @@ import { facts, follow, nothing, section, table } from "./about.js";
 import { NAMES, el, exact, exposureAt, fullTime, isolated, length, limit, link, listAt, named, set, span, words } from "./text.js";
 
 const WHY = {
-  impossible_reading: "The person cannot have read all that was approved: there was less time than reading takes.",
+  impossible_reading: "The person cannot have read all that was approved: there was less time than reading takes at 1,000 words a minute, faster than people read.",
   evidence_unopened: "Nothing tells that the person opened the case before deciding, and its source reports who opens a case.",
   unauthorized: "The person had no authority for this decision.",
   self_approval: "The person approved an own request.",
@@ -44,7 +44,7 @@ function headline(record, window, others, list, start, now) {
     const waits = window.waiting_ms !== null && !record.decided_at;
     const age = record.durations_ms.time_to_review ?? at - start;
     set(strong, record.decided_at ? length(age) : waits ? span(age) : "–");
-    set(note, record.decided_at ? ` from ${!record.raced ? "the beginning" : record.exposed_at ? "the exposure" : "the detection"} to the decision;${sinceFound(record) ? " it was exposed earlier, and nobody knows when;" : ""} the target is ${limit(record.in_time_ms)}` : waits ? ` since it ${!record.raced ? "began" : record.exposed_at ? "was exposed" : "was found; it was exposed earlier, and nobody knows when"}. A decision is due within ${limit(record.in_time_ms)}, and late from ${limit(record.late_ms)} on.` : "");
+    set(note, record.decided_at ? ` from ${!record.raced ? "the beginning" : record.exposed_at ? "the exposure" : "the detection"} to the decision;${sinceFound(record) ? " it was exposed earlier, and nobody knows when;" : ""} the target is ${limit(record.in_time_ms)}` : waits ? ` since it ${!record.raced ? "began" : record.exposed_at ? "was exposed" : "was found; it was exposed earlier, and nobody knows when"}${record.contained_at ? `; it was contained ${fullTime(record.contained_at)}, and nobody has decided` : ""}. A decision is due within ${limit(record.in_time_ms)}, and late from ${limit(record.late_ms)} on.` : "");
   };
   ticking(now);
   return head;
@@ -63,7 +63,10 @@ function where(record) {
 }
 
 function advice(record) {
-  if (!record.presented_at) return section("What the AI said", el("p", "", "The AI has given no advice."));
+  if (!record.presented_at) {
+    const unheard = record.decided_at ? "The AI said something, but no advice that the person is known to have had: it came after the decision, stood in for a model that failed, or is one of too many to tell which." : "What came from the AI stood in for a model that failed: it is no advice.";
+    return section("What the AI said", el("p", "", record.triaged_at ? unheard : "The AI has given no advice."));
+  }
   return section("What the AI said", facts([
     ["Advice", words(record.recommendation)], ["Its own confidence", record.confidence === null ? null : `${Math.round(100 * record.confidence)} %`],
     ["Model", record.model], ["Reported by", record.advice_source], ["Readable since", fullTime(record.presented_at)],
@@ -94,8 +97,8 @@ function timeToRead(record, reading) {
 /** That a short time proves nothing by itself. */
 function shortTime(record, reading) {
   const short = timed(reading) && reading.attention_ms < reading.usual_ms;
-  if (!short || record.quality === "hollow") return null;
-  const proves = record.quality === "unassessed" ? "does not tell either" : "does not make it hollow";
+  if (!short || record.hollow?.includes("impossible_reading")) return null;
+  const proves = { unassessed: "does not tell either", hollow: "is none of the reasons" }[record.quality] ?? "does not make it hollow";
   return el("p", "small", `This took less time than most people need. That alone ${proves}: people read at different speeds, and the clocks of two sources differ.`);
 }
 

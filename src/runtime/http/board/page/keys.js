@@ -11,11 +11,38 @@ function closed(menu) {
   }
 }
 
+const SELECTED = "shutterlag-selected", RETURNS = "shutterlag-returns";
+
+/** What the tab keeps; nothing where the browser keeps nothing. */
+function tab(act) {
+  try {
+    return act(sessionStorage);
+  } catch {
+    return null;
+  }
+}
+
+/** Notes that the link which is followed leads back to the list. */
+export const leavesForList = () => tab((kept) => kept.setItem(RETURNS, "yes"));
+
+/** Whether somebody came back to the list from the page of a row: by its link, or by the browser's Back. */
+function returns() {
+  const noted = tab((kept) => kept.getItem(RETURNS));
+  tab((kept) => kept.removeItem(RETURNS));
+  return noted !== null || performance.getEntriesByType("navigation")[0]?.type === "back_forward";
+}
+
 export function keys({ search, list, help, clear }) {
   const links = () => [...list.querySelectorAll("li:not(.gone) a")];
-  // The row that was selected last. Rows are made anew, so its address is kept.
-  let last = null;
-  list.addEventListener("focusin", ({ target }) => { last = target.closest("a")?.pathname ?? last; });
+  // The row that was selected last. Rows are made anew, so its address is kept, also for whoever comes back from its page.
+  let last = tab((kept) => kept.getItem(SELECTED));
+  const remember = (link) => {
+    if (!link) return;
+    last = link.pathname;
+    tab((kept) => kept.setItem(SELECTED, last));
+  };
+  list.addEventListener("focusin", ({ target }) => remember(target.closest("a")));
+  list.addEventListener("click", ({ target }) => remember(target.closest("li")?.querySelector("a")));
 
   function select(link) {
     link.focus({ preventScroll: true });
@@ -40,8 +67,13 @@ export function keys({ search, list, help, clear }) {
     const at = document.activeElement;
     // From a menu it only leads back: what was chosen stays.
     if (at?.tagName === "SELECT") { if (closed(at)) back(); return; }
-    const cleared = clear();
-    if (!back() && !cleared) at?.blur();
+    clear();
+    if (!back()) at?.blur();
+  }
+
+  if (returns()) {
+    const rows = new MutationObserver(() => { if (links().length > 0) { rows.disconnect(); back(); } });
+    rows.observe(list, { childList: true });
   }
 
   document.addEventListener("keydown", (event) => {

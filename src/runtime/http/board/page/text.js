@@ -158,7 +158,7 @@ export const NAMES = {
   ContainedFirst: "contained before any decision",
 };
 
-export const SIGNALS = { seeded: "wrong advice let through", dwell: "less time than reading takes", context: "evidence not opened", agreement: "agreed with the AI" };
+export const SIGNALS = { seeded: "wrong advice let through", dwell: "no time to read at 600 words a minute", context: "evidence not opened", agreement: "agreed with the AI" };
 
 /**
  * What evidence is and when an alert fires, in words. It is a sum of likelihood ratios, one for every decision since
