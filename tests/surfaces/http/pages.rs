@@ -134,7 +134,7 @@ fn the_list_is_saved_as_csv_without_formulas() {
     for line in &lines[1..8] {
         let inner = line.strip_prefix('"').unwrap().strip_suffix('"').unwrap();
         let cells: Vec<&str> = inner.split("\",\"").collect();
-        assert!(cells.len() >= 23, "{line}");
+        assert!(cells.len() >= 28, "{line}");
         for cell in cells {
             assert!(!cell.starts_with(['=', '+', '-', '@', '\t']), "{line}");
             assert!(!cell.contains(['\u{202e}', '\t', '\n']), "{line}");
@@ -142,6 +142,18 @@ fn the_list_is_saved_as_csv_without_formulas() {
     }
     let one = get(made.address(), "/api/v1/board/windows.csv?q=nothing").is(200);
     assert_eq!(one.body.split("\r\n").count(), 2);
+}
+
+#[test]
+fn a_saved_decision_has_its_reasons_and_its_targets() {
+    let made = hollow();
+    let answer = get(made.address(), "/api/v1/board/windows.csv?state=all&quality=hollow").is(200);
+    let mut lines = answer.body.split("\r\n").map(|line| line.trim_matches('"').split("\",\""));
+    let names: Vec<&str> = lines.next().unwrap().collect();
+    let cells: Vec<&str> = lines.next().unwrap().collect();
+    let cell = |name| cells[names.iter().position(|known| *known == name).unwrap()];
+    assert_eq!((cell("quality"), cell("hollow")), ("hollow", "impossible_reading"));
+    assert_eq!((cell("in_time_ms"), cell("late_ms")), ("540000", "1020000"));
 }
 
 /// A hollow decision among others of the same person, too fast to be read.

@@ -7,13 +7,14 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
 use crate::engine::identity::{KnownAs, NameOrder};
+use crate::engine::oversight::HollowReasons;
 use crate::records::WindowRecord;
 use crate::report::spreadsheet;
 use crate::runtime::view::{Attack, Row};
 use crate::time::Timestamp;
 
 /// The names of the columns.
-const COLUMNS: [&str; 23] = [
+const COLUMNS: [&str; 28] = [
     "exposure_id",
     "credential_id",
     "known_as",
@@ -27,16 +28,21 @@ const COLUMNS: [&str; 23] = [
     "owner",
     "incident",
     "recommendation",
+    "confidence",
     "started_at",
     "detected_at",
     "escalated_at",
     "decided_at",
     "contained_at",
+    "abused_at",
     "reviewer",
     "action",
     "quality",
+    "hollow",
     "effective",
     "time_to_review_ms",
+    "in_time_ms",
+    "late_ms",
 ];
 
 /// The windows as a file to save.
@@ -74,17 +80,28 @@ fn cells(row: &Row, record: &WindowRecord, order: &NameOrder) -> [Option<String>
         record.owner.clone(),
         record.incident.clone(),
         word(record.recommendation.map(|action| action.as_str())),
+        record.confidence.map(|confidence| confidence.to_string()),
         time(Some(row.start)),
         time(Some(record.detected_at)),
         time(record.escalated_at),
         time(record.decided_at),
         time(record.contained_at),
+        time(record.abused_at),
         record.reviewer.clone(),
         word(record.action.map(|action| action.as_str())),
         word(record.quality.map(|quality| quality.as_str())),
+        record.hollow.map(reasons),
         record.effective.map(|effective| effective.to_string()),
         record.durations_ms.0.time_to_review.map(|span| span.as_millis().to_string()),
+        Some(record.in_time_ms.as_millis().to_string()),
+        Some(record.late_ms.as_millis().to_string()),
     ]
+}
+
+/// All of them in one cell, like other names.
+fn reasons(reasons: HollowReasons) -> String {
+    let words: Vec<_> = reasons.iter().map(|reason| reason.as_str()).collect();
+    words.join(" ")
 }
 
 fn line(text: &mut String, cells: impl Iterator<Item = Option<String>>) {
