@@ -7,7 +7,9 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -503,9 +505,11 @@ fn until(what: &str, is: impl Fn() -> bool) {
     );
 }
 
-/// Waits until the run handles an interrupt itself.
+/// Waits until the run handles an interrupt itself: the thread that waits for one is there, too.
 fn until_it_handles_interrupts(child: &Child) {
     let status = format!("/proc/{}/status", child.id());
+    let threads = format!("/proc/{}/task", child.id());
+    until("nobody waits for an interrupt", || fs::read_dir(&threads).unwrap().count() > 1);
     until("it handles no interrupt", || {
         let text = fs::read_to_string(&status).unwrap();
         let caught = text.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
@@ -530,8 +534,14 @@ fn until_it_has_read(child: &Child, file: &Path) {
     });
 }
 
+/// Waits until the run has taken all that was written to its standard input.
+fn until_it_has_taken(stdin: &ChildStdin) {
+    until("it does not read", || rustix::io::ioctl_fionread(stdin).unwrap() == 0);
+}
+
 /// Interrupts the run, and returns its summary.
 fn summary_after_interrupt(mut child: Child) -> Value {
+    until_it_handles_interrupts(&child);
     interrupt(&child);
     let mut printed = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_to_string(&mut printed).unwrap();
@@ -552,8 +562,7 @@ fn an_interrupted_stream_tells_what_came_so_far() {
     let record = lines(&[alert("created", "10:00", json!({}))]);
     stdin.write_all(record.trim().as_bytes()).unwrap();
     stdin.flush().unwrap();
-    until_it_handles_interrupts(&child);
-    until("it does not read", || rustix::io::ioctl_fionread(&stdin).unwrap() == 0);
+    until_it_has_taken(&stdin);
     let summary = summary_after_interrupt(child);
     assert_eq!(number(&summary, "windows.open"), 1);
     drop(stdin);
@@ -562,14 +571,18 @@ fn an_interrupted_stream_tells_what_came_so_far() {
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(format!("{record}{}", &record[..40]).as_bytes()).unwrap();
     stdin.flush().unwrap();
+    until_it_has_taken(&stdin);
     let summary = summary_after_interrupt(child);
     assert_eq!(number(&summary, "windows.open"), 1);
     assert_eq!(number(&summary, "events.rejected"), 0);
     drop(stdin);
 }
 
-/// Whole records with half of one behind them, whatever the pipe makes of the pieces.
-fn write_for_ever(mut stdin: impl Write + Send + 'static, pause: Duration) {
+/// Whole records with half of one behind them, whatever the pipe makes of the pieces. Tells how many
+/// were written.
+fn write_for_ever(mut stdin: impl Write + Send + 'static, pause: Duration) -> Arc<AtomicU64> {
+    let written = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&written);
     std::thread::spawn(move || {
         for n in 0_u64.. {
             let mut event = alert("created", "10:00", json!({}));
@@ -582,25 +595,29 @@ fn write_for_ever(mut stdin: impl Write + Send + 'static, pause: Duration) {
             {
                 return;
             }
+            count.store(n, Ordering::Relaxed);
             std::thread::sleep(pause);
         }
     });
+    written
 }
 
 #[test]
 fn an_interrupted_stream_ends_between_records_though_its_writer_goes_on() {
-    for (pause, packed) in [(0, false), (0, true), (10, false)] {
+    // A pipe and the buffers before it hold fewer than so many records: the run has read some.
+    for (pause, packed, enough) in [(0, false, 1_000), (0, true, 50_000), (10, false, 200)] {
         let directory = tempfile::tempdir().unwrap();
         let mut child = start(directory.path(), &["-"]);
         let stdin = child.stdin.take().unwrap();
         let pause = Duration::from_millis(pause);
-        match packed {
+        let written = match packed {
             true => write_for_ever(
                 flate2::write::GzEncoder::new(stdin, flate2::Compression::fast()),
                 pause,
             ),
             false => write_for_ever(stdin, pause),
-        }
+        };
+        until("it does not read on", || written.load(Ordering::Relaxed) > enough);
         let summary = summary_after_interrupt(child);
         let windows = number(&summary, "windows.open");
         assert!(windows > 20, "{summary}");
