@@ -102,8 +102,9 @@ function waiting(data) {
   const counts = [
     ...[[data.ahead, "in time"], [data.contested, "overdue"], [data.behind, "late"], [data.contained, "contained"]].map(([count, what]) => `${count.toLocaleString("en")} ${what}`),
   ].join(" · ");
-  // Some of them wait for a decision and are counted above, some were decided and are not contained.
-  const attacked = data.attacked > 0 ? `; ${data.attacked.toLocaleString("en")} attacked, decided or not` : "";
+  // Some of them wait for a decision and are counted above, some were decided and are not contained: no part
+  // of a sum. More words would take a second line, and move the list.
+  const attacked = data.attacked > 0 ? `; ${data.attacked.toLocaleString("en")} attacked` : "";
   set($("race-count"), `${filter.asked() ? "of all that wait now" : "waiting now"}: ${counts}${attacked}`);
 }
 
