@@ -224,7 +224,8 @@ struct Open<'l, 'r> {
     rules: Rules<'r>,
     /// Who decided about which advice in the windows before.
     decided: Decided,
-    /// Whether advice was folded between the one before and the one that comes next.
+    /// Whether the latest advice and the next are the two sides of a fold: advice between them is
+    /// forgotten.
     advice_folded: bool,
 }
 
@@ -266,7 +267,7 @@ impl<'l> Open<'l, '_> {
                 case_opened(window, case);
             }
             Body::TriageCompleted(triage) => {
-                // The first and the last of those that are folded stand for more than themselves.
+                // On each side of a fold, advice stands for more than itself.
                 let is_advice = triage.provenance != Some(Provenance::Fallback);
                 self.advice_folded ^= is_advice && weight > 1;
                 triaged(window, event, triage, head.number(log));
@@ -344,7 +345,7 @@ impl<'l> Open<'l, '_> {
         let looks = Looks::of(person, aliases, heads, log);
         let window = &mut self.window;
         if self.advice_folded {
-            // Which advice the person had is forgotten: nothing is said by another one.
+            // The person may have had advice that is forgotten. Other advice must not stand for it.
             window.advice = None;
         }
         let source = clock_of(event.source.as_ref());

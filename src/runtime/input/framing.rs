@@ -8,7 +8,7 @@
 //! The rules, with nothing to configure:
 //!
 //! - A record begins at the first byte that is neither blank nor a byte order
-//!   mark. Of many zero bytes in front of it, which are padding, it has a few.
+//!   mark. Zero bytes in front of it are padding; of many, all but a few are passed over.
 //! - Beginning with `{`: when the line also ends with `}`, the line is the record
 //!   and is not looked into, unless another `{` follows a `}` in it. Otherwise the
 //!   record reaches to the matching `}`, on this line or a later one, and what

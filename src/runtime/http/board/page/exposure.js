@@ -64,7 +64,7 @@ function where(record) {
 
 function advice(record) {
   if (!record.presented_at) {
-    const unheard = record.decided_at ? "The AI said something, but no advice that the person is known to have had: it came after the decision, stood in for a model that failed, or is one of too many to tell which." : "What came from the AI stood in for a model that failed: it is no advice.";
+    const unheard = record.decided_at ? "The AI said something, but no advice that the person is known to have had: it came after the decision, it stood in for a model that failed, or there was so much of it that the server no longer knows which advice stood last." : "What came from the AI stood in for a model that failed: it is no advice.";
     return section("What the AI said", el("p", "", record.triaged_at ? unheard : "The AI has given no advice."));
   }
   return section("What the AI said", facts([
