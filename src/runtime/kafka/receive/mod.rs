@@ -7,6 +7,7 @@
 //! acknowledged each of its records; a delivery that fails fails alone, unless the producer
 //! cannot be used any more.
 
+mod acknowledgements;
 mod in_sync;
 mod producer;
 mod receiving;
