@@ -207,6 +207,37 @@ fn a_process_whose_deliveries_are_not_acknowledged_is_not_ready() {
     process.stop();
 }
 
+/// A producer can come to a state in which no record of a partition leaves it any more, although
+/// its brokers answer. The mock stands for that: it refuses each record in a way that the
+/// producer tries again.
+#[test]
+fn a_producer_that_gets_nothing_acknowledged_is_replaced() {
+    let process = Process::start();
+    process.until_ready(true);
+    assert_eq!(process.deliver(&leak("1")).map(|taken| taken.events), Ok(1));
+    let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT;
+    process.cluster.request_errors(RDKafkaApiKey::Produce, &[refused; 10_000]);
+    let replaced = || {
+        let trouble = process.shared.health.trouble();
+        trouble.is_some_and(|why| why.contains("a new producer begins"))
+    };
+    let deliveries = process.deliveries.clone();
+    let began = Instant::now();
+    let sender = std::thread::spawn(move || {
+        while deliver(&deliveries, &leak("1")).is_err() {
+            assert!(began.elapsed() < Duration::from_secs(90), "nothing is acknowledged");
+        }
+    });
+    while !replaced() {
+        assert!(began.elapsed() < Duration::from_secs(60), "the producer stays");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    process.cluster.clear_request_errors(RDKafkaApiKey::Produce);
+    sender.join().unwrap();
+    process.until_ready(true);
+    process.stop();
+}
+
 #[test]
 fn deliveries_wait_for_a_slow_broker_side_by_side() {
     let process = Process::start();

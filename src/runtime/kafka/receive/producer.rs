@@ -1,15 +1,14 @@
 //! The idempotent producer of the receivers.
 
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
+use rdkafka::error::KafkaResult;
 use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 
 use super::acknowledgements::Acknowledgements;
 use super::in_sync::lacking;
 use super::unanswered::Unanswered;
 use crate::formats::Identity;
-use crate::runtime::clock;
 use crate::runtime::kafka::client::admin;
 use crate::runtime::kafka::client::config;
 use crate::runtime::kafka::client::context::Context;
@@ -25,10 +24,6 @@ const RECORD_BYTES_MAX: usize = 1 << 20;
 /// KiB of records that wait for the brokers at a time. The bound on bodies is a quarter of it,
 /// so it is that one that says when too much waits.
 const WAITING_KIB_MAX: &str = "1048576";
-
-/// How long a delivery that failed counts as a sign that the next one fails as well. Whoever
-/// balances deliveries sends none here meanwhile, so that none can show the contrary.
-const FAILED_FOR: Span = Span::from_secs(10);
 
 /// The producer. It answers deliveries on a thread of its own.
 pub(super) struct IdempotentProducer {
@@ -87,16 +82,9 @@ impl IdempotentProducer {
         DeliveryOutbox { producer: self, unanswered, identity, record, of_record }
     }
 
-    /// # Errors
-    /// Why the producer cannot be used any more.
-    pub(super) fn check(&self) -> Result<(), Fault> {
-        let fault = self.acknowledgements().fault.lock().unwrap_or_else(PoisonError::into_inner);
-        fault.clone().map_or(Ok(()), Err)
-    }
-
-    /// Whether the brokers answered the last time, as far as is known.
-    pub(super) fn is_answered(&self) -> bool {
-        self.acknowledgements().answered.load(Ordering::Acquire)
+    /// What the brokers say of its records.
+    pub(super) fn acknowledgements(&self) -> &Acknowledgements {
+        &self.producer.context().own
     }
 
     /// Asks the brokers for the topic of events, and returns whether they answer.
@@ -107,34 +95,54 @@ impl IdempotentProducer {
             let topics = metadata.topics().iter();
             topics.flat_map(|topic| topic.partitions()).any(|partition| partition.leader() >= 0)
         });
-        self.acknowledgements().answered.store(led, Ordering::Release);
+        self.acknowledgements().asked(led);
         led
     }
 
     /// Why the brokers may not acknowledge the next delivery, although they answer: partitions
     /// with too few replicas in sync, or a delivery that just failed.
     pub(super) fn doubt(&self, within: Span) -> Option<String> {
-        let failed = self.acknowledgements().failed.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((at, why)) = &*failed
-            && clock::uptime() < *at + FAILED_FOR
-        {
-            return Some(why.clone());
-        }
-        drop(failed);
-        let events = &self.topics[Topic::Events as usize];
         // Whether they answer at all is asked elsewhere.
-        let metadata = self.producer.client().fetch_metadata(Some(events), within.to_std()).ok()?;
-        metadata.topics().iter().find_map(|topic| lacking(topic, self.replicas_min))
+        self.acknowledgements().just_failed().or_else(|| self.lacking(within).ok().flatten())
+    }
+
+    /// Whether this producer can go on. We saw one refuse each delivery for two minutes, after a
+    /// broker that had stopped with a record on its way was there again, while the other clients
+    /// of the process went on. Nothing but a new producer is sure to end that.
+    ///
+    /// # Errors
+    /// Why it cannot: each record of a partition has timed out for as long as `patience`,
+    /// although a broker leads each partition, and enough replicas are in sync.
+    pub(super) fn check(&self, patience: Span, within: Span) -> Result<(), Fault> {
+        let acknowledgements = self.acknowledgements();
+        acknowledgements.check()?;
+        let Some(why) = acknowledgements.failing_for(patience) else { return Ok(()) };
+        match self.lacking(within) {
+            Ok(None) => Err(Fault::Passing(format!(
+                "{why}, although the brokers answer: a new producer begins"
+            ))),
+            // With a reason like this one a new producer would do no better.
+            Ok(Some(_)) | Err(_) => {
+                acknowledgements.begin_anew();
+                Ok(())
+            }
+        }
+    }
+
+    /// Why some partition of events cannot acknowledge a record; `None` when all can.
+    ///
+    /// # Errors
+    /// The brokers do not answer.
+    fn lacking(&self, within: Span) -> KafkaResult<Option<String>> {
+        let events = &self.topics[Topic::Events as usize];
+        let metadata = self.producer.client().fetch_metadata(Some(events), within.to_std())?;
+        Ok(metadata.topics().iter().find_map(|topic| lacking(topic, self.replicas_min)))
     }
 
     /// Waits until nothing is on its way any more, or the time is over.
     pub(super) fn flush(&self, within: Span) {
         // What is left then fails when the producer is dropped.
         let _ = self.producer.flush(within.to_std());
-    }
-
-    fn acknowledgements(&self) -> &Acknowledgements {
-        &self.producer.context().own
     }
 }
 

@@ -81,8 +81,10 @@ fn session(
     };
     while !stop.load(Ordering::Acquire) {
         health.progressed(clock::uptime());
-        session.producer.check()?;
-        if !session.producer.is_answered() && !session.producer.ask(ASK_WITHIN) {
+        let patience = shared.settings.kafka.transaction_timeout;
+        session.producer.check(patience, ASK_WITHIN)?;
+        let answered = session.producer.acknowledgements().is_answered();
+        if !answered && !session.producer.ask(ASK_WITHIN) {
             // Whoever balances deliveries should send them elsewhere meanwhile.
             shared.health.set_trouble(Some(NO_ANSWER.to_owned()));
             refuse(deliveries, ASK_EVERY, stop, NO_ANSWER);
