@@ -108,7 +108,7 @@ impl IdempotentProducer {
 
     /// Whether this producer can go on. We saw one refuse each delivery for two minutes, after a
     /// broker that had stopped with a record on its way was there again, while the other clients
-    /// of the process went on. Nothing but a new producer is sure to end that.
+    /// of the process went on. Whatever state librdkafka is in then, a new producer is not.
     ///
     /// # Errors
     /// Why it cannot: each record of a partition has timed out for as long as `patience`,
