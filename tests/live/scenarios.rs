@@ -121,7 +121,7 @@ fn broker_restart() {
     for crash in [false, true] {
         case.send(3_000);
         // A lone broker may forget how transactions end that it finds half done
-        // when it starts: docs/testing.md.
+        // when it stops or starts: docs/testing.md.
         until_drained(&case.client, &case.config, &[&case.source], READY);
         if crash {
             broker.kill();

@@ -8,6 +8,7 @@
 //! cannot be used any more.
 
 mod acknowledgements;
+mod failures;
 mod in_sync;
 mod producer;
 mod receiving;

@@ -9,7 +9,7 @@ use super::acknowledgements::Acknowledgements;
 use super::in_sync::lacking;
 use super::unanswered::Unanswered;
 use crate::formats::Identity;
-use crate::runtime::kafka::client::admin;
+use crate::runtime::clock;
 use crate::runtime::kafka::client::config;
 use crate::runtime::kafka::client::context::Context;
 use crate::runtime::kafka::client::partitioner::placed;
@@ -37,9 +37,11 @@ pub(super) struct IdempotentProducer {
 }
 
 impl IdempotentProducer {
+    /// `replicas_min`: how many replicas must have a record before it is acknowledged.
+    ///
     /// # Errors
     /// When librdkafka cannot start it, or there is no token to log in with.
-    pub(super) fn new(shared: &Shared) -> Result<IdempotentProducer, Fault> {
+    pub(super) fn new(shared: &Shared, replicas_min: usize) -> Result<IdempotentProducer, Fault> {
         let settings = &shared.settings;
         // The sender waits: records that the brokers do not acknowledge by then have failed.
         let within = settings.kafka.transaction_timeout.as_millis().to_string();
@@ -68,7 +70,7 @@ impl IdempotentProducer {
             producer,
             topics: topics::names(&settings.topics),
             partitions: shared.partitions,
-            replicas_min: admin::replicas_min(settings, &shared.tokens),
+            replicas_min,
         })
     }
 
@@ -102,40 +104,40 @@ impl IdempotentProducer {
     /// Why the brokers may not acknowledge the next delivery, although they answer: partitions
     /// with too few replicas in sync, or a delivery that just failed.
     pub(super) fn doubt(&self, within: Span) -> Option<String> {
+        let failures = self.acknowledgements().failures();
+        let failed = failures.just_now(clock::uptime()).map(str::to_owned);
+        drop(failures);
+        let events = &self.topics[Topic::Events as usize];
         // Whether they answer at all is asked elsewhere.
-        self.acknowledgements().just_failed().or_else(|| self.lacking(within).ok().flatten())
+        failed.or_else(|| self.lacking(events, within).ok().flatten())
     }
 
-    /// Whether this producer can go on. We saw one refuse each delivery for two minutes, after a
-    /// broker that had stopped with a record on its way was there again, while the other clients
-    /// of the process went on. Whatever state librdkafka is in then, a new producer is not.
+    /// Which partition this producer does not get to, although nothing is wrong with it: all of
+    /// its records have timed out for as long as `patience`, a broker leads it, and enough
+    /// replicas are in sync.
     ///
-    /// # Errors
-    /// Why it cannot: each record of a partition has timed out for as long as `patience`,
-    /// although a broker leads each partition, and enough replicas are in sync.
-    pub(super) fn check(&self, patience: Span, within: Span) -> Result<(), Fault> {
-        let acknowledgements = self.acknowledgements();
-        acknowledgements.check()?;
-        let Some(why) = acknowledgements.failing_for(patience) else { return Ok(()) };
-        match self.lacking(within) {
-            Ok(None) => Err(Fault::Passing(format!(
-                "{why}, although the brokers answer: a new producer begins"
-            ))),
-            // With a reason like this one a new producer would do no better.
-            Ok(Some(_)) | Err(_) => {
-                acknowledgements.begin_anew();
-                Ok(())
-            }
+    /// We saw a producer refuse each delivery for two minutes, after a broker that had stopped with
+    /// a record on its way was there again, while the other clients of the process went on.
+    pub(super) fn stuck(&self, patience: Span, within: Span) -> Option<String> {
+        let partition = || {
+            let failures = self.acknowledgements().failures();
+            failures.timing_out_for(patience).map(|(topic, number)| (topic.to_owned(), number))
+        };
+        let (topic, _) = partition()?;
+        if !matches!(self.lacking(&topic, within), Ok(None)) {
+            self.acknowledgements().failures().explained();
         }
+        // Something may have been acknowledged in the meantime.
+        let (topic, number) = partition()?;
+        Some(format!("all records for partition {number} of {topic} time out"))
     }
 
-    /// Why some partition of events cannot acknowledge a record; `None` when all can.
+    /// Why some partition of `topic` cannot acknowledge a record; `None` when all can.
     ///
     /// # Errors
     /// The brokers do not answer.
-    fn lacking(&self, within: Span) -> KafkaResult<Option<String>> {
-        let events = &self.topics[Topic::Events as usize];
-        let metadata = self.producer.client().fetch_metadata(Some(events), within.to_std())?;
+    fn lacking(&self, topic: &str, within: Span) -> KafkaResult<Option<String>> {
+        let metadata = self.producer.client().fetch_metadata(Some(topic), within.to_std())?;
         Ok(metadata.topics().iter().find_map(|topic| lacking(topic, self.replicas_min)))
     }
 

@@ -13,6 +13,7 @@ use super::unanswered::Unanswered;
 use crate::formats::{Format, Identity};
 use crate::runtime::clock;
 use crate::runtime::health::WorkerHealth;
+use crate::runtime::kafka::client::admin;
 use crate::runtime::kafka::shared::Shared;
 use crate::runtime::receive::{Delivery, DeliveryIntake, refuse};
 use crate::runtime::retry::Retry;
@@ -28,6 +29,14 @@ const ASK_EVERY: Span = Span::from_millis(500);
 
 /// How often the brokers are asked whether they can acknowledge what is written.
 const DOUBT_EVERY: Span = Span::from_secs(1);
+
+/// How many times `transaction_timeout` a producer may find no broker before another one tries.
+const UNANSWERED_MAX: i64 = 2;
+/// How long a new producer has before another one may replace it. A partition that is ill may
+/// look well: then no producer gets to it, and each new one costs the others a moment.
+const REPLACE_EVERY: Span = Span::from_secs(300);
+/// How long what is on its way to other partitions has before a producer is replaced.
+const FLUSH_WITHIN: Span = Span::from_secs(1);
 
 /// Why deliveries are refused while that is so.
 const NO_ANSWER: &str = "no broker answers";
@@ -51,10 +60,11 @@ pub(crate) fn run(
     health: &WorkerHealth,
     stop: &AtomicBool,
 ) -> Result<(), Fault> {
-    let (mut retry, recent) = (Retry::new(), Arc::default());
+    let (mut retry, recent, mut kept) = (Retry::new(), Arc::default(), Kept::default());
     loop {
         let began = clock::uptime();
-        let Err(fault) = session(shared, receiving, &recent, health, stop) else { return Ok(()) };
+        let ended = session(shared, receiving, &recent, &mut kept, health, stop);
+        let Err(fault) = ended else { return Ok(()) };
         let after = retry.after(fault, clock::since(began));
         let (why, pause) = after.inspect_err(|fault| health.failed(fault.to_string()))?;
         shared.health.set_trouble(Some(why.clone()));
@@ -63,28 +73,50 @@ pub(crate) fn run(
     }
 }
 
+/// What one session leaves to the next.
+#[derive(Default)]
+struct Kept {
+    /// When a producer was last replaced because it got nowhere, as uptime.
+    replaced_at: Option<Span>,
+    /// How many replicas must have a record, as far as the brokers have said so.
+    replicas_min: usize,
+}
+
 fn session(
     shared: &Shared,
     receiving: &Receiving,
     recent: &Arc<RecentLetters>,
+    kept: &mut Kept,
     health: &WorkerHealth,
     stop: &AtomicBool,
 ) -> Result<(), Fault> {
     let deliveries = &receiving.deliveries;
+    let patience = shared.settings.kafka.transaction_timeout;
+    // The brokers may be away by now, and then they do not say.
+    let replicas_min = admin::replicas_min(&shared.settings, &shared.tokens);
+    kept.replicas_min = kept.replicas_min.max(replicas_min);
     let mut session = Session {
-        producer: IdempotentProducer::new(shared)?,
+        producer: IdempotentProducer::new(shared, kept.replicas_min)?,
         intake: DeliveryIntake::new(&shared.stages, &receiving.receivers),
         number: 0,
         recent: Arc::clone(recent),
         identity: shared.stages.identity.clone(),
         doubt_at: Span::ZERO,
+        unanswered_since: None,
     };
     while !stop.load(Ordering::Acquire) {
         health.progressed(clock::uptime());
-        let patience = shared.settings.kafka.transaction_timeout;
-        session.producer.check(patience, ASK_WITHIN)?;
-        let answered = session.producer.acknowledgements().is_answered();
-        if !answered && !session.producer.ask(ASK_WITHIN) {
+        session.producer.acknowledgements().usable()?;
+        let answered = session.is_answered();
+        let now = clock::uptime();
+        if kept.replaced_at.is_none_or(|at| now >= at + REPLACE_EVERY)
+            && let Some(why) = session.gets_nowhere(patience)
+        {
+            kept.replaced_at = Some(now);
+            session.producer.flush(FLUSH_WITHIN);
+            return Err(Fault::Passing(format!("{why}: a new producer begins")));
+        }
+        if !answered {
             // Whoever balances deliveries should send them elsewhere meanwhile.
             shared.health.set_trouble(Some(NO_ANSWER.to_owned()));
             refuse(deliveries, ASK_EVERY, stop, NO_ANSWER);
@@ -107,7 +139,7 @@ fn session(
     for delivery in deliveries.try_iter() {
         session.take(delivery)?;
     }
-    session.producer.flush(shared.settings.kafka.transaction_timeout);
+    session.producer.flush(patience);
     Ok(())
 }
 
@@ -121,9 +153,34 @@ struct Session {
     identity: Identity,
     /// When to ask again whether the brokers can acknowledge what is written, as uptime.
     doubt_at: Span,
+    /// Since when no broker answers, as uptime.
+    unanswered_since: Option<Span>,
 }
 
 impl Session {
+    /// Whether some broker answers.
+    fn is_answered(&mut self) -> bool {
+        let known = self.producer.acknowledgements().is_answered();
+        let answered = known || self.producer.ask(ASK_WITHIN);
+        if answered {
+            self.unanswered_since = None;
+        } else {
+            self.unanswered_since.get_or_insert_with(clock::uptime);
+        }
+        answered
+    }
+
+    /// Why another producer may do better.
+    fn gets_nowhere(&self, patience: Span) -> Option<String> {
+        match self.unanswered_since {
+            Some(since) => {
+                let most = patience.as_millis() * UNANSWERED_MAX;
+                (clock::since(since).as_millis() >= most).then(|| NO_ANSWER.to_owned())
+            }
+            None => self.producer.stuck(patience, ASK_WITHIN),
+        }
+    }
+
     fn take(&mut self, delivery: Delivery) -> Result<(), Fault> {
         let Delivery { mut received, permit, answer } = delivery;
         // It grows over restarts, and leads to the entry in the sender's list of deliveries.
