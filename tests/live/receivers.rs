@@ -30,6 +30,22 @@ fn config(broker: &Broker, prefix: &str) -> Config {
     config
 }
 
+/// The same for a process that only takes deliveries.
+fn edge(config: &Config) -> Config {
+    let mut edge = config.clone();
+    edge.set("kafka.role", "receiver");
+    edge
+}
+
+/// A process that runs the stages, and one that only takes deliveries.
+fn stages_and_edge(config: &Config) -> [Program; 2] {
+    [config.clone(), edge(config)].map(|config| {
+        let mut program = Program::start(&config);
+        program.until_ready(READY);
+        program
+    })
+}
+
 /// What GitHub delivers when it has found a secret a minute ago; each time the same.
 fn alert(number: u64) -> String {
     static FOUND: OnceLock<Timestamp> = OnceLock::new();
@@ -107,12 +123,7 @@ fn each_once(records: &[Value]) {
 fn a_signed_hook_reaches_the_ledger_through_a_process_that_only_takes_deliveries() {
     let broker = Broker::shared();
     let (client, config) = (Client::new(broker.address()), config(broker, "hooks"));
-    let mut stages = Program::start(&config);
-    stages.until_ready(READY);
-    let mut edge = config.clone();
-    edge.set("kafka.role", "receiver");
-    let mut edge = Program::start(&edge);
-    edge.until_ready(READY);
+    let [stages, edge] = stages_and_edge(&config);
 
     let taken = answer(&edge, &alert(1));
     assert_eq!((taken.status, &*taken.body), (200, r#"{"events":1,"refused":0}"#));
@@ -149,18 +160,13 @@ fn a_signed_hook_reaches_the_ledger_through_a_process_that_only_takes_deliveries
 }
 
 /// A lone broker can lose the end of a transaction that it finds half done when it stops or starts
-/// (docs/testing.md). So the process that runs the stages is away meanwhile: deliveries are no part
-/// of a transaction.
+/// (docs/testing.md). So the process with the stages ends before: deliveries are written without
+/// transactions.
 #[test]
 fn while_the_broker_is_away_deliveries_are_refused_and_none_is_lost() {
     let mut broker = Broker::start();
     let (client, config) = (Client::new(broker.address()), config(&broker, "away"));
-    let mut stages = Program::start(&config);
-    stages.until_ready(READY);
-    let mut edge = config.clone();
-    edge.set("kafka.role", "receiver");
-    let mut edge = Program::start(&edge);
-    edge.until_ready(READY);
+    let [stages, mut edge] = stages_and_edge(&config);
     assert_eq!(answer(&edge, &alert(1)).status, 200);
     each_once(&windows(&client, &config, &[1]));
     until_drained(&client, &config, &[], READY);
@@ -201,8 +207,7 @@ fn a_delivery_that_was_written_and_never_answered_counts_once() {
     // It stays, and so do its partitions.
     let mut stages = Program::start(&config);
     stages.until_ready(READY);
-    let mut edge = config.clone();
-    edge.set("kafka.role", "receiver");
+    let edge = edge(&config);
     for number in 0..DELIVERIES {
         let mut program = Program::start(&edge);
         program.until_ready(READY);
@@ -245,8 +250,7 @@ fn under_kills_every_delivery_that_was_answered_is_in_the_ledger_once() {
     let (client, config) = (Client::new(broker.address()), config(broker, "killed-receivers"));
     let mut stages = Program::start(&config);
     stages.until_ready(READY);
-    let mut edge = config.clone();
-    edge.set("kafka.role", "receiver");
+    let edge = edge(&config);
 
     let deliveries: Vec<String> =
         input.lines.chunks(5).map(|lines| String::from_utf8(lines.join(&b'\n')).unwrap()).collect();

@@ -18,7 +18,7 @@ use crate::runtime::stages::Fault;
 pub(super) struct Acknowledgements {
     /// Whether the brokers answered the last time. It is not known before the first answer.
     answered: AtomicBool,
-    /// Whether `failures` holds something.
+    /// Whether `failures` holds something. While it does not, an acknowledgement takes no lock.
     doubted: AtomicBool,
     failures: Mutex<Failures>,
     /// Why the producer cannot be used any more.

@@ -32,10 +32,11 @@ const DOUBT_EVERY: Span = Span::from_secs(1);
 
 /// How many times `transaction_timeout` a producer may find no broker before another one tries.
 const UNANSWERED_MAX: i64 = 2;
-/// How long a new producer has before another one may replace it. A partition that is ill may
-/// look well: then no producer gets to it, and each new one costs the others a moment.
+/// How long a new producer has before another one may replace it. Metadata may show nothing of
+/// what is wrong with a partition. Then no producer gets to it, and each replacement interrupts the
+/// deliveries to the other partitions.
 const REPLACE_EVERY: Span = Span::from_secs(300);
-/// How long what is on its way to other partitions has before a producer is replaced.
+/// How long records on their way to other partitions have before a producer is replaced.
 const FLUSH_WITHIN: Span = Span::from_secs(1);
 
 /// Why deliveries are refused while that is so.
